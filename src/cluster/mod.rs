@@ -1,0 +1,301 @@
+//! What the user asked for: nodes.yaml, read, checked and resolved.
+//!
+//! A [`Cluster`] is valid by construction: whoever holds one need not check anything again. Reading goes
+//! in three steps, a file each: the text becomes a tree that knows where everything stood (`document`),
+//! the tree becomes one [`Node`] per node with the defaults filled in (`resolve`), and the nodes are held
+//! against each other (`rules`). Every step collects what is wrong and goes on, so that all of it is
+//! reported at once, as [`Problem`]s.
+
+mod document;
+mod names;
+mod problem;
+mod reader;
+mod resolve;
+mod rules;
+mod ssh;
+
+pub use names::{ClusterName, Hostname, InterfaceName, K3sVersion, UserName};
+pub use problem::{InvalidCluster, Problem};
+pub use ssh::AuthorizedKey;
+
+use crate::fs::{ImagePath, Mode, Owner};
+use crate::patch::{Digest, Partition};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// A whole cluster, as nodes.yaml describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cluster {
+    /// Its name: in file names, the kubeconfig and the card's own record.
+    pub name: ClusterName,
+    /// The file it was read from; relative paths in it were resolved from that file's folder.
+    pub source: PathBuf,
+    /// The stock image.
+    pub image: ImageSource,
+    /// Where the results go, and in which format.
+    pub output: Output,
+    /// The nodes, in the order of the file; at least one.
+    pub nodes: Vec<Node>,
+    /// k3s, where it is asked for.
+    pub k3s: Option<K3s>,
+}
+
+/// Where the stock image comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ImageSource {
+    /// A file of this machine.
+    Path {
+        /// Which one.
+        path: PathBuf,
+        /// The SHA-256 that the file, packed as it is, has to have.
+        sha256: Option<Digest>,
+    },
+    /// A file to be downloaded once and kept.
+    Url {
+        /// `http://` or `https://`.
+        url: String,
+        /// The SHA-256 that the file, packed as it is, has to have. A download without it is refused.
+        sha256: Digest,
+    },
+    /// The tiny stand-in inside the program.
+    Demo,
+}
+
+/// Where the results go.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// The folder; made when it is missing.
+    pub folder: PathBuf,
+    /// The format of the images.
+    pub format: Format,
+}
+
+/// A format of the images that come out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// Raw and sparse.
+    #[default]
+    Img,
+}
+
+/// One node, with everything it did not say itself filled in from the top of nodes.yaml.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// Its host name, which is also its name in Kubernetes and the name of its image.
+    pub name: Hostname,
+    /// Its wired network.
+    pub network: Network,
+    /// The user one logs in as.
+    pub user: User,
+    /// Whether sshd lets people in with a password. Off unless asked for.
+    pub ssh_password_login: bool,
+    /// `Europe/Berlin`; the stock image's own where absent.
+    pub timezone: Option<String>,
+    /// `de_DE.UTF-8`; the stock image's own where absent.
+    pub locale: Option<String>,
+    /// What is added to the boot partition's configuration.
+    pub boot: Boot,
+    /// Extra files, in the order of nodes.yaml: the cluster's, then the node's.
+    pub files: Vec<ExtraFile>,
+    /// Shell commands run once as root at the first boot, when the network is up: the cluster's, then the node's.
+    pub first_boot: Vec<String>,
+    /// What k3s is to be on this node; `None` where it is to be nothing.
+    pub k3s: Option<NodeK3s>,
+}
+
+/// A wired network with a static address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// `eth0` on every Raspberry Pi OS.
+    pub interface: InterfaceName,
+    /// The node's address.
+    pub address: Ipv4Addr,
+    /// How many bits of it name the network: 1 to 30.
+    pub prefix: u8,
+    /// The way out; inside the subnet.
+    pub gateway: Ipv4Addr,
+    /// Name servers, in order; at least one (the gateway where nodes.yaml names none).
+    pub dns: Vec<IpAddr>,
+    /// Domains that are searched for short names.
+    pub search: Vec<String>,
+    /// IPv6, where it is asked for.
+    pub ipv6: Option<Ipv6Network>,
+}
+
+/// A static IPv6 address beside the IPv4 one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ipv6Network {
+    /// The node's address.
+    pub address: Ipv6Addr,
+    /// How many bits of it name the network: 1 to 126.
+    pub prefix: u8,
+    /// The way out, where there is one.
+    pub gateway: Option<Ipv6Addr>,
+}
+
+/// The user one logs in as: the stock image's user 1000, renamed where asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct User {
+    /// `pi` unless said otherwise.
+    pub name: UserName,
+    /// `/bin/bash` unless said otherwise.
+    pub shell: ImagePath,
+    /// A hash as crypt(3) makes it; without one there is no password at all.
+    pub password_hash: Option<Secret>,
+    /// Who may log in by key. Empty when nodes.yaml names none: then the cluster's own login key is used.
+    pub authorized_keys: Vec<AuthorizedKey>,
+    /// Whether sudo asks for no password. On unless said otherwise when there is no password.
+    pub passwordless_sudo: bool,
+}
+
+/// A text that may not be shown. Wiped from memory when dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes a text.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+    /// The text itself, for writing it where it belongs.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Secret(…)")
+    }
+}
+
+/// Additions to config.txt and cmdline.txt.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Boot {
+    /// Lines for the end of config.txt, under `[all]`.
+    pub config: Vec<String>,
+    /// Words for the one line of cmdline.txt.
+    pub cmdline: Vec<String>,
+}
+
+/// A file the user wants on the card.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExtraFile {
+    /// On which partition.
+    pub partition: Partition,
+    /// Where.
+    pub path: ImagePath,
+    /// What is in it.
+    pub content: FileSource,
+    /// Permission bits; 0644 unless said otherwise.
+    pub mode: Mode,
+    /// root:root unless said otherwise.
+    pub owner: FileOwner,
+}
+
+/// Where the content of an extra file comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileSource {
+    /// A file of this machine. That it exists was checked.
+    Path(PathBuf),
+    /// The text in nodes.yaml itself.
+    Inline(String),
+}
+
+/// Who an extra file belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileOwner {
+    /// By number.
+    Numeric(Owner),
+    /// The user of the node, whatever number it has in the stock image.
+    User,
+}
+
+/// k3s for the whole cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct K3s {
+    /// The release, `v1.36.4+k3s1`.
+    pub version: K3sVersion,
+    /// How it gets onto the nodes.
+    pub install: Install,
+}
+
+/// How k3s gets onto a node.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Install {
+    /// At the first boot, from a release server.
+    Download {
+        /// The address that `/VERSION/k3s-arm64` is appended to; GitHub's release downloads unless said otherwise.
+        base_url: String,
+        /// The SHA-256 of the arm64 binary, where it is pinned.
+        sha256_arm64: Option<Digest>,
+        /// The SHA-256 of the armhf binary, where it is pinned.
+        sha256_armhf: Option<Digest>,
+    },
+}
+
+/// What k3s is on a node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeK3s {
+    /// Server or agent.
+    pub role: Role,
+    /// Extra keys for config.yaml: `k3s.config`, then `k3s.server` or `k3s.agent`'s `config`, then the node's own
+    /// `config`; what comes later wins.
+    pub config: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The two roles of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Runs the control plane, and workloads.
+    Server,
+    /// Runs workloads.
+    Agent,
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Server => "server",
+            Self::Agent => "agent",
+        })
+    }
+}
+
+impl Cluster {
+    /// Reads and checks a nodes.yaml.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, at once.
+    pub fn load(path: &Path) -> Result<Self, InvalidCluster> {
+        resolve::load(path)
+    }
+
+    /// As [`load`](Self::load), from text; relative paths are resolved from the folder of `path`, which
+    /// need not exist.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, at once.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, InvalidCluster> {
+        resolve::parse(text, path)
+    }
+
+    /// The node of that name.
+    pub fn node(&self, name: &str) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.name.as_str() == name)
+    }
+
+    /// The first server: the one that founds the cluster.
+    pub fn first_server(&self) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.role() == Some(Role::Server))
+    }
+}
+
+impl Node {
+    /// What k3s is on this node.
+    pub fn role(&self) -> Option<Role> {
+        self.k3s.as_ref().map(|k3s| k3s.role)
+    }
+}

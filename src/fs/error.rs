@@ -1,0 +1,94 @@
+//! What can go wrong with a filesystem.
+
+use super::FileKind;
+use crate::disk::ByteCount;
+use crate::hint::Hint;
+use std::io;
+
+/// An error of reading or writing a filesystem. It does not name the path: whoever asked knows it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FsError {
+    /// The disk below could not be read or written.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// This is not the filesystem it was taken for.
+    #[error("this is no {expected} filesystem: {found}")]
+    NotThisFilesystem {
+        /// `ext4`, `FAT`.
+        expected: &'static str,
+        /// What was found instead.
+        found: String,
+    },
+    /// A filesystem with features that cardwright does not know how to write.
+    #[error("this {kind} filesystem has {found}, which cardwright does not write to")]
+    Unsupported {
+        /// `ext4`, `FAT`.
+        kind: &'static str,
+        /// Which features, as their own tools name them.
+        found: String,
+    },
+    /// A filesystem that was not closed properly.
+    #[error("this {kind} filesystem was not closed properly: {found}")]
+    Dirty {
+        /// `ext4`, `FAT`.
+        kind: &'static str,
+        /// How it shows.
+        found: String,
+    },
+    /// A filesystem that contradicts itself.
+    #[error("the filesystem is damaged: {0}")]
+    Damaged(String),
+    /// Nothing stands there.
+    #[error("there is no such file or directory")]
+    NotFound,
+    /// Something of another kind stands there.
+    #[error("there is a {found:?} there, not a {expected:?}")]
+    WrongKind {
+        /// What was expected.
+        expected: FileKind,
+        /// What stands there.
+        found: FileKind,
+    },
+    /// Something stands there already.
+    #[error("something is there already")]
+    AlreadyExists,
+    /// A file larger than it may be.
+    #[error("it has {size}, more than the {limit} that are read at once")]
+    TooLarge {
+        /// How large it is.
+        size: ByteCount,
+        /// How large it may be.
+        limit: ByteCount,
+    },
+    /// No room left.
+    #[error("the filesystem is full: {needed} are needed and {free} are free")]
+    Full {
+        /// How much was to be written.
+        needed: ByteCount,
+        /// How much is free.
+        free: ByteCount,
+    },
+    /// FAT has no symbolic links.
+    #[error("FAT has no symbolic links")]
+    NoSymlinksHere,
+}
+
+impl Hint for FsError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotThisFilesystem { .. } | Self::Damaged(_) => {
+                Some("Download the image again, and compare its SHA-256 with the one beside the download".to_owned())
+            }
+            Self::Unsupported { .. } => {
+                Some("Start from an unmodified image as Raspberry Pi publishes it".to_owned())
+            }
+            Self::Dirty { .. } => Some(
+                "Start from an image that was never booted or mounted for writing; cardwright does not replay journals"
+                    .to_owned(),
+            ),
+            Self::Full { .. } => Some("Put less on the card".to_owned()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The two filesystems of a card, behind one small trait each for reading and for writing.
+//!
+//! [`fat`] is the boot partition, [`ext4`] the root. Reader and writer of ext4 are different crates
+//! that share no code, so that what one wrote the other has to find.
+
+mod error;
+pub mod ext4;
+pub mod fat;
+mod path;
+
+pub use error::FsError;
+pub use path::{ImagePath, InvalidPath};
+
+use crate::disk::ByteCount;
+use std::io;
+
+/// Seconds since 1970-01-01 00:00 UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(transparent)]
+pub struct UnixTime(pub i64);
+
+/// The permission bits of a file: the lower twelve bits of `st_mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Mode(u16);
+
+impl Mode {
+    /// `rw-r--r--`: what everybody may read.
+    pub const FILE: Self = Self(0o644);
+    /// `rw-------`: what holds a secret.
+    pub const SECRET: Self = Self(0o600);
+    /// `rwxr-xr-x`: a program, or a directory that everybody may enter.
+    pub const EXECUTABLE: Self = Self(0o755);
+    /// `rwx------`: a directory of one user's own.
+    pub const PRIVATE_DIRECTORY: Self = Self(0o700);
+    /// `r--r-----`: what sudo asks of its rules.
+    pub const SUDOERS: Self = Self(0o440);
+
+    /// Any of the twelve bits; `None` for a number that has more.
+    pub const fn new(bits: u16) -> Option<Self> {
+        if bits <= 0o7777 { Some(Self(bits)) } else { None }
+    }
+
+    /// The twelve bits.
+    pub const fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// The permission bits of a whole `st_mode`, which also holds the type of the file.
+    pub const fn from_st_mode(st_mode: u16) -> Self {
+        Self(st_mode & 0o7777)
+    }
+}
+
+impl std::fmt::Display for Mode {
+    /// As `chmod` takes it: `0644`.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{:04o}", self.0)
+    }
+}
+
+impl serde::Serialize for Mode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Who a file belongs to, by number: the names live in the image's own /etc/passwd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+pub struct Owner {
+    /// User.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+impl Owner {
+    /// root:root.
+    pub const ROOT: Self = Self { uid: 0, gid: 0 };
+}
+
+/// What kind of thing stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A device, a socket or a pipe: nothing cardwright writes or changes.
+    Special,
+}
+
+/// What a filesystem knows of a path, without its content.
+///
+/// FAT knows neither modes nor owners: there `mode` is 0755 and `owner` root, as Raspberry Pi OS mounts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metadata {
+    /// File, directory, symlink, …
+    pub kind: FileKind,
+    /// Permission bits.
+    pub mode: Mode,
+    /// User and group.
+    pub owner: Owner,
+    /// Size of the content; of a symlink, the length of its target.
+    pub size: ByteCount,
+    /// Last change of the content. FAT has local time without a zone; it is taken as UTC.
+    pub modified: UnixTime,
+}
+
+/// What `inspect` says of a filesystem.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Summary {
+    /// `FAT32`, `ext4`, …
+    pub kind: String,
+    /// Volume label, without padding.
+    pub label: String,
+    /// UUID of an ext4, serial number of a FAT, as `blkid` prints them.
+    pub id: String,
+    /// Features as `dumpe2fs` names them; of a FAT, the bytes per cluster.
+    pub features: Vec<String>,
+    /// Size of the filesystem.
+    pub size: ByteCount,
+    /// What is free of it.
+    pub free: ByteCount,
+    /// What of the free space ordinary users may not fill (ext4's reserved blocks).
+    pub reserved: ByteCount,
+    /// Last time the filesystem was written to, where it records that.
+    pub written: Option<UnixTime>,
+}
+
+/// Reading a filesystem. Paths are absolute, and links inside them are not followed at the last part.
+///
+/// Symbolic links in the directories of a path *are* followed, inside the filesystem: /lib is a link to
+/// /usr/lib on every current release.
+pub trait ReadFilesystem {
+    /// What stands at `path`, or `None` when nothing does.
+    ///
+    /// # Errors
+    /// When the filesystem cannot be read, or is not what a filesystem should be.
+    fn metadata(&self, path: &ImagePath) -> Result<Option<Metadata>, FsError>;
+
+    /// The whole content of the regular file at `path`.
+    ///
+    /// # Errors
+    /// Also when nothing stands there, when it is not a regular file, and when it is larger than `limit`.
+    fn read(&self, path: &ImagePath, limit: ByteCount) -> Result<Vec<u8>, FsError>;
+
+    /// Calls `sink` with the content of the regular file at `path`, a piece at a time, from first to last.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and what `sink` returns.
+    fn read_pieces(
+        &self,
+        path: &ImagePath,
+        sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), FsError>;
+
+    /// Where the symbolic link at `path` points to, as it is written there.
+    ///
+    /// # Errors
+    /// Also when it is no symbolic link.
+    fn read_link(&self, path: &ImagePath) -> Result<String, FsError>;
+
+    /// The names in the directory at `path`, without `.` and `..`, sorted bytewise.
+    ///
+    /// Names that are not UTF-8 are left out: cardwright neither writes nor changes such a file.
+    ///
+    /// # Errors
+    /// Also when it is no directory.
+    fn list(&self, path: &ImagePath) -> Result<Vec<String>, FsError>;
+
+    /// Label, features, size and free space.
+    ///
+    /// # Errors
+    /// When the filesystem cannot be read.
+    fn summary(&self) -> Result<Summary, FsError>;
+}
+
+/// Writing a filesystem. Every call leaves it consistent; [`finish`](Self::finish) ends the work.
+///
+/// Parents must exist. Times of what is written are the one time the writer was opened with.
+/// On FAT, modes and owners are accepted and have no effect, and symlinks are refused.
+pub trait WriteFilesystem {
+    /// Writes a regular file of `size` bytes from `content`: a new one, or in place of the one there.
+    ///
+    /// # Errors
+    /// When something else stands there, when the content ends early, when the space does not suffice.
+    fn write_file(
+        &mut self,
+        path: &ImagePath,
+        content: &mut dyn io::Read,
+        size: ByteCount,
+        mode: Mode,
+        owner: Owner,
+    ) -> Result<(), FsError>;
+
+    /// Makes a directory, or gives the one that is there this mode and owner.
+    ///
+    /// # Errors
+    /// When something else stands there.
+    fn make_directory(&mut self, path: &ImagePath, mode: Mode, owner: Owner) -> Result<(), FsError>;
+
+    /// Makes a symbolic link, in place of a file or link that is there. It belongs to root.
+    ///
+    /// # Errors
+    /// When a directory stands there.
+    fn make_symlink(&mut self, path: &ImagePath, target: &str) -> Result<(), FsError>;
+
+    /// Removes a file or a link.
+    ///
+    /// # Errors
+    /// When nothing stands there, or a directory does.
+    fn remove(&mut self, path: &ImagePath) -> Result<(), FsError>;
+
+    /// Moves a file or a directory with all that is in it.
+    ///
+    /// # Errors
+    /// When nothing stands at `from` or something stands at `to`.
+    fn rename(&mut self, from: &ImagePath, to: &ImagePath) -> Result<(), FsError>;
+
+    /// Ends the work: all of it is in the disk below, and the filesystem is marked clean.
+    ///
+    /// # Errors
+    /// When that did not succeed; the disk below must then not be used.
+    fn finish(self: Box<Self>) -> Result<(), FsError>;
+}

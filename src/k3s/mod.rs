@@ -1,0 +1,1 @@
+//! k3s on a card: its configuration, and the first boot that installs it.

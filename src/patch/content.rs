@@ -1,0 +1,140 @@
+//! The content of a file that is to be written.
+
+use crate::digest::Digest;
+use crate::disk::ByteCount;
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The content of a file: in memory, or, for what is large, still in a file of this machine.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Content {
+    /// In memory.
+    Bytes(Arc<[u8]>),
+    /// In a file of this machine, which must not change until the work is done.
+    SourceFile {
+        /// Which one.
+        path: PathBuf,
+        /// How large it is.
+        size: ByteCount,
+        /// The SHA-256 of its content, checked when it is read.
+        digest: Digest,
+    },
+}
+
+impl Content {
+    /// How many bytes it has.
+    pub fn size(&self) -> ByteCount {
+        match self {
+            Self::Bytes(bytes) => ByteCount(bytes.len() as u64),
+            Self::SourceFile { size, .. } => *size,
+        }
+    }
+
+    /// The SHA-256 of it.
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Bytes(bytes) => Digest::of(bytes),
+            Self::SourceFile { digest, .. } => *digest,
+        }
+    }
+
+    /// The bytes, where they are in memory.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
+            Self::SourceFile { .. } => None,
+        }
+    }
+
+    /// A reader of it, from the first byte on.
+    ///
+    /// # Errors
+    /// When the source file cannot be opened. Its reader fails at the end when the content is not what
+    /// it was when the patch was made.
+    pub fn open(&self) -> io::Result<Box<dyn Read + '_>> {
+        match self {
+            Self::Bytes(bytes) => Ok(Box::new(&bytes[..])),
+            Self::SourceFile { path, digest, .. } => Ok(Box::new(CheckedReader {
+                inner: File::open(path)?,
+                hasher: Sha256::new(),
+                expected: *digest,
+            })),
+        }
+    }
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes.into())
+    }
+}
+
+impl From<String> for Content {
+    fn from(text: String) -> Self {
+        text.into_bytes().into()
+    }
+}
+
+impl From<&str> for Content {
+    fn from(text: &str) -> Self {
+        text.as_bytes().to_vec().into()
+    }
+}
+
+impl fmt::Debug for Content {
+    /// Size and digest only: a content may be a secret, and a debug print must not tell it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Content({} bytes)", self.size().0)
+    }
+}
+
+/// A reader that fails at its end when what it read has another hash than it should have.
+struct CheckedReader {
+    inner: File,
+    hasher: Sha256,
+    expected: Digest,
+}
+
+impl Read for CheckedReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        if count == 0 && !buffer.is_empty() {
+            let found = Digest(self.hasher.clone().finalize().into());
+            if found != self.expected {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "the file changed while it was being read",
+                ));
+            }
+        }
+        self.hasher.update(buffer.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_file_that_changed_is_noticed() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "after").unwrap();
+        let content = Content::SourceFile {
+            path: file.path().to_owned(),
+            size: ByteCount(5),
+            digest: Digest::of(b"befor"),
+        };
+        let mut bytes = Vec::new();
+        assert!(content.open().unwrap().read_to_end(&mut bytes).is_err());
+    }
+
+    #[test]
+    fn a_debug_print_does_not_tell_the_content() {
+        assert_eq!(format!("{:?}", Content::from("hunter2")), "Content(7 bytes)");
+    }
+}

@@ -1,0 +1,420 @@
+//! A patch in the making.
+
+use super::{Action, Content, Edit, Partition, Patch, PatchError, Sensitivity, Stock};
+use crate::fs::{FileKind, ImagePath, Mode, Owner, UnixTime};
+
+/// A patch in the making: the stock files, and above them what was written so far.
+///
+/// Whoever edits a file sees what was written to it before, so that several concerns can each add their
+/// line to the same file and the patch still has one edit of it. What is already right in the stock image
+/// is left alone and makes no edit.
+pub struct Draft<'stock> {
+    stock: &'stock dyn Stock,
+    time: UnixTime,
+    edits: Vec<Edit>,
+}
+
+impl<'stock> Draft<'stock> {
+    /// An empty patch above `stock`, whose files will all have the time `time`.
+    pub fn new(stock: &'stock dyn Stock, time: UnixTime) -> Self {
+        Self { stock, time, edits: Vec::new() }
+    }
+
+    /// The patch.
+    pub fn finish(self) -> Patch {
+        Patch { time: self.time, edits: self.edits }
+    }
+
+    /// The time that everything written will have.
+    pub fn time(&self) -> UnixTime {
+        self.time
+    }
+
+    /// The content of a file as it will be, or `None` when there will be none.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read, or a file of this machine that was put there.
+    pub fn read(&self, partition: Partition, path: &ImagePath) -> Result<Option<Vec<u8>>, PatchError> {
+        match self.edit_of(partition, path).map(|edit| &edit.action) {
+            Some(Action::File { content, .. }) => {
+                let mut bytes = Vec::new();
+                let read = content.open().and_then(|mut reader| reader.read_to_end(&mut bytes));
+                read.map_err(|source| PatchError::SourceFile { path: path.as_str().into(), source })?;
+                Ok(Some(bytes))
+            }
+            Some(Action::Remove | Action::Rename { .. } | Action::Symlink { .. }) => Ok(None),
+            Some(Action::Directory { .. }) | None => {
+                self.stock.read(partition, &self.stock_path(partition, path))
+            }
+        }
+    }
+
+    /// As [`read`](Self::read), as text.
+    ///
+    /// # Errors
+    /// Also when it is not UTF-8.
+    pub fn read_text(&self, partition: Partition, path: &ImagePath) -> Result<Option<String>, PatchError> {
+        let bytes = self.read(partition, path)?;
+        let text = bytes.map(String::from_utf8).transpose();
+        text.map_err(|_| PatchError::NotText { partition, path: path.clone() })
+    }
+
+    /// Whether there will be something at `path`.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read.
+    pub fn exists(&self, partition: Partition, path: &ImagePath) -> Result<bool, PatchError> {
+        match self.edit_of(partition, path).map(|edit| &edit.action) {
+            Some(Action::Remove | Action::Rename { .. }) => Ok(false),
+            Some(_) => Ok(true),
+            None => Ok(self.stock.metadata(partition, &self.stock_path(partition, path))?.is_some()),
+        }
+    }
+
+    /// The names in a directory as the stock image has it, sorted.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read.
+    pub fn list_stock(&self, partition: Partition, path: &ImagePath) -> Result<Vec<String>, PatchError> {
+        self.stock.list(partition, &self.stock_path(partition, path))
+    }
+
+    /// Writes a file whose content anybody may see, and the directories above it where they are missing.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read or has a directory there.
+    pub fn file(
+        &mut self,
+        partition: Partition,
+        path: &ImagePath,
+        content: impl Into<Content>,
+        mode: Mode,
+        owner: Owner,
+    ) -> Result<(), PatchError> {
+        self.write(partition, path, content.into(), mode, owner, Sensitivity::Plain)
+    }
+
+    /// Writes a file that holds a secret: on the root partition, for root alone to read.
+    ///
+    /// # Errors
+    /// As [`file`](Self::file).
+    pub fn secret(&mut self, path: &ImagePath, content: impl Into<Content>) -> Result<(), PatchError> {
+        self.write(Partition::Root, path, content.into(), Mode::SECRET, Owner::ROOT, Sensitivity::Secret)
+    }
+
+    /// Writes a file that may hold a secret, with the mode and owner its reader asks for (/etc/shadow is
+    /// 0640 root:shadow on every release).
+    ///
+    /// # Errors
+    /// As [`file`](Self::file); and when everybody could read it.
+    pub fn secret_with_mode(
+        &mut self,
+        path: &ImagePath,
+        content: impl Into<Content>,
+        mode: Mode,
+        owner: Owner,
+    ) -> Result<(), PatchError> {
+        self.write(Partition::Root, path, content.into(), mode, owner, Sensitivity::Secret)
+    }
+
+    /// Changes the text of a file that exists, keeping its mode and owner. `change` gets the text as it
+    /// will be so far. Nothing happens when the file does not exist or when `change` changes nothing.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read, or the file is not text.
+    pub fn edit_text(
+        &mut self,
+        partition: Partition,
+        path: &ImagePath,
+        change: impl FnOnce(&str) -> String,
+    ) -> Result<(), PatchError> {
+        let Some(before) = self.read_text(partition, path)? else { return Ok(()) };
+        let after = change(&before);
+        if after == before {
+            return Ok(());
+        }
+        let (mode, owner, sensitivity) = self.attributes(partition, path)?;
+        self.write(partition, path, after.into(), mode, owner, sensitivity)
+    }
+
+    /// Makes a directory with this mode and owner, and the ones above it where they are missing; or gives
+    /// the one that is there this mode and owner.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read or has something else there.
+    pub fn directory(
+        &mut self,
+        partition: Partition,
+        path: &ImagePath,
+        mode: Mode,
+        owner: Owner,
+    ) -> Result<(), PatchError> {
+        let found = self.stock.metadata(partition, &self.stock_path(partition, path))?;
+        match found {
+            Some(found) if found.kind != FileKind::Directory => {
+                return Err(self.in_the_way(partition, path, "directory"));
+            }
+            Some(found) if found.mode == mode && found.owner == owner => return Ok(()),
+            Some(_) => {}
+            None => self.parents(partition, path)?,
+        }
+        self.put(partition, path, Action::Directory { mode, owner }, found.is_some());
+        Ok(())
+    }
+
+    /// Makes a symbolic link on the root partition, and the directories above it where they are missing.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read or has a directory there.
+    pub fn symlink(&mut self, path: &ImagePath, target: &str) -> Result<(), PatchError> {
+        let partition = Partition::Root;
+        let stock_path = self.stock_path(partition, path);
+        let found = self.stock.metadata(partition, &stock_path)?;
+        match found.map(|found| found.kind) {
+            Some(FileKind::Directory | FileKind::Special) => {
+                return Err(self.in_the_way(partition, path, "symbolic link"));
+            }
+            Some(FileKind::Symlink)
+                if self.stock.read_link(partition, &stock_path)?.as_deref() == Some(target) =>
+            {
+                self.forget(partition, path);
+                return Ok(());
+            }
+            Some(_) => {}
+            None => self.parents(partition, path)?,
+        }
+        self.put(partition, path, Action::Symlink { target: target.to_owned() }, found.is_some());
+        Ok(())
+    }
+
+    /// Removes a file or a link, if there is one.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read or has a directory there.
+    pub fn remove(&mut self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
+        match self.stock.metadata(partition, &self.stock_path(partition, path))?.map(|found| found.kind) {
+            Some(FileKind::Directory | FileKind::Special) => {
+                Err(self.in_the_way(partition, path, "removed file"))
+            }
+            Some(_) => {
+                self.put(partition, path, Action::Remove, true);
+                Ok(())
+            }
+            None => {
+                self.forget(partition, path);
+                Ok(())
+            }
+        }
+    }
+
+    /// Moves something of the stock image, before anything below it is edited. Later calls use the new path.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read, has nothing at `from`, or something at `to`.
+    pub fn rename(
+        &mut self,
+        partition: Partition,
+        from: &ImagePath,
+        to: &ImagePath,
+    ) -> Result<(), PatchError> {
+        if self.stock.metadata(partition, from)?.is_none() || self.exists(partition, to)? {
+            return Err(self.in_the_way(partition, to, "moved file or directory"));
+        }
+        self.put(partition, from, Action::Rename { to: to.clone() }, true);
+        Ok(())
+    }
+
+    fn write(
+        &mut self,
+        partition: Partition,
+        path: &ImagePath,
+        content: Content,
+        mode: Mode,
+        owner: Owner,
+        sensitivity: Sensitivity,
+    ) -> Result<(), PatchError> {
+        let readable_by_all = mode.bits() & 0o007 != 0;
+        if sensitivity == Sensitivity::Secret && (partition == Partition::Boot || readable_by_all) {
+            return Err(PatchError::SecretInTheOpen { partition, path: path.clone() });
+        }
+        let stock_path = self.stock_path(partition, path);
+        let found = self.stock.metadata(partition, &stock_path)?;
+        if let Some(found) = found {
+            if matches!(found.kind, FileKind::Directory | FileKind::Special) {
+                return Err(self.in_the_way(partition, path, "file"));
+            }
+            let same_attributes =
+                partition == Partition::Boot || (found.mode == mode && found.owner == owner);
+            let already_right = found.kind == FileKind::File
+                && same_attributes
+                && found.size == content.size()
+                && content.bytes().is_some()
+                && self.stock.read(partition, &stock_path)?.as_deref() == content.bytes();
+            if already_right {
+                self.forget(partition, path);
+                return Ok(());
+            }
+        } else {
+            self.parents(partition, path)?;
+        }
+        self.put(partition, path, Action::File { content, mode, owner, sensitivity }, found.is_some());
+        Ok(())
+    }
+
+    /// Makes the directories above `path` that neither the stock image nor the draft has: root's, 0755.
+    fn parents(&mut self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
+        let Some(parent) = path.parent() else { return Ok(()) };
+        if self.exists(partition, &parent)? {
+            return Ok(());
+        }
+        self.directory(partition, &parent, Mode::EXECUTABLE, Owner::ROOT)
+    }
+
+    fn attributes(
+        &self,
+        partition: Partition,
+        path: &ImagePath,
+    ) -> Result<(Mode, Owner, Sensitivity), PatchError> {
+        if let Some(Action::File { mode, owner, sensitivity, .. }) =
+            self.edit_of(partition, path).map(|edit| &edit.action)
+        {
+            return Ok((*mode, *owner, *sensitivity));
+        }
+        let found = self.stock.metadata(partition, &self.stock_path(partition, path))?;
+        let (mode, owner) = found.map_or((Mode::FILE, Owner::ROOT), |found| (found.mode, found.owner));
+        // What the stock image hides from ordinary users, a plan has no business showing.
+        let hidden = partition == Partition::Root && mode.bits() & 0o007 == 0;
+        Ok((mode, owner, if hidden { Sensitivity::Secret } else { Sensitivity::Plain }))
+    }
+
+    /// Puts the edit of a path: in the place of the one it has, or at the end.
+    fn put(&mut self, partition: Partition, path: &ImagePath, action: Action, replaces_stock: bool) {
+        let edit = Edit { partition, path: path.clone(), action, replaces_stock };
+        match self.edits.iter_mut().find(|known| known.partition == partition && known.path == *path) {
+            Some(known) => *known = edit,
+            None => self.edits.push(edit),
+        }
+    }
+
+    fn forget(&mut self, partition: Partition, path: &ImagePath) {
+        self.edits.retain(|edit| edit.partition != partition || edit.path != *path);
+    }
+
+    fn edit_of(&self, partition: Partition, path: &ImagePath) -> Option<&Edit> {
+        self.edits.iter().find(|edit| edit.partition == partition && edit.path == *path)
+    }
+
+    /// Where the stock image has what will be at `path`, that is, before the renames of this draft.
+    fn stock_path(&self, partition: Partition, path: &ImagePath) -> ImagePath {
+        let renames = self.edits.iter().rev().filter(|edit| edit.partition == partition);
+        renames.fold(path.clone(), |path, edit| match &edit.action {
+            Action::Rename { to } => path.after_rename(to, &edit.path),
+            _ => path,
+        })
+    }
+
+    fn in_the_way(&self, partition: Partition, path: &ImagePath, wanted: &'static str) -> PatchError {
+        PatchError::InTheWay { partition, path: path.clone(), wanted }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::patch::MemoryStock;
+
+    const TIME: UnixTime = UnixTime(1_781_740_800);
+
+    fn path(text: &str) -> ImagePath {
+        ImagePath::new(text).unwrap()
+    }
+
+    fn stock() -> MemoryStock {
+        MemoryStock::new()
+            .file(Partition::Root, &path("/etc/hostname"), Mode::FILE, Owner::ROOT, "raspberrypi\n")
+            .file(Partition::Root, &path("/home/pi/.bashrc"), Mode::FILE, Owner { uid: 1000, gid: 1000 }, "x")
+            .symlink(Partition::Root, &path("/etc/mtab"), "/proc/mounts")
+            .file(Partition::Root, &path("/usr/lib/os-release"), Mode::FILE, Owner::ROOT, "ID=debian\n")
+            .symlink(Partition::Root, &path("/etc/os-release"), "../usr/lib/os-release")
+    }
+
+    #[test]
+    fn what_is_already_right_makes_no_edit() {
+        let stock = stock();
+        let mut draft = Draft::new(&stock, TIME);
+        let hostname = path("/etc/hostname");
+        draft.file(Partition::Root, &hostname, "raspberrypi\n", Mode::FILE, Owner::ROOT).unwrap();
+        draft.symlink(&path("/etc/mtab"), "/proc/mounts").unwrap();
+        draft.remove(Partition::Root, &path("/etc/nothing")).unwrap();
+        draft.directory(Partition::Root, &path("/etc"), Mode::EXECUTABLE, Owner::ROOT).unwrap();
+        assert_eq!(draft.finish().edits, []);
+    }
+
+    #[test]
+    fn the_right_content_with_the_wrong_mode_is_an_edit() {
+        let stock = stock();
+        let mut draft = Draft::new(&stock, TIME);
+        draft
+            .file(Partition::Root, &path("/etc/hostname"), "raspberrypi\n", Mode::SECRET, Owner::ROOT)
+            .unwrap();
+        assert_eq!(draft.finish().edits.len(), 1);
+    }
+
+    #[test]
+    fn two_concerns_add_their_line_to_one_file() {
+        let stock = stock();
+        let mut draft = Draft::new(&stock, TIME);
+        let hostname = path("/etc/hostname");
+        for line in ["one\n", "two\n"] {
+            draft.edit_text(Partition::Root, &hostname, |text| format!("{text}{line}")).unwrap();
+        }
+        let patch = draft.finish();
+        assert_eq!(patch.edits.len(), 1);
+        let Action::File { content, .. } = &patch.edits[0].action else { panic!() };
+        assert_eq!(content.bytes().unwrap(), b"raspberrypi\none\ntwo\n");
+        assert!(patch.edits[0].replaces_stock);
+    }
+
+    #[test]
+    fn missing_directories_come_before_what_is_in_them() {
+        let stock = stock();
+        let mut draft = Draft::new(&stock, TIME);
+        draft.secret(&path("/etc/rancher/k3s/config.yaml"), "token: x\n").unwrap();
+        let patch = draft.finish();
+        let paths: Vec<_> = patch.edits.iter().map(|edit| edit.path.as_str()).collect();
+        assert_eq!(paths, ["/etc/rancher", "/etc/rancher/k3s", "/etc/rancher/k3s/config.yaml"]);
+    }
+
+    #[test]
+    fn after_a_rename_the_stock_files_are_found_under_the_new_name() {
+        let stock = stock();
+        let mut draft = Draft::new(&stock, TIME);
+        draft.rename(Partition::Root, &path("/home/pi"), &path("/home/ann")).unwrap();
+        assert_eq!(draft.read(Partition::Root, &path("/home/ann/.bashrc")).unwrap().unwrap(), b"x");
+        assert!(!draft.exists(Partition::Root, &path("/home/pi")).unwrap());
+        draft.edit_text(Partition::Root, &path("/home/ann/.bashrc"), |text| format!("{text}y")).unwrap();
+        let patch = draft.finish();
+        assert_eq!(patch.edits[1].path, path("/home/ann/.bashrc"));
+        assert!(matches!(patch.edits[1].action, Action::File { owner: Owner { uid: 1000, gid: 1000 }, .. }));
+    }
+
+    #[test]
+    fn links_are_followed_for_reading() {
+        let stock = stock();
+        let draft = Draft::new(&stock, TIME);
+        let text = draft.read_text(Partition::Root, &path("/etc/os-release")).unwrap();
+        assert_eq!(text.as_deref(), Some("ID=debian\n"));
+    }
+
+    #[test]
+    fn a_secret_never_lands_where_others_can_read_it() {
+        let stock = stock();
+        let mut draft = Draft::new(&stock, TIME);
+        let secret = path("/secret");
+        let on_boot =
+            draft.write(Partition::Boot, &secret, "x".into(), Mode::SECRET, Owner::ROOT, Sensitivity::Secret);
+        assert!(matches!(on_boot, Err(PatchError::SecretInTheOpen { .. })));
+        let for_all = draft.secret_with_mode(&secret, "x", Mode::FILE, Owner::ROOT);
+        assert!(matches!(for_all, Err(PatchError::SecretInTheOpen { .. })));
+    }
+}

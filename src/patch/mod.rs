@@ -1,0 +1,115 @@
+//! What is to be changed in an image, as plain data; applying it; and holding it against an image.
+//!
+//! A [`Patch`] is made by writing into a [`Draft`], which shows the stock files with what was written so
+//! far above them. `plan` prints a patch, `build` [applies](apply()) it, `verify` [checks](check()) it:
+//! three commands, one list.
+
+mod apply;
+mod check;
+mod content;
+mod draft;
+mod error;
+mod stock;
+
+pub use apply::{Filesystems, apply};
+pub use check::{Difference, check};
+pub use content::Content;
+pub use draft::Draft;
+pub use error::PatchError;
+pub use stock::{MemoryStock, Stock, StockFiles};
+
+pub use crate::digest::Digest;
+// The rooms above speak of files through this one; they have no business in `fs` itself.
+pub use crate::fs::{FileKind, FsError, ImagePath, InvalidPath, Metadata, Mode, Owner, UnixTime};
+
+/// One of the two partitions of a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Partition {
+    /// The FAT partition that the firmware boots from. Anyone who holds the card can read it.
+    Boot,
+    /// The ext4 partition with the system.
+    Root,
+}
+
+impl std::fmt::Display for Partition {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Boot => "boot",
+            Self::Root => "root",
+        })
+    }
+}
+
+/// Whether the content of a file may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sensitivity {
+    /// Anybody may see it.
+    Plain,
+    /// Never in a plan, a log, JSON or an error; only on ext4, only with mode 0600 or stricter.
+    Secret,
+}
+
+/// Everything that is to be changed in the stock image for one node, in the order it is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patch {
+    /// The time that everything written gets: never 0, never the clock.
+    pub time: UnixTime,
+    /// The edits, in order. No path is edited twice.
+    pub edits: Vec<Edit>,
+}
+
+/// One change of one path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// Where.
+    pub partition: Partition,
+    /// Which path; of a [`Action::Rename`], the path before.
+    pub path: ImagePath,
+    /// What.
+    pub action: Action,
+    /// Whether the stock image has something at this path.
+    pub replaces_stock: bool,
+}
+
+/// What is done at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// A regular file is made, or takes the place of the one there.
+    File {
+        /// Its whole content.
+        content: Content,
+        /// Its permission bits.
+        mode: Mode,
+        /// Its owner.
+        owner: Owner,
+        /// Whether its content may be shown.
+        sensitivity: Sensitivity,
+    },
+    /// A directory is made, or the one there gets this mode and owner.
+    Directory {
+        /// Its permission bits.
+        mode: Mode,
+        /// Its owner.
+        owner: Owner,
+    },
+    /// A symbolic link is made, or takes the place of the file or link there.
+    Symlink {
+        /// Where it points to.
+        target: String,
+    },
+    /// The file or link is removed.
+    Remove,
+    /// The file or directory is moved, with all that is in it.
+    Rename {
+        /// Where to.
+        to: ImagePath,
+    },
+}
+
+impl Patch {
+    /// The edits of one partition, in order.
+    pub fn edits_of(&self, partition: Partition) -> impl Iterator<Item = &Edit> {
+        self.edits.iter().filter(move |edit| edit.partition == partition)
+    }
+}

@@ -1,0 +1,232 @@
+//! The files of the stock image, as the plan sees them.
+
+use super::{Partition, PatchError};
+use crate::disk::ByteCount;
+use crate::fs::{FileKind, ImagePath, Metadata, Mode, Owner, ReadFilesystem, UnixTime};
+use std::collections::BTreeMap;
+
+/// Larger than any file that is edited as text (the largest is /var/lib/dpkg/status, some 3 MB on a
+/// desktop image), small enough that a hostile image cannot fill the memory.
+pub const LARGEST_EDITED_FILE: ByteCount = ByteCount(64 << 20);
+
+/// Read-only access to both filesystems of the stock image.
+pub trait Stock {
+    /// What stands at a path, or `None`.
+    ///
+    /// # Errors
+    /// When the filesystem cannot be read.
+    fn metadata(&self, partition: Partition, path: &ImagePath) -> Result<Option<Metadata>, PatchError>;
+
+    /// The content of a regular file, following a symbolic link to it; `None` when nothing stands there.
+    ///
+    /// # Errors
+    /// When the filesystem cannot be read, when it is not a regular file, or when it is larger than 64 MiB.
+    fn read(&self, partition: Partition, path: &ImagePath) -> Result<Option<Vec<u8>>, PatchError>;
+
+    /// Where a symbolic link points to; `None` when there is no symbolic link.
+    ///
+    /// # Errors
+    /// When the filesystem cannot be read.
+    fn read_link(&self, partition: Partition, path: &ImagePath) -> Result<Option<String>, PatchError>;
+
+    /// The names in a directory, sorted; none where there is no directory.
+    ///
+    /// # Errors
+    /// When the filesystem cannot be read.
+    fn list(&self, partition: Partition, path: &ImagePath) -> Result<Vec<String>, PatchError>;
+}
+
+/// The stock files, read from the image.
+pub struct StockFiles {
+    /// The FAT partition.
+    pub boot: Box<dyn ReadFilesystem>,
+    /// The ext4 partition.
+    pub root: Box<dyn ReadFilesystem>,
+}
+
+/// How many links are followed before they count as a circle; the kernel's own limit is 40.
+const MOST_LINKS: usize = 40;
+
+impl StockFiles {
+    fn filesystem(&self, partition: Partition) -> &dyn ReadFilesystem {
+        match partition {
+            Partition::Boot => &*self.boot,
+            Partition::Root => &*self.root,
+        }
+    }
+}
+
+/// What `path` points to when it holds the link `target`.
+fn resolve(path: &ImagePath, target: &str) -> Option<ImagePath> {
+    let mut parts: Vec<&str> = Vec::new();
+    let parent = path.parent()?;
+    if !target.starts_with('/') {
+        parts.extend(parent.parts());
+    }
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    ImagePath::new(format!("/{}", parts.join("/"))).ok()
+}
+
+impl Stock for StockFiles {
+    fn metadata(&self, partition: Partition, path: &ImagePath) -> Result<Option<Metadata>, PatchError> {
+        let result = self.filesystem(partition).metadata(path);
+        result.map_err(|source| PatchError::stock("looking up", partition, path, source))
+    }
+
+    fn read(&self, partition: Partition, path: &ImagePath) -> Result<Option<Vec<u8>>, PatchError> {
+        let mut path = path.clone();
+        for _ in 0..MOST_LINKS {
+            match self.metadata(partition, &path)?.map(|found| found.kind) {
+                None => return Ok(None),
+                Some(FileKind::Symlink) => {
+                    let target = self.read_link(partition, &path)?.unwrap_or_default();
+                    match resolve(&path, &target) {
+                        Some(next) => path = next,
+                        None => return Ok(None),
+                    }
+                }
+                Some(_) => {
+                    let read = self.filesystem(partition).read(&path, LARGEST_EDITED_FILE);
+                    return read
+                        .map(Some)
+                        .map_err(|source| PatchError::stock("reading", partition, &path, source));
+                }
+            }
+        }
+        Err(PatchError::LinkCircle { partition, path })
+    }
+
+    fn read_link(&self, partition: Partition, path: &ImagePath) -> Result<Option<String>, PatchError> {
+        match self.metadata(partition, path)? {
+            Some(found) if found.kind == FileKind::Symlink => {
+                let result = self.filesystem(partition).read_link(path).map(Some);
+                result.map_err(|source| PatchError::stock("reading the link", partition, path, source))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn list(&self, partition: Partition, path: &ImagePath) -> Result<Vec<String>, PatchError> {
+        match self.metadata(partition, path)? {
+            Some(found) if found.kind == FileKind::Directory => {
+                let result = self.filesystem(partition).list(path);
+                result.map_err(|source| PatchError::stock("listing", partition, path, source))
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+/// Stock files that exist in memory only: for tests of what is planned, and for programs that want to
+/// see a plan without an image.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStock {
+    entries: BTreeMap<(Partition, ImagePath), Entry>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    metadata: Metadata,
+    content: Vec<u8>,
+}
+
+impl MemoryStock {
+    /// No files at all.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts a regular file.
+    #[must_use]
+    pub fn file(
+        self,
+        partition: Partition,
+        path: &ImagePath,
+        mode: Mode,
+        owner: Owner,
+        content: &str,
+    ) -> Self {
+        self.entry(partition, path, FileKind::File, mode, owner, content)
+    }
+
+    /// Puts a directory.
+    #[must_use]
+    pub fn directory(self, partition: Partition, path: &ImagePath, mode: Mode, owner: Owner) -> Self {
+        self.entry(partition, path, FileKind::Directory, mode, owner, "")
+    }
+
+    /// Puts a symbolic link.
+    #[must_use]
+    pub fn symlink(self, partition: Partition, path: &ImagePath, target: &str) -> Self {
+        let all = Mode::from_st_mode(0o777);
+        self.entry(partition, path, FileKind::Symlink, all, Owner::ROOT, target)
+    }
+
+    /// Puts one thing, and the directories above it where they are missing.
+    fn entry(
+        mut self,
+        partition: Partition,
+        path: &ImagePath,
+        kind: FileKind,
+        mode: Mode,
+        owner: Owner,
+        content: &str,
+    ) -> Self {
+        if let Some(parent) = path.parent() {
+            if !self.entries.contains_key(&(partition, parent.clone())) {
+                self = self.directory(partition, &parent, Mode::EXECUTABLE, Owner::ROOT);
+            }
+        }
+        let size = ByteCount(content.len() as u64);
+        let metadata = Metadata { kind, mode, owner, size, modified: UnixTime(1_781_740_800) };
+        let entry = Entry { metadata, content: content.as_bytes().to_vec() };
+        self.entries.insert((partition, path.clone()), entry);
+        self
+    }
+
+    fn get(&self, partition: Partition, path: &ImagePath) -> Option<&Entry> {
+        self.entries.get(&(partition, path.clone()))
+    }
+}
+
+impl Stock for MemoryStock {
+    fn metadata(&self, partition: Partition, path: &ImagePath) -> Result<Option<Metadata>, PatchError> {
+        Ok(self.get(partition, path).map(|entry| entry.metadata))
+    }
+
+    fn read(&self, partition: Partition, path: &ImagePath) -> Result<Option<Vec<u8>>, PatchError> {
+        let mut path = path.clone();
+        for _ in 0..MOST_LINKS {
+            match self.get(partition, &path) {
+                None => return Ok(None),
+                Some(entry) if entry.metadata.kind == FileKind::Symlink => {
+                    match resolve(&path, &String::from_utf8_lossy(&entry.content)) {
+                        Some(next) => path = next,
+                        None => return Ok(None),
+                    }
+                }
+                Some(entry) => return Ok(Some(entry.content.clone())),
+            }
+        }
+        Err(PatchError::LinkCircle { partition, path })
+    }
+
+    fn read_link(&self, partition: Partition, path: &ImagePath) -> Result<Option<String>, PatchError> {
+        let link = self.get(partition, path).filter(|entry| entry.metadata.kind == FileKind::Symlink);
+        Ok(link.map(|entry| String::from_utf8_lossy(&entry.content).into_owned()))
+    }
+
+    fn list(&self, partition: Partition, path: &ImagePath) -> Result<Vec<String>, PatchError> {
+        let below = self
+            .entries
+            .keys()
+            .filter(|(of, entry)| *of == partition && entry.parent().as_ref() == Some(path));
+        Ok(below.map(|(_, entry)| entry.name().to_owned()).collect())
+    }
+}

@@ -1,0 +1,103 @@
+//! Which Raspberry Pi OS an image holds, told from its files.
+
+use serde::Serialize;
+
+/// What was found inside a stock image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Release {
+    /// bullseye, bookworm or trixie: `VERSION_CODENAME` of /etc/os-release.
+    pub codename: Codename,
+    /// The day it was made, `2026-10-06`: from /etc/rpi-issue. `None` where that file says none.
+    pub date: Option<String>,
+    /// Lite, desktop or full: the pi-gen stage in /etc/rpi-issue.
+    pub edition: Edition,
+    /// What its programs are made for.
+    pub architecture: Architecture,
+    /// Where it mounts the boot partition: from /etc/fstab.
+    pub boot_mount: BootMount,
+    /// Whether cloud-init is installed.
+    pub cloud_init: bool,
+    /// How the first boot grows the root partition.
+    pub first_boot: FirstBoot,
+    /// Who configures the network.
+    pub network: NetworkStack,
+}
+
+/// The Debian release it is made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Codename {
+    /// Debian 11.
+    Bullseye,
+    /// Debian 12.
+    Bookworm,
+    /// Debian 13.
+    Trixie,
+}
+
+/// How much is installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Edition {
+    /// No desktop.
+    Lite,
+    /// A desktop.
+    Desktop,
+    /// A desktop and recommended programs.
+    Full,
+    /// /etc/rpi-issue does not say.
+    Unknown,
+}
+
+/// What the programs of the image are made for. The kernel may be a 64-bit one all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Architecture {
+    /// 64 bits.
+    Arm64,
+    /// 32 bits.
+    Armhf,
+}
+
+/// Where the boot partition is mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum BootMount {
+    /// Up to bullseye.
+    #[serde(rename = "/boot")]
+    Boot,
+    /// From bookworm on.
+    #[serde(rename = "/boot/firmware")]
+    BootFirmware,
+}
+
+impl BootMount {
+    /// The path.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Boot => "/boot",
+            Self::BootFirmware => "/boot/firmware",
+        }
+    }
+}
+
+/// How the first boot grows the root partition to the card: a word in cmdline.txt that has to stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FirstBoot {
+    /// `init=/usr/lib/raspberrypi-sys-mods/firstboot`: bullseye and bookworm. Deletes SSH host keys.
+    InitScript,
+    /// `resize`: trixie, in its initramfs.
+    ResizeWord,
+    /// Neither word is there: the image was booted before, or is not a stock image.
+    None,
+}
+
+/// Who configures the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkStack {
+    /// dhcpcd5: bullseye.
+    Dhcpcd,
+    /// NetworkManager: from bookworm on.
+    NetworkManager,
+}
