@@ -58,8 +58,12 @@ struct Expected<'patch> {
 
 impl<'patch> Expected<'patch> {
     fn new(patch: &'patch Patch, partition: Partition) -> Self {
-        let mut expected =
-            Self { edits: BTreeMap::new(), gone: BTreeSet::new(), renames: Vec::new(), brought: BTreeMap::new() };
+        let mut expected = Self {
+            edits: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            renames: Vec::new(),
+            brought: BTreeMap::new(),
+        };
         for edit in patch.edits_of(partition) {
             let left_at = match &edit.action {
                 Action::Remove => {
@@ -107,7 +111,11 @@ struct Walk<'walk> {
 
 impl Walk<'_> {
     fn differs(&mut self, path: &ImagePath, what: impl Into<String>) {
-        self.differences.push(Difference { partition: self.partition, path: path.clone(), what: what.into() });
+        self.differences.push(Difference {
+            partition: self.partition,
+            path: path.clone(),
+            what: what.into(),
+        });
     }
 
     fn failed(&self, doing: &'static str, path: &ImagePath) -> impl FnOnce(FsError) -> PatchError {
@@ -173,7 +181,10 @@ impl Walk<'_> {
                 }
                 self.attributes(path, found, Metadata { mode: *mode, owner: *owner, ..found });
                 if found.modified != self.patch.time && self.partition == Partition::Root {
-                    self.differs(path, format!("has the time {}, not {}", found.modified.0, self.patch.time.0));
+                    self.differs(
+                        path,
+                        format!("has the time {}, not {}", found.modified.0, self.patch.time.0),
+                    );
                 }
                 let same = found.size == content.size() && self.digest(self.image, path)? == content.digest();
                 if !same {
@@ -211,7 +222,8 @@ impl Walk<'_> {
         }
         self.attributes(path, found, stock);
         let moved = stock_path != *path;
-        let time_may_change = found.kind == FileKind::Directory && (moved || self.expected.touches_directory(path));
+        let time_may_change =
+            found.kind == FileKind::Directory && (moved || self.expected.touches_directory(path));
         if found.modified != stock.modified && !time_may_change {
             let (found, stock) = (found.modified.0, stock.modified.0);
             self.differs(path, format!("has the time {found}, the stock image has {stock}"));
@@ -223,7 +235,10 @@ impl Walk<'_> {
             }
             FileKind::Symlink => {
                 self.image.read_link(path).map_err(self.failed("reading the link", path))?
-                    == self.stock.read_link(&stock_path).map_err(self.failed("reading the link", &stock_path))?
+                    == self
+                        .stock
+                        .read_link(&stock_path)
+                        .map_err(self.failed("reading the link", &stock_path))?
             }
             FileKind::Directory | FileKind::Special => true,
         };
