@@ -78,7 +78,23 @@ struct Work<'build> {
     progress: &'build (dyn Fn(ByteCount) + Sync),
 }
 
-impl Work<'_> {
+impl<'build> Work<'build> {
+    fn new(
+        base: &'build dyn ReadAt,
+        images: &'build [Image<'build>],
+        progress: &'build (dyn Fn(ByteCount) + Sync),
+    ) -> Self {
+        Self { base, images, next: AtomicU64::new(0), stop: AtomicBool::new(false), progress }
+    }
+
+    fn run_on(&self, threads: usize) -> Result<(), EmitError> {
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(|| self.run())).collect();
+            let results = workers.into_iter().map(|worker| worker.join().unwrap_or(Err(EmitError::Worker)));
+            results.fold(Ok(()), Result::and)
+        })
+    }
+
     fn run(&self) -> Result<(), EmitError> {
         let mut piece = vec![0; PIECE];
         let mut changed = vec![0; PIECE];
