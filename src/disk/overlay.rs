@@ -36,6 +36,14 @@ pub struct Layer {
 }
 
 impl Layer {
+    /// The blocks in a range, in order.
+    pub fn blocks_in(
+        &self,
+        range: std::ops::Range<BlockIndex>,
+    ) -> impl Iterator<Item = (BlockIndex, &[u8; BLOCK_SIZE])> {
+        self.blocks.range(range).map(|(index, block)| (*index, &**block))
+    }
+
     /// The blocks, in order.
     pub fn blocks(&self) -> impl Iterator<Item = (BlockIndex, &[u8; BLOCK_SIZE])> {
         self.blocks.iter().map(|(index, block)| (*index, &**block))
