@@ -3,6 +3,7 @@
 //!
 //! Nothing in here knows what a filesystem, a node or Raspberry Pi OS is.
 
+mod cursor;
 mod error;
 mod file;
 mod overlay;
