@@ -49,15 +49,23 @@ pub fn write_raw(
         });
         pending.push(file);
     }
-    let work =
-        Work { base, images: &images, next: AtomicU64::new(0), stop: AtomicBool::new(false), progress };
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(|| work.run())).collect();
-        let results = workers.into_iter().map(|worker| worker.join().unwrap_or(Err(EmitError::Worker)));
-        results.fold(Ok(()), Result::and)
-    })?;
+    Work::new(base, &images, progress).run_on(threads)?;
     drop(images);
     pending.into_iter().try_for_each(PendingFile::publish)
+}
+
+/// Unpacks a base into a nameless file in `scratch`, for whoever reads all over it.
+///
+/// # Errors
+/// When the base cannot be read, or `scratch` has no room.
+pub fn unpack(base: &dyn ReadAt, scratch: &Path) -> Result<DiskFile, EmitError> {
+    let file = tempfile::tempfile_in(scratch).and_then(|file| DiskFile::with_size(file, base.size()));
+    let disk = file.map_err(EmitError::write("unpacking into", scratch))?;
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let images = [Image { path: scratch, layers: &[], disk }];
+    Work::new(base, &images, &|_| ()).run_on(threads)?;
+    let [image] = images;
+    Ok(image.disk)
 }
 
 /// One image being written.
