@@ -4,7 +4,7 @@ use crate::disk::{DiskError, PartitionEntry, PartitionKind, PartitionTable, Read
 use crate::fs::{FsError, ReadFilesystem, UnixTime, ext4, fat};
 use crate::hint::Hint;
 use crate::patch::{ImagePath, Partition, PatchError, Stock, StockFiles};
-use crate::raspios::{self, Card, Codename, DetectError, Release};
+use crate::raspios::{self, Card, Codename, DetectError, RaspiosError, Release};
 use std::sync::Arc;
 
 /// A disk with the two partitions of a Raspberry Pi OS.
@@ -52,6 +52,12 @@ pub enum BaseError {
     /// It holds no release that cardwright knows.
     #[error(transparent)]
     Release(#[from] DetectError),
+    /// Its record of being a card could not be read.
+    #[error(transparent)]
+    Card(#[from] RaspiosError),
+    /// It was booted before: cards made from it would all be the same machine, and never grow.
+    #[error("this image {0}")]
+    BootedBefore(&'static str),
     /// It is a card already, not a stock image.
     #[error("this image was made by cardwright already, for node `{node}` of cluster `{cluster}`")]
     AlreadyACard {
@@ -71,6 +77,10 @@ impl Hint for BaseError {
             Self::Disk(error) => error.hint(),
             Self::Files(error) => error.hint(),
             Self::Release(error) => error.hint(),
+            Self::Card(error) => error.hint(),
+            Self::BootedBefore(_) => {
+                Some("Give an image that was never booted, as Raspberry Pi publishes it".to_owned())
+            }
             Self::NoPartition { .. } => {
                 Some("Give an image of Raspberry Pi OS as Raspberry Pi publishes it".to_owned())
             }
@@ -209,6 +219,9 @@ impl Base {
             Some(codename) => raspios::detect_as(&disk.files, codename)?,
             None => raspios::detect(&disk.files)?,
         };
+        if let Some(how) = raspios::booted_before(&disk.files, &release)? {
+            return Err(BaseError::BootedBefore(how));
+        }
         let time = match understanding.source_date_epoch {
             Some(time) => time,
             None => stock_time(&disk)?,

@@ -17,6 +17,7 @@ use crate::hint::Hint;
 use crate::identity::{ClusterSecret, Creation, IdentityError};
 use crate::patch::{self, Filesystems, Partition, Patch, PatchError};
 use crate::plan::{self, Ground, PlanError};
+use crate::raspios::RaspiosError;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -65,6 +66,9 @@ pub enum Error {
     /// An image that is to be read back could not be.
     #[error(transparent)]
     Check(#[from] PatchError),
+    /// The record of being a card could not be read.
+    #[error(transparent)]
+    Card(#[from] RaspiosError),
     /// nodes.yaml has no node of that name.
     #[error("there is no node `{name}` in the cluster `{cluster}`")]
     NoSuchNode {
@@ -93,6 +97,7 @@ impl Hint for Error {
             Self::Plan { source, .. } => source.hint(),
             Self::Apply { source, .. } | Self::Check(source) => source.hint(),
             Self::Emit(error) => error.hint(),
+            Self::Card(error) => error.hint(),
             Self::NoSuchNode { known, .. } => Some(format!("Its nodes are {}", known.join(", "))),
             Self::NotACard { .. } => Some("Name the node with `--node`, or give an image that cardwright made".to_owned()),
         }
@@ -288,11 +293,11 @@ pub fn build(
 }
 
 /// Writes the cluster's own login key beside the images, where some node has no other.
-fn write_login_key(cluster: &Cluster, secret: &ClusterSecret) -> Result<Option<PathBuf>, EmitError> {
+fn write_login_key(cluster: &Cluster, secret: &ClusterSecret) -> Result<Option<PathBuf>, Error> {
     if cluster.nodes.iter().all(|node| !node.user.authorized_keys.is_empty()) {
         return Ok(None);
     }
-    let key = secret.login_key(cluster.name.as_str());
+    let key = plan::login_key(cluster, secret)?;
     let path = cluster.output.folder.join("id_ed25519");
     PendingFile::write_whole(&path, key.private.as_bytes(), true)?;
     PendingFile::write_whole(&path.with_extension("pub"), format!("{}\n", key.public).as_bytes(), false)?;

@@ -130,7 +130,7 @@ fn nothing_secret_is_shown_or_put_on_the_boot_partition() {
     let secret = cardwright::identity::ClusterSecret::from_hex(SECRET).unwrap();
     let mut secrets = vec![SECRET.to_owned(), secret.server_token().to_string(), secret.agent_token().to_string()];
     secrets.extend(NODES.map(|node| secret.node_password(node).to_string()));
-    secrets.extend(secret.login_key("compass").private.lines().filter(|line| !line.starts_with('-')).map(str::to_owned));
+    secrets.extend(secret.login_key("cardwright-compass").unwrap().private.lines().filter(|line| !line.starts_with('-')).map(str::to_owned));
     let mut boots = Vec::new();
     for node in NODES {
         let image = workshop.path(&format!("images/{node}.img"));

@@ -9,7 +9,7 @@ pub use report::{Change, PlannedEdit, report};
 
 use crate::cluster::{Cluster, Node};
 use crate::hint::Hint;
-use crate::identity::ClusterSecret;
+use crate::identity::{ClusterSecret, IdentityError, LoginKey};
 use crate::k3s::{self, K3sError};
 use crate::patch::{Draft, Patch, PatchError, Stock, UnixTime};
 use crate::raspios::{self, Architecture, Card, NetworkStack, RaspiosError, Release};
@@ -38,6 +38,9 @@ pub enum PlanError {
     /// k3s cannot be made what was asked for.
     #[error(transparent)]
     K3s(#[from] K3sError),
+    /// The login key could not be made.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// A stock file could not be read.
     #[error(transparent)]
     Patch(#[from] PatchError),
@@ -48,6 +51,7 @@ impl Hint for PlanError {
         match self {
             Self::Raspios(error) => error.hint(),
             Self::K3s(error) => error.hint(),
+            Self::Identity(error) => error.hint(),
             Self::Patch(error) => error.hint(),
         }
     }
@@ -63,14 +67,25 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
     let edits = &mut draft;
 
     // The user comes first: a renamed home has to be moved before anything is put into it.
-    let user = raspios::configure_user(edits, release, node, &login_keys(cluster, node, secret))?;
-    raspios::set_names(edits, cluster, node)?;
-    raspios::configure_network(edits, release, node)?;
-    raspios::configure_ssh(edits, release, node)?;
-    raspios::make_cloud_init_inert(edits, release)?;
-    raspios::set_clock_floor(edits, release)?;
-    let mut first_boot = raspios::set_locale(edits, node)?;
+    let account = raspios::set_user(edits, &node.user)?;
+    raspios::set_authorized_keys(edits, &account, &login_keys(cluster, node, secret)?)?;
+    raspios::set_sudo(edits, &account, node.user.passwordless_sudo)?;
+    raspios::dismiss_wizard(edits)?;
 
+    raspios::set_hostname(edits, &node.name)?;
+    raspios::set_cluster_hosts(edits, &cluster.nodes)?;
+    raspios::set_network(edits, release, node)?;
+    raspios::enable_ssh(edits, release, node.ssh_password_login)?;
+    raspios::disable_cloud_init(edits, release)?;
+    raspios::set_clock_floor(edits)?;
+
+    let mut first_boot = Vec::new();
+    if let Some(zone) = &node.timezone {
+        raspios::set_timezone(edits, zone)?;
+    }
+    if let Some(locale) = &node.locale {
+        first_boot.extend(raspios::set_locale(edits, locale)?);
+    }
     raspios::add_config_lines(edits, &node.boot.config)?;
     raspios::add_cmdline_words(edits, &node.boot.cmdline)?;
 
@@ -79,20 +94,28 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
         k3s::configure(edits, cluster, node, k3s, &host(release), secret)?;
     }
 
-    raspios::add_files(edits, &node.files, user)?;
+    // What the user wants goes last, and may replace anything that came before it.
+    raspios::add_files(edits, release, &account, &node.files)?;
     first_boot.extend(node.first_boot.iter().cloned());
     raspios::run_at_first_boot(edits, &first_boot)?;
     raspios::write_card(edits, &Card::new(cluster.name.as_str(), node.name.as_str()))?;
     Ok(draft.finish())
 }
 
+/// The login key of a cluster, for the nodes for which nodes.yaml names none.
+///
+/// # Errors
+/// When its name cannot be the comment of a key.
+pub fn login_key(cluster: &Cluster, secret: &ClusterSecret) -> Result<LoginKey, IdentityError> {
+    secret.login_key(&format!("cardwright-{}", cluster.name))
+}
+
 /// Who may log in by key: whom nodes.yaml names, or else whoever has the cluster's own login key.
-fn login_keys(cluster: &Cluster, node: &Node, secret: &ClusterSecret) -> Vec<String> {
+fn login_keys(cluster: &Cluster, node: &Node, secret: &ClusterSecret) -> Result<Vec<String>, IdentityError> {
     if node.user.authorized_keys.is_empty() {
-        vec![secret.login_key(cluster.name.as_str()).public]
-    } else {
-        node.user.authorized_keys.iter().map(|key| key.as_str().to_owned()).collect()
+        return Ok(vec![login_key(cluster, secret)?.public]);
     }
+    Ok(node.user.authorized_keys.iter().map(|key| key.as_str().to_owned()).collect())
 }
 
 /// What k3s has to know of the system below it.
