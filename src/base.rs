@@ -165,13 +165,22 @@ fn find(
         }
     }
     if found.is_empty() {
-        let kinds = table.partitions.iter().map(|entry| format!("partition {} is {}", entry.number, entry.kind));
+        let kinds = table.partitions.iter().map(|entry| format!("partition {} is {}", entry.number, name_of(&entry.kind)));
         found.extend(kinds);
     }
     if found.is_empty() {
         found.push("the partition table is empty".to_owned());
     }
     Err(BaseError::NoPartition { wanted, found: found.join("; ") })
+}
+
+/// What a person calls a kind of partition.
+fn name_of(kind: &PartitionKind) -> String {
+    match kind {
+        PartitionKind::Fat => "a FAT".to_owned(),
+        PartitionKind::Linux => "a Linux filesystem".to_owned(),
+        PartitionKind::Other(code) => format!("of type {code}"),
+    }
 }
 
 /// Refuses a root partition that is not a Debian's.

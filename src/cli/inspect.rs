@@ -29,7 +29,7 @@ fn show(path: &Path, found: &Inspection) -> std::io::Result<()> {
         TableKind::Gpt { disk_guid } => format!("GPT, disk {disk_guid}"),
     };
     let name = paint(BOLD, path.display());
-    line(&format!("{name}  {} unpacked, packing {}, {table}", found.size, found.packing))?;
+    line(&format!("{name}  {} unpacked, packing {}, {table}", found.size, word(&found.packing)))?;
     line("")?;
     for row in map::draw(found.size, &found.table.partitions, map::WIDTH) {
         line(&format!("  {row}"))?;
@@ -67,7 +67,9 @@ fn describe(found: &Found) -> String {
 
 fn describe_release(release: &Release) -> String {
     let date = release.date.as_deref().map(|date| format!(" of {date}")).unwrap_or_default();
-    let name = format!("Raspberry Pi OS {} {}, {}{date}", release.codename, release.edition, release.architecture);
+    let (codename, edition, architecture) =
+        (word(&release.codename), word(&release.edition), word(&release.architecture));
+    let name = format!("Raspberry Pi OS {codename} {edition}, {architecture}{date}");
     let cloud_init = if release.cloud_init { "with cloud-init" } else { "without cloud-init" };
     let first_boot = match release.first_boot {
         FirstBoot::InitScript => "first boot by init script",
@@ -75,4 +77,10 @@ fn describe_release(release: &Release) -> String {
         FirstBoot::None => "booted before: no first boot left",
     };
     format!("{}; boot partition at {}, {cloud_init}, {first_boot}", paint(GREEN, name), release.boot_mount.path())
+}
+
+/// A value of a plain enumeration as JSON calls it: people and programs read the same words.
+fn word(value: &impl serde::Serialize) -> String {
+    let json = serde_json::to_value(value).unwrap_or_default();
+    json.as_str().unwrap_or_default().to_owned()
 }
