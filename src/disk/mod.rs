@@ -3,13 +3,16 @@
 //!
 //! Nothing in here knows what a filesystem, a node or Raspberry Pi OS is.
 
+mod cursor;
 mod error;
+mod file;
 mod overlay;
 mod partition;
 mod source;
 mod window;
 
 pub use error::DiskError;
+pub use file::DiskFile;
 pub use overlay::{Block, BlockIndex, Layer, Overlay};
 pub use partition::{PartitionEntry, PartitionKind, PartitionTable, TableKind};
 pub use source::{Packing, StockImage};

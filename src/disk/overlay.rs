@@ -1,15 +1,32 @@
 //! Copy on write, in blocks of 4 KiB, over a disk that is never written to.
 
-use super::{BLOCK_SIZE, ByteCount, ByteOffset, ReadAt, Revert, WriteAt};
+use super::{BLOCK_SIZE, ByteCount, ByteOffset, ReadAt, Revert, WriteAt, check_range};
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// [`BLOCK_SIZE`] as the offsets count.
+const BLOCK: u64 = BLOCK_SIZE as u64;
 
 /// The number of a block of [`BLOCK_SIZE`] bytes, from the start of the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlockIndex(pub u64);
 
-/// One block's bytes.
+impl BlockIndex {
+    /// The block that the byte at `offset` belongs to.
+    const fn holding(offset: u64) -> Self {
+        Self(offset / BLOCK)
+    }
+
+    /// Where the block begins. A disk has at most `u64::MAX` bytes, so a block that holds one of them
+    /// cannot overflow.
+    const fn start(self) -> u64 {
+        self.0.saturating_mul(BLOCK)
+    }
+}
+
+/// One block's bytes. Of the last block of a disk whose size is no multiple of [`BLOCK_SIZE`], the bytes
+/// beyond the end are zero.
 pub type Block = Box<[u8; BLOCK_SIZE]>;
 
 /// Blocks that differ from the base: finished, immutable, and shared between nodes.
@@ -18,7 +35,24 @@ pub struct Layer {
     blocks: BTreeMap<BlockIndex, Block>,
 }
 
+impl Layer {
+    /// The blocks in a range, in order.
+    pub fn blocks_in(
+        &self,
+        range: std::ops::Range<BlockIndex>,
+    ) -> impl Iterator<Item = (BlockIndex, &[u8; BLOCK_SIZE])> {
+        self.blocks.range(range).map(|(index, block)| (*index, &**block))
+    }
+
+    /// The blocks, in order.
+    pub fn blocks(&self) -> impl Iterator<Item = (BlockIndex, &[u8; BLOCK_SIZE])> {
+        self.blocks.iter().map(|(index, block)| (*index, &**block))
+    }
+}
+
 /// A base, perhaps a finished layer above it, and above that the blocks written through this overlay.
+///
+/// Three storeys are two overlays: the lower one is the base of the upper.
 pub struct Overlay {
     base: Arc<dyn ReadAt>,
     shared: Option<Arc<Layer>>,
@@ -36,34 +70,327 @@ impl Overlay {
     /// # Errors
     /// When the base cannot be read.
     pub fn into_layer(self) -> io::Result<Layer> {
-        todo!()
+        let mut blocks = {
+            let mut own = self.own_for_writing()?;
+            std::mem::take(&mut *own)
+        };
+        let mut unchanged = Vec::new();
+        for (index, block) in &blocks {
+            if *block == self.below(*index)? {
+                unchanged.push(*index);
+            }
+        }
+        for index in unchanged {
+            blocks.remove(&index);
+        }
+        Ok(Layer { blocks })
+    }
+
+    /// The block as it is in the shared layer or in the base.
+    fn below(&self, index: BlockIndex) -> io::Result<Block> {
+        if let Some(block) = self.shared_blocks().and_then(|blocks| blocks.get(&index)) {
+            return Ok(block.clone());
+        }
+        let mut block = Box::new([0; BLOCK_SIZE]);
+        let inside = self.size().0.saturating_sub(index.start()).min(BLOCK);
+        if let Some(bytes) = usize::try_from(inside).ok().and_then(|inside| block.get_mut(..inside)) {
+            self.base.read_at(ByteOffset(index.start()), bytes)?;
+        }
+        Ok(block)
+    }
+
+    fn shared_blocks(&self) -> Option<&BTreeMap<BlockIndex, Block>> {
+        self.shared.as_ref().map(|layer| &layer.blocks)
+    }
+
+    fn own_for_reading(&self) -> io::Result<RwLockReadGuard<'_, BTreeMap<BlockIndex, Block>>> {
+        self.own.read().map_err(|_| poisoned())
+    }
+
+    fn own_for_writing(&self) -> io::Result<RwLockWriteGuard<'_, BTreeMap<BlockIndex, Block>>> {
+        self.own.write().map_err(|_| poisoned())
     }
 }
 
-impl Layer {
-    /// The blocks, in order.
-    pub fn blocks(&self) -> impl Iterator<Item = (BlockIndex, &[u8; BLOCK_SIZE])> {
-        self.blocks.iter().map(|(index, block)| (*index, &**block))
-    }
+/// A thread ended in the middle of a write: what it left cannot be trusted.
+fn poisoned() -> io::Error {
+    io::Error::other("an earlier write to this disk was not finished")
+}
+
+/// How much of `length` bytes at `offset` lies in the block that holds `offset`, and where in it.
+fn part_of_block(offset: u64, length: usize) -> (usize, usize) {
+    // The remainder is below 4096: it fits any usize.
+    let within = usize::try_from(offset % BLOCK).unwrap_or_default();
+    (within, length.min(BLOCK_SIZE - within))
 }
 
 impl ReadAt for Overlay {
     fn size(&self) -> ByteCount {
         self.base.size()
     }
-    fn read_at(&self, _offset: ByteOffset, _buffer: &mut [u8]) -> io::Result<()> {
-        todo!()
+
+    fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
+        check_range(offset, buffer.len(), self.size())?;
+        let own = self.own_for_reading()?;
+        let layers = [Some(&*own), self.shared_blocks()];
+        let mut at = offset.0;
+        let mut rest = buffer;
+        while !rest.is_empty() {
+            let index = BlockIndex::holding(at);
+            let written = layers.iter().flatten().find_map(|blocks| blocks.get(&index));
+            let length = match written {
+                Some(_) => part_of_block(at, rest.len()).1,
+                // Everything up to the next block that is not the base's own is read in one go.
+                None => layers
+                    .iter()
+                    .flatten()
+                    .filter_map(|blocks| blocks.range(index..).next())
+                    .map(|(next, _)| next.start().saturating_sub(at))
+                    .min()
+                    .and_then(|run| usize::try_from(run).ok())
+                    .map_or(rest.len(), |run| run.min(rest.len())),
+            };
+            let (piece, behind) = rest.split_at_mut(length);
+            match written {
+                Some(block) => {
+                    let within = part_of_block(at, length).0;
+                    if let Some(bytes) = block.get(within..within.saturating_add(length)) {
+                        piece.copy_from_slice(bytes);
+                    }
+                }
+                None => self.base.read_at(ByteOffset(at), piece)?,
+            }
+            at = at.saturating_add(length as u64);
+            rest = behind;
+        }
+        Ok(())
     }
 }
 
 impl WriteAt for Overlay {
-    fn write_at(&self, _offset: ByteOffset, _bytes: &[u8]) -> io::Result<()> {
-        todo!()
+    fn write_at(&self, offset: ByteOffset, bytes: &[u8]) -> io::Result<()> {
+        let size = self.size();
+        check_range(offset, bytes.len(), size)
+            .map_err(|error| io::Error::new(io::ErrorKind::WriteZero, error.to_string()))?;
+        let mut own = self.own_for_writing()?;
+        let mut at = offset.0;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let index = BlockIndex::holding(at);
+            let (within, length) = part_of_block(at, rest.len());
+            let (piece, behind) = rest.split_at(length);
+            let end = at.saturating_add(length as u64);
+            let whole = within == 0 && (length == BLOCK_SIZE || end == size.0);
+            let block = match own.entry(index) {
+                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::btree_map::Entry::Vacant(entry) => {
+                    let below = if whole { Box::new([0; BLOCK_SIZE]) } else { self.below(index)? };
+                    entry.insert(below)
+                }
+            };
+            if let Some(bytes) = block.get_mut(within..within.saturating_add(length)) {
+                bytes.copy_from_slice(piece);
+            }
+            at = end;
+            rest = behind;
+        }
+        Ok(())
     }
 }
 
 impl Revert for Overlay {
-    fn revert(&self, _offset: ByteOffset, _length: ByteCount) -> io::Result<()> {
-        todo!()
+    fn revert(&self, offset: ByteOffset, length: ByteCount) -> io::Result<()> {
+        let size = self.size().0;
+        let end = offset.checked_add(length).filter(|end| end.0 <= size).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                format!("{} bytes at offset {} lie outside a disk of {size} bytes", length.0, offset.0),
+            )
+        })?;
+        let first = BlockIndex(offset.0.div_ceil(BLOCK));
+        // The last block of the disk may be a short one, and is then whole all the same.
+        let behind = BlockIndex(if end.0 == size { size.div_ceil(BLOCK) } else { end.0 / BLOCK });
+        let mut own = self.own_for_writing()?;
+        let dropped: Vec<BlockIndex> = if first < behind {
+            own.range(first..behind).map(|(index, _)| *index).collect()
+        } else {
+            Vec::new()
+        };
+        for index in dropped {
+            own.remove(&index);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// A disk that counts how often it is read and refuses to be read beyond its end.
+    struct CountingDisk {
+        bytes: Vec<u8>,
+        reads: AtomicUsize,
+    }
+
+    impl ReadAt for CountingDisk {
+        fn size(&self) -> ByteCount {
+            self.bytes.size()
+        }
+        fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
+            self.reads.fetch_add(1, Ordering::Relaxed);
+            self.bytes.read_at(offset, buffer)
+        }
+    }
+
+    fn disk(size: usize) -> Vec<u8> {
+        (0..size).map(|at| u8::try_from(at % 251).unwrap()).collect()
+    }
+
+    fn content(disk: &dyn ReadAt) -> Vec<u8> {
+        let mut bytes = vec![0; usize::try_from(disk.size().0).unwrap()];
+        disk.read_at(ByteOffset(0), &mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_write_beyond_the_end_is_refused_and_changes_nothing() {
+        let overlay = Overlay::new(Arc::new(disk(5000)), None);
+        let error = overlay.write_at(ByteOffset(4990), &[0; 11]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WriteZero);
+        assert!(overlay.write_at(ByteOffset(u64::MAX), &[0; 2]).is_err());
+        let error = overlay.read_at(ByteOffset(4990), &mut [0; 11]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        assert!(overlay.revert(ByteOffset(0), ByteCount(5001)).is_err());
+        assert_eq!(overlay.into_layer().unwrap().blocks().count(), 0);
+    }
+
+    #[test]
+    fn the_short_last_block_of_a_disk_is_written_whole_without_reading_it() {
+        let base = Arc::new(CountingDisk { bytes: disk(5000), reads: AtomicUsize::new(0) });
+        let overlay = Overlay::new(base.clone(), None);
+        overlay.write_at(ByteOffset(4096), &[7; 904]).unwrap();
+        assert_eq!(base.reads.load(Ordering::Relaxed), 0);
+        let layer = overlay.into_layer().unwrap();
+        let (index, block) = layer.blocks().next().unwrap();
+        assert_eq!(index, BlockIndex(1));
+        assert_eq!(block[..904], [7; 904]);
+        assert_eq!(block[904..], [0; BLOCK_SIZE - 904]);
+    }
+
+    #[test]
+    fn a_block_written_with_the_bytes_it_had_is_no_change() {
+        let base = Arc::new(disk(3 * BLOCK_SIZE));
+        let lower = Overlay::new(base.clone(), None);
+        lower.write_at(ByteOffset(0), &[9; BLOCK_SIZE]).unwrap();
+        let shared = Arc::new(lower.into_layer().unwrap());
+        let upper = Overlay::new(base.clone(), Some(shared));
+        upper.write_at(ByteOffset(0), &[9; 100]).unwrap();
+        upper.write_at(ByteOffset(4096), &base[4096..2 * 4096]).unwrap();
+        upper.write_at(ByteOffset(2 * 4096), &[1]).unwrap();
+        let layer = upper.into_layer().unwrap();
+        assert_eq!(layer.blocks().map(|(index, _)| index.0).collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn what_was_written_back_to_the_base_over_a_shared_layer_is_a_change() {
+        let base = Arc::new(disk(BLOCK_SIZE));
+        let lower = Overlay::new(base.clone(), None);
+        lower.write_at(ByteOffset(0), &[9; BLOCK_SIZE]).unwrap();
+        let upper = Overlay::new(base.clone(), Some(Arc::new(lower.into_layer().unwrap())));
+        upper.write_at(ByteOffset(0), &base).unwrap();
+        assert_eq!(upper.into_layer().unwrap().blocks().count(), 1);
+    }
+
+    #[test]
+    fn a_long_read_asks_the_base_once_for_every_run() {
+        let base = Arc::new(CountingDisk { bytes: disk(100 * BLOCK_SIZE), reads: AtomicUsize::new(0) });
+        let overlay = Overlay::new(base.clone(), None);
+        overlay.write_at(ByteOffset(50 * 4096), &[1; BLOCK_SIZE]).unwrap();
+        assert_eq!(content(&overlay)[50 * 4096 - 1..50 * 4096 + 1], [base.bytes[50 * 4096 - 1], 1]);
+        assert_eq!(base.reads.load(Ordering::Relaxed), 2);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Write { at: usize, length: usize, byte: u8 },
+        Revert { at: usize, length: usize },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let (at, length) = (0..20_000_usize, 0..9_000_usize);
+        prop_oneof![
+            3 => (at.clone(), length.clone(), any::<u8>())
+                .prop_map(|(at, length, byte)| Step::Write { at, length, byte }),
+            1 => (at, length).prop_map(|(at, length)| Step::Revert { at, length }),
+        ]
+    }
+
+    /// The same step on an overlay and on plain bytes.
+    fn apply(step: &Step, overlay: &Overlay, model: &mut [u8], below: &[u8]) {
+        let clip = |at: usize, length: usize| {
+            let at = at.min(model.len());
+            (at, length.min(model.len() - at))
+        };
+        match *step {
+            Step::Write { at, length, byte } => {
+                let (at, length) = clip(at, length);
+                overlay.write_at(ByteOffset(at as u64), &vec![byte; length]).unwrap();
+                model[at..at + length].fill(byte);
+            }
+            Step::Revert { at, length } => {
+                let (at, length) = clip(at, length);
+                overlay.revert(ByteOffset(at as u64), ByteCount(length as u64)).unwrap();
+                for start in (0..model.len()).step_by(BLOCK_SIZE) {
+                    let end = (start + BLOCK_SIZE).min(model.len());
+                    if start >= at && end <= at + length {
+                        model[start..end].copy_from_slice(&below[start..end]);
+                    }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_overlay_behaves_like_a_plain_copy_of_the_disk(
+            size in 0..20_000_usize,
+            lower_steps in prop::collection::vec(step(), 0..4),
+            upper_steps in prop::collection::vec(step(), 0..8),
+            at in 0..20_000_usize,
+            length in 0..20_000_usize,
+        ) {
+            let bytes = disk(size);
+            let base: Arc<dyn ReadAt> = Arc::new(bytes.clone());
+            let lower = Overlay::new(base.clone(), None);
+            let mut below = bytes.clone();
+            for step in &lower_steps {
+                apply(step, &lower, &mut below, &bytes);
+            }
+            let shared = Arc::new(lower.into_layer().unwrap());
+            let upper = Overlay::new(base.clone(), Some(shared.clone()));
+            let mut model = below.clone();
+            for step in &upper_steps {
+                apply(step, &upper, &mut model, &below);
+            }
+            prop_assert_eq!(content(&upper), &model[..]);
+            let at = at.min(size);
+            let length = length.min(size - at);
+            let mut part = vec![0; length];
+            upper.read_at(ByteOffset(at as u64), &mut part).unwrap();
+            prop_assert_eq!(&part[..], &model[at..at + length]);
+
+            let layer = Arc::new(upper.into_layer().unwrap());
+            for (index, block) in layer.blocks() {
+                let start = usize::try_from(index.start()).unwrap();
+                let inside = BLOCK_SIZE.min(size - start);
+                prop_assert_ne!(&block[..inside], &below[start..start + inside]);
+                prop_assert!(block[inside..].iter().all(|byte| *byte == 0));
+            }
+            let storeys: Arc<dyn ReadAt> = Arc::new(Overlay::new(base, Some(shared)));
+            prop_assert_eq!(content(&Overlay::new(storeys, Some(layer))), model);
+        }
     }
 }

@@ -43,7 +43,7 @@ pub enum FsError {
     #[error("there is no such file or directory")]
     NotFound,
     /// Something of another kind stands there.
-    #[error("there is a {found:?} there, not a {expected:?}")]
+    #[error("there is a {found} there, not a {expected}")]
     WrongKind {
         /// What was expected.
         expected: FileKind,

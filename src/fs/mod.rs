@@ -73,6 +73,13 @@ pub struct Owner {
     pub gid: u32,
 }
 
+impl std::fmt::Display for Owner {
+    /// As `chown` takes it: `1000:1000`.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}:{}", self.uid, self.gid)
+    }
+}
+
 impl Owner {
     /// root:root.
     pub const ROOT: Self = Self { uid: 0, gid: 0 };
@@ -90,6 +97,17 @@ pub enum FileKind {
     Symlink,
     /// A device, a socket or a pipe: nothing cardwright writes or changes.
     Special,
+}
+
+impl std::fmt::Display for FileKind {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::File => "file",
+            Self::Directory => "directory",
+            Self::Symlink => "symbolic link",
+            Self::Special => "device, socket or pipe",
+        })
+    }
 }
 
 /// What a filesystem knows of a path, without its content.

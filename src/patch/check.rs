@@ -1,13 +1,289 @@
-//! Holding a patch against an image.
-use super::{Patch, PatchError, StockFiles};
-/// One way in which an image differs from stock image plus patch.
+//! Holding a patch against an image: is every edit there, and is everything else as it was?
+
+use super::{Action, Edit, Partition, Patch, PatchError, StockFiles};
+use crate::digest::Digest;
+use crate::fs::{FileKind, FsError, ImagePath, Metadata, ReadFilesystem};
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// One way in which an image differs from the stock image with the patch applied.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Difference;
-/// Holds `image` against `stock` with `patch` applied.
-pub fn check(
-    _patch: &Patch,
-    _stock: &StockFiles,
-    _image: &StockFiles,
-) -> Result<Vec<Difference>, PatchError> {
-    todo!()
+pub struct Difference {
+    /// Where.
+    pub partition: Partition,
+    /// Which path.
+    pub path: ImagePath,
+    /// What is wrong: a clause that follows the path.
+    pub what: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {} {}", self.partition, self.path, self.what)
+    }
+}
+
+/// Holds `image` against `stock` with `patch` applied: content, mode, owner and link target of every edit,
+/// and that everything the patch does not name is what the stock image has.
+///
+/// # Errors
+/// When one of the images cannot be read. What differs is no error but the result, in the order of the
+/// partitions and paths.
+pub fn check(patch: &Patch, stock: &StockFiles, image: &StockFiles) -> Result<Vec<Difference>, PatchError> {
+    let mut differences = Vec::new();
+    for partition in [Partition::Boot, Partition::Root] {
+        let (stock, image) = match partition {
+            Partition::Boot => (&*stock.boot, &*image.boot),
+            Partition::Root => (&*stock.root, &*image.root),
+        };
+        let expected = Expected::new(patch, partition);
+        let mut walk = Walk { patch, expected, partition, stock, image, differences: &mut differences };
+        walk.directory(&ImagePath::root())?;
+    }
+    Ok(differences)
+}
+
+/// What a patch makes of the names of one partition.
+struct Expected<'patch> {
+    /// Edits by the path they leave something at.
+    edits: BTreeMap<&'patch ImagePath, &'patch Edit>,
+    /// Paths of the stock image that are gone: removed, or moved away.
+    gone: BTreeSet<&'patch ImagePath>,
+    /// Moves: from, to.
+    renames: Vec<(&'patch ImagePath, &'patch ImagePath)>,
+    /// Names that the patch brings into a directory.
+    brought: BTreeMap<ImagePath, BTreeSet<&'patch str>>,
+}
+
+impl<'patch> Expected<'patch> {
+    fn new(patch: &'patch Patch, partition: Partition) -> Self {
+        let mut expected = Self {
+            edits: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            renames: Vec::new(),
+            brought: BTreeMap::new(),
+        };
+        for edit in patch.edits_of(partition) {
+            let left_at = match &edit.action {
+                Action::Remove => {
+                    expected.gone.insert(&edit.path);
+                    continue;
+                }
+                Action::Rename { to } => {
+                    expected.gone.insert(&edit.path);
+                    expected.renames.push((&edit.path, to));
+                    to
+                }
+                Action::File { .. } | Action::Directory { .. } | Action::Symlink { .. } => {
+                    expected.edits.insert(&edit.path, edit);
+                    &edit.path
+                }
+            };
+            if let Some(parent) = left_at.parent() {
+                expected.brought.entry(parent).or_default().insert(left_at.name());
+            }
+        }
+        expected
+    }
+
+    /// Where the stock image has what stands at `path` after the patch.
+    fn stock_path(&self, path: &ImagePath) -> ImagePath {
+        self.renames.iter().rev().fold(path.clone(), |path, (from, to)| path.after_rename(to, from))
+    }
+
+    /// Whether the patch adds to, takes from or changes this directory itself.
+    fn touches_directory(&self, path: &ImagePath) -> bool {
+        let parent_of = |gone: &&ImagePath| gone.parent().as_ref() == Some(path);
+        self.brought.contains_key(path) || self.gone.iter().any(|gone| parent_of(gone))
+    }
+}
+
+/// One walk down both trees of a partition.
+struct Walk<'walk> {
+    patch: &'walk Patch,
+    expected: Expected<'walk>,
+    partition: Partition,
+    stock: &'walk dyn ReadFilesystem,
+    image: &'walk dyn ReadFilesystem,
+    differences: &'walk mut Vec<Difference>,
+}
+
+impl Walk<'_> {
+    fn differs(&mut self, path: &ImagePath, what: impl Into<String>) {
+        self.differences.push(Difference {
+            partition: self.partition,
+            path: path.clone(),
+            what: what.into(),
+        });
+    }
+
+    fn failed(&self, doing: &'static str, path: &ImagePath) -> impl FnOnce(FsError) -> PatchError {
+        let (partition, path) = (self.partition, path.clone());
+        move |source| PatchError::Filesystem { doing, partition, path, source }
+    }
+
+    /// Compares what is in the directory `path`, which is one in the image.
+    fn directory(&mut self, path: &ImagePath) -> Result<(), PatchError> {
+        let found: BTreeSet<String> =
+            self.image.list(path).map_err(self.failed("listing", path))?.into_iter().collect();
+        let wanted = self.wanted_names(path)?;
+        for name in wanted.difference(&found) {
+            self.differs(&below(path, name)?, "is missing");
+        }
+        for name in found.difference(&wanted) {
+            self.differs(&below(path, name)?, "is there, but neither the stock image nor the plan has it");
+        }
+        for name in wanted.intersection(&found) {
+            self.entry(&below(path, name)?)?;
+        }
+        Ok(())
+    }
+
+    /// The names that the directory `path` should have.
+    fn wanted_names(&self, path: &ImagePath) -> Result<BTreeSet<String>, PatchError> {
+        let stock_path = self.expected.stock_path(path);
+        let stock = self.stock.metadata(&stock_path).map_err(self.failed("looking up", &stock_path))?;
+        let mut names = BTreeSet::new();
+        if stock.is_some_and(|found| found.kind == FileKind::Directory) {
+            for name in self.stock.list(&stock_path).map_err(self.failed("listing", &stock_path))? {
+                if !self.expected.gone.contains(&below(&stock_path, &name)?) {
+                    names.insert(name);
+                }
+            }
+        }
+        let brought = self.expected.brought.get(path);
+        names.extend(brought.into_iter().flatten().map(|name| (*name).to_owned()));
+        Ok(names)
+    }
+
+    /// Compares what stands at `path` in the image.
+    fn entry(&mut self, path: &ImagePath) -> Result<(), PatchError> {
+        let found = self.image.metadata(path).map_err(self.failed("looking up", path))?;
+        let Some(found) = found else {
+            self.differs(path, "is listed, but nothing stands there");
+            return Ok(());
+        };
+        match self.expected.edits.get(path).copied() {
+            Some(edit) => self.edited(edit, found)?,
+            None => self.untouched(path, found)?,
+        }
+        if found.kind == FileKind::Directory { self.directory(path) } else { Ok(()) }
+    }
+
+    /// Compares a path that the patch writes.
+    fn edited(&mut self, edit: &Edit, found: Metadata) -> Result<(), PatchError> {
+        let path = &edit.path;
+        match &edit.action {
+            Action::File { content, mode, owner, .. } => {
+                if !self.is_kind(path, found, FileKind::File) {
+                    return Ok(());
+                }
+                self.attributes(path, found, Metadata { mode: *mode, owner: *owner, ..found });
+                if found.modified != self.patch.time && self.partition == Partition::Root {
+                    self.differs(
+                        path,
+                        format!("has the time {}, not {}", found.modified.0, self.patch.time.0),
+                    );
+                }
+                let same = found.size == content.size() && self.digest(self.image, path)? == content.digest();
+                if !same {
+                    self.differs(path, "has another content than planned");
+                }
+            }
+            Action::Directory { mode, owner } => {
+                if self.is_kind(path, found, FileKind::Directory) {
+                    self.attributes(path, found, Metadata { mode: *mode, owner: *owner, ..found });
+                }
+            }
+            Action::Symlink { target } => {
+                if self.is_kind(path, found, FileKind::Symlink) {
+                    let link = self.image.read_link(path).map_err(self.failed("reading the link", path))?;
+                    if link != *target {
+                        self.differs(path, format!("points to `{link}`, not to `{target}`"));
+                    }
+                }
+            }
+            Action::Remove | Action::Rename { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Compares a path that the patch does not write with what the stock image has there.
+    fn untouched(&mut self, path: &ImagePath, found: Metadata) -> Result<(), PatchError> {
+        let stock_path = self.expected.stock_path(path);
+        let stock = self.stock.metadata(&stock_path).map_err(self.failed("looking up", &stock_path))?;
+        let Some(stock) = stock else {
+            self.differs(path, "is there, but the stock image does not have it");
+            return Ok(());
+        };
+        if !self.is_kind(path, found, stock.kind) {
+            return Ok(());
+        }
+        self.attributes(path, found, stock);
+        let moved = stock_path != *path;
+        let time_may_change =
+            found.kind == FileKind::Directory && (moved || self.expected.touches_directory(path));
+        if found.modified != stock.modified && !time_may_change {
+            let (found, stock) = (found.modified.0, stock.modified.0);
+            self.differs(path, format!("has the time {found}, the stock image has {stock}"));
+        }
+        let same = match found.kind {
+            FileKind::File => {
+                found.size == stock.size
+                    && self.digest(self.image, path)? == self.digest(self.stock, &stock_path)?
+            }
+            FileKind::Symlink => {
+                self.image.read_link(path).map_err(self.failed("reading the link", path))?
+                    == self
+                        .stock
+                        .read_link(&stock_path)
+                        .map_err(self.failed("reading the link", &stock_path))?
+            }
+            FileKind::Directory | FileKind::Special => true,
+        };
+        if !same {
+            self.differs(path, "has another content than the stock image, and the plan does not name it");
+        }
+        Ok(())
+    }
+
+    fn is_kind(&mut self, path: &ImagePath, found: Metadata, wanted: FileKind) -> bool {
+        if found.kind != wanted {
+            self.differs(path, format!("is a {}, not a {wanted}", found.kind));
+        }
+        found.kind == wanted
+    }
+
+    fn attributes(&mut self, path: &ImagePath, found: Metadata, wanted: Metadata) {
+        if self.partition == Partition::Boot {
+            return; // FAT has neither.
+        }
+        if found.mode != wanted.mode {
+            self.differs(path, format!("has mode {}, not {}", found.mode, wanted.mode));
+        }
+        if found.owner != wanted.owner {
+            self.differs(path, format!("belongs to {}, not to {}", found.owner, wanted.owner));
+        }
+    }
+
+    fn digest(&self, filesystem: &dyn ReadFilesystem, path: &ImagePath) -> Result<Digest, PatchError> {
+        let mut hasher = Sha256::new();
+        let read = filesystem.read_pieces(path, &mut |piece| {
+            hasher.update(piece);
+            Ok(())
+        });
+        read.map_err(self.failed("reading", path))?;
+        Ok(Digest(hasher.finalize().into()))
+    }
+}
+
+/// The path of a name that a directory lists; a name that makes no path is damage.
+fn below(directory: &ImagePath, name: &str) -> Result<ImagePath, PatchError> {
+    directory.join(name).map_err(|error| PatchError::Filesystem {
+        doing: "listing",
+        partition: Partition::Root,
+        path: directory.clone(),
+        source: FsError::Damaged(error.to_string()),
+    })
 }

@@ -1,0 +1,232 @@
+//! The stock image, opened and understood: where its two partitions are, and which release it holds.
+
+use crate::disk::{DiskError, PartitionEntry, PartitionKind, PartitionTable, ReadAt, Window};
+use crate::fs::{FsError, ReadFilesystem, UnixTime, ext4, fat};
+use crate::hint::Hint;
+use crate::patch::{ImagePath, Partition, PatchError, Stock, StockFiles};
+use crate::raspios::{self, Card, Codename, DetectError, Release};
+use std::sync::Arc;
+
+/// A disk with the two partitions of a Raspberry Pi OS.
+pub struct Disk {
+    /// All of it.
+    pub bytes: Arc<dyn ReadAt>,
+    /// Its partition table.
+    pub table: PartitionTable,
+    /// The FAT partition with cmdline.txt and config.txt.
+    pub boot: PartitionEntry,
+    /// The Linux partition whose /etc/os-release says Debian or Raspbian.
+    pub root: PartitionEntry,
+    /// The files of both.
+    pub files: StockFiles,
+}
+
+/// A disk whose release is known and which may serve as the base of cards.
+pub struct Base {
+    /// The disk.
+    pub disk: Disk,
+    /// What it holds.
+    pub release: Release,
+    /// The time that everything written above it gets.
+    pub time: UnixTime,
+}
+
+/// An error of understanding a stock image.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BaseError {
+    /// It could not be read, or has no partition table.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// It has no partition of the wanted kind.
+    #[error("there is no {wanted} partition: {found}")]
+    NoPartition {
+        /// `boot` or `root`, and what would have made it one.
+        wanted: &'static str,
+        /// What was found instead, a clause a partition.
+        found: String,
+    },
+    /// A file of it could not be read.
+    #[error(transparent)]
+    Files(#[from] PatchError),
+    /// It holds no release that cardwright knows.
+    #[error(transparent)]
+    Release(#[from] DetectError),
+    /// It is a card already, not a stock image.
+    #[error("this image was made by cardwright already, for node `{node}` of cluster `{cluster}`")]
+    AlreadyACard {
+        /// For which node.
+        node: String,
+        /// Of which cluster.
+        cluster: String,
+    },
+    /// The image does not say when it was made.
+    #[error("the root filesystem does not say when it was last written to, so there is no time to give new files")]
+    NoTime,
+}
+
+impl Hint for BaseError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Disk(error) => error.hint(),
+            Self::Files(error) => error.hint(),
+            Self::Release(error) => error.hint(),
+            Self::NoPartition { .. } => {
+                Some("Give an image of Raspberry Pi OS as Raspberry Pi publishes it".to_owned())
+            }
+            Self::AlreadyACard { .. } => Some("Give the stock image that it was made from".to_owned()),
+            Self::NoTime => Some("Set SOURCE_DATE_EPOCH to the seconds since 1970 that new files shall have".to_owned()),
+        }
+    }
+}
+
+/// What a filesystem said about a partition that was tried.
+fn tried(entry: &PartitionEntry, result: &Result<String, FsError>) -> String {
+    match result {
+        Ok(found) => format!("partition {} {found}", entry.number),
+        Err(error) => format!("partition {}: {error}", entry.number),
+    }
+}
+
+impl Disk {
+    /// Finds the partitions of a disk and opens their filesystems for reading.
+    ///
+    /// # Errors
+    /// When there is no partition table, or no boot or root partition in it.
+    pub fn open(bytes: Arc<dyn ReadAt>) -> Result<Self, BaseError> {
+        let table = PartitionTable::read(&*bytes)?;
+        let (boot, boot_files) = find(
+            &bytes,
+            &table,
+            &PartitionKind::Fat,
+            "boot (a FAT with cmdline.txt and config.txt)",
+            |window| Ok(Box::new(fat::Reader::open(window)?)),
+            |files| {
+                let missing = ["/cmdline.txt", "/config.txt"].into_iter().find(|path| {
+                    !matches!(ImagePath::new(*path).map(|path| files.metadata(&path)), Ok(Ok(Some(_))))
+                });
+                Ok(missing.map(|path| format!("has no {path}")))
+            },
+        )?;
+        let (root, root_files) = find(
+            &bytes,
+            &table,
+            &PartitionKind::Linux,
+            "root (an ext4 whose /etc/os-release says Debian or Raspbian)",
+            |window| Ok(Box::new(ext4::Reader::open(window)?)),
+            |_| Ok(None),
+        )?;
+        let files = StockFiles { boot: boot_files, root: root_files };
+        require_debian(&files, &root)?;
+        Ok(Self { bytes, table, boot, root, files })
+    }
+
+    /// The part of `disk` (this disk, or an overlay above it) that one of the partitions takes.
+    ///
+    /// # Errors
+    /// When `disk` is too small for it.
+    pub fn window<D: ReadAt>(&self, partition: Partition, disk: D) -> std::io::Result<Window<D>> {
+        let entry = match partition {
+            Partition::Boot => &self.boot,
+            Partition::Root => &self.root,
+        };
+        Window::new(disk, entry.start, entry.length)
+    }
+}
+
+/// The first partition of a kind whose filesystem opens and passes `judge`, which says what is wrong with it.
+fn find(
+    bytes: &Arc<dyn ReadAt>,
+    table: &PartitionTable,
+    kind: &PartitionKind,
+    wanted: &'static str,
+    open: impl Fn(Arc<dyn ReadAt>) -> Result<Box<dyn ReadFilesystem>, FsError>,
+    judge: impl Fn(&dyn ReadFilesystem) -> Result<Option<String>, FsError>,
+) -> Result<(PartitionEntry, Box<dyn ReadFilesystem>), BaseError> {
+    let mut found = Vec::new();
+    for entry in table.partitions.iter().filter(|entry| entry.kind == *kind) {
+        let window = Window::new(Arc::clone(bytes), entry.start, entry.length);
+        let opened = window.map_err(FsError::from).and_then(|window| open(Arc::new(window)));
+        let judged = opened.and_then(|files| Ok((judge(&*files)?, files)));
+        match judged {
+            Ok((None, files)) => return Ok((entry.clone(), files)),
+            Ok((Some(wrong), _)) => found.push(tried(entry, &Ok(wrong))),
+            Err(error) => found.push(tried(entry, &Err(error))),
+        }
+    }
+    if found.is_empty() {
+        let kinds = table.partitions.iter().map(|entry| format!("partition {} is {}", entry.number, entry.kind));
+        found.extend(kinds);
+    }
+    if found.is_empty() {
+        found.push("the partition table is empty".to_owned());
+    }
+    Err(BaseError::NoPartition { wanted, found: found.join("; ") })
+}
+
+/// Refuses a root partition that is not a Debian's.
+fn require_debian(files: &StockFiles, root: &PartitionEntry) -> Result<(), BaseError> {
+    let os_release = ImagePath::root().join("etc/os-release").ok();
+    let text = match os_release {
+        Some(path) => files.read(Partition::Root, &path)?,
+        None => None,
+    };
+    let text = String::from_utf8_lossy(text.as_deref().unwrap_or_default()).into_owned();
+    let id = text.lines().find_map(|line| line.strip_prefix("ID=")).map(|id| id.trim_matches('"').to_owned());
+    match id.as_deref() {
+        Some("debian" | "raspbian") => Ok(()),
+        Some(other) => Err(BaseError::NoPartition {
+            wanted: "root (an ext4 whose /etc/os-release says Debian or Raspbian)",
+            found: format!("partition {} has an /etc/os-release that says ID={other}", root.number),
+        }),
+        None => Err(BaseError::NoPartition {
+            wanted: "root (an ext4 whose /etc/os-release says Debian or Raspbian)",
+            found: format!("partition {} has no /etc/os-release with an ID", root.number),
+        }),
+    }
+}
+
+/// How a base is to be understood.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Understanding {
+    /// Taken instead of what the image says it is.
+    pub force_release: Option<Codename>,
+    /// The time that everything written gets; the image's own where absent.
+    pub source_date_epoch: Option<UnixTime>,
+}
+
+impl Base {
+    /// Finds out what a disk holds.
+    ///
+    /// # Errors
+    /// When it is no stock image of a known release.
+    pub fn open(bytes: Arc<dyn ReadAt>, understanding: Understanding) -> Result<Self, BaseError> {
+        let disk = Disk::open(bytes)?;
+        if let Some(Card { node, cluster, .. }) = raspios::customised_card(&disk.files)? {
+            return Err(BaseError::AlreadyACard { node, cluster });
+        }
+        let release = match understanding.force_release {
+            Some(codename) => raspios::detect_as(&disk.files, codename)?,
+            None => raspios::detect(&disk.files)?,
+        };
+        let time = match understanding.source_date_epoch {
+            Some(time) => time,
+            None => stock_time(&disk)?,
+        };
+        Ok(Self { disk, release, time })
+    }
+}
+
+/// When the stock image was last written to: the same for everybody who has it, and later than every
+/// file in it. Never 0: k3s takes a manifest of 1970 for unchanged for ever (k3s#14568).
+fn stock_time(disk: &Disk) -> Result<UnixTime, BaseError> {
+    let summary = disk.files.root.summary();
+    let root = ImagePath::root();
+    let summary = summary.map_err(|source| PatchError::Filesystem {
+        doing: "reading the superblock of",
+        partition: Partition::Root,
+        path: root,
+        source,
+    })?;
+    summary.written.filter(|time| time.0 > 0).ok_or(BaseError::NoTime)
+}
