@@ -27,6 +27,8 @@ mod sudo;
 mod test_node;
 #[cfg(test)]
 mod test_stock;
+#[cfg(test)]
+mod tests;
 mod text;
 mod timezone;
 mod user;
