@@ -6,17 +6,18 @@ use super::{Failure, map, paint};
 use cardwright::demo;
 use cardwright::disk::{StockImage, TableKind};
 use cardwright::inspect::{Found, Inspection, inspect};
+use cardwright::pipeline::Error;
 use cardwright::raspios::{FirstBoot, Release};
 use std::path::Path;
 
 pub(super) fn run(arguments: &InspectArguments) -> Result<(), Failure> {
     let path = &arguments.image;
     let image = if path == Path::new("demo") && !path.exists() {
-        demo::open()?
+        demo::open()
     } else {
-        StockImage::open(path, None, &super::scratch_folder())?
+        StockImage::open(path, None, &super::scratch_folder())
     };
-    let inspection = inspect(image)?;
+    let inspection = inspect(image.map_err(Error::from)?)?;
     if arguments.json {
         return paint::json(&inspection).map_err(Failure::Output);
     }

@@ -46,9 +46,9 @@ impl From<InvalidCluster> for Failure {
     }
 }
 
-impl<E: Into<Error>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self::Work(Box::new(error.into()))
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Work(Box::new(error))
     }
 }
 

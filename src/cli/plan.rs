@@ -5,7 +5,7 @@ use super::paint::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, paint};
 use super::{Failure, paint};
 use cardwright::cluster::Node;
 use cardwright::patch::Partition;
-use cardwright::pipeline;
+use cardwright::pipeline::{self, Error};
 use cardwright::plan::{Change, PlannedEdit, report};
 use cardwright::verify::named_node;
 use serde_json::json;
@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     let mut plans = Vec::new();
     for node in nodes {
         let patch = pipeline::plan_node(&base, &cluster, &secret, node)?;
-        plans.push((node, report(&patch, &base.disk.files)?));
+        plans.push((node, report(&patch, &base.disk.files).map_err(Error::from)?));
     }
     if arguments.json {
         let nodes: Vec<_> = plans.iter().map(|(node, edits)| json!({ "node": node.name, "edits": edits })).collect();
