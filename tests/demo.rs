@@ -135,7 +135,10 @@ fn nothing_secret_is_shown_or_put_on_the_boot_partition() {
     for node in NODES {
         let image = workshop.path(&format!("images/{node}.img"));
         let (start, length) = support::partition(&image, 1);
-        boots.push(fs::read(support::cut(&image, start, length).path()).unwrap());
+        let boot = fs::read(support::cut(&image, start, length).path()).unwrap();
+        // Nearly all of it is zeros; what is left keeps its order, and no secret has a zero in it.
+        let sectors = boot.chunks(512).filter(|sector| sector.iter().any(|byte| *byte != 0));
+        boots.push(sectors.flatten().copied().collect::<Vec<u8>>());
     }
     for secret in secrets {
         assert!(!shown.contains(&secret), "a secret is shown");

@@ -1,6 +1,6 @@
 //! What the tests share: the program in a folder of its own, and judges that nobody here wrote.
 
-#![allow(dead_code, reason = "every test file uses a part of it")]
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "every test file uses a part of it, and nobody else does")]
 
 use std::ffi::OsStr;
 use std::fs;
