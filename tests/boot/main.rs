@@ -3,19 +3,25 @@
 //! are ignored otherwise. What the stand-ins imitate, and what such a boot cannot show, is told in
 //! tests/rig/README.md.
 
+#![cfg(unix)]
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "tests"
+    clippy::print_stderr,
+    reason = "tests; and who waits for a boot wants to see how far it is"
 )]
-#![expect(clippy::print_stderr, reason = "a boot takes minutes: who waits wants to see how far it is")]
 
 mod card;
 mod cluster;
 mod command;
 mod findings;
+mod four_nodes;
+mod k3s_cluster;
+mod k3s_first_boot;
 mod machine;
+mod release_server;
 mod single_node;
+mod time_server;
 mod wire;

@@ -78,7 +78,11 @@ impl ReleaseServer {
     }
 }
 
-fn answer(mut connection: &TcpStream, state: &Mutex<State>, has_stalled: &mpsc::Sender<()>) -> std::io::Result<()> {
+fn answer(
+    mut connection: &TcpStream,
+    state: &Mutex<State>,
+    has_stalled: &mpsc::Sender<()>,
+) -> std::io::Result<()> {
     let mut lines = BufReader::new(connection).lines();
     let first = lines.next().transpose()?.unwrap_or_default();
     let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
@@ -96,7 +100,8 @@ fn answer(mut connection: &TcpStream, state: &Mutex<State>, has_stalled: &mpsc::
         let mut state = state.lock().unwrap();
         state.requests.push(Request { path: path.clone(), from });
         if !path.ends_with("/k3s-arm64") {
-            return connection.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            return connection
+                .write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         }
         (state.binary.clone(), state.answers.pop_front().unwrap_or(Answer::Whole))
     };
