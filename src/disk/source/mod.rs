@@ -60,7 +60,7 @@ impl StockImage {
             return Err(DiskError::NotAFile { file: path.to_owned(), found });
         }
         let file = File::open(path).and_then(DiskFile::new).map_err(cannot_open)?;
-        Self::unpack(Arc::new(file), path, pinned, scratch)
+        Self::unpack(&(Arc::new(file) as Arc<dyn ReadAt>), path, pinned, scratch)
     }
 
     /// An image that is in memory, packed with xz: the demo. `name` is what errors call it.
@@ -68,22 +68,27 @@ impl StockImage {
     /// # Errors
     /// When it is damaged.
     pub fn from_xz_bytes(bytes: &'static [u8], name: &str) -> Result<Self, DiskError> {
-        Self::unpack(Arc::new(Memory(bytes)), Path::new(name), None, &std::env::temp_dir())
+        Self::unpack(
+            &(Arc::new(Memory(bytes)) as Arc<dyn ReadAt>),
+            Path::new(name),
+            None,
+            &std::env::temp_dir(),
+        )
     }
 
     fn unpack(
-        given: Arc<dyn ReadAt>,
+        given: &Arc<dyn ReadAt>,
         path: &Path,
         pinned: Option<Digest>,
         scratch: &Path,
     ) -> Result<Self, DiskError> {
-        let context = Given { file: path, bytes: &*given, scratch };
+        let context = Given { file: path, bytes: &**given, scratch };
         if given.size().0 == 0 {
             return Err(context.empty());
         }
         let digest = OnceLock::new();
         if let Some(expected) = pinned {
-            let found = digest_of(&*given).map_err(|source| context.unreadable(source))?;
+            let found = digest_of(&**given).map_err(|source| context.unreadable(source))?;
             if found != expected {
                 return Err(DiskError::WrongDigest { file: path.to_owned(), expected, found });
             }
@@ -92,12 +97,12 @@ impl StockImage {
         let packing = packing::tell(&context)?;
         let disk = match packing {
             Packing::Raw => Disk::AsGiven,
-            Packing::Xz => Disk::Xz(XzImage::open(&given, &context)?),
+            Packing::Xz => Disk::Xz(XzImage::open(given, &context)?),
             Packing::Gzip => Disk::Unpacked(gzip::unpack(&context)?),
             Packing::Zstd => Disk::Unpacked(zstd::unpack(&context)?),
             Packing::Zip => Disk::Unpacked(zip::unpack(&context)?),
         };
-        let image = Self { file: path.to_owned(), packing, given: Arc::clone(&given), disk, digest };
+        let image = Self { file: path.to_owned(), packing, given: Arc::clone(given), disk, digest };
         if image.size().0 == 0 {
             return Err(context.empty());
         }

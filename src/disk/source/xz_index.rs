@@ -17,7 +17,10 @@ pub(super) const HEADER_MAGIC: [u8; 6] = *b"\xfd7zXZ\0";
 pub(super) const FOOTER_MAGIC: [u8; 2] = *b"YZ";
 
 /// A stream header is as long as a stream footer.
-pub(super) const HEADER_SIZE: u64 = 12;
+pub(super) const HEADER_SIZE: usize = 12;
+
+/// [`HEADER_SIZE`] as the offsets count.
+const HEADER: u64 = HEADER_SIZE as u64;
 
 /// Far more Blocks than the largest image has with `xz -0` (1 MiB each), and few enough to keep in memory.
 const MOST_BLOCKS: u64 = 1 << 18;
@@ -146,7 +149,7 @@ impl XzLayout {
     fn from_streams(given: &Given<'_>, found: Vec<FoundStream>) -> Result<Self, DiskError> {
         let mut layout = Self { streams: Vec::new(), blocks: Vec::new(), uncompressed_size: 0 };
         for FoundStream { stream, records } in found {
-            let mut compressed_offset = stream.compressed_offset.saturating_add(HEADER_SIZE);
+            let mut compressed_offset = stream.compressed_offset.saturating_add(HEADER);
             for Record { unpadded_size, uncompressed_size } in records {
                 let uncompressed_offset = layout.uncompressed_size;
                 let block = XzBlock {
@@ -191,7 +194,7 @@ fn without_padding(given: &Given<'_>, end: u64) -> Result<u64, DiskError> {
         at = start;
     }
     // What is left of a stream ends at a multiple of four bytes, and the last of them are not zero.
-    if end.saturating_sub(at) % 4 != 0 {
+    if !end.saturating_sub(at).is_multiple_of(4) {
         return Err(given.damaged("the zeros behind an xz stream are no multiple of four bytes"));
     }
     Ok(at)
@@ -207,7 +210,7 @@ fn read_stream(given: &Given<'_>, end: u64, blocks_left: u64) -> Result<FoundStr
     let outside = || {
         given.damaged(format!("the xz stream that ends at byte {end} claims to be longer than what is there"))
     };
-    let behind_index = end.checked_sub(HEADER_SIZE).ok_or_else(outside)?;
+    let behind_index = end.checked_sub(HEADER).ok_or_else(outside)?;
     let index_start = behind_index.checked_sub(index_size).ok_or_else(outside)?;
     if index_size > LARGEST_INDEX {
         return Err(given.damaged(format!("the xz Index at byte {index_start} is too large")));
@@ -219,7 +222,7 @@ fn read_stream(given: &Given<'_>, end: u64, blocks_left: u64) -> Result<FoundStr
     let blocks = records
         .iter()
         .try_fold(0_u64, |sum, record| sum.checked_add(record.unpadded_size.checked_next_multiple_of(4)?));
-    let start = blocks.and_then(|blocks| index_start.checked_sub(blocks)?.checked_sub(HEADER_SIZE));
+    let start = blocks.and_then(|blocks| index_start.checked_sub(blocks)?.checked_sub(HEADER));
     let start = start.ok_or_else(outside)?;
     check_header(given, start, check)?;
     let stream = XzStream { check, compressed_offset: start, compressed_size: end.saturating_sub(start) };
@@ -233,8 +236,8 @@ fn read_footer(given: &Given<'_>, end: u64) -> Result<(XzCheck, u64), DiskError>
             "there is no end of an xz stream before byte {end}: it was cut short, or something was added to it"
         ))
     };
-    let start = end.checked_sub(HEADER_SIZE).ok_or_else(no_footer)?;
-    let mut footer = [0; HEADER_SIZE as usize];
+    let start = end.checked_sub(HEADER).ok_or_else(no_footer)?;
+    let mut footer = [0; HEADER_SIZE];
     read(given, start, &mut footer)?;
     let [c0, c1, c2, c3, body @ .., y, z] = footer;
     if [y, z] != FOOTER_MAGIC || CRC32.checksum(&body).to_le_bytes() != [c0, c1, c2, c3] {
@@ -253,7 +256,7 @@ fn unknown_flags([first, second]: [u8; 2]) -> String {
 
 /// Whether a stream header with this check type begins at `start`.
 fn check_header(given: &Given<'_>, start: u64, check: XzCheck) -> Result<(), DiskError> {
-    let mut header = [0; HEADER_SIZE as usize];
+    let mut header = [0; HEADER_SIZE];
     read(given, start, &mut header)?;
     if header == stream_header(check) {
         return Ok(());
@@ -262,7 +265,7 @@ fn check_header(given: &Given<'_>, start: u64, check: XzCheck) -> Result<(), Dis
 }
 
 /// A stream header (section 2.1.1).
-pub(super) fn stream_header(check: XzCheck) -> [u8; HEADER_SIZE as usize] {
+pub(super) fn stream_header(check: XzCheck) -> [u8; HEADER_SIZE] {
     let [m0, m1, m2, m3, m4, m5] = HEADER_MAGIC;
     let [f0, f1] = check.flags();
     let [c0, c1, c2, c3] = CRC32.checksum(&[f0, f1]).to_le_bytes();
