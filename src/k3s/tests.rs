@@ -90,12 +90,12 @@ fn plan(cluster: &Cluster, name: &str) -> Patch {
     plan_with(cluster, name, &releases(), &HOST).unwrap()
 }
 
-fn action<'a>(patch: &'a Patch, path: &str) -> Option<&'a Action> {
-    patch.edits.iter().find(|edit| edit.path.as_str() == path).map(|edit| &edit.action)
+fn action<'a>(plan: &'a Patch, path: &str) -> Option<&'a Action> {
+    plan.edits.iter().find(|edit| edit.path.as_str() == path).map(|edit| &edit.action)
 }
 
-fn text(patch: &Patch, path: &str) -> String {
-    let Some(Action::File { content, .. }) = action(patch, path) else { panic!("no file {path}") };
+fn text(plan: &Patch, path: &str) -> String {
+    let Some(Action::File { content, .. }) = action(plan, path) else { panic!("no file {path}") };
     String::from_utf8(content.bytes().unwrap().to_vec()).unwrap()
 }
 
