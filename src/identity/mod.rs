@@ -14,8 +14,8 @@
 //! | node password | `k3s/node-password/NODE` | 16 bytes, as 32 lower-case hexadecimal digits |
 //! | login key | `ssh/login-key` | 32 bytes, the seed of an Ed25519 key (RFC 8032) |
 //!
-//! `NODE` is the node's host name. SSH calls its seed "private key"; the comment of the login key, which
-//! is no part of the key, is `cardwright-CLUSTER`.
+//! `NODE` is the node's host name. The login key's comment, which is no part of the key, is
+//! `cardwright-CLUSTER`.
 //!
 //! # Test vectors
 //! Of the secret `000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f`, which were also

@@ -168,13 +168,15 @@ mod tests {
 
     const TEXT: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-    fn write(path: &Path, content: &str, _mode: u32) {
+    fn write(path: &Path, content: &str, mode: u32) {
         std::fs::write(path, content).unwrap();
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(_mode)).unwrap();
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
         }
+        #[cfg(not(unix))]
+        let _ = mode;
     }
 
     #[test]

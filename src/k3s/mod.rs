@@ -2,12 +2,12 @@
 //!
 //! What the card has before it was ever switched on, one file here each:
 //!
-//! - `/etc/rancher/k3s/config.yaml` and `/etc/rancher/node/password` ([`config`], [`node_password`]);
+//! - `/etc/rancher/k3s/config.yaml` and `/etc/rancher/node/password` (`config.rs`, `node_password.rs`);
 //! - the unit `k3s.service` or `k3s-agent.service`, enabled, with names, paths and options as k3s's own
-//!   installer leaves them, so that a later run of that installer simply takes over ([`service`]);
+//!   installer leaves them, so that a later run of that installer simply takes over (`service.rs`);
 //! - `cardwright-install-k3s.service`, which at the first boot downloads the one program k3s consists of
-//!   ([`install`]);
-//! - a word to NetworkManager about the links k3s makes ([`network_manager`]).
+//!   (`install.rs`);
+//! - a word to NetworkManager about the links k3s makes (`network_manager.rs`).
 //!
 //! k3s-killall.sh and k3s-uninstall.sh, which the installer writes as well, are its authors' scripts and
 //! not ours to carry; whoever wants them runs the installer.
