@@ -69,28 +69,22 @@ fn read_one(item: &Cursor<'_>, reader: &mut Reader) -> Option<Located<ExtraFile>
 
 fn content(fields: &Fields<'_>, reader: &mut Reader) -> Option<FileSource> {
     let folders = reader.folders.clone();
-    let source = fields.setting("source", reader, |value, reader| {
-        value.parse(reader, |text| folders.existing_file(text).map(FileSource::Path))
-    });
-    let inline = fields.setting("content", reader, |value, reader| {
-        value.token(reader).map(|text| FileSource::Inline(text.to_owned()))
-    });
-    match (source.is_absent(), inline.is_absent()) {
-        (true, true) => {
-            let wrong = Wrong::new(
-                "this file has no content",
-                "Add `content:` with a text, or `source:` with a file",
-            );
-            reader.report(&fields.spot(), wrong);
+    match (fields.get("source"), fields.get("content")) {
+        (Some(source), None) => {
+            source.parse(reader, |text| folders.existing_file(text).map(FileSource::Path))
+        }
+        (None, Some(content)) => content.token(reader).map(|text| FileSource::Inline(text.to_owned())),
+        (None, None) if fields.is_mistyped("source") || fields.is_mistyped("content") => None,
+        (None, None) => {
+            let hint = "Add `content:` with a text, or `source:` with a file";
+            reader.report(&fields.spot(), Wrong::new("this file has no content", hint));
             None
         }
-        (false, false) => {
-            let wrong = Wrong::new("this file has both `content` and `source`", "Keep one of the two");
-            reader.report(&fields.spot(), wrong);
+        (Some(_), Some(_)) => {
+            let message = "this file has both `content` and `source`";
+            reader.report(&fields.spot(), Wrong::new(message, "Keep one of the two"));
             None
         }
-        (false, true) => source.value(),
-        (true, false) => inline.value(),
     }
 }
 

@@ -51,8 +51,8 @@ pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Setting<ClusterK
     }
     fields.setting("k3s", reader, |value, reader| {
         let fields = value.fields(&keys::K3S, reader)?;
-        let version =
-            fields.required("version", "v1.36.4+k3s1", reader, |value, reader| value.parse(reader, version));
+        let version = fields
+            .required("version", "v1.36.4+k3s1", reader, |value, reader| value.parse_token(reader, version));
         let install = fields.setting("install", reader, install);
         let common = config_of(&fields, reader);
         let mut of_role = |key| match fields.get(key) {
@@ -159,9 +159,15 @@ pub(super) fn url(text: &str) -> Result<String, Wrong> {
     let clean = text
         .bytes()
         .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\' | b'`' | b'<' | b'>'));
-    if host.is_empty() || host.contains('@') || !clean {
+    if host.contains('@') {
+        let message = "this address holds a user name or a password";
+        return Err(
+            Wrong::new(message, "Remove what stands before the `@`: everybody can read a card").secret()
+        );
+    }
+    if host.is_empty() || !clean {
         let message = format!("{} is not an address to download from", shown(text));
-        return Err(Wrong::new(message, "Write it like `https://example.org/folder`, without a user name"));
+        return Err(Wrong::new(message, "Write it like `https://example.org/folder`"));
     }
     Ok(text.to_owned())
 }
@@ -189,8 +195,8 @@ fn config_of(fields: &Fields<'_>, reader: &mut Reader) -> Option<Map<String, Val
         let flag = name.trim_start_matches('-');
         if let Some((_, hint)) = DECIDED.iter().find(|(decided, _)| *decided == flag) {
             let message = format!("`{}` is set by cardwright", key.value);
-            let spot = &key.spot;
-            reader.report(spot, Wrong::new(message, *hint).secret());
+            let refused = Wrong::new(message, *hint);
+            reader.report(&key.spot, if flag.contains("token") { refused.secret() } else { refused });
             wrong = true;
         } else if flag != name {
             let hint = format!("Write `{flag}`: keys are the long flags of k3s without their dashes");

@@ -86,31 +86,53 @@ const OTHER_WORDS: &[(&str, &str)] = &[
 
 /// What to do about a key that a level does not have.
 pub(super) fn advice(level: &Level, unknown: &str) -> String {
-    let folded = unknown.to_lowercase().replace('-', "_");
-    let meant = OTHER_WORDS.iter().find(|(word, _)| *word == folded).map(|(_, key)| *key);
-    if let Some(key) = meant.filter(|key| level.keys.contains(key)) {
-        return format!("Did you mean `{key}`?");
+    match meant(level, unknown) {
+        Some("password_hash") => {
+            "Did you mean `password_hash`? Put there what `openssl passwd -6` prints, in single quotes"
+                .to_owned()
+        }
+        Some(key) => format!("Did you mean `{key}`?"),
+        None => {
+            match (level_with(unknown), other_word(unknown).and_then(|key| Some((key, level_with(key)?)))) {
+                (Some(other), _) => format!("`{unknown}` belongs {}", other.home),
+                (None, Some((key, other))) => format!("Did you mean `{key}`? It belongs {}", other.home),
+                (None, None) => {
+                    let known: Vec<_> = level.keys.iter().map(|key| format!("`{key}`")).collect();
+                    format!("Known here: {}", known.join(", "))
+                }
+            }
+        }
     }
-    let nearest = nearest(unknown, level.keys);
-    if let Some((key, 0..=1)) = nearest {
-        return format!("Did you mean `{key}`?");
-    }
-    let elsewhere = |key: &str| ALL.iter().find(|other| other.keys.contains(&key));
-    if let Some(other) = elsewhere(unknown) {
-        return format!("`{unknown}` belongs {}", other.home);
-    }
-    if let Some((key, _)) = nearest {
-        return format!("Did you mean `{key}`?");
-    }
-    if let Some((key, other)) = meant.and_then(|key| Some((key, elsewhere(key)?))) {
-        return format!("Did you mean `{key}`? It belongs {}", other.home);
-    }
-    format!("Known here: {}", level.keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "))
+}
+
+/// The key of the level that an unknown one most probably stands for. A key that belongs to another level
+/// is taken for that one rather than for a bad misspelling.
+pub(super) fn meant(level: &Level, unknown: &str) -> Option<&'static str> {
+    let other_word = other_word(unknown).filter(|key| level.keys.contains(key));
+    other_word.or_else(|| match nearest(unknown, level.keys) {
+        Some((key, distance)) if distance <= 1 || level_with(unknown).is_none() => Some(key),
+        _ => None,
+    })
+}
+
+/// The key that another program's word stands for.
+fn other_word(unknown: &str) -> Option<&'static str> {
+    let folded = folded(unknown);
+    OTHER_WORDS.iter().find(|(word, _)| *word == folded).map(|(_, key)| *key)
+}
+
+/// A level that has this key.
+fn level_with(key: &str) -> Option<&'static Level> {
+    ALL.iter().find(|level| level.keys.contains(&key)).copied()
+}
+
+fn folded(word: &str) -> String {
+    word.to_lowercase().replace('-', "_")
 }
 
 /// The known word that a mistyped one most probably was, and how many letters it is away.
 pub(super) fn nearest<'k>(typed: &str, known: &[&'k str]) -> Option<(&'k str, usize)> {
-    let folded = typed.to_lowercase().replace('-', "_");
+    let folded = folded(typed);
     known
         .iter()
         .map(|key| (*key, strsim::damerau_levenshtein(&folded, key)))
@@ -143,7 +165,12 @@ mod tests {
             (&CLUSTER, "address", "`address` belongs in a node, under `nodes:`"),
             (&CLUSTER, "node", "Did you mean `nodes`?"),
             (&CLUSTER, "nameservers", "Did you mean `dns`? It belongs under `network:`"),
-            (&USER, "password", "Did you mean `password_hash`?"),
+            (&USER, "sodu", "Did you mean `sudo`?"),
+            (
+                &USER,
+                "password",
+                "Did you mean `password_hash`? Put there what `openssl passwd -6` prints, in single quotes",
+            ),
             (&NETWORK, "wibble", "Known here: `interface`, `prefix`, `gateway`, `dns`, `search`, `ipv6`"),
         ] {
             assert_eq!(advice(level, unknown), expected, "{unknown}");

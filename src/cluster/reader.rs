@@ -84,6 +84,9 @@ impl Wrong {
     }
 }
 
+/// More than anybody reads. It keeps the time bounded that a hostile file takes.
+const MOST_PROBLEMS: usize = 1000;
+
 /// Collects what is wrong, and knows which folders paths are relative to.
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -106,6 +109,9 @@ impl Reader {
             hint: wrong.hint,
             hide_source: wrong.secret,
         };
+        if self.problems.len() >= MOST_PROBLEMS {
+            return;
+        }
         // What is wrong in something that aliases repeat is said once.
         let again = self.problems.iter().any(|other| {
             (other.line, other.column, &other.message) == (problem.line, problem.column, &problem.message)
@@ -187,7 +193,10 @@ impl<'t> Cursor<'t> {
                 Wrong::new(format!("unknown key {}", shown(&entry.key)), keys::advice(level, &entry.key));
             reader.report(&spot, if keys::may_be_secret(&entry.key) { wrong.secret() } else { wrong });
         }
-        Some(Fields { cursor: self.clone(), entries })
+        let mistyped = entries.iter().filter_map(|entry| {
+            (!level.keys.contains(&entry.key.as_str())).then(|| keys::meant(level, &entry.key)).flatten()
+        });
+        Some(Fields { cursor: self.clone(), entries, mistyped: mistyped.collect() })
     }
 
     /// All entries of a mapping whose keys are free, each with its key's spot.
@@ -219,7 +228,8 @@ impl<'t> Cursor<'t> {
             Kind::Nothing => Some(Vec::new()),
             Kind::Scalar(_) | Kind::Mapping(_) => {
                 let message = format!("{} stands where a list belongs", self.description());
-                let hint = "Begin every item with `- `, also when there is only one";
+                let hint =
+                    "Put it in brackets, `[…]`, or begin every item with `- `, also when there is only one";
                 reader.report(&self.spot(), Wrong::new(message, hint));
                 None
             }
@@ -284,7 +294,10 @@ impl<'t> Cursor<'t> {
         match scalar.meaning {
             Meaning::Boolean(value) => Some(value),
             _ => {
-                let message = format!("{} is neither `true` nor `false`", shown(&scalar.text));
+                let message = match scalar.text.as_str() {
+                    "true" | "false" => format!("{} is a text, being in quotes", shown(&scalar.text)),
+                    text => format!("{} is neither `true` nor `false`", shown(text)),
+                };
                 reader.report(&self.spot(), Wrong::new(message, "Write `true` or `false`, without quotes"));
                 None
             }
@@ -349,6 +362,8 @@ impl<'t> Cursor<'t> {
 pub(super) struct Fields<'t> {
     cursor: Cursor<'t>,
     entries: &'t [Entry],
+    /// Keys that are there under a wrong name, which was put down: nobody need be told that they are missing.
+    mistyped: Vec<&'static str>,
 }
 
 impl<'t> Fields<'t> {
@@ -362,6 +377,11 @@ impl<'t> Fields<'t> {
         Some(Cursor { value: &entry.value, path: self.cursor.path_of(key) })
     }
 
+    /// Whether a key is there under a wrong name.
+    pub(super) fn is_mistyped(&self, key: &str) -> bool {
+        self.mistyped.contains(&key)
+    }
+
     /// A key that may be absent.
     pub(super) fn setting<T>(
         &self,
@@ -369,7 +389,9 @@ impl<'t> Fields<'t> {
         reader: &mut Reader,
         read: impl FnOnce(&Cursor<'t>, &mut Reader) -> Option<T>,
     ) -> Setting<T> {
-        let Some(cursor) = self.get(key) else { return Setting::Absent };
+        let Some(cursor) = self.get(key) else {
+            return if self.is_mistyped(key) { Setting::Invalid } else { Setting::Absent };
+        };
         match read(&cursor, reader) {
             Some(value) => Setting::Given(cursor.located(value)),
             None => Setting::Invalid,

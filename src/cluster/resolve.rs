@@ -1,6 +1,6 @@
 //! The tree of nodes.yaml becomes a [`Cluster`]: the top level's settings are filled into each node.
 
-use super::document::{self, Kind, Place};
+use super::document::{self, Flaw, Kind, Place};
 use super::k3s::{self, ClusterK3s, RoleOfNode};
 use super::keys;
 use super::paths::Folders;
@@ -107,7 +107,7 @@ fn read(text: &str, path: &Path, reader: &mut Reader) -> Option<Cluster> {
     let document = match document::read(text) {
         Ok(document) => document,
         Err(flaw) => {
-            reader.report_flaw(flaw, secret);
+            reader.report_flaw(with_private_key_in_mind(flaw, secret), secret);
             return None;
         }
     };
@@ -118,6 +118,11 @@ fn read(text: &str, path: &Path, reader: &mut Reader) -> Option<Cluster> {
     let draft = Draft::read(&fields, reader);
     rules::check(&draft, reader);
     draft.finish(path)
+}
+
+fn with_private_key_in_mind(flaw: Flaw, secret: bool) -> Flaw {
+    let hint = "There is a private key in the file: take it out, and name the `.pub` file instead";
+    if secret { Flaw { hint: Some(hint.to_owned()), ..flaw } } else { flaw }
 }
 
 impl Draft {
@@ -135,7 +140,7 @@ impl Draft {
         let settings = Settings::read(fields, reader);
         let k3s = k3s::read(fields, reader);
         let items = fields.get("nodes").map(|value| value.items(reader));
-        if fields.get("nodes").is_none() {
+        if fields.get("nodes").is_none() && !fields.is_mistyped("nodes") {
             let hint = "Add `nodes:` and under it `- {name: north, address: 192.168.50.11}`";
             reader.report(&fields.spot(), Wrong::new("`nodes` is missing", hint));
         }

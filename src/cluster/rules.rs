@@ -5,17 +5,16 @@ use super::k3s;
 use super::reader::{Located, Reader, Setting, Spot, Wrong};
 use super::resolve::{DEFAULT_IPV6_PREFIX, Draft, DraftNode};
 use ipnet::IpNet;
-use std::fmt::Display;
 use std::net::IpAddr;
 
 /// Puts down every rule that is broken. What could not be read is left out: that was put down already.
 pub(super) fn check(draft: &Draft, reader: &mut Reader) {
     names_are_unique(draft, reader);
+    addresses_are_unique(draft, reader);
     networks_are_complete(draft, reader);
     let ipv4 = members(draft, Family::V4);
     let ipv6 = members(draft, Family::V6);
     for members in [&ipv4, &ipv6] {
-        addresses_are_unique(members, reader);
         addresses_and_gateways_fit(members, reader);
         subnets_are_clear_of_k3s(draft, members, reader);
     }
@@ -96,10 +95,12 @@ fn members(draft: &Draft, family: Family) -> Vec<Member<'_>> {
     draft.nodes.iter().filter_map(|node| member(node, family)).collect()
 }
 
+/// An address of either family.
+fn general<T: Copy + Into<IpAddr>>(located: &Located<T>) -> Located<IpAddr> {
+    Located { value: located.value.into(), spot: located.spot.clone() }
+}
+
 fn member(node: &DraftNode, family: Family) -> Option<Member<'_>> {
-    fn general<T: Copy + Into<IpAddr>>(located: &Located<T>) -> Located<IpAddr> {
-        Located { value: located.value.into(), spot: located.spot.clone() }
-    }
     let settings = &node.settings;
     let (address, gateway, prefix) = match family {
         Family::V4 => (
@@ -121,12 +122,20 @@ fn member(node: &DraftNode, family: Family) -> Option<Member<'_>> {
     Some(Member { node, address, gateway, subnet })
 }
 
-fn addresses_are_unique(members: &[Member<'_>], reader: &mut Reader) {
-    for (index, member) in members.iter().enumerate() {
-        let address = &member.address;
-        if let Some(first) = members.iter().take(index).find(|first| first.address.value == address.value) {
-            let message = format!("{} has the address `{}`, too", first.node.called(), address.value);
-            reader.report(&address.spot, Wrong::new(message, also_in(&first.address.spot)));
+fn addresses_are_unique(draft: &Draft, reader: &mut Reader) {
+    let addresses: Vec<(&DraftNode, Located<IpAddr>)> = draft
+        .nodes
+        .iter()
+        .flat_map(|node| {
+            let ipv4 = node.address.given().map(general);
+            ipv4.into_iter().chain(node.ipv6.given().map(general)).map(move |address| (node, address))
+        })
+        .collect();
+    for (index, (_, address)) in addresses.iter().enumerate() {
+        let earlier = addresses.iter().take(index).find(|(_, earlier)| earlier.value == address.value);
+        if let Some((node, earlier)) = earlier {
+            let message = format!("{} has the address `{}`, too", node.called(), address.value);
+            reader.report(&address.spot, Wrong::new(message, also_in(&earlier.spot)));
         }
     }
 }
@@ -151,7 +160,6 @@ fn addresses_and_gateways_fit(members: &[Member<'_>], reader: &mut Reader) {
         }
         let taken = match &member.gateway {
             Some(gateway) if gateway.value == address.value => Some("the gateway"),
-            _ if is_link_local(address.value) => Some("an address that a machine gives itself"),
             _ => reserved(address.value, subnet),
         };
         if let Some(what) = taken {
@@ -261,8 +269,8 @@ fn subnets_are_clear_of_k3s(draft: &Draft, members: &[Member<'_>], reader: &mut 
 }
 
 fn ipv6_is_used(draft: &Draft, reader: &mut Reader) {
-    let unused = |spot: &Spot, whom: &dyn Display, reader: &mut Reader| {
-        let message = format!("IPv6 is described here, but {whom} has no `ipv6` address");
+    let unused = |spot: &Spot, who_lacks_it: &str, reader: &mut Reader| {
+        let message = format!("IPv6 is described here, but {who_lacks_it} `ipv6` address");
         reader.report(spot, Wrong::new(message, "Give it one, like `ipv6: fd00::11`, or remove this"));
     };
     let top = draft.settings.ipv6.given();
@@ -270,13 +278,13 @@ fn ipv6_is_used(draft: &Draft, reader: &mut Reader) {
         && !draft.has_unreadable_nodes
         && draft.nodes.iter().all(|node| node.ipv6.is_absent())
     {
-        unused(&top.spot, &"no node", reader);
+        unused(&top.spot, "no node has an", reader);
     }
     for node in draft.nodes.iter().filter(|node| node.ipv6.is_absent()) {
         if let Some(own) = node.settings.ipv6.given()
             && Some(own) != top
         {
-            unused(&own.spot, &node.called(), reader);
+            unused(&own.spot, &format!("{} has no", node.called()), reader);
         }
     }
 }
@@ -319,7 +327,7 @@ fn roles_make_a_cluster(draft: &Draft, reader: &mut Reader) {
         && servers.len().is_multiple_of(2)
     {
         let message = format!("there are {} servers, but etcd needs an odd number of them", servers.len());
-        let hint = "Make this one an agent, or add one more server: of an even number no more may fail than of one less";
+        let hint = "Make this one an agent, or add one more server: an even number survives no more failures than one less";
         reader.report(last, Wrong::new(message, hint));
     }
 }

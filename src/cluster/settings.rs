@@ -51,7 +51,11 @@ impl Settings {
                 .unwrap_or_default(),
             ..Self::default()
         };
-        if let Some(network) = fields.get("network").and_then(|value| value.fields(&keys::NETWORK, reader)) {
+        let network = fields.get("network").map(|value| value.fields(&keys::NETWORK, reader));
+        if fields.is_mistyped("network") || matches!(network, Some(None)) {
+            (settings.prefix, settings.gateway) = (Setting::Invalid, Setting::Invalid);
+        }
+        if let Some(Some(network)) = network {
             settings.read_network(&network, reader);
         }
         if let Some(user) = fields.get("user").and_then(|value| value.fields(&keys::USER, reader)) {
@@ -90,7 +94,7 @@ impl Settings {
         self.ipv6_prefix = ipv6
             .setting("prefix", reader, |value, reader| value.parse_token(reader, |text| prefix(text, 126)));
         self.ipv6_gateway =
-            ipv6.setting("gateway", reader, |value, reader| value.parse_token(reader, self::ipv6));
+            ipv6.setting("gateway", reader, |value, reader| value.parse_token(reader, ipv6_on_the_wire));
     }
 
     fn read_user(&mut self, user: &Fields<'_>, reader: &mut Reader) {
@@ -176,14 +180,21 @@ pub(super) fn ipv4(text: &str) -> Result<Ipv4Addr, Wrong> {
     Ok(address)
 }
 
-/// An IPv6 address that a machine can have.
+/// An IPv6 address of a node: one that others can reach.
 pub(super) fn ipv6(text: &str) -> Result<Ipv6Addr, Wrong> {
+    let address = ipv6_on_the_wire(text)?;
+    if address.is_unicast_link_local() {
+        let message = format!("`{address}` is link-local: every machine gives itself such an address");
+        return Err(Wrong::new(message, "Write one of your network, like `fd00::11`"));
+    }
+    Ok(address)
+}
+
+/// An IPv6 address that a machine can have. That of a router is mostly link-local.
+fn ipv6_on_the_wire(text: &str) -> Result<Ipv6Addr, Wrong> {
     if let Some((address, _)) = text.split_once('/') {
-        let message = format!("{} has a prefix", shown(text));
-        return Err(Wrong::new(
-            message,
-            format!("Write `{address}`; the prefix belongs under `ipv6:` of `network:`"),
-        ));
+        let hint = format!("Write `{address}`; the prefix belongs under `ipv6:` of `network:`");
+        return Err(Wrong::new(format!("{} has a prefix", shown(text)), hint));
     }
     let Ok(address) = text.parse::<Ipv6Addr>() else {
         return Err(Wrong::new(
@@ -191,11 +202,8 @@ pub(super) fn ipv6(text: &str) -> Result<Ipv6Addr, Wrong> {
             "Write it like `fd00::11`",
         ));
     };
-    if address.is_unspecified()
-        || address.is_loopback()
-        || address.is_multicast()
-        || address.to_ipv4_mapped().is_some()
-    {
+    let special = address.is_unspecified() || address.is_loopback() || address.is_multicast();
+    if special || address.to_ipv4_mapped().is_some() {
         let message = format!("`{address}` is not an address that a machine can be given");
         return Err(Wrong::new(message, "Write it like `fd00::11`"));
     }
