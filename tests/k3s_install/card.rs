@@ -19,24 +19,24 @@ const TOOLS: [&str; 13] =
 /// When the card was made.
 const MADE: i64 = 1_781_740_800;
 
-pub struct Card {
+pub(crate) struct Card {
     folder: tempfile::TempDir,
     pause: std::cell::Cell<u32>,
 }
 
 /// A run of the script that is still going on.
-pub struct Running(Child);
+pub(crate) struct Running(Child);
 
 /// How a run of the script ended.
-pub struct Run {
+pub(crate) struct Run {
     code: Option<i32>,
     /// All that it printed.
-    pub output: String,
+    pub(crate) output: String,
 }
 
 impl Card {
     /// East of a small cluster, whose k3s is to be `program` and comes from the server at `address`.
-    pub fn new(address: &str, program: &[u8]) -> Self {
+    pub(crate) fn new(address: &str, program: &[u8]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let card = Self { folder, pause: 0.into() };
         for name in ["root/boot/firmware", "root/run/systemd/timesync", "bin"] {
@@ -96,12 +96,12 @@ nodes:
     }
 
     /// Runs the script to its end.
-    pub fn run(&self) -> Run {
+    pub(crate) fn run(&self) -> Run {
         self.spawn().wait()
     }
 
     /// Starts the script.
-    pub fn spawn(&self) -> Running {
+    pub(crate) fn spawn(&self) -> Running {
         let shell = find("dash").or_else(|| find("sh")).unwrap();
         let child = Command::new(shell)
             .arg(self.path("usr/local/lib/cardwright/install-k3s"))
@@ -121,42 +121,42 @@ nodes:
     }
 
     /// Sets how many seconds pass between two attempts.
-    pub fn pause(&self, seconds: u32) -> &Self {
+    pub(crate) fn pause(&self, seconds: u32) -> &Self {
         self.pause.set(seconds);
         self
     }
 
     /// Puts a stand-in for a program.
-    pub fn tool(&self, name: &str, script: &str) {
+    pub(crate) fn tool(&self, name: &str, script: &str) {
         self.remove_tool(name);
         std::fs::write(self.bin(name), script).unwrap();
         std::fs::set_permissions(self.bin(name), std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Takes a program away.
-    pub fn remove_tool(&self, name: &str) {
+    pub(crate) fn remove_tool(&self, name: &str) {
         drop(std::fs::remove_file(self.bin(name)));
     }
 
     /// What `timedatectl` says about the clock.
-    pub fn synchronized(&self, answer: &str) {
+    pub(crate) fn synchronized(&self, answer: &str) {
         self.tool("timedatectl", &format!("#!/bin/sh\necho {answer}\n"));
     }
 
     /// What the clock says, in seconds since 1970.
-    pub fn clock(&self, seconds: &str) {
+    pub(crate) fn clock(&self, seconds: &str) {
         let date = find("date").unwrap();
         let script = format!("#!/bin/sh\nexec {} --date=@{seconds} \"$@\"\n", date.display());
         self.tool("date", &script);
     }
 
     /// What `ip -4 route show default` says.
-    pub fn default_route(&self, route: &str) {
+    pub(crate) fn default_route(&self, route: &str) {
         self.tool("ip", &format!("#!/bin/sh\n[ \"$1\" != -4 ] || echo {route}\n"));
     }
 
     /// Makes the settings say no digest.
-    pub fn forget_pin(&self) {
+    pub(crate) fn forget_pin(&self) {
         let path = "usr/local/lib/cardwright/install-k3s.settings";
         let settings = self.text(path);
         let (before, after) = settings.split_once("sha256='").unwrap();
@@ -166,65 +166,65 @@ nodes:
     }
 
     /// Takes away what the status is written to.
-    pub fn remove_boot_partition(&self) {
+    pub(crate) fn remove_boot_partition(&self) {
         std::fs::remove_dir(self.path("boot/firmware")).unwrap();
     }
 
-    pub fn write(&self, path: &str, content: &[u8], mode: u32) {
+    pub(crate) fn write(&self, path: &str, content: &[u8], mode: u32) {
         let path = self.path(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, content).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    pub fn read(&self, path: &str) -> Vec<u8> {
+    pub(crate) fn read(&self, path: &str) -> Vec<u8> {
         std::fs::read(self.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
-    pub fn text(&self, path: &str) -> String {
+    pub(crate) fn text(&self, path: &str) -> String {
         String::from_utf8(self.read(path)).unwrap()
     }
 
-    pub fn exists(&self, path: &str) -> bool {
+    pub(crate) fn exists(&self, path: &str) -> bool {
         self.path(path).symlink_metadata().is_ok()
     }
 
-    pub fn mode(&self, path: &str) -> u32 {
+    pub(crate) fn mode(&self, path: &str) -> u32 {
         self.path(path).metadata().unwrap().permissions().mode() & 0o7777
     }
 
     /// 0 where there is nothing.
-    pub fn size(&self, path: &str) -> u64 {
+    pub(crate) fn size(&self, path: &str) -> u64 {
         self.path(path).metadata().map_or(0, |found| found.len())
     }
 
-    pub fn link(&self, path: &str) -> String {
+    pub(crate) fn link(&self, path: &str) -> String {
         self.path(path).read_link().unwrap().into_os_string().into_string().unwrap()
     }
 
     /// The status on the boot partition, empty where there is none.
-    pub fn status(&self) -> String {
+    pub(crate) fn status(&self) -> String {
         std::fs::read_to_string(self.path("boot/firmware").join(STATUS_FILE)).unwrap_or_default()
     }
 
     /// Its last line, without time.
-    pub fn last_status(&self) -> String {
+    pub(crate) fn last_status(&self) -> String {
         let status = self.status();
         let line = status.lines().last().unwrap_or_default();
         line.split_once(" k3s: ").map(|(_, line)| line.to_owned()).unwrap_or_default()
     }
 
     /// What `systemctl` was called with, a line a call.
-    pub fn systemctl_calls(&self) -> String {
+    pub(crate) fn systemctl_calls(&self) -> String {
         std::fs::read_to_string(self.path("systemctl-calls")).unwrap_or_default()
     }
 
-    pub fn wait_for_status(&self, text: &str) {
+    pub(crate) fn wait_for_status(&self, text: &str) {
         self.wait_until(|card| card.status().contains(text));
     }
 
     #[track_caller]
-    pub fn wait_until(&self, condition: impl Fn(&Self) -> bool) {
+    pub(crate) fn wait_until(&self, condition: impl Fn(&Self) -> bool) {
         let start = Instant::now();
         while !condition(self) {
             assert!(start.elapsed() < PATIENCE, "waited in vain; the status is:\n{}", self.status());
@@ -234,14 +234,14 @@ nodes:
 }
 
 impl Running {
-    pub fn wait(self) -> Run {
+    pub(crate) fn wait(self) -> Run {
         let output = self.0.wait_with_output().unwrap();
         let text = [output.stdout, output.stderr].concat();
         Run { code: output.status.code(), output: String::from_utf8_lossy(&text).into_owned() }
     }
 
     /// Ends it and all it started, at once.
-    pub fn kill(self) {
+    pub(crate) fn kill(self) {
         let group = format!("-{}", self.0.id());
         assert!(Command::new("kill").args(["-KILL", "--", &group]).status().unwrap().success());
         self.wait();
@@ -249,12 +249,12 @@ impl Running {
 }
 
 impl Run {
-    pub fn success(&self) -> bool {
+    pub(crate) fn success(&self) -> bool {
         self.code == Some(0)
     }
 }
 
-pub fn is_installed(tool: &str) -> bool {
+pub(crate) fn is_installed(tool: &str) -> bool {
     find(tool).is_some()
 }
 

@@ -7,15 +7,15 @@ use std::time::Duration;
 
 /// What the server was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub(crate) struct Request {
     /// The path.
-    pub path: String,
+    pub(crate) path: String,
     /// The first byte that was asked for, where it was not the whole.
-    pub from: Option<u64>,
+    pub(crate) from: Option<u64>,
 }
 
 /// What the server does with a request.
-pub enum Reply {
+pub(crate) enum Reply {
     /// All that was asked for.
     Whole(Vec<u8>),
     /// All of it, whatever range was asked for.
@@ -27,7 +27,7 @@ pub enum Reply {
 }
 
 /// The server. It runs until the test ends.
-pub struct ReleaseServer {
+pub(crate) struct ReleaseServer {
     address: String,
     requests: Arc<Mutex<Vec<Request>>>,
 }
@@ -35,12 +35,15 @@ pub struct ReleaseServer {
 impl ReleaseServer {
     /// A server at an address of its own. `answer` is asked with the number of the request, from 0, and
     /// the request.
-    pub fn start(answer: impl Fn(usize, &Request) -> Reply + Send + 'static) -> Self {
+    pub(crate) fn start(answer: impl Fn(usize, &Request) -> Reply + Send + 'static) -> Self {
         Self::start_at("127.0.0.1:0", answer)
     }
 
     /// As [`start`](Self::start), at a given address.
-    pub fn start_at(address: &str, answer: impl Fn(usize, &Request) -> Reply + Send + 'static) -> Self {
+    pub(crate) fn start_at(
+        address: &str,
+        answer: impl Fn(usize, &Request) -> Reply + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -56,24 +59,24 @@ impl ReleaseServer {
                 };
                 let reply = answer(number, &request);
                 // Its own thread: a reply may stall.
-                std::thread::spawn(move || send(stream, &request, reply));
+                std::thread::spawn(move || send(stream, &request, &reply));
             }
         });
         Self { address, requests }
     }
 
     /// An address that nobody listens at.
-    pub fn unused_address() -> String {
+    pub(crate) fn unused_address() -> String {
         TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
     }
 
     /// `127.0.0.1:PORT`.
-    pub fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         self.address.clone()
     }
 
     /// The requests so far.
-    pub fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
 }
@@ -92,8 +95,8 @@ fn read(stream: &TcpStream) -> Option<Request> {
 }
 
 /// Sends a reply; a client that is gone is none of its business.
-fn send(mut stream: TcpStream, request: &Request, reply: Reply) {
-    let (content, most, ranges) = match &reply {
+fn send(mut stream: TcpStream, request: &Request, reply: &Reply) {
+    let (content, most, ranges) = match reply {
         Reply::Whole(content) => (content, content.len(), true),
         Reply::WholeWithoutRanges(content) => (content, content.len(), false),
         Reply::CutAfter(most, content) | Reply::StallAfter(most, content) => (content, *most, true),
@@ -110,7 +113,7 @@ fn send(mut stream: TcpStream, request: &Request, reply: Reply) {
         None => "HTTP/1.1 200 OK\r\n".to_owned(),
     };
     let body = &content[start.min(total)..];
-    head += &format!("Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    head.extend(["Content-Length: ", &body.len().to_string(), "\r\nConnection: close\r\n\r\n"]);
     let sent = stream
         .write_all(head.as_bytes())
         .and_then(|()| stream.write_all(&body[..most.min(body.len())]))
