@@ -67,7 +67,9 @@ pub enum BaseError {
         cluster: String,
     },
     /// The image does not say when it was made.
-    #[error("the root filesystem does not say when it was last written to, so there is no time to give new files")]
+    #[error(
+        "the root filesystem does not say when it was last written to, so there is no time to give new files"
+    )]
     NoTime,
 }
 
@@ -85,7 +87,9 @@ impl Hint for BaseError {
                 Some("Give an image of Raspberry Pi OS as Raspberry Pi publishes it".to_owned())
             }
             Self::AlreadyACard { .. } => Some("Give the stock image that it was made from".to_owned()),
-            Self::NoTime => Some("Set SOURCE_DATE_EPOCH to the seconds since 1970 that new files shall have".to_owned()),
+            Self::NoTime => {
+                Some("Set SOURCE_DATE_EPOCH to the seconds since 1970 that new files shall have".to_owned())
+            }
         }
     }
 }
@@ -165,7 +169,10 @@ fn find(
         }
     }
     if found.is_empty() {
-        let kinds = table.partitions.iter().map(|entry| format!("partition {} is {}", entry.number, name_of(&entry.kind)));
+        let kinds = table
+            .partitions
+            .iter()
+            .map(|entry| format!("partition {} is {}", entry.number, name_of(&entry.kind)));
         found.extend(kinds);
     }
     if found.is_empty() {

@@ -99,7 +99,9 @@ impl Hint for Error {
             Self::Emit(error) => error.hint(),
             Self::Card(error) => error.hint(),
             Self::NoSuchNode { known, .. } => Some(format!("Its nodes are {}", known.join(", "))),
-            Self::NotACard { .. } => Some("Name the node with `--node`, or give an image that cardwright made".to_owned()),
+            Self::NotACard { .. } => {
+                Some("Name the node with `--node`, or give an image that cardwright made".to_owned())
+            }
         }
     }
 }
@@ -125,13 +127,18 @@ impl Progress for Silent {
 ///
 /// # Errors
 /// When it cannot be had, is damaged, or has another hash than the one pinned.
-pub fn open_image(source: &ImageSource, scratch: &Path, progress: &dyn Progress) -> Result<StockImage, Error> {
+pub fn open_image(
+    source: &ImageSource,
+    scratch: &Path,
+    progress: &dyn Progress,
+) -> Result<StockImage, Error> {
     match source {
         ImageSource::Demo => Ok(demo::open()?),
         ImageSource::Path { path, sha256 } => Ok(StockImage::open(path, *sha256, scratch)?),
         ImageSource::Url { url, sha256 } => {
             let cache = fetch::cache_folder().unwrap_or_else(|| scratch.to_owned());
-            let mut tell = |done, total: Option<u64>| progress.downloading(ByteCount(done), total.map(ByteCount));
+            let mut tell =
+                |done, total: Option<u64>| progress.downloading(ByteCount(done), total.map(ByteCount));
             let path = fetch::fetch(url, *sha256, &cache, &mut tell)?;
             // Checked once more: the cache is only a folder, and anything may have happened to it.
             Ok(StockImage::open(&path, Some(*sha256), scratch)?)
@@ -166,9 +173,13 @@ pub fn secret_path(cluster: &Cluster) -> PathBuf {
 ///
 /// # Errors
 /// When the stock image lacks something that nodes.yaml asks for.
-pub fn plan_node(base: &Base, cluster: &Cluster, secret: &ClusterSecret, node: &Node) -> Result<Patch, Error> {
-    let ground =
-        Ground { cluster, secret, release: &base.release, stock: &base.disk.files, time: base.time };
+pub fn plan_node(
+    base: &Base,
+    cluster: &Cluster,
+    secret: &ClusterSecret,
+    node: &Node,
+) -> Result<Patch, Error> {
+    let ground = Ground { cluster, secret, release: &base.release, stock: &base.disk.files, time: base.time };
     plan::plan(&ground, node).map_err(|source| Error::Plan { node: node.name.to_string(), source })
 }
 
@@ -191,13 +202,15 @@ fn apply_above(base: &Base, patch: &Patch) -> Result<Layer, PatchError> {
         }
     };
     {
-        let window = |partition| base.disk.window(partition, Arc::clone(&overlay)).map_err(crate::fs::FsError::from);
+        let window =
+            |partition| base.disk.window(partition, Arc::clone(&overlay)).map_err(crate::fs::FsError::from);
         let boot = window(Partition::Boot).and_then(|window| {
             let window: Arc<dyn WriteAt> = Arc::new(window);
             fat::Writer::open(window, patch.time)
         });
         let boot = boot.map_err(opening(Partition::Boot))?;
-        let root = window(Partition::Root).and_then(|window| ext4::Writer::open(Arc::new(window), patch.time));
+        let root =
+            window(Partition::Root).and_then(|window| ext4::Writer::open(Arc::new(window), patch.time));
         let root = root.map_err(opening(Partition::Root))?;
         patch::apply(patch, Filesystems { boot: Box::new(boot), root: Box::new(root) })?;
     }

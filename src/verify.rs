@@ -37,17 +37,16 @@ pub fn verify(
     let image = unpacked(StockImage::open(path, None, scratch)?, scratch)?;
     let named = |source| Error::Base { image: path.display().to_string(), source };
     let disk = Disk::open(image).map_err(named)?;
-    let node = match node {
-        Some(name) => named_node(cluster, name)?,
-        None => {
-            let card = raspios::customised_card(&disk.files)?;
-            let card = card.ok_or_else(|| Error::NotACard { image: path.to_owned() })?;
-            named_node(cluster, &card.node)?
-        }
+    let node = if let Some(name) = node {
+        named_node(cluster, name)?
+    } else {
+        let card = raspios::customised_card(&disk.files)?;
+        let card = card.ok_or_else(|| Error::NotACard { image: path.to_owned() })?;
+        named_node(cluster, &card.node)?
     };
-    let patch = plan_node(base, cluster, secret, node)?;
+    let plan = plan_node(base, cluster, secret, node)?;
     let mut differences = outside_the_partitions(base, &disk, path)?;
-    differences.extend(patch::check(&patch, &base.disk.files, &disk.files)?);
+    differences.extend(patch::check(&plan, &base.disk.files, &disk.files)?);
     Ok(Verified { node: node.name.to_string(), differences })
 }
 

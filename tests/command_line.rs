@@ -1,5 +1,17 @@
 //! What a person sees: snapshots of the command line's own words.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    unreachable_pub,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use std::fs;
@@ -79,7 +91,8 @@ fn a_truncated_image_is_said_so_and_leaves_nothing_behind() {
 
 #[test]
 fn another_hash_than_the_pinned_one_is_said_so() {
-    let pinned = SINGLE.replace("image: demo", &format!("image: {{path: x.img, sha256: {}}}", "ab".repeat(32)));
+    let pinned =
+        SINGLE.replace("image: demo", &format!("image: {{path: x.img, sha256: {}}}", "ab".repeat(32)));
     let workshop = Workshop::with_nodes(&pinned);
     fs::write(workshop.path("x.img"), "hello").unwrap();
     insta::assert_snapshot!(workshop.seen(&workshop.run(["build"])));

@@ -1,5 +1,17 @@
 //! The main job on the demo image: what the README's first command does, and what judges say of it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    unreachable_pub,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use std::fs;
@@ -52,7 +64,9 @@ fn two_builds_give_the_same_bytes_whatever_folder_time_and_threads() {
     let touched = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
     fs::File::options().write(true).open(second.path("nodes.yaml")).unwrap().set_modified(touched).unwrap();
     second.succeed(["build", "--image", "demo", "--jobs", "7", "--output", "elsewhere"]);
-    for file in ["north.img", "east.img", "south.img", "west.img", "SHA256SUMS", "id_ed25519", "id_ed25519.pub"] {
+    for file in
+        ["north.img", "east.img", "south.img", "west.img", "SHA256SUMS", "id_ed25519", "id_ed25519.pub"]
+    {
         let one = fs::read(first.path(&format!("images/{file}"))).unwrap();
         let other = fs::read(second.path(&format!("elsewhere/{file}"))).unwrap();
         assert!(one == other, "{file} differs");
@@ -128,9 +142,18 @@ fn nothing_secret_is_shown_or_put_on_the_boot_partition() {
         shown.push_str(&text(&output.stderr));
     }
     let secret = cardwright::identity::ClusterSecret::from_hex(SECRET).unwrap();
-    let mut secrets = vec![SECRET.to_owned(), secret.server_token().to_string(), secret.agent_token().to_string()];
+    let mut secrets =
+        vec![SECRET.to_owned(), secret.server_token().to_string(), secret.agent_token().to_string()];
     secrets.extend(NODES.map(|node| secret.node_password(node).to_string()));
-    secrets.extend(secret.login_key("cardwright-compass").unwrap().private.lines().filter(|line| !line.starts_with('-')).map(str::to_owned));
+    secrets.extend(
+        secret
+            .login_key("cardwright-compass")
+            .unwrap()
+            .private
+            .lines()
+            .filter(|line| !line.starts_with('-'))
+            .map(str::to_owned),
+    );
     let mut boots = Vec::new();
     for node in NODES {
         let image = workshop.path(&format!("images/{node}.img"));
@@ -142,7 +165,8 @@ fn nothing_secret_is_shown_or_put_on_the_boot_partition() {
     }
     for secret in secrets {
         assert!(!shown.contains(&secret), "a secret is shown");
-        let on_boot = boots.iter().any(|boot| boot.windows(secret.len()).any(|window| window == secret.as_bytes()));
+        let on_boot =
+            boots.iter().any(|boot| boot.windows(secret.len()).any(|window| window == secret.as_bytes()));
         assert!(!on_boot, "a secret is on the boot partition");
     }
 }

@@ -4,6 +4,18 @@
 //! Needs root (the rig sets owners; the kernel mounts). Without it these tests say so and do nothing,
 //! unless CARDWRIGHT_JUDGES asks for them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    unreachable_pub,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use std::collections::BTreeSet;
@@ -102,7 +114,12 @@ fn compare_untouched(stock: &Path, card: &Path, planned: &BTreeSet<PathBuf>) -> 
             let no_links = |of: &fs::Metadata| (of.mode(), of.uid(), of.gid(), of.ino());
             assert_eq!(no_links(&was), no_links(&is), "{}", path.display());
         } else {
-            assert_eq!((facts(&was), was.size(), was.mtime()), (facts(&is), is.size(), is.mtime()), "{}", path.display());
+            assert_eq!(
+                (facts(&was), was.size(), was.mtime()),
+                (facts(&is), is.size(), is.mtime()),
+                "{}",
+                path.display()
+            );
         }
         if was.is_symlink() {
             assert_eq!(fs::read_link(&old).unwrap(), fs::read_link(&new).unwrap(), "{}", path.display());
@@ -169,7 +186,8 @@ fn every_packing_of_a_stock_image_gives_the_same_cards() {
         let Some(mut pack) = judge(tool) else { continue };
         let workshop = Workshop::with_example();
         let packed = workshop.path(name);
-        let status = pack.args(arguments).arg(stock).stdout(fs::File::create(&packed).unwrap()).status().unwrap();
+        let status =
+            pack.args(arguments).arg(stock).stdout(fs::File::create(&packed).unwrap()).status().unwrap();
         assert!(status.success());
         workshop.succeed(["build", "--image", &packed.display().to_string()]);
         let sums = fs::read_to_string(workshop.path("images/SHA256SUMS")).unwrap();

@@ -15,7 +15,9 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     }
     let folder = &cluster.output.folder;
     let made = std::fs::create_dir_all(folder);
-    made.map_err(|source| Error::from(EmitError::Write { doing: "making the folder", path: folder.clone(), source }))?;
+    made.map_err(|source| {
+        Error::from(EmitError::Write { doing: "making the folder", path: folder.clone(), source })
+    })?;
 
     let image = Arc::new(super::open_image(&cluster, folder)?);
     let base = super::open_base(image, &cluster, &arguments.base)?;
@@ -37,7 +39,8 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
 
 /// A line a node, on standard output.
 fn show(built: &Built) -> std::io::Result<()> {
-    let widest = built.images.iter().map(|image| image.path.display().to_string().len()).max().unwrap_or_default();
+    let widest =
+        built.images.iter().map(|image| image.path.display().to_string().len()).max().unwrap_or_default();
     for image in &built.images {
         let path = format!("{:widest$}", image.path.display());
         let (size, edits) = (image.size.to_string(), image.edits);
@@ -50,9 +53,12 @@ fn show(built: &Built) -> std::io::Result<()> {
 fn advise(cluster: &Cluster, built: &Built) {
     let Some(first) = built.images.first() else { return };
     paint::note("");
-    paint::note("Flash one card per image, with Raspberry Pi Imager (choose \"Use custom\", skip customisation) or with dd:");
+    paint::note(
+        "Flash one card per image, with Raspberry Pi Imager (choose \"Use custom\", skip customisation) or with dd:",
+    );
     for image in &built.images {
-        let command = format!("sudo dd if={} of=/dev/sdX bs=4M conv=fsync status=progress", shown(&image.path));
+        let command =
+            format!("sudo dd if={} of=/dev/sdX bs=4M conv=fsync status=progress", shown(&image.path));
         paint::note(&format!("  {}", paint::paint(paint::CYAN, command)));
     }
     let Some(node) = cluster.node(&first.node) else { return };
@@ -66,5 +72,9 @@ fn advise(cluster: &Cluster, built: &Built) {
 fn shown(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }

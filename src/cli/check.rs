@@ -4,6 +4,7 @@ use super::arguments::CheckArguments;
 use super::{Failure, paint};
 use cardwright::cluster::{Cluster, Role};
 use serde_json::json;
+use std::fmt::Write as _;
 
 pub(super) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
     let loaded = Cluster::load(&arguments.nodes);
@@ -26,7 +27,7 @@ fn summary(cluster: &Cluster) -> String {
     let mut text = format!("{}: {}", cluster.name, count(cluster.nodes.len(), "node"));
     if let Some(k3s) = &cluster.k3s {
         let (servers, agents) = (count(with(Role::Server), "server"), count(with(Role::Agent), "agent"));
-        text.push_str(&format!(", k3s {} with {servers} and {agents}", k3s.version));
+        let _ = write!(text, ", k3s {} with {servers} and {agents}", k3s.version);
     }
     text
 }

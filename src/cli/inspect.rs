@@ -38,7 +38,12 @@ fn show(path: &Path, found: &Inspection) -> std::io::Result<()> {
     line("")?;
     for (entry, filesystem) in found.table.partitions.iter().zip(&found.filesystems) {
         let start = paint(DIM, format_args!("at {}", cardwright::disk::ByteCount(entry.start.0)));
-        line(&format!("  {}  {} {start}  {}", paint(BOLD, entry.number), entry.length, describe(filesystem)))?;
+        line(&format!(
+            "  {}  {} {start}  {}",
+            paint(BOLD, entry.number),
+            entry.length,
+            describe(filesystem)
+        ))?;
         if let Some(summary) = &filesystem.filesystem {
             line(&format!("     {}", paint(DIM, summary.features.join(" "))))?;
         }
@@ -46,11 +51,18 @@ fn show(path: &Path, found: &Inspection) -> std::io::Result<()> {
     line("")?;
     match (&found.release, &found.no_release) {
         (Some(release), _) => line(&format!("  {}", describe_release(release)))?,
-        (None, Some(why)) => line(&format!("  {} {why}", paint(YELLOW, "no release that cardwright knows:")))?,
+        (None, Some(why)) => {
+            line(&format!("  {} {why}", paint(YELLOW, "no release that cardwright knows:")))?
+        }
         (None, None) => {}
     }
     match &found.card {
-        Some(card) => line(&format!("  {} node {} of cluster {}", paint(GREEN, "made by cardwright:"), card.node, card.cluster)),
+        Some(card) => line(&format!(
+            "  {} node {} of cluster {}",
+            paint(GREEN, "made by cardwright:"),
+            card.node,
+            card.cluster
+        )),
         None => line("  not customised by cardwright"),
     }
 }
@@ -77,7 +89,11 @@ fn describe_release(release: &Release) -> String {
         FirstBoot::ResizeWord => "first boot by the word `resize`",
         FirstBoot::None => "booted before: no first boot left",
     };
-    format!("{}; boot partition at {}, {cloud_init}, {first_boot}", paint(GREEN, name), release.boot_mount.path())
+    format!(
+        "{}; boot partition at {}, {cloud_init}, {first_boot}",
+        paint(GREEN, name),
+        release.boot_mount.path()
+    )
 }
 
 /// A value of a plain enumeration as JSON calls it: people and programs read the same words.

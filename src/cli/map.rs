@@ -36,7 +36,12 @@ mod tests {
     use cardwright::disk::{ByteOffset, PartitionKind};
 
     fn entry(number: u32, start: u64, length: u64) -> PartitionEntry {
-        PartitionEntry { number, start: ByteOffset(start), length: ByteCount(length), kind: PartitionKind::Linux }
+        PartitionEntry {
+            number,
+            start: ByteOffset(start),
+            length: ByteCount(length),
+            kind: PartitionKind::Linux,
+        }
     }
 
     #[test]

@@ -12,14 +12,14 @@ mod progress;
 mod verify;
 
 use arguments::{Arguments, BaseSelection, Command};
+use cardwright::base::{Base, Understanding};
 use cardwright::cluster::{Cluster, ImageSource, InvalidCluster};
+use cardwright::disk::{ReadAt, StockImage};
 use cardwright::fetch;
 use cardwright::hint::Hint;
+use cardwright::identity::{ClusterSecret, Creation};
 use cardwright::patch::UnixTime;
 use cardwright::pipeline::{self, Error};
-use cardwright::base::{Base, Understanding};
-use cardwright::disk::{ReadAt, StockImage};
-use cardwright::identity::{ClusterSecret, Creation};
 use clap::Parser as _;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -136,7 +136,8 @@ fn source_date_epoch() -> Result<Option<UnixTime>, Failure> {
         Ok(seconds @ 315_532_800..=4_354_819_199) => Ok(Some(UnixTime(seconds))),
         _ => Err(Failure::Usage {
             message: format!("SOURCE_DATE_EPOCH is `{text}`, which is no time between 1980 and 2107"),
-            hint: "Set it to seconds since 1970, as `git log -1 --format=%ct` prints them, or unset it".to_owned(),
+            hint: "Set it to seconds since 1970, as `git log -1 --format=%ct` prints them, or unset it"
+                .to_owned(),
         }),
     }
 }
@@ -148,7 +149,10 @@ fn open_secret(cluster: &Cluster, locked: bool) -> Result<ClusterSecret, Failure
     let (secret, made) = pipeline::open_secret(cluster, creation)?;
     if made {
         let path = pipeline::secret_path(cluster);
-        paint::note(&format!("made {}, from which every key of this cluster is derived: keep it, and keep it secret", path.display()));
+        paint::note(&format!(
+            "made {}, from which every key of this cluster is derived: keep it, and keep it secret",
+            path.display()
+        ));
     }
     Ok(secret)
 }

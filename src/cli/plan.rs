@@ -9,6 +9,7 @@ use cardwright::pipeline::{self, Error};
 use cardwright::plan::{Change, PlannedEdit, report};
 use cardwright::verify::named_node;
 use serde_json::json;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
@@ -25,7 +26,8 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
         plans.push((node, report(&patch, &base.disk.files).map_err(Error::from)?));
     }
     if arguments.json {
-        let nodes: Vec<_> = plans.iter().map(|(node, edits)| json!({ "node": node.name, "edits": edits })).collect();
+        let nodes: Vec<_> =
+            plans.iter().map(|(node, edits)| json!({ "node": node.name, "edits": edits })).collect();
         let report = json!({ "cluster": cluster.name, "release": base.release, "nodes": nodes });
         return paint::json(&report).map_err(Failure::Output);
     }
@@ -43,7 +45,7 @@ fn show(node: &Node, edits: &[PlannedEdit]) -> std::io::Result<()> {
         if edits.is_empty() {
             continue;
         }
-        paint::line(&format!("  {} partition", partition))?;
+        paint::line(&format!("  {partition} partition"))?;
         for edit in edits {
             paint::line(&format!("    {}", one(edit)))?;
             for line in edit.diff.iter().flat_map(|diff| diff.lines()) {
@@ -69,10 +71,10 @@ fn one(edit: &PlannedEdit) -> String {
     let slash = if is_directory { "/" } else { "" };
     let mut line = format!("{} {mode} {owner:<9} {size:>8}  {}{slash}", paint(style, sign), edit.path);
     if let Some(target) = &edit.target {
-        line.push_str(&format!(" {} {}", paint(DIM, "->"), paint(CYAN, target)));
+        let _ = write!(line, " {} {}", paint(DIM, "->"), paint(CYAN, target));
     }
     if edit.secret {
-        line.push_str(&format!("  {}", paint(DIM, "(secret)")));
+        let _ = write!(line, "  {}", paint(DIM, "(secret)"));
     }
     line
 }

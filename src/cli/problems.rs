@@ -2,6 +2,7 @@
 
 use super::paint::{BOLD, CYAN, DIM, RED, note, paint};
 use cardwright::cluster::{InvalidCluster, Problem};
+use std::fmt::Write as _;
 
 /// Shows all problems on standard error.
 pub(super) fn show(invalid: &InvalidCluster) {
@@ -17,23 +18,26 @@ fn one(invalid: &InvalidCluster, problem: &Problem) -> String {
     let mut text = format!("{} {}\n", paint(RED, "error:"), paint(BOLD, &problem.message));
     let file = invalid.file.display();
     if problem.line == 0 {
-        text.push_str(&format!("  {} {file}\n", paint(DIM, "-->")));
+        let _ = write!(text, "  {} {file}\n", paint(DIM, "-->"));
     } else {
         let (line, column) = (problem.line, problem.column);
-        text.push_str(&format!("  {} {file}:{line}:{column}\n", paint(DIM, "-->")));
+        let _ = write!(text, "  {} {file}:{line}:{column}\n", paint(DIM, "-->"));
         if let Some(source) = invalid.source_line(problem) {
             let number = line.to_string();
             let margin = " ".repeat(number.len());
             // Tabs stay tabs, so that the mark stands below its place whatever a tab is worth.
-            let before: String =
-                source.chars().take(column.saturating_sub(1)).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-            text.push_str(&format!("{}\n", paint(DIM, format_args!("{margin} |"))));
-            text.push_str(&format!("{} {source}\n", paint(DIM, format_args!("{number} |"))));
-            text.push_str(&format!("{} {before}{}\n", paint(DIM, format_args!("{margin} |")), paint(RED, "^")));
+            let before: String = source
+                .chars()
+                .take(column.saturating_sub(1))
+                .map(|c| if c == '\t' { '\t' } else { ' ' })
+                .collect();
+            let _ = write!(text, "{}\n", paint(DIM, format_args!("{margin} |")));
+            let _ = write!(text, "{} {source}\n", paint(DIM, format_args!("{number} |")));
+            let _ = write!(text, "{} {before}{}\n", paint(DIM, format_args!("{margin} |")), paint(RED, "^"));
         }
     }
     if let Some(hint) = &problem.hint {
-        text.push_str(&format!("  {} {hint}\n", paint(CYAN, "hint:")));
+        let _ = write!(text, "  {} {hint}\n", paint(CYAN, "hint:"));
     }
     text
 }

@@ -21,7 +21,10 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
         paint::json(&verified).map_err(Failure::Output)?;
     } else if count == 0 {
         let fine = paint::paint(paint::GREEN, "as planned");
-        let line = format!("{}: {fine} for node `{node}`, and nothing else differs from the stock image", arguments.card.display());
+        let line = format!(
+            "{}: {fine} for node `{node}`, and nothing else differs from the stock image",
+            arguments.card.display()
+        );
         paint::line(&line).map_err(Failure::Output)?;
     } else {
         for difference in verified.differences.iter().take(MOST_LISTED) {
@@ -31,8 +34,16 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
         if more > 0 {
             paint::note(&format!("… and {more} more"));
         }
-        let message = format!("{} is not what the plan for node `{node}` makes of the stock image", arguments.card.display());
-        paint::error(&message, Some("Build it again, or name the nodes.yaml, cluster.secret and stock image that it was made from"));
+        let message = format!(
+            "{} is not what the plan for node `{node}` makes of the stock image",
+            arguments.card.display()
+        );
+        paint::error(
+            &message,
+            Some(
+                "Build it again, or name the nodes.yaml, cluster.secret and stock image that it was made from",
+            ),
+        );
     }
     if count == 0 { Ok(()) } else { Err(Failure::Differs) }
 }

@@ -36,8 +36,10 @@ pub fn digest_file(path: &Path) -> Result<Digest, EmitError> {
 pub fn digest_files(paths: &[&Path], threads: usize) -> Result<Vec<Digest>, EmitError> {
     let share = paths.len().div_ceil(threads.max(1)).max(1);
     thread::scope(|scope| {
-        let digest_share = |share: &[&Path]| share.iter().map(|path| digest_file(path)).collect::<Result<Vec<_>, _>>();
-        let workers: Vec<_> = paths.chunks(share).map(|share| scope.spawn(move || digest_share(share))).collect();
+        let digest_share =
+            |share: &[&Path]| share.iter().map(|path| digest_file(path)).collect::<Result<Vec<_>, _>>();
+        let workers: Vec<_> =
+            paths.chunks(share).map(|share| scope.spawn(move || digest_share(share))).collect();
         let mut digests = Vec::new();
         for worker in workers {
             digests.extend(worker.join().unwrap_or(Err(EmitError::Worker))?);

@@ -176,7 +176,8 @@ mod tests {
 
     /// A disk of 3 MiB and a bit, with zeros in it and no whole number of blocks.
     fn base() -> Vec<u8> {
-        let mut bytes: Vec<u8> = (0..3 * PIECE + 1000).map(|at| (at / 7 % 251) as u8).collect();
+        let mut bytes: Vec<u8> =
+            (0..3 * PIECE + 1000).map(|at| u8::try_from(at / 7 % 251).unwrap()).collect();
         bytes[100_000..600_000].fill(0);
         bytes
     }

@@ -1,6 +1,11 @@
 //! What the tests share: the program in a folder of its own, and judges that nobody here wrote.
 
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "every test file uses a part of it, and nobody else does")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    reason = "every test file uses a part of it, and nobody else does"
+)]
 
 use std::ffi::OsStr;
 use std::fs;
@@ -144,14 +149,22 @@ pub fn cut(image: &Path, start: u64, length: u64) -> tempfile::NamedTempFile {
 /// The content of a file on the ext4 partition, as debugfs reads it.
 pub fn root_file(image: &Path, path: &str) -> Option<String> {
     let mut debugfs = judge("debugfs")?;
-    debugfs.args(["-R", &format!("cat {path}")]).arg(format!("{}?offset={}", image.display(), partition(image, 2).0));
+    debugfs.args(["-R", &format!("cat {path}")]).arg(format!(
+        "{}?offset={}",
+        image.display(),
+        partition(image, 2).0
+    ));
     Some(text(&debugfs.output().unwrap().stdout))
 }
 
 /// The content of a file on the FAT partition, as mtools reads it.
 pub fn boot_file(image: &Path, path: &str) -> Option<String> {
     let mut mtype = judge("mtype")?;
-    mtype.env("MTOOLS_SKIP_CHECK", "1").arg("-i").arg(format!("{}@@{}", image.display(), partition(image, 1).0));
+    mtype.env("MTOOLS_SKIP_CHECK", "1").arg("-i").arg(format!(
+        "{}@@{}",
+        image.display(),
+        partition(image, 1).0
+    ));
     mtype.arg(format!("::{path}"));
     Some(content(mtype))
 }
