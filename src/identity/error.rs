@@ -1,14 +1,82 @@
 //! What can go wrong with the cluster secret.
 
+use super::SECRET_ENVIRONMENT_VARIABLE;
 use crate::hint::Hint;
+use std::io;
+use std::path::PathBuf;
 
 /// An error of reading or making the cluster secret. It never holds the secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum IdentityError {}
+pub enum IdentityError {
+    /// There is no secret, and a new one may not be made.
+    #[error("the cluster secret `{}` does not exist, and is not made in CI or with `--locked`", path.display())]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The file exists and cannot be read.
+    #[error("reading the cluster secret `{}` failed: {source}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file could not be made.
+    #[error("writing a new cluster secret to `{}` failed: {source}", path.display())]
+    NotWritten {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file holds something else.
+    #[error("`{}` does not hold a cluster secret, which is 64 hexadecimal digits", path.display())]
+    MalformedFile {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The environment variable holds something else.
+    #[error("`{SECRET_ENVIRONMENT_VARIABLE}` does not hold a cluster secret, which is 64 hexadecimal digits")]
+    MalformedVariable,
+    /// Others can read the file.
+    #[error("other users of this machine may read the cluster secret `{}`: its mode is {mode:04o}", path.display())]
+    OpenToOthers {
+        /// Which file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The machine gives no randomness.
+    #[error("this machine gives no randomness for a new cluster secret: {0}")]
+    Randomness(getrandom::Error),
+    /// The login key cannot be written in OpenSSH's format.
+    #[error("writing the login key in OpenSSH's format failed: {0}")]
+    LoginKey(ssh_key::Error),
+}
 
 impl Hint for IdentityError {
     fn hint(&self) -> Option<String> {
-        None
+        match self {
+            Self::Missing { path } => Some(format!(
+                "Set {SECRET_ENVIRONMENT_VARIABLE} to the cluster's secret, or copy the file there; \
+                 for a new cluster, run `cardwright build` once without `--locked` and outside CI and keep {}",
+                path.display()
+            )),
+            Self::MalformedFile { path } => Some(format!(
+                "Put the right file back; only if no card was ever made with it, delete {} and a new one is made",
+                path.display()
+            )),
+            Self::MalformedVariable => Some(format!(
+                "Set {SECRET_ENVIRONMENT_VARIABLE} to the one line of the file cluster.secret, or unset it"
+            )),
+            Self::OpenToOthers { path, .. } => Some(format!("Run `chmod 600 {}`", path.display())),
+            Self::NotWritten { .. } => Some(
+                "nodes.yaml has to be in a folder that can be written to, for the secret is made beside it"
+                    .to_owned(),
+            ),
+            Self::Unreadable { .. } | Self::Randomness(_) | Self::LoginKey(_) => None,
+        }
     }
 }

@@ -1,11 +1,19 @@
 //! The cluster secret, and what is derived from it.
 
-use super::{IdentityError, LoginKey};
+use super::permissions::{mode_if_open_to_others, sync_folder};
+use super::schedule::derive;
+use super::{IdentityError, LoginKey, hexadecimal};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use zeroize::Zeroizing;
 
 /// Overrides the secret file: 64 hexadecimal digits.
 pub const SECRET_ENVIRONMENT_VARIABLE: &str = "CARDWRIGHT_SECRET";
+
+/// More than the 64 digits and the end of their line: a longer file is none, and is not read to its end.
+const LONGEST_FILE: u64 = 128;
 
 /// The 32 bytes that every key of a cluster is derived from.
 pub struct ClusterSecret(Zeroizing<[u8; 32]>);
@@ -19,40 +27,258 @@ pub enum Creation {
     Forbidden,
 }
 
+impl Creation {
+    /// Forbidden with `--locked` and where the environment variable `CI` is set, to anything but
+    /// `false`, `0` or nothing.
+    pub fn of(locked: bool, ci: Option<&OsStr>) -> Self {
+        let in_ci = ci.is_some_and(|ci| !["", "0", "false"].map(OsStr::new).contains(&ci));
+        if locked || in_ci { Self::Forbidden } else { Self::Allowed }
+    }
+}
+
 impl ClusterSecret {
+    /// The secret in `environment`, the value of [`SECRET_ENVIRONMENT_VARIABLE`], where that is set;
+    /// otherwise the one in the file at `path`. Also says whether the file was made.
+    ///
+    /// A variable that is set to nothing is an error: that is what a CI service makes of a secret that
+    /// it does not have.
+    ///
+    /// # Errors
+    /// As [`from_hex`](Self::from_hex) and [`open`](Self::open).
+    pub fn obtain(
+        path: &Path,
+        creation: Creation,
+        environment: Option<&str>,
+    ) -> Result<(Self, bool), IdentityError> {
+        match environment {
+            Some(text) => Ok((Self::from_hex(text)?, false)),
+            None => Self::open(path, creation),
+        }
+    }
+
     /// Reads the secret from the file at `path`, or makes it. Also says whether it was made.
     ///
     /// # Errors
     /// When it is missing and may not be made, is not 64 hexadecimal digits, or others can read it.
-    pub fn open(_path: &Path, _creation: Creation) -> Result<(Self, bool), IdentityError> {
-        todo!()
+    pub fn open(path: &Path, creation: Creation) -> Result<(Self, bool), IdentityError> {
+        match (Self::read(path)?, creation) {
+            (Some(secret), _) => Ok((secret, false)),
+            (None, Creation::Forbidden) => Err(IdentityError::Missing { path: path.to_owned() }),
+            (None, Creation::Allowed) => Self::make(path),
+        }
     }
 
     /// The secret in an environment variable's value.
     ///
     /// # Errors
     /// When it is not 64 hexadecimal digits.
-    pub fn from_hex(_text: &str) -> Result<Self, IdentityError> {
-        todo!()
+    pub fn from_hex(text: &str) -> Result<Self, IdentityError> {
+        let bytes = hexadecimal::decode(text.trim_ascii().as_bytes());
+        bytes.map(Self).ok_or(IdentityError::MalformedVariable)
     }
 
     /// The token that servers share, and agents of a cluster without an agent token.
     pub fn server_token(&self) -> Zeroizing<String> {
-        todo!()
+        self.derive_hexadecimal::<32>("k3s/server-token")
     }
 
     /// The token that lets a node join as an agent, and as nothing else.
     pub fn agent_token(&self) -> Zeroizing<String> {
-        todo!()
+        self.derive_hexadecimal::<32>("k3s/agent-token")
     }
 
     /// What k3s keeps in /etc/rancher/node/password.
-    pub fn node_password(&self, _node: &str) -> Zeroizing<String> {
-        todo!()
+    pub fn node_password(&self, node: &str) -> Zeroizing<String> {
+        self.derive_hexadecimal::<16>(&format!("k3s/node-password/{node}"))
     }
 
-    /// The key to log in with where nodes.yaml names none.
-    pub fn login_key(&self, _comment: &str) -> LoginKey {
-        todo!()
+    /// The key to log in with where nodes.yaml names none. The comment of the project's own is
+    /// `cardwright-CLUSTER`.
+    ///
+    /// # Errors
+    /// When OpenSSH's format cannot take the comment.
+    pub fn login_key(&self, comment: &str) -> Result<LoginKey, IdentityError> {
+        LoginKey::from_seed(&derive(&self.0, "ssh/login-key"), comment)
+    }
+
+    fn derive_hexadecimal<const LENGTH: usize>(&self, label: &str) -> Zeroizing<String> {
+        hexadecimal::encode(derive::<LENGTH>(&self.0, label).as_slice())
+    }
+
+    fn read(path: &Path) -> Result<Option<Self>, IdentityError> {
+        let unreadable = |source| IdentityError::Unreadable { path: path.to_owned(), source };
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unreadable(error)),
+        };
+        if let Some(mode) = mode_if_open_to_others(&file).map_err(unreadable)? {
+            return Err(IdentityError::OpenToOthers { path: path.to_owned(), mode });
+        }
+        let mut text = Zeroizing::new(Vec::with_capacity(256));
+        file.take(LONGEST_FILE).read_to_end(&mut text).map_err(unreadable)?;
+        let bytes = hexadecimal::decode(text.trim_ascii());
+        bytes
+            .map(|bytes| Some(Self(bytes)))
+            .ok_or_else(|| IdentityError::MalformedFile { path: path.to_owned() })
+    }
+
+    /// Makes a new secret. The file appears under its name with all of its content or not at all, and
+    /// never takes the place of another: where two programs make one at the same time, both use the
+    /// first.
+    fn make(path: &Path) -> Result<(Self, bool), IdentityError> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        getrandom::fill(bytes.as_mut_slice()).map_err(IdentityError::Randomness)?;
+        let line = Zeroizing::new(format!("{}\n", *hexadecimal::encode(bytes.as_slice())));
+
+        let not_written = |source| IdentityError::NotWritten { path: path.to_owned(), source };
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        // tempfile makes it with mode 0600.
+        let mut file =
+            tempfile::Builder::new().prefix(".cluster.secret.").tempfile_in(folder).map_err(not_written)?;
+        file.write_all(line.as_bytes()).map_err(not_written)?;
+        file.as_file().sync_all().map_err(not_written)?;
+        match file.persist_noclobber(path) {
+            Ok(_) => {
+                sync_folder(folder).map_err(not_written)?;
+                Ok((Self(bytes), true))
+            }
+            Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {
+                let theirs = Self::read(path)?.ok_or_else(|| not_written(refused.error))?;
+                Ok((theirs, false))
+            }
+            Err(refused) => Err(not_written(refused.error)),
+        }
+    }
+}
+
+impl std::fmt::Debug for ClusterSecret {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("ClusterSecret(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hint::Hint as _;
+
+    const TEXT: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+    fn write(path: &Path, content: &str, mode: u32) {
+        std::fs::write(path, content).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        #[cfg(not(unix))]
+        let _ = mode;
+    }
+
+    #[test]
+    fn a_missing_secret_is_made_once_and_read_afterwards() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cluster.secret");
+        let (made, was_made) = ClusterSecret::open(&path, Creation::Allowed).unwrap();
+        assert!(was_made);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, format!("{}\n", *hexadecimal::encode(made.0.as_slice())));
+        let (read, was_made) = ClusterSecret::open(&path, Creation::Allowed).unwrap();
+        assert!(!was_made);
+        assert_eq!(read.0, made.0);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "a temporary file stayed");
+    }
+
+    #[test]
+    fn two_new_secrets_differ() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, two] = ["one", "two"]
+            .map(|name| ClusterSecret::open(&folder.path().join(name), Creation::Allowed).unwrap().0);
+        assert_ne!(one.0, two.0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_secret_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cluster.secret");
+        ClusterSecret::open(&path, Creation::Allowed).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_secret_that_others_can_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cluster.secret");
+        for mode in [0o644, 0o640, 0o604] {
+            write(&path, TEXT, mode);
+            let error = ClusterSecret::open(&path, Creation::Allowed).unwrap_err();
+            assert!(matches!(error, IdentityError::OpenToOthers { mode: found, .. } if found == mode));
+            assert!(error.hint().unwrap().starts_with("Run `chmod 600 "));
+        }
+        write(&path, TEXT, 0o400);
+        ClusterSecret::open(&path, Creation::Allowed).unwrap();
+    }
+
+    #[test]
+    fn a_missing_secret_is_an_error_where_none_may_be_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cluster.secret");
+        let error = ClusterSecret::open(&path, Creation::Forbidden).unwrap_err();
+        assert!(matches!(error, IdentityError::Missing { .. }));
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn creation_is_forbidden_with_locked_and_in_ci() {
+        assert_eq!(Creation::of(false, None), Creation::Allowed);
+        assert_eq!(Creation::of(true, None), Creation::Forbidden);
+        for (value, creation) in [
+            ("true", Creation::Forbidden),
+            ("1", Creation::Forbidden),
+            ("false", Creation::Allowed),
+            ("", Creation::Allowed),
+        ] {
+            assert_eq!(Creation::of(false, Some(OsStr::new(value))), creation, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_environment_goes_before_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cluster.secret");
+        let (secret, was_made) = ClusterSecret::obtain(&path, Creation::Allowed, Some(TEXT)).unwrap();
+        assert!(!was_made && !path.exists());
+        assert_eq!(*hexadecimal::encode(secret.0.as_slice()), TEXT);
+        let empty = ClusterSecret::obtain(&path, Creation::Allowed, Some("")).unwrap_err();
+        assert!(matches!(empty, IdentityError::MalformedVariable));
+        assert!(ClusterSecret::obtain(&path, Creation::Allowed, None).unwrap().1);
+    }
+
+    #[test]
+    fn a_file_with_something_else_is_refused_without_showing_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cluster.secret");
+        let nearly = format!("{TEXT}0");
+        let endless = TEXT.repeat(100);
+        for content in ["", "hunter2", &nearly, &endless] {
+            write(&path, content, 0o600);
+            let error = ClusterSecret::open(&path, Creation::Allowed).unwrap_err();
+            assert!(matches!(error, IdentityError::MalformedFile { .. }), "{error}");
+            let shown = format!("{error} {error:?} {}", error.hint().unwrap());
+            assert!(!shown.contains("hunter2") && !shown.contains(TEXT), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_debug_print_does_not_tell_the_secret() {
+        assert_eq!(format!("{:?}", ClusterSecret::from_hex(TEXT).unwrap()), "ClusterSecret(…)");
     }
 }

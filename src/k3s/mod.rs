@@ -1,1 +1,102 @@
 //! k3s on a card: its configuration, and the first boot that installs it.
+//!
+//! What the card has before it was ever switched on, one file here each:
+//!
+//! - `/etc/rancher/k3s/config.yaml` and `/etc/rancher/node/password` (`config.rs`, `node_password.rs`);
+//! - the unit `k3s.service` or `k3s-agent.service`, enabled, with names, paths and options as k3s's own
+//!   installer leaves them, so that a later run of that installer simply takes over (`service.rs`);
+//! - `cardwright-install-k3s.service`, which at the first boot downloads the one program k3s consists of
+//!   (`install.rs`);
+//! - a word to NetworkManager about the links k3s makes (`network_manager.rs`).
+//!
+//! k3s-killall.sh and k3s-uninstall.sh, which the installer writes as well, are its authors' scripts and
+//! not ours to carry; whoever wants them runs the installer.
+
+mod config;
+mod error;
+mod install;
+mod network_manager;
+mod node_password;
+mod service;
+mod shell;
+mod yaml;
+
+pub use error::K3sError;
+pub use install::STATUS_FILE;
+
+use crate::cluster::{Cluster, K3s, Node};
+use crate::identity::ClusterSecret;
+use crate::patch::Draft;
+
+/// What k3s needs in cmdline.txt: the firmware switches the memory cgroup off to save memory, and the
+/// kubelet does not start without it.
+///
+/// The first word is what switches it on again (raspberrypi/linux issue 6980); the second is what kernels
+/// before it asked for, and means nothing to later ones.
+pub const CMDLINE_WORDS: [&str; 2] = ["cgroup_enable=memory", "cgroup_memory=1"];
+
+/// What k3s has to know about the system of a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Host<'a> {
+    /// Where the boot partition is mounted: `/boot/firmware`.
+    pub boot_mount: &'a str,
+    /// Which program of a k3s release it runs.
+    pub binary: Binary,
+    /// Whether NetworkManager is installed.
+    pub network_manager: bool,
+}
+
+/// A program of a k3s release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binary {
+    /// 64 bits.
+    Arm64,
+    /// 32 bits.
+    Armhf,
+}
+
+impl Binary {
+    /// The name of its file in a release.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Arm64 => "k3s-arm64",
+            Self::Armhf => "k3s-armhf",
+        }
+    }
+
+    /// The name of the file in a release that holds its SHA-256.
+    pub fn checksums_name(self) -> &'static str {
+        match self {
+            Self::Arm64 => "sha256sum-arm64.txt",
+            Self::Armhf => "sha256sum-arm.txt",
+        }
+    }
+}
+
+/// Writes everything that makes `node` a k3s server or agent; nothing where it is neither.
+///
+/// The words for cmdline.txt are [`CMDLINE_WORDS`], which whoever knows that file adds.
+///
+/// # Errors
+/// When the stock image cannot be read or has something in the way, and when the download could not be
+/// trusted.
+pub fn configure(
+    draft: &mut Draft<'_>,
+    cluster: &Cluster,
+    node: &Node,
+    k3s: &K3s,
+    host: &Host<'_>,
+    secret: &ClusterSecret,
+) -> Result<(), K3sError> {
+    let Some(node_k3s) = &node.k3s else { return Ok(()) };
+    config::write(draft, cluster, node, node_k3s, secret)?;
+    node_password::write(draft, node, secret)?;
+    if host.network_manager {
+        network_manager::leave_cluster_links_alone(draft)?;
+    }
+    service::write(draft, node_k3s.role)?;
+    install::write(draft, k3s, node_k3s.role, host)
+}
+
+#[cfg(test)]
+mod tests;

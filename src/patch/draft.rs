@@ -71,6 +71,35 @@ impl<'stock> Draft<'stock> {
         }
     }
 
+    /// What kind of thing there will be at `path`, without following a symbolic link; `None` for nothing.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read.
+    pub fn kind(&self, partition: Partition, path: &ImagePath) -> Result<Option<FileKind>, PatchError> {
+        match self.edit_of(partition, path).map(|edit| &edit.action) {
+            Some(Action::File { .. }) => Ok(Some(FileKind::File)),
+            Some(Action::Directory { .. }) => Ok(Some(FileKind::Directory)),
+            Some(Action::Symlink { .. }) => Ok(Some(FileKind::Symlink)),
+            Some(Action::Remove | Action::Rename { .. }) => Ok(None),
+            None => {
+                let found = self.stock.metadata(partition, &self.stock_path(partition, path))?;
+                Ok(found.map(|found| found.kind))
+            }
+        }
+    }
+
+    /// Where the symbolic link at `path` on the root partition will point to; `None` when there will be none.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read.
+    pub fn read_link(&self, path: &ImagePath) -> Result<Option<String>, PatchError> {
+        match self.edit_of(Partition::Root, path).map(|edit| &edit.action) {
+            Some(Action::Symlink { target }) => Ok(Some(target.clone())),
+            Some(_) => Ok(None),
+            None => self.stock.read_link(Partition::Root, &self.stock_path(Partition::Root, path)),
+        }
+    }
+
     /// The names in a directory as the stock image has it, sorted.
     ///
     /// # Errors
@@ -404,6 +433,21 @@ mod tests {
         let draft = Draft::new(&stock, TIME);
         let text = draft.read_text(Partition::Root, &path("/etc/os-release")).unwrap();
         assert_eq!(text.as_deref(), Some("ID=debian\n"));
+    }
+
+    #[test]
+    fn kinds_and_links_are_those_that_will_be() {
+        let stock = stock();
+        let mut draft = Draft::new(&stock, TIME);
+        let (mtab, hostname) = (path("/etc/mtab"), path("/etc/hostname"));
+        assert_eq!(draft.kind(Partition::Root, &mtab).unwrap(), Some(FileKind::Symlink));
+        assert_eq!(draft.read_link(&mtab).unwrap().as_deref(), Some("/proc/mounts"));
+        draft.remove(Partition::Root, &mtab).unwrap();
+        draft.symlink(&hostname, "name").unwrap();
+        assert_eq!(draft.kind(Partition::Root, &mtab).unwrap(), None);
+        assert_eq!(draft.read_link(&mtab).unwrap(), None);
+        assert_eq!(draft.kind(Partition::Root, &hostname).unwrap(), Some(FileKind::Symlink));
+        assert_eq!(draft.read_link(&hostname).unwrap().as_deref(), Some("name"));
     }
 
     #[test]

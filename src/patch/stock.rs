@@ -168,6 +168,13 @@ impl MemoryStock {
         self.entry(partition, path, FileKind::Symlink, all, Owner::ROOT, target)
     }
 
+    /// Takes away what stands at a path.
+    #[must_use]
+    pub fn without(mut self, partition: Partition, path: &ImagePath) -> Self {
+        self.entries.remove(&(partition, path.clone()));
+        self
+    }
+
     /// Puts one thing, and the directories above it where they are missing.
     fn entry(
         mut self,

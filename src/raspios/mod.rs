@@ -1,8 +1,55 @@
 //! What Raspberry Pi OS is, and how to make one of its images somebody's own: one concern a file.
 //!
 //! Every concern is a function that reads the stock files through a [`Draft`](crate::patch::Draft) and
-//! writes its edits into it. None of them touches an image.
+//! writes its edits into it. None of them touches an image, and what is already right in the stock image
+//! makes no edit.
 
+mod accounts;
+mod boot_files;
+mod card;
+mod clock;
+mod cloud_init;
+mod detect;
+mod dhcpcd;
+mod error;
+mod files;
+mod first_boot;
+mod hosts;
+mod locale;
+mod network;
+mod network_manager;
+mod packages;
 mod release;
+mod services;
+mod ssh;
+mod sudo;
+#[cfg(test)]
+mod test_node;
+#[cfg(test)]
+mod test_stock;
+#[cfg(test)]
+mod tests;
+mod text;
+mod timezone;
+mod user;
+mod wizard;
 
+pub use accounts::Account;
+pub use boot_files::{add_cmdline_words, add_config_lines};
+pub use card::{Card, customised_card, write_card};
+pub use clock::set_clock_floor;
+pub use cloud_init::disable_cloud_init;
+pub use detect::{booted_before, detect, detect_as};
+pub use error::{DetectError, RaspiosError};
+pub use files::add_files;
+pub use first_boot::run_at_first_boot;
+pub use hosts::{set_cluster_hosts, set_hostname};
+pub use locale::set_locale;
+pub use network::set_network;
 pub use release::{Architecture, BootMount, Codename, Edition, FirstBoot, NetworkStack, Release};
+pub use services::{alias_unit, enable_unit, install_unit, mask_unit, unit_path};
+pub use ssh::enable_ssh;
+pub use sudo::set_sudo;
+pub use timezone::set_timezone;
+pub use user::{set_authorized_keys, set_user};
+pub use wizard::dismiss_wizard;

@@ -1,6 +1,7 @@
 //! Which Raspberry Pi OS an image holds, told from its files.
 
 use serde::Serialize;
+use std::fmt;
 
 /// What was found inside a stock image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,6 +34,31 @@ pub enum Codename {
     Bookworm,
     /// Debian 13.
     Trixie,
+}
+
+impl Codename {
+    /// Every release that cardwright knows, the oldest first.
+    pub const ALL: [Self; 3] = [Self::Bullseye, Self::Bookworm, Self::Trixie];
+
+    /// The name as /etc/os-release has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bullseye => "bullseye",
+            Self::Bookworm => "bookworm",
+            Self::Trixie => "trixie",
+        }
+    }
+
+    /// The release of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|codename| codename.as_str() == name)
+    }
+}
+
+impl fmt::Display for Codename {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
 }
 
 /// How much is installed.

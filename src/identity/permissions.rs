@@ -1,0 +1,33 @@
+//! What only Unix can say about a file: who may read it, and that its folder is on the disk.
+//!
+//! Windows gives a new file the access list of its folder, which in a home folder is its owner's alone.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// The permission bits of a file that others than its owner may read, or `None`.
+#[cfg(unix)]
+pub(super) fn mode_if_open_to_others(file: &File) -> io::Result<Option<u32>> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = file.metadata()?.permissions().mode() & 0o7777;
+    Ok((mode & 0o077 != 0).then_some(mode))
+}
+
+/// The permission bits of a file that others than its owner may read, or `None`.
+#[cfg(not(unix))]
+pub(super) fn mode_if_open_to_others(_file: &File) -> io::Result<Option<u32>> {
+    Ok(None)
+}
+
+/// Makes sure that a name just made in `folder` survives a power cut.
+#[cfg(unix)]
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Makes sure that a name just made in `folder` survives a power cut.
+#[cfg(not(unix))]
+pub(super) fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! What can go wrong with planning k3s.
+
+use crate::hint::Hint;
+use crate::patch::{InvalidPath, PatchError};
+
+/// Why a node could not be given k3s.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum K3sError {
+    /// The stock image could not be read, or has something in the way.
+    #[error(transparent)]
+    Patch(#[from] PatchError),
+    /// A path that is none.
+    #[error(transparent)]
+    Path(#[from] InvalidPath),
+    /// A node is to join a cluster that has no server.
+    #[error("`{node}` is to join a cluster in which no node has `k3s: server`")]
+    NoServer {
+        /// The name of the node.
+        node: String,
+    },
+    /// A download that anybody on the way could replace.
+    #[error(
+        "k3s is to be downloaded from `{base_url}`, over a connection that anybody on the way can change, and no sha256 of `{binary}` is given"
+    )]
+    UntrustedDownload {
+        /// The address nodes.yaml gives.
+        base_url: String,
+        /// The file that would be downloaded.
+        binary: &'static str,
+    },
+    /// A value of `config:` that cannot be written as YAML.
+    #[error("writing config.yaml of `{node}` failed: {reason}")]
+    Yaml {
+        /// The name of the node.
+        node: String,
+        /// What the serializer said.
+        reason: String,
+    },
+}
+
+impl Hint for K3sError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Patch(error) => error.hint(),
+            Self::Path(_) => None,
+            Self::NoServer { .. } => Some("Give one node `k3s: server`".to_owned()),
+            Self::UntrustedDownload { binary, .. } => {
+                let architecture = binary.trim_start_matches("k3s-");
+                Some(format!(
+                    "Use an `https://` address, or give the digest of the file under `install: {{download: {{sha256: {{{architecture}: …}}}}}}`"
+                ))
+            }
+            Self::Yaml { .. } => Some("Look at the values under `config:` in nodes.yaml".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The first boot: a script that downloads k3s, and the unit that runs it until it succeeded once.
+//!
+//! The script is the same on every card; what differs stands in a file of settings beside it.
+
+use super::shell::quote;
+use super::{Host, K3sError, service};
+use crate::cluster::{Install, K3s, Role};
+use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+
+/// The name of the file on the boot partition that tells how the installation goes. It holds no secrets.
+pub const STATUS_FILE: &str = "cardwright-status.txt";
+
+/// What the script leaves behind as the last thing it does.
+pub(super) const MARKER: &str = "/var/lib/cardwright/k3s-installed";
+
+const UNIT: &str = "cardwright-install-k3s.service";
+const SCRIPT: &str = "/usr/local/lib/cardwright/install-k3s";
+const SETTINGS: &str = "/usr/local/lib/cardwright/install-k3s.settings";
+
+pub(super) fn write(draft: &mut Draft<'_>, k3s: &K3s, role: Role, host: &Host<'_>) -> Result<(), K3sError> {
+    let settings = settings(draft, k3s, role, host)?;
+    for (path, content, mode) in [
+        (SCRIPT, include_str!("install-k3s.sh"), Mode::EXECUTABLE),
+        (SETTINGS, &settings, Mode::FILE),
+        (&format!("/etc/systemd/system/{UNIT}"), &unit(), Mode::FILE),
+    ] {
+        draft.file(Partition::Root, &ImagePath::new(path)?, content, mode, Owner::ROOT)?;
+    }
+    service::enable(draft, UNIT)
+}
+
+fn settings(draft: &Draft<'_>, k3s: &K3s, role: Role, host: &Host<'_>) -> Result<String, K3sError> {
+    let Install::Download { base_url, sha256_arm64, sha256_armhf } = &k3s.install;
+    let sha256 = match host.binary {
+        super::Binary::Arm64 => sha256_arm64,
+        super::Binary::Armhf => sha256_armhf,
+    };
+    let binary = host.binary.file_name();
+    // Without a pin the digest comes from the same place as the program, which is worth as much as the
+    // connection is.
+    if sha256.is_none() && !base_url.starts_with("https://") {
+        return Err(K3sError::UntrustedDownload { base_url: base_url.clone(), binary });
+    }
+    // `+` would be a space to some servers.
+    let version = k3s.version.as_str();
+    let release = format!("{}/{}", base_url.trim_end_matches('/'), version.replace('+', "%2B"));
+    let values = [
+        ("version", version.to_owned()),
+        ("release", release),
+        ("binary", binary.to_owned()),
+        ("checksums", host.binary.checksums_name().to_owned()),
+        ("sha256", sha256.map(|digest| digest.to_string()).unwrap_or_default()),
+        ("service", format!("{}.service", service::name(role))),
+        ("role", role.to_string()),
+        ("status", format!("{}/{STATUS_FILE}", host.boot_mount)),
+        ("earliest", draft.time().0.to_string()),
+    ];
+    let lines = values.iter().map(|(name, value)| format!("{name}={}\n", quote(value)));
+    Ok(format!("# Written by cardwright, read by install-k3s.\n{}", lines.collect::<String>()))
+}
+
+/// `Type=exec`, because multi-user.target would wait for a oneshot, and with it every login, until the
+/// download is through. `StartLimitIntervalSec=0`, because a card that was switched on before the router
+/// has to go on trying.
+fn unit() -> String {
+    format!(
+        "\
+[Unit]
+Description=Install k3s at the first boot
+Wants=network-online.target
+After=network-online.target rpi-resize.service
+ConditionPathExists=!{MARKER}
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart={SCRIPT}
+RemainAfterExit=yes
+Restart=on-failure
+RestartSec=15s
+
+[Install]
+WantedBy=multi-user.target
+"
+    )
+}

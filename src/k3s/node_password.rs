@@ -1,0 +1,16 @@
+//! /etc/rancher/node/password: how a server knows that a node of a known name is that node.
+//!
+//! k3s makes one where none is, and a card written again would be refused as a "duplicate hostname"
+//! until somebody deletes the old one's secret (pkg/nodepassword). Derived from the cluster's secret it
+//! is the same after every writing.
+
+use super::K3sError;
+use crate::cluster::Node;
+use crate::identity::ClusterSecret;
+use crate::patch::{Draft, ImagePath};
+
+pub(super) fn write(draft: &mut Draft<'_>, node: &Node, secret: &ClusterSecret) -> Result<(), K3sError> {
+    let password = secret.node_password(node.name.as_str());
+    draft.secret(&ImagePath::new("/etc/rancher/node/password")?, format!("{}\n", *password))?;
+    Ok(())
+}

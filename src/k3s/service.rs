@@ -1,0 +1,89 @@
+//! The unit that runs k3s, under the name, at the path and with the options that k3s's own installer
+//! gives it (k3s-io/k3s, install.sh), so that a later run of the installer writes over it and all is well.
+//!
+//! What is cardwright's own is in a drop-in beside it, which the installer leaves alone.
+
+use super::K3sError;
+use super::install::MARKER;
+use crate::cluster::Role;
+use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+
+const UNITS: &str = "/etc/systemd/system";
+
+/// Where the installer puts the program.
+const PROGRAM: &str = "/usr/local/bin/k3s";
+
+/// The name of the unit, without `.service`.
+pub(super) fn name(role: Role) -> &'static str {
+    match role {
+        Role::Server => "k3s",
+        Role::Agent => "k3s-agent",
+    }
+}
+
+pub(super) fn write(draft: &mut Draft<'_>, role: Role) -> Result<(), K3sError> {
+    let name = name(role);
+    let unit = ImagePath::new(format!("{UNITS}/{name}.service"))?;
+    draft.file(Partition::Root, &unit, self::unit(role), Mode::FILE, Owner::ROOT)?;
+    // Empty, as the installer leaves it where no K3S_ variable was set. Proxy passwords go into it.
+    let environment = ImagePath::new(format!("{UNITS}/{name}.service.env"))?;
+    draft.file(Partition::Root, &environment, "", Mode::SECRET, Owner::ROOT)?;
+    let drop_in = ImagePath::new(format!("{UNITS}/{name}.service.d/cardwright.conf"))?;
+    draft.file(Partition::Root, &drop_in, self::drop_in(), Mode::FILE, Owner::ROOT)?;
+    enable(draft, &format!("{name}.service"))
+}
+
+/// What `systemctl enable` does for a unit that is wanted by multi-user.target.
+pub(super) fn enable(draft: &mut Draft<'_>, unit: &str) -> Result<(), K3sError> {
+    let link = ImagePath::new(format!("{UNITS}/multi-user.target.wants/{unit}"))?;
+    draft.symlink(&link, &format!("{UNITS}/{unit}"))?;
+    Ok(())
+}
+
+fn unit(role: Role) -> String {
+    let name = name(role);
+    format!(
+        "\
+[Unit]
+Description=Lightweight Kubernetes
+Documentation=https://k3s.io
+Wants=network-online.target
+After=network-online.target
+
+[Install]
+WantedBy=multi-user.target
+
+[Service]
+Type=notify
+EnvironmentFile=-/etc/default/%N
+EnvironmentFile=-/etc/sysconfig/%N
+EnvironmentFile=-{UNITS}/{name}.service.env
+KillMode=process
+Delegate=yes
+User=root
+LimitNOFILE=1048576
+LimitNPROC=infinity
+LimitCORE=infinity
+TasksMax=infinity
+TimeoutStartSec=0
+Restart=always
+RestartSec=5s
+ExecStartPre=-/sbin/modprobe br_netfilter
+ExecStartPre=-/sbin/modprobe overlay
+ExecStart={PROGRAM} {role}
+"
+    )
+}
+
+/// Before the program is there, the unit is skipped quietly instead of failing every five seconds. The
+/// marker stands beside the program for whoever moves it elsewhere later.
+fn drop_in() -> String {
+    format!(
+        "\
+# Written by cardwright: nothing to run before cardwright-install-k3s.service is done.
+[Unit]
+ConditionPathExists=|{PROGRAM}
+ConditionPathExists=|{MARKER}
+"
+    )
+}

@@ -1,0 +1,341 @@
+//! What is planned for the nodes of a cluster, on the files that come out.
+
+use super::*;
+use crate::cluster::{
+    Boot, ClusterName, Format, Hostname, ImageSource, Install, InterfaceName, Ipv6Network, K3sVersion,
+    Network, NodeK3s, Output, Role, User, UserName,
+};
+use crate::hint::Hint as _;
+use crate::patch::{Action, Digest, ImagePath, MemoryStock, Patch, Sensitivity, UnixTime};
+use serde_json::{Map, Value, json};
+use std::net::Ipv4Addr;
+
+const HOST: Host<'_> = Host { boot_mount: "/boot/firmware", binary: Binary::Arm64, network_manager: true };
+
+fn secret() -> ClusterSecret {
+    ClusterSecret::from_hex(&"5a".repeat(32)).unwrap()
+}
+
+fn node(name: &str, last: u8, role: Option<Role>, config: &Value) -> Node {
+    let address = Ipv4Addr::new(192, 168, 50, last);
+    Node {
+        name: Hostname::new(name).unwrap(),
+        network: Network {
+            interface: InterfaceName::new("eth0").unwrap(),
+            address,
+            prefix: 24,
+            gateway: Ipv4Addr::new(192, 168, 50, 1),
+            dns: vec![Ipv4Addr::new(192, 168, 50, 1).into()],
+            search: Vec::new(),
+            ipv6: Some(Ipv6Network {
+                address: format!("fd00::{last}").parse().unwrap(),
+                prefix: 64,
+                gateway: None,
+            }),
+        },
+        user: User {
+            name: UserName::new("pi").unwrap(),
+            shell: ImagePath::new("/bin/bash").unwrap(),
+            password_hash: None,
+            authorized_keys: Vec::new(),
+            passwordless_sudo: true,
+        },
+        ssh_password_login: false,
+        timezone: None,
+        locale: None,
+        boot: Boot::default(),
+        files: Vec::new(),
+        first_boot: Vec::new(),
+        k3s: role.map(|role| NodeK3s { role, config: config.as_object().cloned().unwrap_or_default() }),
+    }
+}
+
+fn download(base_url: &str, sha256_arm64: Option<Digest>) -> K3s {
+    let install = Install::Download { base_url: base_url.to_owned(), sha256_arm64, sha256_armhf: None };
+    K3s { version: K3sVersion::new("v1.36.4+k3s1").unwrap(), install }
+}
+
+fn releases() -> K3s {
+    download("https://github.com/k3s-io/k3s/releases/download", None)
+}
+
+fn cluster(nodes: Vec<Node>) -> Cluster {
+    Cluster {
+        name: ClusterName::new("compass").unwrap(),
+        source: "nodes.yaml".into(),
+        image: ImageSource::Demo,
+        output: Output { folder: "images".into(), format: Format::Img },
+        nodes,
+        k3s: Some(releases()),
+    }
+}
+
+/// north serves, east and south are agents; the plain case.
+fn compass() -> Cluster {
+    cluster(vec![
+        node("north", 11, Some(Role::Server), &json!({})),
+        node("east", 12, Some(Role::Agent), &json!({})),
+        node("south", 13, Some(Role::Agent), &json!({})),
+    ])
+}
+
+fn plan_with(cluster: &Cluster, name: &str, k3s: &K3s, host: &Host<'_>) -> Result<Patch, K3sError> {
+    let stock = MemoryStock::new();
+    let mut draft = Draft::new(&stock, UnixTime(1_781_740_800));
+    configure(&mut draft, cluster, cluster.node(name).unwrap(), k3s, host, &secret())?;
+    Ok(draft.finish())
+}
+
+fn plan(cluster: &Cluster, name: &str) -> Patch {
+    plan_with(cluster, name, &releases(), &HOST).unwrap()
+}
+
+fn action<'a>(plan: &'a Patch, path: &str) -> Option<&'a Action> {
+    plan.edits.iter().find(|edit| edit.path.as_str() == path).map(|edit| &edit.action)
+}
+
+fn text(plan: &Patch, path: &str) -> String {
+    let Some(Action::File { content, .. }) = action(plan, path) else { panic!("no file {path}") };
+    String::from_utf8(content.bytes().unwrap().to_vec()).unwrap()
+}
+
+fn config(cluster: &Cluster, name: &str) -> Map<String, Value> {
+    serde_yaml::from_str(&text(&plan(cluster, name), "/etc/rancher/k3s/config.yaml")).unwrap()
+}
+
+/// Path, mode, whether secret; of a link, its target.
+fn outline(patch: &Patch) -> Vec<String> {
+    let lines = patch.edits.iter().map(|edit| match &edit.action {
+        Action::File { mode, sensitivity, .. } => {
+            let secret = if *sensitivity == Sensitivity::Secret { " secret" } else { "" };
+            format!("{} {:04o}{secret}", edit.path, mode.bits())
+        }
+        Action::Directory { mode, .. } => format!("{}/ {:04o}", edit.path, mode.bits()),
+        Action::Symlink { target } => format!("{} -> {target}", edit.path),
+        other => panic!("{other:?}"),
+    });
+    lines.collect()
+}
+
+#[test]
+fn an_agent_gets_what_the_installer_would_leave_and_the_first_boot() {
+    let patch = plan(&compass(), "east");
+    let outline = outline(&patch);
+    for line in [
+        "/etc/rancher/k3s/ 0755",
+        "/etc/rancher/k3s/config.yaml 0600 secret",
+        "/etc/rancher/node/ 0755",
+        "/etc/rancher/node/password 0600 secret",
+        "/etc/NetworkManager/conf.d/90-cardwright-k3s.conf 0644",
+        "/etc/systemd/system/k3s-agent.service 0644",
+        "/etc/systemd/system/k3s-agent.service.env 0600",
+        "/etc/systemd/system/k3s-agent.service.d/cardwright.conf 0644",
+        "/etc/systemd/system/multi-user.target.wants/k3s-agent.service -> /etc/systemd/system/k3s-agent.service",
+        "/usr/local/lib/cardwright/install-k3s 0755",
+        "/usr/local/lib/cardwright/install-k3s.settings 0644",
+        "/etc/systemd/system/cardwright-install-k3s.service 0644",
+        "/etc/systemd/system/multi-user.target.wants/cardwright-install-k3s.service -> /etc/systemd/system/cardwright-install-k3s.service",
+    ] {
+        assert!(outline.iter().any(|found| found == line), "{line} is not in {outline:#?}");
+    }
+    assert!(!outline.iter().any(|line| line.contains("/k3s.service")), "{outline:#?}");
+}
+
+#[test]
+fn a_node_without_k3s_gets_nothing() {
+    let mut cluster = compass();
+    cluster.nodes.push(node("west", 14, None, &json!({})));
+    assert_eq!(plan(&cluster, "west").edits, []);
+}
+
+#[test]
+fn network_manager_is_told_only_where_it_is() {
+    let host = Host { network_manager: false, ..HOST };
+    let patch = plan_with(&compass(), "east", &releases(), &host).unwrap();
+    assert!(!outline(&patch).iter().any(|line| line.contains("NetworkManager")));
+}
+
+#[test]
+fn a_single_server_founds_the_cluster_without_etcd() {
+    let secret = secret();
+    let expected = json!({
+        "node-name": "north",
+        "node-ip": "192.168.50.11",
+        "token": secret.server_token().as_str(),
+        "agent-token": secret.agent_token().as_str(),
+    });
+    assert_eq!(Value::Object(config(&compass(), "north")), expected);
+    let unit = text(&plan(&compass(), "north"), "/etc/systemd/system/k3s.service");
+    assert!(unit.ends_with("\nExecStart=/usr/local/bin/k3s server\n"), "{unit}");
+}
+
+#[test]
+fn an_agent_joins_the_server_with_the_token_of_agents_only() {
+    let expected = json!({
+        "node-name": "east",
+        "node-ip": "192.168.50.12",
+        "server": "https://192.168.50.11:6443",
+        "token": secret().agent_token().as_str(),
+    });
+    assert_eq!(Value::Object(config(&compass(), "east")), expected);
+    let everything: String = plan(&compass(), "east")
+        .edits
+        .iter()
+        .filter_map(|edit| match &edit.action {
+            Action::File { content, .. } => Some(String::from_utf8_lossy(content.bytes()?).into_owned()),
+            _ => None,
+        })
+        .collect();
+    assert!(!everything.contains(secret().server_token().as_str()), "a server's token on an agent's card");
+}
+
+#[test]
+fn of_several_servers_the_first_founds_and_the_others_join() {
+    let nothing = json!({});
+    let cluster = cluster(vec![
+        node("worker", 10, Some(Role::Agent), &nothing),
+        node("one", 11, Some(Role::Server), &nothing),
+        node("two", 12, Some(Role::Server), &nothing),
+        node("three", 13, Some(Role::Server), &nothing),
+    ]);
+    let one = config(&cluster, "one");
+    assert_eq!(one.get("cluster-init"), Some(&json!(true)));
+    assert_eq!(one.get("server"), None);
+    for name in ["two", "three"] {
+        let config = config(&cluster, name);
+        assert_eq!(config.get("server"), Some(&json!("https://192.168.50.11:6443")));
+        assert_eq!(config.get("cluster-init"), None);
+        assert_eq!(
+            (config.get("token"), config.get("agent-token")),
+            (one.get("token"), one.get("agent-token"))
+        );
+    }
+}
+
+#[test]
+fn the_users_keys_are_added_and_replace_none_of_ours() {
+    let extra = json!({"disable": ["traefik"], "write-kubeconfig-mode": "0644", "token": "mine"});
+    let cluster = cluster(vec![node("north", 11, Some(Role::Server), &extra)]);
+    let config = config(&cluster, "north");
+    assert_eq!(config.get("disable"), Some(&json!(["traefik"])));
+    assert_eq!(config.get("write-kubeconfig-mode"), Some(&json!("0644")));
+    assert_eq!(config.get("token"), Some(&json!(secret().server_token().as_str())));
+}
+
+#[test]
+fn both_addresses_are_given_in_a_cluster_of_both_families_only() {
+    let both = json!({"cluster-cidr": "10.42.0.0/16,fd00:42::/56"});
+    let dual = cluster(vec![
+        node("north", 11, Some(Role::Server), &both),
+        node("east", 12, Some(Role::Agent), &json!({})),
+    ]);
+    assert_eq!(config(&dual, "north").get("node-ip"), Some(&json!("192.168.50.11,fd00::11")));
+    assert_eq!(config(&dual, "east").get("node-ip"), Some(&json!("192.168.50.12,fd00::12")));
+    assert_eq!(config(&compass(), "east").get("node-ip"), Some(&json!("192.168.50.12")));
+}
+
+#[test]
+fn an_agent_without_a_server_is_refused() {
+    let cluster = cluster(vec![node("east", 12, Some(Role::Agent), &json!({}))]);
+    let error = plan_with(&cluster, "east", &releases(), &HOST).unwrap_err();
+    assert!(matches!(error, K3sError::NoServer { .. }));
+}
+
+#[test]
+fn node_passwords_are_the_nodes_own() {
+    let password = |name| text(&plan(&compass(), name), "/etc/rancher/node/password");
+    assert_eq!(password("east"), format!("{}\n", *secret().node_password("east")));
+    assert_ne!(password("east"), password("south"));
+}
+
+#[test]
+fn the_settings_name_the_release_the_program_and_its_digest() {
+    let digest = Digest::of(b"k3s");
+    let settings = |k3s: &K3s, host: &Host<'_>| {
+        let patch = plan_with(&compass(), "east", k3s, host).unwrap();
+        text(&patch, "/usr/local/lib/cardwright/install-k3s.settings")
+    };
+    let pinned = settings(&download("http://10.0.2.2:8000/", Some(digest)), &HOST);
+    for line in [
+        "version='v1.36.4+k3s1'\n",
+        "release='http://10.0.2.2:8000/v1.36.4%2Bk3s1'\n",
+        "binary='k3s-arm64'\n",
+        &format!("sha256='{digest}'\n"),
+        "service='k3s-agent.service'\n",
+        "role='agent'\n",
+        "status='/boot/firmware/cardwright-status.txt'\n",
+        "earliest='1781740800'\n",
+    ] {
+        assert!(pinned.contains(line), "{line} is not in {pinned}");
+    }
+    let armhf = Host { binary: Binary::Armhf, boot_mount: "/boot", ..HOST };
+    let unpinned = settings(&releases(), &armhf);
+    for line in [
+        "binary='k3s-armhf'\n",
+        "checksums='sha256sum-arm.txt'\n",
+        "sha256=''\n",
+        "status='/boot/cardwright-status.txt'\n",
+    ] {
+        assert!(unpinned.contains(line), "{line} is not in {unpinned}");
+    }
+}
+
+#[test]
+fn an_unencrypted_download_needs_the_digest_of_the_very_program() {
+    let digest = Some(Digest::of(b"k3s"));
+    let error = |k3s: &K3s, host: &Host<'_>| plan_with(&compass(), "east", k3s, host).unwrap_err();
+    let unpinned = error(&download("http://10.0.2.2:8000", None), &HOST);
+    assert!(matches!(unpinned, K3sError::UntrustedDownload { binary: "k3s-arm64", .. }));
+    assert!(unpinned.hint().unwrap().contains("arm64: …"));
+    let other = error(&download("http://10.0.2.2:8000", digest), &Host { binary: Binary::Armhf, ..HOST });
+    assert!(matches!(other, K3sError::UntrustedDownload { binary: "k3s-armhf", .. }));
+}
+
+#[test]
+fn nothing_secret_lands_where_everybody_can_read_it() {
+    let secret = secret();
+    let secrets = [secret.server_token(), secret.agent_token(), secret.node_password("north")];
+    for edit in plan(&compass(), "north").edits {
+        let Action::File { content, sensitivity: Sensitivity::Plain, .. } = &edit.action else { continue };
+        let text = String::from_utf8_lossy(content.bytes().unwrap()).into_owned();
+        assert!(!secrets.iter().any(|secret| text.contains(secret.as_str())), "{}", edit.path);
+    }
+}
+
+/// systemd's own judgement, on a machine that has it.
+#[test]
+fn systemd_finds_nothing_wrong_with_the_units() {
+    let by_duty = std::env::var_os("CARDWRIGHT_JUDGES").is_some();
+    for name in ["north", "east"] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut units = Vec::new();
+        for edit in plan(&compass(), name).edits {
+            let Action::File { content, .. } = &edit.action else { continue };
+            let Some(unit) = edit.path.as_str().strip_prefix("/etc/systemd/system/") else { continue };
+            let path = folder.path().join(unit);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            // The programs are not on this machine; whether they are is not the question.
+            let text = String::from_utf8(content.bytes().unwrap().to_vec()).unwrap();
+            let text = text
+                .replace("ExecStart=/usr/local/bin/k3s", "ExecStart=/bin/true")
+                .replace("ExecStart=/usr/local/lib/cardwright/install-k3s", "ExecStart=/bin/true")
+                .replace("=-/sbin/modprobe", "=-/bin/true");
+            std::fs::write(&path, text).unwrap();
+            if unit.ends_with(".service") {
+                units.push(path);
+            }
+        }
+        let run = std::process::Command::new("systemd-analyze").arg("verify").args(&units).output();
+        let output = match run {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !by_duty => {
+                eprintln!("skipped: systemd-analyze is not installed");
+                return;
+            }
+            output => output.unwrap(),
+        };
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(units.len() == 2 && output.status.success(), "{said}");
+        let about_ours: Vec<_> = said.lines().filter(|line| line.contains("k3s")).collect();
+        assert_eq!(about_ours, [""; 0]);
+    }
+}

@@ -1,0 +1,76 @@
+//! The record that cardwright leaves on a card: /etc/cardwright/card.json.
+
+use super::RaspiosError;
+use crate::digest::Digest;
+use crate::patch::{Draft, ImagePath, Mode, Owner, Partition, Stock};
+use serde::{Deserialize, Serialize};
+
+const PATH: &str = "/etc/cardwright/card.json";
+
+/// What a card is, and what it was made by. Everybody on the node may read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Card {
+    /// The name of the cluster.
+    pub cluster: String,
+    /// The name of the node.
+    pub node: String,
+    /// The program that made it, with its version: `cardwright 0.1.0`.
+    pub program: String,
+    /// The SHA-256 of the stock image as it was given, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stock_sha256: Option<String>,
+}
+
+impl Card {
+    /// The record of a card that this program makes.
+    pub fn new(cluster: &str, node: &str, stock: Option<Digest>) -> Self {
+        Self {
+            cluster: cluster.to_owned(),
+            node: node.to_owned(),
+            program: format!("cardwright {}", env!("CARGO_PKG_VERSION")),
+            stock_sha256: stock.map(|digest| digest.to_string()),
+        }
+    }
+}
+
+/// The record on an image, or `None` when cardwright has not customised it.
+///
+/// # Errors
+/// When the image cannot be read, or there is a record that cannot be understood.
+pub fn customised_card(stock: &dyn Stock) -> Result<Option<Card>, RaspiosError> {
+    let found = stock.read(Partition::Root, &ImagePath::new(PATH)?)?;
+    let card = found.map(|bytes| serde_json::from_slice(&bytes)).transpose();
+    card.map_err(|source| RaspiosError::Card { source })
+}
+
+/// Leaves the record on a card.
+///
+/// # Errors
+/// When the stock image cannot be read.
+pub fn write_card(draft: &mut Draft<'_>, card: &Card) -> Result<(), RaspiosError> {
+    let json = serde_json::to_string_pretty(card).map_err(|source| RaspiosError::Card { source })?;
+    draft.file(Partition::Root, &ImagePath::new(PATH)?, format!("{json}\n"), Mode::FILE, Owner::ROOT)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raspios::test_stock::{applied, attributes, patch, put, trixie};
+
+    #[test]
+    fn a_card_is_recognised_by_its_record() {
+        let stock = trixie();
+        assert_eq!(customised_card(&stock).unwrap(), None);
+        let card = Card::new("compass", "north", Some(Digest::of(b"stock")));
+        let patch = patch(&stock, |draft| write_card(draft, &card).unwrap());
+        assert_eq!(attributes(&patch, PATH).0, 0o644);
+        assert_eq!(customised_card(&applied(stock, &patch)).unwrap(), Some(card));
+    }
+
+    #[test]
+    fn a_record_from_elsewhere_is_an_error_and_not_a_stock_image() {
+        let error = customised_card(&put(trixie(), PATH, "{}")).unwrap_err();
+        assert!(error.to_string().contains("missing field `cluster`"), "{error}");
+    }
+}

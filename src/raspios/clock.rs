@@ -1,0 +1,126 @@
+//! The clock before there is a network: no Raspberry Pi before the 5 has one that runs on without power.
+
+use super::RaspiosError;
+use super::services::unit_path;
+use crate::patch::{Draft, ImagePath, Mode, Owner, Partition, UnixTime};
+
+/// The time of the file `clock` in here, not its content, is what systemd-timesyncd takes the clock
+/// forward to when it starts (systemd-timesyncd.service(8)).
+const TIMESYNC_FOLDER: &str = "/var/lib/systemd/timesync";
+
+/// Its content is what fake-hwclock takes the clock forward to: bullseye and bookworm.
+const FAKE_CLOCK: &str = "/etc/fake-hwclock.data";
+
+/// Sees to it that the clock starts no earlier than the time of the patch, rather than in 1970, where no
+/// certificate is valid.
+///
+/// # Errors
+/// When the stock image cannot be read.
+pub fn set_clock_floor(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
+    let time = draft.time();
+    if unit_path(draft, "systemd-timesyncd.service")?.is_some()
+        && let Some(owner) = timesync_user(draft)?
+    {
+        let folder = ImagePath::new(TIMESYNC_FOLDER)?;
+        draft.directory(Partition::Root, &folder, Mode::EXECUTABLE, owner)?;
+        draft.file(Partition::Root, &folder.join("clock")?, "", Mode::FILE, owner)?;
+    }
+    // A later time of the stock image's own is better than ours; as they are written, the later is the
+    // greater text.
+    let floor = date_and_time(time);
+    draft.edit_text(Partition::Root, &ImagePath::new(FAKE_CLOCK)?, |known| {
+        if known.trim_end() >= floor.as_str() { known.to_owned() } else { format!("{floor}\n") }
+    })?;
+    Ok(())
+}
+
+/// Whom timesyncd runs as. Without such a user it does not start, and there is nothing to prepare.
+fn timesync_user(draft: &Draft<'_>) -> Result<Option<Owner>, RaspiosError> {
+    let passwd = draft.read_text(Partition::Root, &ImagePath::new("/etc/passwd")?)?.unwrap_or_default();
+    let mut lines = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let found = lines.find(|fields| fields.first() == Some(&"systemd-timesync"));
+    let number = |field: Option<&&str>| field.and_then(|text| text.parse().ok());
+    Ok(found.and_then(|fields| Some(Owner { uid: number(fields.get(2))?, gid: number(fields.get(3))? })))
+}
+
+/// `2026-10-06 00:00:00`, in UTC, as fake-hwclock has it.
+fn date_and_time(UnixTime(seconds): UnixTime) -> String {
+    const DAY: i64 = 86_400;
+    let (year, month, day) = civil_date(seconds.div_euclid(DAY));
+    let second = seconds.rem_euclid(DAY);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+}
+
+/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
+///
+/// Years begin with March here, so that the day that some of them lack is the last; 400 of them always
+/// have 146097 days.
+fn civil_date(days: i64) -> (i64, i64, i64) {
+    const DAYS_OF_400_YEARS: i64 = 146_097;
+    // Days from 0000-03-01 to 1970-01-01.
+    let days = days.saturating_add(719_468);
+    let (cycle, day) = (days.div_euclid(DAYS_OF_400_YEARS), days.rem_euclid(DAYS_OF_400_YEARS));
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    // Five months from March on have 153 days, and so have the next five.
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let year = cycle.saturating_mul(400).saturating_add(year);
+    if month < 10 { (year, month + 3, day) } else { (year.saturating_add(1), month - 9, day) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::patch::Sensitivity;
+    use crate::raspios::test_stock::{applied, attributes, bookworm, patch, paths, put, text, trixie};
+
+    const CLOCK: &str = "/var/lib/systemd/timesync/clock";
+
+    fn set(draft: &mut Draft<'_>) {
+        set_clock_floor(draft).unwrap();
+    }
+
+    #[test]
+    fn timesyncd_finds_a_file_of_its_own_with_the_time() {
+        let stock = trixie();
+        let once = patch(&stock, set);
+        assert_eq!(paths(&once), [TIMESYNC_FOLDER, CLOCK]);
+        let owner = Owner { uid: 991, gid: 991 };
+        assert_eq!(attributes(&once, TIMESYNC_FOLDER), (0o755, owner, Sensitivity::Plain));
+        assert_eq!(attributes(&once, CLOCK), (0o644, owner, Sensitivity::Plain));
+        assert_eq!(text(&once, CLOCK), "");
+        assert_eq!(paths(&patch(&applied(stock, &once), set)), <[&str; 0]>::default());
+    }
+
+    #[test]
+    fn without_the_user_there_is_no_timesyncd() {
+        let stock = put(trixie(), "/etc/passwd", "root:x:0:0::/root:/bin/bash\n");
+        assert_eq!(paths(&patch(&stock, set)), <[&str; 0]>::default());
+    }
+
+    #[test]
+    fn the_fake_clock_only_moves_forward() {
+        let made = patch(&bookworm(), set);
+        assert_eq!(text(&made, FAKE_CLOCK), "2026-10-06 00:00:00\n");
+        let later = put(bookworm(), FAKE_CLOCK, "2027-01-01 00:00:00\n");
+        assert!(!paths(&patch(&later, set)).contains(&FAKE_CLOCK));
+        assert!(!paths(&patch(&trixie(), set)).contains(&FAKE_CLOCK));
+    }
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for (seconds, expected) in [
+            (0, "1970-01-01 00:00:00"),
+            (951_782_399, "2000-02-28 23:59:59"),
+            (951_782_400, "2000-02-29 00:00:00"),
+            (951_868_800, "2000-03-01 00:00:00"),
+            (1_767_225_599, "2025-12-31 23:59:59"),
+            (4_107_542_400, "2100-03-01 00:00:00"),
+            (-1, "1969-12-31 23:59:59"),
+        ] {
+            assert_eq!(date_and_time(UnixTime(seconds)), expected);
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! Telling which Raspberry Pi OS an image holds.
+
+use super::packages::Packages;
+use super::services::UNIT_FOLDERS;
+use super::{Architecture, BootMount, Codename, DetectError, Edition, FirstBoot, NetworkStack, Release};
+use crate::patch::{ImagePath, Partition, PatchError, Stock};
+
+/// Finds out which Raspberry Pi OS an image holds.
+///
+/// # Errors
+/// When it holds none, or one of a release that cardwright does not know.
+pub fn detect(stock: &dyn Stock) -> Result<Release, DetectError> {
+    let files = Files(stock);
+    let os_release = files.check_raspberry_pi_os()?;
+    let name = os_release.value("VERSION_CODENAME");
+    match name.and_then(Codename::parse) {
+        Some(codename) => files.release(codename, &os_release),
+        None => Err(DetectError::UnknownRelease {
+            found: match name {
+                Some(name) => format!("VERSION_CODENAME={name}"),
+                None => format!("no VERSION_CODENAME, ID={}", os_release.value("ID").unwrap_or_default()),
+            },
+        }),
+    }
+}
+
+/// As [`detect`], for an image that is to be treated as `codename` whatever it says itself.
+///
+/// # Errors
+/// When it holds no Raspberry Pi OS.
+pub fn detect_as(stock: &dyn Stock, codename: Codename) -> Result<Release, DetectError> {
+    let files = Files(stock);
+    let os_release = files.check_raspberry_pi_os()?;
+    files.release(codename, &os_release)
+}
+
+/// How it shows that an image was booted before, as a clause that follows "the image"; `None` for one
+/// that never was. Cards made from a booted image would all be the same machine.
+///
+/// # Errors
+/// When the image cannot be read.
+pub fn booted_before(stock: &dyn Stock, release: &Release) -> Result<Option<&'static str>, PatchError> {
+    // systemd writes 32 hexadecimal digits; a stock image has `uninitialized` or an empty file there
+    // (machine-id(5)).
+    let machine_id = Files(stock).text("/etc/machine-id")?.unwrap_or_default();
+    if machine_id.trim().len() == 32 && machine_id.trim().bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(Some("has a machine id, which it got when it was booted"));
+    }
+    Ok((release.first_boot == FirstBoot::None)
+        .then_some("has no first boot before it: cmdline.txt has neither `resize` nor `init=…firstboot`"))
+}
+
+struct Files<'stock>(&'stock dyn Stock);
+
+/// The `NAME=value` lines of /etc/os-release (os-release(5)).
+struct OsRelease(String);
+
+impl OsRelease {
+    fn value(&self, name: &str) -> Option<&str> {
+        let mut lines = self.0.lines().filter_map(|line| line.trim().split_once('='));
+        let (_, value) = lines.find(|(key, _)| *key == name)?;
+        Some(value.trim_matches(['"', '\'']))
+    }
+}
+
+impl Files<'_> {
+    fn bytes(&self, partition: Partition, path: &str) -> Result<Option<Vec<u8>>, PatchError> {
+        match ImagePath::new(path) {
+            Ok(path) => self.0.read(partition, &path),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn text(&self, path: &str) -> Result<Option<String>, PatchError> {
+        let bytes = self.bytes(Partition::Root, path)?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    fn exists(&self, path: &str) -> Result<bool, PatchError> {
+        match ImagePath::new(path) {
+            Ok(path) => Ok(self.0.metadata(Partition::Root, &path)?.is_some()),
+            Err(_) => Ok(false),
+        }
+    }
+
+    fn any_exists(&self, paths: &[&str]) -> Result<bool, PatchError> {
+        for path in paths {
+            if self.exists(path)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn has_unit(&self, unit: &str) -> Result<bool, PatchError> {
+        for folder in UNIT_FOLDERS {
+            if self.exists(&format!("{folder}/{unit}"))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn check_raspberry_pi_os(&self) -> Result<OsRelease, DetectError> {
+        let not = |found: &str| Err(DetectError::NotRaspberryPiOs { found: found.to_owned() });
+        let Some(os_release) = self.text("/etc/os-release")?.map(OsRelease) else {
+            return not("the root partition has no /etc/os-release");
+        };
+        // Debian's own name on 64-bit images, Raspbian's on 32-bit ones.
+        let id = os_release.value("ID").unwrap_or_default();
+        if !["debian", "raspbian"].contains(&id) {
+            return not(&format!("/etc/os-release says `ID={id}`"));
+        }
+        if self.bytes(Partition::Boot, "/cmdline.txt")?.is_none() {
+            return not("the boot partition has no cmdline.txt");
+        }
+        if !self.exists("/etc/rpi-issue")? {
+            return not("it is a Debian without /etc/rpi-issue");
+        }
+        Ok(os_release)
+    }
+
+    fn release(&self, codename: Codename, os_release: &OsRelease) -> Result<Release, DetectError> {
+        let status = self.text("/var/lib/dpkg/status")?.unwrap_or_default();
+        let packages = Packages::parse(&status);
+        let issue = self.text("/etc/rpi-issue")?.unwrap_or_default();
+        Ok(Release {
+            codename,
+            date: date(&issue),
+            edition: edition(&issue),
+            architecture: self.architecture(&packages, os_release)?,
+            boot_mount: self.boot_mount(codename)?,
+            cloud_init: packages.has("cloud-init")
+                || self.exists("/usr/bin/cloud-init")?
+                || self.has_unit("cloud-init-local.service")?,
+            first_boot: self.first_boot()?,
+            network: self.network(&packages, codename)?,
+        })
+    }
+
+    fn architecture(&self, packages: &Packages, os_release: &OsRelease) -> Result<Architecture, DetectError> {
+        match packages.architecture() {
+            Some("arm64") => return Ok(Architecture::Arm64),
+            Some("armhf") => return Ok(Architecture::Armhf),
+            Some(found) => {
+                return Err(DetectError::UnsupportedArchitecture { found: found.to_owned() });
+            }
+            None => {}
+        }
+        if self.any_exists(&["/usr/lib/aarch64-linux-gnu", "/lib/aarch64-linux-gnu"])? {
+            return Ok(Architecture::Arm64);
+        }
+        if self.any_exists(&["/usr/lib/arm-linux-gnueabihf", "/lib/arm-linux-gnueabihf"])? {
+            return Ok(Architecture::Armhf);
+        }
+        Ok(match os_release.value("ID") {
+            Some("raspbian") => Architecture::Armhf,
+            _ => Architecture::Arm64,
+        })
+    }
+
+    /// Field 2 of /etc/fstab is the mount point (fstab(5)).
+    fn boot_mount(&self, codename: Codename) -> Result<BootMount, PatchError> {
+        let fstab = self.text("/etc/fstab")?.unwrap_or_default();
+        let lines = fstab.lines().filter(|line| !line.trim_start().starts_with('#'));
+        for mount_point in lines.filter_map(|line| line.split_whitespace().nth(1)) {
+            match mount_point {
+                "/boot/firmware" => return Ok(BootMount::BootFirmware),
+                "/boot" => return Ok(BootMount::Boot),
+                _ => {}
+            }
+        }
+        Ok(if codename == Codename::Bullseye { BootMount::Boot } else { BootMount::BootFirmware })
+    }
+
+    fn first_boot(&self) -> Result<FirstBoot, PatchError> {
+        let cmdline = self.bytes(Partition::Boot, "/cmdline.txt")?.unwrap_or_default();
+        let cmdline = String::from_utf8_lossy(&cmdline);
+        let mut words = cmdline.split_ascii_whitespace();
+        let found = words.find_map(|word| match word {
+            "resize" => Some(FirstBoot::ResizeWord),
+            word if word.starts_with("init=") && word.ends_with("/firstboot") => Some(FirstBoot::InitScript),
+            _ => None,
+        });
+        Ok(found.unwrap_or(FirstBoot::None))
+    }
+
+    /// An image may have both: bullseye offers NetworkManager to those who ask for it, and bookworm has
+    /// packages that bring dhcpcd along. The release's own comes first.
+    fn network(&self, packages: &Packages, codename: Codename) -> Result<NetworkStack, PatchError> {
+        let network_manager = packages.has("network-manager") || self.has_unit("NetworkManager.service")?;
+        let dhcpcd = packages.has("dhcpcd5") || self.exists("/etc/dhcpcd.conf")?;
+        Ok(match (codename, network_manager, dhcpcd) {
+            (Codename::Bullseye, true, false) => NetworkStack::NetworkManager,
+            (Codename::Bullseye, _, _) | (_, false, true) => NetworkStack::Dhcpcd,
+            (_, _, _) => NetworkStack::NetworkManager,
+        })
+    }
+}
+
+/// `2026-10-06` in `Raspberry Pi reference 2026-10-06`.
+fn date(issue: &str) -> Option<String> {
+    let is_date = |word: &&str| {
+        let bytes = word.as_bytes();
+        bytes.len() == 10
+            && bytes.iter().enumerate().all(|(index, byte)| match index {
+                4 | 7 => *byte == b'-',
+                _ => byte.is_ascii_digit(),
+            })
+    };
+    issue.split_whitespace().find(is_date).map(str::to_owned)
+}
+
+/// The last word of pi-gen's second line is the stage it stopped at.
+fn edition(issue: &str) -> Edition {
+    let mut words = issue.split([',', ' ', '\t', '\n', '\r']);
+    let found = words.find_map(|word| match word {
+        "stage2" => Some(Edition::Lite),
+        "stage3" | "stage4" => Some(Edition::Desktop),
+        "stage5" => Some(Edition::Full),
+        _ => None,
+    });
+    found.unwrap_or(Edition::Unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::patch::MemoryStock;
+    use crate::raspios::test_stock::{bookworm, bullseye, put, put_boot, trixie, without};
+
+    #[test]
+    fn the_three_releases_are_told_apart() {
+        assert_eq!(
+            detect(&trixie()).unwrap(),
+            Release {
+                codename: Codename::Trixie,
+                date: Some("2026-10-06".to_owned()),
+                edition: Edition::Lite,
+                architecture: Architecture::Arm64,
+                boot_mount: BootMount::BootFirmware,
+                cloud_init: true,
+                first_boot: FirstBoot::ResizeWord,
+                network: NetworkStack::NetworkManager,
+            }
+        );
+        let bookworm = detect(&bookworm()).unwrap();
+        assert_eq!(bookworm.codename, Codename::Bookworm);
+        assert_eq!(bookworm.edition, Edition::Desktop);
+        assert_eq!(bookworm.first_boot, FirstBoot::InitScript);
+        assert_eq!(bookworm.network, NetworkStack::NetworkManager);
+        assert!(!bookworm.cloud_init);
+        let bullseye = detect(&bullseye()).unwrap();
+        assert_eq!(bullseye.codename, Codename::Bullseye);
+        assert_eq!(bullseye.architecture, Architecture::Armhf);
+        assert_eq!(bullseye.boot_mount, BootMount::Boot);
+        assert_eq!(bullseye.network, NetworkStack::Dhcpcd);
+    }
+
+    #[test]
+    fn an_unknown_release_is_named_and_can_be_forced() {
+        let stock = put(trixie(), "/usr/lib/os-release", "ID=debian\nVERSION_CODENAME=forky\n");
+        let error = detect(&stock).unwrap_err();
+        assert!(matches!(&error, DetectError::UnknownRelease { found } if found == "VERSION_CODENAME=forky"));
+        assert!(crate::hint::Hint::hint(&error).unwrap().contains("--force-release trixie"));
+        assert_eq!(detect_as(&stock, Codename::Trixie).unwrap(), detect(&trixie()).unwrap());
+    }
+
+    #[test]
+    fn what_is_not_raspberry_pi_os_is_refused_with_what_was_found() {
+        let ubuntu = put(trixie(), "/usr/lib/os-release", "ID=ubuntu\nVERSION_CODENAME=noble\n");
+        let cases: [(MemoryStock, &str); 4] = [
+            (MemoryStock::new(), "no /etc/os-release"),
+            (ubuntu, "ID=ubuntu"),
+            (without(trixie(), Partition::Root, "/etc/rpi-issue"), "without /etc/rpi-issue"),
+            (without(trixie(), Partition::Boot, "/cmdline.txt"), "no cmdline.txt"),
+        ];
+        for (stock, expected) in cases {
+            let error = detect(&stock).unwrap_err();
+            assert!(matches!(error, DetectError::NotRaspberryPiOs { .. }), "{expected}");
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn without_a_list_of_packages_the_files_tell_the_same() {
+        let stock = without(trixie(), Partition::Root, "/var/lib/dpkg/status");
+        assert_eq!(detect(&stock).unwrap(), detect(&trixie()).unwrap());
+        let stock = without(bullseye(), Partition::Root, "/var/lib/dpkg/status");
+        assert_eq!(detect(&stock).unwrap(), detect(&bullseye()).unwrap());
+        let stock = put(stock, "/usr/lib/aarch64-linux-gnu/x", "");
+        assert_eq!(detect(&stock).unwrap().architecture, Architecture::Arm64);
+    }
+
+    #[test]
+    fn an_image_for_a_personal_computer_is_refused() {
+        let status = "Package: dpkg\nStatus: install ok installed\nArchitecture: amd64\n";
+        let stock = put(trixie(), "/var/lib/dpkg/status", status);
+        let error = detect(&stock).unwrap_err();
+        assert!(matches!(error, DetectError::UnsupportedArchitecture { found } if found == "amd64"));
+    }
+
+    #[test]
+    fn an_image_that_was_booted_shows_it() {
+        let release = detect(&trixie()).unwrap();
+        assert_eq!(booted_before(&trixie(), &release).unwrap(), None);
+        let bookworm = bookworm();
+        assert_eq!(booted_before(&bookworm, &detect(&bookworm).unwrap()).unwrap(), None);
+        let stock = put(trixie(), "/etc/machine-id", "0123456789abcdef0123456789abcdef\n");
+        assert!(booted_before(&stock, &release).unwrap().unwrap().contains("machine id"));
+        let stock = put_boot(trixie(), "/cmdline.txt", "console=tty1 root=PARTUUID=1-02 rootwait\n");
+        let release = detect(&stock).unwrap();
+        assert_eq!(release.first_boot, FirstBoot::None);
+        assert!(booted_before(&stock, &release).unwrap().is_some());
+    }
+
+    #[test]
+    fn an_issue_that_says_nothing_is_no_error() {
+        let stock = put(trixie(), "/etc/rpi-issue", "Raspberry Pi OS stand-in\n");
+        let release = detect(&stock).unwrap();
+        assert_eq!((release.date, release.edition), (None, Edition::Unknown));
+    }
+}

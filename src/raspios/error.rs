@@ -1,0 +1,211 @@
+//! What can go wrong with making an image a node's own.
+
+use super::Codename;
+use crate::hint::Hint;
+use crate::patch::{ImagePath, InvalidPath, Partition, PatchError};
+use std::io;
+use std::path::PathBuf;
+
+/// Why an image was not recognised.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DetectError {
+    /// The image could not be read.
+    #[error(transparent)]
+    Patch(#[from] PatchError),
+    /// A card, but not one with Raspberry Pi OS.
+    #[error("this is not a Raspberry Pi OS image: {found}")]
+    NotRaspberryPiOs {
+        /// What was found, or what was not.
+        found: String,
+    },
+    /// Raspberry Pi OS, of a release that cardwright has never seen.
+    #[error("this is a Raspberry Pi OS that cardwright does not know: /etc/os-release says `{found}`")]
+    UnknownRelease {
+        /// The line of /etc/os-release.
+        found: String,
+    },
+    /// Programs that no Raspberry Pi runs, or only one without k3s.
+    #[error("this image is made for `{found}`, not for arm64 or armhf")]
+    UnsupportedArchitecture {
+        /// Debian's name of the architecture.
+        found: String,
+    },
+}
+
+impl Hint for DetectError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Patch(error) => error.hint(),
+            Self::NotRaspberryPiOs { .. } | Self::UnsupportedArchitecture { .. } => {
+                Some("Start from an image that Raspberry Pi publishes as Raspberry Pi OS".to_owned())
+            }
+            Self::UnknownRelease { .. } => {
+                Some("Treat it as the newest release cardwright knows with `--force-release trixie`, and try one card first".to_owned())
+            }
+        }
+    }
+}
+
+/// Why an image could not be made a node's own.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RaspiosError {
+    /// The stock image could not be read, or has something in the way.
+    #[error(transparent)]
+    Patch(#[from] PatchError),
+    /// A name that leads to no path.
+    #[error(transparent)]
+    Path(#[from] InvalidPath),
+    /// A file that every Raspberry Pi OS has.
+    #[error("the stock image has no `{path}` on the {partition} partition")]
+    MissingFile {
+        /// Where.
+        partition: Partition,
+        /// Which.
+        path: ImagePath,
+    },
+    /// A systemd unit that every Raspberry Pi OS has.
+    #[error("the stock image has no systemd unit `{unit}`")]
+    MissingUnit {
+        /// Which.
+        unit: String,
+    },
+    /// A file that does not say what it has to.
+    #[error("`{path}` of the stock image {found}")]
+    DamagedFile {
+        /// Which.
+        path: ImagePath,
+        /// What is the matter, as a clause.
+        found: &'static str,
+    },
+    /// A name for the user that somebody else has.
+    #[error("the user cannot be called `{name}`: the stock image has that name in `{path}` already")]
+    NameTaken {
+        /// Which name.
+        name: String,
+        /// Where.
+        path: ImagePath,
+    },
+    /// A login shell that is not installed.
+    #[error("the stock image has no `{shell}`, which is to be the login shell")]
+    MissingShell {
+        /// Which.
+        shell: ImagePath,
+    },
+    /// A password hash that would break /etc/shadow. It is not shown.
+    #[error("the password hash has a character that cannot stand in /etc/shadow")]
+    PasswordHash,
+    /// A cmdline.txt that is not one line of words.
+    #[error("cmdline.txt of the stock image {found}")]
+    Cmdline {
+        /// What it is instead, as a clause.
+        found: &'static str,
+    },
+    /// A word that may not be added to cmdline.txt.
+    #[error("`{word}` cannot be added to cmdline.txt: {reason}")]
+    CmdlineWord {
+        /// Which.
+        word: String,
+        /// Why, as a clause.
+        reason: &'static str,
+    },
+    /// A time zone that the image does not know.
+    #[error("the stock image knows no time zone `{zone}`")]
+    UnknownTimezone {
+        /// Which.
+        zone: String,
+        /// The names most like it.
+        nearest: Vec<String>,
+    },
+    /// A locale that the image does not know.
+    #[error("the stock image knows no locale `{locale}`")]
+    UnknownLocale {
+        /// Which.
+        locale: String,
+        /// The names most like it.
+        nearest: Vec<String>,
+    },
+    /// Something that this release has no way to do.
+    #[error("{wanted} cannot be set on {codename}")]
+    Unsupported {
+        /// What.
+        wanted: &'static str,
+        /// On which release.
+        codename: Codename,
+        /// What to do instead.
+        instead: &'static str,
+    },
+    /// A file put where the running system has something mounted.
+    #[error("`{path}` on the root partition is hidden by what is mounted at `{mount}` once the node runs")]
+    HiddenByMount {
+        /// Which.
+        path: ImagePath,
+        /// By what.
+        mount: &'static str,
+    },
+    /// A file of this machine that could not be read.
+    #[error("reading {} for the card failed: {source}", path.display())]
+    SourceFile {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The record that cardwright leaves on a card, unreadable.
+    #[error("`/etc/cardwright/card.json` of this image cannot be understood: {source}")]
+    Card {
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+impl Hint for RaspiosError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Patch(error) => return error.hint(),
+            Self::Path(_) | Self::SourceFile { .. } => return None,
+            Self::MissingFile { .. }
+            | Self::MissingUnit { .. }
+            | Self::DamagedFile { .. }
+            | Self::Cmdline { .. }
+            | Self::Card { .. } => "Start from an unmodified image as Raspberry Pi publishes it".to_owned(),
+            Self::NameTaken { .. } => "Choose another `user.name` in nodes.yaml".to_owned(),
+            Self::MissingShell { .. } => {
+                "Choose a shell that is installed, such as `/bin/bash`, and install the other one later"
+                    .to_owned()
+            }
+            Self::PasswordHash => "Make a hash with `openssl passwd -6` and paste its one line".to_owned(),
+            Self::CmdlineWord { .. } => "Take the word out of `boot.cmdline` in nodes.yaml".to_owned(),
+            Self::UnknownTimezone { nearest, .. } => did_you_mean(nearest, "Write a zone as `Europe/Berlin`"),
+            Self::UnknownLocale { nearest, .. } => did_you_mean(nearest, "Write a locale as `de_DE.UTF-8`"),
+            Self::Unsupported { instead, .. } => (*instead).to_owned(),
+            Self::HiddenByMount { mount, path } => match path.as_str().strip_prefix(mount) {
+                Some(rest) if mount.starts_with("/boot") && !rest.is_empty() => {
+                    format!("Write `partition: boot` and `path: {rest}`")
+                }
+                _ => "Choose another path in nodes.yaml".to_owned(),
+            },
+        };
+        Some(hint)
+    }
+}
+
+fn did_you_mean(nearest: &[String], otherwise: &str) -> String {
+    if nearest.is_empty() {
+        return otherwise.to_owned();
+    }
+    let names: Vec<_> = nearest.iter().map(|name| format!("`{name}`")).collect();
+    format!("Did you mean {}?", names.join(" or "))
+}
+
+/// The names most like `wanted`, at most three.
+pub(super) fn nearest(wanted: &str, names: impl IntoIterator<Item = String>) -> Vec<String> {
+    const LEAST_LIKENESS: f64 = 0.75;
+    let wanted = wanted.to_lowercase();
+    let likeness = |name: &str| strsim::jaro_winkler(&wanted, &name.to_lowercase());
+    let mut known: Vec<_> = names.into_iter().map(|name| (likeness(&name), name)).collect();
+    known.retain(|(likeness, _)| *likeness >= LEAST_LIKENESS);
+    known.sort_by(|one, other| other.0.total_cmp(&one.0).then_with(|| one.1.cmp(&other.1)));
+    known.into_iter().take(3).map(|(_, name)| name).collect()
+}

@@ -1,0 +1,125 @@
+//! A static address as NetworkManager takes it: a connection profile in its keyfile format
+//! (nm-settings-keyfile(5)).
+//!
+//! The file must belong to root and be closed to everybody else: NetworkManager ignores it otherwise.
+
+use super::RaspiosError;
+use crate::cluster::{Network, Node};
+use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use uuid::Uuid;
+
+const FOLDER: &str = "/etc/NetworkManager/system-connections";
+
+/// Writes the profile of the node's wired interface.
+pub(super) fn write_profile(draft: &mut Draft<'_>, node: &Node) -> Result<(), RaspiosError> {
+    let folder = ImagePath::new(FOLDER)?;
+    draft.directory(Partition::Root, &folder, Mode::PRIVATE_DIRECTORY, Owner::ROOT)?;
+    let path = folder.join(&format!("{}.nmconnection", node.network.interface))?;
+    draft.file(Partition::Root, &path, profile(node), Mode::SECRET, Owner::ROOT)?;
+    Ok(())
+}
+
+/// The priority lets it win over every profile that cloud-init, netplan or NetworkManager itself make for
+/// the same interface: theirs have 0 or less.
+fn profile(node: &Node) -> String {
+    let network = &node.network;
+    let Network { interface, address, prefix, gateway, .. } = network;
+    // Any UUID will do as long as it stays the same, on this card and on the next one made for this node.
+    let name = format!("{interface}.{}.connection.cardwright", node.name);
+    let uuid = Uuid::new_v5(&Uuid::NAMESPACE_DNS, name.as_bytes());
+    let mut text = format!(
+        "[connection]\nid={interface}\nuuid={uuid}\ntype=ethernet\ninterface-name={interface}\n\
+         autoconnect=true\nautoconnect-priority=100\n\n[ethernet]\n\n\
+         [ipv4]\nmethod=manual\naddress1={address}/{prefix},{gateway}\n"
+    );
+    name_servers(&mut text, network, IpAddr::is_ipv4);
+    text.push_str("may-fail=false\n\n[ipv6]\n");
+    match &network.ipv6 {
+        Some(ipv6) => {
+            let _ = write!(text, "method=manual\naddress1={}/{}", ipv6.address, ipv6.prefix);
+            if let Some(gateway) = ipv6.gateway {
+                let _ = write!(text, ",{gateway}");
+            }
+            text.push('\n');
+        }
+        // As the stock image has it: whatever the router announces.
+        None => text.push_str("method=auto\n"),
+    }
+    name_servers(&mut text, network, IpAddr::is_ipv6);
+    text.push_str("addr-gen-mode=default\nmay-fail=true\n");
+    text
+}
+
+/// The name servers of one family, and the domains, which belong to one section as well as the other.
+fn name_servers(text: &mut String, network: &Network, family: fn(&IpAddr) -> bool) {
+    let servers: Vec<_> =
+        network.dns.iter().filter(|server| family(server)).map(ToString::to_string).collect();
+    if !servers.is_empty() {
+        list(text, "dns", &servers);
+        list(text, "dns-search", &network.search);
+    }
+}
+
+/// A list ends in `;`, as well as having it between.
+fn list(text: &mut String, key: &str, values: &[String]) {
+    if !values.is_empty() {
+        let _ = writeln!(text, "{key}={};", values.join(";"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::patch::Sensitivity;
+    use crate::raspios::test_node::{ipv6, node};
+    use crate::raspios::test_stock::{applied, attributes, patch, paths, text, trixie};
+
+    const PROFILE: &str = "/etc/NetworkManager/system-connections/eth0.nmconnection";
+
+    #[test]
+    fn the_profile_is_one_that_network_manager_reads() {
+        let stock = trixie();
+        let patch = patch(&stock, |draft| write_profile(draft, &node("north", 11)).unwrap());
+        assert_eq!(paths(&patch), [PROFILE], "the folder is right already");
+        assert_eq!(attributes(&patch, PROFILE), (0o600, Owner::ROOT, Sensitivity::Plain));
+        assert_eq!(
+            text(&patch, PROFILE),
+            "[connection]\nid=eth0\nuuid=fbba8884-7a8f-5c23-910c-275a1b3d1291\ntype=ethernet\n\
+             interface-name=eth0\nautoconnect=true\nautoconnect-priority=100\n\n[ethernet]\n\n\
+             [ipv4]\nmethod=manual\naddress1=192.168.50.11/24,192.168.50.1\n\
+             dns=192.168.50.1;1.1.1.1;\nmay-fail=false\n\n\
+             [ipv6]\nmethod=auto\naddr-gen-mode=default\nmay-fail=true\n"
+        );
+    }
+
+    #[test]
+    fn the_name_of_a_profile_is_the_same_for_ever_and_different_for_every_node() {
+        let uuid = |name, last| profile(&node(name, last)).lines().nth(2).unwrap().to_owned();
+        assert_eq!(uuid("north", 11), uuid("north", 12));
+        assert_ne!(uuid("north", 11), uuid("east", 11));
+    }
+
+    #[test]
+    fn ipv6_and_domains_are_written_where_they_belong() {
+        let mut node = node("north", 11);
+        node.network.ipv6 = Some(ipv6());
+        node.network.dns.push("fd00::53".parse().unwrap());
+        node.network.search = vec!["lan".to_owned(), "example.org".to_owned()];
+        let text = profile(&node);
+        let (ipv4, ipv6) = text.split_once("[ipv6]").unwrap();
+        assert!(ipv4.contains("dns=192.168.50.1;1.1.1.1;\ndns-search=lan;example.org;\n"), "{text}");
+        assert!(ipv6.contains("method=manual\naddress1=fd00::11/64,fd00::1\ndns=fd00::53;\n"), "{text}");
+    }
+
+    #[test]
+    fn a_missing_folder_is_made_for_root_alone() {
+        let stock = crate::raspios::test_stock::bullseye();
+        let made = patch(&stock, |draft| write_profile(draft, &node("north", 11)).unwrap());
+        assert_eq!(attributes(&made, FOLDER), (0o700, Owner::ROOT, Sensitivity::Plain));
+        let again = applied(stock, &made);
+        let again = patch(&again, |draft| write_profile(draft, &node("north", 11)).unwrap());
+        assert_eq!(paths(&again), <[&str; 0]>::default());
+    }
+}

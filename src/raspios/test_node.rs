@@ -1,0 +1,52 @@
+//! Nodes for tests.
+
+use crate::cluster::{Boot, Hostname, InterfaceName, Ipv6Network, Network, Node, User, UserName};
+use crate::patch::ImagePath;
+use std::net::Ipv4Addr;
+
+/// A node of 192.168.50.0/24 that asks for nothing special.
+pub(super) fn node(name: &str, last: u8) -> Node {
+    Node {
+        name: Hostname::new(name).unwrap(),
+        network: network(last),
+        user: user("pi"),
+        ssh_password_login: false,
+        timezone: None,
+        locale: None,
+        boot: Boot::default(),
+        files: Vec::new(),
+        first_boot: Vec::new(),
+        k3s: None,
+    }
+}
+
+pub(super) fn network(last: u8) -> Network {
+    let gateway = Ipv4Addr::new(192, 168, 50, 1);
+    Network {
+        interface: InterfaceName::new("eth0").unwrap(),
+        address: Ipv4Addr::new(192, 168, 50, last),
+        prefix: 24,
+        gateway,
+        dns: vec![gateway.into(), Ipv4Addr::new(1, 1, 1, 1).into()],
+        search: Vec::new(),
+        ipv6: None,
+    }
+}
+
+pub(super) fn ipv6() -> Ipv6Network {
+    Ipv6Network {
+        address: "fd00::11".parse().unwrap(),
+        prefix: 64,
+        gateway: Some("fd00::1".parse().unwrap()),
+    }
+}
+
+pub(super) fn user(name: &str) -> User {
+    User {
+        name: UserName::new(name).unwrap(),
+        shell: ImagePath::new("/bin/bash").unwrap(),
+        password_hash: None,
+        authorized_keys: Vec::new(),
+        passwordless_sudo: true,
+    }
+}

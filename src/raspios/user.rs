@@ -1,0 +1,238 @@
+//! The user one logs in as: user 1000 of the stock image, under the name, with the shell, the password
+//! and the keys of nodes.yaml.
+//!
+//! A new user beside it would leave the stock image's own, and the questions of its first boot, behind.
+
+use super::RaspiosError;
+use super::accounts::{Account, map_fields, names_in, rename_in_list, set_field};
+use crate::cluster::User;
+use crate::patch::{Draft, ImagePath, Mode, Partition};
+
+/// Gives user 1000 its name, home directory, shell and password. Comes before everything that writes
+/// below the home directory.
+///
+/// # Errors
+/// When the image has no such user, when somebody else has the name, or when the shell is not installed.
+pub fn set_user(draft: &mut Draft<'_>, user: &User) -> Result<Account, RaspiosError> {
+    let mut account = Account::first_user(draft)?;
+    if account.name != user.name.as_str() {
+        account = rename(draft, account, user.name.as_str())?;
+    }
+    if !draft.exists(Partition::Root, &account.home)? {
+        draft.directory(Partition::Root, &account.home, Mode::PRIVATE_DIRECTORY, account.owner)?;
+    }
+    set_shell(draft, &account, &user.shell)?;
+    set_password(draft, &account, user.password_hash.as_ref().map(crate::cluster::Secret::reveal))?;
+    Ok(account)
+}
+
+/// Lets the holders of these keys log in: lines as authorized_keys has them, and no others.
+///
+/// # Errors
+/// When the stock image cannot be read.
+pub fn set_authorized_keys(
+    draft: &mut Draft<'_>,
+    account: &Account,
+    keys: &[impl AsRef<str>],
+) -> Result<(), RaspiosError> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    // sshd does not read the file when anybody else could have written it (sshd(8), StrictModes).
+    let folder = account.home.join(".ssh")?;
+    draft.directory(Partition::Root, &folder, Mode::PRIVATE_DIRECTORY, account.owner)?;
+    let mut text = String::new();
+    for key in keys {
+        text.push_str(key.as_ref());
+        text.push('\n');
+    }
+    let path = folder.join("authorized_keys")?;
+    draft.file(Partition::Root, &path, text, Mode::SECRET, account.owner)?;
+    Ok(())
+}
+
+fn rename(draft: &mut Draft<'_>, account: Account, name: &str) -> Result<Account, RaspiosError> {
+    let stock_name = account.name.as_str();
+    for path in ["/etc/passwd", "/etc/group"] {
+        let path = ImagePath::new(path)?;
+        if names_in(draft, &path)?.iter().any(|known| known == name) {
+            return Err(RaspiosError::NameTaken { name: name.to_owned(), path });
+        }
+    }
+    let mut home = account.home.clone();
+    if home.name() == stock_name {
+        home = home.parent().unwrap_or_else(ImagePath::root).join(name)?;
+        if draft.exists(Partition::Root, &account.home)? {
+            draft.rename(Partition::Root, &account.home, &home)?;
+        }
+    }
+    set_field(draft, "/etc/passwd", stock_name, 5, home.as_str())?;
+    for (path, lists) in [
+        ("/etc/passwd", &[][..]),
+        ("/etc/shadow", &[]),
+        ("/etc/group", &[3]),
+        ("/etc/gshadow", &[2, 3]),
+        ("/etc/subuid", &[]),
+        ("/etc/subgid", &[]),
+    ] {
+        draft.edit_text(Partition::Root, &ImagePath::new(path)?, |text| {
+            map_fields(text, |fields| {
+                if let Some(first) = fields.first_mut().filter(|first| *first == stock_name) {
+                    name.clone_into(first);
+                }
+                for list in lists {
+                    if let Some(list) = fields.get_mut(*list) {
+                        rename_in_list(list, stock_name, name);
+                    }
+                }
+            })
+        })?;
+    }
+    Ok(Account { name: name.to_owned(), home, ..account })
+}
+
+/// The current trixie gives `pi` the shell /usr/sbin/nologin, which refuses a login by key as well.
+fn set_shell(draft: &mut Draft<'_>, account: &Account, shell: &ImagePath) -> Result<(), RaspiosError> {
+    // The list of login shells stands for what is installed: some of them are links through other links.
+    let listed = draft.read_text(Partition::Root, &ImagePath::new("/etc/shells")?)?;
+    let is_listed = |shells: String| shells.lines().any(|line| line.trim() == shell.as_str());
+    if !listed.is_none_or(is_listed) && !draft.exists(Partition::Root, shell)? {
+        return Err(RaspiosError::MissingShell { shell: shell.clone() });
+    }
+    set_field(draft, "/etc/passwd", &account.name, 6, shell.as_str())
+}
+
+/// Without a password there is `*`, which no password matches. `!` would lock the account, and where PAM
+/// is off sshd takes that to mean keys as well (sshd(8), "LOGIN PROCESS").
+fn set_password(draft: &mut Draft<'_>, account: &Account, hash: Option<&str>) -> Result<(), RaspiosError> {
+    let hash = hash.unwrap_or("*");
+    if hash.is_empty() || hash.contains(|letter: char| letter == ':' || !letter.is_ascii_graphic()) {
+        return Err(RaspiosError::PasswordHash);
+    }
+    set_field(draft, "/etc/shadow", &account.name, 1, hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::{Secret, UserName};
+    use crate::patch::{Action, Owner, Sensitivity};
+    use crate::raspios::test_node::user;
+    use crate::raspios::test_stock::{
+        USER, attributes, bookworm, bullseye, edit, patch, path, paths, put, text, trixie,
+    };
+
+    fn set(draft: &mut Draft<'_>, user: &User) -> Account {
+        set_user(draft, user).unwrap()
+    }
+
+    #[test]
+    fn pi_as_the_older_releases_have_it_is_left_alone() {
+        for stock in [bullseye(), bookworm()] {
+            let patch = patch(&stock, |draft| drop(set(draft, &user("pi"))));
+            assert_eq!(paths(&patch), <[&str; 0]>::default());
+        }
+    }
+
+    #[test]
+    fn on_trixie_pi_gets_a_shell_and_is_unlocked() {
+        let stock = trixie();
+        let patch = patch(&stock, |draft| drop(set(draft, &user("pi"))));
+        assert_eq!(paths(&patch), ["/etc/passwd", "/etc/shadow"]);
+        assert!(text(&patch, "/etc/passwd").ends_with("pi:x:1000:1000:,,,:/home/pi:/bin/bash\n"));
+        assert!(text(&patch, "/etc/shadow").ends_with("pi:*:20000:0:99999:7:::\n"));
+    }
+
+    #[test]
+    fn a_renamed_user_is_renamed_everywhere() {
+        let stock = trixie();
+        let patch = patch(&stock, |draft| {
+            let account = set(draft, &user("ann"));
+            assert_eq!((account.name.as_str(), account.stock_name.as_str()), ("ann", "pi"));
+            assert_eq!((account.home, account.owner), (path("/home/ann"), USER));
+        });
+        assert_eq!(edit(&patch, "/home/pi").action, Action::Rename { to: path("/home/ann") });
+        assert!(text(&patch, "/etc/passwd").ends_with("\nann:x:1000:1000:,,,:/home/ann:/bin/bash\n"));
+        assert!(text(&patch, "/etc/shadow").ends_with("\nann:*:20000:0:99999:7:::\n"));
+        assert_eq!(
+            text(&patch, "/etc/group"),
+            "root:x:0:\nadm:x:4:ann\nsudo:x:27:ann\nspider:x:90:spi,ann,pip\nann:x:1000:\n"
+        );
+        assert_eq!(
+            text(&patch, "/etc/gshadow"),
+            "root:*::\nadm:*::ann\nsudo:*::ann\nspider:*:ann:spi,ann,pip\nann:!::\n"
+        );
+        assert_eq!(text(&patch, "/etc/subuid"), "ann:100000:65536\n");
+        assert_eq!(text(&patch, "/etc/subgid"), "ann:100000:65536\n");
+    }
+
+    #[test]
+    fn the_shadow_files_stay_closed_and_unshown() {
+        let stock = trixie();
+        let patch = patch(&stock, |draft| drop(set(draft, &user("ann"))));
+        for shadow in ["/etc/shadow", "/etc/gshadow"] {
+            let expected = (0o640, Owner { uid: 0, gid: 42 }, Sensitivity::Secret);
+            assert_eq!(attributes(&patch, shadow), expected);
+        }
+    }
+
+    #[test]
+    fn a_name_that_somebody_has_is_refused() {
+        let stock = trixie();
+        for (name, file) in [("daemon", "/etc/passwd"), ("adm", "/etc/group")] {
+            let _ = patch(&stock, |draft| {
+                let error = set_user(draft, &user(name)).unwrap_err();
+                assert!(matches!(error, RaspiosError::NameTaken { path, .. } if path.as_str() == file));
+            });
+        }
+    }
+
+    #[test]
+    fn the_password_is_the_hash_asked_for_or_none() {
+        let stock = put(bookworm(), "/etc/other", "");
+        let mut with_password = user("pi");
+        with_password.password_hash = Some(Secret::new("$6$salt$hash".to_owned()));
+        let made = patch(&stock, |draft| drop(set(draft, &with_password)));
+        assert_eq!(paths(&made), ["/etc/shadow"]);
+        assert!(text(&made, "/etc/shadow").ends_with("pi:$6$salt$hash:20000:0:99999:7:::\n"));
+        with_password.password_hash = Some(Secret::new("x:0:\nroot::".to_owned()));
+        let _ = patch(&stock, |draft| {
+            let error = set_user(draft, &with_password).unwrap_err();
+            assert!(matches!(error, RaspiosError::PasswordHash));
+            assert!(!error.to_string().contains("root"));
+        });
+    }
+
+    #[test]
+    fn a_shell_that_is_not_installed_is_refused() {
+        let mut fish = user("pi");
+        fish.shell = path("/usr/bin/fish");
+        let stock = trixie();
+        let _ = patch(&stock, |draft| {
+            assert!(matches!(set_user(draft, &fish), Err(RaspiosError::MissingShell { .. })));
+        });
+        let stock = put(trixie(), "/usr/bin/fish", "");
+        let patch = patch(&stock, |draft| drop(set(draft, &fish)));
+        assert!(text(&patch, "/etc/passwd").ends_with(":/home/pi:/usr/bin/fish\n"));
+    }
+
+    #[test]
+    fn keys_belong_to_the_user_and_are_closed_to_others() {
+        let stock = trixie();
+        let patch = patch(&stock, |draft| {
+            let account = set(draft, &User { name: UserName::new("ann").unwrap(), ..user("pi") });
+            set_authorized_keys(draft, &account, &["ssh-ed25519 AAAA one", "ssh-ed25519 BBBB two"]).unwrap();
+        });
+        assert_eq!(attributes(&patch, "/home/ann/.ssh"), (0o700, USER, Sensitivity::Plain));
+        let keys = "/home/ann/.ssh/authorized_keys";
+        assert_eq!(attributes(&patch, keys), (0o600, USER, Sensitivity::Plain));
+        assert_eq!(text(&patch, keys), "ssh-ed25519 AAAA one\nssh-ed25519 BBBB two\n");
+    }
+
+    #[test]
+    fn a_home_that_is_missing_is_made_for_the_user() {
+        let stock = trixie().without(Partition::Root, &path("/home/pi"));
+        let patch = patch(&stock, |draft| drop(set(draft, &user("pi"))));
+        assert_eq!(attributes(&patch, "/home/pi"), (0o700, USER, Sensitivity::Plain));
+    }
+}

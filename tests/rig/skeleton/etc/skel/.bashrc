@@ -1,0 +1,1 @@
+# ~/.bashrc: read by shells that are not login shells

@@ -1,0 +1,1 @@
+# ~/.profile: read by login shells
