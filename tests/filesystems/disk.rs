@@ -7,13 +7,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 /// A file that is only read.
-pub struct FileDisk {
+pub(crate) struct FileDisk {
     file: Mutex<File>,
     size: ByteCount,
 }
 
 impl FileDisk {
-    pub fn open(path: &Path) -> Arc<Self> {
+    pub(crate) fn open(path: &Path) -> Arc<Self> {
         let file = File::open(path).unwrap();
         let size = ByteCount(file.metadata().unwrap().len());
         Arc::new(Self { file: Mutex::new(file), size })
@@ -33,14 +33,14 @@ impl ReadAt for FileDisk {
 }
 
 /// Runs `write` on an overlay over `stock`, and returns what it changed.
-pub fn changes(stock: &Path, write: impl FnOnce(Arc<Overlay>)) -> Layer {
+pub(crate) fn changes(stock: &Path, write: impl FnOnce(Arc<Overlay>)) -> Layer {
     let overlay = Arc::new(Overlay::new(FileDisk::open(stock), None));
     write(overlay.clone());
     Arc::into_inner(overlay).expect("nobody holds the disk after `finish`").into_layer().unwrap()
 }
 
 /// Writes `stock` with `changes` to `patched`.
-pub fn write_patched(stock: &Path, changes: &Layer, patched: &Path) {
+pub(crate) fn write_patched(stock: &Path, changes: &Layer, patched: &Path) {
     fs::copy(stock, patched).unwrap();
     let mut file = OpenOptions::new().write(true).open(patched).unwrap();
     for (index, block) in changes.blocks() {
@@ -50,6 +50,6 @@ pub fn write_patched(stock: &Path, changes: &Layer, patched: &Path) {
 }
 
 /// Whether two runs wrote the same bytes to the same places.
-pub fn same(one: &Layer, other: &Layer) -> bool {
+pub(crate) fn same(one: &Layer, other: &Layer) -> bool {
     one.blocks().eq(other.blocks())
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files in the directory that has an index.
-pub const MANY: u32 = 700;
+pub(crate) const MANY: u32 = 700;
 
 /// What is in the image before anything is written to it.
 fn fill(root: &Path) {
@@ -46,7 +46,7 @@ fn link(_root: &Path, _target: &str, _path: &str) {
 
 /// An image of `megabytes`, made by mke2fs with `options`. Its directories are indexed as a kernel would
 /// have done, which mke2fs alone does not do.
-pub fn make(directory: &Path, megabytes: u64, options: &[&str]) -> PathBuf {
+pub(crate) fn make(directory: &Path, megabytes: u64, options: &[&str]) -> PathBuf {
     let image = make_empty(directory, megabytes, options, true);
     // 1 is "errors corrected": the directories were rewritten.
     run("e2fsck", &["-fyD", text(&image)]);
@@ -75,7 +75,7 @@ fn make_empty(directory: &Path, megabytes: u64, options: &[&str], filled: bool) 
 
 /// The same, filled by the kernel through a loop mount as the stock image is; `None`, with a line, where
 /// that is not possible.
-pub fn make_in_kernel(directory: &Path, megabytes: u64, options: &[&str]) -> Option<PathBuf> {
+pub(crate) fn make_in_kernel(directory: &Path, megabytes: u64, options: &[&str]) -> Option<PathBuf> {
     let image = make_empty(directory, megabytes, options, false);
     let mounted = directory.join("mounted");
     fs::create_dir(&mounted).unwrap();

@@ -11,7 +11,7 @@ fn find(tool: &str) -> Option<PathBuf> {
 }
 
 /// Whether all of `tools` are here. Says which one is not.
-pub fn all_here(tools: &[&str]) -> bool {
+pub(crate) fn all_here(tools: &[&str]) -> bool {
     let missing: Vec<_> = tools.iter().filter(|tool| find(tool).is_none()).collect();
     let required = std::env::var_os("CARDWRIGHT_JUDGES").is_some_and(|value| value == "1");
     assert!(missing.is_empty() || !required, "missing judges: {missing:?}");
@@ -22,7 +22,7 @@ pub fn all_here(tools: &[&str]) -> bool {
 }
 
 /// Runs a tool. Returns whether it succeeded, and all it said.
-pub fn run(tool: &str, arguments: &[&str]) -> (bool, String) {
+pub(crate) fn run(tool: &str, arguments: &[&str]) -> (bool, String) {
     let program = find(tool).unwrap_or_else(|| panic!("{tool} is not installed"));
     let output = Command::new(program).args(arguments).env("LC_ALL", "C").output().unwrap();
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
@@ -30,13 +30,13 @@ pub fn run(tool: &str, arguments: &[&str]) -> (bool, String) {
 }
 
 /// Runs a tool that has to succeed, and returns all it said.
-pub fn check(tool: &str, arguments: &[&str]) -> String {
+pub(crate) fn check(tool: &str, arguments: &[&str]) -> String {
     let (success, said) = run(tool, arguments);
     assert!(success, "{tool} {arguments:?}:\n{said}");
     said
 }
 
 /// A path as an argument.
-pub fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }

@@ -5,30 +5,30 @@ use cardwright::fs::{FileKind, ImagePath, Metadata, Mode, Owner, ReadFilesystem,
 use std::collections::BTreeMap;
 
 /// The time of everything that is written. Even, as FAT counts in steps of two seconds.
-pub const TIME: UnixTime = UnixTime(1_781_740_800);
+pub(crate) const TIME: UnixTime = UnixTime(1_781_740_800);
 /// More than any file here.
 const LIMIT: ByteCount = ByteCount(64 << 20);
 
 /// One thing in a filesystem.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Node {
-    pub kind: FileKind,
-    pub mode: Mode,
-    pub owner: Owner,
-    pub modified: UnixTime,
+pub(crate) struct Node {
+    pub(crate) kind: FileKind,
+    pub(crate) mode: Mode,
+    pub(crate) owner: Owner,
+    pub(crate) modified: UnixTime,
     /// The content of a file, the target of a link.
-    pub content: Vec<u8>,
+    pub(crate) content: Vec<u8>,
 }
 
 /// Everything in a filesystem, by path.
-pub type Tree = BTreeMap<ImagePath, Node>;
+pub(crate) type Tree = BTreeMap<ImagePath, Node>;
 
-pub fn path(text: &str) -> ImagePath {
+pub(crate) fn path(text: &str) -> ImagePath {
     ImagePath::new(text).unwrap()
 }
 
 /// Reads all of a filesystem.
-pub fn read_tree(reader: &dyn ReadFilesystem) -> Tree {
+pub(crate) fn read_tree(reader: &dyn ReadFilesystem) -> Tree {
     let mut tree = Tree::new();
     let mut left = vec![ImagePath::root()];
     while let Some(directory) = left.pop() {
@@ -52,7 +52,7 @@ pub fn read_tree(reader: &dyn ReadFilesystem) -> Tree {
 }
 
 /// Says where two trees differ, and nothing more: some hold many megabytes.
-pub fn assert_same(found: &Tree, expected: &Tree) {
+pub(crate) fn assert_same(found: &Tree, expected: &Tree) {
     let missing: Vec<_> = expected.keys().filter(|path| !found.contains_key(path)).collect();
     let added: Vec<_> = found.keys().filter(|path| !expected.contains_key(path)).collect();
     assert!(missing.is_empty() && added.is_empty(), "missing: {missing:?}\nadded: {added:?}");
@@ -65,11 +65,11 @@ pub fn assert_same(found: &Tree, expected: &Tree) {
 }
 
 /// Writes to a filesystem, and to the tree of what should be in it then.
-pub struct Recorder {
-    pub writer: Box<dyn WriteFilesystem>,
-    pub tree: Tree,
+pub(crate) struct Recorder {
+    pub(crate) writer: Box<dyn WriteFilesystem>,
+    pub(crate) tree: Tree,
     /// FAT has no modes and no owners.
-    pub has_modes: bool,
+    pub(crate) has_modes: bool,
 }
 
 impl Recorder {
@@ -79,18 +79,18 @@ impl Recorder {
         self.tree.insert(path(at), node);
     }
 
-    pub fn file_of(&mut self, at: &str, content: &[u8], mode: u16, owner: Owner) {
+    pub(crate) fn file_of(&mut self, at: &str, content: &[u8], mode: u16, owner: Owner) {
         let mode = Mode::new(mode).unwrap();
         let size = ByteCount(content.len() as u64);
         self.writer.write_file(&path(at), &mut &*content, size, mode, owner).unwrap();
         self.put(at, FileKind::File, mode, owner, content);
     }
 
-    pub fn file(&mut self, at: &str, content: &[u8]) {
+    pub(crate) fn file(&mut self, at: &str, content: &[u8]) {
         self.file_of(at, content, 0o644, Owner::ROOT);
     }
 
-    pub fn directory_of(&mut self, at: &str, mode: u16, owner: Owner) {
+    pub(crate) fn directory_of(&mut self, at: &str, mode: u16, owner: Owner) {
         let mode = Mode::new(mode).unwrap();
         self.writer.make_directory(&path(at), mode, owner).unwrap();
         match self.tree.get_mut(&path(at)) {
@@ -100,21 +100,21 @@ impl Recorder {
         }
     }
 
-    pub fn directory(&mut self, at: &str) {
+    pub(crate) fn directory(&mut self, at: &str) {
         self.directory_of(at, 0o755, Owner::ROOT);
     }
 
-    pub fn link(&mut self, at: &str, target: &str) {
+    pub(crate) fn link(&mut self, at: &str, target: &str) {
         self.writer.make_symlink(&path(at), target).unwrap();
         self.put(at, FileKind::Symlink, Mode::new(0o777).unwrap(), Owner::ROOT, target.as_bytes());
     }
 
-    pub fn remove(&mut self, at: &str) {
+    pub(crate) fn remove(&mut self, at: &str) {
         self.writer.remove(&path(at)).unwrap();
         self.tree.remove(&path(at)).unwrap();
     }
 
-    pub fn rename(&mut self, from: &str, to: &str) {
+    pub(crate) fn rename(&mut self, from: &str, to: &str) {
         let (from, to) = (path(from), path(to));
         self.writer.rename(&from, &to).unwrap();
         let moved = std::mem::take(&mut self.tree).into_iter();
@@ -122,23 +122,23 @@ impl Recorder {
     }
 
     /// Ends the writing; returns what should be there.
-    pub fn finish(self) -> Tree {
+    pub(crate) fn finish(self) -> Tree {
         self.writer.finish().unwrap();
         self.tree
     }
 }
 
 /// Bytes that look like nothing, the same on every run.
-pub fn noise(seed: u64, length: usize) -> Vec<u8> {
+pub(crate) fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     (0..length).map(|_| random.next().to_le_bytes()[0]).collect()
 }
 
 /// Numbers that look like chance, the same on every run (xorshift64).
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -146,7 +146,7 @@ impl Random {
     }
 
     /// A number below `end`.
-    pub fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         (self.next() >> 16) % end
     }
 }

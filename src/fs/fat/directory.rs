@@ -51,7 +51,7 @@ impl RawEntry {
             Meaning::End
         } else if first == 0xe5 || attributes & LONG_NAME == LONG_NAME || attributes & VOLUME_LABEL != 0 {
             Meaning::Nothing
-        } else if first == b'.' {
+        } else if matches!(self.short_name().as_slice(), b"." | b"..") {
             Meaning::Dots
         } else if attributes & DIRECTORY != 0 {
             Meaning::Directory
