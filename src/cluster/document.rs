@@ -79,6 +79,10 @@ pub(super) struct Flaw {
 /// override everything, and read in a fraction of a second.
 const MOST_VALUES: usize = 50_000;
 
+/// Deeper than any nodes.yaml, and shallow enough for the 2 MiB that a thread has for its stack: reading is
+/// recursive, and a program built for debugging takes some 40 KiB a level.
+const DEEPEST: usize = 24;
+
 /// Reads a text.
 ///
 /// # Errors
@@ -93,6 +97,7 @@ pub(super) fn read(text: &str) -> Result<Document, Flaw> {
         reject_unsupported_tags: true,
         with_snippet: false,
         budget: serde_yaml::budget! {
+            max_depth: DEEPEST,
             max_nodes: MOST_VALUES,
             max_recorded_anchor_events: MOST_VALUES,
         },
