@@ -1,5 +1,13 @@
 //! nodes.yaml as a person writes it, and what is said about the mistakes in it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests"
+)]
+
 use cardwright::cluster::{
     Cluster, FileOwner, FileSource, Format, ImageSource, Install, InvalidCluster, Role,
 };
@@ -70,7 +78,7 @@ fn answers(mistakes: &[&[(&str, &str)]]) -> String {
         let text = edited(edits);
         for (from, to) in *edits {
             let to = if to.len() > 100 { "(long)" } else { to };
-            writeln!(out, "## {:?} becomes {:?}", from, to).unwrap();
+            writeln!(out, "## {from:?} becomes {to:?}").unwrap();
         }
         match parse(&text) {
             Ok(_) => writeln!(out, "valid").unwrap(),
