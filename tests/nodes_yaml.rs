@@ -2,14 +2,10 @@
 
 #![allow(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
-    clippy::print_stderr,
-    unreachable_pub,
-    missing_docs,
-    reason = "a test fails by panicking"
+    reason = "tests"
 )]
 
 use cardwright::cluster::{
@@ -82,7 +78,7 @@ fn answers(mistakes: &[&[(&str, &str)]]) -> String {
         let text = edited(edits);
         for (from, to) in *edits {
             let to = if to.len() > 100 { "(long)" } else { to };
-            writeln!(out, "## {:?} becomes {:?}", from, to).unwrap();
+            writeln!(out, "## {from:?} becomes {to:?}").unwrap();
         }
         match parse(&text) {
             Ok(_) => writeln!(out, "valid").unwrap(),

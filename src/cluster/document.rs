@@ -79,9 +79,9 @@ pub(super) struct Flaw {
 /// override everything, and read in a fraction of a second.
 const MOST_VALUES: usize = 50_000;
 
-/// Deeper than any nodes.yaml, and shallow enough for the 2 MiB that a thread has for its stack: reading is
-/// recursive, and a program built for debugging takes some 40 KiB a level.
-const DEEPEST: usize = 24;
+/// How deep its values may lie: twice what the deepest setting needs. Every level is a recursion, and the
+/// main thread has but 1 MiB of stack on Windows.
+const DEEPEST: usize = 16;
 
 /// Reads a text.
 ///
@@ -99,6 +99,8 @@ pub(super) fn read(text: &str) -> Result<Document, Flaw> {
         budget: serde_yaml::budget! {
             max_depth: DEEPEST,
             max_nodes: MOST_VALUES,
+            max_depth: DEEPEST,
+            flow_nesting_limit: DEEPEST,
             max_recorded_anchor_events: MOST_VALUES,
         },
     };
@@ -432,7 +434,14 @@ mod tests {
             let before = level - 1;
             bomb += &format!("a{level}: &a{level} [{}]\n", vec![format!("*a{before}"); 10].join(","));
         }
+        let chain = (1..200).fold("a0: &a0 [1]\n".to_owned(), |chain, level| {
+            format!("{chain}a{level}: &a{level} [*a{}]\n", level - 1)
+        });
+        let bad_indent =
+            (0..200).fold(String::new(), |text, level| format!("{text}{}a:\n", " ".repeat(level)));
         for (source, expected) in [
+            (chain, "the file is nested too deeply, or its aliases unfold to too much"),
+            (bad_indent, "the file is nested too deeply, or its aliases unfold to too much"),
             (bomb, "the file is nested too deeply, or its aliases unfold to too much"),
             ("[".repeat(5000), "the file is nested too deeply"),
             ("- ".repeat(5000), "the file is nested too deeply, or its aliases unfold to too much"),

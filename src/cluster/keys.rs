@@ -165,7 +165,7 @@ mod tests {
             (&CLUSTER, "address", "`address` belongs in a node, under `nodes:`"),
             (&CLUSTER, "node", "Did you mean `nodes`?"),
             (&CLUSTER, "nameservers", "Did you mean `dns`? It belongs under `network:`"),
-            (&USER, "sodu", "Did you mean `sudo`?"),
+            (&USER, "suod", "Did you mean `sudo`?"),
             (
                 &USER,
                 "password",

@@ -41,13 +41,11 @@ impl Folders {
                 return Err(Wrong::new(message, "Begin with `~/`, or write the whole path"));
             }
         };
-        match &self.home {
-            Some(home) => Ok(home.join(rest)),
-            None => {
-                let message = format!("{} cannot be found, as your home folder is not known", shown(text));
-                Err(Wrong::new(message, "Write the whole path, or set `HOME`"))
-            }
-        }
+        let Some(home) = &self.home else {
+            let message = format!("{} cannot be found, as your home folder is not known", shown(text));
+            return Err(Wrong::new(message, "Write the whole path, or set `HOME`"));
+        };
+        Ok(home.join(rest))
     }
 
     /// As [`resolve`](Self::resolve), of a file that has to be there.

@@ -21,20 +21,15 @@ pub(super) struct Located<T> {
 }
 
 /// What became of a key.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(super) enum Setting<T> {
     /// It is not there.
+    #[default]
     Absent,
     /// It is there and wrong, which was put down: nothing more need be said of it.
     Invalid,
     /// It is there.
     Given(Located<T>),
-}
-
-impl<T> Default for Setting<T> {
-    fn default() -> Self {
-        Self::Absent
-    }
 }
 
 impl<T> Setting<T> {
@@ -291,17 +286,15 @@ impl<'t> Cursor<'t> {
     /// `true` or `false`.
     pub(super) fn boolean(&self, reader: &mut Reader) -> Option<bool> {
         let scalar = self.scalar(reader)?;
-        match scalar.meaning {
-            Meaning::Boolean(value) => Some(value),
-            _ => {
-                let message = match scalar.text.as_str() {
-                    "true" | "false" => format!("{} is a text, being in quotes", shown(&scalar.text)),
-                    text => format!("{} is neither `true` nor `false`", shown(text)),
-                };
-                reader.report(&self.spot(), Wrong::new(message, "Write `true` or `false`, without quotes"));
-                None
-            }
+        if let Meaning::Boolean(value) = scalar.meaning {
+            return Some(value);
         }
+        let message = match scalar.text.as_str() {
+            "true" | "false" => format!("{} is a text, being in quotes", shown(&scalar.text)),
+            text => format!("{} is neither `true` nor `false`", shown(text)),
+        };
+        reader.report(&self.spot(), Wrong::new(message, "Write `true` or `false`, without quotes"));
+        None
     }
 
     /// One of a few words.

@@ -39,7 +39,7 @@ fn also_in(first: &Spot) -> String {
 
 /// Every node has a prefix and a gateway. What all nodes lack is missing once, at the top.
 fn networks_are_complete(draft: &Draft, reader: &mut Reader) {
-    fn missing<'d, T>(draft: &'d Draft, setting: impl Fn(&DraftNode) -> &Setting<T>) -> Vec<&'d DraftNode> {
+    fn missing<T>(draft: &Draft, setting: impl Fn(&DraftNode) -> &Setting<T>) -> Vec<&DraftNode> {
         draft.nodes.iter().filter(|node| setting(node).is_absent()).collect()
     }
     for (key, example, nodes) in [
@@ -333,12 +333,12 @@ fn roles_make_a_cluster(draft: &Draft, reader: &mut Reader) {
 }
 
 fn users_can_get_in(draft: &Draft, reader: &mut Reader) {
+    const HINT: &str = "Add `password_hash:` under `user:`, or remove this";
     for node in &draft.nodes {
         let settings = &node.settings;
         if !settings.password_hash.is_absent() {
             continue;
         }
-        const HINT: &str = "Add `password_hash:` under `user:`, or remove this";
         if let Some(login) = settings.ssh_password_login.given().filter(|login| login.value) {
             reader.report(
                 &login.spot,

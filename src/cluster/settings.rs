@@ -62,8 +62,7 @@ impl Settings {
             settings.read_user(&user, reader);
         }
         if let Some(ssh) = fields.get("ssh").and_then(|value| value.fields(&keys::SSH, reader)) {
-            settings.ssh_password_login =
-                ssh.setting("password_login", reader, |value, reader| value.boolean(reader));
+            settings.ssh_password_login = ssh.setting("password_login", reader, Cursor::boolean);
         }
         if let Some(boot) = fields.get("boot").and_then(|value| value.fields(&keys::BOOT, reader)) {
             let mut list = |key, parse: fn(&str) -> Result<String, Wrong>| {
@@ -293,6 +292,9 @@ fn password_hash(text: &str) -> Result<Secret, Wrong> {
     Err(Wrong::new(message, "Run `openssl passwd -6` and put what it prints here, in single quotes").secret())
 }
 
+/// A `.pub` file is some hundred bytes, an authorized_keys file a few thousand.
+const LONGEST_KEY_FILE: u64 = 256 * 1024;
+
 /// An entry of `ssh_authorized_keys`: a file, or a key itself.
 fn authorized_keys(item: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<AuthorizedKey>> {
     if let Kind::Scalar(scalar) = item.kind()
@@ -305,12 +307,12 @@ fn authorized_keys(item: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Authori
     item.parse(reader, |text| {
         let path = folders.existing_file(text)?;
         let name = shown(text);
-        // A `.pub` file is some hundred bytes, an authorized_keys file a few thousand.
-        const LONGEST: u64 = 256 * 1024;
         let mut content = Vec::new();
-        std::fs::File::open(&path).and_then(|file| file.take(LONGEST).read_to_end(&mut content)).map_err(
-            |error| Wrong::new(format!("{name} cannot be read: {error}"), "Make the file readable"),
-        )?;
+        std::fs::File::open(&path)
+            .and_then(|file| file.take(LONGEST_KEY_FILE).read_to_end(&mut content))
+            .map_err(|error| {
+                Wrong::new(format!("{name} cannot be read: {error}"), "Make the file readable")
+            })?;
         let keys = AuthorizedKey::parse_all(&String::from_utf8_lossy(&content))
             .map_err(|(line, error)| not_a_key(&format!("{name}, line {line}: "), error))?;
         if keys.is_empty() {
@@ -366,7 +368,7 @@ fn locale(text: &str) -> Result<String, Wrong> {
         return Err(Wrong::new(message, "Write it like `de_DE.UTF-8`"));
     }
     if charset != "UTF-8" {
-        let hint = format!("Write `{}.UTF-8`", language);
+        let hint = format!("Write `{language}.UTF-8`");
         return Err(Wrong::new(format!("{message} in UTF-8"), hint));
     }
     Ok(text.to_owned())
