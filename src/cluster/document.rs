@@ -97,7 +97,6 @@ pub(super) fn read(text: &str) -> Result<Document, Flaw> {
         reject_unsupported_tags: true,
         with_snippet: false,
         budget: serde_yaml::budget! {
-            max_depth: DEEPEST,
             max_nodes: MOST_VALUES,
             max_depth: DEEPEST,
             flow_nesting_limit: DEEPEST,

@@ -7,7 +7,7 @@ const SECONDS_PER_DAY: i64 = 86400;
 /// 1980-01-01, in days since 1970.
 const FIRST_DAY: i64 = 3652;
 /// 2107-12-31: the year has seven bits.
-const LAST_DAY: i64 = 50403;
+const LAST_DAY: i64 = 50402;
 
 /// A date and a time in the words of a directory entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
