@@ -2,6 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 use std::fmt;
+use std::io;
 
 /// A SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,6 +12,24 @@ impl Digest {
     /// The digest of some bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// The digest of all that `reader` has to give.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn of_reader(reader: &mut dyn io::Read) -> io::Result<Self> {
+        let mut hasher = Sha256::new();
+        // Enough at once that the system calls do not count.
+        let mut piece = vec![0; 1 << 20];
+        loop {
+            match reader.read(&mut piece) {
+                Ok(0) => return Ok(Self(hasher.finalize().into())),
+                Ok(length) => hasher.update(piece.get(..length).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Reads 64 hexadecimal digits of either case.
@@ -52,6 +71,12 @@ impl serde::Serialize for Digest {
 #[cfg(test)]
 mod tests {
     use super::Digest;
+
+    #[test]
+    fn a_stream_has_the_digest_of_its_bytes() {
+        let bytes = vec![7; 3_000_000];
+        assert_eq!(Digest::of_reader(&mut &bytes[..]).unwrap(), Digest::of(&bytes));
+    }
 
     #[test]
     fn digests_are_read_as_they_are_written() {

@@ -4,6 +4,7 @@ pub mod cluster;
 pub mod digest;
 pub mod disk;
 pub mod emit;
+pub mod fetch;
 pub mod fs;
 pub mod hint;
 pub mod identity;

@@ -180,7 +180,9 @@ impl Hint for DiskError {
             Self::NoImageInZip { .. } | Self::SeveralImagesInZip { .. } => {
                 Some("Unpack the archive, and name the image you want".to_owned())
             }
-            Self::ReadTable(_) => None,
+            Self::ReadTable(source) => {
+                source.get_ref().and_then(|inner| inner.downcast_ref::<Self>()).and_then(Hint::hint)
+            }
             Self::Inside { problem, .. } => problem.hint(),
         }
     }

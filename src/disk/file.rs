@@ -1,7 +1,7 @@
 //! A file of this machine as a disk. The one place where Unix and Windows differ in how they read and
 //! write at an offset.
 
-use super::{ByteCount, ByteOffset, ReadAt, WriteAt, check_range};
+use super::{BLOCK_SIZE, ByteCount, ByteOffset, ReadAt, WriteAt, check_range};
 use std::fs::File;
 use std::io;
 
@@ -30,6 +30,48 @@ impl DiskFile {
         file.set_len(size.0)?;
         Ok(Self { file, size })
     }
+
+    /// Gives it another size; what is added is a hole that reads as zeros.
+    ///
+    /// # Errors
+    /// When the filesystem refuses.
+    pub fn resize(&mut self, size: ByteCount) -> io::Result<()> {
+        self.file.set_len(size.0)?;
+        self.size = size;
+        Ok(())
+    }
+
+    /// Writes `bytes` at `offset`, leaving out blocks of zeros: where nothing was written before, they stay
+    /// holes. `offset` is best a multiple of [`BLOCK_SIZE`].
+    ///
+    /// # Errors
+    /// As [`write_at`](WriteAt::write_at).
+    pub fn write_without_holes(&self, offset: ByteOffset, bytes: &[u8]) -> io::Result<()> {
+        let mut rest = bytes;
+        let mut at = offset.0;
+        while !rest.is_empty() {
+            let blocks = |zeros: bool| {
+                let run = rest.chunks(BLOCK_SIZE).take_while(|block| is_zero(block) == zeros);
+                run.map(<[u8]>::len).sum::<usize>()
+            };
+            let hole = blocks(true);
+            let length = if hole > 0 { hole } else { blocks(false) };
+            let (piece, behind) = rest.split_at(length);
+            if hole == 0 {
+                self.write_at(ByteOffset(at), piece)?;
+            }
+            at = at.saturating_add(length as u64);
+            rest = behind;
+        }
+        Ok(())
+    }
+}
+
+/// Whether these are all zeros; no more than a block of them. Comparing slices is far faster than looking
+/// at byte after byte.
+fn is_zero(block: &[u8]) -> bool {
+    const ZEROS: [u8; BLOCK_SIZE] = [0; BLOCK_SIZE];
+    ZEROS.get(..block.len()) == Some(block)
 }
 
 impl ReadAt for DiskFile {
@@ -100,5 +142,22 @@ mod tests {
         assert_eq!(bytes, [0, 1, 2, 3, 4]);
         assert!(disk.write_at(ByteOffset(97), &[1, 2, 3, 4]).is_err());
         assert!(disk.read_at(ByteOffset(96), &mut bytes).is_err());
+    }
+
+    #[test]
+    fn blocks_of_zeros_are_not_written() {
+        let disk = DiskFile::with_size(tempfile::tempfile().unwrap(), ByteCount(4 * 4096)).unwrap();
+        disk.write_at(ByteOffset(0), &[7; 4 * 4096]).unwrap();
+        let mut bytes = vec![0; 3 * 4096 + 5];
+        bytes[4096] = 1;
+        bytes[3 * 4096 + 4] = 2;
+        disk.write_without_holes(ByteOffset(0), &bytes).unwrap();
+        let mut expected = bytes.clone();
+        expected.resize(4 * 4096, 7);
+        expected[..4096].fill(7);
+        expected[2 * 4096..3 * 4096].fill(7);
+        let mut found = vec![0; 4 * 4096];
+        disk.read_at(ByteOffset(0), &mut found).unwrap();
+        assert!(found == expected);
     }
 }

@@ -1,7 +1,7 @@
 //! Raw, sparse images, one per node, in one pass over the base.
 
 use super::{EmitError, PendingFile};
-use crate::disk::{BLOCK_SIZE, BlockIndex, ByteCount, ByteOffset, DiskFile, Layer, ReadAt, WriteAt};
+use crate::disk::{BLOCK_SIZE, BlockIndex, ByteCount, ByteOffset, DiskFile, Layer, ReadAt};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -107,7 +107,9 @@ impl Work<'_> {
             for image in self.images {
                 let ours = changed.get_mut(..length).unwrap_or_default();
                 let bytes: &[u8] = if patch_piece(image.layers, at, base, ours) { ours } else { base };
-                write_without_holes(&image.disk, at, bytes)
+                image
+                    .disk
+                    .write_without_holes(ByteOffset(at), bytes)
                     .map_err(EmitError::write("writing", image.path))?;
             }
             (self.progress)(ByteCount(length as u64));
@@ -142,32 +144,10 @@ fn patch_piece(layers: &[&Layer], at: u64, base: &[u8], ours: &mut [u8]) -> bool
     copied
 }
 
-/// Writes `bytes` at `at`, leaving out blocks of zeros: the file is new, so they stay holes.
-fn write_without_holes(disk: &DiskFile, at: u64, bytes: &[u8]) -> std::io::Result<()> {
-    let mut run_start = None;
-    let mut offset = 0;
-    for block in bytes.chunks(BLOCK_SIZE) {
-        let is_zero = block.iter().all(|byte| *byte == 0);
-        match (is_zero, run_start) {
-            (false, None) => run_start = Some(offset),
-            (true, Some(start)) => {
-                disk.write_at(ByteOffset(at + start as u64), bytes.get(start..offset).unwrap_or_default())?;
-                run_start = None;
-            }
-            _ => {}
-        }
-        offset += block.len();
-    }
-    match run_start {
-        Some(start) => disk.write_at(ByteOffset(at + start as u64), bytes.get(start..).unwrap_or_default()),
-        None => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::Overlay;
+    use crate::disk::{Overlay, WriteAt as _};
     use std::sync::Arc;
 
     /// A disk of 3 MiB and a bit, with zeros in it and no whole number of blocks.

@@ -1,7 +1,9 @@
 //! The partition table of the PC, in the first sector of a disk. The offsets are those of UEFI 2.10,
 //! section 5.2.1 (Legacy Master Boot Record).
 
-use super::{DiskError, PartitionEntry, PartitionKind, PartitionTable, SECTOR, TableKind, damaged};
+use super::{
+    DiskError, PartitionEntry, PartitionKind, PartitionTable, SECTOR, SECTOR_SIZE, TableKind, damaged,
+};
 use crate::disk::{ByteCount, ByteOffset, ReadAt};
 
 /// The type of the entry that guards a GPT against programs that do not know one.
@@ -27,7 +29,7 @@ const ENTRY_SIZE: usize = 16;
 
 impl MasterBootRecord {
     pub(super) fn read(disk: &dyn ReadAt) -> Result<Self, DiskError> {
-        let mut sector = [0; SECTOR as usize];
+        let mut sector = [0; SECTOR_SIZE];
         if disk.size().0 < SECTOR {
             let found = format!("it has only {} bytes", disk.size().0);
             return Err(DiskError::NoPartitionTable { found });

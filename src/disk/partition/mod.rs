@@ -6,7 +6,10 @@ mod mbr;
 use super::{ByteCount, ByteOffset, DiskError, ReadAt};
 
 /// A sector, in bytes. Images are made for SD cards, whose sectors have 512 bytes.
-const SECTOR: u64 = 512;
+const SECTOR_SIZE: usize = 512;
+
+/// [`SECTOR_SIZE`] as the offsets count.
+const SECTOR: u64 = SECTOR_SIZE as u64;
 
 /// A partition table.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

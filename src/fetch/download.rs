@@ -1,0 +1,180 @@
+//! Getting a file over HTTP, as much of it as is missing.
+
+use super::cache::Part;
+use super::error::{FetchError, shown};
+use std::io::Read as _;
+use std::thread;
+use std::time::Duration;
+use ureq::http::header::{CONTENT_RANGE, RANGE};
+use ureq::http::{HeaderMap, StatusCode};
+use ureq::{Agent, Body};
+
+/// Hears how many bytes are there, and how many there will be.
+pub(super) type Progress<'caller> = dyn FnMut(u64, Option<u64>) + 'caller;
+
+/// How often nothing may come before that counts as a failure.
+const ATTEMPTS: u32 = 5;
+
+/// How long to wait before the second attempt; before each further one, twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a connection may be silent.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// How long it may take to find and reach the server.
+const CONNECTING: Duration = Duration::from_secs(30);
+
+/// The most that is downloaded. The largest stock images have some 5 GiB.
+const LARGEST_FILE: u64 = 64 << 30;
+
+/// What the server has to say of a part.
+enum Answer {
+    /// What follows the bytes that are there, or all of it.
+    Content { body: Body, from: u64 },
+    /// There is nothing after the bytes that are there.
+    NothingMore,
+}
+
+/// Why an attempt ended early.
+enum Failure {
+    /// Another attempt may succeed.
+    Passing(String),
+    /// None will.
+    Lasting(FetchError),
+}
+
+/// Talks to servers.
+pub(super) struct Client {
+    agent: Agent,
+    first_pause: Duration,
+}
+
+impl Client {
+    /// With the proxies that the environment names.
+    pub(super) fn from_environment() -> Self {
+        Self { agent: agent(ureq::Proxy::try_from_env()), first_pause: FIRST_PAUSE }
+    }
+
+    /// Without proxies, and without much patience.
+    #[cfg(test)]
+    pub(super) fn for_tests() -> Self {
+        Self { agent: agent(None), first_pause: Duration::from_millis(1) }
+    }
+
+    /// Completes the part.
+    pub(super) fn download(
+        &self,
+        url: &str,
+        part: &mut Part,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), FetchError> {
+        let mut failures = 0;
+        let mut most = part.length()?;
+        loop {
+            let problem = match self.attempt(url, part, progress) {
+                Ok(()) => return Ok(()),
+                Err(Failure::Lasting(error)) => return Err(error),
+                Err(Failure::Passing(problem)) => problem,
+            };
+            let length = part.length()?;
+            if length > most {
+                most = length;
+                failures = 0;
+            }
+            failures += 1;
+            if failures >= ATTEMPTS {
+                return Err(FetchError::Transfer { url: shown(url), problem });
+            }
+            thread::sleep(self.first_pause * 2_u32.pow(failures - 1));
+        }
+    }
+
+    /// One request, and all that comes of it.
+    fn attempt(&self, url: &str, part: &mut Part, progress: &mut Progress<'_>) -> Result<(), Failure> {
+        let there = part.length().map_err(Failure::Lasting)?;
+        let (body, from) = match self.ask(url, there)? {
+            Answer::Content { body, from } => (body, from),
+            Answer::NothingMore => return Ok(()),
+        };
+        if from != there {
+            part.empty().map_err(Failure::Lasting)?;
+        }
+        let mut done = from;
+        let total = body.content_length().and_then(|rest| rest.checked_add(from));
+        let mut reader = body.into_reader();
+        let mut piece = vec![0; 1 << 18];
+        loop {
+            progress(done, total);
+            let length = reader.read(&mut piece).map_err(|error| Failure::Passing(error.to_string()))?;
+            if length == 0 {
+                break;
+            }
+            done = done.saturating_add(length as u64);
+            if done > LARGEST_FILE {
+                let error = FetchError::TooLarge { url: shown(url), limit: LARGEST_FILE };
+                return Err(Failure::Lasting(error));
+            }
+            part.append(piece.get(..length).unwrap_or_default()).map_err(Failure::Lasting)?;
+        }
+        match total {
+            Some(total) if done < total => {
+                Err(Failure::Passing(format!("the connection ended after {done} of {total} bytes")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks for what follows the first `there` bytes.
+    fn ask(&self, url: &str, there: u64) -> Result<Answer, Failure> {
+        let mut request = self.agent.get(url);
+        if there > 0 {
+            request = request.header(RANGE, format!("bytes={there}-"));
+        }
+        let response = request.call().map_err(|error| match error {
+            // Its text holds the address.
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) => Failure::Lasting(FetchError::Transfer {
+                url: shown(url),
+                problem: "this is no valid address".to_owned(),
+            }),
+            error => Failure::Passing(error.to_string()),
+        })?;
+        let (parts, body) = response.into_parts();
+        match parts.status {
+            StatusCode::OK => Ok(Answer::Content { body, from: 0 }),
+            StatusCode::PARTIAL_CONTENT if range_start(&parts.headers) == Some(there) => {
+                Ok(Answer::Content { body, from: there })
+            }
+            StatusCode::PARTIAL_CONTENT => {
+                Err(Failure::Passing("the server sends another part than it was asked for".to_owned()))
+            }
+            StatusCode::RANGE_NOT_SATISFIABLE if there > 0 => Ok(Answer::NothingMore),
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Err(passing(parts.status)),
+            status if status.is_server_error() => Err(passing(status)),
+            status => Err(Failure::Lasting(FetchError::Status { url: shown(url), status: status.as_u16() })),
+        }
+    }
+}
+
+fn passing(status: StatusCode) -> Failure {
+    Failure::Passing(format!("the server answers with status {}", status.as_u16()))
+}
+
+fn agent(proxy: Option<ureq::Proxy>) -> Agent {
+    Agent::config_builder()
+        .proxy(proxy)
+        .http_status_as_error(false)
+        // What is counted and checked are the bytes of the file.
+        .accept_encoding("identity")
+        .timeout_resolve(Some(CONNECTING))
+        .timeout_connect(Some(CONNECTING))
+        .timeout_recv_response(Some(SILENCE))
+        .timeout_per_read(Some(SILENCE))
+        .build()
+        .into()
+}
+
+/// Where the part begins that is being sent: `bytes 500-999/1000` (RFC 9110, section 14.4).
+fn range_start(headers: &HeaderMap) -> Option<u64> {
+    let range = headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?;
+    range.split_once('-')?.0.trim().parse().ok()
+}

@@ -1,0 +1,113 @@
+//! What can go wrong with a download.
+
+use crate::digest::Digest;
+use crate::hint::Hint;
+use std::io;
+use std::path::PathBuf;
+
+/// An error of downloading a file, or of keeping it. Addresses are shown without user, password and query,
+/// where people keep secrets.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// An address that is not downloaded from.
+    #[error("`{url}` is no http or https address")]
+    Scheme {
+        /// The address.
+        url: String,
+    },
+    /// No answer, or not all of it, after several attempts.
+    #[error("`{url}` cannot be downloaded: {problem}")]
+    Transfer {
+        /// The address.
+        url: String,
+        /// What the last attempt ran into.
+        problem: String,
+    },
+    /// The server refuses.
+    #[error("`{url}` cannot be downloaded: the server answers with status {status}")]
+    Status {
+        /// The address.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// Another file than the one whose SHA-256 was given.
+    #[error("what `{url}` sends has the SHA-256 `{found}`, not `{expected}`")]
+    WrongDigest {
+        /// The address.
+        url: String,
+        /// What was asked for.
+        expected: Digest,
+        /// What was downloaded.
+        found: Digest,
+    },
+    /// A file that never ends.
+    #[error("what `{url}` sends is larger than {limit} bytes")]
+    TooLarge {
+        /// The address.
+        url: String,
+        /// The most that is downloaded.
+        limit: u64,
+    },
+    /// The cache could not be read or written.
+    #[error("{doing} `{}` failed: {source}", path.display())]
+    Cache {
+        /// What was being done: `creating`, `writing`.
+        doing: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+impl Hint for FetchError {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Scheme { .. } => "Give `url:` an address that begins with https://; for a file use `path:`".to_owned(),
+            Self::Transfer { .. } => {
+                "Run it again: the download goes on where it ended. Or download the file yourself and name it with `path:`"
+                    .to_owned()
+            }
+            Self::Status { status: 404 | 410, .. } => "Check the address: the file may have been moved".to_owned(),
+            Self::Status { .. } => "Try again later, or download the file yourself and name it with `path:`".to_owned(),
+            Self::WrongDigest { .. } => {
+                "Compare `sha256:` with the one published beside the download; it is that of the packed file".to_owned()
+            }
+            Self::TooLarge { .. } => "Check the address: no stock image is that large".to_owned(),
+            Self::Cache { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                "Free some space there, or choose another folder with CARDWRIGHT_CACHE".to_owned()
+            }
+            Self::Cache { .. } => "Choose a folder that can be written to with CARDWRIGHT_CACHE".to_owned(),
+        })
+    }
+}
+
+/// An address as it may be shown.
+pub(super) fn shown(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (host, path) = rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
+    let host = host.rsplit('@').next().unwrap_or_default();
+    match path {
+        Some(path) => format!("{scheme}://{host}/{path}"),
+        None => format!("{scheme}://{host}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn addresses_are_shown_without_secrets() {
+        assert_eq!(
+            shown("https://me:secret@host:8080/a/b.img.xz?token=secret#x"),
+            "https://host:8080/a/b.img.xz"
+        );
+        assert_eq!(shown("https://host/a@b"), "https://host/a@b");
+        assert_eq!(shown("https://host"), "https://host");
+        assert_eq!(shown("stock.img?x"), "stock.img");
+    }
+}
