@@ -52,7 +52,7 @@ fn show(path: &Path, found: &Inspection) -> std::io::Result<()> {
     match (&found.release, &found.no_release) {
         (Some(release), _) => line(&format!("  {}", describe_release(release)))?,
         (None, Some(why)) => {
-            line(&format!("  {} {why}", paint(YELLOW, "no release that cardwright knows:")))?
+            line(&format!("  {} {why}", paint(YELLOW, "no release that cardwright knows:")))?;
         }
         (None, None) => {}
     }

@@ -18,10 +18,10 @@ fn one(invalid: &InvalidCluster, problem: &Problem) -> String {
     let mut text = format!("{} {}\n", paint(RED, "error:"), paint(BOLD, &problem.message));
     let file = invalid.file.display();
     if problem.line == 0 {
-        let _ = write!(text, "  {} {file}\n", paint(DIM, "-->"));
+        let _ = writeln!(text, "  {} {file}", paint(DIM, "-->"));
     } else {
         let (line, column) = (problem.line, problem.column);
-        let _ = write!(text, "  {} {file}:{line}:{column}\n", paint(DIM, "-->"));
+        let _ = writeln!(text, "  {} {file}:{line}:{column}", paint(DIM, "-->"));
         if let Some(source) = invalid.source_line(problem) {
             let number = line.to_string();
             let margin = " ".repeat(number.len());
@@ -31,13 +31,13 @@ fn one(invalid: &InvalidCluster, problem: &Problem) -> String {
                 .take(column.saturating_sub(1))
                 .map(|c| if c == '\t' { '\t' } else { ' ' })
                 .collect();
-            let _ = write!(text, "{}\n", paint(DIM, format_args!("{margin} |")));
-            let _ = write!(text, "{} {source}\n", paint(DIM, format_args!("{number} |")));
-            let _ = write!(text, "{} {before}{}\n", paint(DIM, format_args!("{margin} |")), paint(RED, "^"));
+            let _ = writeln!(text, "{}", paint(DIM, format_args!("{margin} |")));
+            let _ = writeln!(text, "{} {source}", paint(DIM, format_args!("{number} |")));
+            let _ = writeln!(text, "{} {before}{}", paint(DIM, format_args!("{margin} |")), paint(RED, "^"));
         }
     }
     if let Some(hint) = &problem.hint {
-        let _ = write!(text, "  {} {hint}\n", paint(CYAN, "hint:"));
+        let _ = writeln!(text, "  {} {hint}", paint(CYAN, "hint:"));
     }
     text
 }

@@ -48,7 +48,7 @@ impl Mode {
 
     /// Whether others than the owner and the group may do anything with the file.
     pub const fn open_to_others(self) -> bool {
-        self.0 % 8 != 0
+        !self.0.is_multiple_of(8)
     }
 
     /// The permission bits of a whole `st_mode`, which also holds the type of the file.

@@ -32,7 +32,7 @@ impl DosTime {
         let word = |value: i64| u16::try_from(value).unwrap_or(0);
         Self {
             date: word((year - 1980) << 9 | month << 5 | day),
-            time: word((second / 3600) << 11 | (second / 60 % 60) << 5 | second % 60 / 2),
+            time: word((second / 3600) << 11 | (second / 60 % 60) << 5 | (second % 60 / 2)),
             hundredths: if second % 2 == 1 { 100 } else { 0 },
         }
     }
