@@ -69,6 +69,9 @@ pub enum FsError {
         /// How much is free.
         free: ByteCount,
     },
+    /// No room left for one more file, whatever its size.
+    #[error("the filesystem has no room for another name")]
+    NoRoomForNames,
     /// FAT has no symbolic links.
     #[error("FAT has no symbolic links")]
     NoSymlinksHere,
@@ -87,7 +90,7 @@ impl Hint for FsError {
                 "Start from an image that was never booted or mounted for writing; cardwright does not replay journals"
                     .to_owned(),
             ),
-            Self::Full { .. } => Some("Put less on the card".to_owned()),
+            Self::Full { .. } | Self::NoRoomForNames => Some("Put less on the card".to_owned()),
             _ => None,
         }
     }

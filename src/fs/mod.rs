@@ -6,6 +6,7 @@
 mod error;
 pub mod ext4;
 pub mod fat;
+mod fields;
 mod path;
 
 pub use error::FsError;

@@ -96,7 +96,7 @@ impl ImagePath {
     }
 
     /// The parts from the top down: `etc`, `hostname`.
-    pub fn parts(&self) -> impl Iterator<Item = &str> {
+    pub fn parts(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('/').filter(|part| !part.is_empty())
     }
 }

@@ -1,0 +1,92 @@
+//! What the writing crate needs from outside: a disk, a time, and numbers for new inodes.
+
+use crate::disk::{ByteOffset, ReadAt, Revert, WriteAt, check_range};
+use fs_ext4::Error;
+use fs_ext4::block_io::BlockDevice;
+use fs_ext4::runtime::Runtime;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The disk as the crate reads and writes it.
+pub(super) struct Device {
+    pub(super) disk: Arc<dyn Revert>,
+    pub(super) writable: bool,
+}
+
+impl Device {
+    fn check(&self, offset: u64, length: usize) -> Result<(), Error> {
+        check_range(ByteOffset(offset), length, self.disk.size()).map_err(|_| Error::OutOfBounds)
+    }
+}
+
+impl BlockDevice for Device {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
+        self.check(offset, buf.len())?;
+        Ok(self.disk.read_at(ByteOffset(offset), buf)?)
+    }
+
+    fn write_at(&self, offset: u64, buf: &[u8]) -> Result<(), Error> {
+        if !self.writable {
+            return Err(Error::ReadOnly);
+        }
+        self.check(offset, buf.len())?;
+        Ok(self.disk.write_at(ByteOffset(offset), buf)?)
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.disk.size().0
+    }
+
+    /// Nothing to do: the disk below is an overlay that is written out as a whole, or not at all.
+    fn flush(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn is_writable(&self) -> bool {
+        self.writable
+    }
+}
+
+/// One time for everything, and generation numbers (`i_generation`) that are the same on every run.
+pub(super) struct FixedRuntime {
+    time: i64,
+    next_generation: AtomicU32,
+}
+
+impl FixedRuntime {
+    /// The numbers begin with one of the filesystem's own: two images share none by chance.
+    pub(super) fn new(time: i64, uuid: [u8; 16]) -> Self {
+        let start = uuid.chunks_exact(4).fold(0_u32, |start, chunk| {
+            start.rotate_left(7) ^ chunk.first_chunk().map_or(0, |chunk| u32::from_le_bytes(*chunk))
+        });
+        Self { time, next_generation: AtomicU32::new(start) }
+    }
+}
+
+impl Runtime for FixedRuntime {
+    fn now_unix_seconds(&self) -> i64 {
+        self.time
+    }
+
+    fn next_inode_generation(&self) -> u32 {
+        // Zero is what an inode has that never was in use.
+        match self.next_generation.fetch_add(1, Ordering::Relaxed) {
+            0 => self.next_generation.fetch_add(1, Ordering::Relaxed),
+            generation => generation,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generations_are_never_zero_and_the_same_on_every_run() {
+        let uuid = [0xff; 16];
+        let (one, other) = (FixedRuntime::new(1, uuid), FixedRuntime::new(2, uuid));
+        assert_eq!(one.next_inode_generation(), other.next_inode_generation());
+        let last = FixedRuntime { time: 0, next_generation: AtomicU32::new(u32::MAX) };
+        assert_eq!([last.next_inode_generation(), last.next_inode_generation()], [u32::MAX, 1]);
+    }
+}

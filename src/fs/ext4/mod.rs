@@ -1,0 +1,17 @@
+//! ext4, the root partition: read by `ext4-view`, written by `rust-fs-ext4`.
+//!
+//! The two crates share no code, and neither's types leave this folder. What they leave open is ours:
+//! the fields of the superblock that `inspect` shows ([`superblock`]), which features are written to
+//! ([`features`]), the links inside a path ([`links`]), and what the journal is left with ([`journal`]).
+
+mod device;
+mod error;
+mod features;
+mod journal;
+mod links;
+mod reader;
+mod superblock;
+mod writer;
+
+pub use reader::Reader;
+pub use writer::Writer;

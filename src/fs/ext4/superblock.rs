@@ -1,0 +1,264 @@
+//! The superblock of an ext4, as far as cardwright decides by it or shows it.
+//!
+//! Field names and offsets: `struct ext4_super_block` in the kernel's `fs/ext4/ext4.h`, described in
+//! `Documentation/filesystems/ext4/super.rst`.
+
+use super::features::Features;
+use crate::disk::{ByteCount, ByteOffset, ReadAt};
+use crate::fs::fields::{array_at, u16_at, u32_at};
+use crate::fs::{FsError, Summary, UnixTime};
+
+/// Where it begins, whatever the size of a block.
+const START: ByteOffset = ByteOffset(1024);
+const SIZE: usize = 1024;
+/// `EXT4_SUPER_MAGIC`.
+const MAGIC: u16 = 0xef53;
+/// Blocks are 1 KiB shifted by `s_log_block_size`; 64 KiB are the most (`EXT4_MAX_BLOCK_LOG_SIZE`).
+const LARGEST_LOG_BLOCK_SIZE: u32 = 6;
+/// `mke2fs` makes no smaller groups; a filesystem of tiny groups would be all descriptors.
+const SMALLEST_GROUP: u32 = 256;
+/// `EXT4_VALID_FS`: cleanly unmounted.
+const VALID: u16 = 0x1;
+/// `EXT4_ERROR_FS`: errors were detected.
+const ERRORS: u16 = 0x2;
+/// `EXT4_ORPHAN_FS`: orphans are being recovered.
+const ORPHANS: u16 = 0x4;
+
+/// What cardwright knows of an ext4 without a crate.
+#[derive(Debug)]
+pub(super) struct Superblock {
+    pub(super) features: Features,
+    /// Bytes of one block.
+    pub(super) block_size: u64,
+    pub(super) uuid: [u8; 16],
+    pub(super) free_blocks: u64,
+    pub(super) free_inodes: u32,
+    blocks: u64,
+    reserved_blocks: u64,
+    state: u16,
+    first_orphan: u32,
+    label: String,
+    written: Option<UnixTime>,
+}
+
+impl Superblock {
+    /// Reads it, and checks that the filesystem fits `disk` and has a shape whose description fits memory.
+    pub(super) fn read(disk: &dyn ReadAt) -> Result<Self, FsError> {
+        let not_ext4 = |found| FsError::NotThisFilesystem { expected: "ext4", found };
+        let end = START.0.saturating_add(SIZE as u64);
+        if disk.size().0 < end {
+            return Err(not_ext4(format!("only {} in all", disk.size())));
+        }
+        let mut bytes = [0; SIZE];
+        disk.read_at(START, &mut bytes)?;
+        let magic = u16_at(&bytes, 0x38);
+        if magic != MAGIC {
+            return Err(not_ext4(format!("the magic number {magic:#06x} instead of {MAGIC:#06x}")));
+        }
+        let superblock = Self::parse(&bytes)?;
+        superblock.check_geometry(&bytes, disk.size())?;
+        Ok(superblock)
+    }
+
+    fn parse(bytes: &[u8; SIZE]) -> Result<Self, FsError> {
+        let features = Features {
+            compat: u32_at(bytes, 0x5c),
+            incompat: u32_at(bytes, 0x60),
+            ro_compat: u32_at(bytes, 0x64),
+        };
+        let count = |low: usize, high: usize| {
+            let upper = if features.sixty_four_bit() { u64::from(u32_at(bytes, high)) << 32 } else { 0 };
+            upper | u64::from(u32_at(bytes, low))
+        };
+        let log_block_size = u32_at(bytes, 0x18);
+        if log_block_size > LARGEST_LOG_BLOCK_SIZE {
+            return Err(damaged("the size of its blocks is none that ext4 has"));
+        }
+        let volume_name: [u8; 16] = array_at(bytes, 0x78).unwrap_or_default();
+        let label = volume_name.split(|byte| *byte == 0).next().unwrap_or_default();
+        // s_wtime is the lower 32 bits, s_wtime_hi the eight above.
+        let written =
+            (i64::from(bytes.get(0x274).copied().unwrap_or(0)) << 32) | i64::from(u32_at(bytes, 0x30));
+        Ok(Self {
+            features,
+            block_size: 1024 << log_block_size,
+            uuid: array_at(bytes, 0x68).unwrap_or_default(),
+            free_blocks: count(0x0c, 0x158),
+            free_inodes: u32_at(bytes, 0x10),
+            blocks: count(0x04, 0x150),
+            reserved_blocks: count(0x08, 0x154),
+            state: u16_at(bytes, 0x3a),
+            first_orphan: u32_at(bytes, 0xe8),
+            label: String::from_utf8_lossy(label).into_owned(),
+            written: (written != 0).then_some(UnixTime(written)),
+        })
+    }
+
+    fn check_geometry(&self, bytes: &[u8; SIZE], disk: ByteCount) -> Result<(), FsError> {
+        let size = self.blocks.checked_mul(self.block_size);
+        if self.blocks == 0 || size.is_none_or(|size| size > disk.0) {
+            return Err(damaged("it says it is larger than its partition, or empty"));
+        }
+        let blocks_per_group = u32_at(bytes, 0x20);
+        if blocks_per_group < SMALLEST_GROUP {
+            return Err(damaged("its groups have a size that no ext4 has"));
+        }
+        // A partition of a card never has that many groups; their descriptors are all held in memory.
+        if self.blocks / u64::from(blocks_per_group) > 1 << 20 {
+            return Err(damaged("it has more groups than a card has room for"));
+        }
+        let inodes_per_group = u32_at(bytes, 0x28);
+        if inodes_per_group == 0 || u64::from(inodes_per_group) > 8 * self.block_size {
+            return Err(damaged("its groups have a number of inodes that no ext4 has"));
+        }
+        let inode_size = u64::from(u16_at(bytes, 0x58));
+        if !inode_size.is_power_of_two() || inode_size < 128 || inode_size > self.block_size {
+            return Err(damaged("its inodes have a size that no ext4 has"));
+        }
+        Ok(())
+    }
+
+    /// Size of the whole filesystem.
+    pub(super) fn size(&self) -> ByteCount {
+        self.bytes_of(self.blocks)
+    }
+
+    /// Size of `blocks`.
+    pub(super) fn bytes_of(&self, blocks: u64) -> ByteCount {
+        ByteCount(blocks.saturating_mul(self.block_size))
+    }
+
+    /// Refuses a filesystem that somebody still has work to do on.
+    pub(super) fn check_clean(&self) -> Result<(), FsError> {
+        let found = if self.features.needs_recovery() {
+            "its journal needs recovery (needs_recovery)"
+        } else if self.state & ERRORS != 0 {
+            "it records errors"
+        } else if self.state & VALID == 0 {
+            "it is not marked clean"
+        } else if self.features.has_orphans() || self.state & ORPHANS != 0 || self.first_orphan != 0 {
+            "it lists deleted files that are not freed yet (orphan_present)"
+        } else {
+            return Ok(());
+        };
+        Err(FsError::Dirty { kind: "ext4", found: found.to_owned() })
+    }
+
+    /// Refuses a filesystem with features outside those of a stock image.
+    pub(super) fn check_writable(&self) -> Result<(), FsError> {
+        let unknown = self.features.not_written_to().names();
+        let found = if !unknown.is_empty() {
+            unknown.join(" ")
+        } else if !self.features.are_of_ext4() {
+            "no extents or no file types in its directories".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(FsError::Unsupported { kind: "ext4", found })
+    }
+
+    /// What `inspect` shows.
+    pub(super) fn summary(&self) -> Summary {
+        Summary {
+            kind: "ext4".to_owned(),
+            label: self.label.clone(),
+            id: uuid::Uuid::from_bytes(self.uuid).hyphenated().to_string(),
+            features: self.features.names(),
+            size: self.size(),
+            free: self.bytes_of(self.free_blocks),
+            reserved: self.bytes_of(self.reserved_blocks),
+            written: self.written,
+        }
+    }
+}
+
+fn damaged(what: &str) -> FsError {
+    FsError::Damaged(what.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A superblock of 64 blocks of 4 KiB with nothing special.
+    fn disk() -> Vec<u8> {
+        let mut disk = vec![0; 64 * 4096];
+        let mut put =
+            |offset: usize, bytes: &[u8]| disk[1024 + offset..][..bytes.len()].copy_from_slice(bytes);
+        put(0x04, &64_u32.to_le_bytes());
+        put(0x08, &3_u32.to_le_bytes());
+        put(0x0c, &20_u32.to_le_bytes());
+        put(0x18, &2_u32.to_le_bytes());
+        put(0x20, &32768_u32.to_le_bytes());
+        put(0x28, &16_u32.to_le_bytes());
+        put(0x30, &1_781_740_800_u32.to_le_bytes());
+        put(0x38, &MAGIC.to_le_bytes());
+        put(0x3a, &VALID.to_le_bytes());
+        put(0x58, &256_u16.to_le_bytes());
+        put(0x60, &0x42_u32.to_le_bytes());
+        put(0x78, b"rootfs");
+        disk
+    }
+
+    fn with(offset: usize, bytes: &[u8]) -> Result<Superblock, FsError> {
+        let mut disk = disk();
+        disk[1024 + offset..][..bytes.len()].copy_from_slice(bytes);
+        Superblock::read(&disk)
+    }
+
+    #[test]
+    fn label_sizes_and_time_are_read() {
+        let summary = with(0, &[]).unwrap().summary();
+        assert_eq!(summary.label, "rootfs");
+        assert_eq!(summary.size, ByteCount(64 * 4096));
+        assert_eq!(summary.free, ByteCount(20 * 4096));
+        assert_eq!(summary.reserved, ByteCount(3 * 4096));
+        assert_eq!(summary.written, Some(UnixTime(1_781_740_800)));
+        assert_eq!(summary.features, ["filetype", "extent"]);
+    }
+
+    #[test]
+    fn the_upper_byte_of_the_time_counts() {
+        assert_eq!(with(0x274, &[1]).unwrap().summary().written, Some(UnixTime((1 << 32) + 1_781_740_800)));
+    }
+
+    #[test]
+    fn something_else_is_no_ext4() {
+        assert!(matches!(Superblock::read(&vec![0; 100]), Err(FsError::NotThisFilesystem { .. })));
+        assert!(matches!(Superblock::read(&vec![0; 4096]), Err(FsError::NotThisFilesystem { .. })));
+    }
+
+    #[test]
+    fn shapes_that_no_ext4_has_are_refused() {
+        let wrong: [(usize, &[u8]); 7] = [
+            (0x04, &0_u32.to_le_bytes()),
+            (0x04, &65_u32.to_le_bytes()),
+            (0x18, &7_u32.to_le_bytes()),
+            (0x20, &1_u32.to_le_bytes()),
+            (0x28, &0_u32.to_le_bytes()),
+            (0x58, &0_u16.to_le_bytes()),
+            (0x58, &8192_u16.to_le_bytes()),
+        ];
+        for (offset, bytes) in wrong {
+            assert!(matches!(with(offset, bytes), Err(FsError::Damaged(_))), "{offset:#x}: {bytes:?}");
+        }
+    }
+
+    #[test]
+    fn unfinished_business_is_refused() {
+        let found =
+            |offset, bytes: &[u8]| with(offset, bytes).unwrap().check_clean().unwrap_err().to_string();
+        assert!(found(0x60, &[0x46]).contains("needs_recovery"));
+        assert!(found(0x3a, &[0]).contains("not marked clean"));
+        assert!(found(0x3a, &[3]).contains("errors"));
+        assert!(found(0x66, &[1]).contains("orphan_present"));
+        assert!(found(0xe8, &[12]).contains("orphan_present"));
+        with(0, &[]).unwrap().check_clean().unwrap();
+    }
+
+    #[test]
+    fn an_ext3_is_not_written_to() {
+        assert!(matches!(with(0x60, &[2]).unwrap().check_writable(), Err(FsError::Unsupported { .. })));
+        with(0, &[]).unwrap().check_writable().unwrap();
+    }
+}

@@ -1,0 +1,88 @@
+//! One look at every directory and every chain of clusters, before `fatfs` follows them.
+//!
+//! `fatfs` computes with the numbers it finds: a chain in a circle would keep it busy for ever, a number
+//! that no cluster has would make it fail in ways that are no errors.
+
+use super::boot_sector::Root;
+use super::directory::{Directory, Meaning, RawEntry};
+use super::volume::Volume;
+use crate::fs::FsError;
+
+impl Volume {
+    /// Checks all of it.
+    pub(super) fn check(&self) -> Result<(), FsError> {
+        let mut claims = Claims::new(self.shape.clusters);
+        let mut directories = Vec::new();
+        if let Root::Cluster(first) = self.shape.root {
+            self.claim(first, &mut claims)?;
+        }
+        let mut next = Some(Directory::Root);
+        while let Some(directory) = next {
+            for entry in self.entries(directory)? {
+                match entry.meaning() {
+                    Meaning::End => break,
+                    Meaning::Nothing | Meaning::Dots => {}
+                    Meaning::File => self.check_file(&entry, &mut claims)?,
+                    Meaning::Directory => {
+                        let first = entry.first_cluster(self.shape.width);
+                        self.claim(first, &mut claims)?;
+                        directories.push(Directory::Cluster(first));
+                    }
+                }
+            }
+            next = directories.pop();
+        }
+        Ok(())
+    }
+
+    fn check_file(&self, entry: &RawEntry, claims: &mut Claims) -> Result<(), FsError> {
+        let first = entry.first_cluster(self.shape.width);
+        let size = u64::from(entry.size());
+        if first == 0 {
+            return if size == 0 { Ok(()) } else { Err(damaged("a file has a size and no clusters")) };
+        }
+        let clusters = self.claim(first, claims)?;
+        if clusters * self.shape.bytes_per_cluster < size {
+            return Err(damaged("a file is larger than its clusters"));
+        }
+        Ok(())
+    }
+
+    /// Notes the clusters of one chain, none of which anything else may have. Returns how many they are.
+    fn claim(&self, first: u32, claims: &mut Claims) -> Result<u64, FsError> {
+        let most = usize::try_from(self.shape.clusters).unwrap_or(usize::MAX);
+        let chain = self.chain(first, most.min(claims.left))?;
+        for cluster in &chain {
+            claims.take(*cluster)?;
+        }
+        Ok(chain.len() as u64)
+    }
+}
+
+/// Which clusters belong to something already.
+struct Claims {
+    bits: Vec<u64>,
+    left: usize,
+}
+
+impl Claims {
+    fn new(clusters: u32) -> Self {
+        let clusters = usize::try_from(clusters).unwrap_or(0);
+        Self { bits: vec![0; (clusters + 2).div_ceil(64)], left: clusters }
+    }
+
+    fn take(&mut self, cluster: u32) -> Result<(), FsError> {
+        let index = usize::try_from(cluster / 64).unwrap_or(usize::MAX);
+        let bit = 1_u64 << (cluster % 64);
+        match self.bits.get_mut(index) {
+            Some(word) if *word & bit == 0 => *word |= bit,
+            _ => return Err(damaged("two files share a cluster")),
+        }
+        self.left = self.left.saturating_sub(1);
+        Ok(())
+    }
+}
+
+fn damaged(what: &str) -> FsError {
+    FsError::Damaged(what.to_owned())
+}

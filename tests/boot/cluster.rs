@@ -1,0 +1,121 @@
+//! A cluster for a test: a folder with a nodes.yaml, a login key, and the images cardwright builds from it.
+
+use crate::card::Card;
+use crate::command::run;
+use crate::machine::{Machine, Settings, login_key};
+use crate::wire::GATEWAY;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The four nodes of every cluster here, with the addresses they are given.
+pub(crate) const NODES: [(&str, &str); 4] = [
+    ("north", "192.168.50.11"),
+    ("east", "192.168.50.12"),
+    ("south", "192.168.50.13"),
+    ("west", "192.168.50.14"),
+];
+
+/// A release of Raspberry Pi OS that there is a stand-in of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Suite {
+    Bookworm,
+    Trixie,
+}
+
+impl Suite {
+    /// The bootable stand-in, made when it is not in the cache.
+    fn stand_in(self) -> PathBuf {
+        let name = match self {
+            Self::Bookworm => "bookworm",
+            Self::Trixie => "trixie",
+        };
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rig/standin.sh");
+        run(Command::new(script).arg(name)).trim().into()
+    }
+}
+
+/// A cluster whose images are built.
+pub(crate) struct TestCluster {
+    folder: PathBuf,
+    key: PathBuf,
+    /// The user of all its nodes.
+    pub(crate) user: String,
+    /// The password sudo asks for, where it does.
+    pub(crate) sudo_password: Option<String>,
+}
+
+impl TestCluster {
+    /// Builds the images of a nodes.yaml. `test` names the folder, `user` is the value of `user:` without
+    /// the key, `nodes_and_more` the rest of the file from `nodes:` on; `NODE_LINES` of it are the four
+    /// nodes without any k3s.
+    pub(crate) fn build(test: &str, suite: Suite, user: &User, rest: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("boot").join(test);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).unwrap();
+        }
+        fs::create_dir_all(&folder).unwrap();
+        let (key, public_key) = login_key(&folder);
+        let User { name, password, passwordless_sudo } = user;
+        let sudo = if *passwordless_sudo { "passwordless" } else { "password" };
+        let hash = run(Command::new("openssl").args(["passwd", "-6", "-salt", "boottest", password]));
+        let image = suite.stand_in();
+        let nodes_yaml = format!(
+            "cluster: compass\n\
+             image: {{path: '{}'}}\n\
+             user:\n  name: {name}\n  sudo: {sudo}\n  password_hash: '{}'\n  ssh_authorized_keys: ['{public_key}']\n\
+             network: {{interface: eth0, prefix: 24, gateway: {GATEWAY}, dns: [{GATEWAY}, 192.168.50.2]}}\n\
+             {rest}",
+            image.display(),
+            hash.trim(),
+        );
+        let nodes_yaml_path = folder.join("nodes.yaml");
+        fs::write(&nodes_yaml_path, nodes_yaml).unwrap();
+        let printed = run(Command::new(env!("CARGO_BIN_EXE_cardwright")).arg("build").arg(&nodes_yaml_path));
+        eprintln!("{printed}");
+        let sudo_password = (!passwordless_sudo).then(|| (*password).to_owned());
+        Self { folder, key, user: (*name).to_owned(), sudo_password }
+    }
+
+    /// A machine with a card on which the node's image was written.
+    pub(crate) fn machine(&self, node: &str) -> Machine {
+        self.machine_with(node, |_| ())
+    }
+
+    /// As [`machine`](Self::machine), with something about it changed.
+    pub(crate) fn machine_with(&self, node: &str, change: impl FnOnce(&mut Settings)) -> Machine {
+        let port = NODES.iter().position(|(name, _)| *name == node).expect("one of the four nodes");
+        let mut settings = Settings {
+            port,
+            address: NODES[port].1.to_owned(),
+            user: self.user.clone(),
+            key: self.key.clone(),
+            sudo_password: self.sudo_password.clone(),
+            kernel_words: String::new(),
+            clock: None,
+        };
+        change(&mut settings);
+        let folder = self.folder.join(node);
+        fs::create_dir_all(&folder).unwrap();
+        let card = Card::flash(&self.image(node), folder.join("card.img"));
+        Machine::new(&folder, card, settings)
+    }
+
+    /// The image of a node.
+    pub(crate) fn image(&self, node: &str) -> PathBuf {
+        self.folder.join("images").join(format!("{node}.img"))
+    }
+}
+
+/// The user of a cluster.
+pub(crate) struct User {
+    pub(crate) name: &'static str,
+    pub(crate) password: &'static str,
+    pub(crate) passwordless_sudo: bool,
+}
+
+/// `nodes:` with the four nodes and no k3s.
+pub(crate) fn nodes_without_k3s() -> String {
+    let nodes = NODES.map(|(name, address)| format!("  - {{name: {name}, address: {address}}}\n"));
+    format!("nodes:\n{}", nodes.concat())
+}

@@ -1,0 +1,56 @@
+//! The network the machines hang on: a bridge with a tap for each of them.
+//!
+//! It is made in the network namespace that tests/rig/boot-test.sh starts the tests in, where there is
+//! nothing but loopback: whatever a card sends does not leave that namespace.
+
+use crate::command::run;
+use std::process::Command;
+
+/// The address of this side of the wire: the gateway of every card, and where the tests' servers are.
+pub(crate) const GATEWAY: &str = "192.168.50.1";
+const BRIDGE: &str = "wire";
+
+/// A bridge that has [`GATEWAY`] as its address. Gone when dropped.
+pub(crate) struct Wire {
+    ports: usize,
+}
+
+impl Wire {
+    /// Lays the wire, with `ports` places to plug a machine in.
+    pub(crate) fn with_ports(ports: usize) -> Self {
+        let interfaces = run(Command::new("ip").args(["-o", "link"]));
+        assert_eq!(
+            interfaces.lines().count(),
+            1,
+            "cards are booted in a network namespace of their own, by tests/rig/boot-test.sh; here is more than loopback:\n{interfaces}"
+        );
+        let wire = Self { ports };
+        ip(&format!("link add {BRIDGE} type bridge forward_delay 0"));
+        ip(&format!("addr add {GATEWAY}/24 dev {BRIDGE}"));
+        ip(&format!("link set {BRIDGE} up"));
+        for port in 0..ports {
+            ip(&format!("tuntap add {} mode tap", Self::port(port)));
+            ip(&format!("link set {} master {BRIDGE} up", Self::port(port)));
+        }
+        wire
+    }
+
+    /// The name of a tap.
+    pub(crate) fn port(port: usize) -> String {
+        format!("port{port}")
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        let taps = (0..self.ports).map(Self::port);
+        for interface in taps.chain([BRIDGE.to_owned()]) {
+            // Best effort: what is still there dies with the namespace.
+            let _ = Command::new("ip").args(["link", "del", &interface]).status();
+        }
+    }
+}
+
+fn ip(arguments: &str) {
+    run(Command::new("ip").args(arguments.split(' ')));
+}

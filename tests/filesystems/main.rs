@@ -1,0 +1,11 @@
+//! The two filesystems, judged by tools that no one here wrote: e2fsck and debugfs, fsck.vfat and mtools.
+
+mod disk;
+mod ext4_damage;
+mod ext4_image;
+mod ext4_matrix;
+mod ext4_refusals;
+mod fat_damage;
+mod fat_matrix;
+mod judge;
+mod model;

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# boot-test.sh [--long] [TEST...] - makes the stand-ins (kept in the cache), builds cards from them with
+# cardwright, and boots the cards under QEMU. Without --long: one node of each release. With it: k3s's
+# first boot, four nodes on one network, and a re-flashed card as well. TEST: only tests whose name has it in it.
+#
+# The tests run in a network namespace of their own with nothing in it but loopback. To be run as root, with
+# the packages of packages.txt.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/common.sh"
+filters=()
+case ${1:-} in
+  --long) shift ;;
+  *) filters=(single_node) ;;
+esac
+[ $# = 0 ] || filters=("$@")
+need qemu-system-aarch64 qemu-system-arm; need mcopy mtools; need ip iproute2; need ssh openssh-client; need openssl openssl
+for suite in trixie bookworm; do "$here/standin.sh" $suite >/dev/null; done
+cd "$here/../.."
+# Optimised: the images are copied and hashed whole.
+cargo test --release --test boot --no-run
+exec unshare --net sh -c 'ip link set lo up && exec cargo --offline test --release --test boot -- --ignored --test-threads=1 --nocapture "$@"' \
+  boot-test "${filters[@]}"
