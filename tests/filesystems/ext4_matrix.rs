@@ -124,7 +124,7 @@ fn hostname_changes_little(stock: &Path, before: &Tree) {
     check("e2fsck", &["-fn", text(&patched)]);
     let header = |image: &Path| {
         let said = check("dumpe2fs", &["-h", text(image)]);
-        let varies = ["Free blocks", "Free inodes", "Checksum", "Journal s"];
+        let varies = ["Free blocks", "Free inodes", "Checksum", "Journal sequence", "Journal checksum"];
         let lines = said.lines().filter(|line| !varies.iter().any(|start| line.starts_with(start)));
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
@@ -182,11 +182,6 @@ fn an_image_without_a_journal_is_written_without_a_flaw() {
 #[test]
 fn an_image_of_small_blocks_is_written_without_a_flaw() {
     judge_made_with(&["-O", "^64bit,^huge_file", "-b", "1024"]);
-}
-
-#[test]
-fn an_image_of_middling_blocks_is_written_without_a_flaw() {
-    judge_made_with(&["-O", "^64bit,^huge_file", "-b", "2048"]);
 }
 
 #[test]

@@ -45,6 +45,8 @@ fn features_that_no_stock_image_has_are_refused_by_name() {
         (vec!["-O", "sparse_super2"], "sparse_super2"),
         (vec!["-O", "fast_commit"], "fast_commit"),
         (vec!["-O", "verity"], "verity"),
+        // The crate writes their extent nodes in a way that e2fsck rejects.
+        (vec!["-b", "2048"], "2048"),
     ] {
         let directory = tempfile::tempdir().unwrap();
         let image = directory.path().join("odd.img");

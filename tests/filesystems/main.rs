@@ -1,5 +1,17 @@
 //! The two filesystems, judged by tools that no one here wrote: e2fsck and debugfs, fsck.vfat and mtools.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    unreachable_pub,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
 mod disk;
 mod ext4_damage;
 mod ext4_image;

@@ -17,6 +17,9 @@ const MAGIC: u16 = 0xef53;
 const LARGEST_LOG_BLOCK_SIZE: u32 = 6;
 /// `mke2fs` makes no smaller groups; a filesystem of tiny groups would be all descriptors.
 const SMALLEST_GROUP: u32 = 256;
+/// Stock images have 4 KiB. In blocks of other sizes rust-fs-ext4 0.8.0 puts the checksum of an extent
+/// node (`ext4_extent_tail`) into the last four bytes, where the kernel has it behind entry `eh_max`.
+const WRITABLE_BLOCK_SIZES: [u64; 2] = [1024, 4096];
 /// `EXT4_VALID_FS`: cleanly unmounted.
 const VALID: u16 = 0x1;
 /// `EXT4_ERROR_FS`: errors were detected.
@@ -149,6 +152,8 @@ impl Superblock {
         let unknown = self.features.not_written_to().names();
         let found = if !unknown.is_empty() {
             unknown.join(" ")
+        } else if !WRITABLE_BLOCK_SIZES.contains(&self.block_size) {
+            format!("blocks of {} bytes", self.block_size)
         } else if !self.features.are_of_ext4() {
             "no extents or no file types in its directories".to_owned()
         } else {
@@ -254,6 +259,12 @@ mod tests {
         assert!(found(0x66, &[1]).contains("orphan_present"));
         assert!(found(0xe8, &[12]).contains("orphan_present"));
         with(0, &[]).unwrap().check_clean().unwrap();
+    }
+
+    #[test]
+    fn blocks_of_other_sizes_are_not_written_to() {
+        let error = with(0x18, &[1]).unwrap().check_writable().unwrap_err();
+        assert!(error.to_string().contains("blocks of 2048 bytes"), "{error}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ const SECONDS_PER_DAY: i64 = 86400;
 /// 1980-01-01, in days since 1970.
 const FIRST_DAY: i64 = 3652;
 /// 2107-12-31: the year has seven bits.
-const LAST_DAY: i64 = 50403;
+const LAST_DAY: i64 = 50402;
 
 /// A date and a time in the words of a directory entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl DosTime {
         let word = |value: i64| u16::try_from(value).unwrap_or(0);
         Self {
             date: word((year - 1980) << 9 | month << 5 | day),
-            time: word((second / 3600) << 11 | (second / 60 % 60) << 5 | second % 60 / 2),
+            time: word((second / 3600) << 11 | (second / 60 % 60) << 5 | (second % 60 / 2)),
             hundredths: if second % 2 == 1 { 100 } else { 0 },
         }
     }

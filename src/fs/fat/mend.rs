@@ -4,32 +4,46 @@
 //!   number of the root's cluster; `fsck.vfat` rejects both. It leaves `..` alone when a directory moves.
 //! - A cluster that it adds to the root directory of a FAT32 keeps what was in it, which then reads as
 //!   entries.
-//! - It knows one clock for the whole process; times are put into the entries here.
+//! - It knows one clock for the whole process, and without one dates everything, also the directory a
+//!   name is added to, in 1980. Times are put into the entries here.
 
 use super::directory::{DIRECTORY, Directory, Meaning, RawEntry};
 use super::dos_time::DosTime;
 use super::lookup::entry_in;
 use super::volume::{Filesystem, Volume};
 use crate::fs::fields::put_at;
-use crate::fs::{FsError, ImagePath};
+use crate::fs::{FileKind, FsError, ImagePath};
+
+/// A directory, before something in it changes.
+pub(super) struct DirectoryOnDisk {
+    pub(super) start: Directory,
+    /// How many clusters it has.
+    clusters: usize,
+    /// Its entry in the directory above. The root directory has none.
+    entry: Option<RawEntry>,
+}
 
 impl Volume {
-    /// The directory at a path, by its cluster.
+    /// The directory at a path as it is in the table and in the directory above.
     pub(super) fn directory_at(
         &self,
         filesystem: &Filesystem,
         path: &ImagePath,
-    ) -> Result<Directory, FsError> {
-        let mut raw = Directory::Root;
+    ) -> Result<DirectoryOnDisk, FsError> {
+        let mut found = DirectoryOnDisk { start: Directory::Root, clusters: 0, entry: None };
         let mut directory = filesystem.root_dir();
         for part in path.parts() {
-            let entry = entry_in(&directory, part)?.filter(fatfs::DirEntry::is_dir);
-            let entry = entry.ok_or(FsError::NotFound)?;
-            let (_, found) = self.raw_entry(raw, entry.short_file_name_as_bytes())?;
-            raw = Directory::Cluster(found.first_cluster(self.shape.width));
+            let entry = entry_in(&directory, part)?.ok_or(FsError::NotFound)?;
+            if !entry.is_dir() {
+                return Err(FsError::WrongKind { expected: FileKind::Directory, found: FileKind::File });
+            }
+            let (_, raw) = self.raw_entry(found.start, entry.short_file_name_as_bytes())?;
+            found.start = Directory::Cluster(raw.first_cluster(self.shape.width));
+            found.entry = Some(raw);
             directory = entry.to_dir();
         }
-        Ok(raw)
+        found.clusters = self.directory_clusters(found.start)?.len();
+        Ok(found)
     }
 
     /// The entry of a short name, and its place among the entries of its directory.
@@ -42,19 +56,18 @@ impl Volume {
         found.ok_or(FsError::NotFound)
     }
 
-    /// Mends what was written for the new entry `short_name` in `parent`, which had `clusters` before;
-    /// without a `time` it keeps its own.
+    /// Mends what was written for the new entry `short_name` in `parent`, as that was before; without a
+    /// `time` it keeps its own.
     pub(super) fn mend_new_entry(
         &self,
-        parent: Directory,
-        clusters: usize,
+        parent: &DirectoryOnDisk,
         short_name: &[u8],
         time: Option<DosTime>,
     ) -> Result<(), FsError> {
-        let (place, mut entry) = self.raw_entry(parent, short_name)?;
-        if self.directory_clusters(parent)?.len() > clusters {
+        let (place, mut entry) = self.raw_entry(parent.start, short_name)?;
+        if self.directory_clusters(parent.start)?.len() > parent.clusters {
             // The entry is the last one: a directory only grows when there is no gap for it.
-            for mut unused in self.entries(parent)?.into_iter().skip(place.saturating_add(1)) {
+            for mut unused in self.entries(parent.start)?.into_iter().skip(place.saturating_add(1)) {
                 unused.bytes.fill(0);
                 self.write_entry(&unused)?;
             }
@@ -63,6 +76,11 @@ impl Volume {
             time.stamp(&mut entry.bytes, true);
         }
         self.write_entry(&entry)
+    }
+
+    /// Puts the entry of a directory back as it was, with its time.
+    pub(super) fn restore(&self, directory: &DirectoryOnDisk) -> Result<(), FsError> {
+        directory.entry.as_ref().map_or(Ok(()), |entry| self.write_entry(entry))
     }
 
     /// Gives the entry `short_name` in `parent` a new time of change.

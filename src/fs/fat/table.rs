@@ -122,5 +122,5 @@ impl Volume {
 }
 
 fn is_free_32(entry: &[u8]) -> bool {
-    matches!(entry, [0, 0, 0, upper] if upper & 0x0f == 0)
+    matches!(entry, [0, 0, 0, upper] if upper % 16 == 0)
 }

@@ -2,9 +2,9 @@
 
 use super::boot_sector::Width;
 use super::cache::Cache;
-use super::directory::Directory;
 use super::dos_time::DosTime;
 use super::lookup::{directory_at, entry_at};
+use super::mend::DirectoryOnDisk;
 use super::volume::{Filesystem, Volume};
 use crate::disk::{ByteCount, WriteAt};
 use crate::fs::fields::u32_at;
@@ -65,13 +65,9 @@ impl Writer {
         Ok(entry.short_file_name_as_bytes().to_vec())
     }
 
-    /// The directory a path lies in, and how many clusters it has.
-    fn parent(&self, path: &ImagePath) -> Result<(Directory, usize), FsError> {
-        let parent = path.parent().unwrap_or_else(ImagePath::root);
-        // Says what is wrong where it is no directory.
-        directory_at(&self.filesystem, &parent)?;
-        let parent = self.volume.directory_at(&self.filesystem, &parent)?;
-        Ok((parent, self.volume.directory_clusters(parent)?.len()))
+    /// The directory a path lies in.
+    fn parent(&self, path: &ImagePath) -> Result<DirectoryOnDisk, FsError> {
+        self.volume.directory_at(&self.filesystem, &above(path))
     }
 
     /// Refuses what would not fit, when `returned` bytes become free.
@@ -92,7 +88,7 @@ impl Writer {
         content: &mut dyn io::Read,
         size: ByteCount,
     ) -> Result<(), FsError> {
-        let parent = directory_at(&self.filesystem, &path.parent().unwrap_or_else(ImagePath::root))?;
+        let parent = directory_at(&self.filesystem, &above(path))?;
         let mut file = match entry_at(&self.filesystem, path)? {
             Some(entry) => entry.to_file(),
             None => parent.create_file(path.name()).map_err(full_root)?,
@@ -109,6 +105,11 @@ impl Writer {
         }
         Ok(file.flush()?)
     }
+}
+
+/// The path of the directory a path lies in.
+fn above(path: &ImagePath) -> ImagePath {
+    path.parent().unwrap_or_else(ImagePath::root)
 }
 
 /// The root directory of a FAT16 cannot grow: writing beyond its end writes nothing.
@@ -148,15 +149,16 @@ impl WriteFilesystem for Writer {
         if let Some(found @ FileKind::Directory) = found {
             return Err(FsError::WrongKind { expected: FileKind::File, found });
         }
-        let (parent, clusters) = self.parent(path)?;
+        let parent = self.parent(path)?;
         let returned = entry_at(&self.filesystem, path)?.map_or(0, |entry| entry.len());
         self.check_room(size, returned)?;
         self.write_content(path, content, size)?;
         let name = self.short_name(path)?;
         match found {
-            Some(_) => self.volume.touch(parent, &name, self.time),
-            None => self.volume.mend_new_entry(parent, clusters, &name, Some(self.time)),
+            Some(_) => self.volume.touch(parent.start, &name, self.time)?,
+            None => self.volume.mend_new_entry(&parent, &name, Some(self.time))?,
         }
+        self.volume.restore(&parent)
     }
 
     fn make_directory(&mut self, path: &ImagePath, _mode: Mode, _owner: Owner) -> Result<(), FsError> {
@@ -165,14 +167,13 @@ impl WriteFilesystem for Writer {
             Some(found) => return Err(FsError::WrongKind { expected: FileKind::Directory, found }),
             None => {}
         }
-        let (parent, clusters) = self.parent(path)?;
+        let parent = self.parent(path)?;
         self.check_room(ByteCount(1), 0)?;
-        directory_at(&self.filesystem, &path.parent().unwrap_or_else(ImagePath::root))?
-            .create_dir(path.name())
-            .map_err(full_root)?;
-        self.volume.mend_new_entry(parent, clusters, &self.short_name(path)?, Some(self.time))?;
+        directory_at(&self.filesystem, &above(path))?.create_dir(path.name()).map_err(full_root)?;
+        self.volume.mend_new_entry(&parent, &self.short_name(path)?, Some(self.time))?;
         let directory = self.volume.directory_at(&self.filesystem, path)?;
-        self.volume.write_dots(parent, directory, self.time)
+        self.volume.write_dots(parent.start, directory.start, self.time)?;
+        self.volume.restore(&parent)
     }
 
     fn make_symlink(&mut self, _path: &ImagePath, _target: &str) -> Result<(), FsError> {
@@ -184,8 +185,9 @@ impl WriteFilesystem for Writer {
             None => Err(FsError::NotFound),
             Some(found @ FileKind::Directory) => Err(FsError::WrongKind { expected: FileKind::File, found }),
             Some(_) => {
-                let parent = path.parent().unwrap_or_else(ImagePath::root);
-                Ok(directory_at(&self.filesystem, &parent)?.remove(path.name())?)
+                let parent = self.parent(path)?;
+                directory_at(&self.filesystem, &above(path))?.remove(path.name())?;
+                self.volume.restore(&parent)
             }
         }
     }
@@ -195,21 +197,22 @@ impl WriteFilesystem for Writer {
         if self.kind(to)?.is_some() {
             return Err(FsError::AlreadyExists);
         }
-        let (old_parent, _) = self.parent(from)?;
-        let (parent, clusters) = self.parent(to)?;
+        let (old_parent, parent) = (self.parent(from)?, self.parent(to)?);
         if found == FileKind::Directory {
             self.refuse_own_subtree(from, to)?;
         }
         self.check_room(ByteCount(0), 0)?;
-        let up =
-            |path: &ImagePath| directory_at(&self.filesystem, &path.parent().unwrap_or_else(ImagePath::root));
-        up(from)?.rename(from.name(), &up(to)?, to.name()).map_err(full_root)?;
-        self.volume.mend_new_entry(parent, clusters, &self.short_name(to)?, None)?;
-        if found == FileKind::Directory && parent != old_parent {
+        let target = directory_at(&self.filesystem, &above(to))?;
+        directory_at(&self.filesystem, &above(from))?
+            .rename(from.name(), &target, to.name())
+            .map_err(full_root)?;
+        self.volume.mend_new_entry(&parent, &self.short_name(to)?, None)?;
+        if found == FileKind::Directory && parent.start != old_parent.start {
             let directory = self.volume.directory_at(&self.filesystem, to)?;
-            self.volume.move_dots(parent, directory)?;
+            self.volume.move_dots(parent.start, directory.start)?;
         }
-        Ok(())
+        self.volume.restore(&old_parent)?;
+        self.volume.restore(&parent)
     }
 
     fn finish(self: Box<Self>) -> Result<(), FsError> {
@@ -222,10 +225,10 @@ impl WriteFilesystem for Writer {
 impl Writer {
     /// Refuses to move a directory into itself, from where nothing would lead to it any more.
     fn refuse_own_subtree(&self, from: &ImagePath, to: &ImagePath) -> Result<(), FsError> {
-        let moved = self.volume.directory_at(&self.filesystem, from)?;
+        let moved = self.volume.directory_at(&self.filesystem, from)?.start;
         let mut above = to.parent();
         while let Some(path) = above {
-            if self.volume.directory_at(&self.filesystem, &path)? == moved {
+            if self.volume.directory_at(&self.filesystem, &path)?.start == moved {
                 let text = "a directory cannot move into itself";
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, text).into());
             }
