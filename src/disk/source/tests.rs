@@ -9,21 +9,25 @@ use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use std::io::Write as _;
 use std::process::Command;
+use std::sync::LazyLock;
 use tempfile::TempDir;
 use xz2::stream::{Action, Check, MtStreamBuilder, Stream};
 
 /// A disk of about a megabyte: noise, text and zeros, and no multiple of 4096 bytes long.
 fn disk() -> Vec<u8> {
-    let mut disk = mbr_disk(2051, &[(0x0c, 8, 500), (0x83, 508, 1543)]);
-    let mut noise = 0x9e37_79b9_u32;
-    for byte in &mut disk[600..300_000] {
-        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        *byte = noise.to_be_bytes()[0];
-    }
-    for (at, byte) in disk[700_000..].iter_mut().enumerate() {
-        *byte = b"a stock image\n"[at % 14];
-    }
-    disk
+    static DISK: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let mut disk = mbr_disk(2051, &[(0x0c, 8, 500), (0x83, 508, 1543)]);
+        let mut noise = 0x9e37_79b9_u32;
+        for byte in &mut disk[600..300_000] {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            *byte = noise.to_be_bytes()[0];
+        }
+        for (at, byte) in disk[700_000..].iter_mut().enumerate() {
+            *byte = b"a stock image\n"[at % 14];
+        }
+        disk
+    });
+    DISK.clone()
 }
 
 fn encoded(mut stream: Stream, bytes: &[u8]) -> Vec<u8> {
@@ -177,15 +181,6 @@ fn what_is_unpacked_leaves_nothing_behind() {
     }
     drop(image);
     assert_eq!(fs::read_dir(place.scratch()).unwrap().count(), 0);
-}
-
-#[test]
-fn a_large_block_is_unpacked_in_pieces() {
-    let mut disk = disk();
-    disk.resize((70 << 20) + 1000, 0);
-    disk[70 << 20] = 7;
-    let place = Place::with(&xz_single(&disk, Check::Crc64));
-    assert_holds(&place.open().unwrap(), &disk);
 }
 
 #[test]
@@ -425,7 +420,7 @@ fn files_of_the_xz_program_are_read() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
     #[test]
     fn any_piece_of_any_block_layout_is_what_was_packed(
         streams in prop::collection::vec((1_000..1_100_000_u64, 0..4_usize, 0..3_usize), 1..4),
