@@ -3,7 +3,7 @@
 # OS Lite. The texts are in imitation/; here is what is no text: modes, links, users, identities. Nothing of
 # the tree is run.
 #
-# Uses: here, suite, variant, disk_id, epoch.
+# Uses: here, suite, variant, disk_id, epoch, work.
 
 # What `systemctl enable` leaves: wants ROOT UNIT TARGET
 wants() {
@@ -110,9 +110,25 @@ imitate_boot() {
     [ -s "$kernel" ] && [ -s "$initramfs" ] || die "no kernel or no initramfs in the tree"
     gzip -9nc "$kernel" >"$boot/kernel8.img"      # the real one is gzipped, too
     mv "$initramfs" "$boot/initramfs8"; rm "$kernel"
+    append_first_boot "$boot/initramfs8"
   else
     for stub in kernel8.img kernel_2712.img initramfs8 initramfs_2712; do echo 'a name in a stand-in' >"$boot/$stub"; done
   fi
+}
+
+# The first boot's scripts go into an archive of their own behind the initramfs, and not through the package
+# step, which would have to be repeated whenever one of them changes. The kernel unpacks one archive after
+# the other (its Documentation/driver-api/early-userspace/buffer-format.rst).
+append_first_boot() {
+  local archive=$work/first-boot stage script
+  cp -rT "$here/imitation/$suite/usr/share/initramfs-tools" "$archive"
+  for stage in "$archive"/scripts/*; do
+    for script in "$stage"/*; do printf '/scripts/%s/%s "$@"\n' "${stage##*/}" "${script##*/}"; done >"$work/order"
+    mv "$work/order" "$stage/ORDER"
+  done
+  find "$archive" -exec touch -h -d "@$epoch" {} +
+  truncate -s %512 "$1"
+  (cd "$archive" && find . | sort | cpio --quiet --reproducible -R 0:0 -o -H newc) >>"$1"
 }
 
 # What differs from one run of the package step to the next, and what a finished image has not: tidy ROOT

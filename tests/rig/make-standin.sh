@@ -37,7 +37,7 @@ case $variant in
   *) die "no variant is called $variant" ;;
 esac
 [ "$(id -u)" = 0 ] || die "must be run as root"
-need mke2fs e2fsprogs; need mcopy mtools; need mkfs.fat dosfstools; need sfdisk fdisk; need perl perl
+need mke2fs e2fsprogs; need mcopy mtools; need mkfs.fat dosfstools; need sfdisk fdisk; need perl perl; need cpio cpio
 
 . "$here/e2fsprogs.sh"
 . "$here/likeness.sh"

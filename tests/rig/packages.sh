@@ -29,13 +29,12 @@ slim=()
 for folder in "${exclude[@]}"; do slim+=(--dpkgopt="path-exclude=$folder/*"); done
 
 # Laid down before any package is unpacked, so that the kernel's own trigger makes the initramfs with the
-# first boot's scripts, the drivers of QEMU's virt board, and no other name for eth0.
+# programs that the first boot's scripts call, the drivers of QEMU's virt board, and no other name for eth0.
 setup=$cache/setup-$suite
 lay_setup() {
   rm -rf "$setup"
   mkdir -p "$setup"/{boot/firmware,etc/initramfs-tools/conf.d,etc/systemd/network,usr/share/initramfs-tools/modules.d}
-  local from
-  for from in all "$suite"; do cp -r "$here/imitation/$from/usr/share/initramfs-tools" "$setup/usr/share/"; done
+  cp -rT "$here/imitation/all/usr/share/initramfs-tools" "$setup/usr/share/initramfs-tools"
   printf 'MODULES=list\nCOMPRESS=zstd\n' >"$setup/etc/initramfs-tools/conf.d/rig"
   printf '%s\n' ext4 crc32c_generic vfat nls_ascii nls_cp437 virtio_pci virtio_mmio virtio_blk virtio_net virtio_rng \
     >"$setup/usr/share/initramfs-tools/modules.d/rig"
