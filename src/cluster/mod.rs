@@ -7,16 +7,21 @@
 //! reported at once, as [`Problem`]s.
 
 mod document;
+mod extra_files;
+mod k3s;
+mod keys;
 mod names;
+mod paths;
 mod problem;
 mod reader;
 mod resolve;
 mod rules;
+mod settings;
 mod ssh;
 
 pub use names::{ClusterName, Hostname, InterfaceName, K3sVersion, UserName};
 pub use problem::{InvalidCluster, Problem};
-pub use ssh::AuthorizedKey;
+pub use ssh::{AuthorizedKey, NotAPublicKey};
 
 use crate::fs::{ImagePath, Mode, Owner};
 use crate::patch::{Digest, Partition};

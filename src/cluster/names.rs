@@ -34,26 +34,281 @@ macro_rules! checked_name {
 }
 
 checked_name! {
-    /// The name of a cluster.
-    ClusterName, hostname
+    /// The name of a cluster: the same alphabet as a host name, as it becomes part of names of files.
+    ClusterName, label
 }
 checked_name! {
-    /// A host name (RFC 1123, one label, lower case).
+    /// A host name (RFC 1123, one label, lower case), which is also a name of a node in Kubernetes.
     Hostname, hostname
 }
 checked_name! {
-    /// The name of a network interface.
-    InterfaceName, hostname
+    /// The name of a network interface, as Linux allows it.
+    InterfaceName, interface_name
 }
 checked_name! {
     /// The name of a k3s release, such as `v1.36.4+k3s1`.
-    K3sVersion, hostname
+    K3sVersion, k3s_version
 }
 checked_name! {
-    /// The login name of a user.
-    UserName, hostname
+    /// The login name of a user, as useradd and Raspberry Pi OS's userconf both allow it.
+    UserName, user_name
 }
 
-fn hostname(_text: &str) -> Result<(), &'static str> {
+/// RFC 1123, section 2.1: letters, digits and hyphens, at most 63.
+fn label(text: &str) -> Result<(), &'static str> {
+    if text.is_empty() {
+        return Err("is empty");
+    }
+    if text.contains('.') {
+        return Err("has a dot");
+    }
+    if text.contains('_') {
+        return Err("has an underscore");
+    }
+    if text.chars().any(|character| character.is_ascii_uppercase()) {
+        return Err("has capital letters");
+    }
+    if !text.chars().all(|character| matches!(character, 'a'..='z' | '0'..='9' | '-')) {
+        return Err("has characters other than a to z, 0 to 9 and `-`");
+    }
+    if text.starts_with('-') || text.ends_with('-') {
+        return Err("begins or ends with `-`");
+    }
+    if text.len() > 63 {
+        return Err("is longer than 63 characters");
+    }
     Ok(())
+}
+
+fn hostname(text: &str) -> Result<(), &'static str> {
+    label(text)?;
+    if text == "localhost" {
+        return Err("is what every machine calls itself");
+    }
+    // inet_aton(3) takes `12` and `0x1f` for addresses, and so do ping and ssh.
+    let digits = text.strip_prefix("0x").filter(|digits| !digits.is_empty());
+    if text.bytes().all(|byte| byte.is_ascii_digit())
+        || digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    {
+        return Err("would be read as an address");
+    }
+    Ok(())
+}
+
+/// The kernel's `dev_valid_name`: shorter than IFNAMSIZ (16), no slash, colon or white space.
+fn interface_name(text: &str) -> Result<(), &'static str> {
+    if text.is_empty() {
+        return Err("is empty");
+    }
+    if text.len() > 15 {
+        return Err("is longer than 15 characters");
+    }
+    if matches!(text, "." | "..")
+        || !text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'/' | b':'))
+    {
+        return Err("has characters that Linux does not allow");
+    }
+    Ok(())
+}
+
+fn k3s_version(text: &str) -> Result<(), &'static str> {
+    if matches!(text, "stable" | "latest" | "testing") {
+        return Err("is a channel, which is another version every week");
+    }
+    let Some(rest) = text.strip_prefix('v') else {
+        return Err("does not begin with `v`");
+    };
+    let Some((version, build)) = rest.split_once("+k3s") else {
+        return Err("does not end with `+k3s1` or another build number");
+    };
+    let number = |text: &str| (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !number(build) {
+        return Err("has no number after `+k3s`");
+    }
+    let (version, candidate) = match version.split_once("-rc") {
+        Some((version, candidate)) => (version, Some(candidate)),
+        None => (version, None),
+    };
+    if version.split('.').count() != 3 || !version.split('.').all(number) || !candidate.is_none_or(number) {
+        return Err("is not made of three numbers");
+    }
+    Ok(())
+}
+
+/// Users and groups that Raspberry Pi OS has already: the user's own group gets the user's name.
+const TAKEN: [&str; 64] = [
+    "root",
+    "daemon",
+    "bin",
+    "sys",
+    "sync",
+    "games",
+    "man",
+    "lp",
+    "mail",
+    "news",
+    "uucp",
+    "proxy",
+    "www-data",
+    "backup",
+    "list",
+    "irc",
+    "nobody",
+    "nogroup",
+    "messagebus",
+    "sshd",
+    "avahi",
+    "dnsmasq",
+    "polkitd",
+    "rtkit",
+    "dhcpcd",
+    "statd",
+    "adm",
+    "tty",
+    "disk",
+    "kmem",
+    "dialout",
+    "fax",
+    "voice",
+    "cdrom",
+    "floppy",
+    "tape",
+    "sudo",
+    "audio",
+    "dip",
+    "operator",
+    "src",
+    "shadow",
+    "utmp",
+    "video",
+    "sasl",
+    "plugdev",
+    "staff",
+    "users",
+    "input",
+    "sgx",
+    "clock",
+    "kvm",
+    "render",
+    "netdev",
+    "crontab",
+    "spi",
+    "i2c",
+    "gpio",
+    "lpadmin",
+    "bluetooth",
+    "pulse",
+    "saned",
+    "tss",
+    "rpi-first-boot-wizard",
+];
+
+fn user_name(text: &str) -> Result<(), &'static str> {
+    if text.is_empty() {
+        return Err("is empty");
+    }
+    if text.chars().any(|character| character.is_ascii_uppercase()) {
+        return Err("has capital letters");
+    }
+    if !text.starts_with(|character: char| character.is_ascii_lowercase()) {
+        return Err("does not begin with a letter");
+    }
+    if !text.chars().all(|character| matches!(character, 'a'..='z' | '0'..='9' | '-' | '_')) {
+        return Err("has characters other than a to z, 0 to 9, `-` and `_`");
+    }
+    if text.len() > 32 {
+        return Err("is longer than 32 characters");
+    }
+    if TAKEN.contains(&text) || text.starts_with("systemd-") {
+        return Err("is a user or a group of the system itself");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ClusterName, Hostname, InterfaceName, K3sVersion, UserName};
+
+    #[test]
+    fn host_names_are_one_label_of_rfc_1123() {
+        for right in ["a", "north", "pi-4", "0a", "x".repeat(63).as_str(), "raspberrypi", "3com", "e9"] {
+            assert!(Hostname::new(right).is_ok(), "{right}");
+        }
+        for (wrong, reason) in [
+            ("", "is empty"),
+            ("North", "has capital letters"),
+            ("my_pi", "has an underscore"),
+            ("pi.local", "has a dot"),
+            ("-pi", "begins or ends with `-`"),
+            ("pi-", "begins or ends with `-`"),
+            ("zürich", "has characters other than a to z, 0 to 9 and `-`"),
+            ("a b", "has characters other than a to z, 0 to 9 and `-`"),
+            ("x".repeat(64).as_str(), "is longer than 63 characters"),
+            ("localhost", "is what every machine calls itself"),
+            ("12", "would be read as an address"),
+            ("0x1f", "would be read as an address"),
+        ] {
+            assert_eq!(Hostname::new(wrong).unwrap_err(), reason, "{wrong}");
+        }
+        assert!(ClusterName::new("42").is_ok());
+        assert!(ClusterName::new("..").is_err());
+        assert!(ClusterName::new("a/b").is_err());
+    }
+
+    #[test]
+    fn interface_names_are_what_the_kernel_takes() {
+        for right in ["eth0", "end0", "enxb827eb000000", "br-lan", "x"] {
+            assert!(InterfaceName::new(right).is_ok(), "{right}");
+        }
+        for wrong in ["", "..", "a b", "a/b", "eth0:1", "sixteen-letters-", "ä"] {
+            assert!(InterfaceName::new(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn k3s_versions_are_whole_and_pinned() {
+        for right in ["v1.36.4+k3s1", "v1.2.3+k3s10", "v1.36.0-rc1+k3s1"] {
+            assert!(K3sVersion::new(right).is_ok(), "{right}");
+        }
+        for (wrong, reason) in [
+            ("1.36.4+k3s1", "does not begin with `v`"),
+            ("v1.36.4", "does not end with `+k3s1` or another build number"),
+            ("v1.36.4+rke2r1", "does not end with `+k3s1` or another build number"),
+            ("v1.36.4+k3s", "has no number after `+k3s`"),
+            ("v1.36+k3s1", "is not made of three numbers"),
+            ("v1.36.4.5+k3s1", "is not made of three numbers"),
+            ("v1.36.x+k3s1", "is not made of three numbers"),
+            ("v1.36.4-rc+k3s1", "is not made of three numbers"),
+            ("v1.36.4+k3s1/../x", "has no number after `+k3s`"),
+            ("latest", "is a channel, which is another version every week"),
+            ("stable", "is a channel, which is another version every week"),
+        ] {
+            assert_eq!(K3sVersion::new(wrong).unwrap_err(), reason, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn user_names_are_free_in_the_stock_image() {
+        for right in ["pi", "ann", "a-b_c1", "x".repeat(32).as_str()] {
+            assert!(UserName::new(right).is_ok(), "{right}");
+        }
+        for wrong in [
+            "",
+            "Pi",
+            "1pi",
+            "_apt",
+            "-x",
+            "a b",
+            "a:b",
+            "ä",
+            "root",
+            "sudo",
+            "gpio",
+            "systemd-network",
+            "daemon",
+        ] {
+            assert!(UserName::new(wrong).is_err(), "{wrong}");
+        }
+        assert!(UserName::new("x".repeat(33)).is_err());
+    }
 }

@@ -1,5 +1,7 @@
 //! What is wrong with a nodes.yaml, and where.
 
+use crate::hint::Hint;
+use std::fmt;
 use std::path::PathBuf;
 
 /// One thing that is wrong.
@@ -15,16 +17,67 @@ pub struct Problem {
     pub message: String,
     /// What to do.
     pub hint: Option<String>,
+    /// Whether the line holds something that may not be shown.
+    #[serde(skip)]
+    pub hide_source: bool,
 }
 
 /// Everything that is wrong with a nodes.yaml.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} is not valid", file.display())]
 pub struct InvalidCluster {
     /// Which file.
     pub file: PathBuf,
-    /// Its text, as far as it could be read: for showing the lines.
+    /// Its text, as far as it could be read. To show a line of it, ask [`source_line`](Self::source_line),
+    /// which knows the lines that hold secrets.
     pub text: String,
     /// What is wrong, in the order of the file; at least one.
     pub problems: Vec<Problem>,
+}
+
+/// A line with one of these words is never shown: it may hold a password hash, a token or a private key,
+/// also where the problem is about something else in it.
+const WORDS_OF_SECRETS: [&str; 5] = ["passw", "token", "secret", "private", "putty"];
+
+/// Words of nodes.yaml that only look like those.
+const HARMLESS: [&str; 4] = ["password_login", "passwordless", "sudo: password", "/etc/passwd"];
+
+impl InvalidCluster {
+    /// The line that a problem is about, without its end; `None` where there is none or where it may hold
+    /// a secret.
+    pub fn source_line(&self, problem: &Problem) -> Option<&str> {
+        if problem.hide_source {
+            return None;
+        }
+        let line = self.text.lines().nth(problem.line.checked_sub(1)?)?;
+        let mut lower_case = line.to_lowercase();
+        for harmless in HARMLESS {
+            lower_case = lower_case.replace(harmless, "");
+        }
+        if WORDS_OF_SECRETS.iter().any(|word| lower_case.contains(word)) {
+            return None;
+        }
+        Some(line.strip_prefix('\u{feff}').unwrap_or(line))
+    }
+}
+
+impl fmt::Debug for InvalidCluster {
+    /// Without the text, which may hold secrets.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("InvalidCluster")
+            .field("file", &self.file)
+            .field("problems", &self.problems)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Hint for InvalidCluster {
+    /// Of a file that cannot be read, what to do; otherwise every problem has a hint of its own.
+    fn hint(&self) -> Option<String> {
+        match self.problems.as_slice() {
+            [only] if only.line == 0 => only.hint.clone(),
+            _ => None,
+        }
+    }
 }

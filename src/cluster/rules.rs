@@ -1,1 +1,353 @@
+//! The rules that hold across nodes.
 
+use super::Role;
+use super::k3s;
+use super::reader::{Located, Reader, Setting, Spot, Wrong};
+use super::resolve::{DEFAULT_IPV6_PREFIX, Draft, DraftNode};
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+/// Puts down every rule that is broken. What could not be read is left out: that was put down already.
+pub(super) fn check(draft: &Draft, reader: &mut Reader) {
+    names_are_unique(draft, reader);
+    addresses_are_unique(draft, reader);
+    networks_are_complete(draft, reader);
+    let ipv4 = members(draft, Family::V4);
+    let ipv6 = members(draft, Family::V6);
+    for members in [&ipv4, &ipv6] {
+        addresses_and_gateways_fit(members, reader);
+        subnets_are_clear_of_k3s(draft, members, reader);
+    }
+    ipv6_is_used(draft, reader);
+    roles_make_a_cluster(draft, reader);
+    users_can_get_in(draft, reader);
+}
+
+fn names_are_unique(draft: &Draft, reader: &mut Reader) {
+    let names: Vec<_> = draft.nodes.iter().filter_map(|node| node.name.given()).collect();
+    for (index, name) in names.iter().enumerate() {
+        if let Some(first) = names.iter().take(index).find(|first| first.value == name.value) {
+            let message = format!("another node is called `{}`, too", name.value);
+            reader.report(&name.spot, Wrong::new(message, also_in(&first.spot)));
+        }
+    }
+}
+
+fn also_in(first: &Spot) -> String {
+    format!("Change one of the two; the other is in line {}", first.place.line)
+}
+
+/// Every node has a prefix and a gateway. What all nodes lack is missing once, at the top.
+fn networks_are_complete(draft: &Draft, reader: &mut Reader) {
+    fn missing<T>(draft: &Draft, setting: impl Fn(&DraftNode) -> &Setting<T>) -> Vec<&DraftNode> {
+        draft.nodes.iter().filter(|node| setting(node).is_absent()).collect()
+    }
+    for (key, example, nodes) in [
+        ("prefix", "24", missing(draft, |node| &node.settings.prefix)),
+        ("gateway", "192.168.50.1", missing(draft, |node| &node.settings.gateway)),
+    ] {
+        if nodes.is_empty() {
+            continue;
+        }
+        if nodes.len() == draft.nodes.len() {
+            let spot = draft.network.as_ref().unwrap_or(&draft.spot);
+            let spot = Spot { path: format!("network.{key}"), ..spot.clone() };
+            let hint = format!("Add `{key}: {example}` under `network:`");
+            reader.report(&spot, Wrong::new(format!("the network has no `{key}`"), hint));
+            continue;
+        }
+        for node in nodes {
+            let message = format!("{} has no `{key}`", node.called());
+            let hint =
+                format!("Add `{key}: {example}` under `network:`, at the top for all nodes or in this one");
+            reader.report(&node.spot, Wrong::new(message, hint));
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    V4,
+    V6,
+}
+
+/// A node on its network, of one family of addresses.
+struct Member<'d> {
+    node: &'d DraftNode,
+    address: Located<IpAddr>,
+    gateway: Option<Located<IpAddr>>,
+    /// The address with its prefix, as the network that it is in.
+    subnet: IpNet,
+}
+
+impl Member<'_> {
+    fn prefix(&self) -> u8 {
+        self.subnet.prefix_len()
+    }
+
+    /// Where the network is described, for problems of the network as a whole.
+    fn network_spot(&self) -> &Spot {
+        self.gateway.as_ref().map_or(&self.address.spot, |gateway| &gateway.spot)
+    }
+}
+
+fn members(draft: &Draft, family: Family) -> Vec<Member<'_>> {
+    draft.nodes.iter().filter_map(|node| member(node, family)).collect()
+}
+
+/// An address of either family.
+fn general<T: Copy + Into<IpAddr>>(located: &Located<T>) -> Located<IpAddr> {
+    Located { value: located.value.into(), spot: located.spot.clone() }
+}
+
+fn member(node: &DraftNode, family: Family) -> Option<Member<'_>> {
+    let settings = &node.settings;
+    let (address, gateway, prefix) = match family {
+        Family::V4 => (
+            general(node.address.given()?),
+            settings.gateway.given().map(general),
+            settings.prefix.given()?.value,
+        ),
+        Family::V6 => (
+            general(node.ipv6.given()?),
+            settings.ipv6_gateway.given().map(general),
+            match &settings.ipv6_prefix {
+                Setting::Absent => DEFAULT_IPV6_PREFIX,
+                Setting::Invalid => return None,
+                Setting::Given(prefix) => prefix.value,
+            },
+        ),
+    };
+    let subnet = IpNet::new(address.value, prefix).ok()?.trunc();
+    Some(Member { node, address, gateway, subnet })
+}
+
+fn addresses_are_unique(draft: &Draft, reader: &mut Reader) {
+    let addresses: Vec<(&DraftNode, Located<IpAddr>)> = draft
+        .nodes
+        .iter()
+        .flat_map(|node| {
+            let ipv4 = node.address.given().map(general);
+            ipv4.into_iter().chain(node.ipv6.given().map(general)).map(move |address| (node, address))
+        })
+        .collect();
+    for (index, (_, address)) in addresses.iter().enumerate() {
+        let earlier = addresses.iter().take(index).find(|(_, earlier)| earlier.value == address.value);
+        if let Some((node, earlier)) = earlier {
+            let message = format!("{} has the address `{}`, too", node.called(), address.value);
+            reader.report(&address.spot, Wrong::new(message, also_in(&earlier.spot)));
+        }
+    }
+}
+
+fn addresses_and_gateways_fit(members: &[Member<'_>], reader: &mut Reader) {
+    for member in members {
+        let address = &member.address;
+        let subnet = match subnet_of_gateway(member, members) {
+            Judgement::Subnet(subnet) => subnet,
+            Judgement::GatewayIsOutside(gateway) => {
+                let message =
+                    format!("the gateway `{}` is not inside the subnet {}", gateway.value, member.subnet);
+                reader.report(&gateway.spot, Wrong::new(message, one_of("The gateway is", member.subnet)));
+                member.subnet
+            }
+        };
+        let hint = one_of(&format!("Give {}", member.node.called()), subnet);
+        if !subnet.contains(&address.value) {
+            let message = format!("`{}` is not inside the subnet {subnet}", address.value);
+            reader.report(&address.spot, Wrong::new(message, hint));
+            continue;
+        }
+        let taken = match &member.gateway {
+            Some(gateway) if gateway.value == address.value => Some("the gateway"),
+            _ => reserved(address.value, subnet),
+        };
+        if let Some(what) = taken {
+            let message = format!("`{}` is {what}", address.value);
+            reader.report(&address.spot, Wrong::new(message, hint));
+        }
+        if let Some(gateway) = &member.gateway
+            && subnet.contains(&gateway.value)
+            && let Some(what) = reserved(gateway.value, subnet)
+        {
+            let message = format!("the gateway `{}` is {what}", gateway.value);
+            reader.report(&gateway.spot, Wrong::new(message, one_of("The gateway is", subnet)));
+        }
+    }
+}
+
+enum Judgement<'m> {
+    Subnet(IpNet),
+    GatewayIsOutside(&'m Located<IpAddr>),
+}
+
+/// The subnet that a node has to be in is the gateway's. But where no node that uses this gateway is in
+/// it, and they agree among themselves, it is the gateway that is wrong.
+fn subnet_of_gateway<'m>(member: &'m Member<'_>, members: &[Member<'_>]) -> Judgement<'m> {
+    let Some(gateway) = member.gateway.as_ref().filter(|gateway| !is_link_local(gateway.value)) else {
+        return Judgement::Subnet(member.subnet);
+    };
+    let Ok(subnet) = IpNet::new(gateway.value, member.prefix()) else {
+        return Judgement::Subnet(member.subnet);
+    };
+    let subnet = subnet.trunc();
+    let mut beside = members.iter().filter(|other| {
+        other.prefix() == member.prefix()
+            && other.gateway.as_ref().is_some_and(|other| other.spot == gateway.spot)
+    });
+    if beside.all(|other| other.subnet == member.subnet) && member.subnet != subnet {
+        Judgement::GatewayIsOutside(gateway)
+    } else {
+        Judgement::Subnet(subnet)
+    }
+}
+
+/// Routers mostly announce themselves with their link-local address.
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
+}
+
+/// What an address of a subnet stands for, where it is for no machine.
+fn reserved(address: IpAddr, subnet: IpNet) -> Option<&'static str> {
+    if address == subnet.network() {
+        Some(match address {
+            IpAddr::V4(_) => "the address of the network itself",
+            // RFC 4291, section 2.6.1.
+            IpAddr::V6(_) => "the address of all routers of the network",
+        })
+    } else if address.is_ipv4() && address == subnet.broadcast() {
+        Some("the broadcast address")
+    } else {
+        None
+    }
+}
+
+fn one_of(whom: &str, subnet: IpNet) -> String {
+    let ends = match subnet {
+        IpNet::V4(subnet) => {
+            let mut hosts = subnet.hosts();
+            hosts.next().zip(hosts.next_back())
+        }
+        IpNet::V6(_) => None,
+    };
+    match ends {
+        Some((first, last)) => format!("{whom} an address from {first} to {last}"),
+        None => format!("{whom} an address inside {subnet}"),
+    }
+}
+
+/// What k3s uses inside the cluster where nothing else is said: docs.k3s.io/cli/server, `--cluster-cidr`
+/// and `--service-cidr`.
+const INNER_NETWORKS: [(&str, &str, &str); 2] =
+    [("cluster-cidr", "10.42.0.0/16", "pods"), ("service-cidr", "10.43.0.0/16", "services")];
+
+fn subnets_are_clear_of_k3s(draft: &Draft, members: &[Member<'_>], reader: &mut Reader) {
+    let Setting::Given(k3s) = &draft.k3s else { return };
+    let config = draft
+        .nodes
+        .iter()
+        .filter_map(|node| node.k3s.given())
+        .find(|k3s| k3s.value.role == Some(Role::Server))
+        .map(|server| k3s.value.config_of(Role::Server, &server.value.config))
+        .unwrap_or_default();
+    for (key, default, whose) in INNER_NETWORKS {
+        let networks = config.get(key).and_then(|value| value.as_str()).unwrap_or(default);
+        let Ok(networks) = k3s::networks(networks) else { continue };
+        for member in members.iter().filter(|member| member.node.role().is_some()) {
+            let subnet = member.subnet;
+            let overlap = networks.iter().find(|inner| inner.contains(&subnet) || subnet.contains(*inner));
+            if let Some(inner) = overlap {
+                let message = format!("the subnet {subnet} overlaps {inner}, which k3s uses for its {whose}");
+                let hint = format!("Use another subnet, or set `{key}` in `config:` under `k3s:`");
+                reader.report(member.network_spot(), Wrong::new(message, hint));
+            }
+        }
+    }
+}
+
+fn ipv6_is_used(draft: &Draft, reader: &mut Reader) {
+    let unused = |spot: &Spot, who_lacks_it: &str, reader: &mut Reader| {
+        let message = format!("IPv6 is described here, but {who_lacks_it} `ipv6` address");
+        reader.report(spot, Wrong::new(message, "Give it one, like `ipv6: fd00::11`, or remove this"));
+    };
+    let top = draft.settings.ipv6.given();
+    if let Some(top) = top
+        && !draft.has_unreadable_nodes
+        && draft.nodes.iter().all(|node| node.ipv6.is_absent())
+    {
+        unused(&top.spot, "no node has an", reader);
+    }
+    for node in draft.nodes.iter().filter(|node| node.ipv6.is_absent()) {
+        if let Some(own) = node.settings.ipv6.given()
+            && Some(own) != top
+        {
+            unused(&own.spot, &format!("{} has no", node.called()), reader);
+        }
+    }
+}
+
+fn roles_make_a_cluster(draft: &Draft, reader: &mut Reader) {
+    let with = |role| {
+        let nodes = draft.nodes.iter().filter(move |node| node.role() == Some(role));
+        nodes.filter_map(|node| Some(&node.k3s.given()?.spot)).collect::<Vec<_>>()
+    };
+    let (servers, agents) = (with(Role::Server), with(Role::Agent));
+    let undecided =
+        draft.has_unreadable_nodes || draft.nodes.iter().any(|node| matches!(node.k3s, Setting::Invalid));
+    match &draft.k3s {
+        Setting::Absent => {
+            let first =
+                draft.nodes.iter().filter(|node| node.role().is_some()).find_map(|node| node.k3s.given());
+            if let Some(first) = first {
+                let hint = "Add `k3s: {version: v1.36.4+k3s1, install: download}` at the top of the file, or write `k3s: none`";
+                let wrong = Wrong::new("this node is to run k3s, but the cluster has no `k3s:`", hint);
+                reader.report(&first.spot, wrong);
+            }
+        }
+        Setting::Given(k3s) if servers.is_empty() && agents.is_empty() && !undecided => {
+            let hint = "Add `k3s: server` to one node and `k3s: agent` to the others, or remove this";
+            reader.report(&k3s.spot, Wrong::new("k3s is described here, but no node runs it", hint));
+        }
+        Setting::Given(_) | Setting::Invalid => {}
+    }
+    if undecided {
+        return;
+    }
+    if let (Some(agent), []) = (agents.first(), servers.as_slice()) {
+        let wrong = Wrong::new(
+            "there is no server that this agent could join",
+            "Make one node a server: `k3s: server`",
+        );
+        reader.report(agent, wrong);
+    }
+    if let Some(last) = servers.last()
+        && servers.len().is_multiple_of(2)
+    {
+        let message = format!("there are {} servers, but etcd needs an odd number of them", servers.len());
+        let hint = "Make this one an agent, or add one more server: an even number survives no more failures than one less";
+        reader.report(last, Wrong::new(message, hint));
+    }
+}
+
+fn users_can_get_in(draft: &Draft, reader: &mut Reader) {
+    const HINT: &str = "Add `password_hash:` under `user:`, or remove this";
+    for node in &draft.nodes {
+        let settings = &node.settings;
+        if !settings.password_hash.is_absent() {
+            continue;
+        }
+        if let Some(login) = settings.ssh_password_login.given().filter(|login| login.value) {
+            reader.report(
+                &login.spot,
+                Wrong::new("nobody can log in with a password: the user has none", HINT),
+            );
+        }
+        if let Some(sudo) = settings.passwordless_sudo.given().filter(|sudo| !sudo.value) {
+            let message = "sudo would ask for a password, but the user has none";
+            reader.report(&sudo.spot, Wrong::new(message, HINT));
+        }
+    }
+}

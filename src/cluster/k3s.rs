@@ -1,0 +1,254 @@
+//! `k3s:`, of the cluster and of a node.
+
+use super::document::{Kind, Meaning, Scalar};
+use super::keys;
+use super::reader::{Cursor, Fields, Reader, Setting, Wrong, shown};
+use super::{Install, K3sVersion, Role};
+use crate::digest::Digest;
+use ipnet::IpNet;
+use serde_json::{Map, Number, Value};
+
+/// Where k3s publishes its releases.
+const RELEASES: &str = "https://github.com/k3s-io/k3s/releases/download";
+
+/// The top-level `k3s:`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct ClusterK3s {
+    pub(super) version: K3sVersion,
+    pub(super) install: Install,
+    /// For all nodes, then what only servers and only agents get.
+    config: Map<String, Value>,
+    server: Map<String, Value>,
+    agent: Map<String, Value>,
+}
+
+/// A node's `k3s:`; no role for `none`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct RoleOfNode {
+    pub(super) role: Option<Role>,
+    pub(super) config: Map<String, Value>,
+}
+
+impl ClusterK3s {
+    /// The extra configuration of a node: what comes later wins.
+    pub(super) fn config_of(&self, role: Role, own: &Map<String, Value>) -> Map<String, Value> {
+        let of_role = match role {
+            Role::Server => &self.server,
+            Role::Agent => &self.agent,
+        };
+        let mut merged = self.config.clone();
+        for (key, value) in of_role.iter().chain(own) {
+            merged.insert(key.clone(), value.clone());
+        }
+        merged
+    }
+}
+
+/// Reads the top-level `k3s:`. Nothing after the colon is no k3s.
+pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Setting<ClusterK3s> {
+    if fields.get("k3s").is_some_and(|value| *value.kind() == Kind::Nothing) {
+        return Setting::Absent;
+    }
+    fields.setting("k3s", reader, |value, reader| {
+        let fields = value.fields(&keys::K3S, reader)?;
+        let version = fields
+            .required("version", "v1.36.4+k3s1", reader, |value, reader| value.parse_token(reader, version));
+        let install = fields.setting("install", reader, install);
+        let common = config_of(&fields, reader);
+        let mut of_role = |key| match fields.get(key) {
+            None => Some(Map::new()),
+            Some(value) => {
+                value.fields(&keys::K3S_ROLE, reader).and_then(|fields| config_of(&fields, reader))
+            }
+        };
+        let (server, agent) = (of_role("server"), of_role("agent"));
+        let install = match install {
+            Setting::Absent => download(RELEASES.to_owned()),
+            Setting::Invalid => return None,
+            Setting::Given(install) => install.value,
+        };
+        Some(ClusterK3s {
+            version: version.value()?,
+            install,
+            config: common?,
+            server: server?,
+            agent: agent?,
+        })
+    })
+}
+
+/// Reads the `k3s:` of a node.
+pub(super) fn read_role(fields: &Fields<'_>, reader: &mut Reader) -> Setting<RoleOfNode> {
+    const ROLES: [(&str, Option<Role>); 3] =
+        [("server", Some(Role::Server)), ("agent", Some(Role::Agent)), ("none", None)];
+    fields.setting("k3s", reader, |value, reader| {
+        if !matches!(value.kind(), Kind::Mapping(_)) {
+            return Some(RoleOfNode { role: value.one_of(&ROLES, reader)?, config: Map::new() });
+        }
+        let fields = value.fields(&keys::K3S_NODE, reader)?;
+        let role = fields.required("role", "agent", reader, |value, reader| value.one_of(&ROLES, reader));
+        let config = config_of(&fields, reader);
+        Some(RoleOfNode { role: role.value()?, config: config? })
+    })
+}
+
+fn version(text: &str) -> Result<K3sVersion, Wrong> {
+    K3sVersion::new(text).map_err(|reason| {
+        let candidate = [format!("v{text}"), format!("{text}+k3s1"), format!("v{text}+k3s1")]
+            .into_iter()
+            .find(|candidate| K3sVersion::new(candidate.as_str()).is_ok());
+        let hint = match candidate {
+            Some(candidate) => format!("Did you mean `{candidate}`?"),
+            None => "Write a whole version, like `v1.36.4+k3s1`, from https://github.com/k3s-io/k3s/releases"
+                .to_owned(),
+        };
+        Wrong::new(format!("{} is not a version of k3s: it {reason}", shown(text)), hint)
+    })
+}
+
+fn download(base_url: String) -> Install {
+    Install::Download { base_url, sha256_arm64: None, sha256_armhf: None }
+}
+
+fn install(value: &Cursor<'_>, reader: &mut Reader) -> Option<Install> {
+    if !matches!(value.kind(), Kind::Mapping(_)) {
+        return value.one_of(&[("download", download(RELEASES.to_owned()))], reader);
+    }
+    let fields = value.fields(&keys::INSTALL, reader)?;
+    let Some(value) = fields.get("download") else {
+        fields.report_missing("download", "{base_url: …, sha256: {arm64: …}}", reader);
+        return None;
+    };
+    let fields = value.fields(&keys::DOWNLOAD, reader)?;
+    let base_url = fields.setting("base_url", reader, |value, reader| {
+        value.parse(reader, |text| url(text).map(|url| url.trim_end_matches('/').to_owned()))
+    });
+    let digests = match fields.get("sha256") {
+        None => None,
+        Some(value) => Some(value.fields(&keys::DOWNLOAD_SHA256, reader)?),
+    };
+    let mut digest = |key| match &digests {
+        None => Setting::Absent,
+        Some(fields) => fields.setting(key, reader, |value, reader| value.parse_token(reader, sha256)),
+    };
+    let (arm64, armhf) = (digest("arm64"), digest("armhf"));
+    if matches!(base_url, Setting::Invalid)
+        || [&arm64, &armhf].iter().any(|digest| matches!(digest, Setting::Invalid))
+    {
+        return None;
+    }
+    Some(Install::Download {
+        base_url: base_url.value().unwrap_or_else(|| RELEASES.to_owned()),
+        sha256_arm64: arm64.value(),
+        sha256_armhf: armhf.value(),
+    })
+}
+
+/// 64 hexadecimal digits.
+pub(super) fn sha256(text: &str) -> Result<Digest, Wrong> {
+    Digest::parse(text).ok_or_else(|| {
+        let message = format!("{} is not a SHA-256: 64 hexadecimal digits", shown(text));
+        Wrong::new(message, "Copy it whole, or let `sha256sum` print it")
+    })
+}
+
+/// An address to download from.
+pub(super) fn url(text: &str) -> Result<String, Wrong> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let clean = text
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\' | b'`' | b'<' | b'>'));
+    if host.contains('@') {
+        let message = "this address holds a user name or a password";
+        return Err(
+            Wrong::new(message, "Remove what stands before the `@`: everybody can read a card").secret()
+        );
+    }
+    if host.is_empty() || !clean {
+        let message = format!("{} is not an address to download from", shown(text));
+        return Err(Wrong::new(message, "Write it like `https://example.org/folder`"));
+    }
+    Ok(text.to_owned())
+}
+
+/// What cardwright sets itself, and which key of nodes.yaml decides it.
+const DECIDED: [(&str, &str); 8] = [
+    ("token", "Remove it: every node gets its token from the cluster's secret"),
+    ("token-file", "Remove it: every node gets its token from the cluster's secret"),
+    ("agent-token", "Remove it: every node gets its token from the cluster's secret"),
+    ("agent-token-file", "Remove it: every node gets its token from the cluster's secret"),
+    ("server", "Remove it: nodes join the first node of `nodes:` with `k3s: server`, at its `address`"),
+    ("node-name", "Remove it: the `name` of the node decides it"),
+    ("node-ip", "Remove it: the `address` and `ipv6` of the node decide it"),
+    ("cluster-init", "Remove it: the number of nodes with `k3s: server` decides it"),
+];
+
+/// The `config:` among some fields; empty where there is none.
+fn config_of(fields: &Fields<'_>, reader: &mut Reader) -> Option<Map<String, Value>> {
+    let Some(value) = fields.get("config") else { return Some(Map::new()) };
+    let mut config = Map::new();
+    let mut wrong = false;
+    for (key, value) in value.entries(reader)? {
+        // `key+:` adds to a list in k3s's configuration files.
+        let name = key.value.trim_end_matches('+');
+        let flag = name.trim_start_matches('-');
+        if let Some((_, hint)) = DECIDED.iter().find(|(decided, _)| *decided == flag) {
+            let message = format!("`{}` is set by cardwright", key.value);
+            let refused = Wrong::new(message, *hint);
+            reader.report(&key.spot, if flag.contains("token") { refused.secret() } else { refused });
+            wrong = true;
+        } else if flag != name {
+            let hint = format!("Write `{flag}`: keys are the long flags of k3s without their dashes");
+            reader.report(&key.spot, Wrong::new(format!("{} begins with a dash", shown(key.value)), hint));
+            wrong = true;
+        } else if matches!(name, "cluster-cidr" | "service-cidr")
+            && value.parse_token(reader, networks).is_none()
+        {
+            wrong = true;
+        } else {
+            config.insert(key.value.to_owned(), json(&value, reader));
+        }
+    }
+    (!wrong).then_some(config)
+}
+
+/// One or two networks with a comma between them, as k3s takes them for IPv4 and IPv6.
+pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, Wrong> {
+    let networks: Result<_, _> = text.split(',').map(|network| network.trim().parse()).collect();
+    networks
+        .map_err(|_| Wrong::new(format!("{} is not a network", shown(text)), "Write it like `10.42.0.0/16`"))
+}
+
+/// Any value, for k3s's own configuration. A number that YAML would change by reading and writing it
+/// (`0644`, `1.10`) stays the text it is, which is what k3s makes flags of anyway.
+fn json(value: &Cursor<'_>, reader: &mut Reader) -> Value {
+    match value.kind() {
+        Kind::Nothing => Value::Null,
+        Kind::Scalar(scalar) => scalar_to_json(scalar),
+        Kind::List(_) => {
+            let items = value.items(reader).unwrap_or_default();
+            Value::Array(items.iter().map(|item| json(item, reader)).collect())
+        }
+        Kind::Mapping(_) => {
+            let entries = value.entries(reader).unwrap_or_default();
+            Value::Object(
+                entries.iter().map(|(key, value)| (key.value.to_owned(), json(value, reader))).collect(),
+            )
+        }
+    }
+}
+
+fn scalar_to_json(scalar: &Scalar) -> Value {
+    let number = match scalar.meaning {
+        Meaning::Text => None,
+        Meaning::Boolean(value) => return Value::Bool(value),
+        Meaning::Unsigned(value) => Some(Number::from(value)),
+        Meaning::Signed(value) => Some(Number::from(value)),
+        Meaning::Fraction(value) => Number::from_f64(value),
+    };
+    match number {
+        Some(number) if number.to_string() == scalar.text => Value::Number(number),
+        _ => Value::String(scalar.text.clone()),
+    }
+}

@@ -1,0 +1,229 @@
+//! Which keys nodes.yaml has, and where: the one list that the loader, its hints and the schema share.
+
+/// One kind of mapping in nodes.yaml.
+#[derive(Debug)]
+pub(super) struct Level {
+    /// Its name among the definitions of nodes.schema.json; of the whole file, nothing.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the schema is compared with in a test"))]
+    pub(super) name: &'static str,
+    /// Where it stands, as a hint says it.
+    pub(super) home: &'static str,
+    /// Its keys.
+    pub(super) keys: &'static [&'static str],
+}
+
+/// Declares the levels, and the list of all.
+macro_rules! levels {
+    ($($constant:ident $name:literal $home:literal $keys:expr;)*) => {
+        $(pub(super) const $constant: Level = Level { name: $name, home: $home, keys: &$keys };)*
+        const ALL: &[&Level] = &[$(&$constant),*];
+    };
+}
+
+levels! {
+    CLUSTER "" "at the top of the file" [
+        "cluster", "image", "output", "user", "ssh", "network", "timezone", "locale", "boot", "files",
+        "first_boot", "k3s", "nodes",
+    ];
+    NODE "node" "in a node, under `nodes:`" [
+        "name", "address", "ipv6", "k3s", "user", "ssh", "network", "timezone", "locale", "boot", "files",
+        "first_boot",
+    ];
+    NETWORK "network" "under `network:`" ["interface", "prefix", "gateway", "dns", "search", "ipv6"];
+    NETWORK_IPV6 "network_ipv6" "under `ipv6:` of `network:`" ["prefix", "gateway"];
+    USER "user" "under `user:`" ["name", "shell", "password_hash", "ssh_authorized_keys", "sudo"];
+    SSH "ssh" "under `ssh:`" ["password_login"];
+    BOOT "boot" "under `boot:`" ["config", "cmdline"];
+    FILE "file" "in a file, under `files:`" ["path", "content", "source", "partition", "mode", "owner"];
+    K3S "k3s" "under `k3s:` at the top of the file" ["version", "install", "config", "server", "agent"];
+    K3S_ROLE "k3s_role" "under `server:` or `agent:` of `k3s:`" ["config"];
+    K3S_NODE "k3s_node" "under `k3s:` of a node" ["role", "config"];
+    INSTALL "install" "under `install:` of `k3s:`" ["download"];
+    DOWNLOAD "download" "under `download:` of `install:`" ["base_url", "sha256"];
+    DOWNLOAD_SHA256 "download_sha256" "under `sha256:` of `download:`" ["arm64", "armhf"];
+    IMAGE_PATH "image_path" "under `image:`" ["path", "sha256"];
+    IMAGE_URL "image_url" "under `image:`" ["url", "sha256"];
+    OUTPUT "output" "under `output:`" ["dir", "format"];
+}
+
+/// What people write who have other programs' words in mind, and the key that means it here.
+const OTHER_WORDS: &[(&str, &str)] = &[
+    ("host", "name"),
+    ("hostname", "name"),
+    ("ip", "address"),
+    ("ipv4", "address"),
+    ("addr", "address"),
+    ("ip_address", "address"),
+    ("role", "k3s"),
+    ("kubernetes", "k3s"),
+    ("cidr", "prefix"),
+    ("netmask", "prefix"),
+    ("nameservers", "dns"),
+    ("routers", "gateway"),
+    ("router", "gateway"),
+    ("nic", "interface"),
+    ("password", "password_hash"),
+    ("passwd", "password_hash"),
+    ("hashed_passwd", "password_hash"),
+    ("ssh_keys", "ssh_authorized_keys"),
+    ("authorized_keys", "ssh_authorized_keys"),
+    ("ssh_key", "ssh_authorized_keys"),
+    ("ssh_pwauth", "password_login"),
+    ("tz", "timezone"),
+    ("time_zone", "timezone"),
+    ("write_files", "files"),
+    ("runcmd", "first_boot"),
+    ("commands", "first_boot"),
+    ("folder", "dir"),
+    ("directory", "dir"),
+    ("permissions", "mode"),
+    ("src", "source"),
+    ("contents", "content"),
+    ("checksum", "sha256"),
+    ("sha256sum", "sha256"),
+    ("args", "config"),
+];
+
+/// What to do about a key that a level does not have.
+pub(super) fn advice(level: &Level, unknown: &str) -> String {
+    match meant(level, unknown) {
+        Some("password_hash") => {
+            "Did you mean `password_hash`? Put there what `openssl passwd -6` prints, in single quotes"
+                .to_owned()
+        }
+        Some(key) => format!("Did you mean `{key}`?"),
+        None => {
+            match (level_with(unknown), other_word(unknown).and_then(|key| Some((key, level_with(key)?)))) {
+                (Some(other), _) => format!("`{unknown}` belongs {}", other.home),
+                (None, Some((key, other))) => format!("Did you mean `{key}`? It belongs {}", other.home),
+                (None, None) => {
+                    let known: Vec<_> = level.keys.iter().map(|key| format!("`{key}`")).collect();
+                    format!("Known here: {}", known.join(", "))
+                }
+            }
+        }
+    }
+}
+
+/// The key of the level that an unknown one most probably stands for. A key that belongs to another level
+/// is taken for that one rather than for a bad misspelling.
+pub(super) fn meant(level: &Level, unknown: &str) -> Option<&'static str> {
+    let other_word = other_word(unknown).filter(|key| level.keys.contains(key));
+    other_word.or_else(|| match nearest(unknown, level.keys) {
+        Some((key, distance)) if distance <= 1 || level_with(unknown).is_none() => Some(key),
+        _ => None,
+    })
+}
+
+/// The key that another program's word stands for.
+fn other_word(unknown: &str) -> Option<&'static str> {
+    let folded = folded(unknown);
+    OTHER_WORDS.iter().find(|(word, _)| *word == folded).map(|(_, key)| *key)
+}
+
+/// A level that has this key.
+fn level_with(key: &str) -> Option<&'static Level> {
+    ALL.iter().find(|level| level.keys.contains(&key)).copied()
+}
+
+fn folded(word: &str) -> String {
+    word.to_lowercase().replace('-', "_")
+}
+
+/// The known word that a mistyped one most probably was, and how many letters it is away.
+pub(super) fn nearest<'k>(typed: &str, known: &[&'k str]) -> Option<(&'k str, usize)> {
+    let folded = folded(typed);
+    known
+        .iter()
+        .map(|key| (*key, strsim::damerau_levenshtein(&folded, key)))
+        .min_by_key(|(_, distance)| *distance)
+        .filter(|(key, distance)| *distance <= 3 && distance.saturating_mul(3) <= key.len().max(folded.len()))
+}
+
+/// Whether the value of an unknown key may be a secret.
+pub(super) fn may_be_secret(unknown: &str) -> bool {
+    let folded = unknown.to_lowercase();
+    ["pass", "pwd", "secret", "token", "hash", "private", "psk"].iter().any(|word| folded.contains(word))
+        || nearest(unknown, &["password_hash", "password", "passwd", "token"]).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ALL, CLUSTER, NETWORK, NODE, USER, advice, may_be_secret};
+    use std::collections::{BTreeMap, BTreeSet};
+
+    #[test]
+    fn an_unknown_key_is_answered_with_what_was_meant() {
+        for (level, unknown, expected) in [
+            (&NODE, "adress", "Did you mean `address`?"),
+            (&NODE, "Name", "Did you mean `name`?"),
+            (&NODE, "first-boot", "Did you mean `first_boot`?"),
+            (&NODE, "hostname", "Did you mean `name`?"),
+            (&NODE, "ip", "Did you mean `address`?"),
+            (&NODE, "dns", "`dns` belongs under `network:`"),
+            (&NODE, "image", "`image` belongs at the top of the file"),
+            (&CLUSTER, "address", "`address` belongs in a node, under `nodes:`"),
+            (&CLUSTER, "node", "Did you mean `nodes`?"),
+            (&CLUSTER, "nameservers", "Did you mean `dns`? It belongs under `network:`"),
+            (&USER, "suod", "Did you mean `sudo`?"),
+            (
+                &USER,
+                "password",
+                "Did you mean `password_hash`? Put there what `openssl passwd -6` prints, in single quotes",
+            ),
+            (&NETWORK, "wibble", "Known here: `interface`, `prefix`, `gateway`, `dns`, `search`, `ipv6`"),
+        ] {
+            assert_eq!(advice(level, unknown), expected, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn the_value_of_a_mistyped_secret_is_taken_for_one() {
+        for key in ["password", "pasword_hash", "passwort", "psk", "tokn", "api_secret"] {
+            assert!(may_be_secret(key), "{key}");
+        }
+        assert!(!may_be_secret("adress"));
+    }
+
+    #[test]
+    fn the_schema_has_the_same_keys_everywhere() {
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../../nodes.schema.json")).unwrap();
+        let keys = |level: &serde_json::Value| -> BTreeSet<String> {
+            level["properties"].as_object().unwrap().keys().cloned().collect()
+        };
+        let mut found = BTreeMap::from([(String::new(), keys(&schema))]);
+        for (name, definition) in schema["definitions"].as_object().unwrap() {
+            if definition.get("properties").is_some() {
+                assert_eq!(definition["additionalProperties"], false, "{name}");
+                found.insert(name.clone(), keys(definition));
+            }
+        }
+        let known: BTreeMap<String, BTreeSet<String>> = ALL
+            .iter()
+            .map(|level| (level.name.to_owned(), level.keys.iter().map(|key| (*key).to_owned()).collect()))
+            .collect();
+        assert_eq!(found, known);
+    }
+
+    #[test]
+    fn every_definition_of_the_schema_is_used_and_every_key_described() {
+        let text = include_str!("../../nodes.schema.json");
+        let schema: serde_json::Value = serde_json::from_str(text).unwrap();
+        let definitions = schema["definitions"].as_object().unwrap();
+        for name in definitions.keys() {
+            assert!(text.contains(&format!("\"#/definitions/{name}\"")), "{name}");
+        }
+        for (name, level) in definitions.iter().chain([(&String::new(), &schema)]) {
+            for (key, property) in
+                level.get("properties").and_then(|all| all.as_object()).into_iter().flatten()
+            {
+                assert!(property.get("description").is_some(), "{name}: {key}");
+            }
+        }
+        for reference in text.split("\"#/definitions/").skip(1) {
+            let name = reference.split('"').next().unwrap();
+            assert!(definitions.contains_key(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Paths of this machine that nodes.yaml names.
+
+use super::reader::{Wrong, shown};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What paths are relative to.
+#[derive(Debug, Clone)]
+pub(super) struct Folders {
+    /// The folder of nodes.yaml.
+    pub(super) file: PathBuf,
+    /// The person's home folder, where there is one.
+    pub(super) home: Option<PathBuf>,
+}
+
+impl Folders {
+    /// Of a nodes.yaml at `path`.
+    pub(super) fn of(path: &Path) -> Self {
+        Self {
+            file: path.parent().map(Path::to_path_buf).unwrap_or_default(),
+            home: std::env::home_dir().filter(|home| !home.as_os_str().is_empty()),
+        }
+    }
+
+    /// The path that a text of nodes.yaml means.
+    pub(super) fn resolve(&self, text: &str) -> Result<PathBuf, Wrong> {
+        if text.trim().is_empty() {
+            return Err(Wrong::new("the path is empty", "Name a file"));
+        }
+        if text.contains('\0') {
+            return Err(Wrong::new("the path has a NUL", "Remove it"));
+        }
+        let Some(rest) = text.strip_prefix('~') else {
+            return Ok(self.file.join(text));
+        };
+        let rest = match rest.strip_prefix(['/', '\\']) {
+            Some(rest) => rest,
+            None if rest.is_empty() => rest,
+            None => {
+                let message = format!("{} means the home folder of somebody else", shown(text));
+                return Err(Wrong::new(message, "Begin with `~/`, or write the whole path"));
+            }
+        };
+        let Some(home) = &self.home else {
+            let message = format!("{} cannot be found, as your home folder is not known", shown(text));
+            return Err(Wrong::new(message, "Write the whole path, or set `HOME`"));
+        };
+        Ok(home.join(rest))
+    }
+
+    /// As [`resolve`](Self::resolve), of a file that has to be there.
+    pub(super) fn existing_file(&self, text: &str) -> Result<PathBuf, Wrong> {
+        let path = self.resolve(text)?;
+        let shown_path = shown(&path.display().to_string());
+        let metadata = std::fs::metadata(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                let hint =
+                    "Paths are relative to the folder of nodes.yaml; check the spelling, or make the file";
+                Wrong::new(format!("there is no file {shown_path}"), hint)
+            }
+            _ => Wrong::new(format!("{shown_path} cannot be opened: {error}"), "Make the file readable"),
+        })?;
+        if metadata.is_file() {
+            Ok(path)
+        } else {
+            Err(Wrong::new(format!("{shown_path} is not a file"), "Name a single file, not a folder"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Folders;
+    use std::path::{Path, PathBuf};
+
+    fn folders() -> Folders {
+        Folders { file: PathBuf::from("work/cluster"), home: Some(PathBuf::from("people/ann")) }
+    }
+
+    #[test]
+    fn relative_paths_begin_at_the_folder_of_nodes_yaml_and_tildes_at_home() {
+        let path = |text: &str| folders().resolve(text).unwrap();
+        assert_eq!(path("a/b.pub"), Path::new("work/cluster/a/b.pub"));
+        assert_eq!(path("~/a"), Path::new("people/ann/a"));
+        assert_eq!(path("~"), Path::new("people/ann"));
+        assert_eq!(path("a~b"), Path::new("work/cluster/a~b"));
+        if cfg!(unix) {
+            assert_eq!(path("/a"), Path::new("/a"));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_path_is_refused() {
+        for wrong in ["", " ", "a\0b", "~bob/a"] {
+            assert!(folders().resolve(wrong).is_err(), "{wrong:?}");
+        }
+        let homeless = Folders { home: None, ..folders() };
+        assert!(homeless.resolve("~/a").is_err());
+        assert!(homeless.resolve("a").is_ok());
+    }
+
+    #[test]
+    fn a_file_has_to_be_there_and_to_be_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), "").unwrap();
+        let folders = Folders { file: folder.path().to_path_buf(), home: None };
+        assert!(folders.existing_file("a").is_ok());
+        assert!(folders.existing_file("b").is_err());
+        assert!(folders.existing_file(".").is_err());
+    }
+}

@@ -1,0 +1,421 @@
+//! The settings that the top of nodes.yaml gives to all nodes and a node may give for itself.
+
+use super::document::Kind;
+use super::extra_files;
+use super::keys;
+use super::reader::{Cursor, Fields, Located, Reader, Setting, Wrong, shown};
+use super::ssh::{self, NotAPublicKey};
+use super::{AuthorizedKey, Boot, ExtraFile, InterfaceName, Secret, UserName};
+use crate::fs::ImagePath;
+use std::io::Read as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// One layer of settings: the cluster's, a node's own, or a node's own above the cluster's.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Settings {
+    pub(super) interface: Setting<InterfaceName>,
+    pub(super) prefix: Setting<u8>,
+    pub(super) gateway: Setting<Ipv4Addr>,
+    pub(super) dns: Setting<Vec<IpAddr>>,
+    pub(super) search: Setting<Vec<String>>,
+    /// Where `network.ipv6` stands.
+    pub(super) ipv6: Setting<()>,
+    pub(super) ipv6_prefix: Setting<u8>,
+    pub(super) ipv6_gateway: Setting<Ipv6Addr>,
+    pub(super) user_name: Setting<UserName>,
+    pub(super) shell: Setting<ImagePath>,
+    pub(super) password_hash: Setting<Secret>,
+    pub(super) authorized_keys: Setting<Vec<AuthorizedKey>>,
+    pub(super) passwordless_sudo: Setting<bool>,
+    pub(super) ssh_password_login: Setting<bool>,
+    pub(super) timezone: Setting<String>,
+    pub(super) locale: Setting<String>,
+    pub(super) boot: Boot,
+    pub(super) files: Vec<Located<ExtraFile>>,
+    pub(super) first_boot: Vec<String>,
+}
+
+impl Settings {
+    /// Reads one layer from the keys of the cluster or of a node.
+    pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Self {
+        let mut settings = Self {
+            timezone: fields.setting("timezone", reader, |value, reader| value.parse(reader, timezone)),
+            locale: fields.setting("locale", reader, |value, reader| value.parse(reader, locale)),
+            files: fields
+                .get("files")
+                .and_then(|value| extra_files::read(&value, reader))
+                .unwrap_or_default(),
+            first_boot: fields
+                .get("first_boot")
+                .and_then(|value| value.list(reader, |item, reader| item.parse(reader, command)))
+                .unwrap_or_default(),
+            ..Self::default()
+        };
+        let network = fields.get("network").map(|value| value.fields(&keys::NETWORK, reader));
+        if fields.is_mistyped("network") || matches!(network, Some(None)) {
+            (settings.prefix, settings.gateway) = (Setting::Invalid, Setting::Invalid);
+        }
+        if let Some(Some(network)) = network {
+            settings.read_network(&network, reader);
+        }
+        if let Some(user) = fields.get("user").and_then(|value| value.fields(&keys::USER, reader)) {
+            settings.read_user(&user, reader);
+        }
+        if let Some(ssh) = fields.get("ssh").and_then(|value| value.fields(&keys::SSH, reader)) {
+            settings.ssh_password_login = ssh.setting("password_login", reader, Cursor::boolean);
+        }
+        if let Some(boot) = fields.get("boot").and_then(|value| value.fields(&keys::BOOT, reader)) {
+            let mut list = |key, parse: fn(&str) -> Result<String, Wrong>| {
+                boot.get(key)
+                    .and_then(|value| value.list(reader, |item, reader| item.parse_token(reader, parse)))
+                    .unwrap_or_default()
+            };
+            settings.boot =
+                Boot { config: list("config", config_line), cmdline: list("cmdline", cmdline_word) };
+        }
+        settings
+    }
+
+    fn read_network(&mut self, network: &Fields<'_>, reader: &mut Reader) {
+        self.interface = network.setting("interface", reader, |value, reader| value.parse(reader, interface));
+        self.prefix = network
+            .setting("prefix", reader, |value, reader| value.parse_token(reader, |text| prefix(text, 30)));
+        self.gateway = network.setting("gateway", reader, |value, reader| value.parse_token(reader, ipv4));
+        self.dns = network.setting("dns", reader, |value, reader| {
+            value.list(reader, |item, reader| item.parse_token(reader, address))
+        });
+        self.search = network.setting("search", reader, |value, reader| {
+            value.list(reader, |item, reader| item.parse(reader, domain))
+        });
+        let Some(value) = network.get("ipv6") else { return };
+        let Some(ipv6) = value.fields(&keys::NETWORK_IPV6, reader) else { return };
+        self.ipv6 = Setting::Given(value.located(()));
+        self.ipv6_prefix = ipv6
+            .setting("prefix", reader, |value, reader| value.parse_token(reader, |text| prefix(text, 126)));
+        self.ipv6_gateway =
+            ipv6.setting("gateway", reader, |value, reader| value.parse_token(reader, ipv6_on_the_wire));
+    }
+
+    fn read_user(&mut self, user: &Fields<'_>, reader: &mut Reader) {
+        self.user_name = user.setting("name", reader, |value, reader| {
+            value.parse(reader, |text| {
+                UserName::new(text).map_err(|reason| {
+                    Wrong::new(
+                        format!("{} is no name for the user: it {reason}", shown(text)),
+                        "Use letters a to z, digits, `-` and `_`, beginning with a letter, and no name of the system",
+                    )
+                })
+            })
+        });
+        self.shell = user.setting("shell", reader, |value, reader| value.parse(reader, shell));
+        self.password_hash =
+            user.setting("password_hash", reader, |value, reader| value.parse_token(reader, password_hash));
+        self.authorized_keys = user.setting("ssh_authorized_keys", reader, |value, reader| {
+            value.list(reader, authorized_keys).map(|keys| keys.into_iter().flatten().collect())
+        });
+        self.passwordless_sudo = user.setting("sudo", reader, |value, reader| {
+            value.one_of(&[("passwordless", true), ("password", false)], reader)
+        });
+    }
+
+    /// This layer above another: what it does not say comes from the other, and what is a list of
+    /// additions is added to the other's.
+    pub(super) fn above(&self, other: &Self) -> Self {
+        let files = other
+            .files
+            .iter()
+            .filter(|file| !self.files.iter().any(|own| extra_files::same_place(&own.value, &file.value)))
+            .chain(&self.files)
+            .cloned()
+            .collect();
+        let both = |own: &[String], others: &[String]| others.iter().chain(own).cloned().collect();
+        Self {
+            interface: self.interface.or(&other.interface),
+            prefix: self.prefix.or(&other.prefix),
+            gateway: self.gateway.or(&other.gateway),
+            dns: self.dns.or(&other.dns),
+            search: self.search.or(&other.search),
+            ipv6: self.ipv6.or(&other.ipv6),
+            ipv6_prefix: self.ipv6_prefix.or(&other.ipv6_prefix),
+            ipv6_gateway: self.ipv6_gateway.or(&other.ipv6_gateway),
+            user_name: self.user_name.or(&other.user_name),
+            shell: self.shell.or(&other.shell),
+            password_hash: self.password_hash.or(&other.password_hash),
+            authorized_keys: self.authorized_keys.or(&other.authorized_keys),
+            passwordless_sudo: self.passwordless_sudo.or(&other.passwordless_sudo),
+            ssh_password_login: self.ssh_password_login.or(&other.ssh_password_login),
+            timezone: self.timezone.or(&other.timezone),
+            locale: self.locale.or(&other.locale),
+            boot: Boot {
+                config: both(&self.boot.config, &other.boot.config),
+                cmdline: both(&self.boot.cmdline, &other.boot.cmdline),
+            },
+            files,
+            first_boot: both(&self.first_boot, &other.first_boot),
+        }
+    }
+}
+
+/// An IPv4 address that a machine can have.
+pub(super) fn ipv4(text: &str) -> Result<Ipv4Addr, Wrong> {
+    const EXAMPLE: &str = "Write it like `192.168.50.11`";
+    if let Some((address, _)) = text.split_once('/') {
+        let message = format!("{} has a prefix", shown(text));
+        return Err(Wrong::new(message, format!("Write `{address}`; the prefix belongs under `network:`")));
+    }
+    let Ok(address) = text.parse::<Ipv4Addr>() else {
+        return Err(Wrong::new(format!("{} is not an IPv4 address", shown(text)), EXAMPLE));
+    };
+    if address.is_unspecified()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.octets().first().is_none_or(|first| *first == 0 || *first >= 224)
+    {
+        return Err(Wrong::new(
+            format!("`{address}` is not an address that a machine can be given"),
+            EXAMPLE,
+        ));
+    }
+    Ok(address)
+}
+
+/// An IPv6 address of a node: one that others can reach.
+pub(super) fn ipv6(text: &str) -> Result<Ipv6Addr, Wrong> {
+    let address = ipv6_on_the_wire(text)?;
+    if address.is_unicast_link_local() {
+        let message = format!("`{address}` is link-local: every machine gives itself such an address");
+        return Err(Wrong::new(message, "Write one of your network, like `fd00::11`"));
+    }
+    Ok(address)
+}
+
+/// An IPv6 address that a machine can have. That of a router is mostly link-local.
+fn ipv6_on_the_wire(text: &str) -> Result<Ipv6Addr, Wrong> {
+    if let Some((address, _)) = text.split_once('/') {
+        let hint = format!("Write `{address}`; the prefix belongs under `ipv6:` of `network:`");
+        return Err(Wrong::new(format!("{} has a prefix", shown(text)), hint));
+    }
+    let Ok(address) = text.parse::<Ipv6Addr>() else {
+        return Err(Wrong::new(
+            format!("{} is not an IPv6 address", shown(text)),
+            "Write it like `fd00::11`",
+        ));
+    };
+    let special = address.is_unspecified() || address.is_loopback() || address.is_multicast();
+    if special || address.to_ipv4_mapped().is_some() {
+        let message = format!("`{address}` is not an address that a machine can be given");
+        return Err(Wrong::new(message, "Write it like `fd00::11`"));
+    }
+    Ok(address)
+}
+
+fn address(text: &str) -> Result<IpAddr, Wrong> {
+    text.parse().map_err(|_| {
+        let hint = "Write it like `192.168.50.1` or `fd00::1`; a name server is named by its address";
+        Wrong::new(format!("{} is not an IP address", shown(text)), hint)
+    })
+}
+
+fn prefix(text: &str, longest: u8) -> Result<u8, Wrong> {
+    match text.parse::<u8>() {
+        Ok(prefix) if (1..=longest).contains(&prefix) => Ok(prefix),
+        _ => {
+            let usual = if longest == 30 { "`24` for 255.255.255.0" } else { "`64`" };
+            let message = format!("{} is not a prefix: a number from 1 to {longest}", shown(text));
+            Err(Wrong::new(
+                message,
+                format!("Write how many bits of the address name the network, mostly {usual}"),
+            ))
+        }
+    }
+}
+
+fn interface(text: &str) -> Result<InterfaceName, Wrong> {
+    if text.starts_with("wl") {
+        let message = format!("{} is a wireless interface; cardwright sets up the wired one", shown(text));
+        return Err(Wrong::new(message, "Write `eth0`"));
+    }
+    InterfaceName::new(text).map_err(|reason| {
+        Wrong::new(format!("{} is no name of an interface: it {reason}", shown(text)), "Write `eth0`")
+    })
+}
+
+fn domain(text: &str) -> Result<String, Wrong> {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if text.len() <= 253 && text.split('.').all(label) {
+        Ok(text.to_owned())
+    } else {
+        Err(Wrong::new(format!("{} is not a domain", shown(text)), "Write it like `home.arpa`"))
+    }
+}
+
+fn shell(text: &str) -> Result<ImagePath, Wrong> {
+    // The fields of /etc/passwd are separated by colons, its lines by line ends.
+    match ImagePath::new(text) {
+        Ok(path)
+            if !text.contains(|character: char| character == ':' || character.is_whitespace())
+                && text != "/" =>
+        {
+            Ok(path)
+        }
+        _ => Err(Wrong::new(
+            format!("{} is not the path of a shell", shown(text)),
+            "Write the whole path inside the image, like `/bin/bash`",
+        )),
+    }
+}
+
+/// crypt(5): `$id$…` of yescrypt, gost-yescrypt, scrypt, bcrypt, SHA-512, SHA-256.
+fn password_hash(text: &str) -> Result<Secret, Wrong> {
+    let salt_and_hash = ["$y$", "$gy$", "$7$", "$2a$", "$2b$", "$2y$", "$6$", "$5$"]
+        .iter()
+        .find_map(|prefix| text.strip_prefix(prefix));
+    let plausible = salt_and_hash.is_some_and(|rest| {
+        rest.len() >= 30
+            && text.len() <= 512
+            && rest.contains('$')
+            && rest.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b':' | b'!' | b'*' | b'\\'))
+    });
+    if plausible {
+        return Ok(Secret::new(text.to_owned()));
+    }
+    let message = if salt_and_hash.is_some() {
+        "this password hash is not whole"
+    } else {
+        "this is not a password hash (a password itself may not be written here)"
+    };
+    Err(Wrong::new(message, "Run `openssl passwd -6` and put what it prints here, in single quotes").secret())
+}
+
+/// A `.pub` file is some hundred bytes, an authorized_keys file a few thousand.
+const LONGEST_KEY_FILE: u64 = 256 * 1024;
+
+/// An entry of `ssh_authorized_keys`: a file, or a key itself.
+fn authorized_keys(item: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<AuthorizedKey>> {
+    if let Kind::Scalar(scalar) = item.kind()
+        && ssh::looks_like_key(&scalar.text)
+    {
+        let key = AuthorizedKey::parse(&scalar.text);
+        return item.parse(reader, |_| key.map(|key| vec![key]).map_err(|error| not_a_key("", error)));
+    }
+    let folders = reader.folders.clone();
+    item.parse(reader, |text| {
+        let path = folders.existing_file(text)?;
+        let name = shown(text);
+        let mut content = Vec::new();
+        std::fs::File::open(&path)
+            .and_then(|file| file.take(LONGEST_KEY_FILE).read_to_end(&mut content))
+            .map_err(|error| {
+                Wrong::new(format!("{name} cannot be read: {error}"), "Make the file readable")
+            })?;
+        let keys = AuthorizedKey::parse_all(&String::from_utf8_lossy(&content))
+            .map_err(|(line, error)| not_a_key(&format!("{name}, line {line}: "), error))?;
+        if keys.is_empty() {
+            return Err(Wrong::new(format!("{name} holds no key"), "Name the `.pub` file of a key"));
+        }
+        Ok(keys)
+    })
+}
+
+/// `place` names the file, or is empty. The key is never shown: it may be a private one.
+fn not_a_key(place: &str, error: NotAPublicKey) -> Wrong {
+    let hint = match error {
+        NotAPublicKey::Private => {
+            "Name the file that ends in `.pub`; a private key never leaves your machine"
+        }
+        NotAPublicKey::Unreadable => {
+            "Use the whole line of the `.pub` file, beginning with `ssh-ed25519` or the like"
+        }
+        NotAPublicKey::Dsa => "Make another with `ssh-keygen -t ed25519`",
+    };
+    Wrong::new(format!("{place}{error}"), hint).secret()
+}
+
+/// A name of the tz database, as /usr/share/zoneinfo has it. Whether it is there the image has to say.
+fn timezone(text: &str) -> Result<String, Wrong> {
+    let part = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+'))
+    };
+    if text.split('/').all(part) {
+        Ok(text.to_owned())
+    } else {
+        Err(Wrong::new(
+            format!("{} is not a time zone", shown(text)),
+            "Write it like `Europe/Berlin` or `Etc/UTC`",
+        ))
+    }
+}
+
+/// `language_COUNTRY.UTF-8`, with an optional `@variant`, or `C.UTF-8`.
+fn locale(text: &str) -> Result<String, Wrong> {
+    let (name, variant) = text.split_once('@').unwrap_or((text, "x"));
+    let (language, charset) = name.split_once('.').unwrap_or((name, ""));
+    let known = language == "C"
+        || language.split_once('_').is_some_and(|(language, country)| {
+            (2..=3).contains(&language.len())
+                && language.bytes().all(|byte| byte.is_ascii_lowercase())
+                && (2..=3).contains(&country.len())
+                && country.bytes().all(|byte| byte.is_ascii_uppercase())
+        });
+    let message = format!("{} is not a locale", shown(text));
+    if !known || variant.is_empty() || !variant.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err(Wrong::new(message, "Write it like `de_DE.UTF-8`"));
+    }
+    if charset != "UTF-8" {
+        let hint = format!("Write `{language}.UTF-8`");
+        return Err(Wrong::new(format!("{message} in UTF-8"), hint));
+    }
+    Ok(text.to_owned())
+}
+
+fn command(text: &str) -> Result<String, Wrong> {
+    if text.trim().is_empty() {
+        return Err(Wrong::new("this command is empty", "Write a shell command, or remove the item"));
+    }
+    if text.contains('\0') {
+        return Err(Wrong::new("this command has a NUL", "Remove it"));
+    }
+    Ok(text.trim_end().to_owned())
+}
+
+/// A line of config.txt.
+fn config_line(text: &str) -> Result<String, Wrong> {
+    if text.trim().is_empty() {
+        return Err(Wrong::new(
+            "this line is empty",
+            "Write a line like `dtparam=audio=off`, or remove the item",
+        ));
+    }
+    if text.contains(|character: char| character.is_control()) {
+        let hint = "Write every line as an item of its own";
+        return Err(Wrong::new(format!("{} is more than one line", shown(text)), hint));
+    }
+    Ok(text.to_owned())
+}
+
+/// A word of cmdline.txt.
+fn cmdline_word(text: &str) -> Result<String, Wrong> {
+    let refused = |reason: &str, hint: &str| Err(Wrong::new(format!("{} {reason}", shown(text)), hint));
+    if text.is_empty() || text.contains(|character: char| character.is_whitespace() || character.is_control())
+    {
+        return refused("is not one word", "Write every word as an item of its own");
+    }
+    if text.starts_with("init=") || text.starts_with("root=") || text.starts_with("rootfstype=") {
+        return refused("would keep the card from starting", "Remove it: the stock image sets it rightly");
+    }
+    // Raspberry Pi OS trixie removes ` resize` from cmdline.txt at the first start by a plain text
+    // replacement, and bookworm looks for `firstboot` in the same way.
+    if text.starts_with("resize") || text.contains("firstboot") {
+        return refused(
+            "is mistaken by the first start of Raspberry Pi OS for a word of its own",
+            "Remove it: the stock image lets its root partition grow by itself",
+        );
+    }
+    Ok(text.to_owned())
+}
