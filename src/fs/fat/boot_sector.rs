@@ -59,7 +59,6 @@ pub(super) struct BootSector {
 
 impl BootSector {
     /// Takes the fields of a boot sector of a partition of `partition` bytes.
-    #[expect(clippy::similar_names, reason = "the names of the specification")]
     pub(super) fn parse(bytes: &[u8; SIZE], partition: ByteCount) -> Result<Self, FsError> {
         let byte = |offset: usize| bytes.get(offset).copied().unwrap_or(0);
         if u16_at(bytes, 510) != 0xaa55 {
@@ -89,7 +88,7 @@ impl BootSector {
             return Err(damaged("it says it is larger than its partition"));
         }
         let root_bytes = u64::from(u16_at(bytes, 17)) * DIRECTORY_ENTRY;
-        if (root_bytes == 0) != is_fat32 || root_bytes % bytes_per_sector != 0 {
+        if (root_bytes == 0) != is_fat32 || !root_bytes.is_multiple_of(bytes_per_sector) {
             return Err(damaged("its root directory has a size that no FAT has"));
         }
         let root_start = reserved + tables * table_sectors;
@@ -98,10 +97,12 @@ impl BootSector {
         let clusters = u32::try_from(clusters).ok().filter(|clusters| (1..=MOST_CLUSTERS).contains(clusters));
         let clusters =
             clusters.ok_or_else(|| damaged("it has no clusters, or more than a card has room for"))?;
-        let width = match clusters {
-            ..FAT16_CLUSTERS => Width::Fat12,
-            ..FAT32_CLUSTERS => Width::Fat16,
-            _ => Width::Fat32,
+        let width = if clusters < FAT16_CLUSTERS {
+            Width::Fat12
+        } else if clusters < FAT32_CLUSTERS {
+            Width::Fat16
+        } else {
+            Width::Fat32
         };
         if is_fat32 != (width == Width::Fat32) {
             return Err(damaged("its boot sector contradicts itself about the kind of FAT"));

@@ -6,7 +6,9 @@ use crate::fs::FsError;
 use crate::fs::fields::{array_at, put_at, u16_at, u32_at};
 
 /// Bytes of an entry.
-const ENTRY: u64 = 32;
+const ENTRY_SIZE: usize = 32;
+/// The same, as offsets count.
+const ENTRY: u64 = ENTRY_SIZE as u64;
 /// The largest directory, in bytes: 65536 entries, by the specification.
 const LARGEST: u64 = 65536 * ENTRY;
 /// `ATTR_DIRECTORY`.
@@ -27,7 +29,7 @@ pub(super) enum Directory {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RawEntry {
     pub(super) offset: u64,
-    pub(super) bytes: [u8; ENTRY as usize],
+    pub(super) bytes: [u8; ENTRY_SIZE],
 }
 
 /// What an entry is.
@@ -123,7 +125,7 @@ impl Volume {
         for (start, length) in pieces {
             for index in 0..length / ENTRY {
                 let offset = start.saturating_add(index * ENTRY);
-                let mut bytes = [0; ENTRY as usize];
+                let mut bytes = [0; ENTRY_SIZE];
                 self.read(offset, &mut bytes)?;
                 entries.push(RawEntry { offset, bytes });
             }

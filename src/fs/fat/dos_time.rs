@@ -7,7 +7,7 @@ const SECONDS_PER_DAY: i64 = 86400;
 /// 1980-01-01, in days since 1970.
 const FIRST_DAY: i64 = 3652;
 /// 2107-12-31: the year has seven bits.
-const LAST_DAY: i64 = 50403;
+const LAST_DAY: i64 = 50402;
 
 /// A date and a time in the words of a directory entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,14 +31,15 @@ impl DosTime {
         // All of them fit: the day is in the range that FAT knows.
         let word = |value: i64| u16::try_from(value).unwrap_or(0);
         Self {
-            date: word((year - 1980) << 9 | month << 5 | day),
-            time: word((second / 3600) << 11 | (second / 60 % 60) << 5 | second % 60 / 2),
+            date: word(((year - 1980) << 9) | (month << 5) | day),
+            time: word(((second / 3600) << 11) | ((second / 60 % 60) << 5) | (second % 60 / 2)),
             hundredths: if second % 2 == 1 { 100 } else { 0 },
         }
     }
 
-    /// Puts it into a directory entry: `DIR_CrtTimeTenth` and the five words after it, but for the
-    /// upper half of the cluster among them, and `DIR_WrtTime`, `DIR_WrtDate`.
+    /// Puts it into a directory entry as the time of the last change (`DIR_WrtTime`, `DIR_WrtDate`,
+    /// `DIR_LstAccDate`) and, where it is new, of its creation (`DIR_CrtTimeTenth`, `DIR_CrtTime`,
+    /// `DIR_CrtDate`).
     pub(super) fn stamp(self, entry: &mut [u8], with_creation: bool) {
         let (date, time) = (self.date.to_le_bytes(), self.time.to_le_bytes());
         if with_creation {
@@ -85,8 +86,8 @@ mod tests {
     fn told(time: i64) -> i64 {
         let dos = DosTime::new(UnixTime(time));
         let date =
-            fatfs::Date { year: (dos.date >> 9) + 1980, month: dos.date >> 5 & 15, day: dos.date & 31 };
-        let (hour, min) = (dos.time >> 11, dos.time >> 5 & 63);
+            fatfs::Date { year: (dos.date >> 9) + 1980, month: (dos.date >> 5) & 15, day: dos.date & 31 };
+        let (hour, min) = (dos.time >> 11, (dos.time >> 5) & 63);
         let time =
             fatfs::Time { hour, min, sec: (dos.time & 31) * 2 + u16::from(dos.hundredths / 100), millis: 0 };
         unix_time(fatfs::DateTime { date, time }).0
