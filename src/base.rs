@@ -4,7 +4,7 @@ use crate::disk::{DiskError, PartitionEntry, PartitionKind, PartitionTable, Read
 use crate::fs::{FsError, ReadFilesystem, UnixTime, ext4, fat};
 use crate::hint::Hint;
 use crate::patch::{ImagePath, Partition, PatchError, Stock, StockFiles};
-use crate::raspios::{self, Card, Codename, DetectError, Release};
+use crate::raspios::{self, Card, Codename, DetectError, RaspiosError, Release};
 use std::sync::Arc;
 
 /// A disk with the two partitions of a Raspberry Pi OS.
@@ -52,6 +52,12 @@ pub enum BaseError {
     /// It holds no release that cardwright knows.
     #[error(transparent)]
     Release(#[from] DetectError),
+    /// Its record of being a card could not be read.
+    #[error(transparent)]
+    Card(#[from] RaspiosError),
+    /// It was booted before: cards made from it would all be the same machine, and never grow.
+    #[error("this image {0}")]
+    BootedBefore(&'static str),
     /// It is a card already, not a stock image.
     #[error("this image was made by cardwright already, for node `{node}` of cluster `{cluster}`")]
     AlreadyACard {
@@ -61,7 +67,9 @@ pub enum BaseError {
         cluster: String,
     },
     /// The image does not say when it was made.
-    #[error("the root filesystem does not say when it was last written to, so there is no time to give new files")]
+    #[error(
+        "the root filesystem does not say when it was last written to, so there is no time to give new files"
+    )]
     NoTime,
 }
 
@@ -71,11 +79,17 @@ impl Hint for BaseError {
             Self::Disk(error) => error.hint(),
             Self::Files(error) => error.hint(),
             Self::Release(error) => error.hint(),
+            Self::Card(error) => error.hint(),
+            Self::BootedBefore(_) => {
+                Some("Give an image that was never booted, as Raspberry Pi publishes it".to_owned())
+            }
             Self::NoPartition { .. } => {
                 Some("Give an image of Raspberry Pi OS as Raspberry Pi publishes it".to_owned())
             }
             Self::AlreadyACard { .. } => Some("Give the stock image that it was made from".to_owned()),
-            Self::NoTime => Some("Set SOURCE_DATE_EPOCH to the seconds since 1970 that new files shall have".to_owned()),
+            Self::NoTime => {
+                Some("Set SOURCE_DATE_EPOCH to the seconds since 1970 that new files shall have".to_owned())
+            }
         }
     }
 }
@@ -155,13 +169,25 @@ fn find(
         }
     }
     if found.is_empty() {
-        let kinds = table.partitions.iter().map(|entry| format!("partition {} is {}", entry.number, entry.kind));
+        let kinds = table
+            .partitions
+            .iter()
+            .map(|entry| format!("partition {} is {}", entry.number, name_of(&entry.kind)));
         found.extend(kinds);
     }
     if found.is_empty() {
         found.push("the partition table is empty".to_owned());
     }
     Err(BaseError::NoPartition { wanted, found: found.join("; ") })
+}
+
+/// What a person calls a kind of partition.
+fn name_of(kind: &PartitionKind) -> String {
+    match kind {
+        PartitionKind::Fat => "a FAT".to_owned(),
+        PartitionKind::Linux => "a Linux filesystem".to_owned(),
+        PartitionKind::Other(code) => format!("of type {code}"),
+    }
 }
 
 /// Refuses a root partition that is not a Debian's.
@@ -209,6 +235,9 @@ impl Base {
             Some(codename) => raspios::detect_as(&disk.files, codename)?,
             None => raspios::detect(&disk.files)?,
         };
+        if let Some(how) = raspios::booted_before(&disk.files, &release)? {
+            return Err(BaseError::BootedBefore(how));
+        }
         let time = match understanding.source_date_epoch {
             Some(time) => time,
             None => stock_time(&disk)?,

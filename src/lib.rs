@@ -1,6 +1,58 @@
-//! From one `nodes.yaml` and one stock Raspberry Pi OS image to one ready-to-flash image per node.
+//! From one `nodes.yaml` and one stock Raspberry Pi OS image to one ready-to-flash image per node of a
+//! k3s cluster: offline, without root, without mounting anything, the same bytes on every run.
+//!
+//! # The road
+//!
+//! ```text
+//! nodes.yaml ──parse, check──▶ Cluster ┐
+//! cluster.secret ──derive──▶ keys      ├─plan (pure)─▶ Patch per node ─apply─▶ Layer ─emit─▶ north.img …
+//! stock image ──open, detect──▶ Base   ┘          │                        above the Base
+//!                                                  shown by `plan`, held against an image by `verify`
+//! ```
+//!
+//! 1. [`cluster`] reads `nodes.yaml` into a [`Cluster`](cluster::Cluster) that is valid by construction.
+//! 2. [`identity`] derives every key the cluster needs from one secret.
+//! 3. [`disk`] opens the stock image, read-only and at random, whatever it is packed in; [`base`] finds its
+//!    two partitions and the [`Release`](raspios::Release) in them.
+//! 4. [`plan`] turns one node into a [`Patch`](patch::Patch): an ordered list of file edits, as plain data. What it
+//!    writes is decided in [`raspios`] (what Raspberry Pi OS is) and [`k3s`].
+//! 5. [`patch`] applies it through [`fs`] to an [`Overlay`](disk::Overlay): blocks that differ from the base.
+//! 6. [`emit`] writes base and blocks as images, and the papers beside them.
+//! 7. [`verify`](mod@verify) reads an image back and holds the plan against it; [`inspect`](mod@inspect) says what an image is.
+//!
+//! [`pipeline`] is this road as code. Arrows only go down: no room knows the rooms above it.
+//!
+//! # Example
+//!
+//! ```
+//! use cardwright::cluster::{Cluster, ImageSource};
+//! use cardwright::identity::ClusterSecret;
+//! use cardwright::pipeline::{self, BuildOptions, Silent};
+//! use std::sync::Arc;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! let text = "
+//! cluster: compass
+//! image: demo
+//! network: {prefix: 24, gateway: 192.168.50.1}
+//! nodes:
+//!   - {name: north, address: 192.168.50.11}
+//!   - {name: south, address: 192.168.50.13}
+//! ";
+//! let mut cluster = Cluster::parse(text, &folder.path().join("nodes.yaml"))?;
+//! let secret = ClusterSecret::from_hex(&"5a".repeat(32))?;
+//! let image = pipeline::open_image(&cluster.image, folder.path(), &Silent)?;
+//! let base = pipeline::open_base(Arc::new(image), "the demo image", Default::default())?;
+//! let built = pipeline::build(&cluster, &base, &secret, BuildOptions::default(), &Silent)?;
+//! assert_eq!(built.images.len(), 2);
+//! # Ok(())
+//! # }
+//! ```
 
+pub mod base;
 pub mod cluster;
+pub mod demo;
 pub mod digest;
 pub mod disk;
 pub mod emit;
@@ -8,6 +60,10 @@ pub mod fetch;
 pub mod fs;
 pub mod hint;
 pub mod identity;
+pub mod inspect;
 pub mod k3s;
 pub mod patch;
+pub mod pipeline;
+pub mod plan;
 pub mod raspios;
+pub mod verify;

@@ -428,11 +428,10 @@ mod tests {
 
     #[test]
     fn bombs_are_refused_quickly() {
-        let mut bomb = "a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n".to_owned();
-        for level in 1..9 {
-            let before = level - 1;
-            bomb += &format!("a{level}: &a{level} [{}]\n", vec![format!("*a{before}"); 10].join(","));
-        }
+        let bomb = (1..9).fold("a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n".to_owned(), |bomb, level| {
+            let ten = vec![format!("*a{}", level - 1); 10].join(",");
+            format!("{bomb}a{level}: &a{level} [{ten}]\n")
+        });
         let chain = (1..200).fold("a0: &a0 [1]\n".to_owned(), |chain, level| {
             format!("{chain}a{level}: &a{level} [*a{}]\n", level - 1)
         });

@@ -108,7 +108,13 @@ fn path(text: &str, partition: Partition) -> Result<ImagePath, Wrong> {
                 let rest = text.strip_prefix("/boot/firmware").or_else(|| text.strip_prefix("/boot"));
                 let rest = rest.filter(|rest| !rest.is_empty()).unwrap_or("/…");
                 let message = format!("{} lies on the boot partition, which is mounted there", shown(text));
-                return Err(Wrong::new(message, format!("Write `partition: boot` and `path: {rest}`")));
+                let hint = match rest {
+                    "/config.txt" | "/cmdline.txt" => {
+                        "Write what you want to add under `boot:`, as `config:` or `cmdline:`".to_owned()
+                    }
+                    rest => format!("Write `partition: boot` and `path: {rest}`"),
+                };
+                return Err(Wrong::new(message, hint));
             }
             if let Some(covered) = COVERED.iter().find(|covered| below(covered)) {
                 let message =
@@ -117,6 +123,13 @@ fn path(text: &str, partition: Partition) -> Result<ImagePath, Wrong> {
             }
         }
         Partition::Boot => {
+            if matches!(text.to_ascii_lowercase().as_str(), "/config.txt" | "/cmdline.txt") {
+                let message = format!("{} is the stock image's own, which cardwright adds to", shown(text));
+                return Err(Wrong::new(
+                    message,
+                    "Write what you want to add under `boot:`, as `config:` or `cmdline:`",
+                ));
+            }
             if below("/boot") {
                 let message = format!("{} would be `/boot` on the boot partition itself", shown(text));
                 return Err(Wrong::new(

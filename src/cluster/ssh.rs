@@ -153,7 +153,7 @@ mod tests {
             let (kind, body) = key.split_once(' ').unwrap();
             let body = body.split(' ').next().unwrap();
             for wrong in [
-                format!("{kind} {}", &body[..body.len() - 8]),
+                format!("{kind} {}", body.chars().take(body.len() - 8).collect::<String>()),
                 format!("{kind} {body}AAAA"),
                 format!("{kind} x{body}"),
                 format!("ssh-foo {body}"),

@@ -309,7 +309,7 @@ mod tests {
         let base = Arc::new(CountingDisk { bytes: disk(100 * BLOCK_SIZE), reads: AtomicUsize::new(0) });
         let overlay = Overlay::new(base.clone(), None);
         overlay.write_at(ByteOffset(50 * 4096), &[1; BLOCK_SIZE]).unwrap();
-        assert_eq!(content(&overlay)[50 * 4096 - 1..50 * 4096 + 1], [base.bytes[50 * 4096 - 1], 1]);
+        assert_eq!(content(&overlay)[50 * 4096 - 1..=50 * 4096], [base.bytes[50 * 4096 - 1], 1]);
         assert_eq!(base.reads.load(Ordering::Relaxed), 2);
     }
 

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
+use std::thread;
 
 /// How much is read at once: enough to fully amortise the system call.
 const PIECE: usize = 1 << 20;
@@ -26,6 +27,25 @@ pub fn digest_file(path: &Path) -> Result<Digest, EmitError> {
         }
         hasher.update(piece.get(..count).unwrap_or_default());
     }
+}
+
+/// The SHA-256 of several files, in their order, on several threads.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub fn digest_files(paths: &[&Path], threads: usize) -> Result<Vec<Digest>, EmitError> {
+    let share = paths.len().div_ceil(threads.max(1)).max(1);
+    thread::scope(|scope| {
+        let digest_share =
+            |share: &[&Path]| share.iter().map(|path| digest_file(path)).collect::<Result<Vec<_>, _>>();
+        let workers: Vec<_> =
+            paths.chunks(share).map(|share| scope.spawn(move || digest_share(share))).collect();
+        let mut digests = Vec::new();
+        for worker in workers {
+            digests.extend(worker.join().unwrap_or(Err(EmitError::Worker))?);
+        }
+        Ok(digests)
+    })
 }
 
 /// Writes SHA256SUMS into `folder`, a line a file, in the order given.

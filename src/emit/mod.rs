@@ -8,7 +8,7 @@ mod error;
 mod pending;
 mod raw;
 
-pub use checksums::{digest_file, write_sha256sums};
+pub use checksums::{digest_file, digest_files, write_sha256sums};
 pub use error::EmitError;
 pub use pending::PendingFile;
-pub use raw::{RawTarget, write_raw};
+pub use raw::{RawTarget, unpack, write_raw};

@@ -37,10 +37,9 @@ impl PendingFile {
         }
         let file = options.open(&partial).map_err(EmitError::write("creating", &partial))?;
         match file.try_lock() {
-            // Some network filesystems know no locks; there two runs at once stay the user's business.
-            Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(EmitError::Busy { path: path.to_owned() }),
-            Err(TryLockError::Error(_)) => {}
+            // Some network filesystems know no locks; there two runs at once stay the user's business.
+            Ok(()) | Err(TryLockError::Error(_)) => {}
         }
         // One left over by a killed run may have any content, and other permissions.
         file.set_len(0).map_err(EmitError::write("emptying", &partial))?;

@@ -49,15 +49,23 @@ pub fn write_raw(
         });
         pending.push(file);
     }
-    let work =
-        Work { base, images: &images, next: AtomicU64::new(0), stop: AtomicBool::new(false), progress };
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(|| work.run())).collect();
-        let results = workers.into_iter().map(|worker| worker.join().unwrap_or(Err(EmitError::Worker)));
-        results.fold(Ok(()), Result::and)
-    })?;
+    Work::new(base, &images, progress).run_on(threads)?;
     drop(images);
     pending.into_iter().try_for_each(PendingFile::publish)
+}
+
+/// Unpacks a base into a nameless file in `scratch`, for whoever reads all over it.
+///
+/// # Errors
+/// When the base cannot be read, or `scratch` has no room.
+pub fn unpack(base: &dyn ReadAt, scratch: &Path) -> Result<DiskFile, EmitError> {
+    let file = tempfile::tempfile_in(scratch).and_then(|file| DiskFile::with_size(file, base.size()));
+    let disk = file.map_err(EmitError::write("unpacking into", scratch))?;
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let images = [Image { path: scratch, layers: &[], disk }];
+    Work::new(base, &images, &|_| ()).run_on(threads)?;
+    let [image] = images;
+    Ok(image.disk)
 }
 
 /// One image being written.
@@ -78,7 +86,23 @@ struct Work<'build> {
     progress: &'build (dyn Fn(ByteCount) + Sync),
 }
 
-impl Work<'_> {
+impl<'build> Work<'build> {
+    fn new(
+        base: &'build dyn ReadAt,
+        images: &'build [Image<'build>],
+        progress: &'build (dyn Fn(ByteCount) + Sync),
+    ) -> Self {
+        Self { base, images, next: AtomicU64::new(0), stop: AtomicBool::new(false), progress }
+    }
+
+    fn run_on(&self, threads: usize) -> Result<(), EmitError> {
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(|| self.run())).collect();
+            let results = workers.into_iter().map(|worker| worker.join().unwrap_or(Err(EmitError::Worker)));
+            results.fold(Ok(()), Result::and)
+        })
+    }
+
     fn run(&self) -> Result<(), EmitError> {
         let mut piece = vec![0; PIECE];
         let mut changed = vec![0; PIECE];
@@ -152,7 +176,8 @@ mod tests {
 
     /// A disk of 3 MiB and a bit, with zeros in it and no whole number of blocks.
     fn base() -> Vec<u8> {
-        let mut bytes: Vec<u8> = (0..3 * PIECE + 1000).map(|at| (at / 7 % 251) as u8).collect();
+        let mut bytes: Vec<u8> =
+            (0..3 * PIECE + 1000).map(|at| u8::try_from(at / 7 % 251).unwrap()).collect();
         bytes[100_000..600_000].fill(0);
         bytes
     }

@@ -76,7 +76,7 @@ fn serve(file: &[u8], (_, range): &Request, sent: usize) -> Vec<u8> {
 }
 
 fn file() -> Vec<u8> {
-    (0..1_000_000_u32).flat_map(|number| number.to_le_bytes()).take(700_000).collect()
+    (0..1_000_000_u32).flat_map(u32::to_le_bytes).take(700_000).collect()
 }
 
 struct Cache {

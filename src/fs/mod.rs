@@ -46,6 +46,11 @@ impl Mode {
         self.0
     }
 
+    /// Whether others than the owner and the group may do anything with the file.
+    pub const fn open_to_others(self) -> bool {
+        !self.0.is_multiple_of(8)
+    }
+
     /// The permission bits of a whole `st_mode`, which also holds the type of the file.
     pub const fn from_st_mode(st_mode: u16) -> Self {
         Self(st_mode & 0o7777)

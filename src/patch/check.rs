@@ -94,8 +94,8 @@ impl<'patch> Expected<'patch> {
 
     /// Whether the patch adds to, takes from or changes this directory itself.
     fn touches_directory(&self, path: &ImagePath) -> bool {
-        let parent_of = |gone: &&ImagePath| gone.parent().as_ref() == Some(path);
-        self.brought.contains_key(path) || self.gone.iter().any(|gone| parent_of(gone))
+        let was_in_it = |gone: &&ImagePath| gone.parent().as_ref() == Some(path);
+        self.brought.contains_key(path) || self.gone.iter().any(was_in_it)
     }
 }
 

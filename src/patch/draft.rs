@@ -181,7 +181,7 @@ impl<'stock> Draft<'stock> {
         let found = self.stock.metadata(partition, &self.stock_path(partition, path))?;
         match found {
             Some(found) if found.kind != FileKind::Directory => {
-                return Err(self.in_the_way(partition, path, "directory"));
+                return Err(in_the_way(partition, path, "directory"));
             }
             Some(found) if found.mode == mode && found.owner == owner => return Ok(()),
             Some(_) => {}
@@ -201,7 +201,7 @@ impl<'stock> Draft<'stock> {
         let found = self.stock.metadata(partition, &stock_path)?;
         match found.map(|found| found.kind) {
             Some(FileKind::Directory | FileKind::Special) => {
-                return Err(self.in_the_way(partition, path, "symbolic link"));
+                return Err(in_the_way(partition, path, "symbolic link"));
             }
             Some(FileKind::Symlink)
                 if self.stock.read_link(partition, &stock_path)?.as_deref() == Some(target) =>
@@ -222,9 +222,7 @@ impl<'stock> Draft<'stock> {
     /// When the stock image cannot be read or has a directory there.
     pub fn remove(&mut self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
         match self.stock.metadata(partition, &self.stock_path(partition, path))?.map(|found| found.kind) {
-            Some(FileKind::Directory | FileKind::Special) => {
-                Err(self.in_the_way(partition, path, "removed file"))
-            }
+            Some(FileKind::Directory | FileKind::Special) => Err(in_the_way(partition, path, "removed file")),
             Some(_) => {
                 self.put(partition, path, Action::Remove, true);
                 Ok(())
@@ -247,7 +245,7 @@ impl<'stock> Draft<'stock> {
         to: &ImagePath,
     ) -> Result<(), PatchError> {
         if self.stock.metadata(partition, from)?.is_none() || self.exists(partition, to)? {
-            return Err(self.in_the_way(partition, to, "moved file or directory"));
+            return Err(in_the_way(partition, to, "moved file or directory"));
         }
         self.put(partition, from, Action::Rename { to: to.clone() }, true);
         Ok(())
@@ -262,7 +260,7 @@ impl<'stock> Draft<'stock> {
         owner: Owner,
         sensitivity: Sensitivity,
     ) -> Result<(), PatchError> {
-        let readable_by_all = mode.bits() & 0o007 != 0;
+        let readable_by_all = mode.open_to_others();
         if sensitivity == Sensitivity::Secret && (partition == Partition::Boot || readable_by_all) {
             return Err(PatchError::SecretInTheOpen { partition, path: path.clone() });
         }
@@ -270,7 +268,7 @@ impl<'stock> Draft<'stock> {
         let found = self.stock.metadata(partition, &stock_path)?;
         if let Some(found) = found {
             if matches!(found.kind, FileKind::Directory | FileKind::Special) {
-                return Err(self.in_the_way(partition, path, "file"));
+                return Err(in_the_way(partition, path, "file"));
             }
             let same_attributes =
                 partition == Partition::Boot || (found.mode == mode && found.owner == owner);
@@ -312,7 +310,7 @@ impl<'stock> Draft<'stock> {
         let found = self.stock.metadata(partition, &self.stock_path(partition, path))?;
         let (mode, owner) = found.map_or((Mode::FILE, Owner::ROOT), |found| (found.mode, found.owner));
         // What the stock image hides from ordinary users, a plan has no business showing.
-        let hidden = partition == Partition::Root && mode.bits() & 0o007 == 0;
+        let hidden = partition == Partition::Root && !mode.open_to_others();
         Ok((mode, owner, if hidden { Sensitivity::Secret } else { Sensitivity::Plain }))
     }
 
@@ -341,10 +339,10 @@ impl<'stock> Draft<'stock> {
             _ => path,
         })
     }
+}
 
-    fn in_the_way(&self, partition: Partition, path: &ImagePath, wanted: &'static str) -> PatchError {
-        PatchError::InTheWay { partition, path: path.clone(), wanted }
-    }
+fn in_the_way(partition: Partition, path: &ImagePath, wanted: &'static str) -> PatchError {
+    PatchError::InTheWay { partition, path: path.clone(), wanted }
 }
 
 #[cfg(test)]

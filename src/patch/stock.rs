@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// Larger than any file that is edited as text (the largest is /var/lib/dpkg/status, some 3 MB on a
 /// desktop image), small enough that a hostile image cannot fill the memory.
-pub const LARGEST_EDITED_FILE: ByteCount = ByteCount(64 << 20);
+const LARGEST_EDITED_FILE: ByteCount = ByteCount(64 << 20);
 
 /// Read-only access to both filesystems of the stock image.
 pub trait Stock {
@@ -185,10 +185,10 @@ impl MemoryStock {
         owner: Owner,
         content: &str,
     ) -> Self {
-        if let Some(parent) = path.parent() {
-            if !self.entries.contains_key(&(partition, parent.clone())) {
-                self = self.directory(partition, &parent, Mode::EXECUTABLE, Owner::ROOT);
-            }
+        if let Some(parent) = path.parent()
+            && !self.entries.contains_key(&(partition, parent.clone()))
+        {
+            self = self.directory(partition, &parent, Mode::EXECUTABLE, Owner::ROOT);
         }
         let size = ByteCount(content.len() as u64);
         let metadata = Metadata { kind, mode, owner, size, modified: UnixTime(1_781_740_800) };

@@ -178,8 +178,9 @@ mod tests {
 
     #[test]
     fn a_name_that_somebody_has_is_refused() {
-        let stock = trixie();
-        for (name, file) in [("daemon", "/etc/passwd"), ("adm", "/etc/group")] {
+        let passwd = "pi:x:1000:1000:,,,:/home/pi:/bin/bash\neve:x:1001:1001::/home/eve:/bin/bash\n";
+        let stock = put(trixie(), "/etc/passwd", passwd);
+        for (name, file) in [("eve", "/etc/passwd"), ("spider", "/etc/group")] {
             let _ = patch(&stock, |draft| {
                 let error = set_user(draft, &user(name)).unwrap_err();
                 assert!(matches!(error, RaspiosError::NameTaken { path, .. } if path.as_str() == file));

@@ -105,8 +105,8 @@ mod tests {
         disk[512 + 16..512 + 20].copy_from_slice(&header.to_le_bytes());
     }
 
-    fn error(disk: &Vec<u8>) -> String {
-        PartitionTable::read(disk).unwrap_err().to_string()
+    fn error(disk: &[u8]) -> String {
+        PartitionTable::read(&disk.to_vec()).unwrap_err().to_string()
     }
 
     #[test]
@@ -134,7 +134,7 @@ mod tests {
     fn a_protective_mbr_alone_is_no_table() {
         let disk = mbr_disk(SECTORS, &[(0xee, 1, 255)]);
         assert!(error(&disk).contains("the header of the GPT cannot be read"));
-        assert!(error(&disk[..512].to_vec()).contains("the header of the GPT cannot be read"));
+        assert!(error(&disk[..512]).contains("the header of the GPT cannot be read"));
     }
 
     #[test]

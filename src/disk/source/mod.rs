@@ -1,6 +1,6 @@
 //! The stock image, whatever it is packed in.
 
-mod block_cache;
+mod decoding;
 mod gzip;
 mod packing;
 mod unpack;
@@ -38,15 +38,15 @@ pub struct StockImage {
 enum Disk {
     /// The file is the disk.
     AsGiven,
-    /// They are decoded where they are asked for.
+    /// They are decoded when they are asked for.
     Xz(XzImage),
     /// They were unpacked into a nameless file.
     Unpacked(DiskFile),
 }
 
 impl StockImage {
-    /// Opens the file at `path`. What cannot be read at random is decoded once into a nameless file in
-    /// `scratch`. When `pinned` is given, the file as it is has to have this SHA-256.
+    /// Opens the file at `path`. What is packed is unpacked once into a nameless file in `scratch`: an xz
+    /// Block when it is read for the first time, anything else as a whole, now. When `pinned` is given, the file as it is has to have this SHA-256.
     ///
     /// # Errors
     /// When the file cannot be read, has another hash, is damaged, or holds no disk. Damage in a part that

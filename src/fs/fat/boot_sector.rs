@@ -97,12 +97,10 @@ impl BootSector {
         let clusters = u32::try_from(clusters).ok().filter(|clusters| (1..=MOST_CLUSTERS).contains(clusters));
         let clusters =
             clusters.ok_or_else(|| damaged("it has no clusters, or more than a card has room for"))?;
-        let width = if clusters < FAT16_CLUSTERS {
-            Width::Fat12
-        } else if clusters < FAT32_CLUSTERS {
-            Width::Fat16
-        } else {
-            Width::Fat32
+        let width = match clusters {
+            0..FAT16_CLUSTERS => Width::Fat12,
+            FAT16_CLUSTERS..FAT32_CLUSTERS => Width::Fat16,
+            _ => Width::Fat32,
         };
         if is_fat32 != (width == Width::Fat32) {
             return Err(damaged("its boot sector contradicts itself about the kind of FAT"));

@@ -5,10 +5,11 @@ use super::volume::Volume;
 use crate::fs::FsError;
 use crate::fs::fields::{array_at, put_at, u16_at, u32_at};
 
-/// Bytes of an entry.
-const ENTRY_SIZE: usize = 32;
-/// The same, as offsets count.
-const ENTRY: u64 = ENTRY_SIZE as u64;
+/// Bytes of an entry, as they lie on the disk.
+const ENTRY: u64 = 32;
+
+/// The same, as the length of an array.
+const ENTRY_BYTES: usize = 32;
 /// The largest directory, in bytes: 65536 entries, by the specification.
 const LARGEST: u64 = 65536 * ENTRY;
 /// `ATTR_DIRECTORY`.
@@ -29,7 +30,7 @@ pub(super) enum Directory {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RawEntry {
     pub(super) offset: u64,
-    pub(super) bytes: [u8; ENTRY_SIZE],
+    pub(super) bytes: [u8; ENTRY_BYTES],
 }
 
 /// What an entry is.
@@ -125,7 +126,7 @@ impl Volume {
         for (start, length) in pieces {
             for index in 0..length / ENTRY {
                 let offset = start.saturating_add(index * ENTRY);
-                let mut bytes = [0; ENTRY_SIZE];
+                let mut bytes = [0; ENTRY_BYTES];
                 self.read(offset, &mut bytes)?;
                 entries.push(RawEntry { offset, bytes });
             }

@@ -31,8 +31,8 @@ impl DosTime {
         // All of them fit: the day is in the range that FAT knows.
         let word = |value: i64| u16::try_from(value).unwrap_or(0);
         Self {
-            date: word(((year - 1980) << 9) | (month << 5) | day),
-            time: word(((second / 3600) << 11) | ((second / 60 % 60) << 5) | (second % 60 / 2)),
+            date: word((year - 1980) << 9 | month << 5 | day),
+            time: word((second / 3600) << 11 | (second / 60 % 60) << 5 | (second % 60 / 2)),
             hundredths: if second % 2 == 1 { 100 } else { 0 },
         }
     }
@@ -86,8 +86,8 @@ mod tests {
     fn told(time: i64) -> i64 {
         let dos = DosTime::new(UnixTime(time));
         let date =
-            fatfs::Date { year: (dos.date >> 9) + 1980, month: (dos.date >> 5) & 15, day: dos.date & 31 };
-        let (hour, min) = (dos.time >> 11, (dos.time >> 5) & 63);
+            fatfs::Date { year: (dos.date >> 9) + 1980, month: dos.date >> 5 & 15, day: dos.date & 31 };
+        let (hour, min) = (dos.time >> 11, dos.time >> 5 & 63);
         let time =
             fatfs::Time { hour, min, sec: (dos.time & 31) * 2 + u16::from(dos.hundredths / 100), millis: 0 };
         unix_time(fatfs::DateTime { date, time }).0

@@ -3,13 +3,10 @@
 use super::boot_sector::Width;
 use super::volume::Volume;
 use crate::fs::FsError;
-use crate::fs::fields::{u16_at, u32_at};
+use crate::fs::fields::u16_at;
 
 /// As much of the table as is counted at once.
 const PIECE: usize = 64 * 1024;
-
-/// The upper four bits of an entry of a FAT32 are reserved.
-const FAT32_BITS: u32 = 0x0fff_ffff;
 
 /// The entry of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +33,8 @@ impl Volume {
             Width::Fat12 if cluster % 2 == 1 => entry >> 4,
             Width::Fat12 => entry & 0xfff,
             Width::Fat16 => entry,
-            Width::Fat32 => entry & FAT32_BITS,
+            // The upper four bits are reserved.
+            Width::Fat32 => entry & 0x0fff_ffff,
         })
     }
 
@@ -102,9 +100,7 @@ impl Volume {
             let bytes = piece.get_mut(..length).unwrap_or_default();
             self.read(offset, bytes)?;
             free += match self.shape.width {
-                Width::Fat32 => {
-                    bytes.chunks_exact(4).filter(|entry| u32_at(entry, 0) & FAT32_BITS == 0).count()
-                }
+                Width::Fat32 => bytes.chunks_exact(4).filter(|entry| is_free_32(entry)).count(),
                 _ => bytes.chunks_exact(2).filter(|entry| u16_at(entry, 0) == 0).count(),
             };
             offset = offset.saturating_add(length as u64);
@@ -123,4 +119,8 @@ impl Volume {
             Width::Fat32 => self.entry(1)? & 0x0800_0000 != 0,
         })
     }
+}
+
+fn is_free_32(entry: &[u8]) -> bool {
+    matches!(entry, [0, 0, 0, upper] if upper % 16 == 0)
 }

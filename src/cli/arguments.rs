@@ -1,0 +1,136 @@
+//! What may be typed.
+
+use cardwright::raspios::Codename;
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// One nodes.yaml and one stock Raspberry Pi OS image in, one ready-to-flash image per node out.
+#[derive(Debug, Parser)]
+#[command(version, styles = STYLES, arg_required_else_help = true, after_help = "Try it with nothing downloaded: cardwright build --image demo")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write one image per node, and the papers beside them
+    Build(BuildArguments),
+    /// Report everything that is wrong with nodes.yaml, at once
+    Check(CheckArguments),
+    /// Show every file that a build will create, change or remove
+    Plan(PlanArguments),
+    /// Show what an image is: partitions, filesystems, release, and whose card
+    Inspect(InspectArguments),
+    /// Read an image back and hold it against the plan
+    Verify(VerifyArguments),
+}
+
+/// Which stock image, and how it is understood.
+#[derive(Debug, Args)]
+pub(crate) struct BaseSelection {
+    /// The stock image instead of the one nodes.yaml names: a path, or `demo` for the tiny one inside the program
+    #[arg(long, value_name = "PATH|demo")]
+    pub(crate) image: Option<String>,
+    /// Take the stock image for this release, whatever it says it is
+    #[arg(long, value_name = "CODENAME")]
+    pub(crate) force_release: Option<ForcedRelease>,
+    /// Fail when cluster.secret is missing, instead of making it (always so where CI is set)
+    #[arg(long)]
+    pub(crate) locked: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ForcedRelease {
+    Bullseye,
+    Bookworm,
+    Trixie,
+}
+
+impl From<ForcedRelease> for Codename {
+    fn from(forced: ForcedRelease) -> Self {
+        match forced {
+            ForcedRelease::Bullseye => Self::Bullseye,
+            ForcedRelease::Bookworm => Self::Bookworm,
+            ForcedRelease::Trixie => Self::Trixie,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildArguments {
+    /// The cluster
+    #[arg(value_name = "NODES_YAML", default_value = "nodes.yaml")]
+    pub(crate) nodes: PathBuf,
+    #[command(flatten)]
+    pub(crate) base: BaseSelection,
+    /// The folder for the results instead of the one nodes.yaml names
+    #[arg(long, short, value_name = "FOLDER")]
+    pub(crate) output: Option<PathBuf>,
+    /// How many threads work; the results do not depend on it
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+    /// Print the results as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// The cluster
+    #[arg(value_name = "NODES_YAML", default_value = "nodes.yaml")]
+    pub(crate) nodes: PathBuf,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    /// The nodes; all of them when none is named
+    #[arg(value_name = "NODE")]
+    pub(crate) only: Vec<String>,
+    /// The cluster
+    #[arg(long = "file", short = 'f', value_name = "NODES_YAML", default_value = "nodes.yaml")]
+    pub(crate) nodes: PathBuf,
+    #[command(flatten)]
+    pub(crate) base: BaseSelection,
+    /// Print the plan as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArguments {
+    /// The image: a path, packed or not, or `demo`
+    #[arg(value_name = "IMAGE|demo")]
+    pub(crate) image: PathBuf,
+    /// Print what was found as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// The image to be read back
+    #[arg(value_name = "IMAGE")]
+    pub(crate) card: PathBuf,
+    /// Hold it against this node instead of the one it says it was made for
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node: Option<String>,
+    /// The cluster
+    #[arg(long = "file", short = 'f', value_name = "NODES_YAML", default_value = "nodes.yaml")]
+    pub(crate) nodes: PathBuf,
+    #[command(flatten)]
+    pub(crate) base: BaseSelection,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,80 @@
+//! `cardwright build`
+
+use super::arguments::BuildArguments;
+use super::{Failure, paint, progress};
+use cardwright::cluster::Cluster;
+use cardwright::emit::EmitError;
+use cardwright::pipeline::{self, BuildOptions, Built, Error};
+use std::path::Path;
+use std::sync::Arc;
+
+pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
+    let mut cluster = super::load(&arguments.nodes, &arguments.base)?;
+    if let Some(folder) = &arguments.output {
+        cluster.output.folder.clone_from(folder);
+    }
+    let folder = &cluster.output.folder;
+    let made = std::fs::create_dir_all(folder);
+    made.map_err(|source| {
+        Error::from(EmitError::Write { doing: "making the folder", path: folder.clone(), source })
+    })?;
+
+    let image = Arc::new(super::open_image(&cluster, folder)?);
+    let base = super::open_base(image, &cluster, &arguments.base)?;
+    let secret = super::open_secret(&cluster, arguments.base.locked)?;
+    let mut options = BuildOptions::default();
+    if let Some(jobs) = arguments.jobs {
+        options.threads = usize::from(jobs);
+    }
+    let bar = progress::Bar::new();
+    let built = pipeline::build(&cluster, &base, &secret, options, &bar)?;
+    drop(bar);
+    if arguments.json {
+        return paint::json(&built).map_err(Failure::Output);
+    }
+    show(&built).map_err(Failure::Output)?;
+    advise(&cluster, &built);
+    Ok(())
+}
+
+/// A line a node, on standard output.
+fn show(built: &Built) -> std::io::Result<()> {
+    let widest =
+        built.images.iter().map(|image| image.path.display().to_string().len()).max().unwrap_or_default();
+    for image in &built.images {
+        let path = format!("{:widest$}", image.path.display());
+        let (size, edits) = (image.size.to_string(), image.edits);
+        paint::line(&format!("{}  {size:>8}  {edits} edits", paint::paint(paint::GREEN, path)))?;
+    }
+    Ok(())
+}
+
+/// What to do next, on standard error.
+fn advise(cluster: &Cluster, built: &Built) {
+    let Some(first) = built.images.first() else { return };
+    paint::note("");
+    paint::note(
+        "Flash one card per image, with Raspberry Pi Imager (choose \"Use custom\", skip customisation) or with dd:",
+    );
+    for image in &built.images {
+        let command =
+            format!("sudo dd if={} of=/dev/sdX bs=4M conv=fsync status=progress", shown(&image.path));
+        paint::note(&format!("  {}", paint::paint(paint::CYAN, command)));
+    }
+    let Some(node) = cluster.node(&first.node) else { return };
+    let key = built.login_key.as_deref().map(|key| format!("-i {} ", shown(key))).unwrap_or_default();
+    paint::note("Then put the cards in, switch on, wait two minutes, and:");
+    let command = format!("ssh {key}{}@{}", node.user.name, node.network.address);
+    paint::note(&format!("  {}", paint::paint(paint::CYAN, command)));
+}
+
+/// A path as a shell takes it.
+fn shown(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}

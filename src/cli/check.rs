@@ -1,0 +1,33 @@
+//! `cardwright check`
+
+use super::arguments::CheckArguments;
+use super::{Failure, paint};
+use cardwright::cluster::{Cluster, Role};
+use serde_json::json;
+use std::fmt::Write as _;
+
+pub(super) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
+    let loaded = Cluster::load(&arguments.nodes);
+    if arguments.json {
+        let problems = loaded.as_ref().err().map(|invalid| invalid.problems.as_slice()).unwrap_or_default();
+        let report = json!({ "file": arguments.nodes, "valid": loaded.is_ok(), "problems": problems });
+        paint::json(&report).map_err(Failure::Output)?;
+    }
+    let cluster = loaded?;
+    if !arguments.json {
+        paint::line(&summary(&cluster)).map_err(Failure::Output)?;
+    }
+    Ok(())
+}
+
+/// `compass: 4 nodes, k3s v1.36.4+k3s1 with 1 server and 3 agents`
+fn summary(cluster: &Cluster) -> String {
+    let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let with = |role| cluster.nodes.iter().filter(|node| node.role() == Some(role)).count();
+    let mut text = format!("{}: {}", cluster.name, count(cluster.nodes.len(), "node"));
+    if let Some(k3s) = &cluster.k3s {
+        let (servers, agents) = (count(with(Role::Server), "server"), count(with(Role::Agent), "agent"));
+        let _ = write!(text, ", k3s {} with {servers} and {agents}", k3s.version);
+    }
+    text
+}

@@ -1,0 +1,103 @@
+//! `cardwright inspect`
+
+use super::arguments::InspectArguments;
+use super::paint::{BOLD, DIM, GREEN, YELLOW, line, paint};
+use super::{Failure, map, paint};
+use cardwright::demo;
+use cardwright::disk::{StockImage, TableKind};
+use cardwright::inspect::{Found, Inspection, inspect};
+use cardwright::pipeline::Error;
+use cardwright::raspios::{FirstBoot, Release};
+use std::path::Path;
+
+pub(super) fn run(arguments: &InspectArguments) -> Result<(), Failure> {
+    let path = &arguments.image;
+    let image = if path == Path::new("demo") && !path.exists() {
+        demo::open()
+    } else {
+        StockImage::open(path, None, &super::scratch_folder())
+    };
+    let inspection = inspect(image.map_err(Error::from)?)?;
+    if arguments.json {
+        return paint::json(&inspection).map_err(Failure::Output);
+    }
+    show(path, &inspection).map_err(Failure::Output)
+}
+
+fn show(path: &Path, found: &Inspection) -> std::io::Result<()> {
+    let table = match &found.table.kind {
+        TableKind::Mbr { disk_id } => format!("MBR, disk id {disk_id}"),
+        TableKind::Gpt { disk_guid } => format!("GPT, disk {disk_guid}"),
+    };
+    let name = paint(BOLD, path.display());
+    line(&format!("{name}  {} unpacked, packing {}, {table}", found.size, word(&found.packing)))?;
+    line("")?;
+    for row in map::draw(found.size, &found.table.partitions, map::WIDTH) {
+        line(&format!("  {row}"))?;
+    }
+    line("")?;
+    for (entry, filesystem) in found.table.partitions.iter().zip(&found.filesystems) {
+        let start = paint(DIM, format_args!("at {}", cardwright::disk::ByteCount(entry.start.0)));
+        line(&format!(
+            "  {}  {} {start}  {}",
+            paint(BOLD, entry.number),
+            entry.length,
+            describe(filesystem)
+        ))?;
+        if let Some(summary) = &filesystem.filesystem {
+            line(&format!("     {}", paint(DIM, summary.features.join(" "))))?;
+        }
+    }
+    line("")?;
+    match (&found.release, &found.no_release) {
+        (Some(release), _) => line(&format!("  {}", describe_release(release)))?,
+        (None, Some(why)) => {
+            line(&format!("  {} {why}", paint(YELLOW, "no release that cardwright knows:")))?;
+        }
+        (None, None) => {}
+    }
+    match &found.card {
+        Some(card) => line(&format!(
+            "  {} node {} of cluster {}",
+            paint(GREEN, "made by cardwright:"),
+            card.node,
+            card.cluster
+        )),
+        None => line("  not customised by cardwright"),
+    }
+}
+
+fn describe(found: &Found) -> String {
+    match (&found.filesystem, &found.problem) {
+        (Some(summary), _) => format!(
+            "{} `{}` {}, {} free of {}",
+            summary.kind, summary.label, summary.id, summary.free, summary.size
+        ),
+        (None, Some(problem)) => paint(YELLOW, problem),
+        (None, None) => String::new(),
+    }
+}
+
+fn describe_release(release: &Release) -> String {
+    let date = release.date.as_deref().map(|date| format!(" of {date}")).unwrap_or_default();
+    let (codename, edition, architecture) =
+        (word(&release.codename), word(&release.edition), word(&release.architecture));
+    let name = format!("Raspberry Pi OS {codename} {edition}, {architecture}{date}");
+    let cloud_init = if release.cloud_init { "with cloud-init" } else { "without cloud-init" };
+    let first_boot = match release.first_boot {
+        FirstBoot::InitScript => "first boot by init script",
+        FirstBoot::ResizeWord => "first boot by the word `resize`",
+        FirstBoot::None => "booted before: no first boot left",
+    };
+    format!(
+        "{}; boot partition at {}, {cloud_init}, {first_boot}",
+        paint(GREEN, name),
+        release.boot_mount.path()
+    )
+}
+
+/// A value of a plain enumeration as JSON calls it: people and programs read the same words.
+fn word(value: &impl serde::Serialize) -> String {
+    let json = serde_json::to_value(value).unwrap_or_default();
+    json.as_str().unwrap_or_default().to_owned()
+}

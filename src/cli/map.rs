@@ -1,0 +1,53 @@
+//! A disk drawn to scale.
+
+use cardwright::disk::{ByteCount, PartitionEntry};
+
+/// How wide the drawing is, in characters: fits into 80 columns with its margin.
+pub(super) const WIDTH: usize = 74;
+
+/// Three rows: the numbers of the partitions above, their blocks to scale, their sizes below.
+///
+/// Every partition gets at least one character, so a tiny one is drawn larger than it is.
+pub(super) fn draw(size: ByteCount, partitions: &[PartitionEntry], width: usize) -> [String; 3] {
+    let mut rows = [vec![' '; width], vec!['·'; width], vec![' '; width]];
+    let column = |bytes: u64| {
+        let scaled = u128::from(bytes) * width as u128 / u128::from(size.0.max(1));
+        usize::try_from(scaled).unwrap_or(width).min(width)
+    };
+    for (entry, shade) in partitions.iter().zip(['█', '▓', '▒', '░'].into_iter().cycle()) {
+        let first = column(entry.start.0).min(width.saturating_sub(1));
+        let end = column(entry.start.0.saturating_add(entry.length.0)).max(first + 1);
+        for place in rows.get_mut(1).into_iter().flatten().take(end).skip(first) {
+            *place = shade;
+        }
+        for (row, text) in [(0, entry.number.to_string()), (2, entry.length.to_string())] {
+            let places = rows.get_mut(row).into_iter().flatten().take(end).skip(first);
+            if text.chars().count() <= end - first {
+                places.zip(text.chars()).for_each(|(place, letter)| *place = letter);
+            }
+        }
+    }
+    rows.map(|row| row.into_iter().collect::<String>().trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cardwright::disk::{ByteOffset, PartitionKind};
+
+    fn entry(number: u32, start: u64, length: u64) -> PartitionEntry {
+        PartitionEntry {
+            number,
+            start: ByteOffset(start),
+            length: ByteCount(length),
+            kind: PartitionKind::Linux,
+        }
+    }
+
+    #[test]
+    fn partitions_are_drawn_to_scale_and_never_vanish() {
+        let partitions = [entry(1, 1024, 4096), entry(2, 5120, 10240), entry(3, 20479, 1)];
+        let rows = draw(ByteCount(20480), &partitions, 20);
+        assert_eq!(rows, [" 1   2             3", "·████▓▓▓▓▓▓▓▓▓▓····▒", "     10 KiB"]);
+    }
+}

@@ -1,0 +1,164 @@
+//! Arguments in, one command out, and how it ended: 0 done, 1 failed, 2 wrong usage or an invalid nodes.yaml.
+
+mod arguments;
+mod build;
+mod check;
+mod inspect;
+mod map;
+mod paint;
+mod plan;
+mod problems;
+mod progress;
+mod verify;
+
+use arguments::{Arguments, BaseSelection, Command};
+use cardwright::base::{Base, Understanding};
+use cardwright::cluster::{Cluster, ImageSource, InvalidCluster};
+use cardwright::disk::{ReadAt, StockImage};
+use cardwright::fetch;
+use cardwright::hint::Hint;
+use cardwright::identity::{ClusterSecret, Creation};
+use cardwright::patch::UnixTime;
+use cardwright::pipeline::{self, Error};
+use clap::Parser as _;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// How a command failed.
+enum Failure {
+    /// nodes.yaml is not valid.
+    Invalid(Box<InvalidCluster>),
+    /// An argument or environment variable makes no sense.
+    Usage { message: String, hint: String },
+    /// The work failed.
+    Work(Box<Error>),
+    /// The output could not be written.
+    Output(io::Error),
+    /// The command did its work, and its result is a no: it has been shown already.
+    Differs,
+}
+
+impl From<InvalidCluster> for Failure {
+    fn from(error: InvalidCluster) -> Self {
+        Self::Invalid(Box::new(error))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Work(Box::new(error))
+    }
+}
+
+/// Runs the command that the arguments name.
+pub(crate) fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match &arguments.command {
+        Command::Build(arguments) => build::run(arguments),
+        Command::Check(arguments) => check::run(arguments),
+        Command::Plan(arguments) => plan::run(arguments),
+        Command::Inspect(arguments) => inspect::run(arguments),
+        Command::Verify(arguments) => verify::run(arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => end(failure),
+    }
+}
+
+fn end(failure: Failure) -> ExitCode {
+    match failure {
+        Failure::Invalid(invalid) => {
+            problems::show(&invalid);
+            ExitCode::from(2)
+        }
+        Failure::Usage { message, hint } => {
+            paint::error(&message, Some(&hint));
+            ExitCode::from(2)
+        }
+        Failure::Work(error) => {
+            paint::error(&error.to_string(), error.hint().as_deref());
+            ExitCode::FAILURE
+        }
+        // Whoever reads our output has read enough, as `head` does.
+        Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Failure::Output(error) => {
+            paint::error(&format!("writing the output failed: {error}"), None);
+            ExitCode::FAILURE
+        }
+        Failure::Differs => ExitCode::FAILURE,
+    }
+}
+
+/// The cluster that the arguments name, with what they say instead of nodes.yaml.
+fn load(nodes: &Path, selection: &BaseSelection) -> Result<Cluster, Failure> {
+    let mut cluster = Cluster::load(nodes)?;
+    if let Some(image) = &selection.image {
+        cluster.image = if image == "demo" {
+            ImageSource::Demo
+        } else {
+            ImageSource::Path { path: PathBuf::from(image), sha256: None }
+        };
+    }
+    Ok(cluster)
+}
+
+/// The stock image of a cluster.
+fn open_image(cluster: &Cluster, scratch: &Path) -> Result<StockImage, Failure> {
+    Ok(pipeline::open_image(&cluster.image, scratch, &progress::Bar::new())?)
+}
+
+/// The base that a disk makes.
+fn open_base(disk: Arc<dyn ReadAt>, cluster: &Cluster, selection: &BaseSelection) -> Result<Base, Failure> {
+    let understanding = Understanding {
+        force_release: selection.force_release.map(Into::into),
+        source_date_epoch: source_date_epoch()?,
+    };
+    Ok(pipeline::open_base(disk, &image_name(cluster), understanding)?)
+}
+
+/// What the stock image is called in messages.
+fn image_name(cluster: &Cluster) -> String {
+    match &cluster.image {
+        ImageSource::Demo => "the demo image".to_owned(),
+        ImageSource::Path { path, .. } => path.display().to_string(),
+        ImageSource::Url { url, .. } => url.clone(),
+    }
+}
+
+/// The time that files get, where the environment sets it: <https://reproducible-builds.org/specs/source-date-epoch/>.
+fn source_date_epoch() -> Result<Option<UnixTime>, Failure> {
+    let Ok(text) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    // ext4 keeps 34 bits of seconds from 1901 on; FAT cannot say anything before 1980 or after 2107.
+    match text.trim().parse::<i64>() {
+        Ok(seconds @ 315_532_800..=4_354_819_199) => Ok(Some(UnixTime(seconds))),
+        _ => Err(Failure::Usage {
+            message: format!("SOURCE_DATE_EPOCH is `{text}`, which is no time between 1980 and 2107"),
+            hint: "Set it to seconds since 1970, as `git log -1 --format=%ct` prints them, or unset it"
+                .to_owned(),
+        }),
+    }
+}
+
+/// The secret of a cluster; says so when it was made.
+fn open_secret(cluster: &Cluster, locked: bool) -> Result<ClusterSecret, Failure> {
+    let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
+    let creation = if locked || in_ci { Creation::Forbidden } else { Creation::Allowed };
+    let (secret, made) = pipeline::open_secret(cluster, creation)?;
+    if made {
+        let path = pipeline::secret_path(cluster);
+        paint::note(&format!(
+            "made {}, from which every key of this cluster is derived: keep it, and keep it secret",
+            path.display()
+        ));
+    }
+    Ok(secret)
+}
+
+/// A folder for large nameless files: the cache, which is on a real disk, or else the system's own.
+fn scratch_folder() -> PathBuf {
+    let cache = fetch::cache_folder().filter(|folder| std::fs::create_dir_all(folder).is_ok());
+    cache.unwrap_or_else(std::env::temp_dir)
+}

@@ -1,0 +1,89 @@
+//! `cardwright plan`
+
+use super::arguments::PlanArguments;
+use super::paint::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, paint};
+use super::{Failure, paint};
+use cardwright::cluster::Node;
+use cardwright::patch::Partition;
+use cardwright::pipeline::{self, Error};
+use cardwright::plan::{Change, PlannedEdit, report};
+use cardwright::verify::named_node;
+use serde_json::json;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
+    let cluster = super::load(&arguments.nodes, &arguments.base)?;
+    let named: Result<Vec<&Node>, _> = arguments.only.iter().map(|name| named_node(&cluster, name)).collect();
+    let nodes = if arguments.only.is_empty() { cluster.nodes.iter().collect() } else { named? };
+    let image = Arc::new(super::open_image(&cluster, &super::scratch_folder())?);
+    let base = super::open_base(image, &cluster, &arguments.base)?;
+    let secret = super::open_secret(&cluster, arguments.base.locked)?;
+
+    let mut plans = Vec::new();
+    for node in nodes {
+        let patch = pipeline::plan_node(&base, &cluster, &secret, node)?;
+        plans.push((node, report(&patch, &base.disk.files).map_err(Error::from)?));
+    }
+    if arguments.json {
+        let nodes: Vec<_> =
+            plans.iter().map(|(node, edits)| json!({ "node": node.name, "edits": edits })).collect();
+        let report = json!({ "cluster": cluster.name, "release": base.release, "nodes": nodes });
+        return paint::json(&report).map_err(Failure::Output);
+    }
+    for (node, edits) in &plans {
+        show(node, edits).map_err(Failure::Output)?;
+    }
+    Ok(())
+}
+
+fn show(node: &Node, edits: &[PlannedEdit]) -> std::io::Result<()> {
+    let name = paint(BOLD, node.name.as_str());
+    paint::line(&format!("{name}  {}/{}", node.network.address, node.network.prefix))?;
+    for partition in [Partition::Boot, Partition::Root] {
+        let edits: Vec<_> = edits.iter().filter(|edit| edit.partition == partition).collect();
+        if edits.is_empty() {
+            continue;
+        }
+        paint::line(&format!("  {partition} partition"))?;
+        for edit in edits {
+            paint::line(&format!("    {}", one(edit)))?;
+            for line in edit.diff.iter().flat_map(|diff| diff.lines()) {
+                paint::line(&format!("          {}", coloured(line)))?;
+            }
+        }
+    }
+    paint::line("")
+}
+
+/// `+ 0600 0:0     147 B  /etc/rancher/k3s/config.yaml  (secret)`
+fn one(edit: &PlannedEdit) -> String {
+    let (sign, style) = match edit.change {
+        Change::Create => ("+", GREEN),
+        Change::Change => ("~", YELLOW),
+        Change::Remove => ("-", RED),
+        Change::Move => (">", YELLOW),
+    };
+    let mode = edit.mode.map_or_else(|| "    ".to_owned(), |mode| mode.to_string());
+    let owner = edit.owner.map(|owner| owner.to_string()).unwrap_or_default();
+    let size = edit.size.map(|size| size.to_string()).unwrap_or_default();
+    let is_directory = edit.size.is_none() && edit.target.is_none() && edit.mode.is_some();
+    let slash = if is_directory { "/" } else { "" };
+    let mut line = format!("{} {mode} {owner:<9} {size:>8}  {}{slash}", paint(style, sign), edit.path);
+    if let Some(target) = &edit.target {
+        let _ = write!(line, " {} {}", paint(DIM, "->"), paint(CYAN, target));
+    }
+    if edit.secret {
+        let _ = write!(line, "  {}", paint(DIM, "(secret)"));
+    }
+    line
+}
+
+fn coloured(line: &str) -> String {
+    match line.chars().next() {
+        Some('+') => paint(GREEN, line),
+        Some('-') => paint(RED, line),
+        Some('@') => paint(DIM, line),
+        _ => line.to_owned(),
+    }
+}

@@ -1,0 +1,49 @@
+//! `cardwright verify`
+
+use super::arguments::VerifyArguments;
+use super::{Failure, paint};
+use cardwright::verify::{unpacked, verify};
+
+/// How many differences are listed for people; `--json` lists all.
+const MOST_LISTED: usize = 50;
+
+pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
+    let cluster = super::load(&arguments.nodes, &arguments.base)?;
+    let scratch = super::scratch_folder();
+    let image = unpacked(super::open_image(&cluster, &scratch)?, &scratch)?;
+    let base = super::open_base(image, &cluster, &arguments.base)?;
+    // Never made here: an image cannot have been made from a secret that does not exist.
+    let secret = super::open_secret(&cluster, true)?;
+    let verified = verify(&cluster, &base, &secret, &arguments.card, arguments.node.as_deref(), &scratch)?;
+
+    let (node, count) = (&verified.node, verified.differences.len());
+    if arguments.json {
+        paint::json(&verified).map_err(Failure::Output)?;
+    } else if count == 0 {
+        let fine = paint::paint(paint::GREEN, "as planned");
+        let line = format!(
+            "{}: {fine} for node `{node}`, and nothing else differs from the stock image",
+            arguments.card.display()
+        );
+        paint::line(&line).map_err(Failure::Output)?;
+    } else {
+        for difference in verified.differences.iter().take(MOST_LISTED) {
+            paint::line(&difference.to_string()).map_err(Failure::Output)?;
+        }
+        let more = count.saturating_sub(MOST_LISTED);
+        if more > 0 {
+            paint::note(&format!("… and {more} more"));
+        }
+        let message = format!(
+            "{} is not what the plan for node `{node}` makes of the stock image",
+            arguments.card.display()
+        );
+        paint::error(
+            &message,
+            Some(
+                "Build it again, or name the nodes.yaml, cluster.secret and stock image that it was made from",
+            ),
+        );
+    }
+    if count == 0 { Ok(()) } else { Err(Failure::Differs) }
+}

@@ -1,0 +1,131 @@
+//! From a node to its patch: which concerns there are, and in which order they write.
+//!
+//! A plan is a pure function of the cluster, the node, the release, the cluster secret and the stock
+//! files it edits. `plan` prints it, `build` applies it, `verify` holds an image against it.
+
+mod report;
+
+pub use report::{Change, PlannedEdit, report};
+
+use crate::cluster::{Cluster, Node};
+use crate::hint::Hint;
+use crate::identity::{ClusterSecret, IdentityError, LoginKey};
+use crate::k3s::{self, K3sError};
+use crate::patch::{Draft, Patch, PatchError, Stock, UnixTime};
+use crate::raspios::{self, Architecture, Card, NetworkStack, RaspiosError, Release};
+
+/// What a plan is made from, the node aside.
+pub struct Ground<'ground> {
+    /// The cluster.
+    pub cluster: &'ground Cluster,
+    /// Its secret.
+    pub secret: &'ground ClusterSecret,
+    /// What the stock image holds.
+    pub release: &'ground Release,
+    /// The files of the stock image.
+    pub stock: &'ground dyn Stock,
+    /// The time that everything written gets.
+    pub time: UnixTime,
+}
+
+/// An error of planning a node.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// Raspberry Pi OS cannot be made what was asked for.
+    #[error(transparent)]
+    Raspios(#[from] RaspiosError),
+    /// k3s cannot be made what was asked for.
+    #[error(transparent)]
+    K3s(#[from] K3sError),
+    /// The login key could not be made.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// A stock file could not be read.
+    #[error(transparent)]
+    Patch(#[from] PatchError),
+}
+
+impl Hint for PlanError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Raspios(error) => error.hint(),
+            Self::K3s(error) => error.hint(),
+            Self::Identity(error) => error.hint(),
+            Self::Patch(error) => error.hint(),
+        }
+    }
+}
+
+/// Everything that is to be changed in the stock image for `node`.
+///
+/// # Errors
+/// When the stock image lacks something that was asked for, or cannot be read.
+pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
+    let Ground { cluster, secret, release, stock, time } = *ground;
+    let mut draft = Draft::new(stock, time);
+    let edits = &mut draft;
+
+    // The user comes first: a renamed home has to be moved before anything is put into it.
+    let account = raspios::set_user(edits, &node.user)?;
+    raspios::set_authorized_keys(edits, &account, &login_keys(cluster, node, secret)?)?;
+    raspios::set_sudo(edits, &account, node.user.passwordless_sudo)?;
+    raspios::dismiss_wizard(edits)?;
+
+    raspios::set_hostname(edits, &node.name)?;
+    raspios::set_cluster_hosts(edits, &cluster.nodes)?;
+    raspios::set_network(edits, release, node)?;
+    raspios::enable_ssh(edits, release, node.ssh_password_login)?;
+    raspios::disable_cloud_init(edits, release)?;
+    raspios::set_clock_floor(edits)?;
+
+    let mut first_boot = Vec::new();
+    if let Some(zone) = &node.timezone {
+        raspios::set_timezone(edits, zone)?;
+    }
+    if let Some(locale) = &node.locale {
+        first_boot.extend(raspios::set_locale(edits, locale)?);
+    }
+    raspios::add_config_lines(edits, &node.boot.config)?;
+    raspios::add_cmdline_words(edits, &node.boot.cmdline)?;
+
+    if let (Some(k3s), Some(_)) = (&cluster.k3s, node.role()) {
+        raspios::add_cmdline_words(edits, &k3s::CMDLINE_WORDS)?;
+        k3s::configure(edits, cluster, node, k3s, &host(release), secret)?;
+    }
+
+    // What the user wants goes last, and may replace anything that came before it.
+    raspios::add_files(edits, release, &account, &node.files)?;
+    first_boot.extend(node.first_boot.iter().cloned());
+    raspios::run_at_first_boot(edits, &first_boot)?;
+    raspios::write_card(edits, &Card::new(cluster.name.as_str(), node.name.as_str(), None))?;
+    Ok(draft.finish())
+}
+
+/// The login key of a cluster, for the nodes for which nodes.yaml names none.
+///
+/// # Errors
+/// When its name cannot be the comment of a key.
+pub fn login_key(cluster: &Cluster, secret: &ClusterSecret) -> Result<LoginKey, IdentityError> {
+    secret.login_key(&format!("cardwright-{}", cluster.name))
+}
+
+/// Who may log in by key: whom nodes.yaml names, or else whoever has the cluster's own login key.
+fn login_keys(cluster: &Cluster, node: &Node, secret: &ClusterSecret) -> Result<Vec<String>, IdentityError> {
+    if node.user.authorized_keys.is_empty() {
+        return Ok(vec![login_key(cluster, secret)?.public]);
+    }
+    Ok(node.user.authorized_keys.iter().map(|key| key.as_str().to_owned()).collect())
+}
+
+/// What k3s has to know of the system below it.
+fn host(release: &Release) -> k3s::Host<'static> {
+    k3s::Host {
+        boot_mount: release.boot_mount.path(),
+        binary: match release.architecture {
+            Architecture::Arm64 => k3s::Binary::Arm64,
+            Architecture::Armhf => k3s::Binary::Armhf,
+        },
+        network_manager: release.network == NetworkStack::NetworkManager,
+    }
+}

@@ -1,0 +1,159 @@
+//! A plan as a person or a program reads it: without anything secret.
+
+use crate::digest::Digest;
+use crate::disk::ByteCount;
+use crate::patch::{Action, Edit, ImagePath, Mode, Owner, Partition, Patch, PatchError, Sensitivity, Stock};
+use serde::Serialize;
+use similar::TextDiff;
+
+/// Longer texts are not compared line by line: no file that cardwright edits comes near.
+const LONGEST_DIFF: usize = 1 << 20;
+
+/// One edit, as it may be shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedEdit {
+    /// Where.
+    pub partition: Partition,
+    /// Which path.
+    pub path: ImagePath,
+    /// What is done.
+    pub change: Change,
+    /// The size of a file, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<ByteCount>,
+    /// The permission bits of a file or directory, on the root partition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    /// The owner of a file or directory, on the root partition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
+    /// Where a link points to, or where something is moved to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Whether the content is secret. Then neither it nor its hash nor a diff is shown.
+    pub secret: bool,
+    /// The SHA-256 of a file that is not secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Digest>,
+    /// What changes in a text file of the stock image: a unified diff.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
+}
+
+/// What is done at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// Something is made where nothing was.
+    Create,
+    /// Something takes the place of what was there, or gets other attributes.
+    Change,
+    /// It is removed.
+    Remove,
+    /// It is moved.
+    Move,
+}
+
+/// A patch as it may be shown.
+///
+/// # Errors
+/// When a stock file that is edited cannot be read.
+pub fn report(patch: &Patch, stock: &dyn Stock) -> Result<Vec<PlannedEdit>, PatchError> {
+    patch.edits.iter().map(|edit| planned(edit, patch, stock)).collect()
+}
+
+fn planned(edit: &Edit, patch: &Patch, stock: &dyn Stock) -> Result<PlannedEdit, PatchError> {
+    let mut planned = PlannedEdit {
+        partition: edit.partition,
+        path: edit.path.clone(),
+        change: if edit.replaces_stock { Change::Change } else { Change::Create },
+        size: None,
+        mode: None,
+        owner: None,
+        target: None,
+        secret: false,
+        sha256: None,
+        diff: None,
+    };
+    let on_root = edit.partition == Partition::Root;
+    match &edit.action {
+        Action::File { content, mode, owner, sensitivity } => {
+            planned.size = Some(content.size());
+            planned.mode = on_root.then_some(*mode);
+            planned.owner = on_root.then_some(*owner);
+            planned.secret = *sensitivity == Sensitivity::Secret;
+            if !planned.secret {
+                planned.sha256 = Some(content.digest());
+                if let (true, Some(after)) = (edit.replaces_stock, content.bytes()) {
+                    let before = stock.read(edit.partition, &before_renames(patch, edit))?;
+                    planned.diff = before.and_then(|before| diff(&before, after));
+                }
+            }
+        }
+        Action::Directory { mode, owner } => {
+            planned.mode = on_root.then_some(*mode);
+            planned.owner = on_root.then_some(*owner);
+        }
+        Action::Symlink { target } => planned.target = Some(target.clone()),
+        Action::Remove => planned.change = Change::Remove,
+        Action::Rename { to } => {
+            planned.change = Change::Move;
+            planned.target = Some(to.as_str().to_owned());
+        }
+    }
+    Ok(planned)
+}
+
+/// Where the stock image has what an edit replaces.
+fn before_renames(patch: &Patch, edit: &Edit) -> ImagePath {
+    patch.edits_of(edit.partition).fold(edit.path.clone(), |path, other| match &other.action {
+        Action::Rename { to } => path.after_rename(to, &other.path),
+        _ => path,
+    })
+}
+
+/// What changes between two texts, as `diff -u` shows it without its two header lines.
+fn diff(before: &[u8], after: &[u8]) -> Option<String> {
+    if before.len().max(after.len()) > LONGEST_DIFF {
+        return None;
+    }
+    let (before, after) = (std::str::from_utf8(before).ok()?, std::str::from_utf8(after).ok()?);
+    let diff = TextDiff::from_lines(before, after);
+    let text = diff.unified_diff().context_radius(1).to_string();
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::patch::{Draft, MemoryStock, UnixTime};
+
+    fn path(text: &str) -> ImagePath {
+        ImagePath::new(text).unwrap()
+    }
+
+    fn stock(at: &str, mode: Mode, content: &str) -> MemoryStock {
+        MemoryStock::new().file(Partition::Root, &path(at), mode, Owner::ROOT, content)
+    }
+
+    #[test]
+    fn a_secret_is_named_and_not_shown() {
+        let stock = stock("/etc/x", Mode::SECRET, "old secret");
+        let mut draft = Draft::new(&stock, UnixTime(1));
+        draft.secret(&path("/etc/x"), "new secret").unwrap();
+        let json = serde_json::to_string(&report(&draft.finish(), &stock).unwrap()).unwrap();
+        assert!(json.contains("\"/etc/x\"") && json.contains("\"secret\":true"), "{json}");
+        assert!(!json.contains("old") && !json.contains("new"), "{json}");
+        assert!(!json.contains(&Digest::of(b"new secret").to_string()), "{json}");
+    }
+
+    #[test]
+    fn a_changed_text_is_shown_as_a_diff() {
+        let stock = stock("/etc/hostname", Mode::FILE, "raspberrypi\n");
+        let mut draft = Draft::new(&stock, UnixTime(1));
+        draft.file(Partition::Root, &path("/etc/hostname"), "north\n", Mode::FILE, Owner::ROOT).unwrap();
+        let report = report(&draft.finish(), &stock).unwrap();
+        assert_eq!(report[0].change, Change::Change);
+        assert_eq!(report[0].diff.as_deref(), Some("@@ -1 +1 @@\n-raspberrypi\n+north\n"));
+    }
+}

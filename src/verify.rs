@@ -1,0 +1,100 @@
+//! Reading a finished image back and holding the plan against it.
+
+use crate::base::{Base, Disk};
+use crate::cluster::{Cluster, Node};
+use crate::disk::{Packing, ReadAt, StockImage};
+use crate::emit;
+use crate::identity::ClusterSecret;
+use crate::patch::{self, Difference};
+use crate::pipeline::{Error, plan_node};
+use crate::raspios;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What reading an image back found.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Verified {
+    /// The node whose plan it was held against.
+    pub node: String,
+    /// Where it differs; empty when it is what it should be.
+    pub differences: Vec<Difference>,
+}
+
+/// Holds the image at `path` against the plan of a node: the one named, or the one the image says it was
+/// made for.
+///
+/// # Errors
+/// When one of the images cannot be read, or it is not known which node the image is for. What differs is
+/// no error.
+pub fn verify(
+    cluster: &Cluster,
+    base: &Base,
+    secret: &ClusterSecret,
+    path: &Path,
+    node: Option<&str>,
+    scratch: &Path,
+) -> Result<Verified, Error> {
+    let image = unpacked(StockImage::open(path, None, scratch)?, scratch)?;
+    let named = |source| Error::Base { image: path.display().to_string(), source };
+    let disk = Disk::open(image).map_err(named)?;
+    let node = if let Some(name) = node {
+        named_node(cluster, name)?
+    } else {
+        let card = raspios::customised_card(&disk.files)?;
+        let card = card.ok_or_else(|| Error::NotACard { image: path.to_owned() })?;
+        named_node(cluster, &card.node)?
+    };
+    let plan = plan_node(base, cluster, secret, node)?;
+    let mut differences = outside_the_partitions(base, &disk, path)?;
+    differences.extend(patch::check(&plan, &base.disk.files, &disk.files)?);
+    Ok(Verified { node: node.name.to_string(), differences })
+}
+
+/// The node of that name.
+///
+/// # Errors
+/// When there is none; says which there are.
+pub fn named_node<'cluster>(cluster: &'cluster Cluster, name: &str) -> Result<&'cluster Node, Error> {
+    cluster.node(name).ok_or_else(|| Error::NoSuchNode {
+        name: name.to_owned(),
+        cluster: cluster.name.to_string(),
+        known: cluster.nodes.iter().map(|node| node.name.to_string()).collect(),
+    })
+}
+
+/// An image whose files can be read in any order without decoding anything twice.
+///
+/// # Errors
+/// When it cannot be read, or `scratch` has no room for it.
+pub fn unpacked(image: StockImage, scratch: &Path) -> Result<Arc<dyn ReadAt>, Error> {
+    match image.packing() {
+        Packing::Raw => Ok(Arc::new(image)),
+        _ => Ok(Arc::new(emit::unpack(&image, scratch)?)),
+    }
+}
+
+/// The partition table is nothing a plan names, so it has to be what the stock image has.
+fn outside_the_partitions(base: &Base, disk: &Disk, path: &Path) -> Result<Vec<Difference>, Error> {
+    let mut differences = Vec::new();
+    let mut differs = |what: String| {
+        let root = patch::ImagePath::root();
+        differences.push(Difference { partition: patch::Partition::Boot, path: root, what });
+    };
+    if disk.bytes.size() != base.disk.bytes.size() {
+        let (found, wanted) = (disk.bytes.size().0, base.disk.bytes.size().0);
+        differs(format!("lies on a disk of {found} bytes, the stock image has {wanted}"));
+    }
+    if disk.table != base.disk.table {
+        differs("lies on a disk with another partition table than the stock image".to_owned());
+    }
+    let first = base.disk.boot.start.0.min(base.disk.root.start.0);
+    let length = usize::try_from(first.min(disk.bytes.size().0)).unwrap_or_default();
+    let (mut found, mut wanted) = (vec![0; length], vec![0; length]);
+    let read = |disk: &Disk, bytes: &mut [u8]| disk.bytes.read_at(crate::disk::ByteOffset(0), bytes);
+    read(disk, &mut found).map_err(emit::EmitError::write("reading", path))?;
+    read(&base.disk, &mut wanted).map_err(emit::EmitError::Base)?;
+    if found != wanted {
+        differs("comes after other bytes than in the stock image".to_owned());
+    }
+    Ok(differences)
+}

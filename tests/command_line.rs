@@ -1,0 +1,167 @@
+//! What a person sees: snapshots of the command line's own words.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    unreachable_pub,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::fs;
+use support::{Workshop, text};
+
+/// A cluster of one, without k3s.
+const SINGLE: &str = "\
+cluster: single
+image: demo
+network: {prefix: 24, gateway: 10.1.1.1}
+user: {ssh_authorized_keys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJlVjLLsdzCPQ4eJtKWZvUH8mPCYgYdYLVEGeiRTMNOR me]}
+nodes:
+  - {name: alone, address: 10.1.1.2}
+";
+
+#[test]
+fn check_says_what_a_valid_file_holds() {
+    let workshop = Workshop::with_example();
+    insta::assert_snapshot!(workshop.seen(&workshop.run(["check"])));
+}
+
+#[test]
+fn check_shows_every_mistake_at_once() {
+    let workshop = Workshop::with_nodes(
+        "\
+cluster: Compass
+image: {path: stock.img, sha265: 00}
+network: {prefix: 24, gateway: 192.168.51.1}
+k3s: {version: latest}
+nodes:
+  - {name: north, adress: 192.168.50.11, k3s: server}
+  - {name: North, address: 192.168.50.12, k3s: agent}
+  - {name: south, address: 192.168.50.12, k3s: agnet}
+",
+    );
+    insta::assert_snapshot!(workshop.seen(&workshop.run(["check"])));
+}
+
+#[test]
+fn check_tells_programs_the_same() {
+    let workshop = Workshop::with_nodes("cluster: c\nimage: demo\nnodes: []\n");
+    let output = workshop.run(["check", "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["valid"], false);
+    assert!(!report["problems"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_missing_nodes_yaml_is_said_so() {
+    let workshop = Workshop::with_example();
+    insta::assert_snapshot!(workshop.seen(&workshop.run(["check", "nowhere.yaml"])));
+}
+
+#[test]
+fn a_missing_stock_image_is_said_so() {
+    let workshop = Workshop::with_example();
+    insta::assert_snapshot!(workshop.seen(&workshop.run(["build"])));
+    assert!(!workshop.path("images/north.img").exists());
+}
+
+#[test]
+fn what_is_no_image_is_said_so() {
+    let workshop = Workshop::with_example();
+    fs::write(workshop.path("x.img"), "hello").unwrap();
+    insta::assert_snapshot!(workshop.seen(&workshop.run(["build", "--image", "x.img"])));
+}
+
+#[test]
+fn a_truncated_image_is_said_so_and_leaves_nothing_behind() {
+    let workshop = Workshop::with_example();
+    let whole = cardwright::demo::IMAGE;
+    fs::write(workshop.path("x.img.xz"), &whole[..whole.len() / 2]).unwrap();
+    insta::assert_snapshot!(workshop.seen(&workshop.run(["build", "--image", "x.img.xz"])));
+    assert_eq!(fs::read_dir(workshop.path("images")).unwrap().count(), 0);
+}
+
+#[test]
+fn another_hash_than_the_pinned_one_is_said_so() {
+    let pinned =
+        SINGLE.replace("image: demo", &format!("image: {{path: x.img, sha256: {}}}", "ab".repeat(32)));
+    let workshop = Workshop::with_nodes(&pinned);
+    fs::write(workshop.path("x.img"), "hello").unwrap();
+    insta::assert_snapshot!(workshop.seen(&workshop.run(["build"])));
+}
+
+#[test]
+fn plan_shows_every_edit_of_a_node() {
+    let workshop = Workshop::with_nodes(SINGLE);
+    insta::assert_snapshot!(workshop.seen(&workshop.run(["plan"])));
+}
+
+#[test]
+fn plan_knows_only_the_nodes_there_are() {
+    let workshop = Workshop::with_nodes(SINGLE);
+    insta::assert_snapshot!(workshop.seen(&workshop.run(["plan", "nobody"])));
+}
+
+#[test]
+fn inspect_draws_the_disk() {
+    let workshop = Workshop::with_nodes(SINGLE);
+    insta::assert_snapshot!(workshop.seen(&workshop.run(["inspect", "demo"])));
+}
+
+#[test]
+fn inspect_tells_whose_card_it_is() {
+    let workshop = Workshop::with_nodes(SINGLE);
+    workshop.succeed(["build"]);
+    let output = workshop.succeed(["inspect", "--json", "images/alone.img"]);
+    let report: serde_json::Value = serde_json::from_str(&output).unwrap();
+    assert_eq!(report["card"]["node"], "alone");
+    assert_eq!(report["card"]["cluster"], "single");
+    assert_eq!(report["release"]["codename"], "trixie");
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    let workshop = Workshop::with_nodes(SINGLE);
+    assert_eq!(workshop.run(["bake"]).status.code(), Some(2));
+    assert_eq!(workshop.run(["build", "--jobs", "0"]).status.code(), Some(2));
+    let wrong_time = workshop.command().env("SOURCE_DATE_EPOCH", "yesterday").arg("plan").output().unwrap();
+    assert_eq!(wrong_time.status.code(), Some(2), "{}", text(&wrong_time.stderr));
+}
+
+#[test]
+fn results_go_to_standard_output_and_talk_to_standard_error() {
+    let workshop = Workshop::with_nodes(SINGLE);
+    let output = workshop.run(["build"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout).lines().count(), 1, "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("dd if=images/alone.img"), "{}", text(&output.stderr));
+    assert!(!text(&output.stderr).contains('\x1b'));
+}
+
+#[test]
+fn the_time_of_what_is_written_comes_from_source_date_epoch() {
+    let workshop = Workshop::with_nodes(SINGLE);
+    workshop.succeed(["build"]);
+    let before = fs::read(workshop.path("images/alone.img")).unwrap();
+    let mut command = workshop.command();
+    command.env("CARDWRIGHT_SECRET", support::SECRET).env("SOURCE_DATE_EPOCH", "1700000000").arg("build");
+    support::content(command);
+    let image = workshop.path("images/alone.img");
+    assert!(before != fs::read(&image).unwrap());
+    if let Some(mut debugfs) = support::judge("debugfs") {
+        debugfs.args(["-R", "stat /etc/hostname"]);
+        debugfs.arg(format!("{}?offset={}", image.display(), support::partition(&image, 2).0));
+        let said = support::content(debugfs);
+        // 1700000000 is 2023-11-14 22:13:20 UTC; debugfs prints the seconds in hexadecimal. The file keeps
+        // its inode, and with it the time of its birth.
+        assert_eq!(said.matches("0x6553f100").count(), 3, "{said}");
+    }
+}

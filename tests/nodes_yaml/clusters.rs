@@ -1,0 +1,196 @@
+//! What a valid nodes.yaml means.
+
+use crate::{HASH, TOP, VALID, edited, parse, parse_in, rendered};
+use cardwright::cluster::{Cluster, FileOwner, FileSource, Format, ImageSource, Install, Role};
+use cardwright::fs::Owner;
+use cardwright::patch::Partition;
+use std::path::Path;
+
+#[test]
+fn the_example_is_a_cluster_of_four_on_a_machine_without_any_key() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("nodes.yaml");
+    let cluster = Cluster::load(&path).unwrap_or_else(|invalid| panic!("{}", rendered(&invalid)));
+    let names: Vec<_> = cluster.nodes.iter().map(|node| (node.name.as_str(), node.role())).collect();
+    assert_eq!(
+        names,
+        [
+            ("north", Some(Role::Server)),
+            ("east", Some(Role::Agent)),
+            ("south", Some(Role::Agent)),
+            ("west", Some(Role::Agent))
+        ]
+    );
+    assert!(cluster.nodes.iter().all(|node| node.user.authorized_keys.is_empty()));
+    assert_eq!(cluster.first_server().unwrap().name.as_str(), "north");
+}
+
+#[test]
+fn what_the_example_suggests_in_comments_is_valid_too() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("nodes.yaml")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("backup.sh"), "#!/bin/sh\n").unwrap();
+    let suggested: String = text
+        .lines()
+        .map(|line| {
+            let indentation = line.len() - line.trim_start().len();
+            let comment = line.trim_start().strip_prefix("# ").unwrap_or_default();
+            // A commented key, or an item of a commented list; `~` is not known on a machine that tests.
+            let key = comment.split(':').next().unwrap_or_default();
+            let is_setting = comment.contains(':')
+                && !key.is_empty()
+                && !key.contains([' ', '`', '-'])
+                && !comment.ends_with('.')
+                || comment.trim_start().starts_with("- {");
+            if is_setting && !comment.contains('~') && indentation <= 2 {
+                format!("{}{comment}\n", &line[..indentation])
+            } else {
+                format!("{line}\n")
+            }
+        })
+        .collect();
+    let cluster = parse_in(folder.path(), &suggested)
+        .unwrap_or_else(|invalid| panic!("{}\n{suggested}", rendered(&invalid)));
+    let north = &cluster.nodes[0];
+    assert_eq!(north.timezone.as_deref(), Some("Europe/Berlin"));
+    assert_eq!(north.locale.as_deref(), Some("de_DE.UTF-8"));
+    assert_eq!(north.files.len(), 2);
+    assert_eq!(north.boot.cmdline, ["quiet"]);
+    assert_eq!(north.first_boot, ["apt-get update"]);
+    assert_eq!(north.k3s.as_ref().unwrap().config["disable"][0], "traefik");
+}
+
+#[test]
+fn what_is_not_said_has_its_default() {
+    let cluster = parse(VALID).unwrap();
+    assert_eq!(cluster.image, ImageSource::Demo);
+    assert_eq!(cluster.output.folder, Path::new("no-such-folder").join("images"));
+    assert_eq!(cluster.output.format, Format::Img);
+    let Install::Download { base_url, sha256_arm64, .. } = cluster.k3s.unwrap().install;
+    assert_eq!(base_url, "https://github.com/k3s-io/k3s/releases/download");
+    assert_eq!(sha256_arm64, None);
+    let node = &cluster.nodes[0];
+    assert_eq!(node.network.interface.as_str(), "eth0");
+    assert_eq!(node.network.dns, ["192.168.50.1".parse::<std::net::IpAddr>().unwrap()]);
+    assert_eq!(node.user.name.as_str(), "pi");
+    assert_eq!(node.user.shell.as_str(), "/bin/bash");
+    assert!(node.user.passwordless_sudo);
+    assert!(!node.ssh_password_login);
+    assert_eq!(node.timezone, None);
+}
+
+#[test]
+fn sudo_asks_for_the_password_where_there_is_one_unless_told_otherwise() {
+    let sudo = |user: String| {
+        let text = edited(&[(TOP, &format!("image: demo\nuser: {{{user}}}"))]);
+        parse(&text).unwrap().nodes[0].user.passwordless_sudo
+    };
+    assert!(!sudo(format!("password_hash: {HASH}")));
+    assert!(sudo(format!("password_hash: {HASH}, sudo: passwordless")));
+    assert!(sudo("sudo: passwordless".to_owned()));
+}
+
+#[test]
+fn a_node_overrides_every_setting_of_its_own_and_adds_to_lists_of_additions() {
+    let text = "\
+cluster: compass
+image: demo
+network: {interface: end0, prefix: 24, gateway: 192.168.50.1, dns: [1.1.1.1], search: [home.arpa], ipv6: {gateway: fd00::1}}
+user: {name: ann, shell: /bin/zsh}
+timezone: Europe/Berlin
+locale: de_DE.UTF-8
+boot: {config: [a=1], cmdline: [quiet]}
+files:
+  - {path: /etc/motd, content: all}
+  - {path: /etc/issue, content: all}
+first_boot: [echo all]
+k3s:
+  version: v1.36.4+k3s1
+  install: {download: {base_url: http://mirror.lan/k3s/, sha256: {arm64: 483db18a48da399b5b7022ffae9a07bc6d99daab30e593aedac09b69ff422843}}}
+  config: {a: common, b: common, c: common, write-kubeconfig-mode: 0644, list: [1, 1.10, x, true, ~]}
+  server: {config: {b: role, c: role}}
+nodes:
+  - {name: north, address: 192.168.50.11, k3s: {role: server, config: {c: node}}}
+  - name: east
+    address: 10.0.0.12
+    ipv6: fd00::12
+    network: {interface: eth1, prefix: 8, gateway: 10.0.0.1, dns: [9.9.9.9], search: [], ipv6: {prefix: 48}}
+    user: {shell: /bin/sh}
+    timezone: Etc/UTC
+    locale: C.UTF-8
+    boot: {config: [b=2], cmdline: [splash]}
+    files:
+      - {path: /etc/motd, content: east, mode: 0600, owner: user}
+      - {path: /x.txt, partition: boot, content: 1.10}
+      - {path: /opt/x, content: x, mode: \"4755\", owner: 1000:33}
+    first_boot: [echo east]
+";
+    let cluster = parse(text).unwrap_or_else(|invalid| panic!("{}", rendered(&invalid)));
+    let [north, east] = cluster.nodes.as_slice() else { panic!("two nodes") };
+    assert_eq!(north.network.interface.as_str(), "end0");
+    assert_eq!(north.network.ipv6, None);
+    assert_eq!((east.network.interface.as_str(), east.network.prefix), ("eth1", 8));
+    assert_eq!(east.network.search, Vec::<String>::new());
+    let ipv6 = east.network.ipv6.as_ref().unwrap();
+    assert_eq!((ipv6.prefix, ipv6.gateway), (48, Some("fd00::1".parse().unwrap())));
+    assert_eq!((east.user.name.as_str(), east.user.shell.as_str()), ("ann", "/bin/sh"));
+    assert_eq!(
+        (north.timezone.as_deref(), east.timezone.as_deref()),
+        (Some("Europe/Berlin"), Some("Etc/UTC"))
+    );
+    assert_eq!(east.locale.as_deref(), Some("C.UTF-8"));
+    assert_eq!(east.boot.config, ["a=1", "b=2"]);
+    assert_eq!(east.boot.cmdline, ["quiet", "splash"]);
+    assert_eq!(east.first_boot, ["echo all", "echo east"]);
+    assert_eq!(east.k3s, None);
+
+    let paths: Vec<_> = east.files.iter().map(|file| (file.path.as_str(), file.content.clone())).collect();
+    let inline = |text: &str| FileSource::Inline(text.to_owned());
+    assert_eq!(
+        paths,
+        [
+            ("/etc/issue", inline("all")),
+            ("/etc/motd", inline("east")),
+            ("/x.txt", inline("1.10")),
+            ("/opt/x", inline("x"))
+        ]
+    );
+    assert_eq!((east.files[1].mode.bits(), &east.files[1].owner), (0o600, &FileOwner::User));
+    assert_eq!((east.files[2].partition, east.files[2].mode.bits()), (Partition::Boot, 0o644));
+    assert_eq!(
+        (east.files[3].mode.bits(), &east.files[3].owner),
+        (0o4755, &FileOwner::Numeric(Owner { uid: 1000, gid: 33 }))
+    );
+
+    let Install::Download { base_url, sha256_arm64, sha256_armhf } = cluster.k3s.unwrap().install;
+    assert_eq!(base_url, "http://mirror.lan/k3s");
+    assert!(sha256_arm64.is_some() && sha256_armhf.is_none());
+    assert_eq!(
+        serde_json::to_string(&north.k3s.as_ref().unwrap().config).unwrap(),
+        r#"{"a":"common","b":"role","c":"node","write-kubeconfig-mode":"0644","list":[1,"1.10","x",true,null]}"#
+    );
+}
+
+#[test]
+fn modes_are_octal_whether_quoted_or_not() {
+    for written in ["0640", "640", "\"0640\"", "'640'", "0o640", "00640"] {
+        let text =
+            edited(&[(TOP, &format!("image: demo\nfiles: [{{path: /x, content: a, mode: {written}}}]"))]);
+        assert_eq!(parse(&text).unwrap().nodes[0].files[0].mode.bits(), 0o640, "{written}");
+    }
+}
+
+#[test]
+fn quotes_make_a_text_of_what_yaml_takes_for_something_else() {
+    for written in ["\"yes\"", "'1e3'", "\"true\""] {
+        let text = edited(&[("east", written)]);
+        assert_eq!(parse(&text).unwrap().nodes[1].name.as_str(), written.trim_matches(['"', '\'']));
+    }
+}
+
+#[test]
+fn line_ends_and_a_byte_order_mark_of_windows_change_nothing() {
+    let windows = format!("\u{feff}{}", VALID.replace('\n', "\r\n"));
+    assert_eq!(parse(&windows).unwrap(), parse(VALID).unwrap());
+    let invalid = parse(&windows.replace("cluster:", "clutser:")).unwrap_err();
+    assert_eq!(invalid.source_line(&invalid.problems[0]), Some("clutser: compass"));
+}

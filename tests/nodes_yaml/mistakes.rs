@@ -1,0 +1,440 @@
+//! What is said about mistakes, as a person reads it.
+
+use crate::{EAST, HASH, KEY, NORTH, TOP, VALID, answers, edited, parse, parse_in, rendered};
+use cardwright::cluster::Cluster;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Holds what is said against the snapshot of the test.
+macro_rules! assert_answers {
+    ($answers:expr) => {
+        insta::with_settings!({omit_expression => true}, { insta::assert_snapshot!($answers) })
+    };
+}
+
+#[test]
+fn unknown_keys_are_refused_with_the_nearest_known_one() {
+    assert_answers!(answers(&[
+        &[("name: east, address", "name: east, adress")],
+        &[("cluster:", "Cluster:")],
+        &[(TOP, "image: demo\nhostname: x")],
+        &[(TOP, "image: demo\npackages: [vim]")],
+        &[(EAST, "east, address: 192.168.50.12, dns: [1.1.1.1]")],
+        &[(EAST, "east, address: 192.168.50.12, output: {}")],
+        &[("gateway", "router: 192.168.50.1, gateway")],
+        &[(TOP, "image: {path: a, sha265: b}")],
+        &[(TOP, "image: demo\nuser: {password: hunter2}")],
+        &[(TOP, "image: demo\nuser: {pasword_hash: hunter2}")],
+        &[("network:", "netwrok:")],
+        &[("nodes:", "nods:")],
+        &[("gateway:", "gatway:")],
+    ]));
+}
+
+#[test]
+fn what_is_missing_is_named_with_an_example() {
+    assert_answers!(answers(&[
+        &[("cluster: compass\n", "")],
+        &[("image: demo\n", "")],
+        &[("network: {prefix: 24, gateway: 192.168.50.1}\n", "")],
+        &[("prefix: 24, ", "")],
+        &[(", gateway: 192.168.50.1", "")],
+        &[("prefix: 24, ", ""), (EAST, "east, address: 192.168.50.12, network: {prefix: 24}")],
+        &[("name: east, ", "")],
+        &[(", address: 192.168.50.12", "")],
+        &[("version: v1.36.4+k3s1", "")],
+        &[("compass", "")],
+        &[(VALID, "cluster: a\nimage: demo\nnetwork: {prefix: 24, gateway: 192.168.50.1}\n")],
+        &[(VALID, "cluster: a\nimage: demo\nnetwork: {prefix: 24, gateway: 192.168.50.1}\nnodes: []\n")],
+        &[(VALID, "cluster: a\nimage: demo\nnetwork: {prefix: 24, gateway: 192.168.50.1}\nnodes:\n")],
+        &[(EAST, "east, address: 192.168.50.12, k3s: {config: {}}")],
+    ]));
+}
+
+#[test]
+fn what_has_the_wrong_shape_is_said_plainly() {
+    assert_answers!(answers(&[
+        &[(VALID, "compass")],
+        &[(VALID, "- a\n- b\n")],
+        &[("{prefix: 24, gateway: 192.168.50.1}", "eth0")],
+        &[("{prefix: 24, gateway: 192.168.50.1}", "[eth0]")],
+        &[("compass", "[a]")],
+        &[("compass", "{a: b}")],
+        &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, dns: 1.1.1.1")],
+        &[("  - {name: east, address: 192.168.50.12, k3s: agent}", "  - east")],
+        &[("east", "1e3")],
+        &[("east", "yes")],
+        &[("east", "true")],
+        &[("east", "12")],
+        &[("east", "~")],
+        &[(TOP, "image: demo\nssh: {password_login: yes}")],
+        &[(TOP, "image: demo\nssh: {password_login: \"true\"}")],
+        &[(TOP, "image: demo\nimage: other")],
+        &[(TOP, "image: demo\ntimezone:")],
+    ]));
+}
+
+#[test]
+fn what_is_no_yaml_has_a_place_and_advice() {
+    assert_answers!(answers(&[
+        &[("k3s: server}", "k3s: server")],
+        &[("  - {name: east", " - {name: east")],
+        &[("compass", "\"compass")],
+        &[("compass", "a: b")],
+        &[("nodes:\n  -", "nodes:\n\t-")],
+        &[("compass", "@home")],
+        &[("compass", "*home")],
+        &[("nodes:", "---\nnodes:")],
+        &[(VALID, "")],
+    ]));
+}
+
+#[test]
+fn names_are_checked_and_unique() {
+    assert_answers!(answers(&[
+        &[("east", "East")],
+        &[("east", "my_pi.local")],
+        &[("east", "\"12\"")],
+        &[("east", "localhost")],
+        &[("east", "ö")],
+        &[("east", "north")],
+        &[("compass", "../x")],
+        &[("compass", "My Cluster")],
+        &[("gateway", "interface: wlan0, gateway")],
+        &[("gateway", "interface: \"eth0:1\", gateway")],
+    ]));
+}
+
+#[test]
+fn addresses_are_checked_and_unique() {
+    assert_answers!(answers(&[
+        &[("50.12", "51.12")],
+        &[("50.12", "50.11")],
+        &[("50.12", "50.0")],
+        &[("50.12", "50.255")],
+        &[("50.12", "50.1")],
+        &[("50.12", "50.256")],
+        &[("192.168.50.12", "10.1")],
+        &[("50.12", "50.12/24")],
+        &[("192.168.50.12", "127.0.0.1")],
+        &[("192.168.50.12", "240.0.0.1")],
+        &[("gateway: 192.168.50.1", "gateway: 192.168.51.1")],
+        &[("gateway: 192.168.50.1", "gateway: 192.168.50.0")],
+        &[("gateway: 192.168.50.1", "gateway: 192.168.50.255")],
+        &[("prefix: 24", "prefix: 31")],
+        &[("prefix: 24", "prefix: 255.255.255.0")],
+        &[("prefix: 24", "prefix: 0")],
+        &[("prefix: 24", "prefix: 28")],
+        &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, dns: [dns.example]")],
+        &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, search: [a..b]")],
+        &[(EAST, "east, address: 192.168.50.12, network: {gateway: 192.168.60.1}")],
+    ]));
+}
+
+#[test]
+fn ipv6_is_checked_where_it_is_asked_for() {
+    let with = |network: &'static str| ("gateway: 192.168.50.1}", network);
+    let on_east = |address: &'static str| ("192.168.50.12", address);
+    assert_answers!(answers(&[
+        &[on_east("192.168.50.12, ipv6: fd00::12")],
+        &[on_east("192.168.50.12, ipv6: fd00::12/64")],
+        &[on_east("192.168.50.12, ipv6: fd00:12")],
+        &[on_east("192.168.50.12, ipv6: ff02::1")],
+        &[on_east("192.168.50.12, ipv6: fe80::1")],
+        &[on_east("192.168.50.12, ipv6: \"fd00::\"")],
+        &[on_east("192.168.50.12, ipv6: fd00::12"), ("192.168.50.11", "192.168.50.11, ipv6: fd00:0::12")],
+        &[with("gateway: 192.168.50.1, ipv6: {gateway: fd00::1}}")],
+        &[
+            with("gateway: 192.168.50.1, ipv6: {gateway: fd00:1::1}}"),
+            on_east("192.168.50.12, ipv6: fd00::12")
+        ],
+        &[with("gateway: 192.168.50.1, ipv6: {gateway: fe80::1}}"), on_east("192.168.50.12, ipv6: fd00::12")],
+        &[with("gateway: 192.168.50.1, ipv6: {prefix: 127}}"), on_east("192.168.50.12, ipv6: fd00::12")],
+        &[on_east("192.168.50.12, network: {ipv6: {prefix: 64}}")],
+        &[
+            on_east("192.168.50.12, ipv6: fd00::12"),
+            ("v1.36.4+k3s1", "v1.36.4+k3s1, config: {cluster-cidr: \"10.42.0.0/16,fd00::/56\"}"),
+        ],
+    ]));
+}
+
+#[test]
+fn the_subnet_is_clear_of_the_networks_inside_k3s() {
+    let moved = |subnet: &str| VALID.replace("192.168.50.", subnet);
+    let judge = |text: String| match parse(&text) {
+        Ok(_) => "valid\n".to_owned(),
+        Err(invalid) => rendered(&invalid),
+    };
+    let configured = |subnet: &str, config: &str| {
+        moved(subnet).replace("v1.36.4+k3s1", &format!("v1.36.4+k3s1, config: {{{config}}}"))
+    };
+    let without_k3s = moved("10.42.0.")
+        .replace("k3s: {version: v1.36.4+k3s1}\n", "")
+        .replace(", k3s: server", "")
+        .replace(", k3s: agent", "");
+    let wide = VALID.replace("192.168.50.", "10.0.0.").replace("prefix: 24", "prefix: 8");
+    assert_answers!(
+        [
+            judge(moved("10.42.0.")),
+            judge(moved("10.43.7.")),
+            judge(moved("10.44.0.")),
+            judge(wide),
+            judge(without_k3s),
+            judge(configured("10.42.0.", "cluster-cidr: 10.52.0.0/16")),
+            judge(configured("10.52.0.", "cluster-cidr: 10.52.0.0/16")),
+            judge(configured("10.52.0.", "service-cidr: 10.52.0.0")),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
+fn roles_have_to_make_a_cluster() {
+    let three =
+        "east, address: 192.168.50.12, k3s: server}\n  - {name: west, address: 192.168.50.13, k3s: server";
+    assert_answers!(answers(&[
+        &[(NORTH, "north, address: 192.168.50.11, k3s: agent")],
+        &[(EAST, "east, address: 192.168.50.12, k3s: server")],
+        &[(EAST, three)],
+        &[(", k3s: server", ""), (", k3s: agent", ", k3s: none")],
+        &[("k3s: {version: v1.36.4+k3s1}\n", "")],
+        &[("k3s: {version: v1.36.4+k3s1}\n", ""), (", k3s: server", ""), (", k3s: agent", "")],
+        &[("k3s: server", "k3s: sever")],
+        &[("k3s: server", "k3s: master")],
+        &[("k3s: server", "k3s: {role: server, config: {node-label: [a=b]}}")],
+    ]));
+}
+
+#[test]
+fn versions_and_settings_of_k3s_are_checked() {
+    let k3s = |settings: &'static str| ("version: v1.36.4+k3s1", settings);
+    assert_answers!(answers(&[
+        &[k3s("version: 1.36.4+k3s1")],
+        &[k3s("version: v1.36.4")],
+        &[k3s("version: 1.36.4")],
+        &[k3s("version: 1.36")],
+        &[k3s("version: stable")],
+        &[k3s("version: v1.36.4+rke2r1")],
+        &[k3s("version: v1.36.4+k3s1, install: bundled")],
+        &[k3s("version: v1.36.4+k3s1, install: {}")],
+        &[k3s("version: v1.36.4+k3s1, install: {download: {base_url: mirror.lan}}")],
+        &[k3s("version: v1.36.4+k3s1, install: {download: {base_url: 'https://ann:pw@mirror.lan'}}")],
+        &[k3s("version: v1.36.4+k3s1, install: {download: {sha256: {arm64: abc}}}")],
+        &[k3s("version: v1.36.4+k3s1, install: {download: {sha256: {amd64: abc}}}")],
+        &[k3s("version: v1.36.4+k3s1, config: {token: abc}")],
+        &[k3s("version: v1.36.4+k3s1, config: {agent-token: abc}")],
+        &[k3s("version: v1.36.4+k3s1, agent: {config: {server: 'https://x:6443'}}")],
+        &[k3s("version: v1.36.4+k3s1, server: {config: {cluster-init: true}}")],
+        &[k3s("version: v1.36.4+k3s1, config: {node-ip+: 10.0.0.1}")],
+        &[k3s("version: v1.36.4+k3s1, config: {--node-name: x}")],
+        &[k3s("version: v1.36.4+k3s1, config: {--disable: x}")],
+        &[k3s("version: v1.36.4+k3s1, config: [disable]")],
+    ]));
+}
+
+#[test]
+fn users_and_their_passwords_are_checked() {
+    let top = |text: &'static str| (TOP, text);
+    let with_hash = format!(
+        "image: demo\nssh: {{password_login: true}}\nuser: {{sudo: password, password_hash: {HASH}}}"
+    );
+    assert_answers!(answers(&[
+        &[top("image: demo\nuser: {name: Ann}")],
+        &[top("image: demo\nuser: {name: root}")],
+        &[top("image: demo\nuser: {name: gpio}")],
+        &[top("image: demo\nuser: {shell: zsh}")],
+        &[top("image: demo\nuser: {password_hash: hunter2}")],
+        &[top("image: demo\nuser: {password_hash: 123456}")],
+        &[top("image: demo\nuser:\n  password_hash: >-\n    hunter2")],
+        &[top("image: demo\nuser: {password_hash: $6$salt$short}")],
+        &[top("image: demo\nuser: {sudo: always}")],
+        &[top("image: demo\nuser: {sudo: password}")],
+        &[top("image: demo\nssh: {password_login: true}")],
+        &[(TOP, &with_hash)],
+        &[top("image: demo\ntimezone: Europe Berlin")],
+        &[top("image: demo\ntimezone: ../../etc/passwd")],
+        &[top("image: demo\nlocale: german")],
+        &[top("image: demo\nlocale: de_DE")],
+        &[top("image: demo\nlocale: de_DE.ISO-8859-1")],
+    ]));
+}
+
+#[test]
+fn keys_are_checked_and_private_ones_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZWQyNTUx";
+    let private =
+        format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{secret}\n-----END OPENSSH PRIVATE KEY-----\n");
+    for (name, content) in [
+        ("id_ed25519", private.as_str()),
+        ("laptop.pub", &format!("# mine\n{KEY}\n\n{KEY}\n")),
+        ("empty.pub", "\n# nothing\n"),
+        ("notes.pub", &format!("{KEY}\nhunter2\n")),
+    ] {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    let mut out = String::new();
+    for entries in [
+        format!("[laptop.pub, \"{KEY}\"]"),
+        "[id_ed25519]".to_owned(),
+        "[laptop.pub, missing.pub]".to_owned(),
+        "[\".\"]".to_owned(),
+        "[empty.pub]".to_owned(),
+        "[notes.pub]".to_owned(),
+        "[\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM ann\"]".to_owned(),
+        "[\"ssh-dss AAAAB3NzaC1kc3M ann\"]".to_owned(),
+        format!("[{secret}]"),
+        format!("\n    - |\n      {}", private.replace('\n', "\n      ")),
+        format!("\n    - |\n{private}"),
+        format!("\n{private}"),
+        "[\"PuTTY-User-Key-File-3: ssh-ed25519\"]".to_owned(),
+        "laptop.pub".to_owned(),
+    ] {
+        let text = edited(&[(TOP, &format!("image: demo\nuser:\n  ssh_authorized_keys: {entries}"))]);
+        writeln!(out, "## {}", entries.replace(secret, "(key)")).unwrap();
+        match parse_in(folder.path(), &text) {
+            Ok(cluster) => writeln!(out, "{} keys", cluster.nodes[0].user.authorized_keys.len()).unwrap(),
+            Err(invalid) => {
+                out += &rendered(&invalid);
+                assert!(!format!("{invalid:?} {invalid}").contains(&secret[..20]));
+            }
+        }
+        out.push('\n');
+    }
+    let out = out.replace(&folder.path().display().to_string(), "FOLDER").replace('\\', "/");
+    assert!(!out.contains(&secret[..20]), "{out}");
+    assert_answers!(out);
+}
+
+#[test]
+fn extra_files_are_checked() {
+    let file = |text: &str| format!("image: demo\nfiles: [{{{text}}}]");
+    let mut out = String::new();
+    for text in [
+        "path: /etc/motd, content: hello",
+        "path: /etc/motd",
+        "content: hello",
+        "path: /etc/motd, content: a, source: b",
+        "path: /etc/motd, source: missing.txt",
+        "path: etc/motd, content: a",
+        "path: /etc/../motd, content: a",
+        "path: /, content: a",
+        "path: /boot/firmware/config.txt, content: a",
+        "path: /boot/firmware/ssh, content: a",
+        "path: /Config.txt, partition: boot, content: a",
+        "path: /run/x, content: a",
+        "path: /boot/firmware/x, partition: boot, content: a",
+        "path: '/a:b', partition: boot, content: a",
+        "path: /x, partition: boot, mode: 0755, owner: user, content: a",
+        "path: /x, partition: data, content: a",
+        "path: /x, mode: u+x, content: a",
+        "path: /x, mode: 99999, content: a",
+        "path: /x, owner: ann, content: a",
+        "path: /x, content: a}, {path: /x, content: b",
+        "path: /x.txt, partition: boot, content: a}, {path: /X.TXT, partition: boot, content: b",
+    ] {
+        out += &answers(&[&[(TOP, &file(text))]]);
+    }
+    assert_answers!(out.replace("no-such-folder\\", "no-such-folder/"));
+}
+
+#[test]
+fn boot_settings_and_commands_are_checked() {
+    let top = |text: &'static str| (TOP, text);
+    assert_answers!(answers(&[
+        &[top("image: demo\nboot: {config: [\"a=1\\nb=2\"]}")],
+        &[top("image: demo\nboot: {config: [\"\"]}")],
+        &[top("image: demo\nboot: {cmdline: [\"quiet splash\"]}")],
+        &[top("image: demo\nboot: {cmdline: [init=/bin/sh]}")],
+        &[top("image: demo\nboot: {cmdline: [root=/dev/sda2]}")],
+        &[top("image: demo\nboot: {cmdline: [resized]}")],
+        &[top("image: demo\nfirst_boot: [\" \"]")],
+        &[top("image: demo\nfirst_boot: apt-get update")],
+    ]));
+}
+
+#[test]
+fn images_and_outputs_are_checked() {
+    let image = |text: &'static str| ("image: demo", text);
+    assert_answers!(answers(&[
+        &[image("image: https://example.org/raspios.img.xz")],
+        &[image("image: {url: https://example.org/raspios.img.xz}")],
+        &[image("image: {url: ftp://example.org/raspios.img.xz, sha256: abc}")],
+        &[image("image: {path: a.img, sha256: 483db18a}")],
+        &[image("image: {path: a.img, url: https://example.org/a.img}")],
+        &[image("image: {sha256: abc}")],
+        &[image("image: ''")],
+        &[image("image: ~ann/a.img")],
+        &[image("image: demo\noutput: {format: img.xz}")],
+        &[image("image: demo\noutput: {format: vmdk}")],
+        &[image("image: demo\noutput: images")],
+    ]));
+}
+
+#[test]
+fn all_mistakes_are_reported_at_once_in_the_order_of_the_file() {
+    let text = "\
+cluster: Compass
+image: {url: https://example.org/raspios.img.xz}
+output: {dir: images, formt: img}
+network: {prefix: 33, gateway: 192.168.50.1}
+k3s: {version: v1.36.4, install: download}
+nodes:
+  - {name: north, address: 192.168.50.11, k3s: sever}
+  - {name: north, address: 192.168.50.11}
+  - {name: south, adress: 192.168.50.13}
+  - {name: west, address: 192.168.50.14, ssh: {password_login: yes}}
+";
+    let invalid = parse(text).unwrap_err();
+    // That the misspelt key is missing, too, is not said.
+    assert_eq!(invalid.problems.len(), 10);
+    let places: Vec<_> = invalid.problems.iter().map(|problem| (problem.line, problem.column)).collect();
+    assert!(places.is_sorted(), "{places:?}");
+    assert_answers!(rendered(&invalid));
+}
+
+#[test]
+fn a_mistake_at_the_top_or_behind_an_alias_is_said_once_and_not_for_every_node() {
+    assert_answers!(answers(&[
+        &[("gateway: 192.168.50.1", "gateway: 192.168.50")],
+        &[
+            ("nodes:", "nodes:\n  - &west {name: west, address: 192.168.50.13, timezone: a b}"),
+            (
+                "{name: east, address: 192.168.50.12, k3s: agent}",
+                "{<<: *west, name: east, address: 192.168.50.12}"
+            ),
+        ],
+    ]));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_one_problem() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("nodes.yaml");
+    let problem = |path: &Path| {
+        let invalid = Cluster::load(path).unwrap_err();
+        assert_eq!(invalid.problems.len(), 1);
+        let problem = invalid.problems[0].clone();
+        assert_eq!(invalid.source_line(&problem), None);
+        (problem.line, problem.column, problem.message)
+    };
+    let (line, _, message) = problem(&path);
+    assert_eq!(line, 0);
+    assert!(message.starts_with("the file cannot be read: "), "{message}");
+    std::fs::write(&path, b"cluster: compass\nuser: {name: \xe4}\n").unwrap();
+    assert_eq!(problem(&path), (2, 14, "this character is not UTF-8".to_owned()));
+    std::fs::write(&path, "#".repeat(1024 * 1024 + 1)).unwrap();
+    assert_eq!(problem(&path), (0, 0, "the file is larger than 1 MiB".to_owned()));
+    std::fs::write(&path, VALID).unwrap();
+    assert_eq!(Cluster::load(&path).unwrap().source, path);
+}
+
+#[test]
+fn a_line_with_a_password_hash_is_not_shown_for_another_problem_in_it() {
+    let text = edited(&[(TOP, &format!("image: demo\nuser: {{name: Ann, password_hash: {HASH}}}"))]);
+    let invalid = parse(&text).unwrap_err();
+    assert_eq!(invalid.problems.len(), 1);
+    assert_eq!(invalid.source_line(&invalid.problems[0]), None);
+    assert!(!format!("{invalid:?}").contains(HASH));
+    assert!(!serde_json::to_string(&invalid.problems).unwrap().contains(HASH));
+}
