@@ -73,6 +73,17 @@ fn make_empty(directory: &Path, megabytes: u64, options: &[&str], filled: bool) 
     image
 }
 
+/// Lets two directories grow in turns, so that the extents of each are more than its inode has room for.
+fn fragment(mounted: &Path) {
+    fs::create_dir(mounted.join("usr/lib/other")).unwrap();
+    for number in 0..300 {
+        for directory in ["usr/lib/many", "usr/lib/other"] {
+            let name = format!("{number:03}-{}", "y".repeat(200));
+            fs::write(mounted.join(directory).join(name), b"").unwrap();
+        }
+    }
+}
+
 /// The same, filled by the kernel through a loop mount as the stock image is; `None`, with a line, where
 /// that is not possible.
 pub(crate) fn make_in_kernel(directory: &Path, megabytes: u64, options: &[&str]) -> Option<PathBuf> {
@@ -85,6 +96,9 @@ pub(crate) fn make_in_kernel(directory: &Path, megabytes: u64, options: &[&str])
         return None;
     }
     let (copied, said) = run("cp", &["-a", text(&directory.join("root/.")), text(&mounted)]);
+    if copied {
+        fragment(&mounted);
+    }
     check("umount", &[text(&mounted)]);
     assert!(copied, "{said}");
     check("e2fsck", &["-fn", text(&image)]);

@@ -154,6 +154,8 @@ fn an_image_filled_by_a_kernel_is_written_without_a_flaw() {
         let directory = tempfile::tempdir().unwrap();
         let options = ["-O", "^64bit,^huge_file,orphan_file,metadata_csum_seed"];
         if let Some(stock) = make_in_kernel(directory.path(), 256, &options) {
+            let many = check("debugfs", &["-R", "stat /usr/lib/many", text(&stock)]);
+            assert!(many.contains("ETB0"), "its extents fit the inode: {many}");
             judge(&stock, directory.path());
         }
     }

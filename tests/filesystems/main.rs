@@ -6,7 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
-    clippy::print_stderr,
+    clippy::print_stdout,
     unreachable_pub,
     missing_docs,
     reason = "a test fails by panicking"

@@ -40,10 +40,10 @@ pub(crate) fn read_tree(reader: &dyn ReadFilesystem) -> Tree {
                 FileKind::Symlink => reader.read_link(&path).unwrap().into_bytes(),
                 _ => Vec::new(),
             };
-            if kind != FileKind::Directory {
-                assert_eq!(size.0, content.len() as u64, "{path}");
-            } else {
+            if kind == FileKind::Directory {
                 left.push(path.clone());
+            } else {
+                assert_eq!(size.0, content.len() as u64, "{path}");
             }
             tree.insert(path, Node { kind, mode, owner, modified, content });
         }

@@ -37,8 +37,9 @@ impl DosTime {
         }
     }
 
-    /// Puts it into a directory entry: `DIR_CrtTimeTenth` and the five words after it, but for the
-    /// upper half of the cluster among them, and `DIR_WrtTime`, `DIR_WrtDate`.
+    /// Puts it into a directory entry as the time of the last change (`DIR_WrtTime`, `DIR_WrtDate`,
+    /// `DIR_LstAccDate`) and, where it is new, of its creation (`DIR_CrtTimeTenth`, `DIR_CrtTime`,
+    /// `DIR_CrtDate`).
     pub(super) fn stamp(self, entry: &mut [u8], with_creation: bool) {
         let (date, time) = (self.date.to_le_bytes(), self.time.to_le_bytes());
         if with_creation {
