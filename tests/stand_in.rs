@@ -162,19 +162,16 @@ fn main_job(suite: &'static str) {
 }
 
 #[test]
-#[ignore = "long: tests/run --long"]
 fn the_main_job_on_trixie() {
     main_job("trixie");
 }
 
 #[test]
-#[ignore = "long: tests/run --long"]
 fn the_main_job_on_bookworm() {
     main_job("bookworm");
 }
 
 #[test]
-#[ignore = "long: tests/run --long"]
 fn every_packing_of_a_stock_image_gives_the_same_cards() {
     let Some(stock) = stand_in("trixie") else { return };
     let packings: [(&str, &str, &[&str]); 5] = [
