@@ -176,7 +176,18 @@ pub trait ReadFilesystem {
     ///
     /// # Errors
     /// Also when nothing stands there, when it is not a regular file, and when it is larger than `limit`.
-    fn read(&self, path: &ImagePath, limit: ByteCount) -> Result<Vec<u8>, FsError>;
+    fn read(&self, path: &ImagePath, limit: ByteCount) -> Result<Vec<u8>, FsError> {
+        let found = self.metadata(path)?.ok_or(FsError::NotFound)?;
+        if found.kind == FileKind::File && found.size > limit {
+            return Err(FsError::TooLarge { size: found.size, limit });
+        }
+        let mut content = Vec::new();
+        self.read_pieces(path, &mut |piece| {
+            content.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(content)
+    }
 
     /// Calls `sink` with the content of the regular file at `path`, a piece at a time, from first to last.
     ///
