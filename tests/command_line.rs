@@ -51,6 +51,26 @@ nodes:
 }
 
 #[test]
+fn check_warns_of_what_is_valid_and_may_still_disappoint() {
+    let workshop = Workshop::with_nodes(
+        "\
+cluster: compass
+image: demo
+network: {prefix: 24, gateway: 192.168.50.1}
+k3s: {version: v1.36.4+k3s1}
+nodes:
+  - {name: north, address: 192.168.50.11, k3s: server}
+  - {name: east, address: 192.168.50.12, k3s: server}
+  - {name: south, address: 192.168.50.13, k3s: server}
+",
+    );
+    insta::assert_snapshot!(workshop.seen(&workshop.run(["check"])));
+    let report: serde_json::Value = serde_json::from_str(&workshop.succeed(["check", "--json"])).unwrap();
+    assert_eq!(report["warnings"][0]["line"], 7);
+    assert!(text(&workshop.run(["build"]).stderr).starts_with("warning: 3 servers"));
+}
+
+#[test]
 fn check_tells_programs_the_same() {
     let workshop = Workshop::with_nodes("cluster: c\nimage: demo\nnodes: []\n");
     let output = workshop.run(["check", "--json"]);
