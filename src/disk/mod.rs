@@ -5,6 +5,7 @@
 
 mod cursor;
 mod error;
+mod extended;
 mod file;
 mod overlay;
 mod partition;
@@ -12,6 +13,7 @@ mod source;
 mod window;
 
 pub use error::DiskError;
+pub use extended::Extended;
 pub use file::DiskFile;
 pub use overlay::{Block, BlockIndex, Layer, Overlay};
 pub use partition::{PartitionEntry, PartitionKind, PartitionTable, TableKind};

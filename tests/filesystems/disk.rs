@@ -42,6 +42,11 @@ pub(crate) fn changes(stock: &Path, write: impl FnOnce(Arc<Overlay>)) -> Layer {
 /// Writes `stock` with `changes` to `patched`.
 pub(crate) fn write_patched(stock: &Path, changes: &Layer, patched: &Path) {
     fs::copy(stock, patched).unwrap();
+    patch(changes, patched);
+}
+
+/// Writes `changes` into `patched`.
+pub(crate) fn patch(changes: &Layer, patched: &Path) {
     let mut file = OpenOptions::new().write(true).open(patched).unwrap();
     for (index, block) in changes.blocks() {
         file.seek(SeekFrom::Start(index.0 * 4096)).unwrap();
