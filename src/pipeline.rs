@@ -296,7 +296,7 @@ pub fn build(
             size,
             sha256,
             edits: *edits,
-            changed_blocks: layer.blocks().count(),
+            changed_blocks: layer.indices().count(),
         });
     }
     let sums: Vec<_> = images.iter().map(|image| (format!("{}.img", image.node), image.sha256)).collect();

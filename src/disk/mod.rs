@@ -11,11 +11,12 @@ mod overlay;
 mod partition;
 mod source;
 mod window;
+mod written;
 
 pub use error::DiskError;
 pub use extended::Extended;
 pub use file::DiskFile;
-pub use overlay::{Block, BlockIndex, Layer, Overlay};
+pub use overlay::{BlockIndex, Layer, Overlay};
 pub use partition::{PartitionEntry, PartitionKind, PartitionTable, TableKind};
 pub use source::{Packing, StockImage};
 pub use window::Window;

@@ -2,6 +2,7 @@
 
 use super::{EmitError, PendingFile};
 use crate::disk::{BLOCK_SIZE, BlockIndex, ByteCount, ByteOffset, DiskFile, Layer, ReadAt};
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -130,7 +131,8 @@ impl<'build> Work<'build> {
             self.base.read_at(ByteOffset(at), base).map_err(EmitError::Base)?;
             for image in self.images {
                 let ours = changed.get_mut(..length).unwrap_or_default();
-                let bytes: &[u8] = if patch_piece(image.layers, at, base, ours) { ours } else { base };
+                let patched = patch_piece(image.layers, at, base, ours).map_err(EmitError::Layer)?;
+                let bytes: &[u8] = if patched { ours } else { base };
                 image
                     .disk
                     .write_without_holes(ByteOffset(at), bytes)
@@ -145,12 +147,12 @@ impl<'build> Work<'build> {
 
 /// Copies `base` to `ours` with the blocks of `layers` in place, or does nothing and says so when no layer
 /// has a block in there.
-fn patch_piece(layers: &[&Layer], at: u64, base: &[u8], ours: &mut [u8]) -> bool {
+fn patch_piece(layers: &[&Layer], at: u64, base: &[u8], ours: &mut [u8]) -> io::Result<bool> {
     let first = BlockIndex(at / BLOCK_SIZE as u64);
     let end = BlockIndex((at + base.len() as u64).div_ceil(BLOCK_SIZE as u64));
     let mut copied = false;
     for layer in layers {
-        for (index, block) in layer.blocks_in(first..end) {
+        for index in layer.indices_in(first..end) {
             if !copied {
                 ours.copy_from_slice(base);
                 copied = true;
@@ -160,12 +162,12 @@ fn patch_piece(layers: &[&Layer], at: u64, base: &[u8], ours: &mut [u8]) -> bool
             let offset = usize::try_from(index.0 - first.0).unwrap_or_default().saturating_mul(BLOCK_SIZE);
             let place = ours.get_mut(offset..).unwrap_or_default();
             let length = place.len().min(BLOCK_SIZE);
-            if let (Some(place), Some(block)) = (place.get_mut(..length), block.get(..length)) {
-                place.copy_from_slice(block);
+            if let Some(place) = place.get_mut(..length) {
+                layer.read(index, place)?;
             }
         }
     }
-    copied
+    Ok(copied)
 }
 
 #[cfg(test)]

@@ -211,7 +211,7 @@ fn what_is_large_enough_stays_as_it_is() {
     if all_here(&JUDGES) {
         let directory = tempfile::tempdir().unwrap();
         let stock = make(directory.path(), 128, &["-O", TRIXIE]);
-        assert_eq!(try_growth(&stock, 128 * MIB + 4095).unwrap().blocks().count(), 0);
+        assert_eq!(try_growth(&stock, 128 * MIB + 4095).unwrap().indices().count(), 0);
     }
 }
 
