@@ -3,22 +3,23 @@
 //! ```text
 //! nodes.yaml ──▶ Cluster ┐
 //! cluster.secret ──▶ keys ├─plan─▶ Patch per node ─apply─▶ Layer ─emit─▶ north.img …
-//! stock image ──▶ Base ──┘                                  above the Base
+//! stock image ──▶ Base ──┘                                  above the Foundation
 //! ```
 
 use crate::base::{Base, BaseError, Understanding};
 use crate::cluster::{Cluster, ImageSource, Node};
 use crate::demo;
-use crate::disk::{ByteCount, DiskError, Layer, Overlay, ReadAt, StockImage, WriteAt};
+use crate::disk::{ByteCount, DiskError, ReadAt, StockImage};
 use crate::emit::{self, EmitError, PendingFile, RawTarget};
 use crate::fetch::{self, FetchError};
-use crate::fs::{ext4, fat};
+use crate::foundation::{Extent, Foundation, FoundationError};
 use crate::hint::Hint;
 use crate::identity::{ClusterSecret, Creation, IdentityError};
-use crate::patch::{self, Filesystems, Partition, Patch, PatchError};
+use crate::patch::{Patch, PatchError};
+use crate::payload::{self, PayloadError};
 use crate::plan::{self, Ground, PlanError};
 use crate::raspios::RaspiosError;
-use std::io;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -52,6 +53,12 @@ pub enum Error {
         /// Why.
         source: PlanError,
     },
+    /// What is to be put inside the cards could not be had.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// What all cards stand on could not be made.
+    #[error(transparent)]
+    Foundation(#[from] FoundationError),
     /// A patch could not be applied.
     #[error("writing node `{node}`: {source}")]
     Apply {
@@ -95,6 +102,8 @@ impl Hint for Error {
             Self::Base { source, .. } => source.hint(),
             Self::Identity(error) => error.hint(),
             Self::Plan { source, .. } => source.hint(),
+            Self::Payload(error) => error.hint(),
+            Self::Foundation(error) => error.hint(),
             Self::Apply { source, .. } | Self::Check(source) => source.hint(),
             Self::Emit(error) => error.hint(),
             Self::Card(error) => error.hint(),
@@ -169,54 +178,58 @@ pub fn secret_path(cluster: &Cluster) -> PathBuf {
     cluster.source.with_file_name("cluster.secret")
 }
 
-/// The patch of one node.
-///
-/// # Errors
-/// When the stock image lacks something that nodes.yaml asks for.
-pub fn plan_node(
-    base: &Base,
-    cluster: &Cluster,
-    secret: &ClusterSecret,
-    node: &Node,
-) -> Result<Patch, Error> {
-    let ground = Ground { cluster, secret, release: &base.release, stock: &base.disk.files, time: base.time };
-    plan::plan(&ground, node).map_err(|source| Error::Plan { node: node.name.to_string(), source })
+/// What is to be done for every node of a cluster.
+pub struct Plans<'cluster> {
+    /// How large cards are.
+    pub extent: Extent,
+    /// What the patches of all nodes begin with.
+    pub common: Patch,
+    /// The whole patch of every node, in the order of nodes.yaml.
+    pub nodes: Vec<(&'cluster Node, Patch)>,
 }
 
-/// Applies a patch above the base, in memory. The base is not touched.
-///
-/// # Errors
-/// When one of its filesystems cannot take it.
-pub fn patch_node(base: &Base, node: &Node, patch: &Patch) -> Result<Layer, Error> {
-    apply_above(base, patch).map_err(|source| Error::Apply { node: node.name.to_string(), source })
-}
-
-fn apply_above(base: &Base, patch: &Patch) -> Result<Layer, PatchError> {
-    let overlay = Arc::new(Overlay::new(Arc::clone(&base.disk.bytes), None));
-    let opening = |partition| {
-        move |source| PatchError::Filesystem {
-            doing: "opening",
-            partition,
-            path: patch::ImagePath::root(),
-            source,
-        }
-    };
-    {
-        let window =
-            |partition| base.disk.window(partition, Arc::clone(&overlay)).map_err(crate::fs::FsError::from);
-        let boot = window(Partition::Boot).and_then(|window| {
-            let window: Arc<dyn WriteAt> = Arc::new(window);
-            fat::Writer::open(window, patch.time)
-        });
-        let boot = boot.map_err(opening(Partition::Boot))?;
-        let root =
-            window(Partition::Root).and_then(|window| ext4::Writer::open(Arc::new(window), patch.time));
-        let root = root.map_err(opening(Partition::Root))?;
-        patch::apply(patch, Filesystems { boot: Box::new(boot), root: Box::new(root) })?;
+impl Plans<'_> {
+    /// The patch of the node of that name.
+    pub fn of(&self, node: &Node) -> Option<&Patch> {
+        self.nodes.iter().find(|(planned, _)| planned.name == node.name).map(|(_, patch)| patch)
     }
-    let lost = || io::Error::other("a filesystem still holds on to the overlay");
-    let layer = Arc::into_inner(overlay).ok_or_else(lost).and_then(Overlay::into_layer);
-    layer.map_err(crate::fs::FsError::from).map_err(opening(Partition::Root))
+}
+
+/// Plans every node.
+///
+/// # Errors
+/// When the stock image lacks something that nodes.yaml asks for, when what is to be put inside the cards
+/// cannot be had, or does not fit.
+pub fn plan_cluster<'cluster>(
+    base: &Base,
+    cluster: &'cluster Cluster,
+    secret: &ClusterSecret,
+    progress: &dyn Progress,
+) -> Result<Plans<'cluster>, Error> {
+    let payload = match &cluster.k3s {
+        Some(k3s) => {
+            let cache = fetch::cache_folder().unwrap_or_else(|| cluster.output.folder.clone());
+            let binary = plan::host(&base.release).binary;
+            payload::open(k3s, binary, &cache, &|done, total| progress.downloading(done, total))?
+        }
+        None => None,
+    };
+    let ground = Ground {
+        cluster,
+        secret,
+        release: &base.release,
+        stock: &base.disk.files,
+        time: base.time,
+        payload: payload.as_ref(),
+    };
+    let failed = |node: &Node, source| Error::Plan { node: node.name.to_string(), source };
+    let mut nodes = Vec::new();
+    for node in &cluster.nodes {
+        nodes.push((node, plan::plan(&ground, node).map_err(|source| failed(node, source))?));
+    }
+    let common = plan::common(&ground).map_err(|source| Error::Plan { node: "all".to_owned(), source })?;
+    let extent = Extent::decide(base, cluster.grow, nodes.iter().map(|(_, patch)| patch))?;
+    Ok(Plans { extent, common, nodes })
 }
 
 /// How a build is to be done.
@@ -274,17 +287,20 @@ pub fn build(
     let folder = &cluster.output.folder;
     std::fs::create_dir_all(folder).map_err(EmitError::write("making the folder", folder))?;
 
+    let plans = plan_cluster(base, cluster, secret, progress)?;
+    let foundation = Foundation::lay(base, &plans.extent, &plans.common, folder)?;
     let mut patched = Vec::new();
-    for node in &cluster.nodes {
-        let patch = plan_node(base, cluster, secret, node)?;
-        let layer = patch_node(base, node, &patch)?;
-        patched.push((node, patch.edits.len(), layer, folder.join(format!("{}.img", node.name))));
+    for (node, patch) in &plans.nodes {
+        let failed = |source| Error::Apply { node: node.name.to_string(), source };
+        let layer = foundation.patch(&patch.beyond(&plans.common), folder).map_err(failed)?;
+        patched.push((*node, patch.edits.len(), layer, folder.join(format!("{}.img", node.name))));
     }
 
-    let size = base.disk.bytes.size();
+    let size = foundation.bytes.size();
+    let layers = |own| vec![&*foundation.shared, own];
     let targets: Vec<_> =
-        patched.iter().map(|(_, _, layer, path)| RawTarget { path, layers: vec![layer] }).collect();
-    emit::write_raw(&*base.disk.bytes, &targets, options.threads, &|more| progress.writing(more, size))?;
+        patched.iter().map(|(_, _, layer, path)| RawTarget { path, layers: layers(layer) }).collect();
+    emit::write_raw(&*foundation.bytes, &targets, options.threads, &|more| progress.writing(more, size))?;
 
     let paths: Vec<&Path> = patched.iter().map(|(_, _, _, path)| path.as_path()).collect();
     let digests = emit::digest_files(&paths, options.threads)?;
@@ -296,7 +312,7 @@ pub fn build(
             size,
             sha256,
             edits: *edits,
-            changed_blocks: layer.indices().count(),
+            changed_blocks: foundation.shared.indices().chain(layer.indices()).collect::<BTreeSet<_>>().len(),
         });
     }
     let sums: Vec<_> = images.iter().map(|image| (format!("{}.img", image.node), image.sha256)).collect();
