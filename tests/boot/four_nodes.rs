@@ -11,7 +11,7 @@ use crate::wire::Wire;
 #[ignore = "boots four machines: run tests/rig/boot-test.sh --long"]
 fn four_nodes_find_each_other_and_their_server() {
     let _wire = Wire::with_ports(4);
-    start_time_server();
+    let _time = start_time_server();
     let _releases = ReleaseServer::start(binary(), &[]);
     let cluster = build("four-nodes");
     let mut machines = NODES.map(|(name, _)| cluster.machine(name));
@@ -55,7 +55,7 @@ fn four_nodes_find_each_other_and_their_server() {
 #[ignore = "boots two machines: run tests/rig/boot-test.sh --long"]
 fn a_card_that_is_written_again_is_the_same_node() {
     let _wire = Wire::with_ports(4);
-    start_time_server();
+    let _time = start_time_server();
     let _releases = ReleaseServer::start(binary(), &[]);
     let cluster = build("written-again");
     let mut north = cluster.machine("north");

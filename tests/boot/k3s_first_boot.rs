@@ -21,7 +21,7 @@ fn k3s_is_installed_once_whatever_goes_wrong() {
     machine.wait_for_login();
     wait_for_status(&mut machine, "waiting: for the time");
 
-    start_time_server();
+    let _time = start_time_server();
     wait_for_status(&mut machine, "could not download k3s-arm64");
 
     // Half; then the other half, but of something else, which can only be seen at the end; then anew.

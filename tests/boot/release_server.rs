@@ -1,5 +1,6 @@
 //! A server that stands for k3s's release downloads, and that misbehaves as it is told.
 
+use crate::service::Service;
 use crate::wire::GATEWAY;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
@@ -20,8 +21,9 @@ pub(crate) enum Answer {
     Other,
 }
 
-/// The server. It listens from when it is made until the test ends.
+/// The server. It listens from when it is made until it is dropped.
 pub(crate) struct ReleaseServer {
+    _service: Service,
     state: Arc<Mutex<State>>,
     stalled: mpsc::Receiver<()>,
 }
@@ -56,15 +58,12 @@ impl ReleaseServer {
             requests: Vec::new(),
         }));
         let (has_stalled, stalled) = mpsc::channel();
-        let of_thread = Arc::clone(&state);
-        thread::spawn(move || {
-            for connection in listener.incoming().flatten() {
-                let (state, has_stalled) = (Arc::clone(&of_thread), has_stalled.clone());
-                // A client that went away is its own affair.
-                thread::spawn(move || drop(answer(&connection, &state, &has_stalled)));
-            }
+        let of_service = Arc::clone(&state);
+        let service = Service::connections(listener, move |connection| {
+            // A client that went away is its own affair.
+            drop(answer(&connection, &of_service, &has_stalled));
         });
-        Self { state, stalled }
+        Self { _service: service, state, stalled }
     }
 
     /// The requests so far.
