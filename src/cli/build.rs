@@ -1,7 +1,7 @@
 //! `cardwright build`
 
 use super::arguments::BuildArguments;
-use super::{Failure, paint, progress};
+use super::{Failure, paint, problems, progress};
 use cardwright::cluster::Cluster;
 use cardwright::emit::EmitError;
 use cardwright::pipeline::{self, BuildOptions, Built, Error};
@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let mut cluster = super::load(&arguments.nodes, &arguments.base)?;
+    problems::show_warnings(&cluster);
     if let Some(folder) = &arguments.output {
         cluster.output.folder.clone_from(folder);
     }

@@ -44,6 +44,8 @@ pub struct Cluster {
     pub nodes: Vec<Node>,
     /// k3s, where it is asked for.
     pub k3s: Option<K3s>,
+    /// What is valid and may still disappoint, in the order of the file.
+    pub warnings: Vec<Problem>,
 }
 
 /// Where the stock image comes from.

@@ -92,11 +92,13 @@ pub(super) fn load(path: &Path) -> Result<Cluster, InvalidCluster> {
 pub(super) fn parse(text: &str, path: &Path) -> Result<Cluster, InvalidCluster> {
     let mut reader = Reader::new(Folders::of(path));
     let cluster = read(text, path, &mut reader);
-    let mut problems = reader.problems;
+    let Reader { mut problems, mut warnings, .. } = reader;
+    let in_order = |problem: &Problem| (problem.line, problem.column);
     if let (true, Some(cluster)) = (problems.is_empty(), cluster) {
-        return Ok(cluster);
+        warnings.sort_by_key(in_order);
+        return Ok(Cluster { warnings, ..cluster });
     }
-    problems.sort_by_key(|problem| (problem.line, problem.column));
+    problems.sort_by_key(in_order);
     Err(InvalidCluster { file: path.to_path_buf(), text: text.to_owned(), problems })
 }
 
@@ -181,6 +183,7 @@ impl Draft {
             output: self.output?,
             nodes: nodes?,
             k3s: k3s.map(|k3s| K3s { version: k3s.version, install: k3s.install }),
+            warnings: Vec::new(),
         })
     }
 }

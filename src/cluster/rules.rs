@@ -330,6 +330,15 @@ fn roles_make_a_cluster(draft: &Draft, reader: &mut Reader) {
         let hint = "Make this one an agent, or add one more server: an even number survives no more failures than one less";
         reader.report(last, Wrong::new(message, hint));
     }
+    // docs.k3s.io, "Requirements": SD cards and eMMC cannot handle the load.
+    if let [_, second, ..] = servers.as_slice() {
+        let message = format!(
+            "{} servers keep what they know in etcd, which is too much writing for an SD card",
+            servers.len()
+        );
+        let hint = "Let the servers start from an SSD, or keep one server: the others can be agents";
+        reader.warn(second, Wrong::new(message, hint));
+    }
 }
 
 fn users_can_get_in(draft: &Draft, reader: &mut Reader) {

@@ -67,6 +67,7 @@ fn cluster(nodes: Vec<Node>) -> Cluster {
         output: Output { folder: "images".into(), format: Format::Img },
         nodes,
         k3s: Some(releases()),
+        warnings: Vec::new(),
     }
 }
 

@@ -98,7 +98,7 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
     raspios::add_files(edits, release, &account, &node.files)?;
     first_boot.extend(node.first_boot.iter().cloned());
     raspios::run_at_first_boot(edits, &first_boot)?;
-    raspios::write_card(edits, &Card::new(cluster.name.as_str(), node.name.as_str(), None))?;
+    raspios::write_card(edits, &Card::new(cluster.name.as_str(), node.name.as_str()))?;
     Ok(draft.finish())
 }
 
