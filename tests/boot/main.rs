@@ -23,6 +23,7 @@ mod k3s_cluster;
 mod k3s_first_boot;
 mod login;
 mod machine;
+#[path = "../support/release_server.rs"]
 mod release_server;
 mod service;
 mod single_node;

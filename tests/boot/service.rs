@@ -1,7 +1,6 @@
 //! What serves the machines on the wire while a test runs.
 
-use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -23,38 +22,14 @@ impl Service {
         mut serve: impl FnMut(&UdpSocket, &[u8], SocketAddr) + Send + 'static,
     ) -> Self {
         socket.set_read_timeout(Some(TICK)).unwrap();
-        let mut datagram = [0; 1500];
-        Self::repeat(move || {
-            if let Ok((length, from)) = socket.recv_from(&mut datagram) {
-                serve(&socket, &datagram[..length], from);
-            }
-        })
-    }
-
-    /// Hands every connection that comes to `listener` to `serve`, each in a thread of its own, which
-    /// nobody waits for.
-    pub(crate) fn connections(
-        listener: TcpListener,
-        serve: impl Fn(TcpStream) + Clone + Send + 'static,
-    ) -> Self {
-        listener.set_nonblocking(true).unwrap();
-        Self::repeat(move || match listener.accept() {
-            Ok((connection, _)) => {
-                let serve = serve.clone();
-                connection.set_nonblocking(false).unwrap();
-                thread::spawn(move || serve(connection));
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(TICK),
-            Err(error) => panic!("a connection cannot be accepted: {error}"),
-        })
-    }
-
-    fn repeat(mut step: impl FnMut() + Send + 'static) -> Self {
         let over = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&over);
+        let is_over = Arc::clone(&over);
         let thread = thread::spawn(move || {
-            while !seen.load(Ordering::Relaxed) {
-                step();
+            let mut datagram = [0; 1500];
+            while !is_over.load(Ordering::Relaxed) {
+                if let Ok((length, from)) = socket.recv_from(&mut datagram) {
+                    serve(&socket, &datagram[..length], from);
+                }
             }
         });
         Self { over, thread: Some(thread) }
