@@ -9,7 +9,7 @@ pub use report::{Change, PlannedEdit, report};
 
 use crate::cluster::{Cluster, Node};
 use crate::hint::Hint;
-use crate::identity::{ClusterSecret, IdentityError, LoginKey};
+use crate::identity::{ClusterSecret, IdentityError, SshKeyPair};
 use crate::k3s::{self, K3sError};
 use crate::patch::{Draft, Patch, PatchError, Stock, UnixTime};
 use crate::raspios::{self, Architecture, Card, NetworkStack, RaspiosError, Release};
@@ -106,7 +106,7 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
 ///
 /// # Errors
 /// When its name cannot be the comment of a key.
-pub fn login_key(cluster: &Cluster, secret: &ClusterSecret) -> Result<LoginKey, IdentityError> {
+pub fn login_key(cluster: &Cluster, secret: &ClusterSecret) -> Result<SshKeyPair, IdentityError> {
     secret.login_key(&format!("cardwright-{}", cluster.name))
 }
 
