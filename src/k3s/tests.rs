@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::cluster::{
-    Boot, ClusterName, Format, Hostname, ImageSource, Install, InterfaceName, Ipv6Network, K3sVersion,
-    Network, NodeK3s, Output, Role, User, UserName,
+    Access, Boot, ClusterName, Format, Hostname, ImageSource, Install, InterfaceName, Ipv6Network,
+    K3sVersion, Network, NodeK3s, Output, Role, User, UserName,
 };
 use crate::hint::Hint as _;
 use crate::patch::{Action, Digest, ImagePath, MemoryStock, Patch, Sensitivity, UnixTime};
@@ -46,13 +46,17 @@ fn node(name: &str, last: u8, role: Option<Role>, config: &Value) -> Node {
         boot: Boot::default(),
         files: Vec::new(),
         first_boot: Vec::new(),
-        k3s: role.map(|role| NodeK3s { role, config: config.as_object().cloned().unwrap_or_default() }),
+        k3s: role.map(|role| NodeK3s {
+            role,
+            config: config.as_object().cloned().unwrap_or_default(),
+            rejoins: false,
+        }),
     }
 }
 
 fn download(base_url: &str, sha256_arm64: Option<Digest>) -> K3s {
     let install = Install::Download { base_url: base_url.to_owned(), sha256_arm64, sha256_armhf: None };
-    K3s { version: K3sVersion::new("v1.36.4+k3s1").unwrap(), install }
+    K3s { version: K3sVersion::new("v1.36.4+k3s1").unwrap(), install, access: Access::default() }
 }
 
 fn releases() -> K3s {
