@@ -44,13 +44,21 @@ impl FoundingYear {
         Self::RANGE.contains(&year).then_some(Self(year))
     }
 
+    /// Its first second, UTC.
+    pub fn begin(self) -> UnixTime {
+        first_second(i64::from(self.0))
+    }
+
     /// The last second of the tenth year after it, UTC.
     pub fn authorities_end(self) -> UnixTime {
-        let next = i64::from(self.0) + i64::from(Self::YEARS) + 1;
-        // Every fourth year has a day more: all from 1970 to 2099 that 4 divides, 2000 among them.
-        let days = 365 * (next - 1970) + (next - 1969) / 4;
-        UnixTime(days * 86_400 - 1)
+        UnixTime(first_second(i64::from(self.0) + i64::from(Self::YEARS) + 1).0 - 1)
     }
+}
+
+/// The first second of a year from 1970 to 2100. Of those before, all that 4 divides have a day more, 2000
+/// among them.
+fn first_second(year: i64) -> UnixTime {
+    UnixTime((365 * (year - 1970) + (year - 1969) / 4) * 86_400)
 }
 
 impl std::fmt::Display for FoundingYear {

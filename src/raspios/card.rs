@@ -19,6 +19,9 @@ pub struct Card {
     /// The SHA-256 of the stock image as it was given, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stock_sha256: Option<String>,
+    /// Whether it is a server's that joins a cluster which went on without it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rejoins: bool,
 }
 
 impl Card {
@@ -29,6 +32,7 @@ impl Card {
             node: node.to_owned(),
             program: format!("cardwright {}", env!("CARGO_PKG_VERSION")),
             stock_sha256: stock.map(|digest| digest.to_string()),
+            rejoins: false,
         }
     }
 }
