@@ -1,8 +1,9 @@
 //! What is planned for the nodes of a cluster, on the files that come out.
 
 use super::*;
+use crate::format::ImageFormat;
 use crate::cluster::{
-    Boot, ClusterName, Format, Hostname, ImageSource, Install, InterfaceName, Ipv6Network, K3sVersion,
+    Boot, ClusterName, Hostname, ImageSource, Install, InterfaceName, Ipv6Network, K3sVersion,
     Network, NodeK3s, Output, Role, User, UserName,
 };
 use crate::hint::Hint as _;
@@ -64,7 +65,7 @@ fn cluster(nodes: Vec<Node>) -> Cluster {
         name: ClusterName::new("compass").unwrap(),
         source: "nodes.yaml".into(),
         image: ImageSource::Demo,
-        output: Output { folder: "images".into(), format: Format::Img },
+        output: Output { folder: "images".into(), format: ImageFormat::Img },
         nodes,
         k3s: Some(releases()),
     }
