@@ -145,7 +145,7 @@ fn main_job(suite: &'static str) {
     let before = cardwright::digest::Digest::of(&fs::read(stock).unwrap());
     let workshop = Workshop::with_example();
     let image = stock.display().to_string();
-    workshop.succeed(["build", "--image", &image]);
+    workshop.succeed(["build", "--format", "img", "--image", &image]);
     for node in ["north", "east", "south", "west"] {
         let card = workshop.path(&format!("images/{node}.img"));
         judge_card(&card);
@@ -192,7 +192,7 @@ fn every_packing_of_a_stock_image_gives_the_same_cards() {
         let status =
             pack.args(arguments).arg(stock).stdout(fs::File::create(&packed).unwrap()).status().unwrap();
         assert!(status.success());
-        workshop.succeed(["build", "--image", &packed.display().to_string()]);
+        workshop.succeed(["build", "--format", "img", "--image", &packed.display().to_string()]);
         let sums = fs::read_to_string(workshop.path("images/SHA256SUMS")).unwrap();
         assert_eq!(wanted.get_or_insert_with(|| sums.clone()), &sums, "from {name}");
     }

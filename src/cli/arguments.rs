@@ -1,7 +1,7 @@
 //! What may be typed.
 
-use cardwright::raspios::Codename;
 use cardwright::format::ImageFormat;
+use cardwright::raspios::Codename;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};

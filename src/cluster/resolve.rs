@@ -7,8 +7,8 @@ use super::paths::Folders;
 use super::reader::{Cursor, Fields, Reader, Setting, Spot, Wrong, shown};
 use super::settings::{self, Settings};
 use super::{
-    Cluster, ClusterName, Hostname, ImageSource, InterfaceName, InvalidCluster, Ipv6Network, K3s,
-    Network, Node, NodeK3s, Output, Problem, Role, User, UserName, rules, ssh,
+    Cluster, ClusterName, Hostname, ImageSource, InterfaceName, InvalidCluster, Ipv6Network, K3s, Network,
+    Node, NodeK3s, Output, Problem, Role, User, UserName, rules, ssh,
 };
 use crate::format::ImageFormat;
 use crate::fs::ImagePath;

@@ -71,10 +71,7 @@ impl PartFormat for Gzip {
 }
 
 fn part(packed: Vec<u8>, bytes: &[u8]) -> Part {
-    let record = Record {
-        size: bytes.len() as u64,
-        packed: packed.len() as u64,
-        crc32: crc32fast::hash(bytes),
-    };
+    let record =
+        Record { size: bytes.len() as u64, packed: packed.len() as u64, crc32: crc32fast::hash(bytes) };
     Part { bytes: packed, record }
 }

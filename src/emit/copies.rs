@@ -215,10 +215,8 @@ impl Work<'_, '_> {
         let mut at = 0;
         while at < original.size().0 && !self.stop.load(Ordering::Relaxed) {
             let length = usize::try_from(original.size().0 - at).unwrap_or(PIECE).min(PIECE);
-            let (piece, changed) = (
-                piece.get_mut(..length).unwrap_or_default(),
-                changed.get_mut(..length).unwrap_or_default(),
-            );
+            let (piece, changed) =
+                (piece.get_mut(..length).unwrap_or_default(), changed.get_mut(..length).unwrap_or_default());
             original.read_at(ByteOffset(at), piece).map_err(EmitError::Base)?;
             let range = at..at.saturating_add(length as u64);
             for ((copy, changes), hasher) in copies.iter().zip(&changes).zip(&mut hashers) {

@@ -64,9 +64,7 @@ impl Hint for EmitError {
                 _ => None,
             },
             Self::Busy { .. } => Some("Wait for it, or choose another folder with `--output`".to_owned()),
-            Self::Cache(_) => {
-                Some("Make room, or set CARDWRIGHT_CACHE to a folder that has some".to_owned())
-            }
+            Self::Cache(_) => Some("Make room, or set CARDWRIGHT_CACHE to a folder that has some".to_owned()),
             Self::Pack(_) | Self::Worker => None,
         }
     }

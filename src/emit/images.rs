@@ -99,9 +99,11 @@ impl Images<'_> {
 
     fn write_raw(&self, wanted: &[&Card<'_>], progress: &Progress<'_>) -> Result<Vec<Copied>, EmitError> {
         self.unpack(progress)?;
-        let is_stock = self.disk.shared.is_empty() && self.stock.raw_file().is_some_and(|file| {
-            file.metadata().is_ok_and(|metadata| metadata.len() == self.disk.size.0)
-        });
+        let is_stock = self.disk.shared.is_empty()
+            && self
+                .stock
+                .raw_file()
+                .is_some_and(|file| file.metadata().is_ok_and(|metadata| metadata.len() == self.disk.size.0));
         let copies = Copies {
             original: self.disk,
             file: self.stock.raw_file().filter(|_| is_stock),

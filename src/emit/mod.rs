@@ -18,7 +18,6 @@ mod reflink;
 mod slots;
 mod template;
 
-
 #[cfg(test)]
 mod tests;
 

@@ -19,7 +19,8 @@ pub(super) fn share(from: &File, to: &File, _path: &Path) -> io::Result<Option<F
 /// As on Linux; but here the clone is another file, which takes the place of the one at `path`.
 #[cfg(target_os = "macos")]
 pub(super) fn share(from: &File, _to: &File, path: &Path) -> io::Result<Option<File>> {
-    let folder = File::open(path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new(".")))?;
+    let folder =
+        File::open(path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new(".")))?;
     let name = Path::new(path.file_name().unwrap_or_default());
     let cloned = Path::new(".").join(name).with_extension("clone");
     let _ = std::fs::remove_file(path.with_file_name(&cloned));

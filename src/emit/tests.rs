@@ -119,9 +119,8 @@ impl Workshop {
         cache: Option<&Path>,
     ) -> Vec<Written> {
         let disk = Disk { base: &self.stock, shared: shared.to_vec(), size: ByteCount(size) };
-        let paths: Vec<_> = (0..layers.len())
-            .map(|number| self.folder.path().join(format!("{number}.{format}")))
-            .collect();
+        let paths: Vec<_> =
+            (0..layers.len()).map(|number| self.folder.path().join(format!("{number}.{format}"))).collect();
         let cards: Vec<_> = layers
             .iter()
             .zip(&paths)
@@ -131,8 +130,7 @@ impl Workshop {
                 Card { name: "card", layers: vec![layer], image: wanted.then_some(path.as_path()) }
             })
             .collect();
-        let images =
-            Images { format, disk: &disk, cards: &cards, stock: &self.stock, threads, cache };
+        let images = Images { format, disk: &disk, cards: &cards, stock: &self.stock, threads, cache };
         let written = images.write(&|_, _, _| ()).unwrap();
         for written in &written {
             let card = cards.iter().find(|card| card.image == Some(&written.path)).unwrap();

@@ -1,11 +1,11 @@
 //! What is planned for the nodes of a cluster, on the files that come out.
 
 use super::*;
-use crate::format::ImageFormat;
 use crate::cluster::{
-    Boot, ClusterName, Hostname, ImageSource, Install, InterfaceName, Ipv6Network, K3sVersion,
-    Network, NodeK3s, Output, Role, User, UserName,
+    Boot, ClusterName, Hostname, ImageSource, Install, InterfaceName, Ipv6Network, K3sVersion, Network,
+    NodeK3s, Output, Role, User, UserName,
 };
+use crate::format::ImageFormat;
 use crate::hint::Hint as _;
 use crate::patch::{Action, Digest, ImagePath, MemoryStock, Patch, Sensitivity, UnixTime};
 use serde_json::{Map, Value, json};

@@ -71,7 +71,9 @@ impl TestCluster {
         );
         let nodes_yaml_path = folder.join("nodes.yaml");
         fs::write(&nodes_yaml_path, nodes_yaml).unwrap();
-        let printed = run(Command::new(env!("CARGO_BIN_EXE_cardwright")).arg("build").arg(&nodes_yaml_path));
+        let printed = run(Command::new(env!("CARGO_BIN_EXE_cardwright"))
+            .args(["build", "--format", "img"])
+            .arg(&nodes_yaml_path));
         eprintln!("{printed}");
         let sudo_password = (!passwordless_sudo).then(|| (*password).to_owned());
         Self { folder, key, user: (*name).to_owned(), sudo_password }

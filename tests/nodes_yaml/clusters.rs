@@ -1,8 +1,8 @@
 //! What a valid nodes.yaml means.
 
 use crate::{HASH, TOP, VALID, edited, parse, parse_in, rendered};
-use cardwright::format::ImageFormat;
 use cardwright::cluster::{Cluster, FileOwner, FileSource, ImageSource, Install, Role};
+use cardwright::format::ImageFormat;
 use cardwright::fs::Owner;
 use cardwright::patch::Partition;
 use std::path::Path;

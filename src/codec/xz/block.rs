@@ -75,8 +75,7 @@ impl BlockHeader {
 
     /// The same header, saying both sizes.
     pub(crate) fn with_sizes(&self, compressed: u64, uncompressed: u64) -> Vec<u8> {
-        let mut header =
-            vec![0, self.filter_count | COMPRESSED_SIZE_PRESENT | UNCOMPRESSED_SIZE_PRESENT];
+        let mut header = vec![0, self.filter_count | COMPRESSED_SIZE_PRESENT | UNCOMPRESSED_SIZE_PRESENT];
         push_number(&mut header, compressed);
         push_number(&mut header, uncompressed);
         header.extend(&self.filters);
@@ -196,7 +195,10 @@ mod tests {
         let both = [3, 0xc1, 0x80, 1, 5, 0x0a, 0, 0x21, 1, 0x1c, 0, 0];
         let both = BlockHeader::parse(&with_checksum(both.to_vec())).unwrap();
         assert_eq!((both.dictionary, both.has_sizes), (64 << 20, true));
-        assert_eq!(both.with_sizes(128, 5), with_checksum(vec![3, 0xc1, 0x80, 1, 5, 0x0a, 0, 0x21, 1, 0x1c, 0, 0]));
+        assert_eq!(
+            both.with_sizes(128, 5),
+            with_checksum(vec![3, 0xc1, 0x80, 1, 5, 0x0a, 0, 0x21, 1, 0x1c, 0, 0])
+        );
         let bits = |bits| with_checksum(vec![2, 0x00, 0x21, 1, bits, 0, 0, 0]);
         assert_eq!(BlockHeader::parse(&bits(40)).unwrap().dictionary, u64::from(u32::MAX));
         assert_eq!(BlockHeader::parse(&bits(41)), None);

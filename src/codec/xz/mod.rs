@@ -7,9 +7,7 @@ mod format;
 pub(crate) use block::BlockHeader;
 #[cfg(test)]
 pub(crate) use format::push_number;
-pub(crate) use format::{
-    CRC32, Check, FOOTER_MAGIC, HEADER_SIZE, stream_end, stream_header, take_number,
-};
+pub(crate) use format::{CRC32, Check, FOOTER_MAGIC, HEADER_SIZE, stream_end, stream_header, take_number};
 
 use super::{Part, PartFormat, Record};
 use std::io::{self, BufRead, Read};

@@ -3,8 +3,8 @@
 mod decoding;
 mod gzip;
 mod memory;
-mod packing;
 mod packed;
+mod packing;
 mod unpack;
 mod xz;
 mod xz_block;
@@ -21,12 +21,12 @@ pub(crate) use xz_index::{XzBlock, XzLayout};
 use super::cursor::Cursor;
 use super::{ByteCount, ByteOffset, DiskError, DiskFile, PartitionTable, ReadAt, check_range};
 use crate::digest::Digest;
+use memory::Memory;
+use packed::PackedImage;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use memory::Memory;
-use packed::PackedImage;
 use xz::XzImage;
 
 /// A stock image: read-only, readable at random, by several threads at once.
@@ -191,11 +191,7 @@ impl StockImage {
     ///
     /// # Errors
     /// As [`read_at`](ReadAt::read_at).
-    pub(crate) fn unpack_all(
-        &self,
-        threads: usize,
-        progress: &(dyn Fn(ByteCount) + Sync),
-    ) -> io::Result<()> {
+    pub(crate) fn unpack_all(&self, threads: usize, progress: &(dyn Fn(ByteCount) + Sync)) -> io::Result<()> {
         match &self.disk {
             Disk::AsGiven => Ok(()),
             Disk::Xz(image) => image.unpack_all(threads, progress),

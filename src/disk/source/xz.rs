@@ -47,11 +47,7 @@ impl XzImage {
     }
 
     /// Decodes all Blocks, on so many threads; `progress` hears of what they hold.
-    pub(super) fn unpack_all(
-        &self,
-        threads: usize,
-        progress: &(dyn Fn(ByteCount) + Sync),
-    ) -> io::Result<()> {
+    pub(super) fn unpack_all(&self, threads: usize, progress: &(dyn Fn(ByteCount) + Sync)) -> io::Result<()> {
         let next = AtomicUsize::new(0);
         let worker = || -> io::Result<()> {
             loop {
@@ -67,7 +63,10 @@ impl XzImage {
         thread::scope(|scope| {
             let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(worker)).collect();
             let died = || Err(io::Error::other("a worker thread died"));
-            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| died())).fold(Ok(()), Result::and)
+            workers
+                .into_iter()
+                .map(|worker| worker.join().unwrap_or_else(|_| died()))
+                .fold(Ok(()), Result::and)
         })
     }
 

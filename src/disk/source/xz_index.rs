@@ -246,10 +246,10 @@ fn parse_index(index: &[u8], blocks_left: u64) -> Result<Vec<Record>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::xz::push_number;
     use proptest::prelude::*;
     use std::path::Path;
     use std::time::{Duration, Instant};
-    use crate::codec::xz::push_number;
     use xz2::stream::{Action, Check as LibraryCheck, MtStreamBuilder, Stream};
 
     fn layout(bytes: &Vec<u8>) -> Result<XzLayout, String> {

@@ -57,8 +57,8 @@ pub(super) fn plan(
     let mut planned = Vec::new();
     let mut done = 0;
     for block in blocks {
-        let range = block.uncompressed_offset
-            ..block.uncompressed_offset.saturating_add(block.uncompressed_size);
+        let range =
+            block.uncompressed_offset..block.uncompressed_offset.saturating_add(block.uncompressed_size);
         let is_clean = slots.in_part(&range).is_empty()
             && disk.shared.iter().all(|layer| layer.blocks_in(blocks_of(&range)).next().is_none());
         if range.end > disk.size.0 || !is_clean {
