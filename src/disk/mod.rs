@@ -14,7 +14,10 @@ mod window;
 pub use error::DiskError;
 pub use file::DiskFile;
 pub use overlay::{Block, BlockIndex, Layer, Overlay};
+#[cfg(test)]
+pub(crate) use partition::made;
 pub use partition::{PartitionEntry, PartitionKind, PartitionTable, TableKind};
+pub(crate) use source::XzBlock;
 pub use source::{Packing, StockImage};
 pub use window::Window;
 
