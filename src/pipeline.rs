@@ -367,7 +367,7 @@ fn write_images(
         sha256: written.sha256,
         disk_size: disk.size,
         edits: patched.edits,
-        changed_blocks: patched.layer.blocks().count(),
+        changed_blocks: patched.layer.indices().count(),
         took: written.took,
     });
     Ok(built.collect())
