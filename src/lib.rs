@@ -62,6 +62,7 @@ pub mod hint;
 pub mod identity;
 pub mod inspect;
 pub mod k3s;
+pub mod papers;
 pub mod patch;
 pub mod pipeline;
 pub mod plan;

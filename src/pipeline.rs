@@ -7,14 +7,15 @@
 //! ```
 
 use crate::base::{Base, BaseError, Understanding};
-use crate::cluster::{Cluster, ImageSource, Node};
+use crate::cluster::{CannotRejoin, Cluster, ImageSource, Node};
 use crate::demo;
 use crate::disk::{ByteCount, DiskError, Layer, Overlay, ReadAt, StockImage, WriteAt};
-use crate::emit::{self, EmitError, PendingFile, RawTarget};
+use crate::emit::{self, EmitError, RawTarget};
 use crate::fetch::{self, FetchError};
 use crate::fs::{ext4, fat};
 use crate::hint::Hint;
 use crate::identity::{ClusterSecret, Creation, IdentityError};
+use crate::papers::{Papers, WrittenPapers};
 use crate::patch::{self, Filesystems, Partition, Patch, PatchError};
 use crate::plan::{self, Ground, PlanError};
 use crate::raspios::RaspiosError;
@@ -69,6 +70,9 @@ pub enum Error {
     /// The record of being a card could not be read.
     #[error(transparent)]
     Card(#[from] RaspiosError),
+    /// A node cannot be made to rejoin its cluster.
+    #[error(transparent)]
+    Rejoin(#[from] CannotRejoin),
     /// nodes.yaml has no node of that name.
     #[error("there is no node `{name}` in the cluster `{cluster}`")]
     NoSuchNode {
@@ -98,6 +102,7 @@ impl Hint for Error {
             Self::Apply { source, .. } | Self::Check(source) => source.hint(),
             Self::Emit(error) => error.hint(),
             Self::Card(error) => error.hint(),
+            Self::Rejoin(error) => error.hint(),
             Self::NoSuchNode { known, .. } => Some(format!("Its nodes are {}", known.join(", "))),
             Self::NotACard { .. } => {
                 Some("Name the node with `--node`, or give an image that cardwright made".to_owned())
@@ -239,8 +244,9 @@ pub struct Built {
     pub images: Vec<BuiltImage>,
     /// The checksums of all of them.
     pub checksums: PathBuf,
-    /// The private key to log in with, where nodes.yaml names no public one.
-    pub login_key: Option<PathBuf>,
+    /// What its owner gets in with.
+    #[serde(flatten)]
+    pub papers: WrittenPapers,
 }
 
 /// One image.
@@ -301,18 +307,6 @@ pub fn build(
     }
     let sums: Vec<_> = images.iter().map(|image| (format!("{}.img", image.node), image.sha256)).collect();
     emit::write_sha256sums(folder, &sums)?;
-    let login_key = write_login_key(cluster, secret)?;
-    Ok(Built { images, checksums: folder.join("SHA256SUMS"), login_key })
-}
-
-/// Writes the cluster's own login key beside the images, where some node has no other.
-fn write_login_key(cluster: &Cluster, secret: &ClusterSecret) -> Result<Option<PathBuf>, Error> {
-    if cluster.nodes.iter().all(|node| !node.user.authorized_keys.is_empty()) {
-        return Ok(None);
-    }
-    let key = plan::login_key(cluster, secret)?;
-    let path = cluster.output.folder.join("id_ed25519");
-    PendingFile::write_whole(&path, key.private.as_bytes(), true)?;
-    PendingFile::write_whole(&path.with_extension("pub"), format!("{}\n", key.public).as_bytes(), false)?;
-    Ok(Some(path))
+    let papers = Papers::new(cluster, secret, base.time)?.write(cluster)?;
+    Ok(Built { images, checksums: folder.join("SHA256SUMS"), papers })
 }

@@ -37,14 +37,20 @@ pub fn verify(
     let image = unpacked(StockImage::open(path, None, scratch)?, scratch)?;
     let named = |source| Error::Base { image: path.display().to_string(), source };
     let disk = Disk::open(image).map_err(named)?;
-    let node = if let Some(name) = node {
-        named_node(cluster, name)?
-    } else {
-        let card = raspios::customised_card(&disk.files)?;
-        let card = card.ok_or_else(|| Error::NotACard { image: path.to_owned() })?;
-        named_node(cluster, &card.node)?
+    let card = match (raspios::customised_card(&disk.files), node) {
+        (Ok(card), _) => card,
+        // A record that is damaged is a difference like any other, where nothing hangs on it.
+        (Err(_), Some(_)) => None,
+        (Err(error), None) => return Err(error.into()),
     };
-    let plan = plan_node(base, cluster, secret, node)?;
+    let name = node.or(card.as_ref().map(|card| card.node.as_str()));
+    let name = name.ok_or_else(|| Error::NotACard { image: path.to_owned() })?;
+    let mut cluster = cluster.clone();
+    if card.as_ref().is_some_and(|card| card.rejoins) {
+        cluster.rejoin(name)?;
+    }
+    let node = named_node(&cluster, name)?;
+    let plan = plan_node(base, &cluster, secret, node)?;
     let mut differences = outside_the_partitions(base, &disk, path)?;
     differences.extend(patch::check(&plan, &base.disk.files, &disk.files)?);
     Ok(Verified { node: node.name.to_string(), differences })

@@ -74,6 +74,9 @@ pub(crate) struct BuildArguments {
     /// The folder for the results instead of the one nodes.yaml names
     #[arg(long, short, value_name = "FOLDER")]
     pub(crate) output: Option<PathBuf>,
+    /// Have this server, flashed again, join the cluster that goes on without it, instead of founding another one
+    #[arg(long, value_name = "NODE")]
+    pub(crate) rejoin: Option<String>,
     /// How many threads work; the results do not depend on it
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
@@ -102,6 +105,9 @@ pub(crate) struct PlanArguments {
     pub(crate) nodes: PathBuf,
     #[command(flatten)]
     pub(crate) base: BaseSelection,
+    /// Have this server, flashed again, join the cluster that goes on without it, instead of founding another one
+    #[arg(long, value_name = "NODE")]
+    pub(crate) rejoin: Option<String>,
     /// Print the plan as JSON
     #[arg(long)]
     pub(crate) json: bool,

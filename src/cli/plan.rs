@@ -13,7 +13,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
-    let cluster = super::load(&arguments.nodes, &arguments.base)?;
+    let mut cluster = super::load(&arguments.nodes, &arguments.base)?;
+    super::rejoin(&mut cluster, arguments.rejoin.as_deref())?;
     let named: Result<Vec<&Node>, _> = arguments.only.iter().map(|name| named_node(&cluster, name)).collect();
     let nodes = if arguments.only.is_empty() { cluster.nodes.iter().collect() } else { named? };
     let image = Arc::new(super::open_image(&cluster, &super::scratch_folder())?);

@@ -6,8 +6,10 @@
 //! against each other (`rules`). Every step collects what is wrong and goes on, so that all of it is
 //! reported at once, as [`Problem`]s.
 
+mod access;
 mod document;
 mod extra_files;
+mod joining;
 mod k3s;
 mod keys;
 mod names;
@@ -19,6 +21,8 @@ mod rules;
 mod settings;
 mod ssh;
 
+pub use access::{Access, FoundingYear, Lifetime};
+pub use joining::CannotRejoin;
 pub use names::{ClusterName, Hostname, InterfaceName, K3sVersion, UserName};
 pub use problem::{InvalidCluster, Problem};
 pub use ssh::{AuthorizedKey, NotAPublicKey};
@@ -226,6 +230,8 @@ pub struct K3s {
     pub version: K3sVersion,
     /// How it gets onto the nodes.
     pub install: Install,
+    /// How the cluster is reached, and for how long.
+    pub access: Access,
 }
 
 /// How k3s gets onto a node.
@@ -250,6 +256,8 @@ pub struct NodeK3s {
     /// Extra keys for config.yaml: `k3s.config`, then `k3s.server` or `k3s.agent`'s `config`, then the node's own
     /// `config`; what comes later wins.
     pub config: serde_json::Map<String, serde_json::Value>,
+    /// Whether this server is to join a cluster that goes on without it, whoever founded that.
+    pub rejoins: bool,
 }
 
 /// The two roles of a node.
@@ -292,11 +300,6 @@ impl Cluster {
     /// The node of that name.
     pub fn node(&self, name: &str) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name.as_str() == name)
-    }
-
-    /// The first server: the one that founds the cluster.
-    pub fn first_server(&self) -> Option<&Node> {
-        self.nodes.iter().find(|node| node.role() == Some(Role::Server))
     }
 }
 

@@ -182,7 +182,11 @@ impl Draft {
             image: self.image.value()?,
             output: self.output?,
             nodes: nodes?,
-            k3s: k3s.map(|k3s| K3s { version: k3s.version, install: k3s.install }),
+            k3s: k3s.map(|k3s| K3s {
+                version: k3s.version,
+                install: k3s.install,
+                access: k3s.access.finish(),
+            }),
             warnings: Vec::new(),
         })
     }
@@ -233,7 +237,7 @@ impl DraftNode {
         };
         let k3s = match (self.k3s.value(), cluster) {
             (Some(RoleOfNode { role: Some(role), config }), Some(cluster)) => {
-                Some(NodeK3s { role, config: cluster.config_of(role, &config) })
+                Some(NodeK3s { role, config: cluster.config_of(role, &config), rejoins: false })
             }
             _ => None,
         };

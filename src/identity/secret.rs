@@ -2,7 +2,8 @@
 
 use super::permissions::{mode_if_open_to_others, sync_folder};
 use super::schedule::derive;
-use super::{IdentityError, LoginKey, hexadecimal};
+use super::{Authority, CertifiedKey, IdentityError, SshKeyPair, certificate, hexadecimal};
+use crate::fs::UnixTime;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -97,8 +98,32 @@ impl ClusterSecret {
     ///
     /// # Errors
     /// When OpenSSH's format cannot take the comment.
-    pub fn login_key(&self, comment: &str) -> Result<LoginKey, IdentityError> {
-        LoginKey::from_seed(&derive(&self.0, "ssh/login-key"), comment)
+    pub fn login_key(&self, comment: &str) -> Result<SshKeyPair, IdentityError> {
+        SshKeyPair::from_seed(&derive(&self.0, "ssh/login-key"), comment)
+    }
+
+    /// The key that a node proves to be itself with when people log in. Its comment is the node's name.
+    ///
+    /// # Errors
+    /// When OpenSSH's format cannot take the name.
+    pub fn host_key(&self, node: &str) -> Result<SshKeyPair, IdentityError> {
+        SshKeyPair::from_seed(&derive(&self.0, &format!("ssh/host-key/ed25519/{node}")), node)
+    }
+
+    /// A certificate authority of k3s, valid until `end`.
+    ///
+    /// # Errors
+    /// When `end` is no time of a certificate.
+    pub fn authority(&self, authority: Authority, end: UnixTime) -> Result<CertifiedKey, IdentityError> {
+        certificate::authority(&self.0, authority, end)
+    }
+
+    /// The client certificate that lets the cluster's owner do everything, valid until `end`.
+    ///
+    /// # Errors
+    /// When `end` is no time of a certificate.
+    pub fn admin(&self, end: UnixTime) -> Result<CertifiedKey, IdentityError> {
+        certificate::admin(&self.0, end)
     }
 
     fn derive_hexadecimal<const LENGTH: usize>(&self, label: &str) -> Zeroizing<String> {
