@@ -152,8 +152,11 @@ fn wrong_usage_ends_with_2() {
     let workshop = Workshop::with_nodes(SINGLE);
     assert_eq!(workshop.run(["bake"]).status.code(), Some(2));
     assert_eq!(workshop.run(["build", "--jobs", "0"]).status.code(), Some(2));
-    let wrong_time = workshop.command().env("SOURCE_DATE_EPOCH", "yesterday").arg("plan").output().unwrap();
-    assert_eq!(wrong_time.status.code(), Some(2), "{}", text(&wrong_time.stderr));
+    // No time, a second before FAT begins, and the first second that is not read back.
+    for wrong in ["yesterday", "315532799", "2147483648"] {
+        let output = workshop.command().env("SOURCE_DATE_EPOCH", wrong).arg("plan").output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{wrong}: {}", text(&output.stderr));
+    }
 }
 
 #[test]
@@ -164,6 +167,17 @@ fn results_go_to_standard_output_and_talk_to_standard_error() {
     assert_eq!(text(&output.stdout).lines().count(), 1, "{}", text(&output.stdout));
     assert!(text(&output.stderr).contains("dd if=images/alone.img"), "{}", text(&output.stderr));
     assert!(!text(&output.stderr).contains('\x1b'));
+}
+
+#[test]
+fn a_card_of_the_last_second_that_files_can_have_is_read_back() {
+    let workshop = Workshop::with_nodes(SINGLE);
+    for arguments in [["build", "--locked"], ["verify", "images/alone.img"]] {
+        let mut command = workshop.command();
+        command.env("CARDWRIGHT_SECRET", support::SECRET).env("SOURCE_DATE_EPOCH", "2147483647");
+        command.args(arguments);
+        support::content(command);
+    }
 }
 
 #[test]

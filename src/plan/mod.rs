@@ -101,7 +101,7 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
     first_boot.extend(node.first_boot.iter().cloned());
     raspios::run_at_first_boot(edits, &first_boot)?;
     let rejoins = node.k3s.as_ref().is_some_and(|k3s| k3s.rejoins);
-    let card = Card { rejoins, ..Card::new(cluster.name.as_str(), node.name.as_str(), None) };
+    let card = Card { rejoins, ..Card::new(cluster.name.as_str(), node.name.as_str()) };
     raspios::write_card(edits, &card)?;
     Ok(draft.finish())
 }

@@ -2,8 +2,7 @@
 
 use crate::cluster::NODES;
 use crate::findings::Findings;
-use crate::k3s_cluster::{binary, build, records, wait_for_welcome};
-use crate::release_server::ReleaseServer;
+use crate::k3s_cluster::{build, records, serve_good_releases, wait_for_welcome};
 use crate::time_server::start_time_server;
 use crate::wire::Wire;
 
@@ -11,8 +10,8 @@ use crate::wire::Wire;
 #[ignore = "boots four machines: run tests/rig/boot-test.sh --long"]
 fn four_nodes_find_each_other_and_their_server() {
     let _wire = Wire::with_ports(4);
-    start_time_server();
-    let _releases = ReleaseServer::start(binary(), &[]);
+    let _time = start_time_server();
+    let _releases = serve_good_releases();
     let cluster = build("four-nodes");
     let mut machines = NODES.map(|(name, _)| cluster.machine(name));
     for machine in &mut machines {
@@ -55,8 +54,8 @@ fn four_nodes_find_each_other_and_their_server() {
 #[ignore = "boots two machines: run tests/rig/boot-test.sh --long"]
 fn a_card_that_is_written_again_is_the_same_node() {
     let _wire = Wire::with_ports(4);
-    start_time_server();
-    let _releases = ReleaseServer::start(binary(), &[]);
+    let _time = start_time_server();
+    let _releases = serve_good_releases();
     let cluster = build("written-again");
     let mut north = cluster.machine("north");
     let mut west = cluster.machine("west");

@@ -1,9 +1,12 @@
 //! One node of each release: what nodes.yaml says is what the booted machine is.
 
 use crate::cluster::{NODES, Suite, TestCluster, User, nodes_without_k3s};
+use crate::dhcp_ear::DhcpEar;
 use crate::findings::Findings;
-use crate::machine::{Machine, ssh_command};
+use crate::login::ssh_command;
+use crate::machine::Machine;
 use crate::wire::{GATEWAY, Wire};
+use std::collections::BTreeSet;
 
 const PASSWORD: &str = "not-for-ssh";
 
@@ -28,6 +31,7 @@ fn a_bookworm_card_boots_as_the_node_it_was_built_for() {
 #[ignore = "boots a machine: run tests/rig/boot-test.sh"]
 fn what_trixies_presets_enable_changes_nothing() {
     let _wire = Wire::with_ports(1);
+    let ear = DhcpEar::open();
     let user = User { name: "pi", password: PASSWORD, passwordless_sudo: true };
     let cluster = TestCluster::build("trixie-presets", Suite::Trixie, &user, &nodes_without_k3s());
     let mut machine = cluster.machine_with("north", |settings| settings.kernel_words = "rw".to_owned());
@@ -36,17 +40,20 @@ fn what_trixies_presets_enable_changes_nothing() {
     // The proof that the presets took effect: systemd itself ships this unit disabled, and nobody asked
     // for it.
     machine.wait_until("systemctl is-enabled systemd-networkd.service", "enabled");
-    holds_what_nodes_yaml_says(&machine, &cluster).settle("with presets");
+    holds_what_nodes_yaml_says(&machine, &cluster, &ear).settle("with presets");
+    machine.reboot();
+    holds_what_nodes_yaml_says(&machine, &cluster, &ear).settle("with presets, after the second boot");
 }
 
 fn boots_as_its_node(test: &str, suite: Suite, user: &User) {
     let _wire = Wire::with_ports(1);
+    let ear = DhcpEar::open();
     let cluster = TestCluster::build(test, suite, user, &nodes_without_k3s());
     let mut machine = cluster.machine("north");
     let stock_id = machine.card().disk_id();
     machine.power_on();
     machine.wait_for_login();
-    let mut findings = holds_what_nodes_yaml_says(&machine, &cluster);
+    let mut findings = holds_what_nodes_yaml_says(&machine, &cluster, &ear);
     holds_what_the_first_boot_does(&machine, &stock_id, &mut findings);
     let host_keys = machine.ask("cat /etc/ssh/ssh_host_*_key.pub");
     let machine_id = machine.ask("cat /etc/machine-id");
@@ -54,7 +61,7 @@ fn boots_as_its_node(test: &str, suite: Suite, user: &User) {
     findings.settle("after the first boot");
 
     machine.reboot();
-    let mut findings = holds_what_nodes_yaml_says(&machine, &cluster);
+    let mut findings = holds_what_nodes_yaml_says(&machine, &cluster, &ear);
     findings.same("the host keys stay", machine.ask("cat /etc/ssh/ssh_host_*_key.pub"), host_keys);
     findings.same("the machine-id stays", machine.ask("cat /etc/machine-id"), machine_id);
     findings.settle("after the second boot");
@@ -62,7 +69,7 @@ fn boots_as_its_node(test: &str, suite: Suite, user: &User) {
 }
 
 /// Everything that nodes.yaml says of `north`, and that nothing else happened.
-fn holds_what_nodes_yaml_says(machine: &Machine, cluster: &TestCluster) -> Findings {
+fn holds_what_nodes_yaml_says(machine: &Machine, cluster: &TestCluster, ear: &DhcpEar) -> Findings {
     let mut findings = Findings::default();
     let ask = |command: &str| machine.ask(command);
 
@@ -99,9 +106,11 @@ fn holds_what_nodes_yaml_says(machine: &Machine, cluster: &TestCluster) -> Findi
         ask("awk '$1 == \"nameserver\" {print $2}' /etc/resolv.conf | tr '\\n' ' '"),
         format!("{GATEWAY} 192.168.50.2"),
     );
+    findings.same("who asked for an address by DHCP", ear.heard(), BTreeSet::new());
     findings.same(
-        "no DHCP lease",
-        machine.ask_as_root("ls /var/lib/NetworkManager | grep -c lease"),
+        "DHCP leases",
+        machine
+            .ask_as_root("find /var/lib/NetworkManager /var/lib/dhcp* -name '*lease*' 2>/dev/null | wc -l"),
         "0".to_owned(),
     );
     findings.same(
@@ -128,6 +137,10 @@ fn holds_what_nodes_yaml_says(machine: &Machine, cluster: &TestCluster) -> Findi
     findings.same("a prompt on the console", ask("systemctl is-active getty@tty1"), "active".to_owned());
     let traces = "ls -d /etc/netplan/*.yaml /var/lib/cloud/instance /etc/ssh/sshd_config.d/rename_user.conf 2>/dev/null";
     findings.same("traces of cloud-init and the wizard", ask(traces), String::new());
+
+    if cluster.suite == Suite::Trixie {
+        findings.same("cloud-init", ask("cloud-init status"), "status: disabled".to_owned());
+    }
 
     findings.same("lines of cmdline.txt", ask("wc -l </boot/firmware/cmdline.txt"), "1".to_owned());
     findings.same(
