@@ -1,6 +1,7 @@
 //! A file that appears whole or not at all.
 
 use super::EmitError;
+use crate::durable::flush_name;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -75,7 +76,8 @@ impl PendingFile {
                 let _ = std::fs::remove_file(&self.partial);
                 return Err(EmitError::Write { doing: "renaming", path: self.partial.clone(), source });
             }
-            sync_folder(&self.path);
+            // Its content is safe; some network filesystems cannot do more.
+            let _ = flush_name(&self.path);
         }
         Ok(())
     }
@@ -110,18 +112,6 @@ fn restrict(file: &File, private: bool) -> io::Result<()> {
 #[cfg(not(unix))]
 fn restrict(_file: &File, _private: bool) -> io::Result<()> {
     Ok(()) // On Windows a file takes the permissions of its folder.
-}
-
-/// Makes the rename itself survive a power cut, where a folder can be flushed. Where it cannot (Windows),
-/// the filesystem's own journal does.
-fn sync_folder(path: &Path) {
-    #[cfg(unix)]
-    if let Some(folder) = path.parent() {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let _ = File::open(folder).and_then(|folder| folder.sync_all());
-    }
-    #[cfg(not(unix))]
-    let _ = path;
 }
 
 #[cfg(test)]
