@@ -42,9 +42,9 @@
 //! ";
 //! let mut cluster = Cluster::parse(text, &folder.path().join("nodes.yaml"))?;
 //! let secret = ClusterSecret::from_hex(&"5a".repeat(32))?;
-//! let image = pipeline::open_image(&cluster.image, folder.path(), &Silent)?;
-//! let base = pipeline::open_base(Arc::new(image), "the demo image", Default::default())?;
-//! let built = pipeline::build(&cluster, &base, &secret, BuildOptions::default(), &Silent)?;
+//! let image = Arc::new(pipeline::open_image(&cluster.image, folder.path(), None, &Silent)?);
+//! let base = pipeline::open_base(image.clone(), "the demo image", Default::default())?;
+//! let built = pipeline::build(&cluster, &image, &base, &secret, &BuildOptions::default(), &Silent)?;
 //! assert_eq!(built.images.len(), 2);
 //! # Ok(())
 //! # }
@@ -52,12 +52,14 @@
 
 pub mod base;
 pub mod cluster;
+mod codec;
 pub mod demo;
 pub mod digest;
 pub mod disk;
 mod durable;
 pub mod emit;
 pub mod fetch;
+pub mod format;
 pub mod fs;
 pub mod hint;
 pub mod identity;
@@ -68,4 +70,5 @@ pub mod patch;
 pub mod pipeline;
 pub mod plan;
 pub mod raspios;
+mod shelf;
 pub mod verify;

@@ -10,7 +10,7 @@ use crate::base::{Base, BaseError, Understanding};
 use crate::cluster::{CannotRejoin, Cluster, ImageSource, Node};
 use crate::demo;
 use crate::disk::{ByteCount, DiskError, Layer, Overlay, ReadAt, StockImage, WriteAt};
-use crate::emit::{self, EmitError, RawTarget};
+use crate::emit::{self, Card, Disk, EmitError, Images, Stage};
 use crate::fetch::{self, FetchError};
 use crate::fs::{ext4, fat};
 use crate::hint::Hint;
@@ -23,6 +23,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 /// An error somewhere on the road.
 #[derive(Debug, thiserror::Error)]
@@ -115,8 +116,8 @@ impl Hint for Error {
 pub trait Progress: Sync {
     /// A download goes on: bytes so far, and all of them where that is known.
     fn downloading(&self, done: ByteCount, total: Option<ByteCount>);
-    /// More bytes of every image are written.
-    fn writing(&self, more: ByteCount, total: ByteCount);
+    /// Some bytes more are done in a stage of the work that has so many in all.
+    fn working(&self, stage: Stage, more: ByteCount, total: ByteCount);
 }
 
 /// For callers who want to hear nothing.
@@ -124,29 +125,33 @@ pub struct Silent;
 
 impl Progress for Silent {
     fn downloading(&self, _done: ByteCount, _total: Option<ByteCount>) {}
-    fn writing(&self, _more: ByteCount, _total: ByteCount) {}
+    fn working(&self, _stage: Stage, _more: ByteCount, _total: ByteCount) {}
 }
 
-/// Opens the stock image that a cluster names. What cannot be read at random is unpacked once, into a
-/// nameless file in `scratch`.
+/// Opens the stock image that a cluster names. What is packed is unpacked, as far as it is needed, into a
+/// nameless file in `scratch`. Downloads, and what saves work on the next run, are kept in `cache`.
 ///
 /// # Errors
 /// When it cannot be had, is damaged, or has another hash than the one pinned.
 pub fn open_image(
     source: &ImageSource,
     scratch: &Path,
+    cache: Option<&Path>,
     progress: &dyn Progress,
 ) -> Result<StockImage, Error> {
+    let open = |path: &Path, sha256| match cache {
+        Some(cache) => StockImage::open_remembered(path, sha256, scratch, cache),
+        None => StockImage::open(path, sha256, scratch),
+    };
     match source {
         ImageSource::Demo => Ok(demo::open()?),
-        ImageSource::Path { path, sha256 } => Ok(StockImage::open(path, *sha256, scratch)?),
+        ImageSource::Path { path, sha256 } => Ok(open(path, *sha256)?),
         ImageSource::Url { url, sha256 } => {
-            let cache = fetch::cache_folder().unwrap_or_else(|| scratch.to_owned());
             let mut tell =
                 |done, total: Option<u64>| progress.downloading(ByteCount(done), total.map(ByteCount));
-            let path = fetch::fetch(url, *sha256, &cache, &mut tell)?;
+            let path = fetch::fetch(url, *sha256, cache.unwrap_or(scratch), &mut tell)?;
             // Checked once more: the cache is only a folder, and anything may have happened to it.
-            Ok(StockImage::open(&path, Some(*sha256), scratch)?)
+            Ok(open(&path, Some(*sha256))?)
         }
     }
 }
@@ -225,15 +230,20 @@ fn apply_above(base: &Base, patch: &Patch) -> Result<Layer, PatchError> {
 }
 
 /// How a build is to be done.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct BuildOptions {
-    /// How many threads write; the results do not depend on it.
+    /// How many threads work; the results do not depend on it.
     pub threads: usize,
+    /// The folder for what saves work on the next run; without it nothing is kept.
+    pub cache: Option<PathBuf>,
+    /// The names of the nodes whose images are wanted; those of all nodes where it is absent.
+    pub only: Option<Vec<String>>,
 }
 
 impl Default for BuildOptions {
     fn default() -> Self {
-        Self { threads: thread::available_parallelism().map_or(1, usize::from) }
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        Self { threads, cache: None, only: None }
     }
 }
 
@@ -256,57 +266,131 @@ pub struct BuiltImage {
     pub node: String,
     /// Where it is.
     pub path: PathBuf,
-    /// How large it is, holes included.
+    /// How large the file is, holes included.
     pub size: ByteCount,
-    /// The SHA-256 of it.
+    /// The SHA-256 of the file.
     pub sha256: crate::digest::Digest,
+    /// How large the disk in it is.
+    pub disk_size: ByteCount,
     /// How many files, links and directories differ from the stock image.
     pub edits: usize,
     /// How many blocks of 4 KiB differ from the stock image.
     pub changed_blocks: usize,
+    /// How long it took to write, perhaps with others at the same time.
+    #[serde(skip)]
+    pub took: Duration,
 }
 
-/// Builds every node of the cluster: plans, patches, writes the images and the papers beside them.
+/// A node that was planned and patched, in memory.
+struct Patched<'cluster> {
+    node: &'cluster Node,
+    edits: usize,
+    layer: Layer,
+}
+
+/// Builds the nodes of the cluster: plans, patches, writes the images and the papers beside them. `image` is
+/// what `base` was found in.
 ///
 /// # Errors
-/// At the first thing that fails; then every old result is untouched.
+/// At the first thing that fails; then every old image is untouched.
 pub fn build(
     cluster: &Cluster,
+    image: &StockImage,
     base: &Base,
     secret: &ClusterSecret,
-    options: BuildOptions,
+    options: &BuildOptions,
     progress: &dyn Progress,
 ) -> Result<Built, Error> {
     let folder = &cluster.output.folder;
     std::fs::create_dir_all(folder).map_err(EmitError::write("making the folder", folder))?;
+    for name in options.only.iter().flatten() {
+        named_node(cluster, name)?;
+    }
 
+    // Also those whose images are not wanted: the layout of an image depends on where nodes differ.
     let mut patched = Vec::new();
     for node in &cluster.nodes {
         let patch = plan_node(base, cluster, secret, node)?;
         let layer = patch_node(base, node, &patch)?;
-        patched.push((node, patch.edits.len(), layer, folder.join(format!("{}.img", node.name))));
+        patched.push(Patched { node, edits: patch.edits.len(), layer });
     }
+    // A cache that cannot be written to costs the next run some time, and this one nothing.
+    let _ = image.remember();
 
-    let size = base.disk.bytes.size();
-    let targets: Vec<_> =
-        patched.iter().map(|(_, _, layer, path)| RawTarget { path, layers: vec![layer] }).collect();
-    emit::write_raw(&*base.disk.bytes, &targets, options.threads, &|more| progress.writing(more, size))?;
-
-    let paths: Vec<&Path> = patched.iter().map(|(_, _, _, path)| path.as_path()).collect();
-    let digests = emit::digest_files(&paths, options.threads)?;
-    let mut images = Vec::new();
-    for ((node, edits, layer, path), sha256) in patched.iter().zip(digests) {
-        images.push(BuiltImage {
-            node: node.name.to_string(),
-            path: path.clone(),
-            size,
-            sha256,
-            edits: *edits,
-            changed_blocks: layer.blocks().count(),
-        });
-    }
-    let sums: Vec<_> = images.iter().map(|image| (format!("{}.img", image.node), image.sha256)).collect();
-    emit::write_sha256sums(folder, &sums)?;
+    let images = write_images(cluster, image, base, &patched, options, progress)?;
+    let nodes = || cluster.nodes.iter().map(|node| file_name(cluster, node));
+    let sums: Vec<_> = images.iter().map(|image| (image_name(&image.path), image.sha256)).collect();
+    emit::write_sha256sums(folder, &sums, &nodes().collect::<Vec<_>>())?;
     let papers = Papers::new(cluster, secret, base.time)?.write(cluster)?;
     Ok(Built { images, checksums: folder.join("SHA256SUMS"), papers })
+}
+
+/// Writes the images that are wanted.
+fn write_images(
+    cluster: &Cluster,
+    image: &StockImage,
+    base: &Base,
+    patched: &[Patched<'_>],
+    options: &BuildOptions,
+    progress: &dyn Progress,
+) -> Result<Vec<BuiltImage>, Error> {
+    let wanted = |node: &Node| {
+        options.only.as_ref().is_none_or(|only| only.iter().any(|name| *name == *node.name.to_string()))
+    };
+    let paths: Vec<Option<PathBuf>> = cluster
+        .nodes
+        .iter()
+        .map(|node| wanted(node).then(|| cluster.output.folder.join(file_name(cluster, node))))
+        .collect();
+    let names: Vec<String> = cluster.nodes.iter().map(|node| node.name.to_string()).collect();
+    let cards: Vec<Card<'_>> = patched
+        .iter()
+        .zip(&names)
+        .zip(&paths)
+        .map(|((patched, name), path)| Card { name, layers: vec![&patched.layer], image: path.as_deref() })
+        .collect();
+    let disk = Disk { base: &*base.disk.bytes, shared: Vec::new(), size: base.disk.bytes.size() };
+    let images = Images {
+        format: cluster.output.format,
+        disk: &disk,
+        cards: &cards,
+        stock: image,
+        threads: options.threads,
+        cache: options.cache.as_deref(),
+    };
+    let written = images.write(&|stage, more, total| progress.working(stage, more, total))?;
+    let built = written.into_iter().zip(patched.iter().filter(|patched| wanted(patched.node)));
+    let built = built.map(|(written, patched)| BuiltImage {
+        node: written.name,
+        path: written.path,
+        size: written.size,
+        sha256: written.sha256,
+        disk_size: disk.size,
+        edits: patched.edits,
+        changed_blocks: patched.layer.indices().count(),
+        took: written.took,
+    });
+    Ok(built.collect())
+}
+
+/// What the image of a node is called.
+fn file_name(cluster: &Cluster, node: &Node) -> String {
+    format!("{}.{}", node.name, cluster.output.format)
+}
+
+/// What an image is called where the folder is known.
+fn image_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The node of that name.
+///
+/// # Errors
+/// When there is none; says which there are.
+pub fn named_node<'cluster>(cluster: &'cluster Cluster, name: &str) -> Result<&'cluster Node, Error> {
+    cluster.node(name).ok_or_else(|| Error::NoSuchNode {
+        name: name.to_owned(),
+        cluster: cluster.name.to_string(),
+        known: cluster.nodes.iter().map(|node| node.name.to_string()).collect(),
+    })
 }

@@ -1,12 +1,12 @@
 //! Reading a finished image back and holding the plan against it.
 
 use crate::base::{Base, Disk};
-use crate::cluster::{Cluster, Node};
-use crate::disk::{Packing, ReadAt, StockImage};
+use crate::cluster::Cluster;
+use crate::disk::{ReadAt, StockImage};
 use crate::emit;
 use crate::identity::ClusterSecret;
 use crate::patch::{self, Difference};
-use crate::pipeline::{Error, plan_node};
+use crate::pipeline::{Error, named_node, plan_node};
 use crate::raspios;
 use std::path::Path;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub fn verify(
     node: Option<&str>,
     scratch: &Path,
 ) -> Result<Verified, Error> {
-    let image = unpacked(StockImage::open(path, None, scratch)?, scratch)?;
+    let image = Arc::new(StockImage::open(path, None, scratch)?);
     let named = |source| Error::Base { image: path.display().to_string(), source };
     let disk = Disk::open(image).map_err(named)?;
     let card = match (raspios::customised_card(&disk.files), node) {
@@ -54,29 +54,6 @@ pub fn verify(
     let mut differences = outside_the_partitions(base, &disk, path)?;
     differences.extend(patch::check(&plan, &base.disk.files, &disk.files)?);
     Ok(Verified { node: node.name.to_string(), differences })
-}
-
-/// The node of that name.
-///
-/// # Errors
-/// When there is none; says which there are.
-pub fn named_node<'cluster>(cluster: &'cluster Cluster, name: &str) -> Result<&'cluster Node, Error> {
-    cluster.node(name).ok_or_else(|| Error::NoSuchNode {
-        name: name.to_owned(),
-        cluster: cluster.name.to_string(),
-        known: cluster.nodes.iter().map(|node| node.name.to_string()).collect(),
-    })
-}
-
-/// An image whose files can be read in any order without decoding anything twice.
-///
-/// # Errors
-/// When it cannot be read, or `scratch` has no room for it.
-pub fn unpacked(image: StockImage, scratch: &Path) -> Result<Arc<dyn ReadAt>, Error> {
-    match image.packing() {
-        Packing::Raw => Ok(Arc::new(image)),
-        _ => Ok(Arc::new(emit::unpack(&image, scratch)?)),
-    }
 }
 
 /// The partition table is nothing a plan names, so it has to be what the stock image has.

@@ -4,6 +4,7 @@ use super::arguments::BuildArguments;
 use super::{Failure, paint, problems, progress};
 use cardwright::cluster::Cluster;
 use cardwright::emit::EmitError;
+use cardwright::fetch;
 use cardwright::pipeline::{self, BuildOptions, Built, Error};
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +16,9 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     if let Some(folder) = &arguments.output {
         cluster.output.folder.clone_from(folder);
     }
+    if let Some(format) = arguments.format {
+        cluster.output.format = format;
+    }
     let folder = &cluster.output.folder;
     let made = std::fs::create_dir_all(folder);
     made.map_err(|source| {
@@ -22,14 +26,18 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     })?;
 
     let image = Arc::new(super::open_image(&cluster, folder)?);
-    let base = super::open_base(image, &cluster, &arguments.base)?;
+    let base = super::open_base(Arc::clone(&image) as _, &cluster, &arguments.base)?;
     let secret = super::open_secret(&cluster, arguments.base.locked)?;
-    let mut options = BuildOptions::default();
+    let mut options = BuildOptions {
+        cache: fetch::cache_folder(),
+        only: arguments.only.clone(),
+        ..BuildOptions::default()
+    };
     if let Some(jobs) = arguments.jobs {
         options.threads = usize::from(jobs);
     }
     let bar = progress::Bar::new();
-    let built = pipeline::build(&cluster, &base, &secret, options, &bar)?;
+    let built = pipeline::build(&cluster, &image, &base, &secret, &options, &bar)?;
     drop(bar);
     if arguments.json {
         return paint::json(&built).map_err(Failure::Output);

@@ -112,7 +112,8 @@ fn rejoin(cluster: &mut Cluster, node: Option<&str>) -> Result<(), Failure> {
 
 /// The stock image of a cluster.
 fn open_image(cluster: &Cluster, scratch: &Path) -> Result<StockImage, Failure> {
-    Ok(pipeline::open_image(&cluster.image, scratch, &progress::Bar::new())?)
+    let cache = fetch::cache_folder();
+    Ok(pipeline::open_image(&cluster.image, scratch, cache.as_deref(), &progress::Bar::new())?)
 }
 
 /// The base that a disk makes.

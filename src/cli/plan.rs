@@ -7,7 +7,6 @@ use cardwright::cluster::Node;
 use cardwright::patch::Partition;
 use cardwright::pipeline::{self, Error};
 use cardwright::plan::{Change, PlannedEdit, report};
-use cardwright::verify::named_node;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -15,7 +14,8 @@ use std::sync::Arc;
 pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     let mut cluster = super::load(&arguments.nodes, &arguments.base)?;
     super::rejoin(&mut cluster, arguments.rejoin.as_deref())?;
-    let named: Result<Vec<&Node>, _> = arguments.only.iter().map(|name| named_node(&cluster, name)).collect();
+    let named: Result<Vec<&Node>, _> =
+        arguments.only.iter().map(|name| pipeline::named_node(&cluster, name)).collect();
     let nodes = if arguments.only.is_empty() { cluster.nodes.iter().collect() } else { named? };
     let image = Arc::new(super::open_image(&cluster, &super::scratch_folder())?);
     let base = super::open_base(image, &cluster, &arguments.base)?;

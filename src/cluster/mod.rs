@@ -27,6 +27,7 @@ pub use names::{ClusterName, Hostname, InterfaceName, K3sVersion, UserName};
 pub use problem::{InvalidCluster, Problem};
 pub use ssh::{AuthorizedKey, NotAPublicKey};
 
+use crate::format::ImageFormat;
 use crate::fs::{ImagePath, Mode, Owner};
 use crate::patch::{Digest, Partition};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -79,15 +80,7 @@ pub struct Output {
     /// The folder; made when it is missing.
     pub folder: PathBuf,
     /// The format of the images.
-    pub format: Format,
-}
-
-/// A format of the images that come out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Format {
-    /// Raw and sparse.
-    #[default]
-    Img,
+    pub format: ImageFormat,
 }
 
 /// One node, with everything it did not say itself filled in from the top of nodes.yaml.

@@ -7,9 +7,10 @@ use super::paths::Folders;
 use super::reader::{Cursor, Fields, Reader, Setting, Spot, Wrong, shown};
 use super::settings::{self, Settings};
 use super::{
-    Cluster, ClusterName, Format, Hostname, ImageSource, InterfaceName, InvalidCluster, Ipv6Network, K3s,
-    Network, Node, NodeK3s, Output, Problem, Role, User, UserName, rules, ssh,
+    Cluster, ClusterName, Hostname, ImageSource, InterfaceName, InvalidCluster, Ipv6Network, K3s, Network,
+    Node, NodeK3s, Output, Problem, Role, User, UserName, rules, ssh,
 };
+use crate::format::ImageFormat;
 use crate::fs::ImagePath;
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -345,7 +346,7 @@ fn image(value: &Cursor<'_>, reader: &mut Reader) -> Option<ImageSource> {
 }
 
 fn default_output(reader: &Reader) -> Output {
-    Output { folder: reader.folders.file.join("images"), format: Format::default() }
+    Output { folder: reader.folders.file.join("images"), format: ImageFormat::default() }
 }
 
 fn output(value: &Cursor<'_>, reader: &mut Reader) -> Option<Output> {
@@ -353,8 +354,8 @@ fn output(value: &Cursor<'_>, reader: &mut Reader) -> Option<Output> {
     let fields = value.fields(&keys::OUTPUT, reader)?;
     let folder: Setting<PathBuf> =
         fields.setting("dir", reader, |value, reader| value.parse(reader, |text| folders.resolve(text)));
-    let format =
-        fields.setting("format", reader, |value, reader| value.one_of(&[("img", Format::Img)], reader));
+    let formats = ImageFormat::ALL.map(|format| (format.name(), format));
+    let format = fields.setting("format", reader, |value, reader| value.one_of(&formats, reader));
     let default = default_output(reader);
     match (folder, format) {
         (Setting::Invalid, _) | (_, Setting::Invalid) => None,

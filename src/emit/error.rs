@@ -11,6 +11,9 @@ pub enum EmitError {
     /// The stock image could not be read on.
     #[error("reading the stock image failed: {0}")]
     Base(io::Error),
+    /// What was written over the stock image could not be read back.
+    #[error("reading what is to be written above the stock image failed: {0}")]
+    Layer(io::Error),
     /// A result could not be written.
     #[error("{doing} {} failed: {source}", path.display())]
     Write {
@@ -21,6 +24,12 @@ pub enum EmitError {
         /// Why.
         source: io::Error,
     },
+    /// What was to be packed could not be.
+    #[error("packing failed: {0}")]
+    Pack(io::Error),
+    /// The folder for what saves work on the next run could not be used.
+    #[error("writing to the cache failed: {0}")]
+    Cache(io::Error),
     /// Another cardwright is writing the same file.
     #[error("{} is being written by another cardwright", path.display())]
     Busy {
@@ -58,7 +67,8 @@ impl Hint for EmitError {
                 _ => None,
             },
             Self::Busy { .. } => Some("Wait for it, or choose another folder with `--output`".to_owned()),
-            Self::Worker => None,
+            Self::Cache(_) => Some("Make room, or set CARDWRIGHT_CACHE to a folder that has some".to_owned()),
+            Self::Layer(_) | Self::Pack(_) | Self::Worker => None,
         }
     }
 }

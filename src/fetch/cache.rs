@@ -2,7 +2,7 @@
 
 use super::FetchError;
 use crate::digest::Digest;
-use crate::durable::flush_name;
+use crate::durable::flush_folder;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -131,8 +131,10 @@ impl Part {
         }
         // Only now, so that whoever waits for the lock finds the file under its name.
         drop(self.file);
-        // What a power cut takes from a cache is only downloaded again.
-        let _ = flush_name(&entry.path);
+        if let Some(folder) = entry.path.parent() {
+            // What a power cut takes from a cache is only downloaded again.
+            let _ = flush_folder(folder);
+        }
         Ok(())
     }
 }

@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::cluster::{
-    Access, Boot, ClusterName, Format, Hostname, ImageSource, Install, InterfaceName, Ipv6Network,
-    K3sVersion, Network, NodeK3s, Output, Role, User, UserName,
+    Access, Boot, ClusterName, Hostname, ImageSource, Install, InterfaceName, Ipv6Network, K3sVersion,
+    Network, NodeK3s, Output, Role, User, UserName,
 };
+use crate::format::ImageFormat;
 use crate::hint::Hint as _;
 use crate::patch::{Action, Digest, ImagePath, MemoryStock, Patch, Sensitivity, UnixTime};
 use serde_json::{Map, Value, json};
@@ -70,7 +71,7 @@ fn cluster(nodes: Vec<Node>) -> Cluster {
         name: ClusterName::new("compass").unwrap(),
         source: "nodes.yaml".into(),
         image: ImageSource::Demo,
-        output: Output { folder: "images".into(), format: Format::Img },
+        output: Output { folder: "images".into(), format: ImageFormat::Img },
         nodes,
         k3s: Some(releases()),
         warnings: Vec::new(),

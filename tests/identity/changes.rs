@@ -30,7 +30,7 @@ struct Workbench {
 impl Workbench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let image = pipeline::open_image(&cluster(BEFORE).image, folder.path(), &Silent).unwrap();
+        let image = pipeline::open_image(&cluster(BEFORE).image, folder.path(), None, &Silent).unwrap();
         let base = pipeline::open_base(Arc::new(image), "the demo image", Default::default()).unwrap();
         Self { base, secret: ClusterSecret::from_hex(crate::support::SECRET).unwrap(), _folder: folder }
     }

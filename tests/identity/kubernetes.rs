@@ -10,7 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 /// A build, and the authorities of the first server's card beside it in `ca/`.
 fn built(nodes: &str) -> Option<Workshop> {
     let workshop = Workshop::with_nodes(nodes);
-    workshop.succeed(["build", "--image", "demo"]);
+    workshop.succeed(["build", "--format", "img", "--image", "demo"]);
     fs::create_dir_all(workshop.path("ca/etcd")).unwrap();
     for name in ["server-ca", "client-ca", "request-header-ca", "etcd/server-ca", "etcd/peer-ca"] {
         for kind in ["crt", "key"] {
@@ -251,7 +251,7 @@ fn kubectl_gets_in_nowhere_else() {
     let Some(server) = api_server(&workshop) else { return };
     let other = Workshop::with_example();
     let mut build = other.command();
-    build.env("CARDWRIGHT_SECRET", "5a".repeat(32)).args(["build", "--image", "demo"]);
+    build.env("CARDWRIGHT_SECRET", "5a".repeat(32)).args(["build", "--format", "img", "--image", "demo"]);
     content(build);
     let kubeconfig = other.path("images/kubeconfig");
     // It does not know this server.

@@ -20,7 +20,7 @@ fn built() -> Workshop {
     let mut command = workshop.command();
     command.env("CARDWRIGHT_SECRET", crate::support::SECRET).env("SOURCE_DATE_EPOCH", "1791244800");
     content({
-        command.args(["build", "--image", "demo"]);
+        command.args(["build", "--format", "img", "--image", "demo"]);
         command
     });
     workshop
@@ -50,14 +50,14 @@ fn a_fresh_clone_with_the_secret_gives_the_same_papers_and_cards() {
     let first = Workshop::with_example();
     content({
         let mut command = first.command();
-        command.args(["build", "--image", "demo"]);
+        command.args(["build", "--format", "img", "--image", "demo"]);
         command
     });
     let second = Workshop::with_example();
     fs::copy(first.path("cluster.secret"), second.path("cluster.secret")).unwrap();
     content({
         let mut command = second.command();
-        command.args(["build", "--image", "demo", "--locked"]);
+        command.args(["build", "--format", "img", "--image", "demo", "--locked"]);
         command
     });
     let names = |workshop: &Workshop| {
@@ -131,7 +131,7 @@ fn ssh_reads_the_configuration_from_the_folder_of_nodes_yaml() {
 fn another_folder_for_the_results_is_named_as_it_is_seen_from_nodes_yaml() {
     let workshop = Workshop::with_example();
     let config = |output: &str| {
-        workshop.succeed(["build", "--image", "demo", "--output", output]);
+        workshop.succeed(["build", "--format", "img", "--image", "demo", "--output", output]);
         fs::read_to_string(workshop.path(output).join("ssh_config")).unwrap()
     };
     assert!(config("./my results").contains("    UserKnownHostsFile \"my results/known_hosts\"\n"));
@@ -142,7 +142,7 @@ fn another_folder_for_the_results_is_named_as_it_is_seen_from_nodes_yaml() {
     // From another folder than that of nodes.yaml, the advice goes there first.
     fs::create_dir(workshop.path("below")).unwrap();
     fs::rename(workshop.path("nodes.yaml"), workshop.path("below/nodes.yaml")).unwrap();
-    let output = workshop.run(["build", "--image", "demo", "below/nodes.yaml"]);
+    let output = workshop.run(["build", "--format", "img", "--image", "demo", "below/nodes.yaml"]);
     let advice = text(&output.stderr);
     assert!(advice.contains("\n  cd below && ssh -F images/ssh_config north\n"), "{advice}");
     assert!(advice.contains("\n  kubectl --kubeconfig below/images/kubeconfig get nodes\n"), "{advice}");
@@ -155,7 +155,7 @@ fn without_k3s_there_is_no_kubeconfig() {
     let workshop = Workshop::with_nodes(
         "cluster: single\nimage: demo\nnetwork: {prefix: 24, gateway: 10.1.1.1}\nnodes: [{name: alone, address: 10.1.1.2}]\n",
     );
-    workshop.succeed(["build"]);
+    workshop.succeed(["build", "--format", "img"]);
     assert!(workshop.path("images/known_hosts").exists());
     assert!(!workshop.path("images/kubeconfig").exists());
 }

@@ -27,10 +27,10 @@ fn the_plan_shows_that_the_founder_founds_nothing_again() {
 #[test]
 fn a_card_that_rejoins_is_built_and_verified_as_one() {
     let workshop = Workshop::with_nodes(THREE_SERVERS);
-    workshop.succeed(["build"]);
+    workshop.succeed(["build", "--format", "img"]);
     let read = |node: &str| std::fs::read(workshop.path(&format!("images/{node}.img"))).unwrap();
     let before = ["east", "south", "west"].map(read);
-    let output = workshop.run(["build", "--rejoin", "north"]);
+    let output = workshop.run(["build", "--format", "img", "--rejoin", "north"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("\n  kubectl delete node north\n"), "{}", text(&output.stderr));
     assert!(before == ["east", "south", "west"].map(read), "another card changed");

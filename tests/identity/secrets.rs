@@ -93,8 +93,8 @@ fn nothing_secret_is_shown_or_put_on_the_boot_partition() {
     let workshop = Workshop::with_example();
     let mut shown = Vec::new();
     for (arguments, code) in [
-        (&["build", "--image", "demo"][..], 0),
-        (&["build", "--image", "demo", "--json"], 0),
+        (&["build", "--format", "img", "--image", "demo"][..], 0),
+        (&["build", "--format", "img", "--image", "demo", "--json"], 0),
         (&["plan", "--image", "demo"], 0),
         (&["plan", "--image", "demo", "--json"], 0),
         (&["verify", "--image", "demo", "images/north.img", "--json"], 0),
@@ -132,7 +132,7 @@ fn nothing_secret_is_shown_or_put_on_the_boot_partition() {
 #[test]
 fn secrets_are_found_where_they_belong() {
     let workshop = Workshop::with_example();
-    workshop.succeed(["build", "--image", "demo"]);
+    workshop.succeed(["build", "--format", "img", "--image", "demo"]);
     let found_in = |file: &str, partition: Option<u64>| {
         let content = fs::read(workshop.path(&format!("images/{file}"))).unwrap();
         let blocks = content.chunks(4096).filter(|block| block.iter().any(|byte| *byte != 0));

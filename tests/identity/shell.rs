@@ -66,7 +66,7 @@ fn nobody_but_root() -> bool {
 #[test]
 fn ssh_gets_in_with_the_papers_and_asks_nothing() {
     let workshop = Workshop::with_example();
-    workshop.succeed(["build", "--image", "demo"]);
+    workshop.succeed(["build", "--format", "img", "--image", "demo"]);
     let Some(north) = sshd(&workshop, "north") else { return };
     for host in ["north", "192.168.50.11"] {
         let output = ssh(&workshop, &north, host);
@@ -77,7 +77,7 @@ fn ssh_gets_in_with_the_papers_and_asks_nothing() {
     assert!(!Path::new(&workshop.path("home/.ssh")).exists(), "ssh took a note of its own");
 
     // The same card written again from a build of its own is the same to ssh.
-    workshop.succeed(["build", "--image", "demo"]);
+    workshop.succeed(["build", "--format", "img", "--image", "demo"]);
     let again = sshd(&workshop, "north").unwrap();
     assert!(ssh(&workshop, &again, "north").status.success());
 }
@@ -85,7 +85,7 @@ fn ssh_gets_in_with_the_papers_and_asks_nothing() {
 #[test]
 fn ssh_turns_away_from_any_other_machine() {
     let workshop = Workshop::with_example();
-    workshop.succeed(["build", "--image", "demo"]);
+    workshop.succeed(["build", "--format", "img", "--image", "demo"]);
     let Some(east) = sshd(&workshop, "east") else { return };
     let output = ssh(&workshop, &east, "north");
     assert_eq!(output.status.code(), Some(255));
@@ -95,7 +95,7 @@ fn ssh_turns_away_from_any_other_machine() {
 #[test]
 fn sshd_shows_the_derived_key_and_no_other() {
     let workshop = Workshop::with_example();
-    workshop.succeed(["build", "--image", "demo"]);
+    workshop.succeed(["build", "--format", "img", "--image", "demo"]);
     let Some(north) = sshd(&workshop, "north") else { return };
     if nobody_but_root() {
         fs::create_dir_all("/run/sshd").unwrap();

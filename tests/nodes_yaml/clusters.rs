@@ -2,9 +2,9 @@
 
 use crate::{EAST, HASH, TOP, VALID, edited, parse, parse_in, rendered};
 use cardwright::cluster::{
-    Access, CannotRejoin, Cluster, FileOwner, FileSource, Format, FoundingYear, ImageSource, Install,
-    Lifetime, Role,
+    Access, CannotRejoin, Cluster, FileOwner, FileSource, FoundingYear, ImageSource, Install, Lifetime, Role,
 };
+use cardwright::format::ImageFormat;
 use cardwright::fs::Owner;
 use cardwright::patch::Partition;
 use std::path::Path;
@@ -67,7 +67,7 @@ fn what_is_not_said_has_its_default() {
     let cluster = parse(VALID).unwrap();
     assert_eq!(cluster.image, ImageSource::Demo);
     assert_eq!(cluster.output.folder, Path::new("no-such-folder").join("images"));
-    assert_eq!(cluster.output.format, Format::Img);
+    assert_eq!(cluster.output.format, ImageFormat::ImgXz);
     let Install::Download { base_url, sha256_arm64, .. } = cluster.k3s.unwrap().install;
     assert_eq!(base_url, "https://github.com/k3s-io/k3s/releases/download");
     assert_eq!(sha256_arm64, None);

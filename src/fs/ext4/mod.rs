@@ -2,16 +2,19 @@
 //!
 //! The two crates share no code, and neither's types leave this folder. What they leave open is ours:
 //! the fields of the superblock that `inspect` shows ([`superblock`]), which features are written to
-//! ([`features`]), the links inside a path ([`links`]), and what the journal is left with ([`journal`]).
+//! ([`features`]), the links inside a path ([`links`]), what the journal is left with ([`journal`]), and
+//! making a filesystem larger, which neither can (`grow`).
 
 mod device;
 mod error;
 mod features;
+mod grow;
 mod journal;
 mod links;
 mod reader;
 mod superblock;
 mod writer;
 
+pub use grow::grow;
 pub use reader::Reader;
 pub use writer::Writer;
