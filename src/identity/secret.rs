@@ -1,8 +1,9 @@
 //! The cluster secret, and what is derived from it.
 
-use super::permissions::{mode_if_open_to_others, sync_folder};
+use super::permissions::mode_if_open_to_others;
 use super::schedule::derive;
 use super::{Authority, CertifiedKey, IdentityError, SshKeyPair, certificate, hexadecimal};
+use crate::durable::flush_folder;
 use crate::fs::UnixTime;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -168,7 +169,7 @@ impl ClusterSecret {
         file.as_file().sync_all().map_err(not_written)?;
         match file.persist_noclobber(path) {
             Ok(_) => {
-                sync_folder(folder).map_err(not_written)?;
+                flush_folder(folder).map_err(not_written)?;
                 Ok((Self(bytes), true))
             }
             Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {

@@ -16,6 +16,7 @@ mod changes;
 mod kubernetes;
 mod papers;
 mod rejoin;
+mod secrets;
 mod shell;
 #[path = "../support/mod.rs"]
 mod support;
