@@ -176,6 +176,8 @@ fn largest_on_root(patch: &Patch) -> Option<(ImagePath, ByteCount)> {
 
 /// The stock image as large as cards are, and what all nodes get.
 pub struct Foundation {
+    /// The stock image.
+    pub stock: Arc<dyn ReadAt>,
     /// The stock image, and behind it zeros up to the size of a card.
     pub bytes: Arc<dyn ReadAt>,
     /// What all nodes have above it.
@@ -198,14 +200,14 @@ impl Foundation {
     ) -> Result<Self, FoundationError> {
         let stock = Arc::clone(&base.disk.bytes);
         let bytes: Arc<dyn ReadAt> = if extent.growth.0 == 0 {
-            stock
+            Arc::clone(&stock)
         } else {
-            let larger = Extended::new(stock, extent.size);
+            let larger = Extended::new(Arc::clone(&stock), extent.size);
             Arc::new(larger.map_err(|source| FoundationError::Grow(source.into()))?)
         };
         let overlay = overlay_for(common, &bytes, None, scratch).map_err(FoundationError::Scratch)?;
         let boot = base.disk.boot.clone();
-        let mut foundation = Self { bytes, shared: Arc::default(), boot, root: extent.root.clone() };
+        let mut foundation = Self { stock, bytes, shared: Arc::default(), boot, root: extent.root.clone() };
         if extent.growth.0 > 0 {
             extent.table.write_length(&overlay, extent.root.number)?;
             let root = foundation.window(Partition::Root, Arc::clone(&overlay)).map_err(FsError::from);

@@ -17,7 +17,7 @@
 //! 4. [`plan`] turns one node into a [`Patch`](patch::Patch): an ordered list of file edits, as plain data. What it
 //!    writes is decided in [`raspios`] (what Raspberry Pi OS is) and [`k3s`].
 //! 5. [`patch`] applies it through [`fs`] to an [`Overlay`](disk::Overlay): blocks that differ from the base.
-//! 6. [`emit`] writes base and blocks as images, and the papers beside them.
+//! 6. [`emit`] writes base and blocks as images; [`papers`] are what their owner gets in with.
 //! 7. [`verify`](mod@verify) reads an image back and holds the plan against it; [`inspect`](mod@inspect) says what an image is.
 //!
 //! [`pipeline`] is this road as code. Arrows only go down: no room knows the rooms above it.
@@ -42,9 +42,9 @@
 //! ";
 //! let mut cluster = Cluster::parse(text, &folder.path().join("nodes.yaml"))?;
 //! let secret = ClusterSecret::from_hex(&"5a".repeat(32))?;
-//! let image = pipeline::open_image(&cluster.image, folder.path(), &Silent)?;
-//! let base = pipeline::open_base(Arc::new(image), "the demo image", Default::default())?;
-//! let built = pipeline::build(&cluster, &base, &secret, BuildOptions::default(), &Silent)?;
+//! let image = Arc::new(pipeline::open_image(&cluster.image, folder.path(), None, &Silent)?);
+//! let base = pipeline::open_base(image.clone(), "the demo image", Default::default())?;
+//! let built = pipeline::build(&cluster, &image, &base, &secret, &BuildOptions::default(), &Silent)?;
 //! assert_eq!(built.images.len(), 2);
 //! # Ok(())
 //! # }
@@ -52,20 +52,25 @@
 
 pub mod base;
 pub mod cluster;
+mod codec;
 pub mod demo;
 pub mod digest;
 pub mod disk;
+mod durable;
 pub mod emit;
 pub mod fetch;
+pub mod format;
 pub mod foundation;
 pub mod fs;
 pub mod hint;
 pub mod identity;
 pub mod inspect;
 pub mod k3s;
+pub mod papers;
 pub mod patch;
 pub mod payload;
 pub mod pipeline;
 pub mod plan;
 pub mod raspios;
+mod shelf;
 pub mod verify;

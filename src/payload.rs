@@ -1,6 +1,6 @@
 //! The files that are put inside every card: had, from this machine or the network, and checked.
 
-use crate::cluster::{Artifact, Install, K3s};
+use crate::cluster::{Artifact, Install};
 use crate::digest::Digest;
 use crate::disk::ByteCount;
 use crate::fetch::{self, FetchError};
@@ -81,12 +81,12 @@ impl Hint for PayloadError {
 /// # Errors
 /// When a file cannot be had, or is not what it should be.
 pub fn open(
-    k3s: &K3s,
+    install: &Install,
     binary: Binary,
     cache: &Path,
     progress: &dyn Fn(ByteCount, Option<ByteCount>),
 ) -> Result<Option<Payload>, PayloadError> {
-    let Install::Bundled { arm64, armhf, images } = &k3s.install else { return Ok(None) };
+    let Install::Bundled { arm64, armhf, images } = install else { return Ok(None) };
     let program = match binary {
         Binary::Arm64 => arm64,
         Binary::Armhf => armhf,
@@ -161,11 +161,9 @@ fn wanted_machine(binary: Binary) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::K3sVersion;
 
-    fn k3s(arm64: Option<Artifact>, images: Vec<Artifact>) -> K3s {
-        let install = Install::Bundled { arm64, armhf: None, images };
-        K3s { version: K3sVersion::new("v1.36.4+k3s1").unwrap(), install }
+    fn bundled(arm64: Artifact, images: Vec<Artifact>) -> Install {
+        Install::Bundled { arm64: Some(arm64), armhf: None, images }
     }
 
     fn elf(machine: u8) -> Vec<u8> {
@@ -183,7 +181,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("k3s");
         std::fs::write(&path, content).unwrap();
-        open(&k3s(Some(Artifact::Path { path, sha256 }), Vec::new()), binary, folder.path(), &|_, _| ())
+        open(&bundled(Artifact::Path { path, sha256 }, Vec::new()), binary, folder.path(), &|_, _| ())
     }
 
     #[test]
@@ -225,7 +223,7 @@ mod tests {
             artifacts.push(Artifact::Path { path, sha256: None });
         }
         let program = artifacts.remove(0);
-        let payload = open(&k3s(Some(program), artifacts), Binary::Arm64, folder.path(), &|_, _| ());
+        let payload = open(&bundled(program, artifacts), Binary::Arm64, folder.path(), &|_, _| ());
         let images = payload.unwrap().unwrap().images;
         assert_eq!(images.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["b.tar", "a.tar.zst"]);
         assert_eq!(images[0].1.digest(), Digest::of(b"#!b.tar"));
@@ -235,7 +233,7 @@ mod tests {
     fn a_missing_file_is_named() {
         let missing = Artifact::Path { path: "nowhere/k3s".into(), sha256: None };
         let error =
-            open(&k3s(Some(missing), Vec::new()), Binary::Arm64, Path::new(""), &|_, _| ()).unwrap_err();
+            open(&bundled(missing, Vec::new()), Binary::Arm64, Path::new(""), &|_, _| ()).unwrap_err();
         assert!(error.to_string().starts_with("`nowhere/k3s`"), "{error}");
     }
 }

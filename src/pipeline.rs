@@ -7,14 +7,15 @@
 //! ```
 
 use crate::base::{Base, BaseError, Understanding};
-use crate::cluster::{Cluster, ImageSource, Node};
+use crate::cluster::{CannotRejoin, Cluster, ClusterName, ImageSource, Node};
 use crate::demo;
-use crate::disk::{ByteCount, DiskError, ReadAt, StockImage};
-use crate::emit::{self, EmitError, PendingFile, RawTarget};
+use crate::disk::{ByteCount, DiskError, Layer, ReadAt, StockImage};
+use crate::emit::{self, Card, Disk, EmitError, Images, Stage};
 use crate::fetch::{self, FetchError};
 use crate::foundation::{Extent, Foundation, FoundationError};
 use crate::hint::Hint;
 use crate::identity::{ClusterSecret, Creation, IdentityError};
+use crate::papers::{Papers, WrittenPapers};
 use crate::patch::{Patch, PatchError};
 use crate::payload::{self, PayloadError};
 use crate::plan::{self, Ground, PlanError};
@@ -23,6 +24,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 /// An error somewhere on the road.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +78,9 @@ pub enum Error {
     /// The record of being a card could not be read.
     #[error(transparent)]
     Card(#[from] RaspiosError),
+    /// A node cannot be made to rejoin its cluster.
+    #[error(transparent)]
+    Rejoin(#[from] CannotRejoin),
     /// nodes.yaml has no node of that name.
     #[error("there is no node `{name}` in the cluster `{cluster}`")]
     NoSuchNode {
@@ -107,6 +112,7 @@ impl Hint for Error {
             Self::Apply { source, .. } | Self::Check(source) => source.hint(),
             Self::Emit(error) => error.hint(),
             Self::Card(error) => error.hint(),
+            Self::Rejoin(error) => error.hint(),
             Self::NoSuchNode { known, .. } => Some(format!("Its nodes are {}", known.join(", "))),
             Self::NotACard { .. } => {
                 Some("Name the node with `--node`, or give an image that cardwright made".to_owned())
@@ -119,8 +125,8 @@ impl Hint for Error {
 pub trait Progress: Sync {
     /// A download goes on: bytes so far, and all of them where that is known.
     fn downloading(&self, done: ByteCount, total: Option<ByteCount>);
-    /// More bytes of every image are written.
-    fn writing(&self, more: ByteCount, total: ByteCount);
+    /// Some bytes more are done in a stage of the work that has so many in all.
+    fn working(&self, stage: Stage, more: ByteCount, total: ByteCount);
 }
 
 /// For callers who want to hear nothing.
@@ -128,29 +134,33 @@ pub struct Silent;
 
 impl Progress for Silent {
     fn downloading(&self, _done: ByteCount, _total: Option<ByteCount>) {}
-    fn writing(&self, _more: ByteCount, _total: ByteCount) {}
+    fn working(&self, _stage: Stage, _more: ByteCount, _total: ByteCount) {}
 }
 
-/// Opens the stock image that a cluster names. What cannot be read at random is unpacked once, into a
-/// nameless file in `scratch`.
+/// Opens the stock image that a cluster names. What is packed is unpacked, as far as it is needed, into a
+/// nameless file in `scratch`. Downloads, and what saves work on the next run, are kept in `cache`.
 ///
 /// # Errors
 /// When it cannot be had, is damaged, or has another hash than the one pinned.
 pub fn open_image(
     source: &ImageSource,
     scratch: &Path,
+    cache: Option<&Path>,
     progress: &dyn Progress,
 ) -> Result<StockImage, Error> {
+    let open = |path: &Path, sha256| match cache {
+        Some(cache) => StockImage::open_remembered(path, sha256, scratch, cache),
+        None => StockImage::open(path, sha256, scratch),
+    };
     match source {
         ImageSource::Demo => Ok(demo::open()?),
-        ImageSource::Path { path, sha256 } => Ok(StockImage::open(path, *sha256, scratch)?),
+        ImageSource::Path { path, sha256 } => Ok(open(path, *sha256)?),
         ImageSource::Url { url, sha256 } => {
-            let cache = fetch::cache_folder().unwrap_or_else(|| scratch.to_owned());
             let mut tell =
                 |done, total: Option<u64>| progress.downloading(ByteCount(done), total.map(ByteCount));
-            let path = fetch::fetch(url, *sha256, &cache, &mut tell)?;
+            let path = fetch::fetch(url, *sha256, cache.unwrap_or(scratch), &mut tell)?;
             // Checked once more: the cache is only a folder, and anything may have happened to it.
-            Ok(StockImage::open(&path, Some(*sha256), scratch)?)
+            Ok(open(&path, Some(*sha256))?)
         }
     }
 }
@@ -180,6 +190,8 @@ pub fn secret_path(cluster: &Cluster) -> PathBuf {
 
 /// What is to be done for every node of a cluster.
 pub struct Plans<'cluster> {
+    /// Which cluster.
+    pub cluster: &'cluster ClusterName,
     /// How large cards are.
     pub extent: Extent,
     /// What the patches of all nodes begin with.
@@ -189,9 +201,17 @@ pub struct Plans<'cluster> {
 }
 
 impl Plans<'_> {
-    /// The patch of the node of that name.
-    pub fn of(&self, node: &Node) -> Option<&Patch> {
-        self.nodes.iter().find(|(planned, _)| planned.name == node.name).map(|(_, patch)| patch)
+    /// The patch of a node.
+    ///
+    /// # Errors
+    /// When it is none of the cluster that was planned.
+    pub fn of(&self, node: &Node) -> Result<&Patch, Error> {
+        let planned = self.nodes.iter().find(|(planned, _)| planned.name == node.name);
+        planned.map(|(_, patch)| patch).ok_or_else(|| Error::NoSuchNode {
+            name: node.name.to_string(),
+            cluster: self.cluster.to_string(),
+            known: self.nodes.iter().map(|(node, _)| node.name.to_string()).collect(),
+        })
     }
 }
 
@@ -210,7 +230,7 @@ pub fn plan_cluster<'cluster>(
         Some(k3s) => {
             let cache = fetch::cache_folder().unwrap_or_else(|| cluster.output.folder.clone());
             let binary = plan::host(&base.release).binary;
-            payload::open(k3s, binary, &cache, &|done, total| progress.downloading(done, total))?
+            payload::open(&k3s.install, binary, &cache, &|done, total| progress.downloading(done, total))?
         }
         None => None,
     };
@@ -229,19 +249,24 @@ pub fn plan_cluster<'cluster>(
     }
     let common = plan::common(&ground).map_err(|source| Error::Plan { node: "all".to_owned(), source })?;
     let extent = Extent::decide(base, cluster.grow, nodes.iter().map(|(_, patch)| patch))?;
-    Ok(Plans { extent, common, nodes })
+    Ok(Plans { cluster: &cluster.name, extent, common, nodes })
 }
 
 /// How a build is to be done.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct BuildOptions {
-    /// How many threads write; the results do not depend on it.
+    /// How many threads work; the results do not depend on it.
     pub threads: usize,
+    /// The folder for what saves work on the next run; without it nothing is kept.
+    pub cache: Option<PathBuf>,
+    /// The names of the nodes whose images are wanted; those of all nodes where it is absent.
+    pub only: Option<Vec<String>>,
 }
 
 impl Default for BuildOptions {
     fn default() -> Self {
-        Self { threads: thread::available_parallelism().map_or(1, usize::from) }
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        Self { threads, cache: None, only: None }
     }
 }
 
@@ -252,8 +277,9 @@ pub struct Built {
     pub images: Vec<BuiltImage>,
     /// The checksums of all of them.
     pub checksums: PathBuf,
-    /// The private key to log in with, where nodes.yaml names no public one.
-    pub login_key: Option<PathBuf>,
+    /// What its owner gets in with.
+    #[serde(flatten)]
+    pub papers: WrittenPapers,
 }
 
 /// One image.
@@ -263,72 +289,139 @@ pub struct BuiltImage {
     pub node: String,
     /// Where it is.
     pub path: PathBuf,
-    /// How large it is, holes included.
+    /// How large the file is, holes included.
     pub size: ByteCount,
-    /// The SHA-256 of it.
+    /// The SHA-256 of the file.
     pub sha256: crate::digest::Digest,
+    /// How large the disk in it is.
+    pub disk_size: ByteCount,
     /// How many files, links and directories differ from the stock image.
     pub edits: usize,
     /// How many blocks of 4 KiB differ from the stock image.
     pub changed_blocks: usize,
+    /// How long it took to write, perhaps with others at the same time.
+    #[serde(skip)]
+    pub took: Duration,
 }
 
-/// Builds every node of the cluster: plans, patches, writes the images and the papers beside them.
+/// A node that was planned and patched, in memory.
+struct Patched<'cluster> {
+    node: &'cluster Node,
+    edits: usize,
+    layer: Layer,
+}
+
+/// Builds the nodes of the cluster: plans, patches, writes the images and the papers beside them. `image` is
+/// what `base` was found in.
 ///
 /// # Errors
-/// At the first thing that fails; then every old result is untouched.
+/// At the first thing that fails; then every old image is untouched.
 pub fn build(
     cluster: &Cluster,
+    image: &StockImage,
     base: &Base,
     secret: &ClusterSecret,
-    options: BuildOptions,
+    options: &BuildOptions,
     progress: &dyn Progress,
 ) -> Result<Built, Error> {
     let folder = &cluster.output.folder;
     std::fs::create_dir_all(folder).map_err(EmitError::write("making the folder", folder))?;
+    for name in options.only.iter().flatten() {
+        named_node(cluster, name)?;
+    }
 
+    // Also those whose images are not wanted: the layout of an image depends on where nodes differ.
     let plans = plan_cluster(base, cluster, secret, progress)?;
     let foundation = Foundation::lay(base, &plans.extent, &plans.common, folder)?;
     let mut patched = Vec::new();
     for (node, patch) in &plans.nodes {
         let failed = |source| Error::Apply { node: node.name.to_string(), source };
         let layer = foundation.patch(&patch.beyond(&plans.common), folder).map_err(failed)?;
-        patched.push((*node, patch.edits.len(), layer, folder.join(format!("{}.img", node.name))));
+        patched.push(Patched { node, edits: patch.edits.len(), layer });
     }
+    // A cache that cannot be written to costs the next run some time, and this one nothing.
+    let _ = image.remember();
 
-    let size = foundation.bytes.size();
-    let layers = |own| vec![&*foundation.shared, own];
-    let targets: Vec<_> =
-        patched.iter().map(|(_, _, layer, path)| RawTarget { path, layers: layers(layer) }).collect();
-    emit::write_raw(&*foundation.bytes, &targets, options.threads, &|more| progress.writing(more, size))?;
-
-    let paths: Vec<&Path> = patched.iter().map(|(_, _, _, path)| path.as_path()).collect();
-    let digests = emit::digest_files(&paths, options.threads)?;
-    let mut images = Vec::new();
-    for ((node, edits, layer, path), sha256) in patched.iter().zip(digests) {
-        images.push(BuiltImage {
-            node: node.name.to_string(),
-            path: path.clone(),
-            size,
-            sha256,
-            edits: *edits,
-            changed_blocks: foundation.shared.indices().chain(layer.indices()).collect::<BTreeSet<_>>().len(),
-        });
-    }
-    let sums: Vec<_> = images.iter().map(|image| (format!("{}.img", image.node), image.sha256)).collect();
-    emit::write_sha256sums(folder, &sums)?;
-    let login_key = write_login_key(cluster, secret)?;
-    Ok(Built { images, checksums: folder.join("SHA256SUMS"), login_key })
+    let images = write_images(cluster, image, &foundation, &patched, options, progress)?;
+    let nodes = || cluster.nodes.iter().map(|node| file_name(cluster, node));
+    let sums: Vec<_> = images.iter().map(|image| (image_name(&image.path), image.sha256)).collect();
+    emit::write_sha256sums(folder, &sums, &nodes().collect::<Vec<_>>())?;
+    let papers = Papers::new(cluster, secret, base.time)?.write(cluster)?;
+    Ok(Built { images, checksums: folder.join("SHA256SUMS"), papers })
 }
 
-/// Writes the cluster's own login key beside the images, where some node has no other.
-fn write_login_key(cluster: &Cluster, secret: &ClusterSecret) -> Result<Option<PathBuf>, Error> {
-    if cluster.nodes.iter().all(|node| !node.user.authorized_keys.is_empty()) {
-        return Ok(None);
-    }
-    let key = plan::login_key(cluster, secret)?;
-    let path = cluster.output.folder.join("id_ed25519");
-    PendingFile::write_whole(&path, key.private.as_bytes(), true)?;
-    PendingFile::write_whole(&path.with_extension("pub"), format!("{}\n", key.public).as_bytes(), false)?;
-    Ok(Some(path))
+/// Writes the images that are wanted.
+fn write_images(
+    cluster: &Cluster,
+    image: &StockImage,
+    foundation: &Foundation,
+    patched: &[Patched<'_>],
+    options: &BuildOptions,
+    progress: &dyn Progress,
+) -> Result<Vec<BuiltImage>, Error> {
+    let wanted = |node: &Node| {
+        options.only.as_ref().is_none_or(|only| only.iter().any(|name| *name == *node.name.to_string()))
+    };
+    let paths: Vec<Option<PathBuf>> = cluster
+        .nodes
+        .iter()
+        .map(|node| wanted(node).then(|| cluster.output.folder.join(file_name(cluster, node))))
+        .collect();
+    let names: Vec<String> = cluster.nodes.iter().map(|node| node.name.to_string()).collect();
+    let cards: Vec<Card<'_>> = patched
+        .iter()
+        .zip(&names)
+        .zip(&paths)
+        .map(|((patched, name), path)| Card { name, layers: vec![&patched.layer], image: path.as_deref() })
+        .collect();
+    let disk =
+        Disk { base: &*foundation.stock, shared: vec![&foundation.shared], size: foundation.bytes.size() };
+    let images = Images {
+        format: cluster.output.format,
+        disk: &disk,
+        cards: &cards,
+        stock: image,
+        threads: options.threads,
+        cache: options.cache.as_deref(),
+    };
+    let written = images.write(&|stage, more, total| progress.working(stage, more, total))?;
+    let built = written.into_iter().zip(patched.iter().filter(|patched| wanted(patched.node)));
+    let built = built.map(|(written, patched)| BuiltImage {
+        node: written.name,
+        path: written.path,
+        size: written.size,
+        sha256: written.sha256,
+        disk_size: disk.size,
+        edits: patched.edits,
+        changed_blocks: foundation
+            .shared
+            .indices()
+            .chain(patched.layer.indices())
+            .collect::<BTreeSet<_>>()
+            .len(),
+        took: written.took,
+    });
+    Ok(built.collect())
+}
+
+/// What the image of a node is called.
+fn file_name(cluster: &Cluster, node: &Node) -> String {
+    format!("{}.{}", node.name, cluster.output.format)
+}
+
+/// What an image is called where the folder is known.
+fn image_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The node of that name.
+///
+/// # Errors
+/// When there is none; says which there are.
+pub fn named_node<'cluster>(cluster: &'cluster Cluster, name: &str) -> Result<&'cluster Node, Error> {
+    cluster.node(name).ok_or_else(|| Error::NoSuchNode {
+        name: name.to_owned(),
+        cluster: cluster.name.to_string(),
+        known: cluster.nodes.iter().map(|node| node.name.to_string()).collect(),
+    })
 }

@@ -1,13 +1,13 @@
 //! Reading a finished image back and holding the plan against it.
 
 use crate::base::{Base, Disk};
-use crate::cluster::{Cluster, Node};
-use crate::disk::{ByteOffset, Extended, Overlay, Packing, ReadAt, StockImage};
+use crate::cluster::Cluster;
+use crate::disk::{ByteOffset, Extended, Overlay, ReadAt, StockImage};
 use crate::emit;
 use crate::foundation::Extent;
 use crate::identity::ClusterSecret;
 use crate::patch::{self, Difference};
-use crate::pipeline::{Error, Silent, plan_cluster};
+use crate::pipeline::{Error, Silent, named_node, plan_cluster};
 use crate::raspios;
 use std::io;
 use std::path::Path;
@@ -36,48 +36,26 @@ pub fn verify(
     node: Option<&str>,
     scratch: &Path,
 ) -> Result<Verified, Error> {
-    let image = unpacked(StockImage::open(path, None, scratch)?, scratch)?;
+    let image = Arc::new(StockImage::open(path, None, scratch)?);
     let named = |source| Error::Base { image: path.display().to_string(), source };
     let disk = Disk::open(image).map_err(named)?;
-    let node = if let Some(name) = node {
-        named_node(cluster, name)?
-    } else {
-        let card = raspios::customised_card(&disk.files)?;
-        let card = card.ok_or_else(|| Error::NotACard { image: path.to_owned() })?;
-        named_node(cluster, &card.node)?
+    let card = match (raspios::customised_card(&disk.files), node) {
+        (Ok(card), _) => card,
+        // A record that is damaged is a difference like any other, where nothing hangs on it.
+        (Err(_), Some(_)) => None,
+        (Err(error), None) => return Err(error.into()),
     };
-    let plans = plan_cluster(base, cluster, secret, &Silent)?;
-    let plan = plans.of(node).ok_or_else(|| no_such_node(cluster, node.name.as_str()))?;
+    let name = node.or(card.as_ref().map(|card| card.node.as_str()));
+    let name = name.ok_or_else(|| Error::NotACard { image: path.to_owned() })?;
+    let mut cluster = cluster.clone();
+    if card.as_ref().is_some_and(|card| card.rejoins) {
+        cluster.rejoin(name)?;
+    }
+    let node = named_node(&cluster, name)?;
+    let plans = plan_cluster(base, &cluster, secret, &Silent)?;
     let mut differences = outside_the_files(base, &plans.extent, &disk, path)?;
-    differences.extend(patch::check(plan, &base.disk.files, &disk.files)?);
+    differences.extend(patch::check(plans.of(node)?, &base.disk.files, &disk.files)?);
     Ok(Verified { node: node.name.to_string(), differences })
-}
-
-/// The node of that name.
-///
-/// # Errors
-/// When there is none; says which there are.
-pub fn named_node<'cluster>(cluster: &'cluster Cluster, name: &str) -> Result<&'cluster Node, Error> {
-    cluster.node(name).ok_or_else(|| no_such_node(cluster, name))
-}
-
-fn no_such_node(cluster: &Cluster, name: &str) -> Error {
-    Error::NoSuchNode {
-        name: name.to_owned(),
-        cluster: cluster.name.to_string(),
-        known: cluster.nodes.iter().map(|node| node.name.to_string()).collect(),
-    }
-}
-
-/// An image whose files can be read in any order without decoding anything twice.
-///
-/// # Errors
-/// When it cannot be read, or `scratch` has no room for it.
-pub fn unpacked(image: StockImage, scratch: &Path) -> Result<Arc<dyn ReadAt>, Error> {
-    match image.packing() {
-        Packing::Raw => Ok(Arc::new(image)),
-        _ => Ok(Arc::new(emit::unpack(&image, scratch)?)),
-    }
 }
 
 /// A remainder too small for a group of blocks of its own stays unused when a filesystem grows: less than

@@ -139,7 +139,7 @@ fn inspect_draws_the_disk() {
 #[test]
 fn inspect_tells_whose_card_it_is() {
     let workshop = Workshop::with_nodes(SINGLE);
-    workshop.succeed(["build"]);
+    workshop.succeed(["build", "--format", "img"]);
     let output = workshop.succeed(["inspect", "--json", "images/alone.img"]);
     let report: serde_json::Value = serde_json::from_str(&output).unwrap();
     assert_eq!(report["card"]["node"], "alone");
@@ -162,7 +162,7 @@ fn wrong_usage_ends_with_2() {
 #[test]
 fn results_go_to_standard_output_and_talk_to_standard_error() {
     let workshop = Workshop::with_nodes(SINGLE);
-    let output = workshop.run(["build"]);
+    let output = workshop.run(["build", "--format", "img"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout).lines().count(), 1, "{}", text(&output.stdout));
     assert!(text(&output.stderr).contains("dd if=images/alone.img"), "{}", text(&output.stderr));
@@ -172,7 +172,7 @@ fn results_go_to_standard_output_and_talk_to_standard_error() {
 #[test]
 fn a_card_of_the_last_second_that_files_can_have_is_read_back() {
     let workshop = Workshop::with_nodes(SINGLE);
-    for arguments in [["build", "--locked"], ["verify", "images/alone.img"]] {
+    for arguments in [["build", "--locked"], ["verify", "images/alone.img.xz"]] {
         let mut command = workshop.command();
         command.env("CARDWRIGHT_SECRET", support::SECRET).env("SOURCE_DATE_EPOCH", "2147483647");
         command.args(arguments);
@@ -183,10 +183,13 @@ fn a_card_of_the_last_second_that_files_can_have_is_read_back() {
 #[test]
 fn the_time_of_what_is_written_comes_from_source_date_epoch() {
     let workshop = Workshop::with_nodes(SINGLE);
-    workshop.succeed(["build"]);
+    workshop.succeed(["build", "--format", "img"]);
     let before = fs::read(workshop.path("images/alone.img")).unwrap();
     let mut command = workshop.command();
-    command.env("CARDWRIGHT_SECRET", support::SECRET).env("SOURCE_DATE_EPOCH", "1700000000").arg("build");
+    command
+        .env("CARDWRIGHT_SECRET", support::SECRET)
+        .env("SOURCE_DATE_EPOCH", "1700000000")
+        .args(["build", "--format", "img"]);
     support::content(command);
     let image = workshop.path("images/alone.img");
     assert!(before != fs::read(&image).unwrap());

@@ -145,7 +145,7 @@ fn main_job(suite: &'static str) {
     let before = cardwright::digest::Digest::of(&fs::read(stock).unwrap());
     let workshop = Workshop::with_example();
     let image = stock.display().to_string();
-    workshop.succeed(["build", "--image", &image]);
+    workshop.succeed(["build", "--format", "img", "--image", &image]);
     for node in ["north", "east", "south", "west"] {
         let card = workshop.path(&format!("images/{node}.img"));
         judge_card(&card);
@@ -190,7 +190,10 @@ fn every_packing_of_a_stock_image_gives_the_same_cards() {
             pack.args(arguments).arg(stock).stdout(fs::File::create(&packed).unwrap()).status().unwrap();
         assert!(status.success());
         let mut build = workshop.command();
-        build.env("CARDWRIGHT_SECRET", support::SECRET).arg("build").arg("--image").arg(&packed);
+        build
+            .env("CARDWRIGHT_SECRET", support::SECRET)
+            .args(["build", "--format", "img", "--image"])
+            .arg(&packed);
         if let Some(memory) = support::peak_memory(&build) {
             // The image itself has 664 MiB; a decoder of `xz -9` alone takes 65 MiB.
             assert!(memory < 300 << 20, "{memory} bytes of memory were taken to build from {name}");

@@ -1,7 +1,9 @@
 //! What may be typed.
 
+use cardwright::format::ImageFormat;
 use cardwright::raspios::Codename;
 use clap::builder::styling::{AnsiColor, Styles};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -74,12 +76,29 @@ pub(crate) struct BuildArguments {
     /// The folder for the results instead of the one nodes.yaml names
     #[arg(long, short, value_name = "FOLDER")]
     pub(crate) output: Option<PathBuf>,
+    /// The format of the images instead of the one nodes.yaml names: img.xz, img, img.zst or img.gz
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
+    pub(crate) format: Option<ImageFormat>,
+    /// Write the images of these nodes only; they are what a build of all nodes gives
+    #[arg(long, value_name = "NODE,…", value_delimiter = ',')]
+    pub(crate) only: Option<Vec<String>>,
+    /// Have this server, flashed again, join the cluster that goes on without it, instead of founding another one
+    #[arg(long, value_name = "NODE")]
+    pub(crate) rejoin: Option<String>,
     /// How many threads work; the results do not depend on it
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
     /// Print the results as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn format_parser() -> impl TypedValueParser<Value = ImageFormat> {
+    PossibleValuesParser::new(ImageFormat::ALL.map(ImageFormat::name)).map(|name| {
+        let named = ImageFormat::ALL.into_iter().find(|format| format.name() == name);
+        // The parser before lets no other names pass.
+        named.unwrap_or_default()
+    })
 }
 
 #[derive(Debug, Args)]
@@ -102,6 +121,9 @@ pub(crate) struct PlanArguments {
     pub(crate) nodes: PathBuf,
     #[command(flatten)]
     pub(crate) base: BaseSelection,
+    /// Have this server, flashed again, join the cluster that goes on without it, instead of founding another one
+    #[arg(long, value_name = "NODE")]
+    pub(crate) rejoin: Option<String>,
     /// Print the plan as JSON
     #[arg(long)]
     pub(crate) json: bool,

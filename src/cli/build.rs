@@ -4,6 +4,7 @@ use super::arguments::BuildArguments;
 use super::{Failure, paint, problems, progress};
 use cardwright::cluster::Cluster;
 use cardwright::emit::EmitError;
+use cardwright::fetch;
 use cardwright::pipeline::{self, BuildOptions, Built, Error};
 use std::path::Path;
 use std::sync::Arc;
@@ -11,8 +12,12 @@ use std::sync::Arc;
 pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let mut cluster = super::load(&arguments.nodes, &arguments.base)?;
     problems::show_warnings(&cluster);
+    super::rejoin(&mut cluster, arguments.rejoin.as_deref())?;
     if let Some(folder) = &arguments.output {
         cluster.output.folder.clone_from(folder);
+    }
+    if let Some(format) = arguments.format {
+        cluster.output.format = format;
     }
     let folder = &cluster.output.folder;
     let made = std::fs::create_dir_all(folder);
@@ -21,20 +26,24 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     })?;
 
     let image = Arc::new(super::open_image(&cluster, folder)?);
-    let base = super::open_base(image, &cluster, &arguments.base)?;
+    let base = super::open_base(Arc::clone(&image) as _, &cluster, &arguments.base)?;
     let secret = super::open_secret(&cluster, arguments.base.locked)?;
-    let mut options = BuildOptions::default();
+    let mut options = BuildOptions {
+        cache: fetch::cache_folder(),
+        only: arguments.only.clone(),
+        ..BuildOptions::default()
+    };
     if let Some(jobs) = arguments.jobs {
         options.threads = usize::from(jobs);
     }
     let bar = progress::Bar::new();
-    let built = pipeline::build(&cluster, &base, &secret, options, &bar)?;
+    let built = pipeline::build(&cluster, &image, &base, &secret, &options, &bar)?;
     drop(bar);
     if arguments.json {
         return paint::json(&built).map_err(Failure::Output);
     }
     show(&built).map_err(Failure::Output)?;
-    advise(&cluster, &built);
+    advise(&cluster, &built, arguments.rejoin.as_deref());
     Ok(())
 }
 
@@ -51,7 +60,7 @@ fn show(built: &Built) -> std::io::Result<()> {
 }
 
 /// What to do next, on standard error.
-fn advise(cluster: &Cluster, built: &Built) {
+fn advise(cluster: &Cluster, built: &Built, rejoin: Option<&str>) {
     let Some(first) = built.images.first() else { return };
     paint::note("");
     paint::note(
@@ -62,11 +71,24 @@ fn advise(cluster: &Cluster, built: &Built) {
             format!("sudo dd if={} of=/dev/sdX bs=4M conv=fsync status=progress", shown(&image.path));
         paint::note(&format!("  {}", paint::paint(paint::CYAN, command)));
     }
-    let Some(node) = cluster.node(&first.node) else { return };
-    let key = built.login_key.as_deref().map(|key| format!("-i {} ", shown(key))).unwrap_or_default();
+    if let Some(node) = rejoin {
+        // etcd lets nobody in under a name that it still has a member of (k3s#4210).
+        paint::note(&format!("Before `{node}` is switched on, take the old one out of the cluster:"));
+        paint::note(&format!("  {}", paint::paint(paint::CYAN, format!("kubectl delete node {node}"))));
+    }
     paint::note("Then put the cards in, switch on, wait two minutes, and:");
-    let command = format!("ssh {key}{}@{}", node.user.name, node.network.address);
-    paint::note(&format!("  {}", paint::paint(paint::CYAN, command)));
+    let papers = &built.papers;
+    // The files that ssh_config names are found from the folder of nodes.yaml, where they are below it.
+    let folder = cluster.source.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let ssh = match folder.and_then(|folder| Some((folder, papers.ssh_config.strip_prefix(folder).ok()?))) {
+        Some((folder, below)) => format!("cd {} && ssh -F {} {}", shown(folder), shown(below), first.node),
+        None => format!("ssh -F {} {}", shown(&papers.ssh_config), first.node),
+    };
+    paint::note(&format!("  {}", paint::paint(paint::CYAN, ssh)));
+    if let Some(kubeconfig) = &papers.kubeconfig {
+        let kubectl = format!("kubectl --kubeconfig {} get nodes", shown(kubeconfig));
+        paint::note(&format!("  {}", paint::paint(paint::CYAN, kubectl)));
+    }
 }
 
 /// A path as a shell takes it.

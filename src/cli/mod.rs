@@ -105,9 +105,15 @@ fn load(nodes: &Path, selection: &BaseSelection) -> Result<Cluster, Failure> {
     Ok(cluster)
 }
 
+/// Has the server that the arguments name rejoin the cluster.
+fn rejoin(cluster: &mut Cluster, node: Option<&str>) -> Result<(), Failure> {
+    node.map_or(Ok(()), |node| cluster.rejoin(node)).map_err(|error| Error::from(error).into())
+}
+
 /// The stock image of a cluster.
 fn open_image(cluster: &Cluster, scratch: &Path) -> Result<StockImage, Failure> {
-    Ok(pipeline::open_image(&cluster.image, scratch, &progress::Bar::new())?)
+    let cache = fetch::cache_folder();
+    Ok(pipeline::open_image(&cluster.image, scratch, cache.as_deref(), &progress::Bar::new())?)
 }
 
 /// The base that a disk makes.

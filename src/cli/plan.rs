@@ -7,14 +7,15 @@ use cardwright::cluster::Node;
 use cardwright::patch::Partition;
 use cardwright::pipeline::{self, Error};
 use cardwright::plan::{Change, PlannedEdit, report};
-use cardwright::verify::named_node;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
-    let cluster = super::load(&arguments.nodes, &arguments.base)?;
-    let named: Result<Vec<&Node>, _> = arguments.only.iter().map(|name| named_node(&cluster, name)).collect();
+    let mut cluster = super::load(&arguments.nodes, &arguments.base)?;
+    super::rejoin(&mut cluster, arguments.rejoin.as_deref())?;
+    let named: Result<Vec<&Node>, _> =
+        arguments.only.iter().map(|name| pipeline::named_node(&cluster, name)).collect();
     let nodes = if arguments.only.is_empty() { cluster.nodes.iter().collect() } else { named? };
     let image = Arc::new(super::open_image(&cluster, &super::scratch_folder())?);
     let base = super::open_base(image, &cluster, &arguments.base)?;
@@ -23,8 +24,8 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     let planned = pipeline::plan_cluster(&base, &cluster, &secret, &progress::Bar::new())?;
     let mut plans = Vec::new();
     for node in nodes {
-        let Some(patch) = planned.of(node) else { continue };
-        plans.push((node, report(patch, &planned.common, &base.disk.files).map_err(Error::from)?));
+        plans
+            .push((node, report(planned.of(node)?, &planned.common, &base.disk.files).map_err(Error::from)?));
     }
     let extent = &planned.extent;
     if arguments.json {

@@ -2,6 +2,7 @@
 
 use super::paint::{DIM, paint};
 use cardwright::disk::ByteCount;
+use cardwright::emit::Stage;
 use cardwright::pipeline::Progress;
 use std::io::{IsTerminal as _, Write as _, stderr};
 use std::sync::Mutex;
@@ -53,7 +54,7 @@ impl Progress for Bar {
     fn downloading(&self, done: ByteCount, total: Option<ByteCount>) {
         self.tell("downloading", |_| done.0, total);
     }
-    fn writing(&self, more: ByteCount, total: ByteCount) {
+    fn working(&self, _stage: Stage, more: ByteCount, total: ByteCount) {
         self.tell("writing", |done| done.saturating_add(more.0), Some(total));
     }
 }

@@ -2,7 +2,8 @@
 
 use super::arguments::VerifyArguments;
 use super::{Failure, paint};
-use cardwright::verify::{unpacked, verify};
+use cardwright::verify::verify;
+use std::sync::Arc;
 
 /// How many differences are listed for people; `--json` lists all.
 const MOST_LISTED: usize = 50;
@@ -10,7 +11,7 @@ const MOST_LISTED: usize = 50;
 pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
     let cluster = super::load(&arguments.nodes, &arguments.base)?;
     let scratch = super::scratch_folder();
-    let image = unpacked(super::open_image(&cluster, &scratch)?, &scratch)?;
+    let image = Arc::new(super::open_image(&cluster, &scratch)?);
     let base = super::open_base(image, &cluster, &arguments.base)?;
     // Never made here: an image cannot have been made from a secret that does not exist.
     let secret = super::open_secret(&cluster, true)?;

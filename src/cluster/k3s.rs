@@ -1,5 +1,6 @@
 //! `k3s:`, of the cluster and of a node.
 
+use super::access::{self, DraftAccess};
 use super::document::{Kind, Meaning, Scalar};
 use super::keys;
 use super::reader::{Cursor, Fields, Reader, Setting, Wrong, shown};
@@ -16,6 +17,7 @@ const RELEASES: &str = "https://github.com/k3s-io/k3s/releases/download";
 pub(super) struct ClusterK3s {
     pub(super) version: K3sVersion,
     pub(super) install: Install,
+    pub(super) access: DraftAccess,
     /// For all nodes, then what only servers and only agents get.
     config: Map<String, Value>,
     server: Map<String, Value>,
@@ -54,6 +56,7 @@ pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Setting<ClusterK
         let version = fields
             .required("version", "v1.36.4+k3s1", reader, |value, reader| value.parse_token(reader, version));
         let install = fields.setting("install", reader, install);
+        let access = access::read(&fields, reader);
         let common = config_of(&fields, reader);
         let mut of_role = |key| match fields.get(key) {
             None => Some(Map::new()),
@@ -70,6 +73,7 @@ pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Setting<ClusterK
         Some(ClusterK3s {
             version: version.value()?,
             install,
+            access: access?,
             config: common?,
             server: server?,
             agent: agent?,

@@ -35,7 +35,10 @@ levels! {
     SSH "ssh" "under `ssh:`" ["password_login"];
     BOOT "boot" "under `boot:`" ["config", "cmdline"];
     FILE "file" "in a file, under `files:`" ["path", "content", "source", "partition", "mode", "owner"];
-    K3S "k3s" "under `k3s:` at the top of the file" ["version", "install", "config", "server", "agent"];
+    K3S "k3s" "under `k3s:` at the top of the file" [
+        "version", "install", "config", "server", "agent", "founded", "kubeconfig", "virtual_address",
+    ];
+    KUBECONFIG "kubeconfig" "under `kubeconfig:` of `k3s:`" ["lifetime"];
     K3S_ROLE "k3s_role" "under `server:` or `agent:` of `k3s:`" ["config"];
     K3S_NODE "k3s_node" "under `k3s:` of a node" ["role", "config"];
     INSTALL "install" "under `install:` of `k3s:`" ["download", "bundled"];
@@ -86,6 +89,8 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("checksum", "sha256"),
     ("sha256sum", "sha256"),
     ("args", "config"),
+    ("virtual_ip", "virtual_address"),
+    ("vip", "virtual_address"),
 ];
 
 /// What to do about a key that a level does not have.

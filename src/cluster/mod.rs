@@ -6,9 +6,11 @@
 //! against each other (`rules`). Every step collects what is wrong and goes on, so that all of it is
 //! reported at once, as [`Problem`]s.
 
+mod access;
 mod bundled;
 mod document;
 mod extra_files;
+mod joining;
 mod k3s;
 mod keys;
 mod names;
@@ -21,11 +23,14 @@ mod settings;
 mod size;
 mod ssh;
 
+pub use access::{Access, FoundingYear, Lifetime};
+pub use joining::CannotRejoin;
 pub use names::{ClusterName, Hostname, InterfaceName, K3sVersion, UserName};
 pub use problem::{InvalidCluster, Problem};
 pub use ssh::{AuthorizedKey, NotAPublicKey};
 
 use crate::disk::ByteCount;
+use crate::format::ImageFormat;
 use crate::fs::{ImagePath, Mode, Owner};
 use crate::patch::{Digest, Partition};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -92,15 +97,7 @@ pub struct Output {
     /// The folder; made when it is missing.
     pub folder: PathBuf,
     /// The format of the images.
-    pub format: Format,
-}
-
-/// A format of the images that come out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Format {
-    /// Raw and sparse.
-    #[default]
-    Img,
+    pub format: ImageFormat,
 }
 
 /// One node, with everything it did not say itself filled in from the top of nodes.yaml.
@@ -243,6 +240,8 @@ pub struct K3s {
     pub version: K3sVersion,
     /// How it gets onto the nodes.
     pub install: Install,
+    /// How the cluster is reached, and for how long.
+    pub access: Access,
 }
 
 /// How k3s gets onto a node.
@@ -310,6 +309,8 @@ pub struct NodeK3s {
     /// Extra keys for config.yaml: `k3s.config`, then `k3s.server` or `k3s.agent`'s `config`, then the node's own
     /// `config`; what comes later wins.
     pub config: serde_json::Map<String, serde_json::Value>,
+    /// Whether this server is to join a cluster that goes on without it, whoever founded that.
+    pub rejoins: bool,
 }
 
 /// The two roles of a node.
@@ -352,11 +353,6 @@ impl Cluster {
     /// The node of that name.
     pub fn node(&self, name: &str) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name.as_str() == name)
-    }
-
-    /// The first server: the one that founds the cluster.
-    pub fn first_server(&self) -> Option<&Node> {
-        self.nodes.iter().find(|node| node.role() == Some(Role::Server))
     }
 }
 

@@ -8,9 +8,10 @@ use super::reader::{Cursor, Fields, Reader, Setting, Spot, Wrong, shown};
 use super::settings::{self, Settings};
 use super::size;
 use super::{
-    Cluster, ClusterName, Format, Grow, Hostname, ImageSource, InterfaceName, InvalidCluster, Ipv6Network,
-    K3s, Network, Node, NodeK3s, Output, Problem, Role, User, UserName, rules, ssh,
+    Cluster, ClusterName, Grow, Hostname, ImageSource, InterfaceName, InvalidCluster, Ipv6Network, K3s,
+    Network, Node, NodeK3s, Output, Problem, Role, User, UserName, rules, ssh,
 };
+use crate::format::ImageFormat;
 use crate::fs::ImagePath;
 use crate::patch::Digest;
 use std::io::Read as _;
@@ -186,7 +187,11 @@ impl Draft {
             grow,
             output: self.output?,
             nodes: nodes?,
-            k3s: k3s.map(|k3s| K3s { version: k3s.version, install: k3s.install }),
+            k3s: k3s.map(|k3s| K3s {
+                version: k3s.version,
+                install: k3s.install,
+                access: k3s.access.finish(),
+            }),
             warnings: Vec::new(),
         })
     }
@@ -237,7 +242,7 @@ impl DraftNode {
         };
         let k3s = match (self.k3s.value(), cluster) {
             (Some(RoleOfNode { role: Some(role), config }), Some(cluster)) => {
-                Some(NodeK3s { role, config: cluster.config_of(role, &config) })
+                Some(NodeK3s { role, config: cluster.config_of(role, &config), rejoins: false })
             }
             _ => None,
         };
@@ -372,7 +377,7 @@ fn grow(fields: &Fields<'_>, reader: &mut Reader) -> Option<Grow> {
 }
 
 fn default_output(reader: &Reader) -> Output {
-    Output { folder: reader.folders.file.join("images"), format: Format::default() }
+    Output { folder: reader.folders.file.join("images"), format: ImageFormat::default() }
 }
 
 fn output(value: &Cursor<'_>, reader: &mut Reader) -> Option<Output> {
@@ -380,8 +385,8 @@ fn output(value: &Cursor<'_>, reader: &mut Reader) -> Option<Output> {
     let fields = value.fields(&keys::OUTPUT, reader)?;
     let folder: Setting<PathBuf> =
         fields.setting("dir", reader, |value, reader| value.parse(reader, |text| folders.resolve(text)));
-    let format =
-        fields.setting("format", reader, |value, reader| value.one_of(&[("img", Format::Img)], reader));
+    let formats = ImageFormat::ALL.map(|format| (format.name(), format));
+    let format = fields.setting("format", reader, |value, reader| value.one_of(&formats, reader));
     let default = default_output(reader);
     match (folder, format) {
         (Setting::Invalid, _) | (_, Setting::Invalid) => None,

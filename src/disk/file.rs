@@ -31,6 +31,11 @@ impl DiskFile {
         Ok(Self { file, size })
     }
 
+    /// The file itself.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Gives it another size; what is added is a hole that reads as zeros.
     ///
     /// # Errors

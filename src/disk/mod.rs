@@ -17,7 +17,10 @@ pub use error::DiskError;
 pub use extended::Extended;
 pub use file::DiskFile;
 pub use overlay::{BlockIndex, Layer, Overlay};
+#[cfg(test)]
+pub(crate) use partition::made;
 pub use partition::{PartitionEntry, PartitionKind, PartitionTable, TableKind};
+pub(crate) use source::XzBlock;
 pub use source::{Packing, StockImage};
 pub use window::Window;
 

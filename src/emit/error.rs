@@ -24,6 +24,12 @@ pub enum EmitError {
         /// Why.
         source: io::Error,
     },
+    /// What was to be packed could not be.
+    #[error("packing failed: {0}")]
+    Pack(io::Error),
+    /// The folder for what saves work on the next run could not be used.
+    #[error("writing to the cache failed: {0}")]
+    Cache(io::Error),
     /// Another cardwright is writing the same file.
     #[error("{} is being written by another cardwright", path.display())]
     Busy {
@@ -61,7 +67,8 @@ impl Hint for EmitError {
                 _ => None,
             },
             Self::Busy { .. } => Some("Wait for it, or choose another folder with `--output`".to_owned()),
-            Self::Layer(_) | Self::Worker => None,
+            Self::Cache(_) => Some("Make room, or set CARDWRIGHT_CACHE to a folder that has some".to_owned()),
+            Self::Layer(_) | Self::Pack(_) | Self::Worker => None,
         }
     }
 }

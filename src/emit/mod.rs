@@ -1,14 +1,28 @@
 //! What comes out: images and the papers beside them, one file per output.
 //!
+//! An image is the [`Disk`] that all cards begin as, with the layers of one [`Card`] above it. It is made as
+//! a copy of an original that all cards share, with other bytes in the places where they differ: of the
+//! disk itself, or of a packed file of it (the template) in which those places are not packed.
+//!
 //! Nothing here is ever half-written: every output is made beside its final place, flushed to the disk
 //! and then renamed ([`PendingFile`]).
 
+mod bmap;
+mod card;
 mod checksums;
+mod copies;
 mod error;
+mod images;
 mod pending;
-mod raw;
+mod reflink;
+mod slots;
+mod template;
 
-pub use checksums::{digest_file, digest_files, write_sha256sums};
+#[cfg(test)]
+mod tests;
+
+pub use card::{Card, Disk};
+pub use checksums::write_sha256sums;
 pub use error::EmitError;
+pub use images::{Images, Progress, Stage, Written};
 pub use pending::PendingFile;
-pub use raw::{RawTarget, unpack, write_raw};

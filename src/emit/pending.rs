@@ -1,6 +1,8 @@
 //! A file that appears whole or not at all.
 
-use super::EmitError;
+use super::{EmitError, reflink};
+use crate::durable::flush_folder;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -16,6 +18,7 @@ pub struct PendingFile {
     file: Option<File>,
     partial: PathBuf,
     path: PathBuf,
+    private: bool,
 }
 
 impl PendingFile {
@@ -36,15 +39,13 @@ impl PendingFile {
             options.mode(if private { 0o600 } else { 0o644 });
         }
         let file = options.open(&partial).map_err(EmitError::write("creating", &partial))?;
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => return Err(EmitError::Busy { path: path.to_owned() }),
-            // Some network filesystems know no locks; there two runs at once stay the user's business.
-            Ok(()) | Err(TryLockError::Error(_)) => {}
+        if is_locked(&file) {
+            return Err(EmitError::Busy { path: path.to_owned() });
         }
         // One left over by a killed run may have any content, and other permissions.
         file.set_len(0).map_err(EmitError::write("emptying", &partial))?;
         restrict(&file, private).map_err(EmitError::write("setting the permissions of", &partial))?;
-        Ok(Self { file: Some(file), partial, path: path.to_owned() })
+        Ok(Self { file: Some(file), partial, path: path.to_owned(), private })
     }
 
     /// The open file.
@@ -53,6 +54,20 @@ impl PendingFile {
     /// After it was published, which takes the value, there is none: this cannot happen.
     pub fn file(&self) -> io::Result<&File> {
         self.file.as_ref().ok_or_else(|| io::Error::other("the file was published already"))
+    }
+
+    /// Lets it begin with the blocks of another file, where the filesystem can share them.
+    ///
+    /// # Errors
+    /// When it cannot; then nothing has changed.
+    pub(super) fn share(&mut self, from: &File) -> io::Result<()> {
+        if let Some(file) = reflink::share(from, self.file()?, &self.partial)? {
+            if is_locked(&file) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            self.file = Some(file);
+        }
+        restrict(self.file()?, self.private)
     }
 
     /// Where it will stand.
@@ -64,19 +79,30 @@ impl PendingFile {
     ///
     /// # Errors
     /// When that fails; the old file is then untouched.
-    pub fn publish(mut self) -> Result<(), EmitError> {
-        if let Some(file) = self.file.take() {
-            if let Err(source) = file.sync_all() {
-                self.file = Some(file); // so that drop removes it
-                return Err(EmitError::Write { doing: "flushing", path: self.partial.clone(), source });
-            }
-            drop(file); // Windows renames no file that is open.
-            if let Err(source) = std::fs::rename(&self.partial, &self.path) {
-                let _ = std::fs::remove_file(&self.partial);
-                return Err(EmitError::Write { doing: "renaming", path: self.partial.clone(), source });
-            }
-            sync_folder(&self.path);
+    pub fn publish(self) -> Result<(), EmitError> {
+        Self::publish_all(vec![self])
+    }
+
+    /// As [`publish`](Self::publish), for several files: all are flushed before the first gets its name.
+    ///
+    /// # Errors
+    /// When that fails; the old files are then untouched, but for those whose new ones have their names.
+    pub fn publish_all(files: Vec<Self>) -> Result<(), EmitError> {
+        for pending in &files {
+            let flushed = pending.file().and_then(File::sync_all);
+            flushed.map_err(EmitError::write("flushing", &pending.partial))?;
         }
+        let mut folders = BTreeSet::new();
+        for mut pending in files {
+            drop(pending.file.take()); // Windows renames no file that is open.
+            if let Err(source) = std::fs::rename(&pending.partial, &pending.path) {
+                let _ = std::fs::remove_file(&pending.partial);
+                return Err(EmitError::Write { doing: "renaming", path: pending.partial.clone(), source });
+            }
+            folders.extend(pending.path.parent().map(Path::to_owned));
+        }
+        // Their content is safe; some network filesystems cannot do more.
+        folders.iter().for_each(|folder| drop(flush_folder(folder)));
         Ok(())
     }
 
@@ -90,6 +116,12 @@ impl PendingFile {
         written.map_err(EmitError::write("writing", path))?;
         pending.publish()
     }
+}
+
+/// Takes the lock of a file, or says that another run has it.
+fn is_locked(file: &File) -> bool {
+    // Some network filesystems know no locks; there two runs at once stay the user's business.
+    matches!(file.try_lock(), Err(TryLockError::WouldBlock))
 }
 
 impl Drop for PendingFile {
@@ -110,18 +142,6 @@ fn restrict(file: &File, private: bool) -> io::Result<()> {
 #[cfg(not(unix))]
 fn restrict(_file: &File, _private: bool) -> io::Result<()> {
     Ok(()) // On Windows a file takes the permissions of its folder.
-}
-
-/// Makes the rename itself survive a power cut, where a folder can be flushed. Where it cannot (Windows),
-/// the filesystem's own journal does.
-fn sync_folder(path: &Path) {
-    #[cfg(unix)]
-    if let Some(folder) = path.parent() {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let _ = File::open(folder).and_then(|folder| folder.sync_all());
-    }
-    #[cfg(not(unix))]
-    let _ = path;
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! What the card has before it was ever switched on, one file here each:
 //!
 //! - `/etc/rancher/k3s/config.yaml` and `/etc/rancher/node/password` (`config.rs`, `node_password.rs`);
+//! - the certificate authorities, on the card of the server that founds the cluster (`certificates.rs`);
+//!   their hash is in the tokens of all others (`token.rs`);
 //! - the unit `k3s.service` or `k3s-agent.service`, enabled, with names, paths and options as k3s's own
 //!   installer leaves them, so that a later run of that installer simply takes over (`service.rs`);
 //! - the one program k3s consists of, and the container images it starts with (`bundle.rs`), or else
@@ -13,6 +15,7 @@
 //! not ours to carry; whoever wants them runs the installer.
 
 mod bundle;
+mod certificates;
 mod config;
 mod error;
 mod install;
@@ -20,6 +23,7 @@ mod network_manager;
 mod node_password;
 mod service;
 mod shell;
+mod token;
 mod yaml;
 
 pub use bundle::{Payload, put_payload};
@@ -36,6 +40,9 @@ use crate::patch::Draft;
 /// The first word is what switches it on again (raspberrypi/linux issue 6980); the second is what kernels
 /// before it asked for, and means nothing to later ones.
 pub const CMDLINE_WORDS: [&str; 2] = ["cgroup_enable=memory", "cgroup_memory=1"];
+
+/// Where a server listens, for nodes that join and for kubectl.
+pub const SUPERVISOR_PORT: u16 = 6443;
 
 /// What k3s has to know about the system of a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +98,10 @@ pub fn configure(
     secret: &ClusterSecret,
 ) -> Result<(), K3sError> {
     let Some(node_k3s) = &node.k3s else { return Ok(()) };
-    config::write(draft, cluster, node, node_k3s, secret)?;
+    config::write(draft, cluster, k3s, node, node_k3s, secret)?;
+    if cluster.joined_by(node).is_none() {
+        certificates::write(draft, node, k3s.access.founded, secret)?;
+    }
     node_password::write(draft, node, secret)?;
     if host.network_manager {
         network_manager::leave_cluster_links_alone(draft)?;

@@ -9,7 +9,7 @@ pub use report::{Change, PlannedEdit, report};
 
 use crate::cluster::{Cluster, Node};
 use crate::hint::Hint;
-use crate::identity::{ClusterSecret, IdentityError, LoginKey};
+use crate::identity::{ClusterSecret, IdentityError, SshKeyPair};
 use crate::k3s::{self, K3sError, Payload};
 use crate::patch::{Draft, Patch, PatchError, Stock, UnixTime};
 use crate::raspios::{self, Architecture, Card, NetworkStack, RaspiosError, Release};
@@ -83,6 +83,8 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
     raspios::set_cluster_hosts(edits, &cluster.nodes)?;
     raspios::set_network(edits, release, node)?;
     raspios::enable_ssh(edits, release, node.ssh_password_login)?;
+    let host_key = secret.host_key(node.name.as_str())?;
+    raspios::set_host_key(edits, &host_key.private, &host_key.public)?;
     raspios::disable_cloud_init(edits, release)?;
     raspios::set_clock_floor(edits)?;
 
@@ -105,7 +107,9 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
     raspios::add_files(edits, release, &account, &node.files)?;
     first_boot.extend(node.first_boot.iter().cloned());
     raspios::run_at_first_boot(edits, &first_boot)?;
-    raspios::write_card(edits, &Card::new(cluster.name.as_str(), node.name.as_str()))?;
+    let rejoins = node.k3s.as_ref().is_some_and(|k3s| k3s.rejoins);
+    let card = Card { rejoins, ..Card::new(cluster.name.as_str(), node.name.as_str()) };
+    raspios::write_card(edits, &card)?;
     Ok(draft.finish())
 }
 
@@ -127,7 +131,7 @@ pub fn common(ground: &Ground<'_>) -> Result<Patch, PlanError> {
 ///
 /// # Errors
 /// When its name cannot be the comment of a key.
-pub fn login_key(cluster: &Cluster, secret: &ClusterSecret) -> Result<LoginKey, IdentityError> {
+pub fn login_key(cluster: &Cluster, secret: &ClusterSecret) -> Result<SshKeyPair, IdentityError> {
     secret.login_key(&format!("cardwright-{}", cluster.name))
 }
 

@@ -15,6 +15,9 @@ pub struct Card {
     pub node: String,
     /// The program that made it, with its version: `cardwright 0.1.0`.
     pub program: String,
+    /// Whether it is a server's that joins a cluster which went on without it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rejoins: bool,
 }
 
 impl Card {
@@ -24,6 +27,7 @@ impl Card {
             cluster: cluster.to_owned(),
             node: node.to_owned(),
             program: format!("cardwright {}", env!("CARGO_PKG_VERSION")),
+            rejoins: false,
         }
     }
 }

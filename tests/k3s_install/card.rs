@@ -23,6 +23,7 @@ pub(crate) struct Card {
     folder: tempfile::TempDir,
     pause: std::cell::Cell<u32>,
     script: &'static str,
+    wait: std::cell::Cell<u32>,
 }
 
 /// A run of the script that is still going on.
@@ -55,7 +56,7 @@ impl Card {
 
     fn planned(script: &'static str, install: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let card = Self { folder, pause: 0.into(), script };
+        let card = Self { folder, pause: 0.into(), script, wait: 0.into() };
         for name in ["root/boot/firmware", "root/run/systemd/timesync", "bin"] {
             std::fs::create_dir_all(card.folder.path().join(name)).unwrap();
         }
@@ -130,7 +131,7 @@ nodes:
             .env_clear()
             .env("PATH", self.folder.path().join("bin"))
             .env("CARDWRIGHT_ROOT", self.folder.path().join("root"))
-            .env("CARDWRIGHT_WAIT", "0")
+            .env("CARDWRIGHT_WAIT", self.wait.get().to_string())
             .env("CARDWRIGHT_PAUSE", self.pause.get().to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -146,6 +147,11 @@ nodes:
     pub(crate) fn pause(&self, seconds: u32) -> &Self {
         self.pause.set(seconds);
         self
+    }
+
+    /// Sets how many seconds are waited for the network, and for the time.
+    pub(crate) fn wait(&self, seconds: u32) {
+        self.wait.set(seconds);
     }
 
     /// Puts a stand-in for a program.

@@ -12,6 +12,7 @@
 )]
 
 mod card;
+#[path = "../support/release_server.rs"]
 mod release_server;
 
 use card::Card;
@@ -247,6 +248,22 @@ fn a_sane_clock_is_enough_where_no_time_server_answers() {
     assert!(card.run().success());
     assert!(card.status().contains("no time server answered"));
     assert_installed(&card);
+}
+
+#[test]
+fn while_the_time_is_waited_for_timesyncd_is_made_to_ask_again() {
+    let server = good_server();
+    let card = Card::new(&server.address(), &program());
+    card.synchronized("no");
+    card.wait(16);
+    let time_comes = "#!/bin/sh\n[ \"$1\" = start ] || : >\"$CARDWRIGHT_ROOT/run/systemd/timesync/synchronized\"\n\
+                      echo \"$@\" >>\"$CARDWRIGHT_ROOT/systemctl-calls\"\n";
+    card.tool("systemctl", time_comes);
+    let run = card.run();
+    assert!(run.success(), "{}", run.output);
+    assert!(!card.status().contains("no time server answered"), "{}", card.status());
+    let calls = "try-restart systemd-timesyncd.service\nstart --no-block k3s-agent.service\n";
+    assert_eq!(card.systemctl_calls(), calls);
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! What a valid nodes.yaml means.
 
-use crate::{HASH, TOP, VALID, edited, parse, parse_in, rendered};
+use crate::{EAST, HASH, TOP, VALID, edited, parse, parse_in, rendered};
 use cardwright::cluster::{
-    Artifact, Cluster, FileOwner, FileSource, Format, Grow, ImageSource, Install, Role,
+    Access, Artifact, CannotRejoin, Cluster, FileOwner, FileSource, FoundingYear, Grow, ImageSource, Install,
+    Lifetime, Role,
 };
 use cardwright::disk::ByteCount;
+use cardwright::format::ImageFormat;
 use cardwright::fs::Owner;
 use cardwright::patch::{Digest, Partition};
 use std::path::Path;
@@ -67,7 +69,7 @@ fn what_is_not_said_has_its_default() {
     let cluster = parse(VALID).unwrap();
     assert_eq!(cluster.image, ImageSource::Demo);
     assert_eq!(cluster.output.folder, Path::new("no-such-folder").join("images"));
-    assert_eq!(cluster.output.format, Format::Img);
+    assert_eq!(cluster.output.format, ImageFormat::ImgXz);
     let Install::Download { base_url, sha256_arm64, .. } = cluster.k3s.unwrap().install else { panic!() };
     assert_eq!(base_url, "https://github.com/k3s-io/k3s/releases/download");
     assert_eq!(sha256_arm64, None);
@@ -233,4 +235,44 @@ fn line_ends_and_a_byte_order_mark_of_windows_change_nothing() {
     assert_eq!(parse(&windows).unwrap(), parse(VALID).unwrap());
     let invalid = parse(&windows.replace("cluster:", "clutser:")).unwrap_err();
     assert_eq!(invalid.source_line(&invalid.problems[0]), Some("clutser: compass"));
+}
+
+#[test]
+fn how_the_cluster_is_reached_is_said_once_for_all() {
+    let access = |text: &str| parse(text).unwrap().k3s.unwrap().access;
+    assert_eq!(access(VALID), Access::default());
+    let said =
+        "version: v1.36.4+k3s1, founded: 2031, kubeconfig: {lifetime: 90d}, virtual_address: 192.168.50.10";
+    assert_eq!(
+        access(&edited(&[("version: v1.36.4+k3s1", said)])),
+        Access {
+            founded: FoundingYear::new(2031).unwrap(),
+            kubeconfig_lifetime: Lifetime::from_days(90).unwrap(),
+            virtual_address: Some("192.168.50.10".parse().unwrap()),
+        }
+    );
+}
+
+/// The names of the servers that the nodes join.
+fn joined(cluster: &Cluster) -> Vec<Option<&str>> {
+    cluster.nodes.iter().map(|node| Some(cluster.joined_by(node)?.name.as_str())).collect()
+}
+
+#[test]
+fn all_join_the_first_server_and_it_joins_the_next_when_it_rejoins() {
+    let mut cluster = parse(&edited(&[(
+        EAST,
+        "east, address: 192.168.50.12, k3s: agent}\n  - {name: south, address: 192.168.50.13, k3s: server}\n  - {name: west, address: 192.168.50.14, k3s: server",
+    )]))
+    .unwrap();
+    let north = Some("north");
+    assert_eq!(joined(&cluster), [None, north, north, north]);
+    cluster.rejoin("west").unwrap();
+    assert_eq!(joined(&cluster), [None, north, north, north]);
+    cluster.rejoin("north").unwrap();
+    assert_eq!(joined(&cluster), [Some("south"), north, north, north]);
+    assert_eq!(cluster.rejoin("east").unwrap_err(), CannotRejoin::NoServer { name: "east".to_owned() });
+    assert!(matches!(cluster.rejoin("nobody"), Err(CannotRejoin::NoSuchNode { .. })));
+    let mut single = parse(VALID).unwrap();
+    assert_eq!(single.rejoin("north").unwrap_err(), CannotRejoin::OnlyServer { name: "north".to_owned() });
 }

@@ -382,6 +382,25 @@ fn boot_settings_and_commands_are_checked() {
 }
 
 #[test]
+fn how_the_cluster_is_reached_is_checked() {
+    let k3s = |settings: &'static str| ("version: v1.36.4+k3s1", settings);
+    assert_answers!(answers(&[
+        &[k3s("version: v1.36.4+k3s1, founded: 26")],
+        &[k3s("version: v1.36.4+k3s1, founded: 2026-11-25")],
+        &[k3s("version: v1.36.4+k3s1, kubeconfig: {lifetime: 3}")],
+        &[k3s("version: v1.36.4+k3s1, kubeconfig: {lifetime: 11y}")],
+        &[k3s("version: v1.36.4+k3s1, kubeconfig: 3y")],
+        &[k3s("version: v1.36.4+k3s1, kubeconfig: {days: 90}")],
+        &[k3s("version: v1.36.4+k3s1, virtual_address: 192.168.50.12")],
+        &[k3s("version: v1.36.4+k3s1, virtual_address: 192.168.50.1")],
+        &[k3s("version: v1.36.4+k3s1, virtual_address: 192.168.51.10")],
+        &[k3s("version: v1.36.4+k3s1, virtual_address: 192.168.50.255")],
+        &[k3s("version: v1.36.4+k3s1, virtual_address: kube.lan")],
+        &[k3s("version: v1.36.4+k3s1, virtual_ip: 192.168.50.10")],
+    ]));
+}
+
+#[test]
 fn images_and_outputs_are_checked() {
     let image = |text: &'static str| ("image: demo", text);
     assert_answers!(answers(&[

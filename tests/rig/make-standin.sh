@@ -6,6 +6,7 @@
 #                        ten minutes and more, and is kept in the cache)
 #   --variant synthetic  no packages: skeleton/ and filler, for tests that only edit; seconds
 #   --variant demo       no packages, no filler, as small as it can be
+#   --add FOLDER         with what is in FOLDER as /usr/share/added, to make it as large as is wanted
 #   --modern-ext4        with metadata_csum_seed and orphan_file, as a host with a newer e2fsprogs makes it
 #
 # The same packages give the same bytes: no mounts, all times clamped, every identity a hash of SUITE and
@@ -16,10 +17,11 @@ umask 022
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
 
-variant=full features=none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,flex_bg,sparse_super,large_file,dir_nlink,extra_isize,metadata_csum
+variant=full added='' features=none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,flex_bg,sparse_super,large_file,dir_nlink,extra_isize,metadata_csum
 while [ $# -gt 0 ]; do
   case $1 in
     --variant) variant=$2; shift 2 ;;
+    --add) added=$2; shift 2 ;;
     --modern-ext4) features=$features,metadata_csum_seed,orphan_file; shift ;;
     -*) sed -n '2,/^set /p' "$0" | sed '$d; s/^# \{0,1\}//'; exit 2 ;;
     *) break ;;
@@ -61,6 +63,7 @@ else
   lay_skeleton "$root"
 fi
 imitate "$root"
+if [ -n "$added" ]; then cp -rT "$added" "$root/usr/share/added"; fi
 tidy "$root"
 
 mebibyte=1048576 alignment=8388608

@@ -2,6 +2,8 @@
 
 mod decoding;
 mod gzip;
+mod memory;
+mod packed;
 mod packing;
 mod unpack;
 mod xz;
@@ -14,11 +16,13 @@ mod zstd;
 mod tests;
 
 pub use packing::Packing;
-pub(crate) use xz_index::XzLayout;
+pub(crate) use xz_index::{XzBlock, XzLayout};
 
 use super::cursor::Cursor;
-use super::{ByteCount, ByteOffset, DiskError, DiskFile, PartitionTable, ReadAt};
+use super::{ByteCount, ByteOffset, DiskError, DiskFile, PartitionTable, ReadAt, check_range};
 use crate::digest::Digest;
+use memory::Memory;
+use packed::PackedImage;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,9 +33,10 @@ use xz::XzImage;
 pub struct StockImage {
     file: PathBuf,
     packing: Packing,
-    given: Arc<dyn ReadAt>,
+    given: Arc<Source>,
     disk: Disk,
     digest: OnceLock<Digest>,
+    memory: Option<Memory>,
 }
 
 /// Where the bytes of the disk come from.
@@ -40,8 +45,8 @@ enum Disk {
     AsGiven,
     /// They are decoded when they are asked for.
     Xz(XzImage),
-    /// They were unpacked into a nameless file.
-    Unpacked(DiskFile),
+    /// They are unpacked as a whole.
+    Packed(PackedImage),
 }
 
 impl StockImage {
@@ -53,14 +58,21 @@ impl StockImage {
     /// was not looked at yet shows when that is read, as an [`io::Error`] of kind `InvalidData` which holds
     /// a [`DiskError`].
     pub fn open(path: &Path, pinned: Option<Digest>, scratch: &Path) -> Result<Self, DiskError> {
-        let cannot_open = |source| DiskError::Open { file: path.to_owned(), source };
-        let kind = fs::metadata(path).map_err(cannot_open)?.file_type();
-        if !kind.is_file() {
-            let found = if kind.is_dir() { "a directory" } else { "a device" };
-            return Err(DiskError::NotAFile { file: path.to_owned(), found });
-        }
-        let file = File::open(path).and_then(DiskFile::new).map_err(cannot_open)?;
-        Self::unpack(&(Arc::new(file) as Arc<dyn ReadAt>), path, pinned, scratch)
+        Self::unpack(Source::at(path)?, path, pinned, scratch, None)
+    }
+
+    /// As [`open`](Self::open), with what earlier runs [remembered](Self::remember) in the folder `cache`:
+    /// where that is enough, nothing is unpacked at all.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_remembered(
+        path: &Path,
+        pinned: Option<Digest>,
+        scratch: &Path,
+        cache: &Path,
+    ) -> Result<Self, DiskError> {
+        Self::unpack(Source::at(path)?, path, pinned, scratch, Some(cache))
     }
 
     /// An image that is in memory, packed with xz: the demo. `name` is what errors call it.
@@ -68,20 +80,18 @@ impl StockImage {
     /// # Errors
     /// When it is damaged.
     pub fn from_xz_bytes(bytes: &'static [u8], name: &str) -> Result<Self, DiskError> {
-        Self::unpack(
-            &(Arc::new(Memory(bytes)) as Arc<dyn ReadAt>),
-            Path::new(name),
-            None,
-            &std::env::temp_dir(),
-        )
+        Self::unpack(Source::Embedded(bytes), Path::new(name), None, &std::env::temp_dir(), None)
     }
 
     fn unpack(
-        given: &Arc<dyn ReadAt>,
+        source: Source,
         path: &Path,
         pinned: Option<Digest>,
         scratch: &Path,
+        cache: Option<&Path>,
     ) -> Result<Self, DiskError> {
+        let source = Arc::new(source);
+        let given: &Arc<dyn ReadAt> = &(Arc::clone(&source) as Arc<dyn ReadAt>);
         let context = Given { file: path, bytes: &**given, scratch };
         if given.size().0 == 0 {
             return Err(context.empty());
@@ -95,14 +105,29 @@ impl StockImage {
             let _ = digest.set(found);
         }
         let packing = packing::tell(&context)?;
+        let memory = match cache.filter(|_| packing != Packing::Raw) {
+            Some(cache) => {
+                let found = match digest.get() {
+                    Some(found) => *found,
+                    None => digest_of(&**given).map_err(|source| context.unreadable(source))?,
+                };
+                let _ = digest.set(found);
+                Some(Memory::open(cache, found))
+            }
+            None => None,
+        };
+        let known_size = memory.as_ref().and_then(Memory::size);
+        let whole = |unpack| PackedImage::open(given, &context, unpack, known_size).map(Disk::Packed);
         let disk = match packing {
             Packing::Raw => Disk::AsGiven,
             Packing::Xz => Disk::Xz(XzImage::open(given, &context)?),
-            Packing::Gzip => Disk::Unpacked(gzip::unpack(&context)?),
-            Packing::Zstd => Disk::Unpacked(zstd::unpack(&context)?),
-            Packing::Zip => Disk::Unpacked(zip::unpack(&context)?),
+            Packing::Gzip => whole(gzip::unpack)?,
+            Packing::Zstd => whole(zstd::unpack)?,
+            Packing::Zip => whole(zip::unpack)?,
         };
-        let image = Self { file: path.to_owned(), packing, given: Arc::clone(given), disk, digest };
+        // An Index that says something else than what was once decoded: the memory is of no use.
+        let memory = memory.filter(|memory| memory.size().is_none_or(|size| size == disk.size(&**given)));
+        let image = Self { file: path.to_owned(), packing, given: source, disk, digest, memory };
         if image.size().0 == 0 {
             return Err(context.empty());
         }
@@ -139,55 +164,126 @@ impl StockImage {
         Ok(*self.digest.get_or_init(|| digest))
     }
 
+    /// Keeps what was read of the image until now for the next run, as far as it is worth it. What is read
+    /// later is not kept. An image that is not packed, or was not opened with a cache, has no need of it.
+    ///
+    /// # Errors
+    /// When the cache cannot be written to. That run will take longer, and is all the same otherwise.
+    pub fn remember(&self) -> io::Result<()> {
+        self.memory.as_ref().map_or(Ok(()), |memory| memory.keep(self))
+    }
+
     /// The file as it was given, packed.
-    #[allow(dead_code, reason = "what writes a packed image takes untouched Blocks from here")]
     pub(crate) fn file_bytes(&self) -> &dyn ReadAt {
         &*self.given
     }
 
-    /// Where the Blocks of an image packed with xz lie in [`file_bytes`](Self::file_bytes), and what of the
-    /// disk each holds.
-    #[allow(dead_code, reason = "what writes a packed image takes untouched Blocks from here")]
-    pub(crate) fn xz_layout(&self) -> Option<&XzLayout> {
-        match &self.disk {
-            Disk::Xz(image) => Some(image.layout()),
-            Disk::AsGiven | Disk::Unpacked(_) => None,
+    /// The file, where it is not packed.
+    pub(crate) fn raw_file(&self) -> Option<&File> {
+        match (&self.disk, &*self.given) {
+            (Disk::AsGiven, Source::File(file)) => Some(file.file()),
+            _ => None,
         }
     }
 
-    fn disk(&self) -> &dyn ReadAt {
+    /// Unpacks all of it, on so many threads, for whoever is going to read all of it. `progress` hears of
+    /// the bytes that are unpacked.
+    ///
+    /// # Errors
+    /// As [`read_at`](ReadAt::read_at).
+    pub(crate) fn unpack_all(&self, threads: usize, progress: &(dyn Fn(ByteCount) + Sync)) -> io::Result<()> {
         match &self.disk {
-            Disk::AsGiven => &*self.given,
-            Disk::Xz(image) => image,
-            Disk::Unpacked(file) => file,
+            Disk::AsGiven => Ok(()),
+            Disk::Xz(image) => image.unpack_all(threads, progress),
+            Disk::Packed(image) => image.unpack_now().map(|size| progress(size)),
+        }
+    }
+
+    /// Where the Blocks of an image packed with xz lie in [`file_bytes`](Self::file_bytes), and what of the
+    /// disk each holds.
+    pub(crate) fn xz_layout(&self) -> Option<&XzLayout> {
+        match &self.disk {
+            Disk::Xz(image) => Some(image.layout()),
+            Disk::AsGiven | Disk::Packed(_) => None,
+        }
+    }
+}
+
+impl Disk {
+    fn size(&self, given: &dyn ReadAt) -> ByteCount {
+        match self {
+            Self::AsGiven => given.size(),
+            Self::Xz(image) => image.size(),
+            Self::Packed(image) => image.size(),
         }
     }
 }
 
 impl ReadAt for StockImage {
     fn size(&self) -> ByteCount {
-        self.disk().size()
+        self.disk.size(&*self.given)
     }
 
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
-        self.disk().read_at(offset, buffer)
+        check_range(offset, buffer.len(), self.size())?;
+        if self.memory.as_ref().is_some_and(|memory| memory.read(offset, buffer)) {
+            return Ok(());
+        }
+        match &self.disk {
+            Disk::AsGiven => self.given.read_at(offset, buffer),
+            Disk::Xz(image) => image.read_at(offset, buffer),
+            Disk::Packed(image) => image.read_at(offset, buffer),
+        }
     }
 }
 
-/// A file that is part of the program.
-struct Memory(&'static [u8]);
+/// The image as it was given.
+enum Source {
+    File(DiskFile),
+    /// Part of the program.
+    Embedded(&'static [u8]),
+}
 
-impl ReadAt for Memory {
-    fn size(&self) -> ByteCount {
-        self.0.size()
+impl Source {
+    /// Opens a regular file.
+    fn at(path: &Path) -> Result<Self, DiskError> {
+        let cannot_open = |source| DiskError::Open { file: path.to_owned(), source };
+        let kind = fs::metadata(path).map_err(cannot_open)?.file_type();
+        if !kind.is_file() {
+            let found = if kind.is_dir() { "a directory" } else { "a device" };
+            return Err(DiskError::NotAFile { file: path.to_owned(), found });
+        }
+        File::open(path).and_then(DiskFile::new).map(Self::File).map_err(cannot_open)
     }
+}
+
+impl ReadAt for Source {
+    fn size(&self) -> ByteCount {
+        match self {
+            Self::File(file) => file.size(),
+            Self::Embedded(bytes) => bytes.size(),
+        }
+    }
+
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
-        self.0.read_at(offset, buffer)
+        match self {
+            Self::File(file) => file.read_at(offset, buffer),
+            Self::Embedded(bytes) => bytes.read_at(offset, buffer),
+        }
     }
 }
 
 fn digest_of(bytes: &dyn ReadAt) -> io::Result<Digest> {
     Digest::of_reader(&mut Cursor::new(bytes))
+}
+
+/// Whoever reads a disk expects an [`io::Error`]; the [`DiskError`] can be taken out of it.
+fn as_io_error(error: DiskError) -> io::Error {
+    let kind = match &error {
+        DiskError::Read { source, .. } | DiskError::Scratch { source, .. } => source.kind(),
+        _ => io::ErrorKind::InvalidData,
+    };
+    io::Error::new(kind, error)
 }
 
 /// The file that is being opened, and where it may be unpacked to.

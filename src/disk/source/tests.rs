@@ -366,7 +366,7 @@ fn a_dictionary_too_large_for_memory_is_refused_without_taking_it() {
     // The Block header behind the stream header: size, flags, LZMA2, one byte of properties, and that byte.
     assert_eq!(bytes[12..17], [2, 0, 0x21, 1, 16]);
     bytes[16] = 36;
-    let checksum = xz_index::CRC32.checksum(&bytes[12..20]);
+    let checksum = crate::codec::xz::CRC32.checksum(&bytes[12..20]);
     bytes[20..24].copy_from_slice(&checksum.to_le_bytes());
     assert_eq!(
         error_of(&bytes),

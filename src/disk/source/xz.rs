@@ -7,11 +7,13 @@
 use super::decoding::Decoding;
 use super::unpack::{self, PIECE};
 use super::xz_index::{XzBlock, XzLayout};
-use super::{Given, xz_block};
+use super::{Given, as_io_error, xz_block};
 use crate::disk::{ByteCount, ByteOffset, DiskError, DiskFile, ReadAt, check_range};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 /// An image packed with xz.
 pub(super) struct XzImage {
@@ -42,6 +44,30 @@ impl XzImage {
 
     pub(super) fn layout(&self) -> &XzLayout {
         &self.layout
+    }
+
+    /// Decodes all Blocks, on so many threads; `progress` hears of what they hold.
+    pub(super) fn unpack_all(&self, threads: usize, progress: &(dyn Fn(ByteCount) + Sync)) -> io::Result<()> {
+        let next = AtomicUsize::new(0);
+        let worker = || -> io::Result<()> {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some(block) = self.layout.blocks.get(number) else { return Ok(()) };
+                self.decode(number, block).inspect_err(|_| {
+                    // The others need not go on.
+                    next.store(self.layout.blocks.len(), Ordering::Relaxed);
+                })?;
+                progress(ByteCount(block.uncompressed_size));
+            }
+        };
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(worker)).collect();
+            let died = || Err(io::Error::other("a worker thread died"));
+            workers
+                .into_iter()
+                .map(|worker| worker.join().unwrap_or_else(|_| died()))
+                .fold(Ok(()), Result::and)
+        })
     }
 
     /// Sees to it that a Block is decoded.
@@ -100,13 +126,4 @@ fn not_decoded(given: &Given<'_>, block: &XzBlock, error: io::Error) -> DiskErro
         return given.unknown(error.to_string());
     }
     given.damaged(format!("its xz Block at byte {} cannot be decoded: {error}", block.compressed_offset))
-}
-
-/// Whoever reads a disk expects an [`io::Error`]; the [`DiskError`] can be taken out of it.
-fn as_io_error(error: DiskError) -> io::Error {
-    let kind = match &error {
-        DiskError::Read { source, .. } | DiskError::Scratch { source, .. } => source.kind(),
-        _ => io::ErrorKind::InvalidData,
-    };
-    io::Error::new(kind, error)
 }

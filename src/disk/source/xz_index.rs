@@ -1,23 +1,10 @@
 //! Where the Blocks of an .xz file are: stream footers, Indexes and stream headers, read from the end of
-//! the file to its start. The names are those of "The .xz File Format", version 1.2.1
-//! (<https://tukaani.org/xz/xz-file-format.txt>), sections 2 and 4.
+//! the file to its start.
 
 use super::Given;
 use super::unpack::LARGEST_IMAGE;
+use crate::codec::xz::{CRC32, Check, FOOTER_MAGIC, HEADER_SIZE, stream_header, take_number};
 use crate::disk::{ByteOffset, DiskError};
-use crc::{CRC_32_ISO_HDLC, Crc};
-
-/// The checksum of everything but the data.
-pub(super) const CRC32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
-
-/// How a stream begins.
-pub(super) const HEADER_MAGIC: [u8; 6] = *b"\xfd7zXZ\0";
-
-/// How a stream ends.
-pub(super) const FOOTER_MAGIC: [u8; 2] = *b"YZ";
-
-/// A stream header is as long as a stream footer.
-pub(super) const HEADER_SIZE: usize = 12;
 
 /// [`HEADER_SIZE`] as the offsets count.
 const HEADER: u64 = HEADER_SIZE as u64;
@@ -48,7 +35,7 @@ pub(crate) struct XzLayout {
 #[allow(dead_code, reason = "what writes a packed image needs more of this than what reads one")]
 pub(crate) struct XzStream {
     /// How the content of its Blocks is checked.
-    pub(crate) check: XzCheck,
+    pub(crate) check: Check,
     /// Where its header begins.
     pub(crate) compressed_offset: u64,
     /// How long it is, from its header to the end of its footer; the padding behind it does not count.
@@ -59,7 +46,7 @@ pub(crate) struct XzStream {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct XzBlock {
     /// How its content is checked: what its stream says.
-    pub(crate) check: XzCheck,
+    pub(crate) check: Check,
     /// Where its header begins.
     pub(crate) compressed_offset: u64,
     /// How long it is without its padding (to a multiple of four bytes), with header and check value.
@@ -75,42 +62,6 @@ impl XzBlock {
     pub(crate) fn padded_size(&self) -> u64 {
         // Cannot overflow: the Block lies inside the file.
         self.unpadded_size.saturating_add(3) & !3
-    }
-}
-
-/// How the content of Blocks is checked (section 2.1.1.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum XzCheck {
-    /// Not at all.
-    None,
-    /// CRC32, 4 bytes.
-    Crc32,
-    /// CRC64, 8 bytes.
-    Crc64,
-    /// SHA-256, 32 bytes.
-    Sha256,
-}
-
-impl XzCheck {
-    /// Reads the stream flags. Check types that are not assigned yet, and flags, are not known.
-    fn from_flags(flags: [u8; 2]) -> Option<Self> {
-        match flags {
-            [0, 0x00] => Some(Self::None),
-            [0, 0x01] => Some(Self::Crc32),
-            [0, 0x04] => Some(Self::Crc64),
-            [0, 0x0a] => Some(Self::Sha256),
-            _ => None,
-        }
-    }
-
-    /// The stream flags, as stream header and footer have them.
-    pub(crate) fn flags(self) -> [u8; 2] {
-        match self {
-            Self::None => [0, 0x00],
-            Self::Crc32 => [0, 0x01],
-            Self::Crc64 => [0, 0x04],
-            Self::Sha256 => [0, 0x0a],
-        }
     }
 }
 
@@ -230,7 +181,7 @@ fn read_stream(given: &Given<'_>, end: u64, blocks_left: u64) -> Result<FoundStr
 }
 
 /// Reads the footer that ends at `end`: the check type, and the size of the Index before it.
-fn read_footer(given: &Given<'_>, end: u64) -> Result<(XzCheck, u64), DiskError> {
+fn read_footer(given: &Given<'_>, end: u64) -> Result<(Check, u64), DiskError> {
     let no_footer = || {
         given.damaged(format!(
             "there is no end of an xz stream before byte {end}: it was cut short, or something was added to it"
@@ -244,7 +195,7 @@ fn read_footer(given: &Given<'_>, end: u64) -> Result<(XzCheck, u64), DiskError>
         return Err(no_footer());
     }
     let [s0, s1, s2, s3, flags @ ..] = body;
-    let check = XzCheck::from_flags(flags).ok_or_else(|| given.unknown(unknown_flags(flags)))?;
+    let check = Check::from_flags(flags).ok_or_else(|| given.unknown(unknown_flags(flags)))?;
     // Backward Size counts units of four bytes, less one.
     let index_size = u64::from(u32::from_le_bytes([s0, s1, s2, s3])).saturating_add(1).saturating_mul(4);
     Ok((check, index_size))
@@ -255,21 +206,13 @@ fn unknown_flags([first, second]: [u8; 2]) -> String {
 }
 
 /// Whether a stream header with this check type begins at `start`.
-fn check_header(given: &Given<'_>, start: u64, check: XzCheck) -> Result<(), DiskError> {
+fn check_header(given: &Given<'_>, start: u64, check: Check) -> Result<(), DiskError> {
     let mut header = [0; HEADER_SIZE];
     read(given, start, &mut header)?;
     if header == stream_header(check) {
         return Ok(());
     }
     Err(given.damaged(format!("no xz stream begins at byte {start}, where its Index says that it does")))
-}
-
-/// A stream header (section 2.1.1).
-pub(super) fn stream_header(check: XzCheck) -> [u8; HEADER_SIZE] {
-    let [m0, m1, m2, m3, m4, m5] = HEADER_MAGIC;
-    let [f0, f1] = check.flags();
-    let [c0, c1, c2, c3] = CRC32.checksum(&[f0, f1]).to_le_bytes();
-    [m0, m1, m2, m3, m4, m5, f0, f1, c0, c1, c2, c3]
 }
 
 /// Reads an Index (section 4). The error continues a sentence that begins with "the Index".
@@ -300,45 +243,21 @@ fn parse_index(index: &[u8], blocks_left: u64) -> Result<Vec<Record>, String> {
     Ok(records)
 }
 
-/// Takes a number off the front (section 1.2): seven bits a byte, the lowest first, at most nine bytes,
-/// and no more bytes than the number needs.
-pub(super) fn take_number(bytes: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..63).step_by(7) {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return (*byte != 0 || shift == 0).then_some(number);
-        }
-    }
-    None
-}
-
-/// Writes a number as [`take_number`] reads it. It has to be below 2^63, as all that was read is.
-pub(super) fn push_number(bytes: &mut Vec<u8>, number: u64) {
-    let mut rest = number;
-    while rest >= 0x80 {
-        bytes.push(rest.to_le_bytes()[0] | 0x80);
-        rest >>= 7;
-    }
-    bytes.push(rest.to_le_bytes()[0]);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::xz::push_number;
     use proptest::prelude::*;
     use std::path::Path;
     use std::time::{Duration, Instant};
-    use xz2::stream::{Action, Check, MtStreamBuilder, Stream};
+    use xz2::stream::{Action, Check as LibraryCheck, MtStreamBuilder, Stream};
 
     fn layout(bytes: &Vec<u8>) -> Result<XzLayout, String> {
         let given = Given { file: Path::new("x.img.xz"), bytes, scratch: Path::new("/nonexistent") };
         XzLayout::read(&given).map_err(|error| error.to_string())
     }
 
-    fn packed(bytes: &[u8], block_size: u64, check: Check) -> Vec<u8> {
+    fn packed(bytes: &[u8], block_size: u64, check: LibraryCheck) -> Vec<u8> {
         let mut builder = MtStreamBuilder::new();
         let stream = builder.threads(1).preset(0).check(check).block_size(block_size).encoder().unwrap();
         encoded(stream, bytes)
@@ -353,7 +272,7 @@ mod tests {
 
     /// A stream whose Index has these records, around `blocks` bytes that are not looked at.
     fn made(blocks: usize, count: u64, records: &[(u64, u64)]) -> Vec<u8> {
-        let mut file = stream_header(XzCheck::Crc64).to_vec();
+        let mut file = stream_header(Check::Crc64).to_vec();
         file.resize(file.len() + blocks, 0xcc);
         let mut index = vec![0];
         push_number(&mut index, count);
@@ -370,25 +289,25 @@ mod tests {
 
     fn footer(backward_size: u32) -> Vec<u8> {
         let mut body = backward_size.to_le_bytes().to_vec();
-        body.extend(XzCheck::Crc64.flags());
+        body.extend(Check::Crc64.flags());
         [&CRC32.checksum(&body).to_le_bytes()[..], &body, &FOOTER_MAGIC].concat()
     }
 
     #[test]
     fn the_blocks_of_several_streams_with_padding_are_found() {
         let parts = [
-            packed(&[1; 10_000], 4096, Check::Crc32),
+            packed(&[1; 10_000], 4096, LibraryCheck::Crc32),
             vec![0; 8],
-            packed(&[], 4096, Check::Crc64),
-            packed(&[2; 5000], 4096, Check::Sha256),
+            packed(&[], 4096, LibraryCheck::Crc64),
+            packed(&[2; 5000], 4096, LibraryCheck::Sha256),
             vec![0; 4],
         ];
         let layout = layout(&parts.concat()).unwrap();
         let sizes: Vec<u64> = layout.blocks.iter().map(|block| block.uncompressed_size).collect();
         assert_eq!(sizes, [4096, 4096, 1808, 4096, 904]);
         assert_eq!(layout.uncompressed_size, 15_000);
-        let checks: Vec<XzCheck> = layout.streams.iter().map(|stream| stream.check).collect();
-        assert_eq!(checks, [XzCheck::Crc32, XzCheck::Crc64, XzCheck::Sha256]);
+        let checks: Vec<Check> = layout.streams.iter().map(|stream| stream.check).collect();
+        assert_eq!(checks, [Check::Crc32, Check::Crc64, Check::Sha256]);
         assert_eq!(layout.streams[1].compressed_offset, parts[0].len() as u64 + 8);
         assert_eq!(layout.streams[1].compressed_size, parts[2].len() as u64);
         assert_eq!(layout.holding(4095), Some(0));
@@ -426,7 +345,7 @@ mod tests {
         let length = pointing_at_nothing.len();
         pointing_at_nothing.splice(length - 12.., footer(5));
         expect(pointing_at_nothing, "does not fit its checksum");
-        let empty = packed(&[], 4096, Check::Crc64);
+        let empty = packed(&[], 4096, LibraryCheck::Crc64);
         expect(empty.repeat(MOST_STREAMS + 1), "more than 4096 xz streams");
         let mut large = vec![0; usize::try_from(LARGEST_INDEX).unwrap() + 64];
         let size = u32::try_from(large.len() / 4 - 1).unwrap();
@@ -437,7 +356,7 @@ mod tests {
 
     #[test]
     fn what_is_cut_short_or_added_to_is_damaged() {
-        let whole = packed(&[7; 10_000], 4096, Check::Crc64);
+        let whole = packed(&[7; 10_000], 4096, LibraryCheck::Crc64);
         for length in [whole.len() - 1, whole.len() - 12, whole.len() / 2, 13, 1] {
             let error = layout(&whole[..length].to_vec()).unwrap_err();
             assert!(error.contains("is damaged: there is no end of an xz stream"), "{length}: {error}");
@@ -448,27 +367,12 @@ mod tests {
         assert!(layout(&zeros).unwrap_err().contains("no multiple of four"));
     }
 
-    #[test]
-    fn numbers_are_read_as_they_are_written_and_in_no_other_way() {
-        for number in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX >> 1] {
-            let mut bytes = Vec::new();
-            push_number(&mut bytes, number);
-            bytes.push(9);
-            let mut rest = &bytes[..];
-            assert_eq!(take_number(&mut rest), Some(number));
-            assert_eq!(rest, [9]);
-        }
-        assert_eq!(take_number(&mut &[0x80, 0x00][..]), None);
-        assert_eq!(take_number(&mut &[0xff; 12][..]), None);
-        assert_eq!(take_number(&mut &[0x80][..]), None);
-    }
-
     proptest! {
         #[test]
         fn a_changed_byte_anywhere_never_makes_reading_panic(
             size in 0..20_000_usize, at in any::<prop::sample::Index>(), bit in 0..8_u8,
         ) {
-            let mut file = packed(&vec![3; size], 4096, Check::Crc32);
+            let mut file = packed(&vec![3; size], 4096, LibraryCheck::Crc32);
             let at = at.index(file.len());
             file[at] ^= 1 << bit;
             if let Ok(layout) = layout(&file) {

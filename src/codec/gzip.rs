@@ -1,0 +1,77 @@
+//! gzip (RFC 1952) around deflate (RFC 1951).
+//!
+//! A part is a run of deflate blocks that ends at a byte boundary and refers to nothing before it. All
+//! parts lie in one member: readers that take the last four bytes of the file for its size are right then.
+
+use super::{Part, PartFormat, Record};
+use flate2::bufread::MultiGzDecoder;
+use flate2::{Compress, Compression, FlushCompress};
+use std::io::{self, BufRead, Read};
+
+/// Unpacks all members of a file. The decoder checks length and CRC-32 of each; what follows the last one
+/// has to be nothing.
+pub(crate) fn decoder(packed: impl BufRead) -> impl Read {
+    MultiGzDecoder::new(packed)
+}
+
+/// Magic number, deflate, no flags, no time, no word on the level, and no system that it was made on.
+const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+
+/// The last block of a member: a stored one that holds nothing (RFC 1951, section 3.2.4).
+const LAST_BLOCK: [u8; 5] = [1, 0, 0, 0xff, 0xff];
+
+/// Files of one member.
+pub(crate) struct Gzip;
+
+impl PartFormat for Gzip {
+    fn head(&self) -> Vec<u8> {
+        HEADER.to_vec()
+    }
+
+    fn pack(&self, bytes: &[u8]) -> io::Result<Part> {
+        let mut deflater = Compress::new(Compression::default(), false);
+        let mut packed = Vec::with_capacity(bytes.len() / 2 + 1024);
+        loop {
+            let done = usize::try_from(deflater.total_in()).map_err(io::Error::other)?;
+            let rest = bytes.get(done..).unwrap_or_default();
+            // Ends at a byte boundary, with an empty stored block.
+            deflater.compress_vec(rest, &mut packed, FlushCompress::Full).map_err(io::Error::other)?;
+            // All is out only when there would have been room for more.
+            if deflater.total_in() == bytes.len() as u64 && packed.len() < packed.capacity() {
+                break;
+            }
+            packed.reserve(bytes.len() / 4 + 1024);
+        }
+        Ok(part(packed, bytes))
+    }
+
+    fn store(&self, bytes: &[u8]) -> Part {
+        let mut packed = Vec::with_capacity(bytes.len() + bytes.len() / 1024 + 5);
+        for piece in bytes.chunks(usize::from(u16::MAX)) {
+            // A piece is at most as long as sixteen bits can say.
+            let length = u16::try_from(piece.len()).unwrap_or_default();
+            packed.push(0);
+            packed.extend(length.to_le_bytes());
+            packed.extend((!length).to_le_bytes());
+            packed.extend(piece);
+        }
+        part(packed, bytes)
+    }
+
+    fn tail(&self, records: &[Record]) -> Vec<u8> {
+        let mut whole = crc32fast::Hasher::new();
+        for record in records {
+            whole.combine(&crc32fast::Hasher::new_with_initial_len(record.crc32, record.size));
+        }
+        let size = records.iter().fold(0_u64, |sum, record| sum.wrapping_add(record.size));
+        // ISIZE is the size modulo 2^32: its lower four bytes.
+        let [s0, s1, s2, s3, ..] = size.to_le_bytes();
+        [&LAST_BLOCK[..], &whole.finalize().to_le_bytes(), &[s0, s1, s2, s3]].concat()
+    }
+}
+
+fn part(packed: Vec<u8>, bytes: &[u8]) -> Part {
+    let record =
+        Record { size: bytes.len() as u64, packed: packed.len() as u64, crc32: crc32fast::hash(bytes) };
+    Part { bytes: packed, record }
+}

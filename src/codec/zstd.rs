@@ -1,0 +1,96 @@
+//! Zstandard (RFC 8878). A part is a frame with its content size and a checksum: Raspberry Pi Imager takes
+//! the size of an image from the frames, and shows nonsense where one does not say it.
+
+use super::{Part, PartFormat, Record};
+use std::hash::Hasher as _;
+use std::io::{self, BufRead, Read};
+use twox_hash::XxHash64;
+use zstd::bulk::Compressor;
+use zstd::stream::read::Decoder;
+
+/// The base-two logarithm of the largest window that is given memory: 128 MiB, which is also the most
+/// that `zstd -d` accepts without being told to.
+const LARGEST_WINDOW: u32 = 27;
+
+/// Unpacks all frames of a file, checking their checksums where they have some.
+///
+/// # Errors
+/// When there is not enough memory.
+pub(crate) fn decoder<'file>(packed: impl BufRead + 'file) -> io::Result<impl Read + 'file> {
+    let mut decoder = Decoder::with_buffer(packed)?;
+    decoder.window_log_max(LARGEST_WINDOW)?;
+    Ok(Explained(decoder))
+}
+
+/// Says what to make of the one error that is not damage.
+struct Explained<R>(R);
+
+impl<R: Read> Read for Explained<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| match error.to_string() {
+            // The text of ZSTD_error_frameParameter_windowTooLarge; the crate passes on no code.
+            text if text.contains("requires too much memory") => {
+                io::Error::other("it was packed with a window of more than 128 MiB (zstd --long)")
+            }
+            _ => error,
+        })
+    }
+}
+
+/// What the `zstd` program does by itself.
+const LEVEL: i32 = 3;
+
+const MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
+
+/// Frame header descriptor (section 3.1.1.1.1): a content size of four bytes, one segment, a checksum.
+const DESCRIPTOR: u8 = 0x80 | 0x20 | 0x04;
+
+/// `Block_Maximum_Size`.
+const LARGEST_BLOCK: usize = 128 << 10;
+
+/// Files of one frame a part.
+pub(crate) struct Zstd;
+
+impl PartFormat for Zstd {
+    fn head(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn pack(&self, bytes: &[u8]) -> io::Result<Part> {
+        let mut compressor = Compressor::new(LEVEL)?;
+        compressor.include_checksum(true)?;
+        compressor.include_contentsize(true)?;
+        Ok(part(compressor.compress(bytes)?, bytes))
+    }
+
+    fn store(&self, bytes: &[u8]) -> Part {
+        let mut packed = Vec::with_capacity(bytes.len() + 64);
+        packed.extend(MAGIC);
+        packed.push(DESCRIPTOR);
+        // Parts are far smaller than 4 GiB.
+        packed.extend(u32::try_from(bytes.len()).unwrap_or_default().to_le_bytes());
+        let blocks = bytes.len().div_ceil(LARGEST_BLOCK);
+        for (number, block) in bytes.chunks(LARGEST_BLOCK).enumerate() {
+            let is_last = usize::from(number + 1 == blocks);
+            // Type 0, raw, in bits 1 and 2; the size above them.
+            let header = u32::try_from(block.len() << 3 | is_last).unwrap_or_default();
+            let [h0, h1, h2, _] = header.to_le_bytes();
+            packed.extend([h0, h1, h2]);
+            packed.extend(block);
+        }
+        let mut hasher = XxHash64::with_seed(0);
+        hasher.write(bytes);
+        let [c0, c1, c2, c3, ..] = hasher.finish().to_le_bytes();
+        packed.extend([c0, c1, c2, c3]);
+        part(packed, bytes)
+    }
+
+    fn tail(&self, _records: &[Record]) -> Vec<u8> {
+        Vec::new()
+    }
+}
+
+fn part(packed: Vec<u8>, bytes: &[u8]) -> Part {
+    let record = Record { size: bytes.len() as u64, packed: packed.len() as u64, crc32: 0 };
+    Part { bytes: packed, record }
+}

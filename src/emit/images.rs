@@ -1,0 +1,182 @@
+//! The images themselves, in every format: which original the copies are made of, and what is put into them.
+
+use super::card::{BLOCK, Card, Disk};
+use super::copies::{Change, Copied, Copies};
+use super::slots::Slots;
+use super::template::{self, Key, Maker};
+use super::{EmitError, PendingFile, bmap};
+use crate::codec::PartFormat;
+use crate::codec::gzip::Gzip;
+use crate::codec::xz::{Check, Xz};
+use crate::codec::zstd::Zstd;
+use crate::digest::Digest;
+use crate::disk::{BLOCK_SIZE, ByteCount, Layer, ReadAt, StockImage, XzBlock};
+use crate::format::ImageFormat;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What is being done to how many bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// The stock image is unpacked.
+    Unpacking,
+    /// What all images have in common is packed.
+    Packing,
+    /// Images are written.
+    Writing,
+    /// Content is hashed.
+    Hashing,
+}
+
+/// Hears of work that was done: in which stage, how many bytes more, and how many there are in it.
+pub type Progress<'build> = dyn Fn(Stage, ByteCount, ByteCount) + Sync + 'build;
+
+/// Images that are to be written.
+pub struct Images<'build> {
+    /// Their format.
+    pub format: ImageFormat,
+    /// What they have in common.
+    pub disk: &'build Disk<'build>,
+    /// Every card of the cluster, those without an image too.
+    pub cards: &'build [Card<'build>],
+    /// The stock image that the disk is made from.
+    pub stock: &'build StockImage,
+    /// How many threads work. The results do not depend on it.
+    pub threads: usize,
+    /// The folder for what saves work on the next run.
+    pub cache: Option<&'build Path>,
+}
+
+/// An image that was written.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// Of which card.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// How large the file is.
+    pub size: ByteCount,
+    /// The SHA-256 of the file.
+    pub sha256: Digest,
+    /// How long it took; other images may have been written at the same time.
+    pub took: Duration,
+}
+
+impl Images<'_> {
+    /// Writes the images, in the order of the cards. All of them appear, or (when writing one of them fails)
+    /// none. What was said of the old ones in a bmap beside them is removed.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read or a file cannot be written.
+    pub fn write(&self, progress: &Progress<'_>) -> Result<Vec<Written>, EmitError> {
+        let wanted: Vec<&Card<'_>> = self.cards.iter().filter(|card| card.image.is_some()).collect();
+        let copied = match self.format {
+            ImageFormat::Img => self.write_raw(&wanted, progress),
+            ImageFormat::ImgXz => {
+                let (check, blocks) = template::blocks_to_keep(self.stock).unwrap_or((Check::Crc64, vec![]));
+                self.write_packed(&Xz { check }, &blocks, &wanted, progress)
+            }
+            ImageFormat::ImgZst => self.write_packed(&Zstd, &[], &wanted, progress),
+            ImageFormat::ImgGz => self.write_packed(&Gzip, &[], &wanted, progress),
+        }?;
+        let mut written = Vec::new();
+        let mut files = Vec::new();
+        for (card, Copied { file, digest, took }) in wanted.into_iter().zip(copied) {
+            let path = file.path().to_owned();
+            let size = file.file().and_then(fs::File::metadata).map(|metadata| ByteCount(metadata.len()));
+            let size = size.map_err(EmitError::write("reading back", &path))?;
+            // Before the new image has its name: a bmap never stands beside an image it is not of.
+            bmap::remove(&path)?;
+            written.push(Written { name: card.name.to_owned(), path, size, sha256: digest, took });
+            files.push(file);
+        }
+        PendingFile::publish_all(files)?;
+        Ok(written)
+    }
+
+    fn write_raw(&self, wanted: &[&Card<'_>], progress: &Progress<'_>) -> Result<Vec<Copied>, EmitError> {
+        self.unpack(progress)?;
+        let is_stock = self.disk.shared.is_empty()
+            && self
+                .stock
+                .raw_file()
+                .is_some_and(|file| file.metadata().is_ok_and(|metadata| metadata.len() == self.disk.size.0));
+        let copies = Copies {
+            original: self.disk,
+            file: self.stock.raw_file().filter(|_| is_stock),
+            sparse: true,
+            paths: wanted.iter().filter_map(|card| card.image).collect(),
+            changes: &|number| {
+                let layers = wanted.get(number).map(|card| card.layers.as_slice()).unwrap_or_default();
+                blocks_of(layers, self.disk.size).map_err(EmitError::Layer)
+            },
+        };
+        self.make(&copies, progress)
+    }
+
+    fn write_packed(
+        &self,
+        format: &dyn PartFormat,
+        blocks: &[XzBlock],
+        wanted: &[&Card<'_>],
+        progress: &Progress<'_>,
+    ) -> Result<Vec<Copied>, EmitError> {
+        let slots = Slots::of(self.cards, self.disk.size);
+        let maker = Maker {
+            format,
+            disk: self.disk,
+            slots: &slots,
+            stock: self.stock.file_bytes(),
+            blocks,
+            threads: self.threads,
+            progress: &|more, total| progress(Stage::Packing, more, total),
+        };
+        let stock = self.stock.file_digest().map_err(EmitError::Base)?;
+        let key = Key { stock, format: self.format.name() };
+        let folder = wanted.iter().find_map(|card| card.image?.parent()).unwrap_or(Path::new("."));
+        let template = template::obtain(&maker, &key, self.cache, folder)?;
+        let copies = Copies {
+            original: &template,
+            file: None,
+            sparse: false,
+            paths: wanted.iter().filter_map(|card| card.image).collect(),
+            changes: &|number| {
+                let layers = wanted.get(number).map(|card| card.layers.as_slice()).unwrap_or_default();
+                template.changes(layers).map_err(EmitError::Cache)
+            },
+        };
+        self.make(&copies, progress)
+    }
+
+    fn make(&self, copies: &Copies<'_>, progress: &Progress<'_>) -> Result<Vec<Copied>, EmitError> {
+        let total = ByteCount(copies.original.size().0.saturating_mul(copies.paths.len() as u64));
+        copies.make(self.threads, &|more| progress(Stage::Writing, more, total))
+    }
+
+    /// Unpacks all of the stock image, with all threads: for whoever then reads all of it.
+    fn unpack(&self, progress: &Progress<'_>) -> Result<(), EmitError> {
+        let total = self.stock.size();
+        let tell = |more| progress(Stage::Unpacking, more, total);
+        self.stock.unpack_all(self.threads, &tell).map_err(EmitError::Base)
+    }
+}
+
+/// The blocks of some layers, the topmost of each, as changes of a disk of this size.
+fn blocks_of(layers: &[&Layer], size: ByteCount) -> io::Result<Vec<Change<'static>>> {
+    let mut blocks: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
+    for layer in layers {
+        for index in layer.indices() {
+            let at = index.0.saturating_mul(BLOCK);
+            // The last block of a disk may reach beyond its end.
+            let inside = usize::try_from(size.0.saturating_sub(at)).unwrap_or(usize::MAX);
+            let mut block = vec![0; inside.min(BLOCK_SIZE)];
+            layer.read(index, &mut block)?;
+            blocks.insert(at, block);
+        }
+    }
+    Ok(blocks.into_iter().map(|(at, bytes)| Change { at, bytes: Cow::from(bytes) }).collect())
+}

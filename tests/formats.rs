@@ -1,0 +1,201 @@
+//! Every format of an image, judged by programs that nobody here wrote: all of them unpack to the raw image.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    unreachable_pub,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use support::{Workshop, content, judge, text};
+
+const NODES: [&str; 4] = ["north", "east", "south", "west"];
+
+/// What a program that unpacks to its standard output makes of a file.
+fn unpacked(tool: &str, arguments: &[&str], packed: &Path) -> Option<Vec<u8>> {
+    let output = judge(tool)?.args(arguments).arg(packed).output().unwrap();
+    assert!(output.status.success(), "{tool} said:\n{}", text(&output.stderr));
+    Some(output.stdout)
+}
+
+/// Lets a program test a file.
+fn tested(tool: &str, arguments: &[&str], packed: &Path) {
+    if let Some(mut judge) = judge(tool) {
+        judge.args(arguments).arg(packed);
+        content(judge);
+    }
+}
+
+/// The demo in one format, beside its raw images.
+fn workshop(format: &str) -> Workshop {
+    let workshop = Workshop::with_example();
+    workshop.succeed(["build", "--image", "demo", "--format", "img"]);
+    workshop.succeed(["build", "--image", "demo", "--format", format, "--output", "packed"]);
+    workshop
+}
+
+fn assert_unpacks(workshop: &Workshop, format: &str, judges: &[(&str, &[&str])]) {
+    for node in NODES {
+        let raw = fs::read(workshop.path(&format!("images/{node}.img"))).unwrap();
+        let packed = workshop.path(&format!("packed/{node}.{format}"));
+        for (tool, arguments) in judges {
+            if let Some(bytes) = unpacked(tool, arguments, &packed) {
+                assert!(bytes == raw, "{tool} makes something else of {node}.{format}");
+            }
+        }
+        workshop.succeed(["verify", "--image", "demo", &format!("packed/{node}.{format}")]);
+        let said = workshop.succeed(["inspect", "--json", &format!("packed/{node}.{format}")]);
+        assert!(said.contains(&format!("\"node\": \"{node}\"")), "{said}");
+    }
+    if let Some(mut sums) = judge("sha256sum") {
+        sums.args(["--check", "--strict", "SHA256SUMS"]).current_dir(workshop.path("packed"));
+        assert_eq!(content(sums).lines().count(), NODES.len());
+    }
+}
+
+#[test]
+fn an_img_xz_is_what_everybody_reads() {
+    let workshop = workshop("img.xz");
+    const LZMA: &str = "import lzma, sys; sys.stdout.buffer.write(lzma.open(sys.argv[1]).read())";
+    let judges: [(&str, &[&str]); 5] = [
+        ("xz", &["-dc"]),
+        ("xz", &["-dc", "-T4"]),
+        ("bsdcat", &[]),
+        ("7z", &["x", "-so"]),
+        ("python3", &["-c", LZMA]),
+    ];
+    assert_unpacks(&workshop, "img.xz", &judges);
+    let north = workshop.path("packed/north.img.xz");
+    tested("xz", &["-t", "-T0"], &north);
+    let Some(mut xz) = judge("xz") else { return };
+    xz.args(["--robot", "-lvv"]).arg(&north);
+    let listed = content(xz);
+    let blocks: Vec<&str> = listed.lines().filter(|line| line.starts_with("block\t")).collect();
+    assert!(blocks.len() > 20, "{listed}");
+    assert_eq!(listed.lines().filter(|line| line.starts_with("stream\t")).count(), 1, "{listed}");
+    for block in blocks {
+        // The tenth column is the check; the flags say whether the header has both sizes.
+        assert!(block.contains("\tCRC64\t") && block.contains("\tcu\t"), "{block}");
+    }
+}
+
+#[test]
+fn an_img_gz_is_one_member_of_the_right_size() {
+    let workshop = workshop("img.gz");
+    let judges: [(&str, &[&str]); 3] = [("gzip", &["-dc"]), ("bsdcat", &[]), ("7z", &["x", "-so"])];
+    assert_unpacks(&workshop, "img.gz", &judges);
+    let north = workshop.path("packed/north.img.gz");
+    tested("gzip", &["-t"], &north);
+    let size = fs::metadata(workshop.path("images/north.img")).unwrap().len();
+    let packed = fs::read(&north).unwrap();
+    assert_eq!(packed[packed.len() - 4..], u32::try_from(size).unwrap().to_le_bytes());
+    const MEMBERS: &str = "import sys, zlib\n\
+        member = zlib.decompressobj(31)\n\
+        member.decompress(open(sys.argv[1], 'rb').read())\n\
+        assert member.eof and not member.unused_data, 'more than one member'";
+    tested("python3", &["-c", MEMBERS], &north);
+}
+
+#[test]
+fn an_img_zst_says_its_size() {
+    let workshop = workshop("img.zst");
+    let judges: [(&str, &[&str]); 2] = [("zstd", &["-dc"]), ("bsdcat", &[])];
+    assert_unpacks(&workshop, "img.zst", &judges);
+    let north = workshop.path("packed/north.img.zst");
+    tested("zstd", &["-t"], &north);
+    let Some(mut zstd) = judge("zstd") else { return };
+    zstd.args(["-lv"]).arg(&north);
+    let listed = content(zstd);
+    let size = fs::metadata(workshop.path("images/north.img")).unwrap().len();
+    // It adds up the sizes that the frames say, and prints none where one frame says none.
+    assert!(listed.contains(&format!("({size} B)")) && listed.contains("Check: XXH64"), "{listed}");
+}
+
+#[test]
+fn some_nodes_alone_get_the_images_they_get_with_all_others() {
+    for format in ["img.xz", "img"] {
+        let all = Workshop::with_example();
+        all.succeed(["build", "--image", "demo", "--format", format]);
+        let some = Workshop::with_example();
+        let only = ["build", "--image", "demo", "--format", format, "--only", "west,east"];
+        assert_eq!(some.succeed(only).lines().count(), 2);
+        for node in ["east", "west"] {
+            let image = format!("images/{node}.{format}");
+            assert!(fs::read(all.path(&image)).unwrap() == fs::read(some.path(&image)).unwrap(), "{image}");
+        }
+        assert!(!some.path(&format!("images/north.{format}")).exists());
+        let sums = |workshop: &Workshop| fs::read_to_string(workshop.path("images/SHA256SUMS")).unwrap();
+        assert_eq!(sums(&some).lines().count(), 2);
+        // What is known of the others stays known; what is no longer there is not.
+        fs::remove_file(all.path(&format!("images/south.{format}"))).unwrap();
+        let before = sums(&all);
+        all.succeed(only);
+        let without_south: String =
+            before.split_inclusive('\n').filter(|line| !line.contains("south")).collect();
+        assert_eq!(sums(&all), without_south);
+    }
+    let workshop = Workshop::with_example();
+    let output = workshop.run(["build", "--image", "demo", "--only", "north,nobody"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("no node `nobody`"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn packed_images_are_the_same_whatever_threads_and_cache() {
+    let workshop = Workshop::with_example();
+    for format in ["img.xz", "img.zst", "img.gz"] {
+        let mut sums = Vec::new();
+        for (jobs, output) in [("1", "one"), ("7", "seven"), ("2", "again")] {
+            if output == "seven" {
+                fs::remove_dir_all(workshop.path("cache")).unwrap();
+            }
+            workshop.succeed([
+                "build", "--image", "demo", "--format", format, "--jobs", jobs, "--output", output,
+            ]);
+            sums.push(fs::read_to_string(workshop.path(&format!("{output}/SHA256SUMS"))).unwrap());
+        }
+        assert!(sums[0] == sums[1] && sums[1] == sums[2], "{format}: {sums:?}");
+    }
+}
+
+#[test]
+fn images_are_made_from_a_stock_image_in_every_packing() {
+    let workshop = Workshop::with_example();
+    fs::write(workshop.path("stock.img.xz"), cardwright::demo::IMAGE).unwrap();
+    let Some(mut xz) = judge("xz") else { return };
+    xz.args(["-dk", "stock.img.xz"]).current_dir(workshop.path(""));
+    content(xz);
+    workshop.succeed(["build", "--image", "demo", "--format", "img"]);
+    let wanted = fs::read(workshop.path("images/north.img")).unwrap();
+    let packings: [(&str, &[&str], &str); 5] = [
+        ("gzip", &["-k"], "stock.img.gz"),
+        ("zstd", &["-qk"], "stock.img.zst"),
+        // One Block, without sizes; and several without.
+        ("xz", &["-kf", "-T1", "-0"], "stock.img.xz"),
+        ("xz", &["-kf", "-T1", "-0", "--block-size=3MiB"], "stock.img.xz"),
+        ("xz", &["-kf", "-T2", "-0", "--block-size=1MiB", "--check=sha256"], "stock.img.xz"),
+    ];
+    for (tool, arguments, packed) in packings {
+        let Some(mut pack) = judge(tool) else { continue };
+        pack.args(arguments).arg("stock.img").current_dir(workshop.path(""));
+        content(pack);
+        // The second time, from what the first one left in the cache.
+        for _ in 0..2 {
+            workshop.succeed(["build", "--image", packed, "--output", "packed"]);
+            let north = workshop.path("packed/north.img.xz");
+            tested("xz", &["-t"], &north);
+            if let Some(bytes) = unpacked("xz", &["-dc", "-T4"], &north) {
+                assert!(bytes == wanted, "from {packed} of {tool} {arguments:?}");
+            }
+        }
+    }
+}
