@@ -7,7 +7,7 @@ use crate::machine::{Machine, Settings};
 use crate::wire::GATEWAY;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// The four nodes of every cluster here, with the addresses they are given.
 pub(crate) const NODES: [(&str, &str); 4] = [
@@ -105,6 +105,16 @@ impl TestCluster {
         fs::create_dir_all(&folder).unwrap();
         let card = Card::flash(&self.image(node), folder.join("card.img"));
         Machine::new(&folder, card, settings)
+    }
+
+    /// Runs a command on a node as somebody does who has the results of the build and the key, and gives
+    /// what was printed: a host that is not the one of known_hosts is an error, and nothing is asked.
+    pub(crate) fn ssh(&self, node: &str, command: &str) -> String {
+        let mut ssh = Command::new("ssh");
+        ssh.current_dir(&self.folder).args(["-F", "images/ssh_config", "-o", "BatchMode=yes", "-i"]);
+        let output =
+            ssh.arg(&self.key).args([node, command]).stdin(Stdio::null()).output().expect("ssh starts");
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).trim().to_owned()).concat()
     }
 
     /// The image of a node.

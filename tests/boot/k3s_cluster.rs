@@ -63,8 +63,9 @@ pub(crate) fn records(machine: &Machine, name: &str) -> Vec<serde_json::Value> {
 
 /// Waits until the server let `node` in for the `times`-th time, and gives the node password it came with.
 pub(crate) fn wait_for_welcome(server: &mut Machine, node: &str, times: usize) -> String {
-    let visits = format!("/var/lib/k3s-stub/visitors");
-    let count = format!("grep '\"node\": \"{node}\"' {visits} 2>/dev/null | grep -c welcome || true");
+    let count = format!(
+        "grep '\"node\": \"{node}\"' /var/lib/k3s-stub/visitors 2>/dev/null | grep -c welcome || true"
+    );
     server.wait_until(&count, &times.to_string());
     let visit = records(server, "visitors").into_iter().rfind(|visit| visit["node"] == node).unwrap();
     visit["password"].as_str().unwrap().to_owned()

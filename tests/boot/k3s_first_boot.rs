@@ -60,14 +60,14 @@ fn k3s_is_installed_once_whatever_goes_wrong() {
     machine.reboot();
     machine.wait_until("systemctl is-active k3s", "active");
     let mut findings = Findings::default();
-    findings.same("downloads", server.requests(), before);
+    findings.same("downloads", &server.requests(), &before);
     findings.same(
         "the installation at the second boot",
-        machine.ask("systemctl is-active cardwright-install-k3s"),
-        "inactive".to_owned(),
+        &machine.ask("systemctl is-active cardwright-install-k3s"),
+        "inactive",
     );
-    findings.same("the status", machine.ask(&format!("cat {STATUS}")), status);
-    findings.same("starts of k3s", records(&machine, "calls").len(), 2);
+    findings.same("the status", &machine.ask(&format!("cat {STATUS}")), &status);
+    findings.same("starts of k3s", &records(&machine, "calls").len(), &2);
     findings.settle("after the second boot");
     machine.power_off();
 }
@@ -78,14 +78,14 @@ fn wait_for_status(machine: &mut Machine, line: &str) {
 
 fn holds_what_was_installed(machine: &Machine, findings: &mut Findings) {
     let calls = records(machine, "calls");
-    findings.same("starts of k3s", calls.len(), 1);
+    findings.same("starts of k3s", &calls.len(), &1);
     let call = &calls[0];
     let config = &call["config"];
-    findings.same("the command line", call["arguments"].to_string(), r#"["server"]"#.to_owned());
-    findings.same("variables", call["environment"].to_string(), "[]".to_owned());
-    findings.same("node-name", config["node-name"].to_string(), r#""north""#.to_owned());
+    findings.same("the command line", &call["arguments"].to_string(), r#"["server"]"#);
+    findings.same("variables", &call["environment"].to_string(), "[]");
+    findings.same("node-name", &config["node-name"].to_string(), r#""north""#);
     findings.holds("node-ip", config["node-ip"].to_string().contains("192.168.50.11"), &config["node-ip"]);
-    findings.same("a key of the user's", config["disable"].to_string(), r#"["traefik"]"#.to_owned());
+    findings.same("a key of the user's", &config["disable"].to_string(), r#"["traefik"]"#);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
     let started = call["time"].as_f64().unwrap();
     findings.holds(
@@ -95,20 +95,20 @@ fn holds_what_was_installed(machine: &Machine, findings: &mut Findings) {
     );
 
     let links = "readlink /usr/local/bin/kubectl /usr/local/bin/crictl /usr/local/bin/ctr";
-    findings.same("links", machine.ask(links), "k3s\nk3s\nk3s".to_owned());
+    findings.same("links", &machine.ask(links), "k3s\nk3s\nk3s");
     findings.same(
         "the program",
-        machine.ask("stat -c '%a %U:%G %s' /usr/local/bin/k3s"),
-        format!("755 root:root {}", binary().len()),
+        &machine.ask("stat -c '%a %U:%G %s' /usr/local/bin/k3s"),
+        &format!("755 root:root {}", binary().len()),
     );
     let config_mode = machine.ask_as_root("stat -c '%a %U:%G' /etc/rancher/k3s/config.yaml");
-    findings.same("config.yaml", config_mode, "600 root:root".to_owned());
+    findings.same("config.yaml", &config_mode, "600 root:root");
     findings.same(
         "nothing half done is left",
-        machine.ask_as_root("ls /var/lib/cardwright | grep -c part"),
-        "0".to_owned(),
+        &machine.ask_as_root("ls /var/lib/cardwright | grep -c part"),
+        "0",
     );
-    findings.same("units that failed", machine.ask("systemctl --failed --plain --no-legend"), String::new());
+    findings.same("units that failed", &machine.ask("systemctl --failed --plain --no-legend"), "");
 
     // Not searched for on the machine: sudo would write the token down as a part of the command.
     let told = machine.ask_as_root("cat /boot/firmware/*.txt; journalctl --no-pager");

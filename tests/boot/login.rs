@@ -1,6 +1,7 @@
 //! Logins over ssh: the options, keys, and one connection that many commands share.
 
 use crate::command::run;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -30,6 +31,12 @@ pub(crate) fn login_key(folder: &Path) -> (PathBuf, String) {
         .arg(&key));
     let public = fs::read_to_string(key.with_extension("pub")).unwrap();
     (key, public.trim().to_owned())
+}
+
+/// The host keys that the machine at this address shows to whoever asks, a line each.
+pub(crate) fn host_keys(address: &str) -> BTreeSet<String> {
+    let shown = run(Command::new("ssh-keyscan").args(["-T", "60", address]));
+    shown.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
 }
 
 /// A connection that stays open: an emulated machine takes seconds to let somebody in. Closed when dropped.
