@@ -25,12 +25,17 @@ const SIXTY_FOUR_BIT: u32 = 0x80;
 /// `EXT4_FEATURE_RO_COMPAT_ORPHAN_PRESENT`.
 const ORPHAN_PRESENT: u32 = 0x1_0000;
 
+/// `EXT4_FEATURE_RO_COMPAT_SPARSE_SUPER`, `_GDT_CSUM` and `_METADATA_CSUM`.
+const SPARSE_SUPER: u32 = 0x1;
+const UNINIT_BG: u32 = 0x10;
+const METADATA_CSUM: u32 = 0x400;
+
 /// has_journal, ext_attr, resize_inode, dir_index, orphan_file.
 const WRITABLE_COMPAT: u32 = HAS_JOURNAL | 0x8 | 0x10 | 0x20 | 0x1000;
 /// filetype, extent, 64bit, flex_bg, metadata_csum_seed.
 const WRITABLE_INCOMPAT: u32 = FILETYPE_AND_EXTENTS | SIXTY_FOUR_BIT | 0x200 | 0x2000;
 /// sparse_super, large_file, huge_file, uninit_bg, dir_nlink, extra_isize, metadata_csum.
-const WRITABLE_RO_COMPAT: u32 = 0x1 | 0x2 | 0x8 | 0x10 | 0x20 | 0x40 | 0x400;
+const WRITABLE_RO_COMPAT: u32 = SPARSE_SUPER | 0x2 | 0x8 | UNINIT_BG | 0x20 | 0x40 | METADATA_CSUM;
 
 const COMPAT_NAMES: &[(u32, &str)] = &[
     (0x1, "dir_prealloc"),
@@ -115,6 +120,16 @@ impl Features {
     /// Whether the orphan file lists files that were deleted while open.
     pub(super) fn has_orphans(self) -> bool {
         self.ro_compat & ORPHAN_PRESENT != 0
+    }
+
+    /// Whether descriptors of groups have checksums, and with them flags that can be believed.
+    pub(super) fn has_checked_groups(self) -> bool {
+        self.ro_compat & (UNINIT_BG | METADATA_CSUM) != 0
+    }
+
+    /// Whether each group has a copy of the superblock; else only some have.
+    pub(super) fn has_superblock_in_every_group(self) -> bool {
+        self.ro_compat & SPARSE_SUPER == 0
     }
 
     /// Whether counts of blocks have an upper half.

@@ -2,8 +2,10 @@
 //!
 //! The two crates share no code, and neither's types leave this folder. What they leave open is ours:
 //! the fields of the superblock that `inspect` shows ([`superblock`]), which features are written to
-//! ([`features`]), the links inside a path ([`links`]), and what the journal is left with ([`journal`]).
+//! ([`features`]), the links inside a path ([`links`]), what the journal is left with ([`journal`]), and what
+//! is free ([`allocation`]).
 
+mod allocation;
 mod device;
 mod error;
 mod features;
@@ -13,5 +15,6 @@ mod reader;
 mod superblock;
 mod writer;
 
+pub use allocation::unused;
 pub use reader::Reader;
 pub use writer::Writer;
