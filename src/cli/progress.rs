@@ -18,9 +18,9 @@ const UNKNOWN: &str = "{msg:11} {bytes}  {bytes_per_sec}";
 
 /// Tells how far the work is.
 pub(super) struct Bar {
-    bar: ProgressBar,
+    line: ProgressBar,
     /// Whether stages are told as lines.
-    lines: bool,
+    in_lines: bool,
     doing: Mutex<Option<&'static str>>,
 }
 
@@ -30,8 +30,8 @@ impl Bar {
         let is_terminal = stderr().is_terminal();
         let target =
             if wanted && is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(None, target);
-        Self { bar, lines: wanted && !is_terminal, doing: Mutex::default() }
+        let line = ProgressBar::with_draw_target(None, target);
+        Self { line, in_lines: wanted && !is_terminal, doing: Mutex::default() }
     }
 
     /// Begins another stage, if this is one.
@@ -42,25 +42,22 @@ impl Bar {
             return;
         }
         *before = Some(doing);
-        if self.lines && total.is_none_or(|total| total >= WORTH_A_LINE) {
+        if self.in_lines && total.is_none_or(|total| total >= WORTH_A_LINE) {
             let total = total.map(|total| format!(" {total}")).unwrap_or_default();
             paint::note(&format!("{doing}{total}"));
         }
-        self.bar.reset();
-        self.bar.set_message(doing);
-        let template = match total {
-            Some(total) => {
-                self.bar.set_length(total.0);
-                KNOWN
-            }
-            None => {
-                self.bar.unset_length();
-                UNKNOWN
-            }
+        self.line.reset();
+        self.line.set_message(doing);
+        let template = if let Some(total) = total {
+            self.line.set_length(total.0);
+            KNOWN
+        } else {
+            self.line.unset_length();
+            UNKNOWN
         };
         // The templates are right, as a test says.
         if let Ok(style) = ProgressStyle::with_template(template) {
-            self.bar.set_style(style.progress_chars("━━ "));
+            self.line.set_style(style.progress_chars("━━ "));
         }
     }
 }
@@ -68,7 +65,7 @@ impl Bar {
 impl Progress for Bar {
     fn downloading(&self, done: ByteCount, total: Option<ByteCount>) {
         self.stage("downloading", total);
-        self.bar.set_position(done.0);
+        self.line.set_position(done.0);
     }
 
     fn working(&self, stage: Stage, more: ByteCount, total: ByteCount) {
@@ -79,13 +76,13 @@ impl Progress for Bar {
             Stage::Hashing => "hashing",
         };
         self.stage(doing, Some(total));
-        self.bar.inc(more.0);
+        self.line.inc(more.0);
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        self.line.finish_and_clear();
     }
 }
 

@@ -100,7 +100,9 @@ impl PendingFile {
             }
             folders.extend(pending.path.parent().map(Path::to_owned));
         }
-        folders.iter().for_each(|folder| sync_folder(folder));
+        for folder in &folders {
+            sync_folder(folder);
+        }
         Ok(())
     }
 
