@@ -172,14 +172,14 @@ impl Work<'_, '_> {
             let (finished, to_flush) = mpsc::channel::<File>();
             // While the disk works, so do the other threads.
             let flusher = scope.spawn(move || to_flush.iter().try_for_each(|file| file.sync_all()));
-            let spawn = |finished| scope.spawn(|| self.take_turns(&batches, finished));
+            let spawn = |finished: mpsc::Sender<File>| scope.spawn(|| self.take_turns(&batches, finished));
             let workers: Vec<_> = (0..workers).map(|_| spawn(finished.clone())).collect();
             drop(finished);
             let results = workers.into_iter().map(|worker| worker.join().unwrap_or(Err(EmitError::Worker)));
-            let copied = results.fold(Ok(()), Result::and);
-            let flushed = flusher.join().map_err(|_| EmitError::Worker)?;
+            let all_made = results.fold(Ok(()), Result::and);
+            let on_disk = flusher.join().map_err(|_| EmitError::Worker)?;
             let first = self.copies.paths.first().copied().unwrap_or(Path::new("."));
-            copied.and_then(|()| flushed.map_err(EmitError::write("flushing", first)))
+            all_made.and_then(|()| on_disk.map_err(EmitError::write("flushing", first)))
         })
     }
 
@@ -189,6 +189,8 @@ impl Work<'_, '_> {
         batches: &Mutex<impl Iterator<Item = Vec<&'copy mut Copy>>>,
         finished: mpsc::Sender<File>,
     ) -> Result<(), EmitError> {
+        // The last one that is dropped tells the flusher that nothing more will come.
+        let finished = finished;
         loop {
             let batch = batches.lock().map_err(|_| EmitError::Worker)?.next();
             let Some(mut batch) = batch.filter(|_| !self.stop.load(Ordering::Relaxed)) else { return Ok(()) };
@@ -211,12 +213,12 @@ impl Work<'_, '_> {
         let changes = copies.iter().map(|copy| (self.copies.changes)(copy.number));
         let changes = changes.collect::<Result<Vec<_>, _>>()?;
         let mut hashers = vec![Sha256::new(); copies.len()];
-        let (mut piece, mut changed) = (vec![0; PIECE], vec![0; PIECE]);
+        let (mut piece, mut own) = (vec![0; PIECE], vec![0; PIECE]);
         let mut at = 0;
         while at < original.size().0 && !self.stop.load(Ordering::Relaxed) {
             let length = usize::try_from(original.size().0 - at).unwrap_or(PIECE).min(PIECE);
-            let (piece, changed) =
-                (piece.get_mut(..length).unwrap_or_default(), changed.get_mut(..length).unwrap_or_default());
+            let (piece, own) =
+                (piece.get_mut(..length).unwrap_or_default(), own.get_mut(..length).unwrap_or_default());
             original.read_at(ByteOffset(at), piece).map_err(EmitError::Base)?;
             let range = at..at.saturating_add(length as u64);
             for ((copy, changes), hasher) in copies.iter().zip(&changes).zip(&mut hashers) {
@@ -224,9 +226,11 @@ impl Work<'_, '_> {
                 let bytes = if changes.is_empty() {
                     &*piece
                 } else {
-                    changed.copy_from_slice(piece);
-                    changes.iter().for_each(|change| put(at, changed, change.at, &change.bytes));
-                    &*changed
+                    own.copy_from_slice(piece);
+                    for change in changes {
+                        put(at, own, change.at, &change.bytes);
+                    }
+                    &*own
                 };
                 let written = self.write(copy, at, bytes, changes);
                 written.map_err(EmitError::write("writing", copy.file.path()))?;
@@ -314,9 +318,9 @@ mod tests {
         let tell = |more: ByteCount| {
             told.fetch_add(more.0, Ordering::Relaxed);
         };
-        let copied = copies.make(threads, &tell).unwrap();
+        let made = copies.make(threads, &tell).unwrap();
         assert_eq!(told.into_inner(), (original.len() * count) as u64);
-        for (number, copied) in copied.into_iter().enumerate() {
+        for (number, copied) in made.into_iter().enumerate() {
             assert_eq!(copied.digest, Digest::of(&expected(number)));
             copied.file.publish().unwrap();
             assert!(std::fs::read(&paths[number]).unwrap() == expected(number), "copy {number}");
