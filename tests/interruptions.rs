@@ -19,7 +19,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use support::{SECRET, Workshop, content, judge, text};
 
 /// Two nodes with this gateway, which all that is written depends on.
