@@ -2,12 +2,14 @@
 
 use crate::base::{Base, Disk};
 use crate::cluster::Cluster;
-use crate::disk::{ReadAt, StockImage};
+use crate::disk::{ByteOffset, Extended, Overlay, ReadAt, StockImage};
 use crate::emit;
+use crate::foundation::Extent;
 use crate::identity::ClusterSecret;
 use crate::patch::{self, Difference};
-use crate::pipeline::{Error, named_node, plan_node};
+use crate::pipeline::{Error, Silent, named_node, plan_cluster};
 use crate::raspios;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -50,34 +52,70 @@ pub fn verify(
         cluster.rejoin(name)?;
     }
     let node = named_node(&cluster, name)?;
-    let plan = plan_node(base, &cluster, secret, node)?;
-    let mut differences = outside_the_partitions(base, &disk, path)?;
-    differences.extend(patch::check(&plan, &base.disk.files, &disk.files)?);
+    let plans = plan_cluster(base, &cluster, secret, &Silent)?;
+    let mut differences = outside_the_files(base, &plans.extent, &disk, path)?;
+    differences.extend(patch::check(plans.of(node)?, &base.disk.files, &disk.files)?);
     Ok(Verified { node: node.name.to_string(), differences })
 }
 
-/// The partition table is nothing a plan names, so it has to be what the stock image has.
-fn outside_the_partitions(base: &Base, disk: &Disk, path: &Path) -> Result<Vec<Difference>, Error> {
+/// A remainder too small for a group of blocks of its own stays unused when a filesystem grows: less than
+/// its tables of descriptors and inodes would take.
+const LARGEST_REMAINDER: u64 = 8 << 20;
+
+/// What no file of a plan says: the size of the disk, its partition table, and how much of the root
+/// partition its filesystem takes. All else is what the stock image has.
+fn outside_the_files(
+    base: &Base,
+    extent: &Extent,
+    disk: &Disk,
+    path: &Path,
+) -> Result<Vec<Difference>, Error> {
     let mut differences = Vec::new();
     let mut differs = |what: String| {
         let root = patch::ImagePath::root();
         differences.push(Difference { partition: patch::Partition::Boot, path: root, what });
     };
-    if disk.bytes.size() != base.disk.bytes.size() {
-        let (found, wanted) = (disk.bytes.size().0, base.disk.bytes.size().0);
-        differs(format!("lies on a disk of {found} bytes, the stock image has {wanted}"));
+    if disk.bytes.size() != extent.size {
+        let (found, wanted) = (disk.bytes.size().0, extent.size.0);
+        differs(format!("lies on a disk of {found} bytes, where it should be one of {wanted}"));
     }
-    if disk.table != base.disk.table {
-        differs("lies on a disk with another partition table than the stock image".to_owned());
+    if disk.table != extent.table {
+        differs("lies on a disk with another partition table than planned".to_owned());
     }
-    let first = base.disk.boot.start.0.min(base.disk.root.start.0);
-    let length = usize::try_from(first.min(disk.bytes.size().0)).unwrap_or_default();
-    let (mut found, mut wanted) = (vec![0; length], vec![0; length]);
-    let read = |disk: &Disk, bytes: &mut [u8]| disk.bytes.read_at(crate::disk::ByteOffset(0), bytes);
-    read(disk, &mut found).map_err(emit::EmitError::write("reading", path))?;
-    read(&base.disk, &mut wanted).map_err(emit::EmitError::Base)?;
-    if found != wanted {
-        differs("comes after other bytes than in the stock image".to_owned());
+    if before_the_partitions(&*disk.bytes, base).map_err(emit::EmitError::write("reading", path))?
+        != expected_before_the_partitions(base, extent)?
+    {
+        differs("comes after other bytes than planned".to_owned());
+    }
+    let unused = |disk: &Disk| -> Result<u64, Error> {
+        let root = patch::ImagePath::root();
+        let failed = |source| patch::PatchError::Filesystem {
+            doing: "reading the superblock of",
+            partition: patch::Partition::Root,
+            path: root,
+            source,
+        };
+        Ok(disk.root.length.0.saturating_sub(disk.files.root.summary().map_err(failed)?.size.0))
+    };
+    if unused(disk)? > unused(&base.disk)?.max(LARGEST_REMAINDER) {
+        differs("shares the disk with a root filesystem that does not fill its partition".to_owned());
     }
     Ok(differences)
+}
+
+/// The bytes before the first partition of the base.
+fn before_the_partitions(disk: &dyn ReadAt, base: &Base) -> io::Result<Vec<u8>> {
+    let first = base.disk.boot.start.0.min(base.disk.root.start.0);
+    let mut bytes = vec![0; usize::try_from(first.min(disk.size().0)).unwrap_or_default()];
+    disk.read_at(ByteOffset(0), &mut bytes)?;
+    Ok(bytes)
+}
+
+fn expected_before_the_partitions(base: &Base, extent: &Extent) -> Result<Vec<u8>, Error> {
+    let stock = Extended::new(Arc::clone(&base.disk.bytes), extent.size).map_err(emit::EmitError::Base)?;
+    let expected = Overlay::new(Arc::new(stock), None);
+    if extent.growth.0 > 0 {
+        extent.table.write_length(&expected, extent.root.number)?;
+    }
+    Ok(before_the_partitions(&expected, base).map_err(emit::EmitError::Base)?)
 }

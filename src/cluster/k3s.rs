@@ -4,7 +4,7 @@ use super::access::{self, DraftAccess};
 use super::document::{Kind, Meaning, Scalar};
 use super::keys;
 use super::reader::{Cursor, Fields, Reader, Setting, Wrong, shown};
-use super::{Install, K3sVersion, Role};
+use super::{Install, K3sVersion, Role, bundled};
 use crate::digest::Digest;
 use ipnet::IpNet;
 use serde_json::{Map, Number, Value};
@@ -116,9 +116,22 @@ fn download(base_url: String) -> Install {
 
 fn install(value: &Cursor<'_>, reader: &mut Reader) -> Option<Install> {
     if !matches!(value.kind(), Kind::Mapping(_)) {
+        if matches!(value.kind(), Kind::Scalar(scalar) if scalar.text == "bundled") {
+            let hint = format!("Write `install: {{bundled: {}}}`", bundled::EXAMPLE);
+            reader.report(&value.spot(), Wrong::new("`bundled` has to say what is put on the cards", hint));
+            return None;
+        }
         return value.one_of(&[("download", download(RELEASES.to_owned()))], reader);
     }
     let fields = value.fields(&keys::INSTALL, reader)?;
+    if let Some(bundled) = fields.get("bundled") {
+        if fields.get("download").is_some() {
+            let wrong = Wrong::new("`install` has both `download` and `bundled`", "Keep one of the two");
+            reader.report(&value.spot(), wrong);
+            return None;
+        }
+        return bundled::read(&bundled, reader);
+    }
     let Some(value) = fields.get("download") else {
         fields.report_missing("download", "{base_url: …, sha256: {arm64: …}}", reader);
         return None;

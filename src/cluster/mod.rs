@@ -7,6 +7,7 @@
 //! reported at once, as [`Problem`]s.
 
 mod access;
+mod bundled;
 mod document;
 mod extra_files;
 mod joining;
@@ -19,6 +20,7 @@ mod reader;
 mod resolve;
 mod rules;
 mod settings;
+mod size;
 mod ssh;
 
 pub use access::{Access, FoundingYear, Lifetime};
@@ -27,6 +29,7 @@ pub use names::{ClusterName, Hostname, InterfaceName, K3sVersion, UserName};
 pub use problem::{InvalidCluster, Problem};
 pub use ssh::{AuthorizedKey, NotAPublicKey};
 
+use crate::disk::ByteCount;
 use crate::format::ImageFormat;
 use crate::fs::{ImagePath, Mode, Owner};
 use crate::patch::{Digest, Partition};
@@ -43,6 +46,8 @@ pub struct Cluster {
     pub source: PathBuf,
     /// The stock image.
     pub image: ImageSource,
+    /// Whether cards are larger than it.
+    pub grow: Grow,
     /// Where the results go, and in which format.
     pub output: Output,
     /// The nodes, in the order of the file; at least one.
@@ -72,6 +77,18 @@ pub enum ImageSource {
     },
     /// The tiny stand-in inside the program.
     Demo,
+}
+
+/// Whether the root partition of a card, and with it the image, is larger than that of the stock image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Grow {
+    /// By as much as what is put on the cards does not fit; mostly not at all.
+    #[default]
+    Auto,
+    /// Not at all.
+    No,
+    /// By so much.
+    By(ByteCount),
 }
 
 /// Where the results go.
@@ -239,6 +256,49 @@ pub enum Install {
         /// The SHA-256 of the armhf binary, where it is pinned.
         sha256_armhf: Option<Digest>,
     },
+    /// Inside the cards.
+    Bundled {
+        /// The arm64 binary; this one or the other is there.
+        arm64: Option<Artifact>,
+        /// The armhf binary.
+        armhf: Option<Artifact>,
+        /// Archives of container images, under names that all differ.
+        images: Vec<Artifact>,
+    },
+}
+
+/// A file that is put on the cards as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Artifact {
+    /// A file of this machine. That it exists was checked.
+    Path {
+        /// Which one.
+        path: PathBuf,
+        /// The SHA-256 it has to have.
+        sha256: Option<Digest>,
+    },
+    /// A file to be downloaded once and kept.
+    Url {
+        /// `http://` or `https://`.
+        url: String,
+        /// The SHA-256 it has to have. A download without it is refused.
+        sha256: Digest,
+    },
+}
+
+impl Artifact {
+    /// The last part of its path or address.
+    pub fn file_name(&self) -> String {
+        match self {
+            Self::Path { path, .. } => {
+                path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+            }
+            Self::Url { url, .. } => {
+                let path = url.split(['?', '#']).next().unwrap_or_default();
+                path.rsplit('/').next().unwrap_or_default().to_owned()
+            }
+        }
+    }
 }
 
 /// What k3s is on a node.

@@ -7,13 +7,14 @@
 //!   their hash is in the tokens of all others (`token.rs`);
 //! - the unit `k3s.service` or `k3s-agent.service`, enabled, with names, paths and options as k3s's own
 //!   installer leaves them, so that a later run of that installer simply takes over (`service.rs`);
-//! - `cardwright-install-k3s.service`, which at the first boot downloads the one program k3s consists of
-//!   (`install.rs`);
+//! - the one program k3s consists of, and the container images it starts with (`bundle.rs`), or else
+//!   `cardwright-install-k3s.service`, which downloads that program at the first boot (`install.rs`);
 //! - a word to NetworkManager about the links k3s makes (`network_manager.rs`).
 //!
 //! k3s-killall.sh and k3s-uninstall.sh, which the installer writes as well, are its authors' scripts and
 //! not ours to carry; whoever wants them runs the installer.
 
+mod bundle;
 mod certificates;
 mod config;
 mod error;
@@ -25,10 +26,11 @@ mod shell;
 mod token;
 mod yaml;
 
+pub use bundle::{Payload, put_payload};
 pub use error::K3sError;
 pub use install::STATUS_FILE;
 
-use crate::cluster::{Cluster, K3s, Node};
+use crate::cluster::{Cluster, Install, K3s, Node};
 use crate::identity::ClusterSecret;
 use crate::patch::Draft;
 
@@ -80,7 +82,7 @@ impl Binary {
     }
 }
 
-/// Writes everything that makes `node` a k3s server or agent; nothing where it is neither.
+/// Writes everything but the [`Payload`] that makes `node` a k3s server or agent; nothing where it is neither.
 ///
 /// The words for cmdline.txt are [`CMDLINE_WORDS`], which whoever knows that file adds.
 ///
@@ -104,8 +106,21 @@ pub fn configure(
     if host.network_manager {
         network_manager::leave_cluster_links_alone(draft)?;
     }
-    service::write(draft, node_k3s.role)?;
-    install::write(draft, k3s, node_k3s.role, host)
+    let role = node_k3s.role;
+    match &k3s.install {
+        Install::Download { base_url, sha256_arm64, sha256_armhf } => {
+            let sha256 = match host.binary {
+                Binary::Arm64 => *sha256_arm64,
+                Binary::Armhf => *sha256_armhf,
+            };
+            service::write(draft, role, install::drop_in())?;
+            install::write(draft, k3s, &install::Source { base_url, sha256 }, role, host)
+        }
+        Install::Bundled { .. } => {
+            service::write(draft, role, bundle::drop_in())?;
+            bundle::wait_at_first_start(draft, k3s, role, host)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -2,12 +2,14 @@
 
 use super::*;
 use crate::cluster::{
-    Access, Boot, ClusterName, Hostname, ImageSource, Install, InterfaceName, Ipv6Network, K3sVersion,
+    Access, Boot, ClusterName, Grow, Hostname, ImageSource, Install, InterfaceName, Ipv6Network, K3sVersion,
     Network, NodeK3s, Output, Role, User, UserName,
 };
 use crate::format::ImageFormat;
 use crate::hint::Hint as _;
-use crate::patch::{Action, Digest, ImagePath, MemoryStock, Patch, Sensitivity, UnixTime};
+use crate::patch::{
+    Action, Content, Digest, ImagePath, MemoryStock, Mode, Owner, Partition, Patch, Sensitivity, UnixTime,
+};
 use serde_json::{Map, Value, json};
 use std::net::Ipv4Addr;
 
@@ -71,6 +73,7 @@ fn cluster(nodes: Vec<Node>) -> Cluster {
         name: ClusterName::new("compass").unwrap(),
         source: "nodes.yaml".into(),
         image: ImageSource::Demo,
+        grow: Grow::Auto,
         output: Output { folder: "images".into(), format: ImageFormat::Img },
         nodes,
         k3s: Some(releases()),
@@ -228,14 +231,83 @@ fn an_unencrypted_download_needs_the_digest_of_the_very_program() {
     assert!(matches!(other, K3sError::UntrustedDownload { binary: "k3s-armhf", .. }));
 }
 
+fn bundled() -> K3s {
+    let url = "https://x/k3s-arm64".to_owned();
+    let arm64 = Some(crate::cluster::Artifact::Url { url, sha256: Digest::of(b"k3s") });
+    let install = Install::Bundled { arm64, armhf: None, images: Vec::new() };
+    K3s { install, ..releases() }
+}
+
+#[test]
+fn a_bundled_k3s_waits_in_its_own_unit_and_installs_nothing() {
+    let patch = plan_with(&compass(), "east", &bundled(), &HOST).unwrap();
+    let outline = outline(&patch);
+    assert!(!outline.iter().any(|line| line.contains("install-k3s")), "{outline:#?}");
+    let enabled = "/etc/systemd/system/multi-user.target.wants/k3s-agent.service -> /etc/systemd/system/k3s-agent.service";
+    assert!(outline.iter().any(|line| line == enabled), "{outline:#?}");
+    let drop_in = text(&patch, "/etc/systemd/system/k3s-agent.service.d/cardwright.conf");
+    assert!(drop_in.contains("\nAfter=rpi-resize.service\n") && !drop_in.contains("Condition"), "{drop_in}");
+    let settings = text(&patch, "/usr/local/lib/cardwright/start-k3s.settings");
+    for line in [
+        "version='v1.36.4+k3s1'\n",
+        "role='agent'\n",
+        "status='/boot/firmware/cardwright-status.txt'\n",
+        "earliest='1781740800'\n",
+    ] {
+        assert!(settings.contains(line), "{line} is not in {settings}");
+    }
+}
+
+#[test]
+fn a_payload_lands_where_k3s_looks_for_it() {
+    let stock = MemoryStock::new()
+        .file(
+            Partition::Root,
+            &ImagePath::new("/usr/bin/kubectl").unwrap(),
+            Mode::EXECUTABLE,
+            Owner::ROOT,
+            "own",
+        )
+        .file(
+            Partition::Root,
+            &ImagePath::new("/usr/local/bin/ctr").unwrap(),
+            Mode::EXECUTABLE,
+            Owner::ROOT,
+            "own",
+        );
+    let put = |images: Vec<(String, Content)>| {
+        let mut draft = Draft::new(&stock, UnixTime(1_781_740_800));
+        put_payload(&mut draft, &Payload { binary: "program".into(), images }).unwrap();
+        outline(&draft.finish())
+    };
+    assert_eq!(put(Vec::new()), ["/usr/local/bin/k3s 0755", "/usr/local/bin/crictl -> k3s"]);
+    let with_images = put(vec![("a.tar".to_owned(), "a".into()), ("b.tar.zst".to_owned(), "b".into())]);
+    assert_eq!(
+        with_images[2..],
+        [
+            "/var/ 0755",
+            "/var/lib/ 0755",
+            "/var/lib/rancher/ 0755",
+            "/var/lib/rancher/k3s/ 0755",
+            "/var/lib/rancher/k3s/agent/ 0755",
+            "/var/lib/rancher/k3s/agent/images/ 0755",
+            "/var/lib/rancher/k3s/agent/images/a.tar 0644",
+            "/var/lib/rancher/k3s/agent/images/b.tar.zst 0644",
+            "/var/lib/rancher/k3s/agent/images/.cache.json 0644",
+        ]
+    );
+}
+
 /// systemd's own judgement, on a machine that has it.
 #[test]
 fn systemd_finds_nothing_wrong_with_the_units() {
     let by_duty = std::env::var_os("CARDWRIGHT_JUDGES").is_some();
-    for name in ["north", "east"] {
+    for (name, k3s, unit_count) in
+        [("north", releases(), 2), ("east", releases(), 2), ("north", bundled(), 1), ("east", bundled(), 1)]
+    {
         let folder = tempfile::tempdir().unwrap();
         let mut units = Vec::new();
-        for edit in plan(&compass(), name).edits {
+        for edit in plan_with(&compass(), name, &k3s, &HOST).unwrap().edits {
             let Action::File { content, .. } = &edit.action else { continue };
             let Some(unit) = edit.path.as_str().strip_prefix("/etc/systemd/system/") else { continue };
             let path = folder.path().join(unit);
@@ -245,6 +317,7 @@ fn systemd_finds_nothing_wrong_with_the_units() {
             let text = text
                 .replace("ExecStart=/usr/local/bin/k3s", "ExecStart=/bin/true")
                 .replace("ExecStart=/usr/local/lib/cardwright/install-k3s", "ExecStart=/bin/true")
+                .replace("ExecStartPre=/usr/local/lib/cardwright/start-k3s", "ExecStartPre=/bin/true")
                 .replace("=-/sbin/modprobe", "=-/bin/true");
             std::fs::write(&path, text).unwrap();
             if unit.ends_with(".service") {
@@ -260,7 +333,7 @@ fn systemd_finds_nothing_wrong_with_the_units() {
             output => output.unwrap(),
         };
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(units.len() == 2 && output.status.success(), "{said}");
+        assert!(units.len() == unit_count && output.status.success(), "{said}");
         let about_ours: Vec<_> = said.lines().filter(|line| line.contains("k3s")).collect();
         assert_eq!(about_ours, [""; 0]);
     }

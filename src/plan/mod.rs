@@ -10,7 +10,7 @@ pub use report::{Change, PlannedEdit, report};
 use crate::cluster::{Cluster, Node};
 use crate::hint::Hint;
 use crate::identity::{ClusterSecret, IdentityError, SshKeyPair};
-use crate::k3s::{self, K3sError};
+use crate::k3s::{self, K3sError, Payload};
 use crate::patch::{Draft, Patch, PatchError, Stock, UnixTime};
 use crate::raspios::{self, Architecture, Card, NetworkStack, RaspiosError, Release};
 
@@ -26,6 +26,8 @@ pub struct Ground<'ground> {
     pub stock: &'ground dyn Stock,
     /// The time that everything written gets.
     pub time: UnixTime,
+    /// What is put inside every card that runs k3s.
+    pub payload: Option<&'ground Payload>,
 }
 
 /// An error of planning a node.
@@ -62,11 +64,16 @@ impl Hint for PlanError {
 /// # Errors
 /// When the stock image lacks something that was asked for, or cannot be read.
 pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
-    let Ground { cluster, secret, release, stock, time } = *ground;
+    let Ground { cluster, secret, release, stock, time, payload } = *ground;
     let mut draft = Draft::new(stock, time);
     let edits = &mut draft;
 
-    // The user comes first: a renamed home has to be moved before anything is put into it.
+    // What every node gets comes first: it lies in a layer below the node's own.
+    if let (Some(payload), Some(_)) = (payload, node.role()) {
+        k3s::put_payload(edits, payload)?;
+    }
+
+    // Then the user: a renamed home has to be moved before anything is put into it.
     let account = raspios::set_user(edits, &node.user)?;
     raspios::set_authorized_keys(edits, &account, &login_keys(cluster, node, secret)?)?;
     raspios::set_sudo(edits, &account, node.user.passwordless_sudo)?;
@@ -106,6 +113,20 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
     Ok(draft.finish())
 }
 
+/// What the plans of all nodes begin with; nothing where one of the nodes does not take it.
+///
+/// # Errors
+/// When the stock image cannot be read or has something in the way.
+pub fn common(ground: &Ground<'_>) -> Result<Patch, PlanError> {
+    let mut draft = Draft::new(ground.stock, ground.time);
+    if let (Some(payload), true) =
+        (ground.payload, ground.cluster.nodes.iter().all(|node| node.role().is_some()))
+    {
+        k3s::put_payload(&mut draft, payload)?;
+    }
+    Ok(draft.finish())
+}
+
 /// The login key of a cluster, for the nodes for which nodes.yaml names none.
 ///
 /// # Errors
@@ -123,7 +144,7 @@ fn login_keys(cluster: &Cluster, node: &Node, secret: &ClusterSecret) -> Result<
 }
 
 /// What k3s has to know of the system below it.
-fn host(release: &Release) -> k3s::Host<'static> {
+pub(crate) fn host(release: &Release) -> k3s::Host<'static> {
     k3s::Host {
         boot_mount: release.boot_mount.path(),
         binary: match release.architecture {

@@ -38,8 +38,8 @@ impl Workbench {
     /// The plans of the nodes by their addresses' last numbers, which stay when names change.
     fn plans(&self, text: &str) -> BTreeMap<String, Patch> {
         let cluster = cluster(text);
-        let plan = |node| pipeline::plan_node(&self.base, &cluster, &self.secret, node).unwrap();
-        cluster.nodes.iter().map(|node| (node.name.to_string(), plan(node))).collect()
+        let plans = pipeline::plan_cluster(&self.base, &cluster, &self.secret, &Silent).unwrap();
+        plans.nodes.into_iter().map(|(node, patch)| (node.name.to_string(), patch)).collect()
     }
 
     /// Which paths differ on the card of a node, between two nodes.yaml.

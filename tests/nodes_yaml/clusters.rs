@@ -2,11 +2,13 @@
 
 use crate::{EAST, HASH, TOP, VALID, edited, parse, parse_in, rendered};
 use cardwright::cluster::{
-    Access, CannotRejoin, Cluster, FileOwner, FileSource, FoundingYear, ImageSource, Install, Lifetime, Role,
+    Access, Artifact, CannotRejoin, Cluster, FileOwner, FileSource, FoundingYear, Grow, ImageSource, Install,
+    Lifetime, Role,
 };
+use cardwright::disk::ByteCount;
 use cardwright::format::ImageFormat;
 use cardwright::fs::Owner;
-use cardwright::patch::Partition;
+use cardwright::patch::{Digest, Partition};
 use std::path::Path;
 
 #[test]
@@ -69,7 +71,7 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(cluster.image, ImageSource::Demo);
     assert_eq!(cluster.output.folder, Path::new("no-such-folder").join("images"));
     assert_eq!(cluster.output.format, ImageFormat::ImgXz);
-    let Install::Download { base_url, sha256_arm64, .. } = cluster.k3s.unwrap().install;
+    let Install::Download { base_url, sha256_arm64, .. } = cluster.k3s.unwrap().install else { panic!() };
     assert_eq!(base_url, "https://github.com/k3s-io/k3s/releases/download");
     assert_eq!(sha256_arm64, None);
     let node = &cluster.nodes[0];
@@ -165,13 +167,50 @@ nodes:
         (0o4755, &FileOwner::Numeric(Owner { uid: 1000, gid: 33 }))
     );
 
-    let Install::Download { base_url, sha256_arm64, sha256_armhf } = cluster.k3s.unwrap().install;
+    let Install::Download { base_url, sha256_arm64, sha256_armhf } = cluster.k3s.unwrap().install else {
+        panic!()
+    };
     assert_eq!(base_url, "http://mirror.lan/k3s");
     assert!(sha256_arm64.is_some() && sha256_armhf.is_none());
     assert_eq!(
         serde_json::to_string(&north.k3s.as_ref().unwrap().config).unwrap(),
         r#"{"a":"common","b":"role","c":"node","write-kubeconfig-mode":"0644","list":[1,"1.10","x",true,null]}"#
     );
+}
+
+#[test]
+fn a_bundled_k3s_is_read_as_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["k3s-arm64", "a.tar.zst", "b.tar"] {
+        std::fs::write(folder.path().join(name), "").unwrap();
+    }
+    let digest = "48".repeat(32);
+    let armhf = format!("{{url: \"https://x/k3s-armhf?a=b/c\", sha256: {digest}}}");
+    let images = format!("[a.tar.zst, {{path: ./b.tar, sha256: {digest}}}]");
+    let install = format!("{{bundled: {{binary: {{arm64: k3s-arm64, armhf: {armhf}}}, images: {images}}}}}");
+    let text = edited(&[("v1.36.4+k3s1", &format!("v1.36.4+k3s1, install: {install}"))]);
+    let cluster = parse_in(folder.path(), &text).unwrap();
+    let Install::Bundled { arm64, armhf, images } = cluster.k3s.unwrap().install else { panic!() };
+    let at = |name: &str, sha256| Artifact::Path { path: folder.path().join(name), sha256 };
+    assert_eq!(arm64, Some(at("k3s-arm64", None)));
+    let armhf = armhf.unwrap();
+    assert_eq!(armhf.file_name(), "k3s-armhf");
+    assert!(matches!(&armhf, Artifact::Url { url, .. } if url == "https://x/k3s-armhf?a=b/c"));
+    assert_eq!(images, [at("a.tar.zst", None), at("./b.tar", Digest::parse(&digest))]);
+}
+
+#[test]
+fn cards_grow_by_what_is_asked_for() {
+    let grow = |text: &str| {
+        let text = edited(&[("image: demo", &format!("image: {{path: demo{text}}}"))]);
+        let cluster = parse(&text).unwrap();
+        assert_eq!(cluster.image, ImageSource::Demo);
+        cluster.grow
+    };
+    assert_eq!(grow(""), Grow::Auto);
+    assert_eq!(grow(", grow: auto"), Grow::Auto);
+    assert_eq!(grow(", grow: none"), Grow::No);
+    assert_eq!(grow(", grow: 1GiB"), Grow::By(ByteCount(1 << 30)));
 }
 
 #[test]

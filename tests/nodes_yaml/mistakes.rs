@@ -217,6 +217,14 @@ fn versions_and_settings_of_k3s_are_checked() {
         &[k3s("version: v1.36.4+rke2r1")],
         &[k3s("version: v1.36.4+k3s1, install: bundled")],
         &[k3s("version: v1.36.4+k3s1, install: {}")],
+        &[k3s("version: v1.36.4+k3s1, install: {bundled: {}}")],
+        &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {}}}")],
+        &[k3s("version: v1.36.4+k3s1, install: {download: {}, bundled: {}}")],
+        &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {amd64: k3s}}}")],
+        &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {arm64: k3s-arm64}}}")],
+        &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {arm64: 'https://x/k3s-arm64'}}}")],
+        &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {arm64: {url: 'https://x/k3s-arm64'}}}}")],
+        &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {arm64: {path: x, url: 'https://x/y'}}}}")],
         &[k3s("version: v1.36.4+k3s1, install: {download: {base_url: mirror.lan}}")],
         &[k3s("version: v1.36.4+k3s1, install: {download: {base_url: 'https://ann:pw@mirror.lan'}}")],
         &[k3s("version: v1.36.4+k3s1, install: {download: {sha256: {arm64: abc}}}")],
@@ -307,6 +315,26 @@ fn keys_are_checked_and_private_ones_never_shown() {
 }
 
 #[test]
+fn archives_of_images_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["k3s-arm64", "a.tar", "list.txt", "a.zip", "a b.tar", "deeper/a.tar"] {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "").unwrap();
+    }
+    let mut out = String::new();
+    for images in
+        ["[list.txt]", "[a.zip]", "['a b.tar']", "[a.tar, deeper/a.tar]", "[missing.tar.zst]", "a.tar"]
+    {
+        let install = format!("{{bundled: {{binary: {{arm64: k3s-arm64}}, images: {images}}}}}");
+        let text = edited(&[("v1.36.4+k3s1", &format!("v1.36.4+k3s1, install: {install}"))]);
+        writeln!(out, "## {images}").unwrap();
+        out += &rendered(&parse_in(folder.path(), &text).unwrap_err());
+    }
+    assert_answers!(out.replace(&folder.path().display().to_string(), "[FOLDER]"));
+}
+
+#[test]
 fn extra_files_are_checked() {
     let file = |text: &str| format!("image: demo\nfiles: [{{{text}}}]");
     let mut out = String::new();
@@ -382,6 +410,11 @@ fn images_and_outputs_are_checked() {
         &[image("image: {path: a.img, sha256: 483db18a}")],
         &[image("image: {path: a.img, url: https://example.org/a.img}")],
         &[image("image: {sha256: abc}")],
+        &[image("image: {path: a.img, grow: 1GB}")],
+        &[image("image: {path: a.img, grow: yes}")],
+        &[image(
+            "image: {path: demo, sha256: 483db18a48da399b5b7022ffae9a07bc6d99daab30e593aedac09b69ff422843}"
+        )],
         &[image("image: ''")],
         &[image("image: ~ann/a.img")],
         &[image("image: demo\noutput: {format: img.xz}")],
