@@ -17,7 +17,7 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
         arguments.only.iter().map(|name| pipeline::named_node(&cluster, name)).collect();
     let nodes = if arguments.only.is_empty() { cluster.nodes.iter().collect() } else { named? };
     let image = Arc::new(super::open_image(&cluster, &super::scratch_folder())?);
-    let base = super::open_base(image, &cluster, &arguments.base)?;
+    let base = super::open_base(Arc::clone(&image) as _, &cluster, &arguments.base)?;
     let secret = super::open_secret(&cluster, arguments.base.locked)?;
 
     let mut plans = Vec::new();
@@ -25,6 +25,8 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
         let patch = pipeline::plan_node(&base, &cluster, &secret, node)?;
         plans.push((node, report(&patch, &base.disk.files).map_err(Error::from)?));
     }
+    // So that the build which most probably follows need not read the same once more.
+    let _ = image.remember();
     if arguments.json {
         let nodes: Vec<_> =
             plans.iter().map(|(node, edits)| json!({ "node": node.name, "edits": edits })).collect();
