@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! nodes.yaml ──▶ Cluster ┐
-//! cluster.secret ──▶ keys ├─plan─▶ Patch per node ─apply─▶ Layer ─emit─▶ north.img …
+//! cluster.secret ──▶ keys ├─plan─▶ Patch per node ─apply─▶ Layer ─emit─▶ north.img.xz …
 //! stock image ──▶ Base ──┘                                  above the Foundation
 //! ```
 
