@@ -13,6 +13,7 @@ use crate::fs::{FsError, ext4, fat};
 use crate::hint::Hint;
 use crate::patch::{self, Action, Filesystems, ImagePath, Partition, Patch, PatchError};
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -231,6 +232,33 @@ impl Foundation {
         let overlay = overlay_for(patch, &self.bytes, shared, scratch).map_err(lost)?;
         self.apply(patch, &overlay)?;
         into_layer(overlay).map_err(lost)
+    }
+
+    /// The parts of a card with this layer that hold nothing, in order: what its two filesystems say is free.
+    ///
+    /// # Errors
+    /// When one of the filesystems cannot be read.
+    pub fn unused(&self, layer: &Arc<Layer>) -> Result<Vec<Range<u64>>, PatchError> {
+        let foundation = Overlay::new(Arc::clone(&self.bytes), Some(Arc::clone(&self.shared)));
+        let card = Arc::new(Overlay::new(Arc::new(foundation), Some(Arc::clone(layer))));
+        let mut unused = Vec::new();
+        for (partition, entry) in [(Partition::Boot, &self.boot), (Partition::Root, &self.root)] {
+            let window = self.window(partition, Arc::clone(&card)).map_err(FsError::from);
+            let free = window.and_then(|window| match partition {
+                Partition::Boot => fat::unused(Arc::new(window)),
+                Partition::Root => ext4::unused(&window),
+            });
+            let free = free.map_err(|source| PatchError::Filesystem {
+                doing: "reading what is free of",
+                partition,
+                path: ImagePath::root(),
+                source,
+            })?;
+            let absolute = |offset: u64| entry.start.0.saturating_add(offset);
+            unused.extend(free.into_iter().map(|part| absolute(part.start)..absolute(part.end)));
+        }
+        unused.sort_by_key(|part| part.start);
+        Ok(unused)
     }
 
     fn window<D: ReadAt>(&self, partition: Partition, disk: D) -> io::Result<Window<D>> {

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! nodes.yaml ──parse, check──▶ Cluster ┐
-//! cluster.secret ──derive──▶ keys      ├─plan (pure)─▶ Patch per node ─apply─▶ Layer ─emit─▶ north.img …
+//! cluster.secret ──derive──▶ keys      ├─plan (pure)─▶ Patch per node ─apply─▶ Layer ─emit─▶ north.img.xz …
 //! stock image ──open, detect──▶ Base   ┘          │                        above the Base
 //!                                                  shown by `plan`, held against an image by `verify`
 //! ```
@@ -17,7 +17,8 @@
 //! 4. [`plan`] turns one node into a [`Patch`](patch::Patch): an ordered list of file edits, as plain data. What it
 //!    writes is decided in [`raspios`] (what Raspberry Pi OS is) and [`k3s`].
 //! 5. [`patch`] applies it through [`fs`] to an [`Overlay`](disk::Overlay): blocks that differ from the base.
-//! 6. [`emit`] writes base and blocks as images; [`papers`] are what their owner gets in with.
+//! 6. [`emit`] writes base and blocks as images, in every [`format`](mod@format), and what describes them;
+//!    [`papers`] are what their owner gets in with.
 //! 7. [`verify`](mod@verify) reads an image back and holds the plan against it; [`inspect`](mod@inspect) says what an image is.
 //!
 //! [`pipeline`] is this road as code. Arrows only go down: no room knows the rooms above it.

@@ -2,29 +2,29 @@
 //!
 //! ```text
 //! nodes.yaml ──▶ Cluster ┐
-//! cluster.secret ──▶ keys ├─plan─▶ Patch per node ─apply─▶ Layer ─emit─▶ north.img …
+//! cluster.secret ──▶ keys ├─plan─▶ Patch per node ─apply─▶ Layer ─emit─▶ north.img.xz …
 //! stock image ──▶ Base ──┘                                  above the Foundation
 //! ```
+
+mod build;
+
+pub use build::{BuildOptions, Built, BuiltImage, Imager, build};
 
 use crate::base::{Base, BaseError, Understanding};
 use crate::cluster::{CannotRejoin, Cluster, ClusterName, ImageSource, Node};
 use crate::demo;
-use crate::disk::{ByteCount, DiskError, Layer, ReadAt, StockImage};
-use crate::emit::{self, Card, Disk, EmitError, Images, Stage};
+use crate::disk::{ByteCount, DiskError, ReadAt, StockImage};
+use crate::emit::{EmitError, Stage};
 use crate::fetch::{self, FetchError};
-use crate::foundation::{Extent, Foundation, FoundationError};
+use crate::foundation::{Extent, FoundationError};
 use crate::hint::Hint;
 use crate::identity::{ClusterSecret, Creation, IdentityError};
-use crate::papers::{Papers, WrittenPapers};
 use crate::patch::{Patch, PatchError};
 use crate::payload::{self, PayloadError};
 use crate::plan::{self, Ground, PlanError};
 use crate::raspios::RaspiosError;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
 /// An error somewhere on the road.
 #[derive(Debug, thiserror::Error)]
@@ -250,168 +250,6 @@ pub fn plan_cluster<'cluster>(
     let common = plan::common(&ground).map_err(|source| Error::Plan { node: "all".to_owned(), source })?;
     let extent = Extent::decide(base, cluster.grow, nodes.iter().map(|(_, patch)| patch))?;
     Ok(Plans { cluster: &cluster.name, extent, common, nodes })
-}
-
-/// How a build is to be done.
-#[derive(Debug, Clone)]
-pub struct BuildOptions {
-    /// How many threads work; the results do not depend on it.
-    pub threads: usize,
-    /// The folder for what saves work on the next run; without it nothing is kept.
-    pub cache: Option<PathBuf>,
-    /// The names of the nodes whose images are wanted; those of all nodes where it is absent.
-    pub only: Option<Vec<String>>,
-}
-
-impl Default for BuildOptions {
-    fn default() -> Self {
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, cache: None, only: None }
-    }
-}
-
-/// What a build made.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct Built {
-    /// One image per node, in the order of nodes.yaml.
-    pub images: Vec<BuiltImage>,
-    /// The checksums of all of them.
-    pub checksums: PathBuf,
-    /// What its owner gets in with.
-    #[serde(flatten)]
-    pub papers: WrittenPapers,
-}
-
-/// One image.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct BuiltImage {
-    /// For which node.
-    pub node: String,
-    /// Where it is.
-    pub path: PathBuf,
-    /// How large the file is, holes included.
-    pub size: ByteCount,
-    /// The SHA-256 of the file.
-    pub sha256: crate::digest::Digest,
-    /// How large the disk in it is.
-    pub disk_size: ByteCount,
-    /// How many files, links and directories differ from the stock image.
-    pub edits: usize,
-    /// How many blocks of 4 KiB differ from the stock image.
-    pub changed_blocks: usize,
-    /// How long it took to write, perhaps with others at the same time.
-    #[serde(skip)]
-    pub took: Duration,
-}
-
-/// A node that was planned and patched, in memory.
-struct Patched<'cluster> {
-    node: &'cluster Node,
-    edits: usize,
-    layer: Layer,
-}
-
-/// Builds the nodes of the cluster: plans, patches, writes the images and the papers beside them. `image` is
-/// what `base` was found in.
-///
-/// # Errors
-/// At the first thing that fails; then every old image is untouched.
-pub fn build(
-    cluster: &Cluster,
-    image: &StockImage,
-    base: &Base,
-    secret: &ClusterSecret,
-    options: &BuildOptions,
-    progress: &dyn Progress,
-) -> Result<Built, Error> {
-    let folder = &cluster.output.folder;
-    std::fs::create_dir_all(folder).map_err(EmitError::write("making the folder", folder))?;
-    for name in options.only.iter().flatten() {
-        named_node(cluster, name)?;
-    }
-
-    // Also those whose images are not wanted: the layout of an image depends on where nodes differ.
-    let plans = plan_cluster(base, cluster, secret, progress)?;
-    let foundation = Foundation::lay(base, &plans.extent, &plans.common, folder)?;
-    let mut patched = Vec::new();
-    for (node, patch) in &plans.nodes {
-        let failed = |source| Error::Apply { node: node.name.to_string(), source };
-        let layer = foundation.patch(&patch.beyond(&plans.common), folder).map_err(failed)?;
-        patched.push(Patched { node, edits: patch.edits.len(), layer });
-    }
-    // A cache that cannot be written to costs the next run some time, and this one nothing.
-    let _ = image.remember();
-
-    let images = write_images(cluster, image, &foundation, &patched, options, progress)?;
-    let nodes = || cluster.nodes.iter().map(|node| file_name(cluster, node));
-    let sums: Vec<_> = images.iter().map(|image| (image_name(&image.path), image.sha256)).collect();
-    emit::write_sha256sums(folder, &sums, &nodes().collect::<Vec<_>>())?;
-    let papers = Papers::new(cluster, secret, base.time)?.write(cluster)?;
-    Ok(Built { images, checksums: folder.join("SHA256SUMS"), papers })
-}
-
-/// Writes the images that are wanted.
-fn write_images(
-    cluster: &Cluster,
-    image: &StockImage,
-    foundation: &Foundation,
-    patched: &[Patched<'_>],
-    options: &BuildOptions,
-    progress: &dyn Progress,
-) -> Result<Vec<BuiltImage>, Error> {
-    let wanted = |node: &Node| {
-        options.only.as_ref().is_none_or(|only| only.iter().any(|name| *name == *node.name.to_string()))
-    };
-    let paths: Vec<Option<PathBuf>> = cluster
-        .nodes
-        .iter()
-        .map(|node| wanted(node).then(|| cluster.output.folder.join(file_name(cluster, node))))
-        .collect();
-    let names: Vec<String> = cluster.nodes.iter().map(|node| node.name.to_string()).collect();
-    let cards: Vec<Card<'_>> = patched
-        .iter()
-        .zip(&names)
-        .zip(&paths)
-        .map(|((patched, name), path)| Card { name, layers: vec![&patched.layer], image: path.as_deref() })
-        .collect();
-    let disk =
-        Disk { base: &*foundation.stock, shared: vec![&foundation.shared], size: foundation.bytes.size() };
-    let images = Images {
-        format: cluster.output.format,
-        disk: &disk,
-        cards: &cards,
-        stock: image,
-        threads: options.threads,
-        cache: options.cache.as_deref(),
-    };
-    let written = images.write(&|stage, more, total| progress.working(stage, more, total))?;
-    let built = written.into_iter().zip(patched.iter().filter(|patched| wanted(patched.node)));
-    let built = built.map(|(written, patched)| BuiltImage {
-        node: written.name,
-        path: written.path,
-        size: written.size,
-        sha256: written.sha256,
-        disk_size: disk.size,
-        edits: patched.edits,
-        changed_blocks: foundation
-            .shared
-            .indices()
-            .chain(patched.layer.indices())
-            .collect::<BTreeSet<_>>()
-            .len(),
-        took: written.took,
-    });
-    Ok(built.collect())
-}
-
-/// What the image of a node is called.
-fn file_name(cluster: &Cluster, node: &Node) -> String {
-    format!("{}.{}", node.name, cluster.output.format)
-}
-
-/// What an image is called where the folder is known.
-fn image_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The node of that name.

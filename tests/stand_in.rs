@@ -4,6 +4,7 @@
 //! Needs root (the rig sets owners; the kernel mounts). Without it these tests say so and do nothing,
 //! unless CARDWRIGHT_JUDGES asks for them.
 
+#![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

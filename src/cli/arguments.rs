@@ -82,6 +82,15 @@ pub(crate) struct BuildArguments {
     /// Write the images of these nodes only; they are what a build of all nodes gives
     #[arg(long, value_name = "NODE,…", value_delimiter = ',')]
     pub(crate) only: Option<Vec<String>>,
+    /// Write a bmap beside every image, with which bmaptool skips what is free
+    #[arg(long)]
+    pub(crate) bmap: bool,
+    /// Write a manifest, which shows the images in Raspberry Pi Imager's own list
+    #[arg(long)]
+    pub(crate) imager: bool,
+    /// Where the images will be downloaded from, for the manifest; they are taken from this machine otherwise
+    #[arg(long, value_name = "URL", requires = "imager", value_parser = base_url)]
+    pub(crate) base_url: Option<String>,
     /// Have this server, flashed again, join the cluster that goes on without it, instead of founding another one
     #[arg(long, value_name = "NODE")]
     pub(crate) rejoin: Option<String>,
@@ -91,6 +100,12 @@ pub(crate) struct BuildArguments {
     /// Print the results as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn base_url(text: &str) -> Result<String, &'static str> {
+    let is_web = ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme));
+    let is_plain = !text.contains(|letter: char| letter.is_whitespace() || letter.is_control());
+    if is_web && is_plain { Ok(text.to_owned()) } else { Err("it has to begin with https:// or http://") }
 }
 
 fn format_parser() -> impl TypedValueParser<Value = ImageFormat> {

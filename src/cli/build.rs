@@ -5,7 +5,8 @@ use super::{Failure, paint, problems, progress};
 use cardwright::cluster::Cluster;
 use cardwright::emit::EmitError;
 use cardwright::fetch;
-use cardwright::pipeline::{self, BuildOptions, Built, Error};
+use cardwright::format::ImageFormat;
+use cardwright::pipeline::{self, BuildOptions, Built, BuiltImage, Error, Imager};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let mut options = BuildOptions {
         cache: fetch::cache_folder(),
         only: arguments.only.clone(),
+        bmap: arguments.bmap,
+        imager: arguments.imager.then(|| Imager { base_url: arguments.base_url.clone() }),
         ..BuildOptions::default()
     };
     if let Some(jobs) = arguments.jobs {
@@ -54,7 +57,9 @@ fn show(built: &Built) -> std::io::Result<()> {
     for image in &built.images {
         let path = format!("{:widest$}", image.path.display());
         let (size, edits) = (image.size.to_string(), image.edits);
-        paint::line(&format!("{}  {size:>8}  {edits} edits", paint::paint(paint::GREEN, path)))?;
+        let seconds = format!("{:.1} s", image.took.as_secs_f64());
+        let path = paint::paint(paint::GREEN, path);
+        paint::line(&format!("{path}  {size:>8}  {edits} edits  {}", paint::paint(paint::DIM, seconds)))?;
     }
     Ok(())
 }
@@ -63,13 +68,19 @@ fn show(built: &Built) -> std::io::Result<()> {
 fn advise(cluster: &Cluster, built: &Built, rejoin: Option<&str>) {
     let Some(first) = built.images.first() else { return };
     paint::note("");
-    paint::note(
-        "Flash one card per image, with Raspberry Pi Imager (choose \"Use custom\", skip customisation) or with dd:",
-    );
+    if let Some(manifest) = &built.manifest {
+        paint::note("Flash one card per image with Raspberry Pi Imager, which lists them:");
+        paint::note(&command(&format!("rpi-imager --repo {}", shown(manifest))));
+        paint::note(
+            "For the next card choose the next image: \"write another\" keeps the same one. Or else:",
+        );
+    } else {
+        paint::note(
+            "Flash one card per image, with Raspberry Pi Imager (choose \"Use custom\", skip customisation) or with:",
+        );
+    }
     for image in &built.images {
-        let command =
-            format!("sudo dd if={} of=/dev/sdX bs=4M conv=fsync status=progress", shown(&image.path));
-        paint::note(&format!("  {}", paint::paint(paint::CYAN, command)));
+        paint::note(&command(&flash(cluster.output.format, image)));
     }
     if let Some(node) = rejoin {
         // etcd lets nobody in under a name that it still has a member of (k3s#4210).
@@ -84,11 +95,29 @@ fn advise(cluster: &Cluster, built: &Built, rejoin: Option<&str>) {
         Some((folder, below)) => format!("cd {} && ssh -F {} {}", shown(folder), shown(below), first.node),
         None => format!("ssh -F {} {}", shown(&papers.ssh_config), first.node),
     };
-    paint::note(&format!("  {}", paint::paint(paint::CYAN, ssh)));
+    paint::note(&command(&ssh));
     if let Some(kubeconfig) = &papers.kubeconfig {
         let kubectl = format!("kubectl --kubeconfig {} get nodes", shown(kubeconfig));
-        paint::note(&format!("  {}", paint::paint(paint::CYAN, kubectl)));
+        paint::note(&command(&kubectl));
     }
+}
+
+/// A line with a command to be typed.
+fn command(text: &str) -> String {
+    format!("  {}", paint::paint(paint::CYAN, text))
+}
+
+/// How an image gets onto a card.
+fn flash(format: ImageFormat, image: &BuiltImage) -> String {
+    let path = shown(&image.path);
+    let unpack = match format {
+        _ if image.bmap.is_some() => return format!("sudo bmaptool copy {path} /dev/sdX"),
+        ImageFormat::Img => return format!("sudo dd if={path} of=/dev/sdX bs=4M conv=fsync status=progress"),
+        ImageFormat::ImgXz => "xz -dc -T0",
+        ImageFormat::ImgZst => "zstd -dc",
+        ImageFormat::ImgGz => "gzip -dc",
+    };
+    format!("{unpack} {path} | sudo dd of=/dev/sdX bs=4M iflag=fullblock conv=fsync status=progress")
 }
 
 /// A path as a shell takes it.

@@ -18,7 +18,7 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
         arguments.only.iter().map(|name| pipeline::named_node(&cluster, name)).collect();
     let nodes = if arguments.only.is_empty() { cluster.nodes.iter().collect() } else { named? };
     let image = Arc::new(super::open_image(&cluster, &super::scratch_folder())?);
-    let base = super::open_base(image, &cluster, &arguments.base)?;
+    let base = super::open_base(Arc::clone(&image) as _, &cluster, &arguments.base)?;
     let secret = super::open_secret(&cluster, arguments.base.locked)?;
 
     let planned = pipeline::plan_cluster(&base, &cluster, &secret, &progress::Bar::new())?;
@@ -27,6 +27,8 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
         plans
             .push((node, report(planned.of(node)?, &planned.common, &base.disk.files).map_err(Error::from)?));
     }
+    // So that the build which most probably follows need not read the same once more.
+    let _ = image.remember();
     let extent = &planned.extent;
     if arguments.json {
         let nodes: Vec<_> =

@@ -1,69 +1,99 @@
-//! How far the work is, on standard error: a line that is written over on a terminal, nothing elsewhere.
+//! How far the work is, on standard error: a bar with rate and time left on a terminal, a line a stage
+//! elsewhere.
 
-use super::paint::{DIM, paint};
+use super::paint;
 use cardwright::disk::ByteCount;
 use cardwright::emit::Stage;
 use cardwright::pipeline::Progress;
-use std::io::{IsTerminal as _, Write as _, stderr};
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal as _, stderr};
+use std::sync::{Mutex, PoisonError};
 
-/// Often enough to look alive, seldom enough to cost nothing.
-const EVERY: Duration = Duration::from_millis(100);
+/// Quicker stages are not worth a line.
+const WORTH_A_LINE: ByteCount = ByteCount(256 << 20);
 
-/// One line that tells how far the work is.
+/// Where it is known how much there is to do, and where it is not.
+const KNOWN: &str = "{msg:11} {wide_bar:.green/dim} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left";
+const UNKNOWN: &str = "{msg:11} {bytes}  {bytes_per_sec}";
+
+/// Tells how far the work is.
 pub(super) struct Bar {
-    visible: bool,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    done: u64,
-    shown: Option<Instant>,
+    line: ProgressBar,
+    /// Whether stages are told as lines.
+    in_lines: bool,
+    doing: Mutex<Option<&'static str>>,
 }
 
 impl Bar {
     pub(super) fn new() -> Self {
         let wanted = std::env::var_os("CARDWRIGHT_NO_PROGRESS").is_none();
-        Self { visible: wanted && stderr().is_terminal(), state: Mutex::default() }
+        let is_terminal = stderr().is_terminal();
+        let target =
+            if wanted && is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let line = ProgressBar::with_draw_target(None, target);
+        Self { line, in_lines: wanted && !is_terminal, doing: Mutex::default() }
     }
 
-    fn tell(&self, doing: &str, advance: impl FnOnce(u64) -> u64, total: Option<ByteCount>) {
-        if !self.visible {
+    /// Begins another stage, if this is one.
+    fn stage(&self, doing: &'static str, total: Option<ByteCount>) {
+        // Nothing that is done under the lock leaves it half done.
+        let mut before = self.doing.lock().unwrap_or_else(PoisonError::into_inner);
+        if *before == Some(doing) {
             return;
         }
-        // A poisoned lock means that another thread panicked: then nobody cares for progress.
-        let Ok(mut state) = self.state.lock() else { return };
-        state.done = advance(state.done);
-        if state.shown.is_some_and(|shown| shown.elapsed() < EVERY) {
-            return;
+        *before = Some(doing);
+        if self.in_lines && total.is_none_or(|total| total >= WORTH_A_LINE) {
+            let total = total.map(|total| format!(" {total}")).unwrap_or_default();
+            paint::note(&format!("{doing}{total}"));
         }
-        state.shown = Some(Instant::now());
-        let text = match total {
-            Some(total) if total.0 > 0 => {
-                format!("{doing} {}% of {total}", state.done.saturating_mul(100) / total.0)
-            }
-            _ => format!("{doing} {}", ByteCount(state.done)),
+        self.line.reset();
+        self.line.set_message(doing);
+        let template = if let Some(total) = total {
+            self.line.set_length(total.0);
+            KNOWN
+        } else {
+            self.line.unset_length();
+            UNKNOWN
         };
-        let _ = write!(anstream::stderr(), "\r\x1b[2K{}", paint(DIM, text));
+        // The templates are right, as a test says.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.line.set_style(style.progress_chars("━━ "));
+        }
     }
 }
 
 impl Progress for Bar {
     fn downloading(&self, done: ByteCount, total: Option<ByteCount>) {
-        self.tell("downloading", |_| done.0, total);
+        self.stage("downloading", total);
+        self.line.set_position(done.0);
     }
-    fn working(&self, _stage: Stage, more: ByteCount, total: ByteCount) {
-        self.tell("writing", |done| done.saturating_add(more.0), Some(total));
+
+    fn working(&self, stage: Stage, more: ByteCount, total: ByteCount) {
+        let doing = match stage {
+            Stage::Unpacking => "unpacking",
+            Stage::Packing => "packing",
+            Stage::Writing => "writing",
+            Stage::Hashing => "hashing",
+        };
+        self.stage(doing, Some(total));
+        self.line.inc(more.0);
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        let shown = self.state.get_mut().is_ok_and(|state| state.shown.is_some());
-        if shown {
-            let _ = write!(anstream::stderr(), "\r\x1b[2K");
+        self.line.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_templates_are_understood() {
+        for template in [KNOWN, UNKNOWN] {
+            ProgressStyle::with_template(template).unwrap();
         }
     }
 }

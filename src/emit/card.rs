@@ -49,23 +49,6 @@ impl ReadAt for Disk<'_> {
     }
 }
 
-/// A card as a disk of its own.
-pub(super) struct CardDisk<'card> {
-    pub(super) disk: &'card Disk<'card>,
-    pub(super) card: &'card Card<'card>,
-}
-
-impl ReadAt for CardDisk<'_> {
-    fn size(&self) -> ByteCount {
-        self.disk.size
-    }
-
-    fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
-        self.disk.read_at(offset, buffer)?;
-        lay(&self.card.layers, offset.0, buffer)
-    }
-}
-
 /// Puts the blocks of some layers over the bytes that begin at `start` of the disk.
 ///
 /// # Errors

@@ -24,6 +24,10 @@ const PIECE: usize = 1 << 20;
 /// The most copies that one worker makes at a time.
 const MOST_AT_ONCE: usize = 4;
 
+/// After how much of a copy the disk is set to work on it. Were all left to the end, all would wait for the
+/// disk there.
+const FLUSH_EVERY: u64 = 64 << 20;
+
 /// What a copy has in place of the bytes of the original.
 pub(super) struct Change<'work> {
     /// Where it begins.
@@ -111,7 +115,7 @@ impl Copies<'_> {
             return Ok(None);
         }
         let work = Work { copies: self, differs: None, stop: AtomicBool::new(false), progress };
-        work.copy(&mut [first])?;
+        work.copy(&mut [first], &|_| ())?;
         others.iter_mut().try_for_each(|other| other.must_share(&file))?;
         Ok(Some((self.changes)(first.number)?.iter().map(Change::range).collect()))
     }
@@ -169,17 +173,18 @@ impl Work<'_, '_> {
         let workers = threads.clamp(1, batches.len().max(1));
         let batches = Mutex::new(batches.into_iter());
         thread::scope(|scope| {
-            let (finished, to_flush) = mpsc::channel::<File>();
+            let (to_flusher, to_flush) = mpsc::channel::<File>();
             // While the disk works, so do the other threads.
-            let flusher = scope.spawn(move || to_flush.iter().try_for_each(|file| file.sync_all()));
-            let spawn = |finished| scope.spawn(|| self.take_turns(&batches, finished));
-            let workers: Vec<_> = (0..workers).map(|_| spawn(finished.clone())).collect();
-            drop(finished);
+            let flusher = scope.spawn(move || to_flush.iter().try_for_each(|file| file.sync_data()));
+            let spawn =
+                |to_flusher: mpsc::Sender<File>| scope.spawn(|| self.take_turns(&batches, to_flusher));
+            let workers: Vec<_> = (0..workers).map(|_| spawn(to_flusher.clone())).collect();
+            drop(to_flusher);
             let results = workers.into_iter().map(|worker| worker.join().unwrap_or(Err(EmitError::Worker)));
-            let copied = results.fold(Ok(()), Result::and);
-            let flushed = flusher.join().map_err(|_| EmitError::Worker)?;
+            let all_made = results.fold(Ok(()), Result::and);
+            let on_disk = flusher.join().map_err(|_| EmitError::Worker)?;
             let first = self.copies.paths.first().copied().unwrap_or(Path::new("."));
-            copied.and_then(|()| flushed.map_err(EmitError::write("flushing", first)))
+            all_made.and_then(|()| on_disk.map_err(EmitError::write("flushing", first)))
         })
     }
 
@@ -187,36 +192,37 @@ impl Work<'_, '_> {
     fn take_turns<'copy>(
         &self,
         batches: &Mutex<impl Iterator<Item = Vec<&'copy mut Copy>>>,
-        finished: mpsc::Sender<File>,
+        to_flusher: mpsc::Sender<File>,
     ) -> Result<(), EmitError> {
+        // The last one that is dropped tells the flusher that nothing more will come.
+        let to_flusher = to_flusher;
         loop {
             let batch = batches.lock().map_err(|_| EmitError::Worker)?.next();
             let Some(mut batch) = batch.filter(|_| !self.stop.load(Ordering::Relaxed)) else { return Ok(()) };
-            let result = self.copy(&mut batch);
+            let result = self.copy(&mut batch, &|copy: &Copy| {
+                if let Ok(file) = copy.file.file().and_then(File::try_clone) {
+                    // The flusher ends early only with an error, which is told when it is joined.
+                    let _ = to_flusher.send(file);
+                }
+            });
             self.stop.fetch_or(result.is_err(), Ordering::Relaxed);
             result?;
-            for copy in batch {
-                let file = copy.file.file().and_then(File::try_clone);
-                let file = file.map_err(EmitError::write("flushing", copy.file.path()))?;
-                // The flusher ends early only with an error, which is told when it is joined.
-                let _ = finished.send(file);
-            }
         }
     }
 
-    /// Makes some copies in one pass over the original.
-    fn copy(&self, copies: &mut [&mut Copy]) -> Result<(), EmitError> {
+    /// Makes some copies in one pass over the original. `flush` hears now and then of each.
+    fn copy(&self, copies: &mut [&mut Copy], flush: &dyn Fn(&Copy)) -> Result<(), EmitError> {
         let started = Instant::now();
         let original = self.copies.original;
         let changes = copies.iter().map(|copy| (self.copies.changes)(copy.number));
         let changes = changes.collect::<Result<Vec<_>, _>>()?;
         let mut hashers = vec![Sha256::new(); copies.len()];
-        let (mut piece, mut changed) = (vec![0; PIECE], vec![0; PIECE]);
+        let (mut piece, mut own) = (vec![0; PIECE], vec![0; PIECE]);
         let mut at = 0;
         while at < original.size().0 && !self.stop.load(Ordering::Relaxed) {
             let length = usize::try_from(original.size().0 - at).unwrap_or(PIECE).min(PIECE);
-            let (piece, changed) =
-                (piece.get_mut(..length).unwrap_or_default(), changed.get_mut(..length).unwrap_or_default());
+            let (piece, own) =
+                (piece.get_mut(..length).unwrap_or_default(), own.get_mut(..length).unwrap_or_default());
             original.read_at(ByteOffset(at), piece).map_err(EmitError::Base)?;
             let range = at..at.saturating_add(length as u64);
             for ((copy, changes), hasher) in copies.iter().zip(&changes).zip(&mut hashers) {
@@ -224,9 +230,11 @@ impl Work<'_, '_> {
                 let bytes = if changes.is_empty() {
                     &*piece
                 } else {
-                    changed.copy_from_slice(piece);
-                    changes.iter().for_each(|change| put(at, changed, change.at, &change.bytes));
-                    &*changed
+                    own.copy_from_slice(piece);
+                    for change in changes {
+                        put(at, own, change.at, &change.bytes);
+                    }
+                    &*own
                 };
                 let written = self.write(copy, at, bytes, changes);
                 written.map_err(EmitError::write("writing", copy.file.path()))?;
@@ -234,6 +242,11 @@ impl Work<'_, '_> {
             }
             (self.progress)(ByteCount((length * copies.len()) as u64));
             at = range.end;
+            if at.is_multiple_of(FLUSH_EVERY) || at == original.size().0 {
+                for copy in &*copies {
+                    flush(copy);
+                }
+            }
         }
         for (copy, hasher) in copies.iter_mut().zip(hashers) {
             copy.digest = Some(Digest(hasher.finalize().into()));
@@ -314,9 +327,9 @@ mod tests {
         let tell = |more: ByteCount| {
             told.fetch_add(more.0, Ordering::Relaxed);
         };
-        let copied = copies.make(threads, &tell).unwrap();
+        let made = copies.make(threads, &tell).unwrap();
         assert_eq!(told.into_inner(), (original.len() * count) as u64);
-        for (number, copied) in copied.into_iter().enumerate() {
+        for (number, copied) in made.into_iter().enumerate() {
             assert_eq!(copied.digest, Digest::of(&expected(number)));
             copied.file.publish().unwrap();
             assert!(std::fs::read(&paths[number]).unwrap() == expected(number), "copy {number}");

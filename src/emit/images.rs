@@ -158,7 +158,7 @@ impl Images<'_> {
     }
 
     /// Unpacks all of the stock image, with all threads: for whoever then reads all of it.
-    fn unpack(&self, progress: &Progress<'_>) -> Result<(), EmitError> {
+    pub(super) fn unpack(&self, progress: &Progress<'_>) -> Result<(), EmitError> {
         let total = self.stock.size();
         let tell = |more| progress(Stage::Unpacking, more, total);
         self.stock.unpack_all(self.threads, &tell).map_err(EmitError::Base)

@@ -69,8 +69,8 @@ mod tests {
         let cards = [&one, &other].map(|layer| Card { name: "", layers: vec![layer], image: None });
         let slots = Slots::of(&cards, ByteCount(3_000_000));
         assert_eq!(slots.all(), [0..49_152, 98_304..114_688, 2_998_272..3_000_000]);
-        assert_eq!(slots.in_part(&(49_152..98_305)), [98_304..114_688]);
-        assert_eq!(slots.in_part(&(49_151..50_000)), [0..49_152]);
+        assert_eq!(slots.in_part(&(49_152..98_305)), vec![98_304..114_688]);
+        assert_eq!(slots.in_part(&(49_151..50_000)), vec![0..49_152]);
         assert_eq!(slots.in_part(&(49_152..98_304)), []);
 
         let long: Vec<u64> = (0..120).map(|granule| granule * GRANULE).collect();

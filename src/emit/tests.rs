@@ -1,7 +1,7 @@
 //! What comes out unpacks to what was meant, whatever the stock image is packed in and however its Blocks
 //! lie: `decode(emit(base, layers)) == apply(base, layers)`.
 
-use super::card::CardDisk;
+use super::card::lay;
 use super::{Card, Disk, Images, Written};
 use crate::digest::Digest;
 use crate::disk::{ByteCount, ByteOffset, Layer, Overlay, ReadAt, StockImage, WriteAt as _};
@@ -92,6 +92,22 @@ fn unpacked(path: &Path, format: ImageFormat) -> Vec<u8> {
     bytes
 }
 
+/// How images are made.
+#[derive(Clone, Copy)]
+struct Way<'way> {
+    format: ImageFormat,
+    size: usize,
+    threads: usize,
+    only: Option<usize>,
+    cache: Option<&'way Path>,
+}
+
+impl Way<'_> {
+    fn plain(format: ImageFormat) -> Self {
+        Self { format, size: SIZE, threads: 2, only: None, cache: None }
+    }
+}
+
 /// A stock image, as a file, with a folder to work in.
 struct Workshop {
     folder: TempDir,
@@ -108,17 +124,9 @@ impl Workshop {
     }
 
     /// Writes images of all cards in one format, or of one of them, and compares.
-    fn check(
-        &self,
-        format: ImageFormat,
-        shared: &[&Layer],
-        layers: &[Layer],
-        size: u64,
-        threads: usize,
-        only: Option<usize>,
-        cache: Option<&Path>,
-    ) -> Vec<Written> {
-        let disk = Disk { base: &self.stock, shared: shared.to_vec(), size: ByteCount(size) };
+    fn check(&self, way: Way<'_>, shared: &[&Layer], layers: &[Layer]) -> Vec<Written> {
+        let Way { format, size, threads, only, cache } = way;
+        let disk = Disk { base: &self.stock, shared: shared.to_vec(), size: ByteCount(size as u64) };
         let paths: Vec<_> =
             (0..layers.len()).map(|number| self.folder.path().join(format!("{number}.{format}"))).collect();
         let cards: Vec<_> = layers
@@ -134,7 +142,8 @@ impl Workshop {
         let written = images.write(&|_, _, _| ()).unwrap();
         for written in &written {
             let card = cards.iter().find(|card| card.image == Some(&written.path)).unwrap();
-            let wanted = content(&CardDisk { disk: &disk, card });
+            let mut wanted = content(&disk);
+            lay(&card.layers, 0, &mut wanted).unwrap();
             assert!(unpacked(&written.path, format) == wanted, "{format} is something else");
             assert_eq!(written.sha256, Digest::of(&fs::read(&written.path).unwrap()));
         }
@@ -216,10 +225,10 @@ proptest! {
         let layers: Vec<_> =
             cards.iter().map(|writes| layer(&ground, Some(Arc::clone(&shared)), writes)).collect();
         let cache = workshop.folder.path().join("cache");
-        let all = workshop.check(format, &[&shared], &layers, size as u64, threads, None, Some(&cache));
+        let all = workshop.check(Way { format, size, threads, only: None, cache: Some(&cache) }, &[&shared], &layers);
         // The same bytes on another number of threads, from the cache or without one, and of one card alone.
         for (threads, cache, only) in [(5, Some(&*cache), None), (1, None, Some(layers.len() - 1))] {
-            let again = workshop.check(format, &[&shared], &layers, size as u64, threads, only, cache);
+            let again = workshop.check(Way { format, size, threads, only, cache }, &[&shared], &layers);
             for again in again {
                 let before = all.iter().find(|one| one.path == again.path).unwrap();
                 prop_assert_eq!(before.sha256, again.sha256);
@@ -236,7 +245,7 @@ fn blocks_that_no_card_changes_are_taken_from_the_stock_image() {
     let workshop = Workshop::with(&file);
     let base: Arc<dyn ReadAt> = Arc::new(disk);
     let layers = [layer(&base, None, &[(450_000, vec![1; 10])])];
-    let written = workshop.check(ImageFormat::ImgXz, &[], &layers, SIZE as u64, 2, None, None);
+    let written = workshop.check(Way::plain(ImageFormat::ImgXz), &[], &layers);
     let image = fs::read(&written[0].path).unwrap();
     let layout = workshop.stock.xz_layout().unwrap();
     for (number, block) in layout.blocks.iter().enumerate() {
@@ -260,7 +269,7 @@ fn no_secret_is_in_the_cache() {
         let base: Arc<dyn ReadAt> = Arc::new(disk.clone());
         let layers = [layer(&base, None, &[(450_000, secret.to_vec())])];
         let cache = workshop.folder.path().join("cache");
-        let written = workshop.check(format, &[], &layers, SIZE as u64, 2, None, Some(&cache));
+        let written = workshop.check(Way { cache: Some(&cache), ..Way::plain(format) }, &[], &layers);
         let holds = |path: &Path| fs::read(path).unwrap().windows(secret.len()).any(|bytes| bytes == secret);
         // It is stored in the image, so it would be seen in the cache.
         assert!(holds(&written[0].path));
@@ -277,7 +286,8 @@ fn a_damaged_template_is_made_again() {
     let base: Arc<dyn ReadAt> = Arc::new(disk);
     let layers = [layer(&base, None, &[(450_000, vec![7; 10])])];
     let cache = workshop.folder.path().join("cache");
-    let check = || workshop.check(ImageFormat::ImgXz, &[], &layers, SIZE as u64, 2, None, Some(&cache));
+    let way = Way { cache: Some(&cache), ..Way::plain(ImageFormat::ImgXz) };
+    let check = || workshop.check(way, &[], &layers);
     let first = check();
     let kept = fs::read_dir(cache.join("templates")).unwrap().next().unwrap().unwrap().path();
     let mut bytes = fs::read(&kept).unwrap();
@@ -297,7 +307,7 @@ fn a_new_image_leaves_no_old_bmap_beside_it() {
     for format in ImageFormat::ALL {
         let stale = workshop.folder.path().join("0.img.bmap");
         fs::write(&stale, "of another image").unwrap();
-        workshop.check(format, &[], &layers, SIZE as u64, 2, None, None);
+        workshop.check(Way::plain(format), &[], &layers);
         assert!(!stale.exists());
     }
 }

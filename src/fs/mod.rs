@@ -7,6 +7,7 @@ mod error;
 pub mod ext4;
 pub mod fat;
 mod fields;
+mod free;
 mod path;
 
 pub use error::FsError;
@@ -14,6 +15,10 @@ pub use path::{ImagePath, InvalidPath};
 
 use crate::disk::ByteCount;
 use std::io;
+
+/// The parts of a filesystem that hold nothing, in bytes from its start: in order, and apart. Whatever
+/// stands there has no meaning.
+pub type UnusedRanges = Vec<std::ops::Range<u64>>;
 
 /// Seconds since 1970-01-01 00:00 UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]

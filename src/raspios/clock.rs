@@ -43,6 +43,11 @@ fn timesync_user(draft: &Draft<'_>) -> Result<Option<Owner>, RaspiosError> {
     Ok(found.and_then(|fields| Some(Owner { uid: number(fields.get(2))?, gid: number(fields.get(3))? })))
 }
 
+/// `2026-10-06`, in UTC.
+pub fn date(time: UnixTime) -> String {
+    date_and_time(time).split(' ').next().unwrap_or_default().to_owned()
+}
+
 /// `2026-10-06 00:00:00`, in UTC, as fake-hwclock has it.
 fn date_and_time(UnixTime(seconds): UnixTime) -> String {
     const DAY: i64 = 86_400;

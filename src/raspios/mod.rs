@@ -38,6 +38,7 @@ mod wizard;
 pub use accounts::Account;
 pub use boot_files::{add_cmdline_words, add_config_lines};
 pub use card::{Card, customised_card, write_card};
+pub use clock::date;
 pub use clock::set_clock_floor;
 pub use cloud_init::disable_cloud_init;
 pub use detect::{booted_before, detect, detect_as};

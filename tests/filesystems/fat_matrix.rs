@@ -9,10 +9,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const JUDGES: [&str; 5] = ["mkfs.fat", "fsck.vfat", "mcopy", "mmd", "mdir"];
+pub(crate) const JUDGES: [&str; 5] = ["mkfs.fat", "fsck.vfat", "mcopy", "mmd", "mdir"];
 
 /// An image in the shape of a stock boot partition: long names, short names in both cases, directories.
-fn make(directory: &Path, megabytes: u64, options: &[&str]) -> PathBuf {
+pub(crate) fn make(directory: &Path, megabytes: u64, options: &[&str]) -> PathBuf {
     let image = directory.join("stock.img");
     fs::File::create(&image).unwrap().set_len(megabytes << 20).unwrap();
     let mut arguments = vec!["-n", "bootfs", "-i", "1234ABCD"];

@@ -12,6 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod allocation;
 mod disk;
 mod ext4_damage;
 mod ext4_grow;

@@ -1,6 +1,6 @@
 //! Changing one node changes only what must change.
 
-use cardwright::base::Base;
+use cardwright::base::{Base, Understanding};
 use cardwright::cluster::Cluster;
 use cardwright::identity::ClusterSecret;
 use cardwright::papers::Papers;
@@ -31,7 +31,7 @@ impl Workbench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let image = pipeline::open_image(&cluster(BEFORE).image, folder.path(), None, &Silent).unwrap();
-        let base = pipeline::open_base(Arc::new(image), "the demo image", Default::default()).unwrap();
+        let base = pipeline::open_base(Arc::new(image), "the demo image", Understanding::default()).unwrap();
         Self { base, secret: ClusterSecret::from_hex(crate::support::SECRET).unwrap(), _folder: folder }
     }
 

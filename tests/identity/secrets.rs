@@ -56,7 +56,8 @@ impl Secret {
     /// group of three bytes it begins; in base64 broken into lines, as PEM is; and all of that in base64
     /// again, as a kubeconfig is.
     fn forms(&self) -> Vec<String> {
-        let digits: String = self.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits: Vec<_> = self.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = digits.concat();
         let mut forms = vec![digits.to_uppercase(), digits.clone()];
         forms.extend(base64(digits.as_bytes()));
         for text in base64(&self.bytes) {
@@ -82,7 +83,7 @@ impl Secret {
 /// places at which it can begin.
 fn base64(bytes: &[u8]) -> [String; 3] {
     [0, 1, 2].map(|before: usize| {
-        let text = Base64Unpadded::encode_string(&[&vec![0; before], bytes].concat());
+        let text = Base64Unpadded::encode_string(&[&[0, 0][..before], bytes].concat());
         // A character has six bits.
         text[(before * 8).div_ceil(6)..(before + bytes.len()) * 8 / 6].to_owned()
     })

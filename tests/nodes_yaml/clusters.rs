@@ -39,14 +39,15 @@ fn what_the_example_suggests_in_comments_is_valid_too() {
         .map(|line| {
             let indentation = line.len() - line.trim_start().len();
             let comment = line.trim_start().strip_prefix("# ").unwrap_or_default();
-            // A commented key, or an item of a commented list; `~` is not known on a machine that tests.
+            // A commented key, or an item of a commented list; `~` is not known on a machine that tests, and
+            // what `…` stands for nowhere.
             let key = comment.split(':').next().unwrap_or_default();
             let is_setting = comment.contains(':')
                 && !key.is_empty()
                 && !key.contains([' ', '`', '-'])
                 && !comment.ends_with('.')
                 || comment.trim_start().starts_with("- {");
-            if is_setting && !comment.contains('~') && indentation <= 2 {
+            if is_setting && !comment.contains(['~', '…']) && indentation <= 2 {
                 format!("{}{comment}\n", &line[..indentation])
             } else {
                 format!("{line}\n")

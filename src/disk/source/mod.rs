@@ -195,7 +195,7 @@ impl StockImage {
         match &self.disk {
             Disk::AsGiven => Ok(()),
             Disk::Xz(image) => image.unpack_all(threads, progress),
-            Disk::Packed(image) => image.unpack_now().map(|size| progress(size)),
+            Disk::Packed(image) => image.unpack_now().map(progress),
         }
     }
 

@@ -152,6 +152,11 @@ impl Features {
         self.incompat & CSUM_SEED != 0
     }
 
+    /// Whether descriptors of groups have checksums, and with them flags that can be believed.
+    pub(super) fn has_checked_groups(self) -> bool {
+        self.uninit_bg() || self.metadata_csum()
+    }
+
     /// Whether counts of blocks have an upper half.
     pub(super) fn sixty_four_bit(self) -> bool {
         self.incompat & SIXTY_FOUR_BIT != 0

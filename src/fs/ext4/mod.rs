@@ -2,9 +2,10 @@
 //!
 //! The two crates share no code, and neither's types leave this folder. What they leave open is ours:
 //! the fields of the superblock that `inspect` shows ([`superblock`]), which features are written to
-//! ([`features`]), the links inside a path ([`links`]), what the journal is left with ([`journal`]), and
-//! making a filesystem larger, which neither can (`grow`).
+//! ([`features`]), the links inside a path ([`links`]), what the journal is left with ([`journal`]), what is
+//! free ([`allocation`]), and making a filesystem larger, which neither can (`grow`).
 
+mod allocation;
 mod device;
 mod error;
 mod features;
@@ -15,6 +16,7 @@ mod reader;
 mod superblock;
 mod writer;
 
+pub use allocation::unused;
 pub use grow::grow;
 pub use reader::Reader;
 pub use writer::Writer;

@@ -40,6 +40,15 @@ pub(super) struct Superblock {
     pub(super) free_blocks: u64,
     pub(super) free_inodes: u32,
     pub(super) blocks: u64,
+    /// 1 where blocks have 1 KiB: the boot block is then no part of a group.
+    pub(super) first_data_block: u64,
+    pub(super) blocks_per_group: u64,
+    /// Bytes of the descriptor of a group.
+    pub(super) descriptor_size: u16,
+    inodes_per_group: u32,
+    inode_size: u16,
+    /// Blocks behind the descriptors that they may grow into.
+    reserved_descriptor_blocks: u16,
     reserved_blocks: u64,
     state: u16,
     first_orphan: u32,
@@ -92,6 +101,12 @@ impl Superblock {
             free_blocks: count(0x0c, 0x158),
             free_inodes: u32_at(bytes, 0x10),
             blocks: count(0x04, 0x150),
+            first_data_block: u64::from(u32_at(bytes, 0x14)),
+            blocks_per_group: u64::from(u32_at(bytes, 0x20)),
+            descriptor_size: if features.sixty_four_bit() { u16_at(bytes, 0xfe) } else { 32 },
+            inodes_per_group: u32_at(bytes, 0x28),
+            inode_size: u16_at(bytes, 0x58),
+            reserved_descriptor_blocks: u16_at(bytes, 0xce),
             reserved_blocks: count(0x08, 0x154),
             state: u16_at(bytes, 0x3a),
             first_orphan: u32_at(bytes, 0xe8),
@@ -112,6 +127,16 @@ impl Superblock {
         if self.blocks / u64::from(blocks_per_group) > MOST_GROUPS {
             return Err(damaged("it has more groups than a card has room for"));
         }
+        if self.first_data_block > 1 || self.first_data_block >= self.blocks {
+            return Err(damaged("its first group begins where no ext4 begins"));
+        }
+        if u64::from(blocks_per_group) > 8 * self.block_size {
+            return Err(damaged("its groups are larger than their bitmaps"));
+        }
+        let descriptor = u64::from(self.descriptor_size);
+        if !descriptor.is_power_of_two() || !(32..=self.block_size).contains(&descriptor) {
+            return Err(damaged("the descriptors of its groups have a size that no ext4 has"));
+        }
         let inodes_per_group = u32_at(bytes, 0x28);
         if inodes_per_group == 0 || u64::from(inodes_per_group) > 8 * self.block_size {
             return Err(damaged("its groups have a number of inodes that no ext4 has"));
@@ -121,6 +146,27 @@ impl Superblock {
             return Err(damaged("its inodes have a size that no ext4 has"));
         }
         Ok(())
+    }
+
+    /// How many groups there are.
+    pub(super) fn groups(&self) -> u64 {
+        self.blocks.saturating_sub(self.first_data_block).div_ceil(self.blocks_per_group)
+    }
+
+    /// Where a group begins.
+    pub(super) fn first_block_of(&self, group: u64) -> u64 {
+        self.first_data_block.saturating_add(group.saturating_mul(self.blocks_per_group))
+    }
+
+    /// What follows each copy of the superblock: all descriptors, and the room they may grow into.
+    pub(super) fn blocks_of_descriptors(&self) -> u64 {
+        let bytes = self.groups().saturating_mul(u64::from(self.descriptor_size));
+        bytes.div_ceil(self.block_size).saturating_add(u64::from(self.reserved_descriptor_blocks))
+    }
+
+    /// How many blocks the inode table of a group has.
+    pub(super) fn blocks_of_inode_table(&self) -> u64 {
+        (u64::from(self.inodes_per_group) * u64::from(self.inode_size)).div_ceil(self.block_size)
     }
 
     /// Size of the whole filesystem.

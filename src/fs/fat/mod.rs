@@ -6,6 +6,7 @@
 //!
 //! Field names: Microsoft's "FAT: General Overview of On-Disk Format", version 1.03.
 
+mod allocation;
 mod boot_sector;
 mod cache;
 mod check;
@@ -18,5 +19,6 @@ mod table;
 mod volume;
 mod writer;
 
+pub use allocation::unused;
 pub use reader::Reader;
 pub use writer::Writer;

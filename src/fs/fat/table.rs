@@ -82,31 +82,47 @@ impl Volume {
 
     /// How many clusters are free.
     pub(super) fn free_clusters(&self) -> Result<u32, FsError> {
+        let mut free = 0;
+        self.each_free_cluster(&mut |_| free += 1)?;
+        Ok(free)
+    }
+
+    /// Calls `found` with every cluster that is free, in order.
+    pub(super) fn each_free_cluster(&self, found: &mut dyn FnMut(u32)) -> Result<(), FsError> {
         let clusters = 2..self.shape.clusters.saturating_add(2);
         let entry_bytes = match self.shape.width {
             Width::Fat12 => {
-                let free = clusters.map(|cluster| Ok(u32::from(self.entry(cluster)? == 0)));
-                return free.sum();
+                for cluster in clusters {
+                    if self.entry(cluster)? == 0 {
+                        found(cluster);
+                    }
+                }
+                return Ok(());
             }
             Width::Fat16 => 2,
             Width::Fat32 => 4,
         };
-        let mut offset = self.shape.table.saturating_add(2 * entry_bytes);
-        let mut rest = u64::from(self.shape.clusters) * entry_bytes;
+        let mut offset = self.shape.table.saturating_add(2 * entry_bytes as u64);
         let mut piece = vec![0; PIECE];
-        let mut free = 0;
-        while rest > 0 {
-            let length = usize::try_from(rest).map_or(PIECE, |rest| rest.min(PIECE));
+        let mut cluster = clusters.start;
+        while cluster < clusters.end {
+            let rest = usize::try_from(clusters.end - cluster).unwrap_or(usize::MAX);
+            let length = rest.saturating_mul(entry_bytes).min(PIECE);
             let bytes = piece.get_mut(..length).unwrap_or_default();
             self.read(offset, bytes)?;
-            free += match self.shape.width {
-                Width::Fat32 => bytes.chunks_exact(4).filter(|entry| is_free_32(entry)).count(),
-                _ => bytes.chunks_exact(2).filter(|entry| u16_at(entry, 0) == 0).count(),
-            };
+            for entry in bytes.chunks_exact(entry_bytes) {
+                let is_free = match self.shape.width {
+                    Width::Fat32 => is_free_32(entry),
+                    _ => u16_at(entry, 0) == 0,
+                };
+                if is_free {
+                    found(cluster);
+                }
+                cluster = cluster.saturating_add(1);
+            }
             offset = offset.saturating_add(length as u64);
-            rest = rest.saturating_sub(length as u64);
         }
-        Ok(u32::try_from(free).unwrap_or(u32::MAX))
+        Ok(())
     }
 
     /// Whether the second entry of the table says that everything was written (`ClnShutBitMask`).

@@ -1,0 +1,73 @@
+//! build.json: from what, with what and into what, as in-toto statements with SLSA's provenance tell it
+//! (<https://in-toto.io/Statement/v1>, <https://slsa.dev/provenance/v1>).
+//!
+//! Nothing in it depends on when or where the build ran, and nothing is secret or made from a secret but
+//! the images themselves.
+
+use super::{EmitError, PendingFile};
+use crate::digest::Digest;
+use crate::format::ImageFormat;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// What a build was.
+#[derive(Debug, Clone)]
+pub struct Provenance {
+    /// The name of the cluster.
+    pub cluster: String,
+    /// The names of the nodes whose images were made.
+    pub nodes: Vec<String>,
+    /// The format of the images.
+    pub format: ImageFormat,
+    /// The time that everything in the images has, in seconds since 1970.
+    pub time: i64,
+    /// The name of the stock image's file, and its SHA-256.
+    pub stock: (String, Digest),
+    /// The SHA-256 of nodes.yaml, where it is a file.
+    pub nodes_yaml: Option<Digest>,
+    /// The name and SHA-256 of each image.
+    pub images: Vec<(String, Digest)>,
+    /// For each of the nodes, the SHA-256 of its plan as `plan --json` shows it, without secrets.
+    pub plans: Vec<Digest>,
+}
+
+/// Writes build.json into `folder`.
+///
+/// # Errors
+/// When the folder cannot be written to.
+pub fn write_provenance(folder: &Path, provenance: &Provenance) -> Result<(), EmitError> {
+    let named = |name: &str, digest: Digest| json!({ "name": name, "digest": { "sha256": digest } });
+    let subject: Vec<Value> = provenance.images.iter().map(|(name, digest)| named(name, *digest)).collect();
+    let stock = named(&provenance.stock.0, provenance.stock.1);
+    let nodes_yaml = provenance.nodes_yaml.map(|digest| named("nodes.yaml", digest));
+    let plans = provenance.nodes.iter().zip(&provenance.plans);
+    let plans: Vec<Value> = plans.map(|(node, digest)| named(&format!("plan of {node}"), *digest)).collect();
+    let statement = json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": subject,
+        "predicateType": "https://slsa.dev/provenance/v1",
+        "predicate": {
+            "buildDefinition": {
+                "buildType": "urn:cardwright:build:v1",
+                "externalParameters": {
+                    "cluster": provenance.cluster,
+                    "nodes": provenance.nodes,
+                    "format": provenance.format,
+                },
+                "internalParameters": { "SOURCE_DATE_EPOCH": provenance.time },
+                "resolvedDependencies": std::iter::once(stock).chain(nodes_yaml).collect::<Vec<_>>(),
+            },
+            "runDetails": {
+                "builder": {
+                    "id": "urn:cardwright",
+                    "version": { "cardwright": env!("CARGO_PKG_VERSION") },
+                },
+                "byproducts": plans,
+            },
+        },
+    });
+    let path = folder.join("build.json");
+    let text = serde_json::to_string_pretty(&statement).map_err(std::io::Error::other);
+    let text = text.map_err(EmitError::write("writing", &path))?;
+    PendingFile::write_whole(&path, format!("{text}\n").as_bytes(), false)
+}

@@ -1,0 +1,23 @@
+//! What of a filesystem holds nothing.
+
+use super::UnusedRanges;
+use std::ops::Range;
+
+/// Collects parts that are free, in order, and joins those that touch.
+#[derive(Debug, Default)]
+pub(super) struct FreeSpace(Vec<Range<u64>>);
+
+impl FreeSpace {
+    /// Adds `length` bytes at `start`, which lies behind all that was added before.
+    pub(super) fn add(&mut self, start: u64, length: u64) {
+        let end = start.saturating_add(length);
+        match self.0.last_mut() {
+            Some(last) if last.end == start => last.end = end,
+            _ => self.0.push(start..end),
+        }
+    }
+
+    pub(super) fn into_ranges(self) -> UnusedRanges {
+        self.0
+    }
+}

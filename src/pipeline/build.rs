@@ -1,0 +1,295 @@
+//! The last stretch of the road: every node planned and patched, the images, and the papers beside them.
+
+use super::{Error, Plans, Progress, named_node, plan_cluster};
+use crate::base::Base;
+use crate::cluster::{Cluster, Node};
+use crate::digest::Digest;
+use crate::disk::{ByteCount, Layer, StockImage};
+use crate::emit::{self, Card, Disk, EmitError, Entry, ImagePapers, Images, Manifest, Provenance};
+use crate::foundation::Foundation;
+use crate::identity::ClusterSecret;
+use crate::papers::{Papers, WrittenPapers};
+use crate::patch::Patch;
+use crate::plan;
+use crate::raspios::{self, Architecture};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+/// How a build is to be done.
+#[derive(Debug, Clone)]
+pub struct BuildOptions {
+    /// How many threads work; the results do not depend on it.
+    pub threads: usize,
+    /// The folder for what saves work on the next run; without it nothing is kept.
+    pub cache: Option<PathBuf>,
+    /// The names of the nodes whose images are wanted; those of all nodes where it is absent.
+    pub only: Option<Vec<String>>,
+    /// Whether every image gets a bmap.
+    pub bmap: bool,
+    /// Where a manifest for Raspberry Pi Imager is wanted: how.
+    pub imager: Option<Imager>,
+}
+
+/// How a manifest for Raspberry Pi Imager is wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Imager {
+    /// Where the images will be downloaded from; files of this machine where it is absent.
+    pub base_url: Option<String>,
+}
+
+impl Default for BuildOptions {
+    fn default() -> Self {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        Self { threads, cache: None, only: None, bmap: false, imager: None }
+    }
+}
+
+/// What a build made.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Built {
+    /// One image per node, in the order of nodes.yaml.
+    pub images: Vec<BuiltImage>,
+    /// The checksums of all of them.
+    pub checksums: PathBuf,
+    /// From what they were made: an in-toto statement.
+    pub provenance: PathBuf,
+    /// The manifest for Raspberry Pi Imager, where one was wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<PathBuf>,
+    /// What its owner gets in with.
+    #[serde(flatten)]
+    pub papers: WrittenPapers,
+}
+
+/// One image.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct BuiltImage {
+    /// For which node.
+    pub node: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// How large the file is, holes included.
+    pub size: ByteCount,
+    /// The SHA-256 of the file.
+    pub sha256: Digest,
+    /// How large the disk in it is.
+    pub disk_size: ByteCount,
+    /// The SHA-256 of the disk in it, where something needed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk_sha256: Option<Digest>,
+    /// Its bmap, where one was wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bmap: Option<PathBuf>,
+    /// How many files, links and directories differ from the stock image.
+    pub edits: usize,
+    /// How many blocks of 4 KiB differ from the stock image.
+    pub changed_blocks: usize,
+    /// How long it took to write, perhaps with others at the same time.
+    #[serde(skip)]
+    pub took: Duration,
+}
+
+/// A node that was planned and patched, in memory.
+struct Patched<'cluster> {
+    node: &'cluster Node,
+    edits: usize,
+    layer: Arc<Layer>,
+    /// The SHA-256 of its plan, without secrets.
+    plan: Digest,
+    /// Where its image goes, if one is wanted.
+    image: Option<PathBuf>,
+}
+
+/// Builds the nodes of the cluster: plans, patches, writes the images and the papers beside them. `image` is
+/// what `base` was found in.
+///
+/// # Errors
+/// At the first thing that fails. Until images are written, which is after all is planned and patched, every
+/// old one is untouched.
+pub fn build(
+    cluster: &Cluster,
+    image: &StockImage,
+    base: &Base,
+    secret: &ClusterSecret,
+    options: &BuildOptions,
+    progress: &dyn Progress,
+) -> Result<Built, Error> {
+    let folder = &cluster.output.folder;
+    std::fs::create_dir_all(folder).map_err(EmitError::write("making the folder", folder))?;
+    for name in options.only.iter().flatten() {
+        named_node(cluster, name)?;
+    }
+    // Also those whose images are not wanted: the layout of an image depends on where nodes differ.
+    let plans = plan_cluster(base, cluster, secret, progress)?;
+    let foundation = Foundation::lay(base, &plans.extent, &plans.common, folder)?;
+    let mut patched = Vec::new();
+    for planned in &plans.nodes {
+        let (node, patch) = planned;
+        let failed = |source| Error::Apply { node: node.name.to_string(), source };
+        let layer = foundation.patch(&patch.beyond(&plans.common), folder).map_err(failed)?;
+        patched.push(Patched::new(cluster, base, &plans, planned, layer, options)?);
+    }
+    // A cache that cannot be written to costs the next run some time, and this one nothing.
+    let _ = image.remember();
+
+    // It speaks of images that are about to be others.
+    let manifest = folder.join(format!("{}.rpi-imager-manifest", cluster.name));
+    let _ = std::fs::remove_file(&manifest);
+    let images = write_images(cluster, image, &foundation, &patched, options, progress)?;
+    let names: Vec<String> = cluster.nodes.iter().map(|node| file_name(cluster, node)).collect();
+    let sums: Vec<_> = images.iter().map(|image| (name_of(&image.path), image.sha256)).collect();
+    emit::write_sha256sums(folder, &sums, &names)?;
+    emit::write_provenance(folder, &provenance(cluster, image, base, &patched, &images)?)?;
+    if let Some(imager) = &options.imager {
+        let entries = entries(cluster, base, &images);
+        emit::write_manifest(&manifest, &described(cluster, base, imager), &entries)?;
+    }
+    Ok(Built {
+        images,
+        checksums: folder.join("SHA256SUMS"),
+        provenance: folder.join("build.json"),
+        manifest: options.imager.as_ref().map(|_| manifest),
+        papers: Papers::new(cluster, secret, base.time)?.write(cluster)?,
+    })
+}
+
+impl<'cluster> Patched<'cluster> {
+    fn new(
+        cluster: &Cluster,
+        base: &Base,
+        plans: &Plans<'_>,
+        (node, patch): &(&'cluster Node, Patch),
+        layer: Layer,
+        options: &BuildOptions,
+    ) -> Result<Self, Error> {
+        let report = plan::report(patch, &plans.common, &base.disk.files)?;
+        let report = serde_json::to_vec(&report).map_err(std::io::Error::other);
+        let report = report.map_err(EmitError::write("describing the plan in", &cluster.output.folder))?;
+        let is_wanted =
+            options.only.as_ref().is_none_or(|only| only.iter().any(|name| *name == *node.name.as_str()));
+        let image = is_wanted.then(|| cluster.output.folder.join(file_name(cluster, node)));
+        Ok(Self { node, edits: patch.edits.len(), layer: Arc::new(layer), plan: Digest::of(&report), image })
+    }
+}
+
+/// Writes the images that are wanted, and the papers that speak of what is in them.
+fn write_images(
+    cluster: &Cluster,
+    image: &StockImage,
+    foundation: &Foundation,
+    patched: &[Patched<'_>],
+    options: &BuildOptions,
+    progress: &dyn Progress,
+) -> Result<Vec<BuiltImage>, Error> {
+    let disk =
+        Disk { base: &*foundation.stock, shared: vec![&foundation.shared], size: foundation.bytes.size() };
+    let names: Vec<String> = patched.iter().map(|patched| patched.node.name.to_string()).collect();
+    let cards = patched.iter().zip(&names);
+    let cards: Vec<Card<'_>> = cards.map(|(patched, name)| card(patched, name)).collect();
+    let images = Images {
+        format: cluster.output.format,
+        disk: &disk,
+        cards: &cards,
+        stock: image,
+        threads: options.threads,
+        cache: options.cache.as_deref(),
+    };
+    let tell = |stage, more, total| progress.working(stage, more, total);
+    let wanted = || patched.iter().filter(|patched| patched.image.is_some());
+    let unused = wanted().filter(|_| options.bmap).map(|patched| foundation.unused(&patched.layer));
+    let unused = unused.collect::<Result<Vec<_>, _>>()?;
+    let papers =
+        ImagePapers { disk_digests: options.imager.is_some(), unused: options.bmap.then_some(unused) };
+    let written = images.write(&tell)?;
+    let papers = images.write_papers(&papers, &tell)?;
+    let built = written.into_iter().zip(papers).zip(wanted());
+    let built = built.map(|((written, paper), patched)| BuiltImage {
+        node: written.name,
+        path: written.path,
+        size: written.size,
+        sha256: written.sha256,
+        disk_size: disk.size,
+        disk_sha256: paper.disk_sha256,
+        bmap: paper.bmap,
+        edits: patched.edits,
+        changed_blocks: changed_blocks(foundation, &patched.layer),
+        took: written.took,
+    });
+    Ok(built.collect())
+}
+
+fn card<'build>(patched: &'build Patched<'_>, name: &'build str) -> Card<'build> {
+    Card { name, layers: vec![&patched.layer], image: patched.image.as_deref() }
+}
+
+/// How many blocks differ from the stock image.
+fn changed_blocks(foundation: &Foundation, layer: &Layer) -> usize {
+    foundation.shared.indices().chain(layer.indices()).collect::<BTreeSet<_>>().len()
+}
+
+/// From what the images were made.
+fn provenance(
+    cluster: &Cluster,
+    image: &StockImage,
+    base: &Base,
+    patched: &[Patched<'_>],
+    images: &[BuiltImage],
+) -> Result<Provenance, Error> {
+    let stock = image.file_digest().map_err(EmitError::Base)?;
+    let nodes_yaml = std::fs::read(&cluster.source).ok();
+    Ok(Provenance {
+        cluster: cluster.name.to_string(),
+        nodes: images.iter().map(|image| image.node.clone()).collect(),
+        format: cluster.output.format,
+        time: base.time.0,
+        stock: (name_of(image.file()), stock),
+        nodes_yaml: nodes_yaml.map(|text| Digest::of(&text)),
+        images: images.iter().map(|image| (name_of(&image.path), image.sha256)).collect(),
+        plans: patched.iter().filter(|patched| patched.image.is_some()).map(|patched| patched.plan).collect(),
+    })
+}
+
+/// What the manifest says of the cluster.
+fn described(cluster: &Cluster, base: &Base, imager: &Imager) -> Manifest {
+    let count = cluster.nodes.len();
+    Manifest {
+        title: format!("Cluster {}", cluster.name),
+        description: format!("{count} node{}, one image each", if count == 1 { "" } else { "s" }),
+        release_date: base.release.date.clone().unwrap_or_else(|| raspios::date(base.time)),
+        is_64_bit: base.release.architecture == Architecture::Arm64,
+        base_url: imager.base_url.clone(),
+    }
+}
+
+/// What the manifest says of each image.
+fn entries(cluster: &Cluster, base: &Base, images: &[BuiltImage]) -> Vec<Entry> {
+    let described = images.iter().filter_map(|image| {
+        let node = cluster.node(&image.node)?;
+        let role = node.k3s.as_ref().map(|k3s| format!(" - k3s {}", k3s.role)).unwrap_or_default();
+        let codename = base.release.codename;
+        Some(Entry {
+            name: format!("{}{role}", node.name),
+            description: format!("{}, Raspberry Pi OS {codename}", node.network.address),
+            image: image.path.clone(),
+            size: image.size,
+            sha256: image.sha256,
+            disk_size: image.disk_size,
+            disk_sha256: image.disk_sha256.unwrap_or(image.sha256),
+            bmap: image.bmap.clone(),
+        })
+    });
+    described.collect()
+}
+
+/// What the image of a node is called.
+fn file_name(cluster: &Cluster, node: &Node) -> String {
+    format!("{}.{}", node.name, cluster.output.format)
+}
+
+/// What an image is called where the folder is known.
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
