@@ -68,7 +68,7 @@ pub enum BaseError {
     },
     /// The image does not say when it was made.
     #[error(
-        "the root filesystem does not say when it was last written to, so there is no time to give new files"
+        "the root filesystem does not say when, between 1980 and 2038, it was last written to, so there is no time to give new files"
     )]
     NoTime,
 }
@@ -257,5 +257,5 @@ fn stock_time(disk: &Disk) -> Result<UnixTime, BaseError> {
         path: root,
         source,
     })?;
-    summary.written.filter(|time| time.0 > 0).ok_or(BaseError::NoTime)
+    summary.written.filter(|time| UnixTime::OF_FILES.contains(time)).ok_or(BaseError::NoTime)
 }

@@ -17,7 +17,8 @@
 //! 4. [`plan`] turns one node into a [`Patch`](patch::Patch): an ordered list of file edits, as plain data. What it
 //!    writes is decided in [`raspios`] (what Raspberry Pi OS is) and [`k3s`].
 //! 5. [`patch`] applies it through [`fs`] to an [`Overlay`](disk::Overlay): blocks that differ from the base.
-//! 6. [`emit`] writes base and blocks as images, in every [`format`](mod@format), and the papers beside them.
+//! 6. [`emit`] writes base and blocks as images, in every [`format`](mod@format), and what describes them;
+//!    [`papers`] are what their owner gets in with.
 //! 7. [`verify`](mod@verify) reads an image back and holds the plan against it; [`inspect`](mod@inspect) says what an image is.
 //!
 //! [`pipeline`] is this road as code. Arrows only go down: no room knows the rooms above it.
@@ -56,15 +57,19 @@ mod codec;
 pub mod demo;
 pub mod digest;
 pub mod disk;
+mod durable;
 pub mod emit;
 pub mod fetch;
 pub mod format;
+pub mod foundation;
 pub mod fs;
 pub mod hint;
 pub mod identity;
 pub mod inspect;
 pub mod k3s;
+pub mod papers;
 pub mod patch;
+pub mod payload;
 pub mod pipeline;
 pub mod plan;
 pub mod raspios;

@@ -3,7 +3,7 @@
 //! ```text
 //! nodes.yaml ──▶ Cluster ┐
 //! cluster.secret ──▶ keys ├─plan─▶ Patch per node ─apply─▶ Layer ─emit─▶ north.img.xz …
-//! stock image ──▶ Base ──┘                                  above the Base
+//! stock image ──▶ Base ──┘                                  above the Foundation
 //! ```
 
 mod build;
@@ -11,18 +11,18 @@ mod build;
 pub use build::{BuildOptions, Built, BuiltImage, Imager, build};
 
 use crate::base::{Base, BaseError, Understanding};
-use crate::cluster::{Cluster, ImageSource, Node};
+use crate::cluster::{CannotRejoin, Cluster, ClusterName, ImageSource, Node};
 use crate::demo;
-use crate::disk::{ByteCount, DiskError, Layer, Overlay, ReadAt, StockImage, WriteAt};
+use crate::disk::{ByteCount, DiskError, ReadAt, StockImage};
 use crate::emit::{EmitError, Stage};
 use crate::fetch::{self, FetchError};
-use crate::fs::{ext4, fat};
+use crate::foundation::{Extent, FoundationError};
 use crate::hint::Hint;
 use crate::identity::{ClusterSecret, Creation, IdentityError};
-use crate::patch::{self, Filesystems, Partition, Patch, PatchError};
+use crate::patch::{Patch, PatchError};
+use crate::payload::{self, PayloadError};
 use crate::plan::{self, Ground, PlanError};
 use crate::raspios::RaspiosError;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -55,6 +55,12 @@ pub enum Error {
         /// Why.
         source: PlanError,
     },
+    /// What is to be put inside the cards could not be had.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// What all cards stand on could not be made.
+    #[error(transparent)]
+    Foundation(#[from] FoundationError),
     /// A patch could not be applied.
     #[error("writing node `{node}`: {source}")]
     Apply {
@@ -72,6 +78,9 @@ pub enum Error {
     /// The record of being a card could not be read.
     #[error(transparent)]
     Card(#[from] RaspiosError),
+    /// A node cannot be made to rejoin its cluster.
+    #[error(transparent)]
+    Rejoin(#[from] CannotRejoin),
     /// nodes.yaml has no node of that name.
     #[error("there is no node `{name}` in the cluster `{cluster}`")]
     NoSuchNode {
@@ -98,9 +107,12 @@ impl Hint for Error {
             Self::Base { source, .. } => source.hint(),
             Self::Identity(error) => error.hint(),
             Self::Plan { source, .. } => source.hint(),
+            Self::Payload(error) => error.hint(),
+            Self::Foundation(error) => error.hint(),
             Self::Apply { source, .. } | Self::Check(source) => source.hint(),
             Self::Emit(error) => error.hint(),
             Self::Card(error) => error.hint(),
+            Self::Rejoin(error) => error.hint(),
             Self::NoSuchNode { known, .. } => Some(format!("Its nodes are {}", known.join(", "))),
             Self::NotACard { .. } => {
                 Some("Name the node with `--node`, or give an image that cardwright made".to_owned())
@@ -179,54 +191,68 @@ pub fn secret_path(cluster: &Cluster) -> PathBuf {
     cluster.source.with_file_name("cluster.secret")
 }
 
-/// The patch of one node.
-///
-/// # Errors
-/// When the stock image lacks something that nodes.yaml asks for.
-pub fn plan_node(
-    base: &Base,
-    cluster: &Cluster,
-    secret: &ClusterSecret,
-    node: &Node,
-) -> Result<Patch, Error> {
-    let ground = Ground { cluster, secret, release: &base.release, stock: &base.disk.files, time: base.time };
-    plan::plan(&ground, node).map_err(|source| Error::Plan { node: node.name.to_string(), source })
+/// What is to be done for every node of a cluster.
+pub struct Plans<'cluster> {
+    /// Which cluster.
+    pub cluster: &'cluster ClusterName,
+    /// How large cards are.
+    pub extent: Extent,
+    /// What the patches of all nodes begin with.
+    pub common: Patch,
+    /// The whole patch of every node, in the order of nodes.yaml.
+    pub nodes: Vec<(&'cluster Node, Patch)>,
 }
 
-/// Applies a patch above the base, in memory. The base is not touched.
-///
-/// # Errors
-/// When one of its filesystems cannot take it.
-pub fn patch_node(base: &Base, node: &Node, patch: &Patch) -> Result<Layer, Error> {
-    apply_above(base, patch).map_err(|source| Error::Apply { node: node.name.to_string(), source })
-}
-
-fn apply_above(base: &Base, patch: &Patch) -> Result<Layer, PatchError> {
-    let overlay = Arc::new(Overlay::new(Arc::clone(&base.disk.bytes), None));
-    let opening = |partition| {
-        move |source| PatchError::Filesystem {
-            doing: "opening",
-            partition,
-            path: patch::ImagePath::root(),
-            source,
-        }
-    };
-    {
-        let window =
-            |partition| base.disk.window(partition, Arc::clone(&overlay)).map_err(crate::fs::FsError::from);
-        let boot = window(Partition::Boot).and_then(|window| {
-            let window: Arc<dyn WriteAt> = Arc::new(window);
-            fat::Writer::open(window, patch.time)
-        });
-        let boot = boot.map_err(opening(Partition::Boot))?;
-        let root =
-            window(Partition::Root).and_then(|window| ext4::Writer::open(Arc::new(window), patch.time));
-        let root = root.map_err(opening(Partition::Root))?;
-        patch::apply(patch, Filesystems { boot: Box::new(boot), root: Box::new(root) })?;
+impl Plans<'_> {
+    /// The patch of a node.
+    ///
+    /// # Errors
+    /// When it is none of the cluster that was planned.
+    pub fn of(&self, node: &Node) -> Result<&Patch, Error> {
+        let planned = self.nodes.iter().find(|(planned, _)| planned.name == node.name);
+        planned.map(|(_, patch)| patch).ok_or_else(|| Error::NoSuchNode {
+            name: node.name.to_string(),
+            cluster: self.cluster.to_string(),
+            known: self.nodes.iter().map(|(node, _)| node.name.to_string()).collect(),
+        })
     }
-    let lost = || io::Error::other("a filesystem still holds on to the overlay");
-    let layer = Arc::into_inner(overlay).ok_or_else(lost).and_then(Overlay::into_layer);
-    layer.map_err(crate::fs::FsError::from).map_err(opening(Partition::Root))
+}
+
+/// Plans every node.
+///
+/// # Errors
+/// When the stock image lacks something that nodes.yaml asks for, when what is to be put inside the cards
+/// cannot be had, or does not fit.
+pub fn plan_cluster<'cluster>(
+    base: &Base,
+    cluster: &'cluster Cluster,
+    secret: &ClusterSecret,
+    progress: &dyn Progress,
+) -> Result<Plans<'cluster>, Error> {
+    let payload = match &cluster.k3s {
+        Some(k3s) => {
+            let cache = fetch::cache_folder().unwrap_or_else(|| cluster.output.folder.clone());
+            let binary = plan::host(&base.release).binary;
+            payload::open(&k3s.install, binary, &cache, &|done, total| progress.downloading(done, total))?
+        }
+        None => None,
+    };
+    let ground = Ground {
+        cluster,
+        secret,
+        release: &base.release,
+        stock: &base.disk.files,
+        time: base.time,
+        payload: payload.as_ref(),
+    };
+    let failed = |node: &Node, source| Error::Plan { node: node.name.to_string(), source };
+    let mut nodes = Vec::new();
+    for node in &cluster.nodes {
+        nodes.push((node, plan::plan(&ground, node).map_err(|source| failed(node, source))?));
+    }
+    let common = plan::common(&ground).map_err(|source| Error::Plan { node: "all".to_owned(), source })?;
+    let extent = Extent::decide(base, cluster.grow, nodes.iter().map(|(_, patch)| patch))?;
+    Ok(Plans { cluster: &cluster.name, extent, common, nodes })
 }
 
 /// The node of that name.

@@ -2,12 +2,14 @@
 
 use crate::base::{Base, Disk};
 use crate::cluster::Cluster;
-use crate::disk::{ReadAt, StockImage};
+use crate::disk::{ByteOffset, Extended, Overlay, ReadAt, StockImage};
 use crate::emit;
+use crate::foundation::Extent;
 use crate::identity::ClusterSecret;
 use crate::patch::{self, Difference};
-use crate::pipeline::{Error, named_node, plan_node};
+use crate::pipeline::{Error, Silent, named_node, plan_cluster};
 use crate::raspios;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,41 +39,83 @@ pub fn verify(
     let image = Arc::new(StockImage::open(path, None, scratch)?);
     let named = |source| Error::Base { image: path.display().to_string(), source };
     let disk = Disk::open(image).map_err(named)?;
-    let node = if let Some(name) = node {
-        named_node(cluster, name)?
-    } else {
-        let card = raspios::customised_card(&disk.files)?;
-        let card = card.ok_or_else(|| Error::NotACard { image: path.to_owned() })?;
-        named_node(cluster, &card.node)?
+    let card = match (raspios::customised_card(&disk.files), node) {
+        (Ok(card), _) => card,
+        // A record that is damaged is a difference like any other, where nothing hangs on it.
+        (Err(_), Some(_)) => None,
+        (Err(error), None) => return Err(error.into()),
     };
-    let plan = plan_node(base, cluster, secret, node)?;
-    let mut differences = outside_the_partitions(base, &disk, path)?;
-    differences.extend(patch::check(&plan, &base.disk.files, &disk.files)?);
+    let name = node.or(card.as_ref().map(|card| card.node.as_str()));
+    let name = name.ok_or_else(|| Error::NotACard { image: path.to_owned() })?;
+    let mut cluster = cluster.clone();
+    if card.as_ref().is_some_and(|card| card.rejoins) {
+        cluster.rejoin(name)?;
+    }
+    let node = named_node(&cluster, name)?;
+    let plans = plan_cluster(base, &cluster, secret, &Silent)?;
+    let mut differences = outside_the_files(base, &plans.extent, &disk, path)?;
+    differences.extend(patch::check(plans.of(node)?, &base.disk.files, &disk.files)?);
     Ok(Verified { node: node.name.to_string(), differences })
 }
 
-/// The partition table is nothing a plan names, so it has to be what the stock image has.
-fn outside_the_partitions(base: &Base, disk: &Disk, path: &Path) -> Result<Vec<Difference>, Error> {
+/// A remainder too small for a group of blocks of its own stays unused when a filesystem grows: less than
+/// its tables of descriptors and inodes would take.
+const LARGEST_REMAINDER: u64 = 8 << 20;
+
+/// What no file of a plan says: the size of the disk, its partition table, and how much of the root
+/// partition its filesystem takes. All else is what the stock image has.
+fn outside_the_files(
+    base: &Base,
+    extent: &Extent,
+    disk: &Disk,
+    path: &Path,
+) -> Result<Vec<Difference>, Error> {
     let mut differences = Vec::new();
     let mut differs = |what: String| {
         let root = patch::ImagePath::root();
         differences.push(Difference { partition: patch::Partition::Boot, path: root, what });
     };
-    if disk.bytes.size() != base.disk.bytes.size() {
-        let (found, wanted) = (disk.bytes.size().0, base.disk.bytes.size().0);
-        differs(format!("lies on a disk of {found} bytes, the stock image has {wanted}"));
+    if disk.bytes.size() != extent.size {
+        let (found, wanted) = (disk.bytes.size().0, extent.size.0);
+        differs(format!("lies on a disk of {found} bytes, where it should be one of {wanted}"));
     }
-    if disk.table != base.disk.table {
-        differs("lies on a disk with another partition table than the stock image".to_owned());
+    if disk.table != extent.table {
+        differs("lies on a disk with another partition table than planned".to_owned());
     }
-    let first = base.disk.boot.start.0.min(base.disk.root.start.0);
-    let length = usize::try_from(first.min(disk.bytes.size().0)).unwrap_or_default();
-    let (mut found, mut wanted) = (vec![0; length], vec![0; length]);
-    let read = |disk: &Disk, bytes: &mut [u8]| disk.bytes.read_at(crate::disk::ByteOffset(0), bytes);
-    read(disk, &mut found).map_err(emit::EmitError::write("reading", path))?;
-    read(&base.disk, &mut wanted).map_err(emit::EmitError::Base)?;
-    if found != wanted {
-        differs("comes after other bytes than in the stock image".to_owned());
+    if before_the_partitions(&*disk.bytes, base).map_err(emit::EmitError::write("reading", path))?
+        != expected_before_the_partitions(base, extent)?
+    {
+        differs("comes after other bytes than planned".to_owned());
+    }
+    let unused = |disk: &Disk| -> Result<u64, Error> {
+        let root = patch::ImagePath::root();
+        let failed = |source| patch::PatchError::Filesystem {
+            doing: "reading the superblock of",
+            partition: patch::Partition::Root,
+            path: root,
+            source,
+        };
+        Ok(disk.root.length.0.saturating_sub(disk.files.root.summary().map_err(failed)?.size.0))
+    };
+    if unused(disk)? > unused(&base.disk)?.max(LARGEST_REMAINDER) {
+        differs("shares the disk with a root filesystem that does not fill its partition".to_owned());
     }
     Ok(differences)
+}
+
+/// The bytes before the first partition of the base.
+fn before_the_partitions(disk: &dyn ReadAt, base: &Base) -> io::Result<Vec<u8>> {
+    let first = base.disk.boot.start.0.min(base.disk.root.start.0);
+    let mut bytes = vec![0; usize::try_from(first.min(disk.size().0)).unwrap_or_default()];
+    disk.read_at(ByteOffset(0), &mut bytes)?;
+    Ok(bytes)
+}
+
+fn expected_before_the_partitions(base: &Base, extent: &Extent) -> Result<Vec<u8>, Error> {
+    let stock = Extended::new(Arc::clone(&base.disk.bytes), extent.size).map_err(emit::EmitError::Base)?;
+    let expected = Overlay::new(Arc::new(stock), None);
+    if extent.growth.0 > 0 {
+        extent.table.write_length(&expected, extent.root.number)?;
+    }
+    Ok(before_the_partitions(&expected, base).map_err(emit::EmitError::Base)?)
 }

@@ -51,6 +51,26 @@ nodes:
 }
 
 #[test]
+fn check_warns_of_what_is_valid_and_may_still_disappoint() {
+    let workshop = Workshop::with_nodes(
+        "\
+cluster: compass
+image: demo
+network: {prefix: 24, gateway: 192.168.50.1}
+k3s: {version: v1.36.4+k3s1}
+nodes:
+  - {name: north, address: 192.168.50.11, k3s: server}
+  - {name: east, address: 192.168.50.12, k3s: server}
+  - {name: south, address: 192.168.50.13, k3s: server}
+",
+    );
+    insta::assert_snapshot!(workshop.seen(&workshop.run(["check"])));
+    let report: serde_json::Value = serde_json::from_str(&workshop.succeed(["check", "--json"])).unwrap();
+    assert_eq!(report["warnings"][0]["line"], 7);
+    assert!(text(&workshop.run(["build"]).stderr).starts_with("warning: 3 servers"));
+}
+
+#[test]
 fn check_tells_programs_the_same() {
     let workshop = Workshop::with_nodes("cluster: c\nimage: demo\nnodes: []\n");
     let output = workshop.run(["check", "--json"]);
@@ -132,8 +152,11 @@ fn wrong_usage_ends_with_2() {
     let workshop = Workshop::with_nodes(SINGLE);
     assert_eq!(workshop.run(["bake"]).status.code(), Some(2));
     assert_eq!(workshop.run(["build", "--jobs", "0"]).status.code(), Some(2));
-    let wrong_time = workshop.command().env("SOURCE_DATE_EPOCH", "yesterday").arg("plan").output().unwrap();
-    assert_eq!(wrong_time.status.code(), Some(2), "{}", text(&wrong_time.stderr));
+    // No time, a second before FAT begins, and the first second that is not read back.
+    for wrong in ["yesterday", "315532799", "2147483648"] {
+        let output = workshop.command().env("SOURCE_DATE_EPOCH", wrong).arg("plan").output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{wrong}: {}", text(&output.stderr));
+    }
 }
 
 #[test]
@@ -144,6 +167,17 @@ fn results_go_to_standard_output_and_talk_to_standard_error() {
     assert_eq!(text(&output.stdout).lines().count(), 1, "{}", text(&output.stdout));
     assert!(text(&output.stderr).contains("dd if=images/alone.img"), "{}", text(&output.stderr));
     assert!(!text(&output.stderr).contains('\x1b'));
+}
+
+#[test]
+fn a_card_of_the_last_second_that_files_can_have_is_read_back() {
+    let workshop = Workshop::with_nodes(SINGLE);
+    for arguments in [["build", "--locked"], ["verify", "images/alone.img.xz"]] {
+        let mut command = workshop.command();
+        command.env("CARDWRIGHT_SECRET", support::SECRET).env("SOURCE_DATE_EPOCH", "2147483647");
+        command.args(arguments);
+        support::content(command);
+    }
 }
 
 #[test]

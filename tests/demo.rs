@@ -15,7 +15,7 @@
 mod support;
 
 use std::fs;
-use support::{SECRET, Workshop, boot_file, judge_card, root_file, text};
+use support::{Workshop, boot_file, judge_card, root_file, text};
 
 const NODES: [&str; 4] = ["north", "east", "south", "west"];
 
@@ -92,7 +92,13 @@ fn the_secret_is_made_once_and_only_where_it_may_be() {
     assert!(!workshop.path("cluster.secret").exists());
     assert!(!workshop.path("images/north.img").exists());
 
-    let made = workshop.command().args(["build", "--format", "img", "--image", "demo"]).output().unwrap();
+    // Not set at all, or set to a no.
+    let made = workshop
+        .command()
+        .env("CI", "0")
+        .args(["build", "--format", "img", "--image", "demo"])
+        .output()
+        .unwrap();
     assert!(made.status.success(), "{}", text(&made.stderr));
     assert!(text(&made.stderr).contains("cluster.secret"));
     let secret = fs::read_to_string(workshop.path("cluster.secret")).unwrap();
@@ -136,50 +142,4 @@ fn a_card_is_not_taken_for_a_stock_image() {
     let output = workshop.run(["build", "--image", "images/north.img", "--output", "again"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("made by cardwright already"), "{}", text(&output.stderr));
-}
-
-#[test]
-fn nothing_secret_is_shown_or_put_on_the_boot_partition() {
-    let workshop = Workshop::with_example();
-    let mut shown = String::new();
-    for arguments in [
-        &["build", "--format", "img", "--image", "demo"][..],
-        &["build", "--format", "img", "--image", "demo", "--json"],
-        &["plan", "--image", "demo"],
-        &["plan", "--image", "demo", "--json"],
-        &["verify", "--image", "demo", "images/north.img", "--json"],
-        &["inspect", "images/north.img", "--json"],
-    ] {
-        let output = workshop.run(arguments);
-        shown.push_str(&text(&output.stdout));
-        shown.push_str(&text(&output.stderr));
-    }
-    let secret = cardwright::identity::ClusterSecret::from_hex(SECRET).unwrap();
-    let mut secrets =
-        vec![SECRET.to_owned(), secret.server_token().to_string(), secret.agent_token().to_string()];
-    secrets.extend(NODES.map(|node| secret.node_password(node).to_string()));
-    secrets.extend(
-        secret
-            .login_key("cardwright-compass")
-            .unwrap()
-            .private
-            .lines()
-            .filter(|line| !line.starts_with('-'))
-            .map(str::to_owned),
-    );
-    let mut boots = Vec::new();
-    for node in NODES {
-        let image = workshop.path(&format!("images/{node}.img"));
-        let (start, length) = support::partition(&image, 1);
-        let boot = fs::read(support::cut(&image, start, length).path()).unwrap();
-        // Nearly all of it is zeros; what is left keeps its order, and no secret has a zero in it.
-        let sectors = boot.chunks(512).filter(|sector| sector.iter().any(|byte| *byte != 0));
-        boots.push(sectors.flatten().copied().collect::<Vec<u8>>());
-    }
-    for secret in secrets {
-        assert!(!shown.contains(&secret), "a secret is shown");
-        let on_boot =
-            boots.iter().any(|boot| boot.windows(secret.len()).any(|window| window == secret.as_bytes()));
-        assert!(!on_boot, "a secret is on the boot partition");
-    }
 }

@@ -91,6 +91,9 @@ pub(crate) struct BuildArguments {
     /// Where the images will be downloaded from, for the manifest; they are taken from this machine otherwise
     #[arg(long, value_name = "URL", requires = "imager", value_parser = base_url)]
     pub(crate) base_url: Option<String>,
+    /// Have this server, flashed again, join the cluster that goes on without it, instead of founding another one
+    #[arg(long, value_name = "NODE")]
+    pub(crate) rejoin: Option<String>,
     /// How many threads work; the results do not depend on it
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
@@ -133,6 +136,9 @@ pub(crate) struct PlanArguments {
     pub(crate) nodes: PathBuf,
     #[command(flatten)]
     pub(crate) base: BaseSelection,
+    /// Have this server, flashed again, join the cluster that goes on without it, instead of founding another one
+    #[arg(long, value_name = "NODE")]
+    pub(crate) rejoin: Option<String>,
     /// Print the plan as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,7 +1,7 @@
 //! `cardwright build`
 
 use super::arguments::BuildArguments;
-use super::{Failure, paint, progress};
+use super::{Failure, paint, problems, progress};
 use cardwright::cluster::Cluster;
 use cardwright::emit::EmitError;
 use cardwright::fetch;
@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let mut cluster = super::load(&arguments.nodes, &arguments.base)?;
+    problems::show_warnings(&cluster);
+    super::rejoin(&mut cluster, arguments.rejoin.as_deref())?;
     if let Some(folder) = &arguments.output {
         cluster.output.folder.clone_from(folder);
     }
@@ -47,7 +49,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
         return paint::json(&built).map_err(Failure::Output);
     }
     show(&built).map_err(Failure::Output)?;
-    advise(&cluster, &built);
+    advise(&cluster, &built, arguments.rejoin.as_deref());
     Ok(())
 }
 
@@ -66,7 +68,7 @@ fn show(built: &Built) -> std::io::Result<()> {
 }
 
 /// What to do next, on standard error.
-fn advise(cluster: &Cluster, built: &Built) {
+fn advise(cluster: &Cluster, built: &Built, rejoin: Option<&str>) {
     let Some(first) = built.images.first() else { return };
     paint::note("");
     if let Some(manifest) = &built.manifest {
@@ -83,10 +85,24 @@ fn advise(cluster: &Cluster, built: &Built) {
     for image in &built.images {
         paint::note(&command(&flash(cluster.output.format, image)));
     }
-    let Some(node) = cluster.node(&first.node) else { return };
-    let key = built.login_key.as_deref().map(|key| format!("-i {} ", shown(key))).unwrap_or_default();
+    if let Some(node) = rejoin {
+        // etcd lets nobody in under a name that it still has a member of (k3s#4210).
+        paint::note(&format!("Before `{node}` is switched on, take the old one out of the cluster:"));
+        paint::note(&format!("  {}", paint::paint(paint::CYAN, format!("kubectl delete node {node}"))));
+    }
     paint::note("Then put the cards in, switch on, wait two minutes, and:");
-    paint::note(&command(&format!("ssh {key}{}@{}", node.user.name, node.network.address)));
+    let papers = &built.papers;
+    // The files that ssh_config names are found from the folder of nodes.yaml, where they are below it.
+    let folder = cluster.source.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let ssh = match folder.and_then(|folder| Some((folder, papers.ssh_config.strip_prefix(folder).ok()?))) {
+        Some((folder, below)) => format!("cd {} && ssh -F {} {}", shown(folder), shown(below), first.node),
+        None => format!("ssh -F {} {}", shown(&papers.ssh_config), first.node),
+    };
+    paint::note(&command(&ssh));
+    if let Some(kubeconfig) = &papers.kubeconfig {
+        let kubectl = format!("kubectl --kubeconfig {} get nodes", shown(kubeconfig));
+        paint::note(&command(&kubectl));
+    }
 }
 
 /// A line with a command to be typed.

@@ -1,7 +1,7 @@
 //! `cardwright check`
 
 use super::arguments::CheckArguments;
-use super::{Failure, paint};
+use super::{Failure, paint, problems};
 use cardwright::cluster::{Cluster, Role};
 use serde_json::json;
 use std::fmt::Write as _;
@@ -9,11 +9,18 @@ use std::fmt::Write as _;
 pub(super) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
     let loaded = Cluster::load(&arguments.nodes);
     if arguments.json {
-        let problems = loaded.as_ref().err().map(|invalid| invalid.problems.as_slice()).unwrap_or_default();
-        let report = json!({ "file": arguments.nodes, "valid": loaded.is_ok(), "problems": problems });
+        let found = loaded.as_ref().err().map(|invalid| invalid.problems.as_slice()).unwrap_or_default();
+        let warnings = loaded.as_ref().map(|cluster| cluster.warnings.as_slice()).unwrap_or_default();
+        let report = json!({
+            "file": arguments.nodes,
+            "valid": loaded.is_ok(),
+            "problems": found,
+            "warnings": warnings,
+        });
         paint::json(&report).map_err(Failure::Output)?;
     }
     let cluster = loaded?;
+    problems::show_warnings(&cluster);
     if !arguments.json {
         paint::line(&summary(&cluster)).map_err(Failure::Output)?;
     }

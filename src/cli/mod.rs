@@ -105,6 +105,11 @@ fn load(nodes: &Path, selection: &BaseSelection) -> Result<Cluster, Failure> {
     Ok(cluster)
 }
 
+/// Has the server that the arguments name rejoin the cluster.
+fn rejoin(cluster: &mut Cluster, node: Option<&str>) -> Result<(), Failure> {
+    node.map_or(Ok(()), |node| cluster.rejoin(node)).map_err(|error| Error::from(error).into())
+}
+
 /// The stock image of a cluster. Whether it has the right SHA-256 is for `build` to find out.
 fn open_unchecked(cluster: &Cluster, scratch: &Path) -> Result<StockImage, Failure> {
     let cache = fetch::cache_folder();
@@ -139,11 +144,10 @@ fn image_name(cluster: &Cluster) -> String {
 /// The time that files get, where the environment sets it: <https://reproducible-builds.org/specs/source-date-epoch/>.
 fn source_date_epoch() -> Result<Option<UnixTime>, Failure> {
     let Ok(text) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(None) };
-    // ext4 keeps 34 bits of seconds from 1901 on; FAT cannot say anything before 1980 or after 2107.
-    match text.trim().parse::<i64>() {
-        Ok(seconds @ 315_532_800..=4_354_819_199) => Ok(Some(UnixTime(seconds))),
+    match text.trim().parse().map(UnixTime) {
+        Ok(time) if UnixTime::OF_FILES.contains(&time) => Ok(Some(time)),
         _ => Err(Failure::Usage {
-            message: format!("SOURCE_DATE_EPOCH is `{text}`, which is no time between 1980 and 2107"),
+            message: format!("SOURCE_DATE_EPOCH is `{text}`, which is no time between 1980 and 2038"),
             hint: "Set it to seconds since 1970, as `git log -1 --format=%ct` prints them, or unset it"
                 .to_owned(),
         }),
@@ -152,8 +156,7 @@ fn source_date_epoch() -> Result<Option<UnixTime>, Failure> {
 
 /// The secret of a cluster; says so when it was made.
 fn open_secret(cluster: &Cluster, locked: bool) -> Result<ClusterSecret, Failure> {
-    let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
-    let creation = if locked || in_ci { Creation::Forbidden } else { Creation::Allowed };
+    let creation = Creation::of(locked, std::env::var_os("CI").as_deref());
     let (secret, made) = pipeline::open_secret(cluster, creation)?;
     if made {
         let path = pipeline::secret_path(cluster);

@@ -2,7 +2,7 @@
 
 use super::arguments::PlanArguments;
 use super::paint::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, paint};
-use super::{Failure, paint};
+use super::{Failure, paint, progress};
 use cardwright::cluster::Node;
 use cardwright::patch::Partition;
 use cardwright::pipeline::{self, Error};
@@ -12,7 +12,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
-    let cluster = super::load(&arguments.nodes, &arguments.base)?;
+    let mut cluster = super::load(&arguments.nodes, &arguments.base)?;
+    super::rejoin(&mut cluster, arguments.rejoin.as_deref())?;
     let named: Result<Vec<&Node>, _> =
         arguments.only.iter().map(|name| pipeline::named_node(&cluster, name)).collect();
     let nodes = if arguments.only.is_empty() { cluster.nodes.iter().collect() } else { named? };
@@ -20,18 +21,27 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     let base = super::open_base(Arc::clone(&image) as _, &cluster, &arguments.base)?;
     let secret = super::open_secret(&cluster, arguments.base.locked)?;
 
+    let planned = pipeline::plan_cluster(&base, &cluster, &secret, &progress::Bar::new())?;
     let mut plans = Vec::new();
     for node in nodes {
-        let patch = pipeline::plan_node(&base, &cluster, &secret, node)?;
-        plans.push((node, report(&patch, &base.disk.files).map_err(Error::from)?));
+        plans
+            .push((node, report(planned.of(node)?, &planned.common, &base.disk.files).map_err(Error::from)?));
     }
     // So that the build which most probably follows need not read the same once more.
     let _ = image.remember();
+    let extent = &planned.extent;
     if arguments.json {
         let nodes: Vec<_> =
             plans.iter().map(|(node, edits)| json!({ "node": node.name, "edits": edits })).collect();
-        let report = json!({ "cluster": cluster.name, "release": base.release, "nodes": nodes });
+        let report = json!({ "cluster": cluster.name, "release": base.release, "disk": { "size": extent.size, "growth": extent.growth }, "nodes": nodes });
         return paint::json(&report).map_err(Failure::Output);
+    }
+    if extent.growth.0 > 0 {
+        let line = format!(
+            "cards of {}: the root partition is {} larger than the stock image's\n",
+            extent.size, extent.growth
+        );
+        paint::line(&line).map_err(Failure::Output)?;
     }
     for (node, edits) in &plans {
         show(node, edits).map_err(Failure::Output)?;
@@ -74,6 +84,9 @@ fn one(edit: &PlannedEdit) -> String {
     let mut line = format!("{} {mode} {owner:<9} {size:>8}  {}{slash}", paint(style, sign), edit.path);
     if let Some(target) = &edit.target {
         let _ = write!(line, " {} {}", paint(DIM, "->"), paint(CYAN, target));
+    }
+    if edit.shared {
+        let _ = write!(line, "  {}", paint(DIM, "(the same on every node)"));
     }
     if edit.secret {
         let _ = write!(line, "  {}", paint(DIM, "(secret)"));

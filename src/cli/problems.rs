@@ -1,7 +1,7 @@
 //! What is wrong with a nodes.yaml, each with its line and a mark below its place.
 
-use super::paint::{BOLD, CYAN, DIM, RED, note, paint};
-use cardwright::cluster::{InvalidCluster, Problem};
+use super::paint::{BOLD, CYAN, DIM, RED, YELLOW, note, paint};
+use cardwright::cluster::{Cluster, InvalidCluster, Problem};
 use std::fmt::Write as _;
 
 /// Shows all problems on standard error.
@@ -12,6 +12,18 @@ pub(super) fn show(invalid: &InvalidCluster) {
     let count = invalid.problems.len();
     let things = if count == 1 { "1 problem".to_owned() } else { format!("{count} problems") };
     note(&format!("{} {things} in {}", paint(RED, "error:"), invalid.file.display()));
+}
+
+/// Shows what a valid nodes.yaml warns of on standard error.
+pub(super) fn show_warnings(cluster: &Cluster) {
+    let file = cluster.source.display();
+    for warning in &cluster.warnings {
+        note(&format!("{} {}", paint(YELLOW, "warning:"), paint(BOLD, &warning.message)));
+        note(&format!("  {} {file}:{}:{}", paint(DIM, "-->"), warning.line, warning.column));
+        if let Some(hint) = &warning.hint {
+            note(&format!("  {} {hint}", paint(CYAN, "hint:")));
+        }
+    }
 }
 
 fn one(invalid: &InvalidCluster, problem: &Problem) -> String {

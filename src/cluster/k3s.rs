@@ -1,9 +1,10 @@
 //! `k3s:`, of the cluster and of a node.
 
+use super::access::{self, DraftAccess};
 use super::document::{Kind, Meaning, Scalar};
 use super::keys;
 use super::reader::{Cursor, Fields, Reader, Setting, Wrong, shown};
-use super::{Install, K3sVersion, Role};
+use super::{Install, K3sVersion, Role, bundled};
 use crate::digest::Digest;
 use ipnet::IpNet;
 use serde_json::{Map, Number, Value};
@@ -16,6 +17,7 @@ const RELEASES: &str = "https://github.com/k3s-io/k3s/releases/download";
 pub(super) struct ClusterK3s {
     pub(super) version: K3sVersion,
     pub(super) install: Install,
+    pub(super) access: DraftAccess,
     /// For all nodes, then what only servers and only agents get.
     config: Map<String, Value>,
     server: Map<String, Value>,
@@ -54,6 +56,7 @@ pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Setting<ClusterK
         let version = fields
             .required("version", "v1.36.4+k3s1", reader, |value, reader| value.parse_token(reader, version));
         let install = fields.setting("install", reader, install);
+        let access = access::read(&fields, reader);
         let common = config_of(&fields, reader);
         let mut of_role = |key| match fields.get(key) {
             None => Some(Map::new()),
@@ -70,6 +73,7 @@ pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Setting<ClusterK
         Some(ClusterK3s {
             version: version.value()?,
             install,
+            access: access?,
             config: common?,
             server: server?,
             agent: agent?,
@@ -112,9 +116,22 @@ fn download(base_url: String) -> Install {
 
 fn install(value: &Cursor<'_>, reader: &mut Reader) -> Option<Install> {
     if !matches!(value.kind(), Kind::Mapping(_)) {
+        if matches!(value.kind(), Kind::Scalar(scalar) if scalar.text == "bundled") {
+            let hint = format!("Write `install: {{bundled: {}}}`", bundled::EXAMPLE);
+            reader.report(&value.spot(), Wrong::new("`bundled` has to say what is put on the cards", hint));
+            return None;
+        }
         return value.one_of(&[("download", download(RELEASES.to_owned()))], reader);
     }
     let fields = value.fields(&keys::INSTALL, reader)?;
+    if let Some(bundled) = fields.get("bundled") {
+        if fields.get("download").is_some() {
+            let wrong = Wrong::new("`install` has both `download` and `bundled`", "Keep one of the two");
+            reader.report(&value.spot(), wrong);
+            return None;
+        }
+        return bundled::read(&bundled, reader);
+    }
     let Some(value) = fields.get("download") else {
         fields.report_missing("download", "{base_url: …, sha256: {arm64: …}}", reader);
         return None;

@@ -35,14 +35,21 @@ levels! {
     SSH "ssh" "under `ssh:`" ["password_login"];
     BOOT "boot" "under `boot:`" ["config", "cmdline"];
     FILE "file" "in a file, under `files:`" ["path", "content", "source", "partition", "mode", "owner"];
-    K3S "k3s" "under `k3s:` at the top of the file" ["version", "install", "config", "server", "agent"];
+    K3S "k3s" "under `k3s:` at the top of the file" [
+        "version", "install", "config", "server", "agent", "founded", "kubeconfig", "virtual_address",
+    ];
+    KUBECONFIG "kubeconfig" "under `kubeconfig:` of `k3s:`" ["lifetime"];
     K3S_ROLE "k3s_role" "under `server:` or `agent:` of `k3s:`" ["config"];
     K3S_NODE "k3s_node" "under `k3s:` of a node" ["role", "config"];
-    INSTALL "install" "under `install:` of `k3s:`" ["download"];
+    INSTALL "install" "under `install:` of `k3s:`" ["download", "bundled"];
     DOWNLOAD "download" "under `download:` of `install:`" ["base_url", "sha256"];
     DOWNLOAD_SHA256 "download_sha256" "under `sha256:` of `download:`" ["arm64", "armhf"];
-    IMAGE_PATH "image_path" "under `image:`" ["path", "sha256"];
-    IMAGE_URL "image_url" "under `image:`" ["url", "sha256"];
+    BUNDLED "bundled" "under `bundled:` of `install:`" ["binary", "images"];
+    BUNDLED_BINARY "bundled_binary" "under `binary:` of `bundled:`" ["arm64", "armhf"];
+    ARTIFACT_PATH "artifact_path" "in a file, under `bundled:`" ["path", "sha256"];
+    ARTIFACT_URL "artifact_url" "in a file, under `bundled:`" ["url", "sha256"];
+    IMAGE_PATH "image_path" "under `image:`" ["path", "sha256", "grow"];
+    IMAGE_URL "image_url" "under `image:`" ["url", "sha256", "grow"];
     OUTPUT "output" "under `output:`" ["dir", "format"];
 }
 
@@ -82,6 +89,8 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("checksum", "sha256"),
     ("sha256sum", "sha256"),
     ("args", "config"),
+    ("virtual_ip", "virtual_address"),
+    ("vip", "virtual_address"),
 ];
 
 /// What to do about a key that a level does not have.

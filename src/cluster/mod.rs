@@ -6,8 +6,11 @@
 //! against each other (`rules`). Every step collects what is wrong and goes on, so that all of it is
 //! reported at once, as [`Problem`]s.
 
+mod access;
+mod bundled;
 mod document;
 mod extra_files;
+mod joining;
 mod k3s;
 mod keys;
 mod names;
@@ -17,12 +20,16 @@ mod reader;
 mod resolve;
 mod rules;
 mod settings;
+mod size;
 mod ssh;
 
+pub use access::{Access, FoundingYear, Lifetime};
+pub use joining::CannotRejoin;
 pub use names::{ClusterName, Hostname, InterfaceName, K3sVersion, UserName};
 pub use problem::{InvalidCluster, Problem};
 pub use ssh::{AuthorizedKey, NotAPublicKey};
 
+use crate::disk::ByteCount;
 use crate::format::ImageFormat;
 use crate::fs::{ImagePath, Mode, Owner};
 use crate::patch::{Digest, Partition};
@@ -39,12 +46,16 @@ pub struct Cluster {
     pub source: PathBuf,
     /// The stock image.
     pub image: ImageSource,
+    /// Whether cards are larger than it.
+    pub grow: Grow,
     /// Where the results go, and in which format.
     pub output: Output,
     /// The nodes, in the order of the file; at least one.
     pub nodes: Vec<Node>,
     /// k3s, where it is asked for.
     pub k3s: Option<K3s>,
+    /// What is valid and may still disappoint, in the order of the file.
+    pub warnings: Vec<Problem>,
 }
 
 /// Where the stock image comes from.
@@ -66,6 +77,18 @@ pub enum ImageSource {
     },
     /// The tiny stand-in inside the program.
     Demo,
+}
+
+/// Whether the root partition of a card, and with it the image, is larger than that of the stock image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Grow {
+    /// By as much as what is put on the cards does not fit; mostly not at all.
+    #[default]
+    Auto,
+    /// Not at all.
+    No,
+    /// By so much.
+    By(ByteCount),
 }
 
 /// Where the results go.
@@ -217,6 +240,8 @@ pub struct K3s {
     pub version: K3sVersion,
     /// How it gets onto the nodes.
     pub install: Install,
+    /// How the cluster is reached, and for how long.
+    pub access: Access,
 }
 
 /// How k3s gets onto a node.
@@ -231,6 +256,49 @@ pub enum Install {
         /// The SHA-256 of the armhf binary, where it is pinned.
         sha256_armhf: Option<Digest>,
     },
+    /// Inside the cards.
+    Bundled {
+        /// The arm64 binary; this one or the other is there.
+        arm64: Option<Artifact>,
+        /// The armhf binary.
+        armhf: Option<Artifact>,
+        /// Archives of container images, under names that all differ.
+        images: Vec<Artifact>,
+    },
+}
+
+/// A file that is put on the cards as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Artifact {
+    /// A file of this machine. That it exists was checked.
+    Path {
+        /// Which one.
+        path: PathBuf,
+        /// The SHA-256 it has to have.
+        sha256: Option<Digest>,
+    },
+    /// A file to be downloaded once and kept.
+    Url {
+        /// `http://` or `https://`.
+        url: String,
+        /// The SHA-256 it has to have. A download without it is refused.
+        sha256: Digest,
+    },
+}
+
+impl Artifact {
+    /// The last part of its path or address.
+    pub fn file_name(&self) -> String {
+        match self {
+            Self::Path { path, .. } => {
+                path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+            }
+            Self::Url { url, .. } => {
+                let path = url.split(['?', '#']).next().unwrap_or_default();
+                path.rsplit('/').next().unwrap_or_default().to_owned()
+            }
+        }
+    }
 }
 
 /// What k3s is on a node.
@@ -241,6 +309,8 @@ pub struct NodeK3s {
     /// Extra keys for config.yaml: `k3s.config`, then `k3s.server` or `k3s.agent`'s `config`, then the node's own
     /// `config`; what comes later wins.
     pub config: serde_json::Map<String, serde_json::Value>,
+    /// Whether this server is to join a cluster that goes on without it, whoever founded that.
+    pub rejoins: bool,
 }
 
 /// The two roles of a node.
@@ -283,11 +353,6 @@ impl Cluster {
     /// The node of that name.
     pub fn node(&self, name: &str) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name.as_str() == name)
-    }
-
-    /// The first server: the one that founds the cluster.
-    pub fn first_server(&self) -> Option<&Node> {
-        self.nodes.iter().find(|node| node.role() == Some(Role::Server))
     }
 }
 

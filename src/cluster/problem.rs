@@ -4,7 +4,7 @@ use crate::hint::Hint;
 use std::fmt;
 use std::path::PathBuf;
 
-/// One thing that is wrong.
+/// One thing that is wrong, or that one is warned of.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Problem {
     /// Line, from 1; 0 where the problem has no place (the file cannot be read).

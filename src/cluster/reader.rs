@@ -77,6 +77,17 @@ impl Wrong {
     pub(super) fn secret(self) -> Self {
         Self { secret: true, ..self }
     }
+
+    fn at(self, spot: &Spot) -> Problem {
+        Problem {
+            line: spot.place.line,
+            column: spot.place.column,
+            at: spot.path.clone(),
+            message: self.message,
+            hint: self.hint,
+            hide_source: self.secret,
+        }
+    }
 }
 
 /// More than anybody reads. It keeps the time bounded that a hostile file takes.
@@ -86,24 +97,19 @@ const MOST_PROBLEMS: usize = 1000;
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) problems: Vec<Problem>,
+    /// What is not wrong, but has to be said.
+    pub(super) warnings: Vec<Problem>,
     pub(super) folders: Folders,
 }
 
 impl Reader {
     pub(super) fn new(folders: Folders) -> Self {
-        Self { problems: Vec::new(), folders }
+        Self { problems: Vec::new(), warnings: Vec::new(), folders }
     }
 
     /// Puts down what is wrong at a spot.
     pub(super) fn report(&mut self, spot: &Spot, wrong: Wrong) {
-        let problem = Problem {
-            line: spot.place.line,
-            column: spot.place.column,
-            at: spot.path.clone(),
-            message: wrong.message,
-            hint: wrong.hint,
-            hide_source: wrong.secret,
-        };
+        let problem = wrong.at(spot);
         if self.problems.len() >= MOST_PROBLEMS {
             return;
         }
@@ -114,6 +120,11 @@ impl Reader {
         if !again {
             self.problems.push(problem);
         }
+    }
+
+    /// Puts down what is valid and may still disappoint.
+    pub(super) fn warn(&mut self, spot: &Spot, about: Wrong) {
+        self.warnings.push(about.at(spot));
     }
 
     /// Puts down what is wrong with the YAML itself.

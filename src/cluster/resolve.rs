@@ -6,12 +6,14 @@ use super::keys;
 use super::paths::Folders;
 use super::reader::{Cursor, Fields, Reader, Setting, Spot, Wrong, shown};
 use super::settings::{self, Settings};
+use super::size;
 use super::{
-    Cluster, ClusterName, Hostname, ImageSource, InterfaceName, InvalidCluster, Ipv6Network, K3s, Network,
-    Node, NodeK3s, Output, Problem, Role, User, UserName, rules, ssh,
+    Cluster, ClusterName, Grow, Hostname, ImageSource, InterfaceName, InvalidCluster, Ipv6Network, K3s,
+    Network, Node, NodeK3s, Output, Problem, Role, User, UserName, rules, ssh,
 };
 use crate::format::ImageFormat;
 use crate::fs::ImagePath;
+use crate::patch::Digest;
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -30,7 +32,7 @@ pub(super) struct Draft {
     /// Whether an item of `nodes:` could not be read at all.
     pub(super) has_unreadable_nodes: bool,
     name: Setting<ClusterName>,
-    image: Setting<ImageSource>,
+    image: Setting<(ImageSource, Grow)>,
     output: Option<Output>,
 }
 
@@ -93,11 +95,13 @@ pub(super) fn load(path: &Path) -> Result<Cluster, InvalidCluster> {
 pub(super) fn parse(text: &str, path: &Path) -> Result<Cluster, InvalidCluster> {
     let mut reader = Reader::new(Folders::of(path));
     let cluster = read(text, path, &mut reader);
-    let mut problems = reader.problems;
+    let Reader { mut problems, mut warnings, .. } = reader;
+    let in_order = |problem: &Problem| (problem.line, problem.column);
     if let (true, Some(cluster)) = (problems.is_empty(), cluster) {
-        return Ok(cluster);
+        warnings.sort_by_key(in_order);
+        return Ok(Cluster { warnings, ..cluster });
     }
-    problems.sort_by_key(|problem| (problem.line, problem.column));
+    problems.sort_by_key(in_order);
     Err(InvalidCluster { file: path.to_path_buf(), text: text.to_owned(), problems })
 }
 
@@ -175,13 +179,20 @@ impl Draft {
     fn finish(self, path: &Path) -> Option<Cluster> {
         let k3s = self.k3s.value();
         let nodes: Option<Vec<Node>> = self.nodes.into_iter().map(|node| node.finish(k3s.as_ref())).collect();
+        let (image, grow) = self.image.value()?;
         Some(Cluster {
             name: self.name.value()?,
             source: path.to_path_buf(),
-            image: self.image.value()?,
+            image,
+            grow,
             output: self.output?,
             nodes: nodes?,
-            k3s: k3s.map(|k3s| K3s { version: k3s.version, install: k3s.install }),
+            k3s: k3s.map(|k3s| K3s {
+                version: k3s.version,
+                install: k3s.install,
+                access: k3s.access.finish(),
+            }),
+            warnings: Vec::new(),
         })
     }
 }
@@ -231,7 +242,7 @@ impl DraftNode {
         };
         let k3s = match (self.k3s.value(), cluster) {
             (Some(RoleOfNode { role: Some(role), config }), Some(cluster)) => {
-                Some(NodeK3s { role, config: cluster.config_of(role, &config) })
+                Some(NodeK3s { role, config: cluster.config_of(role, &config), rejoins: false })
             }
             _ => None,
         };
@@ -292,21 +303,18 @@ fn not_a_name(text: &str, what: &str, reason: &str) -> Wrong {
     Wrong::new(format!("{} is no name for {what}: it {reason}", shown(text)), hint)
 }
 
-/// `demo`, a path, `{path, sha256}` or `{url, sha256}`.
-fn image(value: &Cursor<'_>, reader: &mut Reader) -> Option<ImageSource> {
+/// `demo`, a path, `{path, sha256, grow}` or `{url, sha256, grow}`.
+fn image(value: &Cursor<'_>, reader: &mut Reader) -> Option<(ImageSource, Grow)> {
     let folders = reader.folders.clone();
     let Kind::Mapping(entries) = value.kind() else {
         return value.parse(reader, |text| {
-            if text == "demo" {
-                return Ok(ImageSource::Demo);
-            }
             if text.contains("://") {
                 let hint = format!(
                     "Write `image: {{url: {text}, sha256: …}}`, with the SHA-256 from the download page"
                 );
                 return Err(Wrong::new("a download needs the SHA-256 of the file", hint));
             }
-            Ok(ImageSource::Path { path: folders.resolve(text)?, sha256: None })
+            Ok((image_at(text, &folders, None)?, Grow::default()))
         });
     };
     let has = |key: &str| entries.iter().any(|entry| entry.key == key);
@@ -325,17 +333,47 @@ fn image(value: &Cursor<'_>, reader: &mut Reader) -> Option<ImageSource> {
             reader,
             |value, reader| value.parse_token(reader, k3s::sha256),
         );
-        return Some(ImageSource::Url { url: url.value()?, sha256: sha256.value()? });
+        let grow = grow(&fields, reader);
+        return Some((ImageSource::Url { url: url.value()?, sha256: sha256.value()? }, grow?));
     }
     let fields = value.fields(&keys::IMAGE_PATH, reader)?;
-    let path = fields.required("path", "raspios.img.xz", reader, |value, reader| {
-        value.parse(reader, |text| folders.resolve(text))
-    });
     let sha256 = fields.setting("sha256", reader, |value, reader| value.parse_token(reader, k3s::sha256));
+    let digest = sha256.given().map(|sha256| sha256.value);
+    let source = fields.required("path", "raspios.img.xz", reader, |value, reader| {
+        value.parse(reader, |text| image_at(text, &folders, digest))
+    });
+    let grow = grow(&fields, reader);
     if matches!(sha256, Setting::Invalid) {
         return None;
     }
-    Some(ImageSource::Path { path: path.value()?, sha256: sha256.value() })
+    Some((source.value()?, grow?))
+}
+
+/// The image that a path means, or the stand-in inside the program.
+fn image_at(text: &str, folders: &Folders, sha256: Option<Digest>) -> Result<ImageSource, Wrong> {
+    if text == "demo" {
+        return match sha256 {
+            None => Ok(ImageSource::Demo),
+            Some(_) => Err(Wrong::new("`demo` is inside the program, not a file", "Remove `sha256`")),
+        };
+    }
+    Ok(ImageSource::Path { path: folders.resolve(text)?, sha256 })
+}
+
+/// `auto`, `none`, or a size.
+fn grow(fields: &Fields<'_>, reader: &mut Reader) -> Option<Grow> {
+    let setting = fields.setting("grow", reader, |value, reader| {
+        value.parse_token(reader, |text| match text {
+            "auto" => Ok(Grow::Auto),
+            "none" => Ok(Grow::No),
+            text => size::size(text).map(Grow::By),
+        })
+    });
+    match setting {
+        Setting::Absent => Some(Grow::default()),
+        Setting::Invalid => None,
+        Setting::Given(grow) => Some(grow.value),
+    }
 }
 
 fn default_output(reader: &Reader) -> Output {

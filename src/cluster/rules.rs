@@ -20,6 +20,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader) {
     }
     ipv6_is_used(draft, reader);
     roles_make_a_cluster(draft, reader);
+    the_virtual_address_is_free(draft, &ipv4, reader);
     users_can_get_in(draft, reader);
 }
 
@@ -329,6 +330,45 @@ fn roles_make_a_cluster(draft: &Draft, reader: &mut Reader) {
         let message = format!("there are {} servers, but etcd needs an odd number of them", servers.len());
         let hint = "Make this one an agent, or add one more server: an even number survives no more failures than one less";
         reader.report(last, Wrong::new(message, hint));
+    }
+    // docs.k3s.io, "Requirements": SD cards and eMMC cannot handle the load.
+    if let [_, second, ..] = servers.as_slice() {
+        let message = format!(
+            "{} servers keep what they know in etcd, which is too much writing for an SD card",
+            servers.len()
+        );
+        let hint = "Let the servers start from an SSD, or keep one server: the others can be agents";
+        reader.warn(second, Wrong::new(message, hint));
+    }
+}
+
+/// It is an address of the servers' network, and nobody has it yet.
+fn the_virtual_address_is_free(draft: &Draft, members: &[Member<'_>], reader: &mut Reader) {
+    let k3s = draft.k3s.given().map(|k3s| &k3s.value);
+    let Some(address) = k3s.and_then(|k3s| k3s.access.virtual_address.as_ref()).map(general) else { return };
+    let owner = members.iter().find(|member| member.address.value == address.value);
+    let is_gateway = members
+        .iter()
+        .any(|member| member.gateway.as_ref().is_some_and(|gateway| gateway.value == address.value));
+    let servers = members.iter().filter(|member| member.node.role() == Some(Role::Server));
+    let mut misplaced = servers.filter_map(|server| {
+        let subnet = server.subnet;
+        let what = if subnet.contains(&address.value) {
+            format!("is {}", reserved(address.value, subnet)?)
+        } else {
+            format!("is not inside the subnet {subnet} of the server {}", server.node.called())
+        };
+        Some((what, one_of("Give the cluster", subnet)))
+    });
+    let free = || "Give the cluster an address that nothing else has".to_owned();
+    let problem = match owner {
+        Some(owner) => Some((format!("is the address of {}", owner.node.called()), free())),
+        None if is_gateway => Some(("is the gateway".to_owned(), free())),
+        None => misplaced.next(),
+    };
+    if let Some((what, hint)) = problem {
+        let message = format!("the virtual address `{}` {what}", address.value);
+        reader.report(&address.spot, Wrong::new(message, hint));
     }
 }
 

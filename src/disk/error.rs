@@ -124,6 +124,17 @@ pub enum DiskError {
         /// How large the disk is.
         size: u64,
     },
+    /// A partition that cannot be made to reach to the end of a larger disk.
+    #[error("partition {number} cannot be made larger: {reason}")]
+    CannotStretch {
+        /// Its number.
+        number: u32,
+        /// Why not: a clause.
+        reason: String,
+    },
+    /// The partition table could not be written.
+    #[error("the partition table cannot be written: {0}")]
+    WriteTable(io::Error),
     /// The partition table could not be read.
     #[error("the partition table cannot be read: {0}")]
     ReadTable(io::Error),
@@ -180,6 +191,11 @@ impl Hint for DiskError {
             Self::NoImageInZip { .. } | Self::SeveralImagesInZip { .. } => {
                 Some("Unpack the archive, and name the image you want".to_owned())
             }
+            Self::CannotStretch { .. } => Some(
+                "Set `grow: none` under `image:`, or use the stock image as Raspberry Pi publishes it"
+                    .to_owned(),
+            ),
+            Self::WriteTable(_) => None,
             Self::ReadTable(source) => {
                 source.get_ref().and_then(|inner| inner.downcast_ref::<Self>()).and_then(Hint::hint)
             }

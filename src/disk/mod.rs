@@ -5,15 +5,18 @@
 
 mod cursor;
 mod error;
+mod extended;
 mod file;
 mod overlay;
 mod partition;
 mod source;
 mod window;
+mod written;
 
 pub use error::DiskError;
+pub use extended::Extended;
 pub use file::DiskFile;
-pub use overlay::{Block, BlockIndex, Layer, Overlay};
+pub use overlay::{BlockIndex, Layer, Overlay};
 #[cfg(test)]
 pub(crate) use partition::made;
 pub use partition::{PartitionEntry, PartitionKind, PartitionTable, TableKind};

@@ -1,8 +1,9 @@
 //! Copy on write, in blocks of 4 KiB, over a disk that is never written to.
 
+use super::written::{Block, Written};
 use super::{BLOCK_SIZE, ByteCount, ByteOffset, ReadAt, Revert, WriteAt, check_range};
-use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// [`BLOCK_SIZE`] as the offsets count.
@@ -20,33 +21,35 @@ impl BlockIndex {
 
     /// Where the block begins. A disk has at most `u64::MAX` bytes, so a block that holds one of them
     /// cannot overflow.
-    const fn start(self) -> u64 {
+    pub(super) const fn start(self) -> u64 {
         self.0.saturating_mul(BLOCK)
     }
 }
 
-/// One block's bytes. Of the last block of a disk whose size is no multiple of [`BLOCK_SIZE`], the bytes
-/// beyond the end are zero.
-pub type Block = Box<[u8; BLOCK_SIZE]>;
-
 /// Blocks that differ from the base: finished, immutable, and shared between nodes.
 #[derive(Debug, Default)]
 pub struct Layer {
-    blocks: BTreeMap<BlockIndex, Block>,
+    blocks: Written,
 }
 
 impl Layer {
-    /// The blocks in a range, in order.
-    pub fn blocks_in(
-        &self,
-        range: std::ops::Range<BlockIndex>,
-    ) -> impl Iterator<Item = (BlockIndex, &[u8; BLOCK_SIZE])> {
-        self.blocks.range(range).map(|(index, block)| (*index, &**block))
+    /// The numbers of the blocks in a range, in order.
+    pub fn indices_in(&self, range: std::ops::Range<BlockIndex>) -> impl Iterator<Item = BlockIndex> {
+        self.blocks.indices_in(range)
     }
 
-    /// The blocks, in order.
-    pub fn blocks(&self) -> impl Iterator<Item = (BlockIndex, &[u8; BLOCK_SIZE])> {
-        self.blocks.iter().map(|(index, block)| (*index, &**block))
+    /// The numbers of all blocks, in order.
+    pub fn indices(&self) -> impl Iterator<Item = BlockIndex> {
+        self.indices_in(BlockIndex(0)..BlockIndex(u64::MAX))
+    }
+
+    /// Fills `buffer`, which is a block long or shorter, with the beginning of a block. Returns whether the
+    /// layer has that block; `buffer` is untouched where it has not.
+    ///
+    /// # Errors
+    /// When the file cannot be read that the blocks are in, or `buffer` is longer than a block.
+    pub fn read(&self, index: BlockIndex, buffer: &mut [u8]) -> io::Result<bool> {
+        self.blocks.read(index, 0, buffer)
     }
 }
 
@@ -56,42 +59,55 @@ impl Layer {
 pub struct Overlay {
     base: Arc<dyn ReadAt>,
     shared: Option<Arc<Layer>>,
-    own: RwLock<BTreeMap<BlockIndex, Block>>,
+    own: RwLock<Written>,
 }
 
 impl Overlay {
-    /// Nothing written yet.
+    /// Nothing written yet. What will be is kept in memory.
     pub fn new(base: Arc<dyn ReadAt>, shared: Option<Arc<Layer>>) -> Self {
         Self { base, shared, own: RwLock::default() }
+    }
+
+    /// Nothing written yet. What will be is kept in a nameless file in `folder`, however much it is.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub fn in_file(base: Arc<dyn ReadAt>, shared: Option<Arc<Layer>>, folder: &Path) -> io::Result<Self> {
+        let own = Written::in_file(base.size(), folder)?;
+        Ok(Self { base, shared, own: RwLock::new(own) })
     }
 
     /// What was written through this overlay and differs from what lies below it.
     ///
     /// # Errors
-    /// When the base cannot be read.
+    /// When the base cannot be read, or the file that the blocks are in.
     pub fn into_layer(self) -> io::Result<Layer> {
         let mut blocks = {
             let mut own = self.own_for_writing()?;
             std::mem::take(&mut *own)
         };
         let mut unchanged = Vec::new();
-        for (index, block) in &blocks {
-            if *block == self.below(*index)? {
-                unchanged.push(*index);
+        let mut block = [0; BLOCK_SIZE];
+        for index in blocks.indices_in(BlockIndex(0)..BlockIndex(u64::MAX)) {
+            blocks.read(index, 0, &mut block)?;
+            if block == *self.below(index)? {
+                unchanged.push(index);
             }
         }
         for index in unchanged {
-            blocks.remove(&index);
+            blocks.remove(index);
         }
         Ok(Layer { blocks })
     }
 
     /// The block as it is in the shared layer or in the base.
     fn below(&self, index: BlockIndex) -> io::Result<Block> {
-        if let Some(block) = self.shared_blocks().and_then(|blocks| blocks.get(&index)) {
-            return Ok(block.clone());
-        }
         let mut block = Box::new([0; BLOCK_SIZE]);
+        if let Some(shared) = &self.shared
+            && shared.read(index, &mut block[..])?
+        {
+            return Ok(block);
+        }
         let inside = self.size().0.saturating_sub(index.start()).min(BLOCK);
         if let Some(bytes) = usize::try_from(inside).ok().and_then(|inside| block.get_mut(..inside)) {
             self.base.read_at(ByteOffset(index.start()), bytes)?;
@@ -99,15 +115,11 @@ impl Overlay {
         Ok(block)
     }
 
-    fn shared_blocks(&self) -> Option<&BTreeMap<BlockIndex, Block>> {
-        self.shared.as_ref().map(|layer| &layer.blocks)
-    }
-
-    fn own_for_reading(&self) -> io::Result<RwLockReadGuard<'_, BTreeMap<BlockIndex, Block>>> {
+    fn own_for_reading(&self) -> io::Result<RwLockReadGuard<'_, Written>> {
         self.own.read().map_err(|_| poisoned())
     }
 
-    fn own_for_writing(&self) -> io::Result<RwLockWriteGuard<'_, BTreeMap<BlockIndex, Block>>> {
+    fn own_for_writing(&self) -> io::Result<RwLockWriteGuard<'_, Written>> {
         self.own.write().map_err(|_| poisoned())
     }
 }
@@ -132,31 +144,28 @@ impl ReadAt for Overlay {
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
         check_range(offset, buffer.len(), self.size())?;
         let own = self.own_for_reading()?;
-        let layers = [Some(&*own), self.shared_blocks()];
+        let layers = [Some(&*own), self.shared.as_ref().map(|layer| &layer.blocks)];
         let mut at = offset.0;
         let mut rest = buffer;
         while !rest.is_empty() {
             let index = BlockIndex::holding(at);
-            let written = layers.iter().flatten().find_map(|blocks| blocks.get(&index));
+            let written = layers.iter().flatten().find(|blocks| blocks.contains(index));
             let length = match written {
                 Some(_) => part_of_block(at, rest.len()).1,
                 // Everything up to the next block that is not the base's own is read in one go.
                 None => layers
                     .iter()
                     .flatten()
-                    .filter_map(|blocks| blocks.range(index..).next())
-                    .map(|(next, _)| next.start().saturating_sub(at))
+                    .filter_map(|blocks| blocks.next_from(index))
+                    .map(|next| next.start().saturating_sub(at))
                     .min()
                     .and_then(|run| usize::try_from(run).ok())
                     .map_or(rest.len(), |run| run.min(rest.len())),
             };
             let (piece, behind) = rest.split_at_mut(length);
             match written {
-                Some(block) => {
-                    let within = part_of_block(at, length).0;
-                    if let Some(bytes) = block.get(within..within.saturating_add(length)) {
-                        piece.copy_from_slice(bytes);
-                    }
+                Some(blocks) => {
+                    blocks.read(index, part_of_block(at, length).0, piece)?;
                 }
                 None => self.base.read_at(ByteOffset(at), piece)?,
             }
@@ -181,16 +190,8 @@ impl WriteAt for Overlay {
             let (piece, behind) = rest.split_at(length);
             let end = at.saturating_add(length as u64);
             let whole = within == 0 && (length == BLOCK_SIZE || end == size.0);
-            let block = match own.entry(index) {
-                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::btree_map::Entry::Vacant(entry) => {
-                    let below = if whole { Box::new([0; BLOCK_SIZE]) } else { self.below(index)? };
-                    entry.insert(below)
-                }
-            };
-            if let Some(bytes) = block.get_mut(within..within.saturating_add(length)) {
-                bytes.copy_from_slice(piece);
-            }
+            let below = if whole || own.contains(index) { None } else { Some(self.below(index)?) };
+            own.write(index, within, piece, below)?;
             at = end;
             rest = behind;
         }
@@ -211,13 +212,9 @@ impl Revert for Overlay {
         // The last block of the disk may be a short one, and is then whole all the same.
         let behind = BlockIndex(if end.0 == size { size.div_ceil(BLOCK) } else { end.0 / BLOCK });
         let mut own = self.own_for_writing()?;
-        let dropped: Vec<BlockIndex> = if first < behind {
-            own.range(first..behind).map(|(index, _)| *index).collect()
-        } else {
-            Vec::new()
-        };
+        let dropped: Vec<BlockIndex> = own.indices_in(first..behind).collect();
         for index in dropped {
-            own.remove(&index);
+            own.remove(index);
         }
         Ok(())
     }
@@ -264,7 +261,7 @@ mod tests {
         let error = overlay.read_at(ByteOffset(4990), &mut [0; 11]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
         assert!(overlay.revert(ByteOffset(0), ByteCount(5001)).is_err());
-        assert_eq!(overlay.into_layer().unwrap().blocks().count(), 0);
+        assert_eq!(overlay.into_layer().unwrap().indices().count(), 0);
     }
 
     #[test]
@@ -274,8 +271,10 @@ mod tests {
         overlay.write_at(ByteOffset(4096), &[7; 904]).unwrap();
         assert_eq!(base.reads.load(Ordering::Relaxed), 0);
         let layer = overlay.into_layer().unwrap();
-        let (index, block) = layer.blocks().next().unwrap();
-        assert_eq!(index, BlockIndex(1));
+        assert_eq!(layer.indices().collect::<Vec<_>>(), [BlockIndex(1)]);
+        let mut block = [9; BLOCK_SIZE];
+        assert!(layer.read(BlockIndex(1), &mut block).unwrap());
+        assert!(!layer.read(BlockIndex(0), &mut [0; 7]).unwrap());
         assert_eq!(block[..904], [7; 904]);
         assert_eq!(block[904..], [0; BLOCK_SIZE - 904]);
     }
@@ -291,7 +290,7 @@ mod tests {
         upper.write_at(ByteOffset(4096), &base[4096..2 * 4096]).unwrap();
         upper.write_at(ByteOffset(2 * 4096), &[1]).unwrap();
         let layer = upper.into_layer().unwrap();
-        assert_eq!(layer.blocks().map(|(index, _)| index.0).collect::<Vec<_>>(), [2]);
+        assert_eq!(layer.indices().collect::<Vec<_>>(), [BlockIndex(2)]);
     }
 
     #[test]
@@ -301,7 +300,7 @@ mod tests {
         lower.write_at(ByteOffset(0), &[9; BLOCK_SIZE]).unwrap();
         let upper = Overlay::new(base.clone(), Some(Arc::new(lower.into_layer().unwrap())));
         upper.write_at(ByteOffset(0), &base).unwrap();
-        assert_eq!(upper.into_layer().unwrap().blocks().count(), 1);
+        assert_eq!(upper.into_layer().unwrap().indices().count(), 1);
     }
 
     #[test]
@@ -361,16 +360,21 @@ mod tests {
             upper_steps in prop::collection::vec(step(), 0..8),
             at in 0..20_000_usize,
             length in 0..20_000_usize,
+            in_file in any::<bool>(),
         ) {
+            let folder = tempfile::tempdir().unwrap();
+            let overlay = |base, shared| {
+                if in_file { Overlay::in_file(base, shared, folder.path()).unwrap() } else { Overlay::new(base, shared) }
+            };
             let bytes = disk(size);
             let base: Arc<dyn ReadAt> = Arc::new(bytes.clone());
-            let lower = Overlay::new(base.clone(), None);
+            let lower = overlay(base.clone(), None);
             let mut below = bytes.clone();
             for step in &lower_steps {
                 apply(step, &lower, &mut below, &bytes);
             }
             let shared = Arc::new(lower.into_layer().unwrap());
-            let upper = Overlay::new(base.clone(), Some(shared.clone()));
+            let upper = overlay(base.clone(), Some(shared.clone()));
             let mut model = below.clone();
             for step in &upper_steps {
                 apply(step, &upper, &mut model, &below);
@@ -383,7 +387,9 @@ mod tests {
             prop_assert_eq!(&part[..], &model[at..at + length]);
 
             let layer = Arc::new(upper.into_layer().unwrap());
-            for (index, block) in layer.blocks() {
+            let mut block = [0; BLOCK_SIZE];
+            for index in layer.indices() {
+                layer.read(index, &mut block).unwrap();
                 let start = usize::try_from(index.start()).unwrap();
                 let inside = BLOCK_SIZE.min(size - start);
                 prop_assert_ne!(&block[..inside], &below[start..start + inside]);

@@ -45,20 +45,25 @@ impl ReadAt for Disk<'_> {
         if !of_base.is_empty() {
             self.base.read_at(offset, of_base)?;
         }
-        lay(&self.shared, offset.0, buffer);
-        Ok(())
+        lay(&self.shared, offset.0, buffer)
     }
 }
 
 /// Puts the blocks of some layers over the bytes that begin at `start` of the disk.
-pub(super) fn lay(layers: &[&Layer], start: u64, bytes: &mut [u8]) {
+///
+/// # Errors
+/// When a layer cannot be read.
+pub(super) fn lay(layers: &[&Layer], start: u64, bytes: &mut [u8]) -> io::Result<()> {
     let end = start.saturating_add(bytes.len() as u64);
     let blocks = BlockIndex(start / BLOCK)..BlockIndex(end.div_ceil(BLOCK));
+    let mut block = [0; BLOCK_SIZE];
     for layer in layers {
-        for (index, block) in layer.blocks_in(blocks.clone()) {
-            put(start, bytes, index.0.saturating_mul(BLOCK), block);
+        for index in layer.indices_in(blocks.clone()) {
+            layer.read(index, &mut block)?;
+            put(start, bytes, index.0.saturating_mul(BLOCK), &block);
         }
     }
+    Ok(())
 }
 
 /// Puts `new`, which belongs at `at`, over the bytes that begin at `start`, as far as the two overlap.

@@ -81,7 +81,7 @@ fn hash_share(
         for (wanted, hashing) in share.iter().zip(&mut hashing) {
             let own = own.get_mut(..length).unwrap_or_default();
             own.copy_from_slice(piece);
-            lay(&wanted.card.layers, at, own);
+            lay(&wanted.card.layers, at, own).map_err(EmitError::Layer)?;
             hashing.update(at, own, &wanted.parts);
         }
         tell(ByteCount((length * share.len()) as u64));

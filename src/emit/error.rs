@@ -11,6 +11,9 @@ pub enum EmitError {
     /// The stock image could not be read on.
     #[error("reading the stock image failed: {0}")]
     Base(io::Error),
+    /// What was written over the stock image could not be read back.
+    #[error("reading what is to be written above the stock image failed: {0}")]
+    Layer(io::Error),
     /// A result could not be written.
     #[error("{doing} {} failed: {source}", path.display())]
     Write {
@@ -65,7 +68,7 @@ impl Hint for EmitError {
             },
             Self::Busy { .. } => Some("Wait for it, or choose another folder with `--output`".to_owned()),
             Self::Cache(_) => Some("Make room, or set CARDWRIGHT_CACHE to a folder that has some".to_owned()),
-            Self::Pack(_) | Self::Worker => None,
+            Self::Layer(_) | Self::Pack(_) | Self::Worker => None,
         }
     }
 }

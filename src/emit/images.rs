@@ -10,7 +10,7 @@ use crate::codec::gzip::Gzip;
 use crate::codec::xz::{Check, Xz};
 use crate::codec::zstd::Zstd;
 use crate::digest::Digest;
-use crate::disk::{ByteCount, Layer, ReadAt, StockImage, XzBlock};
+use crate::disk::{BLOCK_SIZE, ByteCount, Layer, ReadAt, StockImage, XzBlock};
 use crate::format::ImageFormat;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -99,7 +99,7 @@ impl Images<'_> {
             paths: wanted.iter().filter_map(|card| card.image).collect(),
             changes: &|number| {
                 let layers = wanted.get(number).map(|card| card.layers.as_slice()).unwrap_or_default();
-                Ok(blocks_of(layers, self.disk.size))
+                blocks_of(layers, self.disk.size).map_err(EmitError::Layer)
             },
         };
         self.copy(&copies, progress)
@@ -179,17 +179,17 @@ impl Made {
 }
 
 /// The blocks of some layers, the topmost of each, as changes of a disk of this size.
-fn blocks_of<'layer>(layers: &[&'layer Layer], size: ByteCount) -> Vec<Change<'layer>> {
-    let blocks: BTreeMap<u64, &[u8]> = layers
-        .iter()
-        .flat_map(|layer| layer.blocks())
-        .map(|(index, block)| (index.0.saturating_mul(BLOCK), &block[..]))
-        .collect();
-    let changes = blocks.into_iter().map(|(at, block)| {
-        // The last block of a disk may reach beyond its end.
-        let inside = usize::try_from(size.0.saturating_sub(at)).unwrap_or(usize::MAX);
-        let bytes = block.get(..inside).unwrap_or(block);
-        Change { at, bytes: Cow::from(bytes) }
-    });
-    changes.collect()
+fn blocks_of(layers: &[&Layer], size: ByteCount) -> io::Result<Vec<Change<'static>>> {
+    let mut blocks: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
+    for layer in layers {
+        for index in layer.indices() {
+            let at = index.0.saturating_mul(BLOCK);
+            // The last block of a disk may reach beyond its end.
+            let inside = usize::try_from(size.0.saturating_sub(at)).unwrap_or(usize::MAX);
+            let mut block = vec![0; inside.min(BLOCK_SIZE)];
+            layer.read(index, &mut block)?;
+            blocks.insert(at, block);
+        }
+    }
+    Ok(blocks.into_iter().map(|(at, bytes)| Change { at, bytes: Cow::from(bytes) }).collect())
 }

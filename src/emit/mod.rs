@@ -30,6 +30,6 @@ pub use checksums::write_sha256sums;
 pub use error::EmitError;
 pub use images::{Images, Made, Progress, Stage, Written};
 pub use manifest::{Entry, Manifest, write_manifest};
-pub use papers::{Paper, Papers};
+pub use papers::{ImagePapers, Paper};
 pub use pending::PendingFile;
 pub use provenance::{Provenance, write_provenance};

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 /// What is wanted beside the images.
 #[derive(Debug, Default)]
-pub struct Papers {
+pub struct ImagePapers {
     /// The SHA-256 of every disk.
     pub disk_digests: bool,
     /// A bmap of every image: for each card with one, the parts of its disk that are free, in order.
@@ -32,7 +32,11 @@ impl Images<'_> {
     ///
     /// # Errors
     /// When the stock image cannot be read or a file cannot be written.
-    pub fn write_papers(&self, papers: &Papers, progress: &Progress<'_>) -> Result<Vec<Paper>, EmitError> {
+    pub fn write_papers(
+        &self,
+        papers: &ImagePapers,
+        progress: &Progress<'_>,
+    ) -> Result<Vec<Paper>, EmitError> {
         let cards: Vec<&Card<'_>> = self.cards.iter().filter(|card| card.image.is_some()).collect();
         let nothing = Paper { disk_sha256: None, bmap: None };
         // The SHA-256 of a raw image is that of the disk, and known.

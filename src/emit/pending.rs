@@ -1,6 +1,7 @@
 //! A file that appears whole or not at all.
 
 use super::{EmitError, reflink};
+use crate::durable::flush_folder;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -101,7 +102,8 @@ impl PendingFile {
             folders.extend(pending.path.parent().map(Path::to_owned));
         }
         for folder in &folders {
-            sync_folder(folder);
+            // What is in the files is safe already, and some network filesystems cannot do more.
+            let _ = flush_folder(folder);
         }
         Ok(())
     }
@@ -142,18 +144,6 @@ fn restrict(file: &File, private: bool) -> io::Result<()> {
 #[cfg(not(unix))]
 fn restrict(_file: &File, _private: bool) -> io::Result<()> {
     Ok(()) // On Windows a file takes the permissions of its folder.
-}
-
-/// Makes renames in a folder survive a power cut, where a folder can be flushed. Where it cannot (Windows),
-/// the filesystem's own journal does.
-fn sync_folder(folder: &Path) {
-    #[cfg(unix)]
-    {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let _ = File::open(folder).and_then(|folder| folder.sync_all());
-    }
-    #[cfg(not(unix))]
-    let _ = folder;
 }
 
 #[cfg(test)]

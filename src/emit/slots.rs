@@ -20,7 +20,7 @@ impl Slots {
     /// depend on which others are made with it.
     pub(super) fn of(cards: &[Card<'_>], size: ByteCount) -> Self {
         let layers = cards.iter().flat_map(|card| &card.layers);
-        let blocks = layers.flat_map(|layer| layer.blocks().map(|(index, _)| index.0));
+        let blocks = layers.flat_map(|layer| layer.indices().map(|index| index.0));
         let mut granules: Vec<u64> = blocks.map(|block| block.saturating_mul(BLOCK) / GRANULE).collect();
         granules.sort_unstable();
         granules.dedup();

@@ -143,7 +143,7 @@ impl Workshop {
         for written in &written {
             let card = cards.iter().find(|card| card.image == Some(&written.path)).unwrap();
             let mut wanted = content(&disk);
-            lay(&card.layers, 0, &mut wanted);
+            lay(&card.layers, 0, &mut wanted).unwrap();
             assert!(unpacked(&written.path, format) == wanted, "{format} is something else");
             assert_eq!(written.sha256, Digest::of(&fs::read(&written.path).unwrap()));
         }

@@ -2,6 +2,7 @@
 
 use super::FetchError;
 use crate::digest::Digest;
+use crate::durable::flush_folder;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -131,8 +132,8 @@ impl Part {
         // Only now, so that whoever waits for the lock finds the file under its name.
         drop(self.file);
         if let Some(folder) = entry.path.parent() {
-            // Makes the rename survive a power cut, where a folder can be flushed.
-            let _ = File::open(folder).and_then(|folder| folder.sync_all());
+            // What a power cut takes from a cache is only downloaded again.
+            let _ = flush_folder(folder);
         }
         Ok(())
     }

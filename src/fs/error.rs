@@ -69,6 +69,14 @@ pub enum FsError {
         /// How much is free.
         free: ByteCount,
     },
+    /// It cannot become that large.
+    #[error("this filesystem cannot grow to {to}: {reason}")]
+    CannotGrow {
+        /// How large it was to be.
+        to: ByteCount,
+        /// Why not: a clause.
+        reason: String,
+    },
     /// No room left for one more file, whatever its size.
     #[error("the filesystem has no room for another name")]
     NoRoomForNames,
@@ -90,6 +98,7 @@ impl Hint for FsError {
                 "Start from an image that was never booted or mounted for writing; cardwright does not replay journals"
                     .to_owned(),
             ),
+            Self::CannotGrow { .. } => Some("Set a smaller `image.grow`".to_owned()),
             Self::Full { .. } | Self::NoRoomForNames => Some("Put less on the card".to_owned()),
             _ => None,
         }

@@ -25,6 +25,13 @@ pub type UnusedRanges = Vec<std::ops::Range<u64>>;
 #[serde(transparent)]
 pub struct UnixTime(pub i64);
 
+impl UnixTime {
+    /// The times that a file on a card can have: from 1980-01-01, the first day of FAT, to 2038-01-19
+    /// 03:14:07, the last second that ext4 keeps without its extra bits of epoch, which ext4-view 1.0, the
+    /// reader of what was written, takes for damage.
+    pub const OF_FILES: std::ops::RangeInclusive<Self> = Self(315_532_800)..=Self(i32::MAX as i64);
+}
+
 /// The permission bits of a file: the lower twelve bits of `st_mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Mode(u16);
@@ -174,7 +181,18 @@ pub trait ReadFilesystem {
     ///
     /// # Errors
     /// Also when nothing stands there, when it is not a regular file, and when it is larger than `limit`.
-    fn read(&self, path: &ImagePath, limit: ByteCount) -> Result<Vec<u8>, FsError>;
+    fn read(&self, path: &ImagePath, limit: ByteCount) -> Result<Vec<u8>, FsError> {
+        let found = self.metadata(path)?.ok_or(FsError::NotFound)?;
+        if found.kind == FileKind::File && found.size > limit {
+            return Err(FsError::TooLarge { size: found.size, limit });
+        }
+        let mut content = Vec::new();
+        self.read_pieces(path, &mut |piece| {
+            content.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(content)
+    }
 
     /// Calls `sink` with the content of the regular file at `path`, a piece at a time, from first to last.
     ///

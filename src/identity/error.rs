@@ -1,6 +1,7 @@
 //! What can go wrong with the cluster secret.
 
 use super::SECRET_ENVIRONMENT_VARIABLE;
+use crate::fs::UnixTime;
 use crate::hint::Hint;
 use std::io;
 use std::path::PathBuf;
@@ -51,9 +52,24 @@ pub enum IdentityError {
     /// The machine gives no randomness.
     #[error("this machine gives no randomness for a new cluster secret: {0}")]
     Randomness(getrandom::Error),
-    /// The login key cannot be written in OpenSSH's format.
-    #[error("writing the login key in OpenSSH's format failed: {0}")]
-    LoginKey(ssh_key::Error),
+    /// A key cannot be written in OpenSSH's format.
+    #[error("writing a key in OpenSSH's format failed: {0}")]
+    SshKey(ssh_key::Error),
+    /// What the key schedule gives is no key of the curve P-256.
+    #[error("making a private key failed: {0}")]
+    EllipticKey(p256::elliptic_curve::Error),
+    /// A private key cannot be encoded.
+    #[error("encoding a private key failed: {0}")]
+    KeyFile(p256::pkcs8::Error),
+    /// A certificate cannot be made.
+    #[error("making a certificate failed: {0}")]
+    Certificate(x509_cert::builder::Error),
+    /// A certificate would end before times have numbers.
+    #[error("a certificate cannot end {} seconds after 1970", time.0)]
+    CertificateTime {
+        /// The end.
+        time: UnixTime,
+    },
 }
 
 impl Hint for IdentityError {
@@ -76,7 +92,13 @@ impl Hint for IdentityError {
                 "nodes.yaml has to be in a folder that can be written to, for the secret is made beside it"
                     .to_owned(),
             ),
-            Self::Unreadable { .. } | Self::Randomness(_) | Self::LoginKey(_) => None,
+            Self::Unreadable { .. }
+            | Self::Randomness(_)
+            | Self::SshKey(_)
+            | Self::EllipticKey(_)
+            | Self::KeyFile(_)
+            | Self::Certificate(_)
+            | Self::CertificateTime { .. } => None,
         }
     }
 }

@@ -1,10 +1,9 @@
-//! What only Unix can say about a file: who may read it, and that its folder is on the disk.
+//! What only Unix can say about a file: who may read it.
 //!
 //! Windows gives a new file the access list of its folder, which in a home folder is its owner's alone.
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
 
 /// The permission bits of a file that others than its owner may read, or `None`.
 #[cfg(unix)]
@@ -18,16 +17,4 @@ pub(super) fn mode_if_open_to_others(file: &File) -> io::Result<Option<u32>> {
 #[cfg(not(unix))]
 pub(super) fn mode_if_open_to_others(_file: &File) -> io::Result<Option<u32>> {
     Ok(None)
-}
-
-/// Makes sure that a name just made in `folder` survives a power cut.
-#[cfg(unix)]
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Makes sure that a name just made in `folder` survives a power cut.
-#[cfg(not(unix))]
-pub(super) fn sync_folder(_folder: &Path) -> io::Result<()> {
-    Ok(())
 }

@@ -1,8 +1,10 @@
 //! The cluster secret, and what is derived from it.
 
-use super::permissions::{mode_if_open_to_others, sync_folder};
+use super::permissions::mode_if_open_to_others;
 use super::schedule::derive;
-use super::{IdentityError, LoginKey, hexadecimal};
+use super::{Authority, CertifiedKey, IdentityError, SshKeyPair, certificate, hexadecimal};
+use crate::durable::flush_folder;
+use crate::fs::UnixTime;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -97,8 +99,32 @@ impl ClusterSecret {
     ///
     /// # Errors
     /// When OpenSSH's format cannot take the comment.
-    pub fn login_key(&self, comment: &str) -> Result<LoginKey, IdentityError> {
-        LoginKey::from_seed(&derive(&self.0, "ssh/login-key"), comment)
+    pub fn login_key(&self, comment: &str) -> Result<SshKeyPair, IdentityError> {
+        SshKeyPair::from_seed(&derive(&self.0, "ssh/login-key"), comment)
+    }
+
+    /// The key that a node proves to be itself with when people log in. Its comment is the node's name.
+    ///
+    /// # Errors
+    /// When OpenSSH's format cannot take the name.
+    pub fn host_key(&self, node: &str) -> Result<SshKeyPair, IdentityError> {
+        SshKeyPair::from_seed(&derive(&self.0, &format!("ssh/host-key/ed25519/{node}")), node)
+    }
+
+    /// A certificate authority of k3s, valid until `end`.
+    ///
+    /// # Errors
+    /// When `end` is no time of a certificate.
+    pub fn authority(&self, authority: Authority, end: UnixTime) -> Result<CertifiedKey, IdentityError> {
+        certificate::authority(&self.0, authority, end)
+    }
+
+    /// The client certificate that lets the cluster's owner do everything, valid until `end`.
+    ///
+    /// # Errors
+    /// When `end` is no time of a certificate.
+    pub fn admin(&self, end: UnixTime) -> Result<CertifiedKey, IdentityError> {
+        certificate::admin(&self.0, end)
     }
 
     fn derive_hexadecimal<const LENGTH: usize>(&self, label: &str) -> Zeroizing<String> {
@@ -143,7 +169,7 @@ impl ClusterSecret {
         file.as_file().sync_all().map_err(not_written)?;
         match file.persist_noclobber(path) {
             Ok(_) => {
-                sync_folder(folder).map_err(not_written)?;
+                flush_folder(folder).map_err(not_written)?;
                 Ok((Self(bytes), true))
             }
             Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {

@@ -2,25 +2,24 @@
 //!
 //! Its keys are the long flags of `k3s server` and `k3s agent` (docs.k3s.io, "Configuration File").
 
-use super::{K3sError, yaml};
-use crate::cluster::{Cluster, Node, NodeK3s, Role};
+use super::{K3sError, SUPERVISOR_PORT, token, yaml};
+use crate::cluster::{Cluster, K3s, Node, NodeK3s, Role};
 use crate::identity::ClusterSecret;
 use crate::patch::{Draft, ImagePath};
 use serde_json::{Map, Value};
+use std::net::Ipv4Addr;
 
 const PATH: &str = "/etc/rancher/k3s/config.yaml";
-
-/// Where a server listens for nodes that join.
-const SUPERVISOR_PORT: u16 = 6443;
 
 pub(super) fn write(
     draft: &mut Draft<'_>,
     cluster: &Cluster,
+    k3s: &K3s,
     node: &Node,
-    k3s: &NodeK3s,
+    node_k3s: &NodeK3s,
     secret: &ClusterSecret,
 ) -> Result<(), K3sError> {
-    let text = yaml::document(&keys(cluster, node, k3s, secret)?)
+    let text = yaml::document(&keys(cluster, k3s, node, node_k3s, secret)?)
         .map_err(|error| K3sError::Yaml { node: node.name.to_string(), reason: error.to_string() })?;
     draft.secret(&ImagePath::new(PATH)?, text)?;
     Ok(())
@@ -29,8 +28,9 @@ pub(super) fn write(
 /// cardwright's keys, which no key of the user's replaces, then the user's.
 fn keys(
     cluster: &Cluster,
+    k3s: &K3s,
     node: &Node,
-    k3s: &NodeK3s,
+    node_k3s: &NodeK3s,
     secret: &ClusterSecret,
 ) -> Result<Map<String, Value>, K3sError> {
     let mut keys = Map::new();
@@ -38,29 +38,50 @@ fn keys(
     set("node-name", node.name.as_str().into());
     set("node-ip", addresses(cluster, node).into());
 
-    let Some(first) = cluster.first_server() else {
-        return Err(K3sError::NoServer { node: node.name.to_string() });
-    };
-    if first.name != node.name {
-        set("server", format!("https://{}:{SUPERVISOR_PORT}", first.network.address).into());
-    } else if cluster.nodes.iter().filter(|node| node.role() == Some(Role::Server)).count() > 1 {
-        // Several servers share etcd, which one of them has to found.
-        set("cluster-init", true.into());
-    }
-    match k3s.role {
-        Role::Server => {
-            set("token", secret.server_token().as_str().into());
-            set("agent-token", secret.agent_token().as_str().into());
+    let virtual_address = k3s.access.virtual_address;
+    match (cluster.joined_by(node), node_k3s.role) {
+        (Some(server), role) => {
+            // What answers at the virtual address runs in the cluster. Servers bring it there, so they
+            // cannot wait for it.
+            let address = virtual_address.filter(|_| role == Role::Agent).unwrap_or(server.network.address);
+            set("server", format!("https://{address}:{SUPERVISOR_PORT}").into());
+            set("token", token::to_join(k3s, role, secret)?.as_str().into());
         }
-        // The server's token would make a stolen agent card a way to become a server.
-        Role::Agent => set("token", secret.agent_token().as_str().into()),
+        (None, Role::Server) => {
+            if cluster.servers().count() > 1 {
+                // Several servers share etcd, which one of them has to found.
+                set("cluster-init", true.into());
+            }
+            // The one that founds the cluster has nobody to check.
+            set("token", secret.server_token().as_str().into());
+        }
+        (None, Role::Agent) => return Err(K3sError::NoServer { node: node.name.to_string() }),
     }
-    for (key, value) in &k3s.config {
+    if node_k3s.role == Role::Server {
+        set("agent-token", secret.agent_token().as_str().into());
+        if let Some(address) = virtual_address {
+            set("tls-san", names_with(address, node_k3s.config.get("tls-san")));
+        }
+    }
+    for (key, value) in &node_k3s.config {
         if !keys.contains_key(key) {
             keys.insert(key.clone(), value.clone());
         }
     }
     Ok(keys)
+}
+
+/// The names that a server's certificate has beside its own: the virtual address, then the user's, which
+/// may be one text with commas or a list.
+fn names_with(address: Ipv4Addr, given: Option<&Value>) -> Value {
+    let given = match given {
+        Some(Value::String(names)) => names.split(',').map(|name| name.trim().into()).collect(),
+        Some(Value::Array(names)) => names.clone(),
+        _ => Vec::new(),
+    };
+    let ours = Value::from(address.to_string());
+    let others: Vec<Value> = given.into_iter().filter(|name| *name != ours).collect();
+    Value::Array([vec![ours], others].concat())
 }
 
 /// The address k3s is to use instead of guessing one; the IPv6 one too in a cluster of both families.

@@ -1,6 +1,8 @@
 //! What can go wrong with planning k3s.
 
+use crate::cluster::FoundingYear;
 use crate::hint::Hint;
+use crate::identity::IdentityError;
 use crate::patch::{InvalidPath, PatchError};
 
 /// Why a node could not be given k3s.
@@ -13,6 +15,19 @@ pub enum K3sError {
     /// A path that is none.
     #[error(transparent)]
     Path(#[from] InvalidPath),
+    /// A certificate or a key could not be made.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The certificate authorities end before the card is switched on.
+    #[error(
+        "the certificate authorities of a cluster founded in {founded} have ended before the stock image of `{node}` was made"
+    )]
+    Expired {
+        /// The name of the node.
+        node: String,
+        /// The year that nodes.yaml gives.
+        founded: FoundingYear,
+    },
     /// A node is to join a cluster that has no server.
     #[error("`{node}` is to join a cluster in which no node has `k3s: server`")]
     NoServer {
@@ -44,6 +59,11 @@ impl Hint for K3sError {
         match self {
             Self::Patch(error) => error.hint(),
             Self::Path(_) => None,
+            Self::Identity(error) => error.hint(),
+            Self::Expired { .. } => Some(
+                "Give this year as `founded:` under `k3s:`, and make all cards of the cluster again"
+                    .to_owned(),
+            ),
             Self::NoServer { .. } => Some("Give one node `k3s: server`".to_owned()),
             Self::UntrustedDownload { binary, .. } => {
                 let architecture = binary.trim_start_matches("k3s-");

@@ -1,68 +1,15 @@
-#!/bin/sh
 # Installs k3s at the first boot: waits for the network and the time, downloads the release's program,
 # checks it, puts it in its place and starts k3s. cardwright-install-k3s.service runs it again until it
 # succeeded once. Every step is either not done or done: the power may go at any moment, and the next
-# run goes on from there. Settings are in install-k3s.settings; nothing in them is a secret.
+# run goes on from there.
 #
-# For tests: CARDWRIGHT_ROOT is put before every path, CARDWRIGHT_WAIT is how many seconds each of the
-# waits may take, CARDWRIGHT_PAUSE how many seconds pass before the second attempt at a download.
-#
-# The names that are not assigned here are those of the settings.
-# shellcheck disable=SC2154
-set -eu
-
-root=${CARDWRIGHT_ROOT:-}
-patience=${CARDWRIGHT_WAIT:-180}
+# For tests: CARDWRIGHT_PAUSE is how many seconds pass before the second attempt at a download.
 pause=${CARDWRIGHT_PAUSE:-5}
 attempts=5
 
-# shellcheck source=/dev/null
-. "$root/usr/local/lib/cardwright/install-k3s.settings"
-status=$root$status
-
-state=$root/var/lib/cardwright
-marker=$state/k3s-installed
 part=$state/k3s.part
 said=$state/download-error
 program=$root/usr/local/bin/k3s
-
-# Tells the journal and, in the last lines of a file there, the boot partition. A card whose boot
-# partition cannot be written to is still installed.
-say() {
-    line="$(date -u +%Y-%m-%dT%H:%M:%SZ) k3s: $1"
-    echo "$1"
-    { { tail -n 49 "$status" 2>/dev/null || true; } >"$status.new" &&
-        echo "$line" >>"$status.new" && mv -f "$status.new" "$status" && sync "$status"; } 2>/dev/null || true
-}
-
-fail() {
-    say "failed: $1"
-    trap - EXIT
-    exit 1
-}
-
-trap 'code=$?; [ "$code" -eq 0 ] || say "failed: unexpectedly, with code $code"' EXIT
-
-# Waits until a command succeeds, or fails after a while.
-wait_until() {
-    left=$patience
-    until "$@"; do
-        [ "$left" -gt 0 ] || return 1
-        left=$((left - 1))
-        sleep 1
-    done
-}
-
-# k3s does not start without a default route either.
-has_route() {
-    [ -n "$(ip -4 route show default 2>/dev/null)$(ip -6 route show default 2>/dev/null)" ]
-}
-
-# timesyncd makes the file; any other daemon tells the kernel, which timedatectl asks.
-has_time() {
-    [ -e "$root/run/systemd/timesync/synchronized" ] ||
-        [ "$(timedatectl show --property=NTPSynchronized --value 2>/dev/null)" = yes ]
-}
 
 digest_of() {
     [ ! -e "$1" ] || sha256sum "$1" | cut -d ' ' -f 1
@@ -135,16 +82,8 @@ if [ -e "$marker" ]; then
 fi
 mkdir -p "$state" "${program%/*}"
 
-has_route || say "waiting: for the network"
-wait_until has_route || fail "there is no network: no default route after $patience seconds"
-has_time || say "waiting: for the time"
-if ! wait_until has_time; then
-    # Without a time server the time of the card's making, where the system starts its clock, is near
-    # enough for certificates; before that no certificate would be valid yet.
-    [ "$(date +%s)" -ge "$earliest" ] ||
-        fail "the clock is wrong: it says $(date -u +%Y-%m-%d), and no time server answered within $patience seconds"
-    say "waiting: no time server answered within $patience seconds, going on with the time the clock has"
-fi
+wait_for_network
+wait_for_time
 
 [ -n "$sha256" ] || try fetch_digest
 if [ "$(digest_of "$program")" != "$sha256" ]; then
@@ -165,7 +104,4 @@ done
 
 systemctl start --no-block "$service" || fail "$service could not be started"
 say "done: k3s $version started as $role"
-echo "$version" >"$marker.new"
-sync "$marker.new"
-mv "$marker.new" "$marker"
-sync "$state"
+mark

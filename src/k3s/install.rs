@@ -4,23 +4,38 @@
 
 use super::shell::quote;
 use super::{Host, K3sError, service};
-use crate::cluster::{Install, K3s, Role};
+use crate::cluster::{K3s, Role};
+use crate::digest::Digest;
 use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
 
 /// The name of the file on the boot partition that tells how the installation goes. It holds no secrets.
 pub const STATUS_FILE: &str = "cardwright-status.txt";
 
 /// What the script leaves behind as the last thing it does.
-pub(super) const MARKER: &str = "/var/lib/cardwright/k3s-installed";
+const MARKER: &str = "/var/lib/cardwright/k3s-installed";
 
 const UNIT: &str = "cardwright-install-k3s.service";
 const SCRIPT: &str = "/usr/local/lib/cardwright/install-k3s";
 const SETTINGS: &str = "/usr/local/lib/cardwright/install-k3s.settings";
 
-pub(super) fn write(draft: &mut Draft<'_>, k3s: &K3s, role: Role, host: &Host<'_>) -> Result<(), K3sError> {
-    let settings = settings(draft, k3s, role, host)?;
+/// Where k3s is downloaded from.
+pub(super) struct Source<'a> {
+    /// The address that `/VERSION/k3s-arm64` is appended to.
+    pub(super) base_url: &'a str,
+    /// What the program has to be, where that is pinned.
+    pub(super) sha256: Option<Digest>,
+}
+
+pub(super) fn write(
+    draft: &mut Draft<'_>,
+    k3s: &K3s,
+    source: &Source<'_>,
+    role: Role,
+    host: &Host<'_>,
+) -> Result<(), K3sError> {
+    let settings = settings(draft, k3s, source, role, host)?;
     for (path, content, mode) in [
-        (SCRIPT, include_str!("install-k3s.sh"), Mode::EXECUTABLE),
+        (SCRIPT, concat!(include_str!("first-start.sh"), include_str!("install-k3s.sh")), Mode::EXECUTABLE),
         (SETTINGS, &settings, Mode::FILE),
         (&format!("/etc/systemd/system/{UNIT}"), &unit(), Mode::FILE),
     ] {
@@ -29,17 +44,19 @@ pub(super) fn write(draft: &mut Draft<'_>, k3s: &K3s, role: Role, host: &Host<'_
     service::enable(draft, UNIT)
 }
 
-fn settings(draft: &Draft<'_>, k3s: &K3s, role: Role, host: &Host<'_>) -> Result<String, K3sError> {
-    let Install::Download { base_url, sha256_arm64, sha256_armhf } = &k3s.install;
-    let sha256 = match host.binary {
-        super::Binary::Arm64 => sha256_arm64,
-        super::Binary::Armhf => sha256_armhf,
-    };
+fn settings(
+    draft: &Draft<'_>,
+    k3s: &K3s,
+    source: &Source<'_>,
+    role: Role,
+    host: &Host<'_>,
+) -> Result<String, K3sError> {
+    let Source { base_url, sha256 } = *source;
     let binary = host.binary.file_name();
     // Without a pin the digest comes from the same place as the program, which is worth as much as the
     // connection is.
     if sha256.is_none() && !base_url.starts_with("https://") {
-        return Err(K3sError::UntrustedDownload { base_url: base_url.clone(), binary });
+        return Err(K3sError::UntrustedDownload { base_url: base_url.to_owned(), binary });
     }
     // `+` would be a space to some servers.
     let version = k3s.version.as_str();
@@ -82,5 +99,19 @@ RestartSec=15s
 [Install]
 WantedBy=multi-user.target
 "
+    )
+}
+
+/// The drop-in of k3s's unit. Before the program is there, the unit is skipped quietly instead of failing
+/// every five seconds. The marker stands beside the program for whoever moves it elsewhere later.
+pub(super) fn drop_in() -> String {
+    format!(
+        "\
+# Written by cardwright: nothing to run before cardwright-install-k3s.service is done.
+[Unit]
+ConditionPathExists=|{}
+ConditionPathExists=|{MARKER}
+",
+        service::PROGRAM
     )
 }

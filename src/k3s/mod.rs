@@ -3,15 +3,19 @@
 //! What the card has before it was ever switched on, one file here each:
 //!
 //! - `/etc/rancher/k3s/config.yaml` and `/etc/rancher/node/password` (`config.rs`, `node_password.rs`);
+//! - the certificate authorities, on the card of the server that founds the cluster (`certificates.rs`);
+//!   their hash is in the tokens of all others (`token.rs`);
 //! - the unit `k3s.service` or `k3s-agent.service`, enabled, with names, paths and options as k3s's own
 //!   installer leaves them, so that a later run of that installer simply takes over (`service.rs`);
-//! - `cardwright-install-k3s.service`, which at the first boot downloads the one program k3s consists of
-//!   (`install.rs`);
+//! - the one program k3s consists of, and the container images it starts with (`bundle.rs`), or else
+//!   `cardwright-install-k3s.service`, which downloads that program at the first boot (`install.rs`);
 //! - a word to NetworkManager about the links k3s makes (`network_manager.rs`).
 //!
 //! k3s-killall.sh and k3s-uninstall.sh, which the installer writes as well, are its authors' scripts and
 //! not ours to carry; whoever wants them runs the installer.
 
+mod bundle;
+mod certificates;
 mod config;
 mod error;
 mod install;
@@ -19,12 +23,14 @@ mod network_manager;
 mod node_password;
 mod service;
 mod shell;
+mod token;
 mod yaml;
 
+pub use bundle::{Payload, put_payload};
 pub use error::K3sError;
 pub use install::STATUS_FILE;
 
-use crate::cluster::{Cluster, K3s, Node};
+use crate::cluster::{Cluster, Install, K3s, Node};
 use crate::identity::ClusterSecret;
 use crate::patch::Draft;
 
@@ -34,6 +40,9 @@ use crate::patch::Draft;
 /// The first word is what switches it on again (raspberrypi/linux issue 6980); the second is what kernels
 /// before it asked for, and means nothing to later ones.
 pub const CMDLINE_WORDS: [&str; 2] = ["cgroup_enable=memory", "cgroup_memory=1"];
+
+/// Where a server listens, for nodes that join and for kubectl.
+pub const SUPERVISOR_PORT: u16 = 6443;
 
 /// What k3s has to know about the system of a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +82,7 @@ impl Binary {
     }
 }
 
-/// Writes everything that makes `node` a k3s server or agent; nothing where it is neither.
+/// Writes everything but the [`Payload`] that makes `node` a k3s server or agent; nothing where it is neither.
 ///
 /// The words for cmdline.txt are [`CMDLINE_WORDS`], which whoever knows that file adds.
 ///
@@ -89,13 +98,29 @@ pub fn configure(
     secret: &ClusterSecret,
 ) -> Result<(), K3sError> {
     let Some(node_k3s) = &node.k3s else { return Ok(()) };
-    config::write(draft, cluster, node, node_k3s, secret)?;
+    config::write(draft, cluster, k3s, node, node_k3s, secret)?;
+    if cluster.joined_by(node).is_none() {
+        certificates::write(draft, node, k3s.access.founded, secret)?;
+    }
     node_password::write(draft, node, secret)?;
     if host.network_manager {
         network_manager::leave_cluster_links_alone(draft)?;
     }
-    service::write(draft, node_k3s.role)?;
-    install::write(draft, k3s, node_k3s.role, host)
+    let role = node_k3s.role;
+    match &k3s.install {
+        Install::Download { base_url, sha256_arm64, sha256_armhf } => {
+            let sha256 = match host.binary {
+                Binary::Arm64 => *sha256_arm64,
+                Binary::Armhf => *sha256_armhf,
+            };
+            service::write(draft, role, install::drop_in())?;
+            install::write(draft, k3s, &install::Source { base_url, sha256 }, role, host)
+        }
+        Install::Bundled { .. } => {
+            service::write(draft, role, bundle::drop_in())?;
+            bundle::wait_at_first_start(draft, k3s, role, host)
+        }
+    }
 }
 
 #[cfg(test)]

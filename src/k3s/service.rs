@@ -4,14 +4,13 @@
 //! What is cardwright's own is in a drop-in beside it, which the installer leaves alone.
 
 use super::K3sError;
-use super::install::MARKER;
 use crate::cluster::Role;
 use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
 
 const UNITS: &str = "/etc/systemd/system";
 
 /// Where the installer puts the program.
-const PROGRAM: &str = "/usr/local/bin/k3s";
+pub(super) const PROGRAM: &str = "/usr/local/bin/k3s";
 
 /// The name of the unit, without `.service`.
 pub(super) fn name(role: Role) -> &'static str {
@@ -21,15 +20,16 @@ pub(super) fn name(role: Role) -> &'static str {
     }
 }
 
-pub(super) fn write(draft: &mut Draft<'_>, role: Role) -> Result<(), K3sError> {
+/// `drop_in` is what cardwright adds to the unit.
+pub(super) fn write(draft: &mut Draft<'_>, role: Role, drop_in: String) -> Result<(), K3sError> {
     let name = name(role);
     let unit = ImagePath::new(format!("{UNITS}/{name}.service"))?;
     draft.file(Partition::Root, &unit, self::unit(role), Mode::FILE, Owner::ROOT)?;
     // Empty, as the installer leaves it where no K3S_ variable was set. Proxy passwords go into it.
     let environment = ImagePath::new(format!("{UNITS}/{name}.service.env"))?;
     draft.file(Partition::Root, &environment, "", Mode::SECRET, Owner::ROOT)?;
-    let drop_in = ImagePath::new(format!("{UNITS}/{name}.service.d/cardwright.conf"))?;
-    draft.file(Partition::Root, &drop_in, self::drop_in(), Mode::FILE, Owner::ROOT)?;
+    let path = ImagePath::new(format!("{UNITS}/{name}.service.d/cardwright.conf"))?;
+    draft.file(Partition::Root, &path, drop_in, Mode::FILE, Owner::ROOT)?;
     enable(draft, &format!("{name}.service"))
 }
 
@@ -71,19 +71,6 @@ RestartSec=5s
 ExecStartPre=-/sbin/modprobe br_netfilter
 ExecStartPre=-/sbin/modprobe overlay
 ExecStart={PROGRAM} {role}
-"
-    )
-}
-
-/// Before the program is there, the unit is skipped quietly instead of failing every five seconds. The
-/// marker stands beside the program for whoever moves it elsewhere later.
-fn drop_in() -> String {
-    format!(
-        "\
-# Written by cardwright: nothing to run before cardwright-install-k3s.service is done.
-[Unit]
-ConditionPathExists=|{PROGRAM}
-ConditionPathExists=|{MARKER}
 "
     )
 }

@@ -2,14 +2,18 @@
 
 use super::*;
 use crate::cluster::{
-    Boot, ClusterName, Hostname, ImageSource, Install, InterfaceName, Ipv6Network, K3sVersion, Network,
-    NodeK3s, Output, Role, User, UserName,
+    Access, Boot, ClusterName, Grow, Hostname, ImageSource, Install, InterfaceName, Ipv6Network, K3sVersion,
+    Network, NodeK3s, Output, Role, User, UserName,
 };
 use crate::format::ImageFormat;
 use crate::hint::Hint as _;
-use crate::patch::{Action, Digest, ImagePath, MemoryStock, Patch, Sensitivity, UnixTime};
+use crate::patch::{
+    Action, Content, Digest, ImagePath, MemoryStock, Mode, Owner, Partition, Patch, Sensitivity, UnixTime,
+};
 use serde_json::{Map, Value, json};
 use std::net::Ipv4Addr;
+
+mod joining;
 
 const HOST: Host<'_> = Host { boot_mount: "/boot/firmware", binary: Binary::Arm64, network_manager: true };
 
@@ -47,13 +51,17 @@ fn node(name: &str, last: u8, role: Option<Role>, config: &Value) -> Node {
         boot: Boot::default(),
         files: Vec::new(),
         first_boot: Vec::new(),
-        k3s: role.map(|role| NodeK3s { role, config: config.as_object().cloned().unwrap_or_default() }),
+        k3s: role.map(|role| NodeK3s {
+            role,
+            config: config.as_object().cloned().unwrap_or_default(),
+            rejoins: false,
+        }),
     }
 }
 
 fn download(base_url: &str, sha256_arm64: Option<Digest>) -> K3s {
     let install = Install::Download { base_url: base_url.to_owned(), sha256_arm64, sha256_armhf: None };
-    K3s { version: K3sVersion::new("v1.36.4+k3s1").unwrap(), install }
+    K3s { version: K3sVersion::new("v1.36.4+k3s1").unwrap(), install, access: Access::default() }
 }
 
 fn releases() -> K3s {
@@ -65,9 +73,11 @@ fn cluster(nodes: Vec<Node>) -> Cluster {
         name: ClusterName::new("compass").unwrap(),
         source: "nodes.yaml".into(),
         image: ImageSource::Demo,
+        grow: Grow::Auto,
         output: Output { folder: "images".into(), format: ImageFormat::Img },
         nodes,
         k3s: Some(releases()),
+        warnings: Vec::new(),
     }
 }
 
@@ -88,7 +98,7 @@ fn plan_with(cluster: &Cluster, name: &str, k3s: &K3s, host: &Host<'_>) -> Resul
 }
 
 fn plan(cluster: &Cluster, name: &str) -> Patch {
-    plan_with(cluster, name, &releases(), &HOST).unwrap()
+    plan_with(cluster, name, cluster.k3s.as_ref().unwrap(), &HOST).unwrap()
 }
 
 fn action<'a>(plan: &'a Patch, path: &str) -> Option<&'a Action> {
@@ -157,63 +167,6 @@ fn network_manager_is_told_only_where_it_is() {
 }
 
 #[test]
-fn a_single_server_founds_the_cluster_without_etcd() {
-    let secret = secret();
-    let expected = json!({
-        "node-name": "north",
-        "node-ip": "192.168.50.11",
-        "token": secret.server_token().as_str(),
-        "agent-token": secret.agent_token().as_str(),
-    });
-    assert_eq!(Value::Object(config(&compass(), "north")), expected);
-    let unit = text(&plan(&compass(), "north"), "/etc/systemd/system/k3s.service");
-    assert!(unit.ends_with("\nExecStart=/usr/local/bin/k3s server\n"), "{unit}");
-}
-
-#[test]
-fn an_agent_joins_the_server_with_the_token_of_agents_only() {
-    let expected = json!({
-        "node-name": "east",
-        "node-ip": "192.168.50.12",
-        "server": "https://192.168.50.11:6443",
-        "token": secret().agent_token().as_str(),
-    });
-    assert_eq!(Value::Object(config(&compass(), "east")), expected);
-    let everything: String = plan(&compass(), "east")
-        .edits
-        .iter()
-        .filter_map(|edit| match &edit.action {
-            Action::File { content, .. } => Some(String::from_utf8_lossy(content.bytes()?).into_owned()),
-            _ => None,
-        })
-        .collect();
-    assert!(!everything.contains(secret().server_token().as_str()), "a server's token on an agent's card");
-}
-
-#[test]
-fn of_several_servers_the_first_founds_and_the_others_join() {
-    let nothing = json!({});
-    let cluster = cluster(vec![
-        node("worker", 10, Some(Role::Agent), &nothing),
-        node("one", 11, Some(Role::Server), &nothing),
-        node("two", 12, Some(Role::Server), &nothing),
-        node("three", 13, Some(Role::Server), &nothing),
-    ]);
-    let one = config(&cluster, "one");
-    assert_eq!(one.get("cluster-init"), Some(&json!(true)));
-    assert_eq!(one.get("server"), None);
-    for name in ["two", "three"] {
-        let config = config(&cluster, name);
-        assert_eq!(config.get("server"), Some(&json!("https://192.168.50.11:6443")));
-        assert_eq!(config.get("cluster-init"), None);
-        assert_eq!(
-            (config.get("token"), config.get("agent-token")),
-            (one.get("token"), one.get("agent-token"))
-        );
-    }
-}
-
-#[test]
 fn the_users_keys_are_added_and_replace_none_of_ours() {
     let extra = json!({"disable": ["traefik"], "write-kubeconfig-mode": "0644", "token": "mine"});
     let cluster = cluster(vec![node("north", 11, Some(Role::Server), &extra)]);
@@ -233,20 +186,6 @@ fn both_addresses_are_given_in_a_cluster_of_both_families_only() {
     assert_eq!(config(&dual, "north").get("node-ip"), Some(&json!("192.168.50.11,fd00::11")));
     assert_eq!(config(&dual, "east").get("node-ip"), Some(&json!("192.168.50.12,fd00::12")));
     assert_eq!(config(&compass(), "east").get("node-ip"), Some(&json!("192.168.50.12")));
-}
-
-#[test]
-fn an_agent_without_a_server_is_refused() {
-    let cluster = cluster(vec![node("east", 12, Some(Role::Agent), &json!({}))]);
-    let error = plan_with(&cluster, "east", &releases(), &HOST).unwrap_err();
-    assert!(matches!(error, K3sError::NoServer { .. }));
-}
-
-#[test]
-fn node_passwords_are_the_nodes_own() {
-    let password = |name| text(&plan(&compass(), name), "/etc/rancher/node/password");
-    assert_eq!(password("east"), format!("{}\n", *secret().node_password("east")));
-    assert_ne!(password("east"), password("south"));
 }
 
 #[test]
@@ -292,25 +231,83 @@ fn an_unencrypted_download_needs_the_digest_of_the_very_program() {
     assert!(matches!(other, K3sError::UntrustedDownload { binary: "k3s-armhf", .. }));
 }
 
+fn bundled() -> K3s {
+    let url = "https://x/k3s-arm64".to_owned();
+    let arm64 = Some(crate::cluster::Artifact::Url { url, sha256: Digest::of(b"k3s") });
+    let install = Install::Bundled { arm64, armhf: None, images: Vec::new() };
+    K3s { install, ..releases() }
+}
+
 #[test]
-fn nothing_secret_lands_where_everybody_can_read_it() {
-    let secret = secret();
-    let secrets = [secret.server_token(), secret.agent_token(), secret.node_password("north")];
-    for edit in plan(&compass(), "north").edits {
-        let Action::File { content, sensitivity: Sensitivity::Plain, .. } = &edit.action else { continue };
-        let text = String::from_utf8_lossy(content.bytes().unwrap()).into_owned();
-        assert!(!secrets.iter().any(|secret| text.contains(secret.as_str())), "{}", edit.path);
+fn a_bundled_k3s_waits_in_its_own_unit_and_installs_nothing() {
+    let patch = plan_with(&compass(), "east", &bundled(), &HOST).unwrap();
+    let outline = outline(&patch);
+    assert!(!outline.iter().any(|line| line.contains("install-k3s")), "{outline:#?}");
+    let enabled = "/etc/systemd/system/multi-user.target.wants/k3s-agent.service -> /etc/systemd/system/k3s-agent.service";
+    assert!(outline.iter().any(|line| line == enabled), "{outline:#?}");
+    let drop_in = text(&patch, "/etc/systemd/system/k3s-agent.service.d/cardwright.conf");
+    assert!(drop_in.contains("\nAfter=rpi-resize.service\n") && !drop_in.contains("Condition"), "{drop_in}");
+    let settings = text(&patch, "/usr/local/lib/cardwright/start-k3s.settings");
+    for line in [
+        "version='v1.36.4+k3s1'\n",
+        "role='agent'\n",
+        "status='/boot/firmware/cardwright-status.txt'\n",
+        "earliest='1781740800'\n",
+    ] {
+        assert!(settings.contains(line), "{line} is not in {settings}");
     }
+}
+
+#[test]
+fn a_payload_lands_where_k3s_looks_for_it() {
+    let stock = MemoryStock::new()
+        .file(
+            Partition::Root,
+            &ImagePath::new("/usr/bin/kubectl").unwrap(),
+            Mode::EXECUTABLE,
+            Owner::ROOT,
+            "own",
+        )
+        .file(
+            Partition::Root,
+            &ImagePath::new("/usr/local/bin/ctr").unwrap(),
+            Mode::EXECUTABLE,
+            Owner::ROOT,
+            "own",
+        );
+    let put = |images: Vec<(String, Content)>| {
+        let mut draft = Draft::new(&stock, UnixTime(1_781_740_800));
+        put_payload(&mut draft, &Payload { binary: "program".into(), images }).unwrap();
+        outline(&draft.finish())
+    };
+    assert_eq!(put(Vec::new()), ["/usr/local/bin/k3s 0755", "/usr/local/bin/crictl -> k3s"]);
+    let with_images = put(vec![("a.tar".to_owned(), "a".into()), ("b.tar.zst".to_owned(), "b".into())]);
+    assert_eq!(
+        with_images[2..],
+        [
+            "/var/ 0755",
+            "/var/lib/ 0755",
+            "/var/lib/rancher/ 0755",
+            "/var/lib/rancher/k3s/ 0755",
+            "/var/lib/rancher/k3s/agent/ 0755",
+            "/var/lib/rancher/k3s/agent/images/ 0755",
+            "/var/lib/rancher/k3s/agent/images/a.tar 0644",
+            "/var/lib/rancher/k3s/agent/images/b.tar.zst 0644",
+            "/var/lib/rancher/k3s/agent/images/.cache.json 0644",
+        ]
+    );
 }
 
 /// systemd's own judgement, on a machine that has it.
 #[test]
 fn systemd_finds_nothing_wrong_with_the_units() {
     let by_duty = std::env::var_os("CARDWRIGHT_JUDGES").is_some();
-    for name in ["north", "east"] {
+    for (name, k3s, unit_count) in
+        [("north", releases(), 2), ("east", releases(), 2), ("north", bundled(), 1), ("east", bundled(), 1)]
+    {
         let folder = tempfile::tempdir().unwrap();
         let mut units = Vec::new();
-        for edit in plan(&compass(), name).edits {
+        for edit in plan_with(&compass(), name, &k3s, &HOST).unwrap().edits {
             let Action::File { content, .. } = &edit.action else { continue };
             let Some(unit) = edit.path.as_str().strip_prefix("/etc/systemd/system/") else { continue };
             let path = folder.path().join(unit);
@@ -320,6 +317,7 @@ fn systemd_finds_nothing_wrong_with_the_units() {
             let text = text
                 .replace("ExecStart=/usr/local/bin/k3s", "ExecStart=/bin/true")
                 .replace("ExecStart=/usr/local/lib/cardwright/install-k3s", "ExecStart=/bin/true")
+                .replace("ExecStartPre=/usr/local/lib/cardwright/start-k3s", "ExecStartPre=/bin/true")
                 .replace("=-/sbin/modprobe", "=-/bin/true");
             std::fs::write(&path, text).unwrap();
             if unit.ends_with(".service") {
@@ -335,7 +333,7 @@ fn systemd_finds_nothing_wrong_with_the_units() {
             output => output.unwrap(),
         };
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(units.len() == 2 && output.status.success(), "{said}");
+        assert!(units.len() == unit_count && output.status.success(), "{said}");
         let about_ours: Vec<_> = said.lines().filter(|line| line.contains("k3s")).collect();
         assert_eq!(about_ours, [""; 0]);
     }

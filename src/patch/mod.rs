@@ -108,6 +108,13 @@ pub enum Action {
 }
 
 impl Patch {
+    /// What is left to do where `common` was done already.
+    #[must_use]
+    pub fn beyond(&self, common: &Self) -> Self {
+        let left = self.edits.iter().filter(|edit| !common.edits.contains(edit));
+        Self { time: self.time, edits: left.cloned().collect() }
+    }
+
     /// The edits of one partition, in order.
     pub fn edits_of(&self, partition: Partition) -> impl Iterator<Item = &Edit> {
         self.edits.iter().filter(move |edit| edit.partition == partition)

@@ -1,17 +1,18 @@
 //! The last stretch of the road: every node planned and patched, the images, and the papers beside them.
 
-use super::{Error, Progress, named_node, patch_node, plan_node};
+use super::{Error, Plans, Progress, named_node, plan_cluster};
 use crate::base::Base;
 use crate::cluster::{Cluster, Node};
 use crate::digest::Digest;
-use crate::disk::{ByteCount, Layer, Overlay, ReadAt, StockImage};
-use crate::emit::{self, Card, Disk, EmitError, Entry, Images, Manifest, Papers, PendingFile, Provenance};
-use crate::fs::{ext4, fat};
+use crate::disk::{ByteCount, Layer, StockImage};
+use crate::emit::{self, Card, Disk, EmitError, Entry, ImagePapers, Images, Manifest, Provenance};
+use crate::foundation::Foundation;
 use crate::identity::ClusterSecret;
-use crate::patch::{self, Partition, PatchError};
+use crate::papers::{Papers, WrittenPapers};
+use crate::patch::Patch;
 use crate::plan;
 use crate::raspios::{self, Architecture};
-use std::ops::Range;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -58,8 +59,9 @@ pub struct Built {
     /// The manifest for Raspberry Pi Imager, where one was wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest: Option<PathBuf>,
-    /// The private key to log in with, where nodes.yaml names no public one.
-    pub login_key: Option<PathBuf>,
+    /// What its owner gets in with.
+    #[serde(flatten)]
+    pub papers: WrittenPapers,
 }
 
 /// One image.
@@ -134,15 +136,22 @@ fn build_from(
         named_node(cluster, name)?;
     }
     // Also those whose images are not wanted: the layout of an image depends on where nodes differ.
-    let patched = cluster.nodes.iter().map(|node| patched(cluster, base, secret, node, options));
-    let patched = patched.collect::<Result<Vec<_>, _>>()?;
+    let plans = plan_cluster(base, cluster, secret, progress)?;
+    let foundation = Foundation::lay(base, &plans.extent, &plans.common, folder)?;
+    let mut patched = Vec::new();
+    for planned in &plans.nodes {
+        let (node, patch) = planned;
+        let failed = |source| Error::Apply { node: node.name.to_string(), source };
+        let layer = foundation.patch(&patch.beyond(&plans.common), folder).map_err(failed)?;
+        patched.push(Patched::new(cluster, base, &plans, planned, layer, options)?);
+    }
     // A cache that cannot be written to costs the next run some time, and this one nothing.
     let _ = image.remember();
 
     // It speaks of images that are about to be others.
     let manifest = folder.join(format!("{}.rpi-imager-manifest", cluster.name));
     let _ = std::fs::remove_file(&manifest);
-    let images = write_images(cluster, image, base, &patched, options, progress)?;
+    let images = write_images(cluster, image, &foundation, &patched, options, progress)?;
     let names: Vec<String> = cluster.nodes.iter().map(|node| file_name(cluster, node)).collect();
     let sums: Vec<_> = images.iter().map(|image| (name_of(&image.path), image.sha256)).collect();
     emit::write_sha256sums(folder, &sums, &names)?;
@@ -156,39 +165,40 @@ fn build_from(
         checksums: folder.join("SHA256SUMS"),
         provenance: folder.join("build.json"),
         manifest: options.imager.as_ref().map(|_| manifest),
-        login_key: write_login_key(cluster, secret)?,
+        papers: Papers::new(cluster, secret, base.time)?.write(cluster)?,
     })
 }
 
-/// Plans and patches one node.
-fn patched<'cluster>(
-    cluster: &'cluster Cluster,
-    base: &Base,
-    secret: &ClusterSecret,
-    node: &'cluster Node,
-    options: &BuildOptions,
-) -> Result<Patched<'cluster>, Error> {
-    let patch = plan_node(base, cluster, secret, node)?;
-    let layer = Arc::new(patch_node(base, node, &patch)?);
-    let report = plan::report(&patch, &base.disk.files)?;
-    let report = serde_json::to_vec(&report).map_err(std::io::Error::other);
-    let report = report.map_err(EmitError::write("describing the plan in", &cluster.output.folder))?;
-    let name = node.name.to_string();
-    let is_wanted = options.only.as_ref().is_none_or(|only| only.contains(&name));
-    let image = is_wanted.then(|| cluster.output.folder.join(file_name(cluster, node)));
-    Ok(Patched { node, edits: patch.edits.len(), layer, plan: Digest::of(&report), image })
+impl<'cluster> Patched<'cluster> {
+    fn new(
+        cluster: &Cluster,
+        base: &Base,
+        plans: &Plans<'_>,
+        (node, patch): &(&'cluster Node, Patch),
+        layer: Layer,
+        options: &BuildOptions,
+    ) -> Result<Self, Error> {
+        let report = plan::report(patch, &plans.common, &base.disk.files)?;
+        let report = serde_json::to_vec(&report).map_err(std::io::Error::other);
+        let report = report.map_err(EmitError::write("describing the plan in", &cluster.output.folder))?;
+        let is_wanted =
+            options.only.as_ref().is_none_or(|only| only.iter().any(|name| *name == *node.name.as_str()));
+        let image = is_wanted.then(|| cluster.output.folder.join(file_name(cluster, node)));
+        Ok(Self { node, edits: patch.edits.len(), layer: Arc::new(layer), plan: Digest::of(&report), image })
+    }
 }
 
 /// Writes the images that are wanted, and the papers that speak of what is in them.
 fn write_images(
     cluster: &Cluster,
     image: &StockImage,
-    base: &Base,
+    foundation: &Foundation,
     patched: &[Patched<'_>],
     options: &BuildOptions,
     progress: &dyn Progress,
 ) -> Result<Vec<BuiltImage>, Error> {
-    let disk = Disk { base: &*base.disk.bytes, shared: Vec::new(), size: base.disk.bytes.size() };
+    let disk =
+        Disk { base: &*foundation.stock, shared: vec![&foundation.shared], size: foundation.bytes.size() };
     let names: Vec<String> = patched.iter().map(|patched| patched.node.name.to_string()).collect();
     let cards = patched.iter().zip(&names);
     let cards: Vec<Card<'_>> = cards.map(|(patched, name)| card(patched, name)).collect();
@@ -202,9 +212,10 @@ fn write_images(
     };
     let tell = |stage, more, total| progress.working(stage, more, total);
     let wanted = || patched.iter().filter(|patched| patched.image.is_some());
-    let unused = wanted().filter(|_| options.bmap).map(|patched| unused(base, &patched.layer));
+    let unused = wanted().filter(|_| options.bmap).map(|patched| foundation.unused(&patched.layer));
     let unused = unused.collect::<Result<Vec<_>, _>>()?;
-    let papers = Papers { disk_digests: options.imager.is_some(), unused: options.bmap.then_some(unused) };
+    let papers =
+        ImagePapers { disk_digests: options.imager.is_some(), unused: options.bmap.then_some(unused) };
     let made = images.make(&tell)?;
     // The last chance to find out that all this was made from another file than the one that was named.
     image.check()?;
@@ -220,7 +231,7 @@ fn write_images(
         disk_sha256: paper.disk_sha256,
         bmap: paper.bmap,
         edits: patched.edits,
-        changed_blocks: patched.layer.blocks().count(),
+        changed_blocks: changed_blocks(foundation, &patched.layer),
         took: written.took,
     });
     Ok(built.collect())
@@ -230,27 +241,9 @@ fn card<'build>(patched: &'build Patched<'_>, name: &'build str) -> Card<'build>
     Card { name, layers: vec![&patched.layer], image: patched.image.as_deref() }
 }
 
-/// The parts of a card that hold nothing: what its two filesystems say is free.
-fn unused(base: &Base, layer: &Arc<Layer>) -> Result<Vec<Range<u64>>, Error> {
-    let overlay = Arc::new(Overlay::new(Arc::clone(&base.disk.bytes), Some(Arc::clone(layer))));
-    let mut unused = Vec::new();
-    for (partition, entry) in [(Partition::Boot, &base.disk.boot), (Partition::Root, &base.disk.root)] {
-        let window = base.disk.window(partition, Arc::clone(&overlay)).map_err(crate::fs::FsError::from);
-        let free = window.and_then(|window| match partition {
-            Partition::Boot => fat::unused(Arc::new(window)),
-            Partition::Root => ext4::unused(&window),
-        });
-        let free = free.map_err(|source| PatchError::Filesystem {
-            doing: "reading what is free of",
-            partition,
-            path: patch::ImagePath::root(),
-            source,
-        })?;
-        let absolute = |offset: u64| entry.start.0.saturating_add(offset);
-        unused.extend(free.into_iter().map(|part| absolute(part.start)..absolute(part.end)));
-    }
-    unused.sort_by_key(|part| part.start);
-    Ok(unused)
+/// How many blocks differ from the stock image.
+fn changed_blocks(foundation: &Foundation, layer: &Layer) -> usize {
+    foundation.shared.indices().chain(layer.indices()).collect::<BTreeSet<_>>().len()
 }
 
 /// From what the images were made.
@@ -315,16 +308,4 @@ fn file_name(cluster: &Cluster, node: &Node) -> String {
 /// What an image is called where the folder is known.
 fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// Writes the cluster's own login key beside the images, where some node has no other.
-fn write_login_key(cluster: &Cluster, secret: &ClusterSecret) -> Result<Option<PathBuf>, Error> {
-    if cluster.nodes.iter().all(|node| !node.user.authorized_keys.is_empty()) {
-        return Ok(None);
-    }
-    let key = plan::login_key(cluster, secret)?;
-    let path = cluster.output.folder.join("id_ed25519");
-    PendingFile::write_whole(&path, key.private.as_bytes(), true)?;
-    PendingFile::write_whole(&path.with_extension("pub"), format!("{}\n", key.public).as_bytes(), false)?;
-    Ok(Some(path))
 }

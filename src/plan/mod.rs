@@ -9,8 +9,8 @@ pub use report::{Change, PlannedEdit, report};
 
 use crate::cluster::{Cluster, Node};
 use crate::hint::Hint;
-use crate::identity::{ClusterSecret, IdentityError, LoginKey};
-use crate::k3s::{self, K3sError};
+use crate::identity::{ClusterSecret, IdentityError, SshKeyPair};
+use crate::k3s::{self, K3sError, Payload};
 use crate::patch::{Draft, Patch, PatchError, Stock, UnixTime};
 use crate::raspios::{self, Architecture, Card, NetworkStack, RaspiosError, Release};
 
@@ -26,6 +26,8 @@ pub struct Ground<'ground> {
     pub stock: &'ground dyn Stock,
     /// The time that everything written gets.
     pub time: UnixTime,
+    /// What is put inside every card that runs k3s.
+    pub payload: Option<&'ground Payload>,
 }
 
 /// An error of planning a node.
@@ -62,11 +64,16 @@ impl Hint for PlanError {
 /// # Errors
 /// When the stock image lacks something that was asked for, or cannot be read.
 pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
-    let Ground { cluster, secret, release, stock, time } = *ground;
+    let Ground { cluster, secret, release, stock, time, payload } = *ground;
     let mut draft = Draft::new(stock, time);
     let edits = &mut draft;
 
-    // The user comes first: a renamed home has to be moved before anything is put into it.
+    // What every node gets comes first: it lies in a layer below the node's own.
+    if let (Some(payload), Some(_)) = (payload, node.role()) {
+        k3s::put_payload(edits, payload)?;
+    }
+
+    // Then the user: a renamed home has to be moved before anything is put into it.
     let account = raspios::set_user(edits, &node.user)?;
     raspios::set_authorized_keys(edits, &account, &login_keys(cluster, node, secret)?)?;
     raspios::set_sudo(edits, &account, node.user.passwordless_sudo)?;
@@ -76,6 +83,8 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
     raspios::set_cluster_hosts(edits, &cluster.nodes)?;
     raspios::set_network(edits, release, node)?;
     raspios::enable_ssh(edits, release, node.ssh_password_login)?;
+    let host_key = secret.host_key(node.name.as_str())?;
+    raspios::set_host_key(edits, &host_key.private, &host_key.public)?;
     raspios::disable_cloud_init(edits, release)?;
     raspios::set_clock_floor(edits)?;
 
@@ -98,7 +107,23 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
     raspios::add_files(edits, release, &account, &node.files)?;
     first_boot.extend(node.first_boot.iter().cloned());
     raspios::run_at_first_boot(edits, &first_boot)?;
-    raspios::write_card(edits, &Card::new(cluster.name.as_str(), node.name.as_str(), None))?;
+    let rejoins = node.k3s.as_ref().is_some_and(|k3s| k3s.rejoins);
+    let card = Card { rejoins, ..Card::new(cluster.name.as_str(), node.name.as_str()) };
+    raspios::write_card(edits, &card)?;
+    Ok(draft.finish())
+}
+
+/// What the plans of all nodes begin with; nothing where one of the nodes does not take it.
+///
+/// # Errors
+/// When the stock image cannot be read or has something in the way.
+pub fn common(ground: &Ground<'_>) -> Result<Patch, PlanError> {
+    let mut draft = Draft::new(ground.stock, ground.time);
+    if let (Some(payload), true) =
+        (ground.payload, ground.cluster.nodes.iter().all(|node| node.role().is_some()))
+    {
+        k3s::put_payload(&mut draft, payload)?;
+    }
     Ok(draft.finish())
 }
 
@@ -106,7 +131,7 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
 ///
 /// # Errors
 /// When its name cannot be the comment of a key.
-pub fn login_key(cluster: &Cluster, secret: &ClusterSecret) -> Result<LoginKey, IdentityError> {
+pub fn login_key(cluster: &Cluster, secret: &ClusterSecret) -> Result<SshKeyPair, IdentityError> {
     secret.login_key(&format!("cardwright-{}", cluster.name))
 }
 
@@ -119,7 +144,7 @@ fn login_keys(cluster: &Cluster, node: &Node, secret: &ClusterSecret) -> Result<
 }
 
 /// What k3s has to know of the system below it.
-fn host(release: &Release) -> k3s::Host<'static> {
+pub(crate) fn host(release: &Release) -> k3s::Host<'static> {
     k3s::Host {
         boot_mount: release.boot_mount.path(),
         binary: match release.architecture {

@@ -30,6 +30,9 @@ pub struct PlannedEdit {
     /// Where a link points to, or where something is moved to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// Whether it is the same on every node, and lies in the layer that all share.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
     /// Whether the content is secret. Then neither it nor its hash nor a diff is shown.
     pub secret: bool,
     /// The SHA-256 of a file that is not secret.
@@ -54,12 +57,16 @@ pub enum Change {
     Move,
 }
 
-/// A patch as it may be shown.
+/// A patch as it may be shown; what it has in common with the patches of all other nodes is marked.
 ///
 /// # Errors
 /// When a stock file that is edited cannot be read.
-pub fn report(patch: &Patch, stock: &dyn Stock) -> Result<Vec<PlannedEdit>, PatchError> {
-    patch.edits.iter().map(|edit| planned(edit, patch, stock)).collect()
+pub fn report(patch: &Patch, common: &Patch, stock: &dyn Stock) -> Result<Vec<PlannedEdit>, PatchError> {
+    let edits = patch.edits.iter().map(|edit| {
+        let shared = common.edits.contains(edit);
+        Ok(PlannedEdit { shared, ..planned(edit, patch, stock)? })
+    });
+    edits.collect()
 }
 
 fn planned(edit: &Edit, patch: &Patch, stock: &dyn Stock) -> Result<PlannedEdit, PatchError> {
@@ -71,6 +78,7 @@ fn planned(edit: &Edit, patch: &Patch, stock: &dyn Stock) -> Result<PlannedEdit,
         mode: None,
         owner: None,
         target: None,
+        shared: false,
         secret: false,
         sha256: None,
         diff: None,
@@ -132,6 +140,10 @@ mod tests {
         ImagePath::new(text).unwrap()
     }
 
+    fn nothing() -> Patch {
+        Patch { time: UnixTime(1), edits: Vec::new() }
+    }
+
     fn stock(at: &str, mode: Mode, content: &str) -> MemoryStock {
         MemoryStock::new().file(Partition::Root, &path(at), mode, Owner::ROOT, content)
     }
@@ -141,7 +153,7 @@ mod tests {
         let stock = stock("/etc/x", Mode::SECRET, "old secret");
         let mut draft = Draft::new(&stock, UnixTime(1));
         draft.secret(&path("/etc/x"), "new secret").unwrap();
-        let json = serde_json::to_string(&report(&draft.finish(), &stock).unwrap()).unwrap();
+        let json = serde_json::to_string(&report(&draft.finish(), &nothing(), &stock).unwrap()).unwrap();
         assert!(json.contains("\"/etc/x\"") && json.contains("\"secret\":true"), "{json}");
         assert!(!json.contains("old") && !json.contains("new"), "{json}");
         assert!(!json.contains(&Digest::of(b"new secret").to_string()), "{json}");
@@ -152,7 +164,7 @@ mod tests {
         let stock = stock("/etc/hostname", Mode::FILE, "raspberrypi\n");
         let mut draft = Draft::new(&stock, UnixTime(1));
         draft.file(Partition::Root, &path("/etc/hostname"), "north\n", Mode::FILE, Owner::ROOT).unwrap();
-        let report = report(&draft.finish(), &stock).unwrap();
+        let report = report(&draft.finish(), &nothing(), &stock).unwrap();
         assert_eq!(report[0].change, Change::Change);
         assert_eq!(report[0].diff.as_deref(), Some("@@ -1 +1 @@\n-raspberrypi\n+north\n"));
     }

@@ -1,7 +1,6 @@
 //! The record that cardwright leaves on a card: /etc/cardwright/card.json.
 
 use super::RaspiosError;
-use crate::digest::Digest;
 use crate::patch::{Draft, ImagePath, Mode, Owner, Partition, Stock};
 use serde::{Deserialize, Serialize};
 
@@ -16,19 +15,19 @@ pub struct Card {
     pub node: String,
     /// The program that made it, with its version: `cardwright 0.1.0`.
     pub program: String,
-    /// The SHA-256 of the stock image as it was given, where it is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stock_sha256: Option<String>,
+    /// Whether it is a server's that joins a cluster which went on without it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rejoins: bool,
 }
 
 impl Card {
     /// The record of a card that this program makes.
-    pub fn new(cluster: &str, node: &str, stock: Option<Digest>) -> Self {
+    pub fn new(cluster: &str, node: &str) -> Self {
         Self {
             cluster: cluster.to_owned(),
             node: node.to_owned(),
             program: format!("cardwright {}", env!("CARGO_PKG_VERSION")),
-            stock_sha256: stock.map(|digest| digest.to_string()),
+            rejoins: false,
         }
     }
 }
@@ -62,7 +61,7 @@ mod tests {
     fn a_card_is_recognised_by_its_record() {
         let stock = trixie();
         assert_eq!(customised_card(&stock).unwrap(), None);
-        let card = Card::new("compass", "north", Some(Digest::of(b"stock")));
+        let card = Card::new("compass", "north");
         let patch = patch(&stock, |draft| write_card(draft, &card).unwrap());
         assert_eq!(attributes(&patch, PATH).0, 0o644);
         assert_eq!(customised_card(&applied(stock, &patch)).unwrap(), Some(card));

@@ -24,7 +24,7 @@ fn customise(stock: &MemoryStock, draft: &mut Draft<'_>) -> Result<(), RaspiosEr
     set_clock_floor(draft)?;
     add_config_lines(draft, &["arm_freq=1500"])?;
     add_cmdline_words(draft, &["cgroup_enable=memory"])?;
-    write_card(draft, &Card::new("compass", "north", None))
+    write_card(draft, &Card::new("compass", "north"))
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use crate::card::Card;
 use crate::command::run;
-use crate::machine::{Machine, Settings, login_key};
+use crate::login::login_key;
+use crate::machine::{Machine, Settings};
 use crate::wire::GATEWAY;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// The four nodes of every cluster here, with the addresses they are given.
 pub(crate) const NODES: [(&str, &str); 4] = [
@@ -39,6 +40,8 @@ impl Suite {
 pub(crate) struct TestCluster {
     folder: PathBuf,
     key: PathBuf,
+    /// What its images were made from.
+    pub(crate) suite: Suite,
     /// The user of all its nodes.
     pub(crate) user: String,
     /// The password sudo asks for, where it does.
@@ -46,9 +49,8 @@ pub(crate) struct TestCluster {
 }
 
 impl TestCluster {
-    /// Builds the images of a nodes.yaml. `test` names the folder, `user` is the value of `user:` without
-    /// the key, `nodes_and_more` the rest of the file from `nodes:` on; `NODE_LINES` of it are the four
-    /// nodes without any k3s.
+    /// Builds the images of a nodes.yaml. `test` names the folder, `rest` is what nodes.yaml has beside
+    /// image, output, user and network: at least `nodes:`.
     pub(crate) fn build(test: &str, suite: Suite, user: &User, rest: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("boot").join(test);
         if folder.exists() {
@@ -63,6 +65,7 @@ impl TestCluster {
         let nodes_yaml = format!(
             "cluster: compass\n\
              image: {{path: '{}'}}\n\
+             output: {{format: img}}\n\
              user:\n  name: {name}\n  sudo: {sudo}\n  password_hash: '{}'\n  ssh_authorized_keys: ['{public_key}']\n\
              network: {{interface: eth0, prefix: 24, gateway: {GATEWAY}, dns: [{GATEWAY}, 192.168.50.2]}}\n\
              {rest}",
@@ -71,12 +74,13 @@ impl TestCluster {
         );
         let nodes_yaml_path = folder.join("nodes.yaml");
         fs::write(&nodes_yaml_path, nodes_yaml).unwrap();
-        let printed = run(Command::new(env!("CARGO_BIN_EXE_cardwright"))
-            .args(["build", "--format", "img"])
-            .arg(&nodes_yaml_path));
+        let mut build = Command::new(env!("CARGO_BIN_EXE_cardwright"));
+        build.arg("build").arg(&nodes_yaml_path);
+        // In CI a missing cluster.secret is not made; here it is meant to be.
+        let printed = run(build.env_remove("CI").env_remove("CARDWRIGHT_SECRET"));
         eprintln!("{printed}");
         let sudo_password = (!passwordless_sudo).then(|| (*password).to_owned());
-        Self { folder, key, user: (*name).to_owned(), sudo_password }
+        Self { folder, key, suite, user: (*name).to_owned(), sudo_password }
     }
 
     /// A machine with a card on which the node's image was written.
@@ -101,6 +105,16 @@ impl TestCluster {
         fs::create_dir_all(&folder).unwrap();
         let card = Card::flash(&self.image(node), folder.join("card.img"));
         Machine::new(&folder, card, settings)
+    }
+
+    /// Runs a command on a node as somebody does who has the results of the build and the key, and gives
+    /// what was printed: a host that is not the one of known_hosts is an error, and nothing is asked.
+    pub(crate) fn ssh(&self, node: &str, command: &str) -> String {
+        let mut ssh = Command::new("ssh");
+        ssh.current_dir(&self.folder).args(["-F", "images/ssh_config", "-o", "BatchMode=yes", "-i"]);
+        let output =
+            ssh.arg(&self.key).args([node, command]).stdin(Stdio::null()).output().expect("ssh starts");
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).trim().to_owned()).concat()
     }
 
     /// The image of a node.

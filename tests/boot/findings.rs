@@ -11,7 +11,11 @@ pub(crate) struct Findings {
 
 impl Findings {
     /// Notes `found` where it is not `expected`.
-    pub(crate) fn same<T: PartialEq + Debug>(&mut self, what: &str, found: T, expected: T) {
+    pub(crate) fn same<F, E>(&mut self, what: &str, found: &F, expected: &E)
+    where
+        F: PartialEq<E> + Debug + ?Sized,
+        E: Debug + ?Sized,
+    {
         if found != expected {
             self.wrong.push(format!("{what}\n  expected: {expected:?}\n  found:    {found:?}"));
         }

@@ -2,8 +2,8 @@
 
 use crate::cluster::NODES;
 use crate::findings::Findings;
-use crate::k3s_cluster::{binary, build, records, wait_for_welcome};
-use crate::release_server::ReleaseServer;
+use crate::k3s_cluster::{build, records, serve_good_releases, wait_for_welcome};
+use crate::login::host_keys;
 use crate::time_server::start_time_server;
 use crate::wire::Wire;
 
@@ -11,8 +11,8 @@ use crate::wire::Wire;
 #[ignore = "boots four machines: run tests/rig/boot-test.sh --long"]
 fn four_nodes_find_each_other_and_their_server() {
     let _wire = Wire::with_ports(4);
-    start_time_server();
-    let _releases = ReleaseServer::start(binary(), &[]);
+    let _time = start_time_server();
+    let _releases = serve_good_releases();
     let cluster = build("four-nodes");
     let mut machines = NODES.map(|(name, _)| cluster.machine(name));
     for machine in &mut machines {
@@ -47,7 +47,7 @@ fn four_nodes_find_each_other_and_their_server() {
     findings.same("south's password after the power cut", &password, &passwords[1]);
     let refused: Vec<_> =
         records(north, "visitors").into_iter().filter(|visit| visit["verdict"] != "welcome").collect();
-    findings.same("nobody was refused", refused, Vec::new());
+    findings.holds("nobody was refused", refused.is_empty(), &refused);
     findings.settle("four nodes");
 }
 
@@ -55,8 +55,8 @@ fn four_nodes_find_each_other_and_their_server() {
 #[ignore = "boots two machines: run tests/rig/boot-test.sh --long"]
 fn a_card_that_is_written_again_is_the_same_node() {
     let _wire = Wire::with_ports(4);
-    start_time_server();
-    let _releases = ReleaseServer::start(binary(), &[]);
+    let _time = start_time_server();
+    let _releases = serve_good_releases();
     let cluster = build("written-again");
     let mut north = cluster.machine("north");
     let mut west = cluster.machine("west");
@@ -65,12 +65,17 @@ fn a_card_that_is_written_again_is_the_same_node() {
     north.wait_for_login();
     west.wait_for_login();
     let password = wait_for_welcome(&mut north, "west", 1);
+    let (_, address) = NODES[3];
+    let keys = host_keys(address);
     west.cut_power();
 
     let mut west = cluster.machine("west");
     west.power_on();
     west.wait_for_login();
     let mut findings = Findings::default();
-    findings.same("west's node password", wait_for_welcome(&mut north, "west", 2), password);
+    findings.same("west's node password", &wait_for_welcome(&mut north, "west", 2), &password);
+    findings.holds("west has host keys", !keys.is_empty(), &keys);
+    findings.same("west's host keys", &host_keys(address), &keys);
+    findings.same("west by known_hosts", &cluster.ssh("west", "hostname"), "west");
     findings.settle("a card written again");
 }

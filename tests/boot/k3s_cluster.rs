@@ -2,13 +2,16 @@
 
 use crate::cluster::{NODES, Suite, TestCluster, User};
 use crate::machine::Machine;
-use crate::release_server::{self, ReleaseServer};
+use crate::release_server::{ReleaseServer, Reply, Request};
 use crate::wire::GATEWAY;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::path::Path;
 
 pub(crate) const VERSION: &str = "v1.36.4+k3s1";
+
+/// Where the releases are.
+const PORT: u16 = 8080;
 
 /// What is downloaded as k3s: a script that calls the stub, as large as makes a download that can be
 /// interrupted.
@@ -31,7 +34,6 @@ pub(crate) fn build(test: &str) -> TestCluster {
         write!(text, "{byte:02x}").unwrap();
         text
     });
-    let port = release_server::PORT;
     let nodes = NODES.map(|(name, address)| {
         let role = if name == "north" { "server" } else { "agent" };
         format!("  - {{name: {name}, address: {address}, k3s: {role}}}\n")
@@ -42,7 +44,7 @@ pub(crate) fn build(test: &str) -> TestCluster {
          \x20 - {{path: /usr/local/lib/k3s_stub.py, source: '{}'}}\n\
          k3s:\n\
          \x20 version: {VERSION}\n\
-         \x20 install: {{download: {{base_url: 'http://{GATEWAY}:{port}', sha256: {{arm64: {sha256}}}}}}}\n\
+         \x20 install: {{download: {{base_url: 'http://{GATEWAY}:{PORT}', sha256: {{arm64: {sha256}}}}}}}\n\
          \x20 server: {{config: {{disable: [traefik]}}}}\n\
          nodes:\n{}",
         stub.display(),
@@ -61,14 +63,20 @@ pub(crate) fn records(machine: &Machine, name: &str) -> Vec<serde_json::Value> {
 
 /// Waits until the server let `node` in for the `times`-th time, and gives the node password it came with.
 pub(crate) fn wait_for_welcome(server: &mut Machine, node: &str, times: usize) -> String {
-    let visits = format!("/var/lib/k3s-stub/visitors");
-    let count = format!("grep '\"node\": \"{node}\"' {visits} 2>/dev/null | grep -c welcome || true");
+    let count = format!(
+        "grep '\"node\": \"{node}\"' /var/lib/k3s-stub/visitors 2>/dev/null | grep -c welcome || true"
+    );
     server.wait_until(&count, &times.to_string());
     let visit = records(server, "visitors").into_iter().rfind(|visit| visit["node"] == node).unwrap();
     visit["password"].as_str().unwrap().to_owned()
 }
 
-/// The paths that were asked for, whole downloads or parts of them.
-pub(crate) fn downloads(server: &ReleaseServer) -> usize {
-    server.requests().iter().filter(|request| request.path.ends_with("/k3s-arm64")).count()
+/// Serves releases where the cards look for them. `answer` is asked as [`ReleaseServer::start`] tells.
+pub(crate) fn serve_releases(answer: impl Fn(usize, &Request) -> Reply + Send + 'static) -> ReleaseServer {
+    ReleaseServer::start_at(&format!("{GATEWAY}:{PORT}"), answer)
+}
+
+/// Serves what [`binary`] is, and nothing goes wrong.
+pub(crate) fn serve_good_releases() -> ReleaseServer {
+    serve_releases(|_, _| Reply::Whole(binary()))
 }

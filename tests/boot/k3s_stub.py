@@ -1,12 +1,15 @@
 #!/usr/bin/python3
-"""Stands for k3s on a card: tells systemd it is ready, writes down how it was called, and does with tokens
-and node passwords what k3s does. A server asks for the token of its configuration on port 6443 and holds a
-node to the first password it came with; an agent presents both there until it is let in."""
+"""Stands for k3s on a card: tells systemd it is ready, writes down how it was called, and does with tokens,
+node passwords and the server's certificate authority what k3s does. A server shows the authority it has to
+everybody and a certificate signed by it, asks for the token of its configuration on port 6443 and holds a node
+to the first password it came with. An agent makes sure that the authority is the one of its token, and
+presents token and password until it is let in."""
 
-import base64, http.server, json, os, re, socket, ssl, subprocess, sys, threading, time, urllib.request
+import base64, hashlib, http.server, json, os, re, socket, ssl, subprocess, sys, threading, time, urllib.request
 import yaml
 
 FOLDER = "/var/lib/k3s-stub"
+AUTHORITY = "/var/lib/rancher/k3s/server/tls/server-ca"
 
 
 def write_down(name, record):
@@ -20,12 +23,41 @@ def password_of(token):
     return token.rsplit(":", 1)[-1]
 
 
+def authority_of(token):
+    """The SHA-256 of the authority that the server has to have."""
+    return re.fullmatch("K10([0-9a-f]{64})::[a-z]+:.*", token).group(1)
+
+
+def certificate(address):
+    """A certificate for the address, signed by the authority."""
+    path = f"{FOLDER}/server"
+    os.makedirs(FOLDER, exist_ok=True)
+    with open(f"{path}.ext", "w") as file:
+        file.write(f"subjectAltName=IP:{address}\nbasicConstraints=critical,CA:FALSE\n"
+                   "keyUsage=critical,digitalSignature\nauthorityKeyIdentifier=keyid\n")
+    for command in ("req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=k3s-stub -keyout PATH.key -out PATH.csr",
+                    f"x509 -req -in PATH.csr -CA {AUTHORITY}.crt -CAkey {AUTHORITY}.key -set_serial 1 -days 30 "
+                    "-extfile PATH.ext -out PATH.crt"):
+        subprocess.run(["openssl", *command.replace("PATH", path).split()], check=True)
+    return f"{path}.crt", f"{path}.key"
+
+
 def serve(config):
     tokens = {password_of(config[key]) for key in ("token", "agent-token") if key in config}
     node_passwords = {}
+    with open(f"{AUTHORITY}.crt", "rb") as file:
+        authority = file.read()
 
     class Handler(http.server.BaseHTTPRequestHandler):
+        def answer(self, status, body=b""):
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
         def do_GET(self):
+            if self.path == "/cacerts":
+                return self.answer(200, authority)
             scheme, _, credentials = self.headers.get("Authorization", "").partition(" ")
             user, _, token = base64.b64decode(credentials).decode().partition(":")
             node = self.headers.get("k3s-Node-Name")
@@ -37,35 +69,34 @@ def serve(config):
             else:
                 verdict, status = "welcome", 200
             write_down("visitors", {"node": node, "from": self.client_address[0], "verdict": verdict, "password": password})
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self.answer(status)
 
         def log_message(self, *_):
             pass
 
-    certificate = f"{FOLDER}/server"
-    os.makedirs(FOLDER, exist_ok=True)
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
-                    "-subj", "/CN=k3s-stub", "-keyout", f"{certificate}.key", "-out", f"{certificate}.crt"], check=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(f"{certificate}.crt", f"{certificate}.key")
+    context.load_cert_chain(*certificate(config["node-ip"].split(",")[0]))
     server = http.server.ThreadingHTTPServer(("", 6443), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever).start()
 
 
 def join(config):
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with open("/etc/rancher/node/password") as file:
         node_password = file.read().strip()
     credentials = base64.b64encode(f"node:{password_of(config['token'])}".encode()).decode()
     request = urllib.request.Request(f"{config['server']}/v1-k3s/serving-kubelet.crt", headers={
         "Authorization": f"Basic {credentials}", "k3s-Node-Name": config["node-name"], "k3s-Node-Password": node_password})
+    anybody = ssl.create_default_context()
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
     while True:
         try:
-            urllib.request.urlopen(request, context=context, timeout=10)
+            with urllib.request.urlopen(f"{config['server']}/cacerts", context=anybody, timeout=60) as answer:
+                authority = answer.read()
+            if hashlib.sha256(authority).hexdigest() != authority_of(config["token"]):
+                raise OSError("the server's certificate authority is not the one of the token")
+            trusted = ssl.create_default_context(cadata=authority.decode())
+            urllib.request.urlopen(request, context=trusted, timeout=60)
             write_down("joined", {"server": config["server"]})
             return
         except OSError as error:

@@ -4,7 +4,7 @@
 //! initramfs and command line are read from the card's boot partition, which the first boot rewrites.
 
 use crate::card::Card;
-use crate::command::run;
+use crate::login::{Connection, ssh_command};
 use crate::wire::Wire;
 use std::fs::{self, File};
 use std::io::Write;
@@ -13,8 +13,11 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long a boot may take: four at once on two busy cores took 320 s.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(900);
+/// How long anything here may take before it is given up: four boots at once on two busy cores took 320 s.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1200);
+
+/// What a machine writes to its console when it will not come up any more.
+const LAST_WORDS: [&str; 3] = ["Kernel panic", "You are in emergency mode", "Give root password"];
 
 /// What differs from machine to machine.
 #[derive(Clone)]
@@ -41,6 +44,7 @@ pub(crate) struct Machine {
     folder: PathBuf,
     card: Card,
     qemu: Option<Child>,
+    connection: Option<Connection>,
     starts: usize,
 }
 
@@ -48,7 +52,7 @@ impl Machine {
     /// Puts `card` into a machine that keeps its logs in `folder`. It is off.
     pub(crate) fn new(folder: &Path, card: Card, settings: Settings) -> Self {
         fs::create_dir_all(folder).unwrap();
-        Self { settings, folder: folder.to_owned(), card, qemu: None, starts: 0 }
+        Self { settings, folder: folder.to_owned(), card, qemu: None, connection: None, starts: 0 }
     }
 
     /// The card, for a look at it from outside.
@@ -106,23 +110,38 @@ impl Machine {
                 self.power_on();
             }
             assert!(
+                !LAST_WORDS.iter().any(|words| self.serial_log_has(words)),
+                "the machine does not come up\n{}",
+                self.last_words()
+            );
+            assert!(
                 began.elapsed() < PATIENCE,
                 "nobody can log in after {PATIENCE:?}\n{}",
                 self.last_words()
             );
             sleep(Duration::from_secs(2));
         }
+        self.connection = Some(Connection::open(self.ssh_with_key(), &self.login()));
         eprintln!("{}: a login after {} s", self.folder.display(), began.elapsed().as_secs());
     }
 
     /// Runs a command as the user.
     pub(crate) fn ssh(&self, command: &str) -> Output {
-        let login = format!("{}@{}", self.settings.user, self.settings.address);
+        let mut ssh = self.ssh_with_key();
+        if let Some(connection) = &self.connection {
+            connection.lend(&mut ssh);
+        }
+        ssh.args([&self.login(), command]).output().expect("ssh starts")
+    }
+
+    fn ssh_with_key(&self) -> Command {
         let mut ssh = ssh_command();
-        ssh.args(["-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-i"])
-            .arg(&self.settings.key)
-            .args([&login, command]);
-        ssh.output().expect("ssh starts")
+        ssh.args(["-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-i"]).arg(&self.settings.key);
+        ssh
+    }
+
+    fn login(&self) -> String {
+        format!("{}@{}", self.settings.user, self.settings.address)
     }
 
     /// Runs a command as the user and gives what it printed, whether or not it succeeded.
@@ -173,6 +192,7 @@ impl Machine {
 
     /// Switches it off as a pulled plug does.
     pub(crate) fn cut_power(&mut self) {
+        self.connection = None;
         if let Some(mut qemu) = self.qemu.take() {
             qemu.kill().unwrap();
             qemu.wait().unwrap();
@@ -180,8 +200,8 @@ impl Machine {
     }
 
     /// Whether the machine, in its present or last start, wrote this to the serial console.
-    pub(crate) fn serial_log_has(&self, text: &str) -> bool {
-        fs::read_to_string(self.serial_log()).is_ok_and(|log| log.contains(text))
+    fn serial_log_has(&self, text: &str) -> bool {
+        fs::read(self.serial_log()).is_ok_and(|log| String::from_utf8_lossy(&log).contains(text))
     }
 
     fn wait_for_end(&mut self) {
@@ -190,6 +210,7 @@ impl Machine {
             assert!(began.elapsed() < PATIENCE, "the machine does not stop\n{}", self.last_words());
             sleep(Duration::from_millis(500));
         }
+        self.connection = None;
     }
 
     fn qemu_has_ended(&mut self) -> bool {
@@ -235,30 +256,4 @@ impl Drop for Machine {
             let _ = qemu.wait();
         }
     }
-}
-
-/// An ssh that knows nobody and remembers nobody.
-pub(crate) fn ssh_command() -> Command {
-    let mut ssh = Command::new("ssh");
-    for option in [
-        "StrictHostKeyChecking=no",
-        "UserKnownHostsFile=/dev/null",
-        "LogLevel=ERROR",
-        "ConnectTimeout=15",
-        "ServerAliveInterval=15",
-    ] {
-        ssh.args(["-o", option]);
-    }
-    ssh.args(["-F", "none"]).stdin(Stdio::null());
-    ssh
-}
-
-/// A key pair in `folder`: the private key's path, and the public key's line.
-pub(crate) fn login_key(folder: &Path) -> (PathBuf, String) {
-    let key = folder.join("login");
-    run(Command::new("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "", "-C", "boot test", "-f"])
-        .arg(&key));
-    let public = fs::read_to_string(key.with_extension("pub")).unwrap();
-    (key, public.trim().to_owned())
 }

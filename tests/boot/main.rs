@@ -16,12 +16,16 @@
 mod card;
 mod cluster;
 mod command;
+mod dhcp_ear;
 mod findings;
 mod four_nodes;
 mod k3s_cluster;
 mod k3s_first_boot;
+mod login;
 mod machine;
+#[path = "../support/release_server.rs"]
 mod release_server;
+mod service;
 mod single_node;
 mod time_server;
 mod wire;

@@ -1,9 +1,12 @@
 //! One node of each release: what nodes.yaml says is what the booted machine is.
 
 use crate::cluster::{NODES, Suite, TestCluster, User, nodes_without_k3s};
+use crate::dhcp_ear::DhcpEar;
 use crate::findings::Findings;
-use crate::machine::{Machine, ssh_command};
+use crate::login::ssh_command;
+use crate::machine::Machine;
 use crate::wire::{GATEWAY, Wire};
+use std::collections::BTreeSet;
 
 const PASSWORD: &str = "not-for-ssh";
 
@@ -28,6 +31,7 @@ fn a_bookworm_card_boots_as_the_node_it_was_built_for() {
 #[ignore = "boots a machine: run tests/rig/boot-test.sh"]
 fn what_trixies_presets_enable_changes_nothing() {
     let _wire = Wire::with_ports(1);
+    let ear = DhcpEar::open();
     let user = User { name: "pi", password: PASSWORD, passwordless_sudo: true };
     let cluster = TestCluster::build("trixie-presets", Suite::Trixie, &user, &nodes_without_k3s());
     let mut machine = cluster.machine_with("north", |settings| settings.kernel_words = "rw".to_owned());
@@ -36,42 +40,43 @@ fn what_trixies_presets_enable_changes_nothing() {
     // The proof that the presets took effect: systemd itself ships this unit disabled, and nobody asked
     // for it.
     machine.wait_until("systemctl is-enabled systemd-networkd.service", "enabled");
-    holds_what_nodes_yaml_says(&machine, &cluster).settle("with presets");
+    holds_what_nodes_yaml_says(&machine, &cluster, &ear).settle("with presets");
+    machine.reboot();
+    holds_what_nodes_yaml_says(&machine, &cluster, &ear).settle("with presets, after the second boot");
 }
 
 fn boots_as_its_node(test: &str, suite: Suite, user: &User) {
     let _wire = Wire::with_ports(1);
+    let ear = DhcpEar::open();
     let cluster = TestCluster::build(test, suite, user, &nodes_without_k3s());
     let mut machine = cluster.machine("north");
     let stock_id = machine.card().disk_id();
     machine.power_on();
     machine.wait_for_login();
-    let mut findings = holds_what_nodes_yaml_says(&machine, &cluster);
+    let mut findings = holds_what_nodes_yaml_says(&machine, &cluster, &ear);
     holds_what_the_first_boot_does(&machine, &stock_id, &mut findings);
-    let host_keys = machine.ask("cat /etc/ssh/ssh_host_*_key.pub");
     let machine_id = machine.ask("cat /etc/machine-id");
-    findings.same("a machine-id", machine_id.len(), 32);
+    findings.same("a machine-id", &machine_id.len(), &32);
     findings.settle("after the first boot");
 
     machine.reboot();
-    let mut findings = holds_what_nodes_yaml_says(&machine, &cluster);
-    findings.same("the host keys stay", machine.ask("cat /etc/ssh/ssh_host_*_key.pub"), host_keys);
-    findings.same("the machine-id stays", machine.ask("cat /etc/machine-id"), machine_id);
+    let mut findings = holds_what_nodes_yaml_says(&machine, &cluster, &ear);
+    findings.same("the machine-id stays", &machine.ask("cat /etc/machine-id"), &machine_id);
     findings.settle("after the second boot");
     machine.power_off();
 }
 
 /// Everything that nodes.yaml says of `north`, and that nothing else happened.
-fn holds_what_nodes_yaml_says(machine: &Machine, cluster: &TestCluster) -> Findings {
+fn holds_what_nodes_yaml_says(machine: &Machine, cluster: &TestCluster, ear: &DhcpEar) -> Findings {
     let mut findings = Findings::default();
     let ask = |command: &str| machine.ask(command);
 
     let state = machine.ask("systemctl is-system-running --wait");
     findings.same("the boot comes to its end", state.as_str(), "running");
-    findings.same("units that failed", ask("systemctl --failed --plain --no-legend"), String::new());
+    findings.same("units that failed", &ask("systemctl --failed --plain --no-legend"), "");
 
-    findings.same("host name", ask("hostname"), "north".to_owned());
-    findings.same("/etc/hostname", ask("cat /etc/hostname"), "north".to_owned());
+    findings.same("host name", &ask("hostname"), "north");
+    findings.same("/etc/hostname", &ask("cat /etc/hostname"), "north");
     for (name, address) in NODES {
         let expected = if name == "north" { "127.0.1.1" } else { address };
         let found = ask(&format!("getent ahostsv4 {name}"));
@@ -79,7 +84,7 @@ fn holds_what_nodes_yaml_says(machine: &Machine, cluster: &TestCluster) -> Findi
         let itself = name == "north" && found.starts_with(address);
         findings.holds(&format!("{name} has an address"), itself || found.starts_with(expected), found);
         let lines = ask(&format!("grep -cw '^{address}.*{name}' /etc/hosts"));
-        findings.same(&format!("lines of /etc/hosts for {name}"), lines, "1".to_owned());
+        findings.same(&format!("lines of /etc/hosts for {name}"), &lines, "1");
     }
     findings.holds(
         "no name of the stock image",
@@ -88,53 +93,61 @@ fn holds_what_nodes_yaml_says(machine: &Machine, cluster: &TestCluster) -> Findi
     );
 
     let address = format!("{}/24", NODES[0].1);
-    findings.same("addresses", ask("ip -4 -o addr show dev eth0 | awk '{print $4}'"), address);
+    findings.same("addresses", &ask("ip -4 -o addr show dev eth0 | awk '{print $4}'"), &address);
     findings.same(
         "routes out",
-        ask("ip -4 route show default | awk '{print $3, $5}'"),
-        format!("{GATEWAY} eth0"),
+        &ask("ip -4 route show default | awk '{print $3, $5}'"),
+        &format!("{GATEWAY} eth0"),
     );
     findings.same(
         "name servers",
-        ask("awk '$1 == \"nameserver\" {print $2}' /etc/resolv.conf | tr '\\n' ' '"),
-        format!("{GATEWAY} 192.168.50.2"),
+        &ask("awk '$1 == \"nameserver\" {print $2}' /etc/resolv.conf | tr '\\n' ' '"),
+        &format!("{GATEWAY} 192.168.50.2"),
     );
+    findings.same("who asked for an address by DHCP", &ear.heard(), &BTreeSet::new());
     findings.same(
-        "no DHCP lease",
-        machine.ask_as_root("ls /var/lib/NetworkManager | grep -c lease"),
-        "0".to_owned(),
+        "DHCP leases",
+        &machine
+            .ask_as_root("find /var/lib/NetworkManager /var/lib/dhcp* -name '*lease*' 2>/dev/null | wc -l"),
+        "0",
     );
     findings.same(
         "connections in use",
-        ask("nmcli -t -f TYPE con show --active | grep -v loopback"),
-        "802-3-ethernet".to_owned(),
+        &ask("nmcli -t -f TYPE con show --active | grep -v loopback"),
+        "802-3-ethernet",
     );
 
+    findings.same("ssh as ssh_config tells it", &cluster.ssh("north", "hostname"), "north");
+
     let user = cluster.user.as_str();
-    findings.same("the user", ask("id -un; id -u; id -g; pwd"), format!("{user}\n1000\n1000\n/home/{user}"));
-    findings.same("root by sudo", machine.ask_as_root("id -u"), "0".to_owned());
+    findings.same(
+        "the user",
+        &ask("id -un; id -u; id -g; pwd"),
+        &format!("{user}\n1000\n1000\n/home/{user}"),
+    );
+    findings.same("root by sudo", &machine.ask_as_root("id -u"), "0");
     let asked = if cluster.sudo_password.is_some() { "password" } else { "nothing" };
     let found = ask("sudo -k; sudo -n true 2>/dev/null && echo nothing || echo password");
-    findings.same("what sudo asks for", found.as_str(), asked);
-    findings.same("no other user", ask("getent passwd pi | wc -l"), usize::from(user == "pi").to_string());
-    findings.same("the password is the user's", password_is_right(machine, user), "right".to_owned());
+    findings.same("what sudo asks for", &found, asked);
+    findings.same("no other user", &ask("getent passwd pi | wc -l"), &usize::from(user == "pi").to_string());
+    findings.same("the password is the user's", &password_is_right(machine, user), "right");
 
     findings.holds("ssh with a password is refused", refuses_passwords(user), "accepted, or asked for");
     findings.same(
         "the wizard",
-        ask("ls /run/userconfig-asked 2>/dev/null; systemctl is-active userconfig"),
-        "inactive".to_owned(),
+        &ask("ls /run/userconfig-asked 2>/dev/null; systemctl is-active userconfig"),
+        "inactive",
     );
-    findings.same("a prompt on the console", ask("systemctl is-active getty@tty1"), "active".to_owned());
+    findings.same("a prompt on the console", &ask("systemctl is-active getty@tty1"), "active");
     let traces = "ls -d /etc/netplan/*.yaml /var/lib/cloud/instance /etc/ssh/sshd_config.d/rename_user.conf 2>/dev/null";
-    findings.same("traces of cloud-init and the wizard", ask(traces), String::new());
+    findings.same("traces of cloud-init and the wizard", &ask(traces), "");
 
-    findings.same("lines of cmdline.txt", ask("wc -l </boot/firmware/cmdline.txt"), "1".to_owned());
-    findings.same(
-        "the boot partition is mounted",
-        ask("findmnt -no FSTYPE /boot/firmware"),
-        "vfat".to_owned(),
-    );
+    if cluster.suite == Suite::Trixie {
+        findings.same("cloud-init", &ask("cloud-init status"), "status: disabled");
+    }
+
+    findings.same("lines of cmdline.txt", &ask("wc -l </boot/firmware/cmdline.txt"), "1");
+    findings.same("the boot partition is mounted", &ask("findmnt -no FSTYPE /boot/firmware"), "vfat");
     findings
 }
 
@@ -163,10 +176,9 @@ fn holds_what_the_first_boot_does(machine: &Machine, stock_id: &str, findings: &
 fn password_is_right(machine: &Machine, user: &str) -> String {
     // What PAM compares: the hash in the shadow file, made of the password and the salt.
     let hash = "openssl passwd -6 -salt boottest";
-    let found = machine.ask_as_root(&format!(
+    machine.ask_as_root(&format!(
         "test \"$(getent shadow {user} | cut -d: -f2)\" = \"$({hash} {PASSWORD})\" && echo right || echo wrong"
-    ));
-    found
+    ))
 }
 
 /// Whether sshd offers nothing but keys.

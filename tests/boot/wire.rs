@@ -18,7 +18,8 @@ pub(crate) struct Wire {
 impl Wire {
     /// Lays the wire, with `ports` places to plug a machine in.
     pub(crate) fn with_ports(ports: usize) -> Self {
-        let interfaces = run(Command::new("ip").args(["-o", "link"]));
+        // A kernel may put tunnels into every namespace; they are down.
+        let interfaces = run(Command::new("ip").args(["-o", "link", "show", "up"]));
         assert_eq!(
             interfaces.lines().count(),
             1,

@@ -42,14 +42,25 @@ pub(crate) fn changes(stock: &Path, write: impl FnOnce(Arc<Overlay>)) -> Layer {
 /// Writes `stock` with `changes` to `patched`.
 pub(crate) fn write_patched(stock: &Path, changes: &Layer, patched: &Path) {
     fs::copy(stock, patched).unwrap();
+    patch(changes, patched);
+}
+
+/// Writes `changes` into `patched`.
+pub(crate) fn patch(changes: &Layer, patched: &Path) {
     let mut file = OpenOptions::new().write(true).open(patched).unwrap();
-    for (index, block) in changes.blocks() {
+    let mut block = [0; 4096];
+    for index in changes.indices() {
+        changes.read(index, &mut block).unwrap();
         file.seek(SeekFrom::Start(index.0 * 4096)).unwrap();
-        file.write_all(block).unwrap();
+        file.write_all(&block).unwrap();
     }
 }
 
 /// Whether two runs wrote the same bytes to the same places.
 pub(crate) fn same(one: &Layer, other: &Layer) -> bool {
-    one.blocks().eq(other.blocks())
+    let read = |layer: &Layer, index| {
+        let mut block = vec![0; 4096];
+        layer.read(index, &mut block).unwrap().then_some(block)
+    };
+    one.indices().eq(other.indices()) && one.indices().all(|index| read(one, index) == read(other, index))
 }

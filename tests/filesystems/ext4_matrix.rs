@@ -117,7 +117,7 @@ fn hostname_changes_little(stock: &Path, before: &Tree) {
         recorder.file("/etc/hostname", b"north\n");
         recorder.finish();
     });
-    let blocks = patch.blocks().count();
+    let blocks = patch.indices().count();
     assert!(blocks < 30, "{blocks} blocks");
     let patched = stock.with_extension("hostname");
     write_patched(stock, &patch, &patched);

@@ -247,7 +247,7 @@ fn what_is_in_the_way_stays_there_and_links_do_not_exist() {
         assert!(rename("/overlays", "/Overlays/x").is_err());
         Box::new(writer).finish().unwrap();
     });
-    assert_eq!(layer.blocks().count(), 0);
+    assert_eq!(layer.indices().count(), 0);
 }
 
 #[test]

@@ -15,6 +15,7 @@
 mod allocation;
 mod disk;
 mod ext4_damage;
+mod ext4_grow;
 mod ext4_image;
 mod ext4_matrix;
 mod ext4_refusals;

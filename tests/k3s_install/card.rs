@@ -22,6 +22,8 @@ const MADE: i64 = 1_781_740_800;
 pub(crate) struct Card {
     folder: tempfile::TempDir,
     pause: std::cell::Cell<u32>,
+    script: &'static str,
+    wait: std::cell::Cell<u32>,
 }
 
 /// A run of the script that is still going on.
@@ -37,12 +39,28 @@ pub(crate) struct Run {
 impl Card {
     /// East of a small cluster, whose k3s is to be `program` and comes from the server at `address`.
     pub(crate) fn new(address: &str, program: &[u8]) -> Self {
+        let sha256 = Digest::of(program);
+        let install =
+            format!("{{download: {{base_url: \"http://{address}\", sha256: {{arm64: {sha256}}}}}}}");
+        Self::planned("install-k3s", &install)
+    }
+
+    /// The same, with k3s on the card already.
+    pub(crate) fn bundled() -> Self {
+        let install = format!(
+            "{{bundled: {{binary: {{arm64: {{url: \"https://x/k3s-arm64\", sha256: {}}}}}}}}}",
+            "5a".repeat(32)
+        );
+        Self::planned("start-k3s", &install)
+    }
+
+    fn planned(script: &'static str, install: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let card = Self { folder, pause: 0.into() };
+        let card = Self { folder, pause: 0.into(), script, wait: 0.into() };
         for name in ["root/boot/firmware", "root/run/systemd/timesync", "bin"] {
             std::fs::create_dir_all(card.folder.path().join(name)).unwrap();
         }
-        card.plan(address, Digest::of(program));
+        card.plan(install);
         for tool in TOOLS {
             symlink(find(tool).unwrap_or_else(|| panic!("{tool} is not installed")), card.bin(tool)).unwrap();
         }
@@ -56,7 +74,7 @@ impl Card {
     }
 
     /// Puts every file that is planned below /usr/local/lib/cardwright.
-    fn plan(&self, address: &str, digest: Digest) {
+    fn plan(&self, install: &str) {
         let text = format!(
             "\
 cluster: compass
@@ -64,7 +82,7 @@ image: demo
 network: {{prefix: 24, gateway: 192.168.50.1}}
 k3s:
   version: {VERSION}
-  install: {{download: {{base_url: \"http://{address}\", sha256: {{arm64: {digest}}}}}}}
+  install: {install}
 nodes:
   - {{name: north, address: 192.168.50.11, k3s: server}}
   - {{name: east, address: 192.168.50.12, k3s: agent}}
@@ -91,6 +109,11 @@ nodes:
         self.folder.path().join("root").join(path)
     }
 
+    /// The script that runs at the first start.
+    pub(crate) fn script(&self) -> PathBuf {
+        self.path("usr/local/lib/cardwright").join(self.script)
+    }
+
     fn bin(&self, name: &str) -> PathBuf {
         self.folder.path().join("bin").join(name)
     }
@@ -104,11 +127,11 @@ nodes:
     pub(crate) fn spawn(&self) -> Running {
         let shell = find("dash").or_else(|| find("sh")).unwrap();
         let child = Command::new(shell)
-            .arg(self.path("usr/local/lib/cardwright/install-k3s"))
+            .arg(self.script())
             .env_clear()
             .env("PATH", self.folder.path().join("bin"))
             .env("CARDWRIGHT_ROOT", self.folder.path().join("root"))
-            .env("CARDWRIGHT_WAIT", "0")
+            .env("CARDWRIGHT_WAIT", self.wait.get().to_string())
             .env("CARDWRIGHT_PAUSE", self.pause.get().to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -124,6 +147,11 @@ nodes:
     pub(crate) fn pause(&self, seconds: u32) -> &Self {
         self.pause.set(seconds);
         self
+    }
+
+    /// Sets how many seconds are waited for the network, and for the time.
+    pub(crate) fn wait(&self, seconds: u32) {
+        self.wait.set(seconds);
     }
 
     /// Puts a stand-in for a program.

@@ -12,6 +12,7 @@
 )]
 
 mod card;
+#[path = "../support/release_server.rs"]
 mod release_server;
 
 use card::Card;
@@ -250,6 +251,22 @@ fn a_sane_clock_is_enough_where_no_time_server_answers() {
 }
 
 #[test]
+fn while_the_time_is_waited_for_timesyncd_is_made_to_ask_again() {
+    let server = good_server();
+    let card = Card::new(&server.address(), &program());
+    card.synchronized("no");
+    card.wait(16);
+    let time_comes = "#!/bin/sh\n[ \"$1\" = start ] || : >\"$CARDWRIGHT_ROOT/run/systemd/timesync/synchronized\"\n\
+                      echo \"$@\" >>\"$CARDWRIGHT_ROOT/systemctl-calls\"\n";
+    card.tool("systemctl", time_comes);
+    let run = card.run();
+    assert!(run.success(), "{}", run.output);
+    assert!(!card.status().contains("no time server answered"), "{}", card.status());
+    let calls = "try-restart systemd-timesyncd.service\nstart --no-block k3s-agent.service\n";
+    assert_eq!(card.systemctl_calls(), calls);
+}
+
+#[test]
 fn without_a_network_the_run_ends_with_an_error() {
     let server = good_server();
     let card = Card::new(&server.address(), &program());
@@ -319,6 +336,67 @@ fn without_curl_wget_does_it() {
     assert_eq!(server.requests().last().unwrap().from, Some(700_000));
 }
 
+/// What is left behind when a k3s that is on the card already may start.
+#[track_caller]
+fn assert_may_start(card: &Card) {
+    assert_eq!(card.text("var/lib/cardwright/k3s-installed"), format!("{VERSION}\n"));
+    let status = card.status();
+    assert!(status.ends_with(&format!(" k3s: done: k3s {VERSION} starts as agent\n")), "{status}");
+    assert_eq!(card.systemctl_calls(), "", "its own unit is what starts it");
+}
+
+#[test]
+fn a_bundled_k3s_starts_at_once_where_network_and_time_are_there() {
+    let card = Card::bundled();
+    let run = card.run();
+    assert!(run.success(), "{}", run.output);
+    assert_may_start(&card);
+    assert_eq!(card.status().lines().count(), 1, "{}", card.status());
+}
+
+#[test]
+fn a_bundled_k3s_waits_once_and_not_at_every_start() {
+    let card = Card::bundled();
+    assert!(card.run().success());
+    card.default_route("");
+    card.synchronized("no");
+    assert!(card.run().success());
+    assert_may_start(&card);
+}
+
+#[test]
+fn a_bundled_k3s_waits_for_a_network() {
+    let card = Card::bundled();
+    card.default_route("");
+    assert!(!card.run().success());
+    assert!(card.last_status().starts_with("failed: there is no network"), "{}", card.status());
+    assert!(!card.exists("var/lib/cardwright/k3s-installed"));
+    card.default_route("default via 192.168.50.1 dev eth0");
+    assert!(card.run().success());
+    assert_may_start(&card);
+}
+
+#[test]
+fn a_bundled_k3s_makes_no_certificates_by_a_wrong_clock_and_needs_no_time_server() {
+    let card = Card::bundled();
+    card.synchronized("no");
+    card.clock("86400");
+    assert!(!card.run().success());
+    assert!(card.last_status().starts_with("failed: the clock is wrong: "), "{}", card.status());
+    card.clock("1900000000");
+    assert!(card.run().success());
+    assert!(card.status().contains("no time server answered within 0 seconds, going on"));
+    assert_may_start(&card);
+}
+
+#[test]
+fn a_bundled_k3s_starts_without_a_boot_partition_that_can_be_written_to() {
+    let card = Card::bundled();
+    card.remove_boot_partition();
+    assert!(card.run().success());
+    assert!(card.exists("var/lib/cardwright/k3s-installed"));
+}
+
 #[test]
 fn shellcheck_finds_nothing() {
     if !card::is_installed("shellcheck") {
@@ -326,9 +404,12 @@ fn shellcheck_finds_nothing() {
         eprintln!("skipped: shellcheck is not installed");
         return;
     }
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/k3s/install-k3s.sh");
-    let output = std::process::Command::new("shellcheck").args(["--shell=dash", script]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    for card in [Card::new(&ReleaseServer::unused_address(), &program()), Card::bundled()] {
+        let script = card.script();
+        let output =
+            std::process::Command::new("shellcheck").arg("--shell=dash").arg(script).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
 }
 
 /// How long a test waits for what has to happen.

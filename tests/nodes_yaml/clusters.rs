@@ -1,10 +1,14 @@
 //! What a valid nodes.yaml means.
 
-use crate::{HASH, TOP, VALID, edited, parse, parse_in, rendered};
-use cardwright::cluster::{Cluster, FileOwner, FileSource, ImageSource, Install, Role};
+use crate::{EAST, HASH, TOP, VALID, edited, parse, parse_in, rendered};
+use cardwright::cluster::{
+    Access, Artifact, CannotRejoin, Cluster, FileOwner, FileSource, FoundingYear, Grow, ImageSource, Install,
+    Lifetime, Role,
+};
+use cardwright::disk::ByteCount;
 use cardwright::format::ImageFormat;
 use cardwright::fs::Owner;
-use cardwright::patch::Partition;
+use cardwright::patch::{Digest, Partition};
 use std::path::Path;
 
 #[test]
@@ -35,14 +39,15 @@ fn what_the_example_suggests_in_comments_is_valid_too() {
         .map(|line| {
             let indentation = line.len() - line.trim_start().len();
             let comment = line.trim_start().strip_prefix("# ").unwrap_or_default();
-            // A commented key, or an item of a commented list; `~` is not known on a machine that tests.
+            // A commented key, or an item of a commented list; `~` is not known on a machine that tests, and
+            // what `…` stands for nowhere.
             let key = comment.split(':').next().unwrap_or_default();
             let is_setting = comment.contains(':')
                 && !key.is_empty()
                 && !key.contains([' ', '`', '-'])
                 && !comment.ends_with('.')
                 || comment.trim_start().starts_with("- {");
-            if is_setting && !comment.contains('~') && indentation <= 2 {
+            if is_setting && !comment.contains(['~', '…']) && indentation <= 2 {
                 format!("{}{comment}\n", &line[..indentation])
             } else {
                 format!("{line}\n")
@@ -66,7 +71,7 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(cluster.image, ImageSource::Demo);
     assert_eq!(cluster.output.folder, Path::new("no-such-folder").join("images"));
     assert_eq!(cluster.output.format, ImageFormat::ImgXz);
-    let Install::Download { base_url, sha256_arm64, .. } = cluster.k3s.unwrap().install;
+    let Install::Download { base_url, sha256_arm64, .. } = cluster.k3s.unwrap().install else { panic!() };
     assert_eq!(base_url, "https://github.com/k3s-io/k3s/releases/download");
     assert_eq!(sha256_arm64, None);
     let node = &cluster.nodes[0];
@@ -162,13 +167,50 @@ nodes:
         (0o4755, &FileOwner::Numeric(Owner { uid: 1000, gid: 33 }))
     );
 
-    let Install::Download { base_url, sha256_arm64, sha256_armhf } = cluster.k3s.unwrap().install;
+    let Install::Download { base_url, sha256_arm64, sha256_armhf } = cluster.k3s.unwrap().install else {
+        panic!()
+    };
     assert_eq!(base_url, "http://mirror.lan/k3s");
     assert!(sha256_arm64.is_some() && sha256_armhf.is_none());
     assert_eq!(
         serde_json::to_string(&north.k3s.as_ref().unwrap().config).unwrap(),
         r#"{"a":"common","b":"role","c":"node","write-kubeconfig-mode":"0644","list":[1,"1.10","x",true,null]}"#
     );
+}
+
+#[test]
+fn a_bundled_k3s_is_read_as_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["k3s-arm64", "a.tar.zst", "b.tar"] {
+        std::fs::write(folder.path().join(name), "").unwrap();
+    }
+    let digest = "48".repeat(32);
+    let armhf = format!("{{url: \"https://x/k3s-armhf?a=b/c\", sha256: {digest}}}");
+    let images = format!("[a.tar.zst, {{path: ./b.tar, sha256: {digest}}}]");
+    let install = format!("{{bundled: {{binary: {{arm64: k3s-arm64, armhf: {armhf}}}, images: {images}}}}}");
+    let text = edited(&[("v1.36.4+k3s1", &format!("v1.36.4+k3s1, install: {install}"))]);
+    let cluster = parse_in(folder.path(), &text).unwrap();
+    let Install::Bundled { arm64, armhf, images } = cluster.k3s.unwrap().install else { panic!() };
+    let at = |name: &str, sha256| Artifact::Path { path: folder.path().join(name), sha256 };
+    assert_eq!(arm64, Some(at("k3s-arm64", None)));
+    let armhf = armhf.unwrap();
+    assert_eq!(armhf.file_name(), "k3s-armhf");
+    assert!(matches!(&armhf, Artifact::Url { url, .. } if url == "https://x/k3s-armhf?a=b/c"));
+    assert_eq!(images, [at("a.tar.zst", None), at("./b.tar", Digest::parse(&digest))]);
+}
+
+#[test]
+fn cards_grow_by_what_is_asked_for() {
+    let grow = |text: &str| {
+        let text = edited(&[("image: demo", &format!("image: {{path: demo{text}}}"))]);
+        let cluster = parse(&text).unwrap();
+        assert_eq!(cluster.image, ImageSource::Demo);
+        cluster.grow
+    };
+    assert_eq!(grow(""), Grow::Auto);
+    assert_eq!(grow(", grow: auto"), Grow::Auto);
+    assert_eq!(grow(", grow: none"), Grow::No);
+    assert_eq!(grow(", grow: 1GiB"), Grow::By(ByteCount(1 << 30)));
 }
 
 #[test]
@@ -194,4 +236,44 @@ fn line_ends_and_a_byte_order_mark_of_windows_change_nothing() {
     assert_eq!(parse(&windows).unwrap(), parse(VALID).unwrap());
     let invalid = parse(&windows.replace("cluster:", "clutser:")).unwrap_err();
     assert_eq!(invalid.source_line(&invalid.problems[0]), Some("clutser: compass"));
+}
+
+#[test]
+fn how_the_cluster_is_reached_is_said_once_for_all() {
+    let access = |text: &str| parse(text).unwrap().k3s.unwrap().access;
+    assert_eq!(access(VALID), Access::default());
+    let said =
+        "version: v1.36.4+k3s1, founded: 2031, kubeconfig: {lifetime: 90d}, virtual_address: 192.168.50.10";
+    assert_eq!(
+        access(&edited(&[("version: v1.36.4+k3s1", said)])),
+        Access {
+            founded: FoundingYear::new(2031).unwrap(),
+            kubeconfig_lifetime: Lifetime::from_days(90).unwrap(),
+            virtual_address: Some("192.168.50.10".parse().unwrap()),
+        }
+    );
+}
+
+/// The names of the servers that the nodes join.
+fn joined(cluster: &Cluster) -> Vec<Option<&str>> {
+    cluster.nodes.iter().map(|node| Some(cluster.joined_by(node)?.name.as_str())).collect()
+}
+
+#[test]
+fn all_join_the_first_server_and_it_joins_the_next_when_it_rejoins() {
+    let mut cluster = parse(&edited(&[(
+        EAST,
+        "east, address: 192.168.50.12, k3s: agent}\n  - {name: south, address: 192.168.50.13, k3s: server}\n  - {name: west, address: 192.168.50.14, k3s: server",
+    )]))
+    .unwrap();
+    let north = Some("north");
+    assert_eq!(joined(&cluster), [None, north, north, north]);
+    cluster.rejoin("west").unwrap();
+    assert_eq!(joined(&cluster), [None, north, north, north]);
+    cluster.rejoin("north").unwrap();
+    assert_eq!(joined(&cluster), [Some("south"), north, north, north]);
+    assert_eq!(cluster.rejoin("east").unwrap_err(), CannotRejoin::NoServer { name: "east".to_owned() });
+    assert!(matches!(cluster.rejoin("nobody"), Err(CannotRejoin::NoSuchNode { .. })));
+    let mut single = parse(VALID).unwrap();
+    assert_eq!(single.rejoin("north").unwrap_err(), CannotRejoin::OnlyServer { name: "north".to_owned() });
 }

@@ -217,6 +217,14 @@ fn versions_and_settings_of_k3s_are_checked() {
         &[k3s("version: v1.36.4+rke2r1")],
         &[k3s("version: v1.36.4+k3s1, install: bundled")],
         &[k3s("version: v1.36.4+k3s1, install: {}")],
+        &[k3s("version: v1.36.4+k3s1, install: {bundled: {}}")],
+        &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {}}}")],
+        &[k3s("version: v1.36.4+k3s1, install: {download: {}, bundled: {}}")],
+        &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {amd64: k3s}}}")],
+        &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {arm64: k3s-arm64}}}")],
+        &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {arm64: 'https://x/k3s-arm64'}}}")],
+        &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {arm64: {url: 'https://x/k3s-arm64'}}}}")],
+        &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {arm64: {path: x, url: 'https://x/y'}}}}")],
         &[k3s("version: v1.36.4+k3s1, install: {download: {base_url: mirror.lan}}")],
         &[k3s("version: v1.36.4+k3s1, install: {download: {base_url: 'https://ann:pw@mirror.lan'}}")],
         &[k3s("version: v1.36.4+k3s1, install: {download: {sha256: {arm64: abc}}}")],
@@ -307,6 +315,26 @@ fn keys_are_checked_and_private_ones_never_shown() {
 }
 
 #[test]
+fn archives_of_images_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["k3s-arm64", "a.tar", "list.txt", "a.zip", "a b.tar", "deeper/a.tar"] {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "").unwrap();
+    }
+    let mut out = String::new();
+    for images in
+        ["[list.txt]", "[a.zip]", "['a b.tar']", "[a.tar, deeper/a.tar]", "[missing.tar.zst]", "a.tar"]
+    {
+        let install = format!("{{bundled: {{binary: {{arm64: k3s-arm64}}, images: {images}}}}}");
+        let text = edited(&[("v1.36.4+k3s1", &format!("v1.36.4+k3s1, install: {install}"))]);
+        writeln!(out, "## {images}").unwrap();
+        out += &rendered(&parse_in(folder.path(), &text).unwrap_err());
+    }
+    assert_answers!(out.replace(&folder.path().display().to_string(), "[FOLDER]"));
+}
+
+#[test]
 fn extra_files_are_checked() {
     let file = |text: &str| format!("image: demo\nfiles: [{{{text}}}]");
     let mut out = String::new();
@@ -354,6 +382,25 @@ fn boot_settings_and_commands_are_checked() {
 }
 
 #[test]
+fn how_the_cluster_is_reached_is_checked() {
+    let k3s = |settings: &'static str| ("version: v1.36.4+k3s1", settings);
+    assert_answers!(answers(&[
+        &[k3s("version: v1.36.4+k3s1, founded: 26")],
+        &[k3s("version: v1.36.4+k3s1, founded: 2026-11-25")],
+        &[k3s("version: v1.36.4+k3s1, kubeconfig: {lifetime: 3}")],
+        &[k3s("version: v1.36.4+k3s1, kubeconfig: {lifetime: 11y}")],
+        &[k3s("version: v1.36.4+k3s1, kubeconfig: 3y")],
+        &[k3s("version: v1.36.4+k3s1, kubeconfig: {days: 90}")],
+        &[k3s("version: v1.36.4+k3s1, virtual_address: 192.168.50.12")],
+        &[k3s("version: v1.36.4+k3s1, virtual_address: 192.168.50.1")],
+        &[k3s("version: v1.36.4+k3s1, virtual_address: 192.168.51.10")],
+        &[k3s("version: v1.36.4+k3s1, virtual_address: 192.168.50.255")],
+        &[k3s("version: v1.36.4+k3s1, virtual_address: kube.lan")],
+        &[k3s("version: v1.36.4+k3s1, virtual_ip: 192.168.50.10")],
+    ]));
+}
+
+#[test]
 fn images_and_outputs_are_checked() {
     let image = |text: &'static str| ("image: demo", text);
     assert_answers!(answers(&[
@@ -363,6 +410,11 @@ fn images_and_outputs_are_checked() {
         &[image("image: {path: a.img, sha256: 483db18a}")],
         &[image("image: {path: a.img, url: https://example.org/a.img}")],
         &[image("image: {sha256: abc}")],
+        &[image("image: {path: a.img, grow: 1GB}")],
+        &[image("image: {path: a.img, grow: yes}")],
+        &[image(
+            "image: {path: demo, sha256: 483db18a48da399b5b7022ffae9a07bc6d99daab30e593aedac09b69ff422843}"
+        )],
         &[image("image: ''")],
         &[image("image: ~ann/a.img")],
         &[image("image: demo\noutput: {format: img.xz}")],

@@ -58,6 +58,16 @@ imitate() {
   fi
 
   imitate_boot "$root"
+  if [ "$variant" = full ]; then bear_with_emulation "$root"; fi
+}
+
+# What no stock image has: patience. Where two emulated cores share two busy ones, udev took 76 of the 90 s
+# that systemd gives the boot partition to appear, and the emergency mode of whoever takes longer says nothing
+# about a card.
+bear_with_emulation() {
+  local settings=$1/etc/systemd/system.conf.d/emulation.conf
+  mkdir -p "${settings%/*}"
+  printf '[Manager]\nDefaultDeviceTimeoutSec=15min\nDefaultTimeoutStartSec=15min\n' >"$settings"
 }
 
 # The user pi, edited by hand and not with adduser, which would need the tree to run.

@@ -100,6 +100,27 @@ pub fn content(mut command: Command) -> String {
     said
 }
 
+/// Runs a command that has to succeed, and gives the most memory it took at once, in bytes (the resident
+/// set, as getrusage counts it). `None` where there is no Python to ask it.
+pub fn peak_memory(command: &Command) -> Option<u64> {
+    const ASK: &str = "import resource, subprocess, sys\n\
+        subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)\n\
+        print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
+    let mut python = judge("python3")?;
+    python.args(["-c", ASK]).arg(command.get_program()).args(command.get_args());
+    python.current_dir(command.get_current_dir().unwrap_or(Path::new(".")));
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => python.env(name, value),
+            None => python.env_remove(name),
+        };
+    }
+    let output = python.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    // In KiB on Linux.
+    Some(text(&output.stdout).trim().parse::<u64>().unwrap() * 1024)
+}
+
 /// Start and length in bytes of partition 1 or 2 of a raw image with an MBR.
 pub fn partition(image: &Path, number: usize) -> (u64, u64) {
     use std::io::Read as _;

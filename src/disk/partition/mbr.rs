@@ -4,7 +4,8 @@
 use super::{
     DiskError, PartitionEntry, PartitionKind, PartitionTable, SECTOR, SECTOR_SIZE, TableKind, damaged,
 };
-use crate::disk::{ByteCount, ByteOffset, ReadAt};
+use crate::disk::{ByteCount, ByteOffset, ReadAt, WriteAt};
+use std::io;
 
 /// The type of the entry that guards a GPT against programs that do not know one.
 const PROTECTIVE: u8 = 0xee;
@@ -26,6 +27,8 @@ struct Entry {
 /// An entry as it is written: whether it is active, first sector as cylinder, head and sector, type,
 /// last sector likewise, first sector, number of sectors.
 const ENTRY_SIZE: usize = 16;
+/// Where the four entries begin.
+const TABLE: u64 = 446;
 
 impl MasterBootRecord {
     pub(super) fn read(disk: &dyn ReadAt) -> Result<Self, DiskError> {
@@ -86,6 +89,30 @@ impl MasterBootRecord {
             partitions: self.entries.into_iter().map(partition).collect::<Result<_, _>>()?,
         })
     }
+}
+
+/// Writes the length of an entry, in sectors, and with it where the partition ends in cylinders, heads and
+/// sectors. The entry has to be one of the four.
+pub(super) fn write_length(disk: &dyn WriteAt, number: u32, start: u32, sectors: u32) -> io::Result<()> {
+    let entry = u64::from(number.saturating_sub(1) % 4) * ENTRY_SIZE as u64 + TABLE;
+    let last = u64::from(start).saturating_add(sectors.into()).saturating_sub(1);
+    disk.write_at(ByteOffset(entry + 5), &cylinder_head_sector(last))?;
+    disk.write_at(ByteOffset(entry + 12), &sectors.to_le_bytes())
+}
+
+/// A sector as the BIOS counted them, on a disk of 255 heads and 63 sectors a track, as parted and sfdisk
+/// write it. What lies beyond cylinder 1023 has the highest place there is.
+fn cylinder_head_sector(sector: u64) -> [u8; 3] {
+    const SECTORS: u64 = 63;
+    const HEADS: u64 = 255;
+    let cylinder = sector / SECTORS / HEADS;
+    if cylinder > 1023 {
+        return [0xfe, 0xff, 0xff];
+    }
+    let head = sector / SECTORS % HEADS;
+    // Sectors are counted from 1; the two upper bits of the cylinder stand above them.
+    let number = (sector % SECTORS + 1) | (cylinder >> 8 << 6);
+    [head, number, cylinder & 0xff].map(|part| u8::try_from(part).unwrap_or(u8::MAX))
 }
 
 /// The 32-bit number at `offset`.

@@ -2,6 +2,7 @@
 
 mod gpt;
 mod mbr;
+mod stretch;
 
 use super::{ByteCount, ByteOffset, DiskError, ReadAt};
 

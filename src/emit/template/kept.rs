@@ -5,7 +5,7 @@
 
 use super::{Contents, Maker, Template};
 use crate::digest::Digest;
-use crate::disk::{ByteOffset, DiskFile, ReadAt};
+use crate::disk::{BLOCK_SIZE, ByteOffset, DiskFile, ReadAt};
 use crate::emit::EmitError;
 use crate::shelf::Shelf;
 use sha2::{Digest as _, Sha256};
@@ -33,7 +33,7 @@ pub(in crate::emit) struct Key {
 
 impl Key {
     /// The name of the template's file.
-    fn name(&self, maker: &Maker<'_>) -> String {
+    fn name(&self, maker: &Maker<'_>) -> io::Result<String> {
         let mut text = format!(
             "template {VERSION} of cardwright {}\n{}\n{}\n{}\n",
             env!("CARGO_PKG_VERSION"),
@@ -45,14 +45,16 @@ impl Key {
             let _ = writeln!(text, "{}-{}", slot.start, slot.end);
         }
         let mut hasher = Sha256::new_with_prefix(text);
+        let mut block = [0; BLOCK_SIZE];
         for layer in &maker.disk.shared {
-            for (index, block) in layer.blocks() {
+            for index in layer.indices() {
+                layer.read(index, &mut block)?;
                 hasher.update(index.0.to_le_bytes());
                 hasher.update(block);
             }
             hasher.update([0xff; 8]);
         }
-        Digest(hasher.finalize().into()).to_string()
+        Ok(Digest(hasher.finalize().into()).to_string())
     }
 }
 
@@ -74,7 +76,8 @@ pub(in crate::emit) fn obtain<'build>(
         let contents = maker.make(&file)?;
         return opened(maker, file, contents).ok_or(EmitError::Worker);
     };
-    let (shelf, name) = (Shelf::new(cache, "templates", MOST_TEMPLATES), key.name(maker));
+    let (shelf, name) =
+        (Shelf::new(cache, "templates", MOST_TEMPLATES), key.name(maker).map_err(EmitError::Layer)?);
     let found = shelf.find(&name).and_then(|file| {
         let contents = read(&file)?;
         opened(maker, file, contents)

@@ -111,7 +111,7 @@ impl<'stock> Template<'stock> {
         for slot in &self.contents.slots {
             let mut bytes = vec![0; usize::try_from(slot.length).map_err(io::Error::other)?];
             self.pieces.read_at(ByteOffset(slot.ground), &mut bytes)?;
-            lay(layers, slot.start, &mut bytes);
+            lay(layers, slot.start, &mut bytes)?;
             let part = self.format.store(&bytes);
             if let Some(record) = records.get_mut(slot.record) {
                 *record = part.record;

@@ -60,7 +60,7 @@ pub(super) fn plan(
         let range =
             block.uncompressed_offset..block.uncompressed_offset.saturating_add(block.uncompressed_size);
         let is_clean = slots.in_part(&range).is_empty()
-            && disk.shared.iter().all(|layer| layer.blocks_in(blocks_of(&range)).next().is_none());
+            && disk.shared.iter().all(|layer| layer.indices_in(blocks_of(&range)).next().is_none());
         if range.end > disk.size.0 || !is_clean {
             continue;
         }

@@ -89,7 +89,7 @@ fn uninitialised(
             }
         }
     };
-    if superblock.features.has_superblock_in_every_group() || has_copy_of_superblock(number) {
+    if !superblock.features.sparse_super() || has_copy_of_superblock(number) {
         mark(blocks.start, superblock.blocks_of_descriptors().saturating_add(1));
     }
     // With flex_bg they lie in whatever group there is.

@@ -1,16 +1,18 @@
 //! What the writing crate needs from outside: a disk, a time, and numbers for new inodes.
 
+use super::error::from_writer;
 use crate::disk::{ByteOffset, ReadAt, Revert, WriteAt, check_range};
-use fs_ext4::Error;
+use crate::fs::{FsError, UnixTime};
 use fs_ext4::block_io::BlockDevice;
 use fs_ext4::runtime::Runtime;
+use fs_ext4::{Error, Filesystem};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The disk as the crate reads and writes it.
-pub(super) struct Device {
-    pub(super) disk: Arc<dyn Revert>,
-    pub(super) writable: bool,
+struct Device {
+    disk: Arc<dyn Revert>,
+    writable: bool,
 }
 
 impl Device {
@@ -47,15 +49,28 @@ impl BlockDevice for Device {
     }
 }
 
+/// Opens the filesystem with the crate. Opening it for writing would replay a journal; whether there is
+/// anything to replay is asked before.
+pub(super) fn mount(
+    disk: &Arc<dyn Revert>,
+    time: UnixTime,
+    uuid: [u8; 16],
+    writable: bool,
+) -> Result<Filesystem, FsError> {
+    let device = Arc::new(Device { disk: Arc::clone(disk), writable });
+    let runtime = Arc::new(FixedRuntime::new(time.0, uuid));
+    Filesystem::mount_with_runtime(device, runtime).map_err(from_writer)
+}
+
 /// One time for everything, and generation numbers (`i_generation`) that are the same on every run.
-pub(super) struct FixedRuntime {
+struct FixedRuntime {
     time: i64,
     next_generation: AtomicU32,
 }
 
 impl FixedRuntime {
     /// The numbers begin with one of the filesystem's own: two images share none by chance.
-    pub(super) fn new(time: i64, uuid: [u8; 16]) -> Self {
+    fn new(time: i64, uuid: [u8; 16]) -> Self {
         let start = uuid.chunks_exact(4).fold(0_u32, |start, chunk| {
             start.rotate_left(7) ^ chunk.first_chunk().map_or(0, |chunk| u32::from_le_bytes(*chunk))
         });

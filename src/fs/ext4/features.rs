@@ -14,6 +14,16 @@ pub(super) struct Features {
     pub(super) ro_compat: u32,
 }
 
+/// `EXT4_FEATURE_COMPAT_RESIZE_INODE`.
+const RESIZE_INODE: u32 = 0x10;
+/// `EXT4_FEATURE_INCOMPAT_CSUM_SEED`.
+const CSUM_SEED: u32 = 0x2000;
+/// `EXT4_FEATURE_RO_COMPAT_SPARSE_SUPER`.
+const SPARSE_SUPER: u32 = 0x1;
+/// `EXT4_FEATURE_RO_COMPAT_GDT_CSUM`.
+const UNINIT_BG: u32 = 0x10;
+/// `EXT4_FEATURE_RO_COMPAT_METADATA_CSUM`.
+const METADATA_CSUM: u32 = 0x400;
 /// `EXT4_FEATURE_COMPAT_HAS_JOURNAL`.
 const HAS_JOURNAL: u32 = 0x4;
 /// `EXT4_FEATURE_INCOMPAT_FILETYPE`, and `_EXTENTS`: without them it is an ext2 or ext3.
@@ -25,15 +35,10 @@ const SIXTY_FOUR_BIT: u32 = 0x80;
 /// `EXT4_FEATURE_RO_COMPAT_ORPHAN_PRESENT`.
 const ORPHAN_PRESENT: u32 = 0x1_0000;
 
-/// `EXT4_FEATURE_RO_COMPAT_SPARSE_SUPER`, `_GDT_CSUM` and `_METADATA_CSUM`.
-const SPARSE_SUPER: u32 = 0x1;
-const UNINIT_BG: u32 = 0x10;
-const METADATA_CSUM: u32 = 0x400;
-
 /// has_journal, ext_attr, resize_inode, dir_index, orphan_file.
-const WRITABLE_COMPAT: u32 = HAS_JOURNAL | 0x8 | 0x10 | 0x20 | 0x1000;
+const WRITABLE_COMPAT: u32 = HAS_JOURNAL | 0x8 | RESIZE_INODE | 0x20 | 0x1000;
 /// filetype, extent, 64bit, flex_bg, metadata_csum_seed.
-const WRITABLE_INCOMPAT: u32 = FILETYPE_AND_EXTENTS | SIXTY_FOUR_BIT | 0x200 | 0x2000;
+const WRITABLE_INCOMPAT: u32 = FILETYPE_AND_EXTENTS | SIXTY_FOUR_BIT | 0x200 | CSUM_SEED;
 /// sparse_super, large_file, huge_file, uninit_bg, dir_nlink, extra_isize, metadata_csum.
 const WRITABLE_RO_COMPAT: u32 = SPARSE_SUPER | 0x2 | 0x8 | UNINIT_BG | 0x20 | 0x40 | METADATA_CSUM;
 
@@ -122,14 +127,34 @@ impl Features {
         self.ro_compat & ORPHAN_PRESENT != 0
     }
 
-    /// Whether descriptors of groups have checksums, and with them flags that can be believed.
-    pub(super) fn has_checked_groups(self) -> bool {
-        self.ro_compat & (UNINIT_BG | METADATA_CSUM) != 0
+    /// Whether an inode keeps room for more group descriptors.
+    pub(super) fn resize_inode(self) -> bool {
+        self.compat & RESIZE_INODE != 0
     }
 
-    /// Whether each group has a copy of the superblock; else only some have.
-    pub(super) fn has_superblock_in_every_group(self) -> bool {
-        self.ro_compat & SPARSE_SUPER == 0
+    /// Whether only some groups have a backup of superblock and descriptors.
+    pub(super) fn sparse_super(self) -> bool {
+        self.ro_compat & SPARSE_SUPER != 0
+    }
+
+    /// Whether group descriptors have checksums of the older kind.
+    pub(super) fn uninit_bg(self) -> bool {
+        self.ro_compat & UNINIT_BG != 0
+    }
+
+    /// Whether all metadata has checksums.
+    pub(super) fn metadata_csum(self) -> bool {
+        self.ro_compat & METADATA_CSUM != 0
+    }
+
+    /// Whether the superblock says what checksums begin with, so that the UUID may change.
+    pub(super) fn csum_seed(self) -> bool {
+        self.incompat & CSUM_SEED != 0
+    }
+
+    /// Whether descriptors of groups have checksums, and with them flags that can be believed.
+    pub(super) fn has_checked_groups(self) -> bool {
+        self.uninit_bg() || self.metadata_csum()
     }
 
     /// Whether counts of blocks have an upper half.

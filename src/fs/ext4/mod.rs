@@ -2,13 +2,14 @@
 //!
 //! The two crates share no code, and neither's types leave this folder. What they leave open is ours:
 //! the fields of the superblock that `inspect` shows ([`superblock`]), which features are written to
-//! ([`features`]), the links inside a path ([`links`]), what the journal is left with ([`journal`]), and what
-//! is free ([`allocation`]).
+//! ([`features`]), the links inside a path ([`links`]), what the journal is left with ([`journal`]), what is
+//! free ([`allocation`]), and making a filesystem larger, which neither can (`grow`).
 
 mod allocation;
 mod device;
 mod error;
 mod features;
+mod grow;
 mod journal;
 mod links;
 mod reader;
@@ -16,5 +17,6 @@ mod superblock;
 mod writer;
 
 pub use allocation::unused;
+pub use grow::grow;
 pub use reader::Reader;
 pub use writer::Writer;

@@ -86,19 +86,6 @@ impl ReadFilesystem for Reader {
         Ok(self.find(path)?.map(|(_, found)| found))
     }
 
-    fn read(&self, path: &ImagePath, limit: ByteCount) -> Result<Vec<u8>, FsError> {
-        let (_, found) = self.find_kind(path, FileKind::File)?;
-        if found.size > limit {
-            return Err(FsError::TooLarge { size: found.size, limit });
-        }
-        let mut content = Vec::new();
-        self.read_pieces(path, &mut |piece| {
-            content.extend_from_slice(piece);
-            Ok(())
-        })?;
-        Ok(content)
-    }
-
     fn read_pieces(
         &self,
         path: &ImagePath,

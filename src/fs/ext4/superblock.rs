@@ -9,8 +9,9 @@ use crate::fs::fields::{array_at, u16_at, u32_at};
 use crate::fs::{FsError, Summary, UnixTime};
 
 /// Where it begins, whatever the size of a block.
-const START: ByteOffset = ByteOffset(1024);
-const SIZE: usize = 1024;
+pub(super) const START: ByteOffset = ByteOffset(1024);
+/// How large it is.
+pub(super) const SIZE: usize = 1024;
 /// `EXT4_SUPER_MAGIC`.
 const MAGIC: u16 = 0xef53;
 /// Blocks are 1 KiB shifted by `s_log_block_size`; 64 KiB are the most (`EXT4_MAX_BLOCK_LOG_SIZE`).
@@ -20,8 +21,10 @@ const SMALLEST_GROUP: u32 = 256;
 /// Stock images have 4 KiB. In blocks of other sizes rust-fs-ext4 0.8.0 puts the checksum of an extent
 /// node (`ext4_extent_tail`) into the last four bytes, where the kernel has it behind entry `eh_max`.
 const WRITABLE_BLOCK_SIZES: [u64; 2] = [1024, 4096];
+/// A partition of a card never has that many groups; their descriptors are all held in memory.
+pub(super) const MOST_GROUPS: u64 = 1 << 20;
 /// `EXT4_VALID_FS`: cleanly unmounted.
-const VALID: u16 = 0x1;
+pub(super) const VALID: u16 = 0x1;
 /// `EXT4_ERROR_FS`: errors were detected.
 const ERRORS: u16 = 0x2;
 /// `EXT4_ORPHAN_FS`: orphans are being recovered.
@@ -121,8 +124,7 @@ impl Superblock {
         if blocks_per_group < SMALLEST_GROUP {
             return Err(damaged("its groups have a size that no ext4 has"));
         }
-        // A partition of a card never has that many groups; their descriptors are all held in memory.
-        if self.blocks / u64::from(blocks_per_group) > 1 << 20 {
+        if self.blocks / u64::from(blocks_per_group) > MOST_GROUPS {
             return Err(damaged("it has more groups than a card has room for"));
         }
         if self.first_data_block > 1 || self.first_data_block >= self.blocks {

@@ -1,6 +1,6 @@
 //! Writing an ext4.
 
-use super::device::{Device, FixedRuntime};
+use super::device;
 use super::error::from_writer;
 use super::journal::{self, Log};
 use super::links::{Part, without_links};
@@ -59,18 +59,14 @@ impl Writer {
         let superblock = Superblock::read(&disk)?;
         superblock.check_writable()?;
         superblock.check_clean()?;
-        let mount = |writable| {
-            let device = Arc::new(Device { disk: disk.clone(), writable });
-            let runtime = Arc::new(FixedRuntime::new(time.0, superblock.uuid));
-            Filesystem::mount_with_runtime(device, runtime).map_err(from_writer)
-        };
-        // Mounting for writing would replay a journal; whether there is anything to replay is asked before.
+        let mount = |writable| device::mount(&disk, time, superblock.uuid, writable);
         let log = {
             let filesystem = mount(false)?;
             journal::check_empty(&filesystem)?;
             Log::find(&filesystem)?
         };
-        Ok(Self { filesystem: mount(true)?, disk, log, time })
+        let filesystem = mount(true)?;
+        Ok(Self { filesystem, disk, log, time })
     }
 
     fn found(&self, number: u32) -> Result<Found, FsError> {

@@ -58,19 +58,6 @@ impl ReadFilesystem for Reader {
         }))
     }
 
-    fn read(&self, path: &ImagePath, limit: ByteCount) -> Result<Vec<u8>, FsError> {
-        let size = self.metadata(path)?.ok_or(FsError::NotFound)?.size;
-        if size > limit {
-            return Err(FsError::TooLarge { size, limit });
-        }
-        let mut content = Vec::new();
-        self.read_pieces(path, &mut |piece| {
-            content.extend_from_slice(piece);
-            Ok(())
-        })?;
-        Ok(content)
-    }
-
     fn read_pieces(
         &self,
         path: &ImagePath,

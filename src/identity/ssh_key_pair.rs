@@ -1,19 +1,19 @@
-//! The login key of a cluster whose nodes.yaml names none.
+//! Keys of SSH: those that nodes are known by, and the one to log in with where nodes.yaml names none.
 
 use super::IdentityError;
 use ssh_key::private::{Ed25519Keypair, KeypairData};
 use ssh_key::{LineEnding, PrivateKey};
 use zeroize::Zeroizing;
 
-/// An Ed25519 key pair in OpenSSH's formats.
-pub struct LoginKey {
-    /// One line for authorized_keys, without its end.
+/// An Ed25519 key pair of SSH, in OpenSSH's formats.
+pub struct SshKeyPair {
+    /// One line, without its end: the type, the key in base64, the comment.
     pub public: String,
     /// The private key file, PEM, unencrypted.
     pub private: Zeroizing<String>,
 }
 
-impl LoginKey {
+impl SshKeyPair {
     /// The key pair of a seed (RFC 8032, section 5.1.5).
     ///
     /// The private key file has two equal numbers in it that ssh-keygen draws at random, so that a wrong
@@ -24,18 +24,18 @@ impl LoginKey {
     /// When the format cannot take the comment.
     pub(super) fn from_seed(seed: &[u8; 32], comment: &str) -> Result<Self, IdentityError> {
         let pair = KeypairData::Ed25519(Ed25519Keypair::from_seed(seed));
-        let key = PrivateKey::new(pair, comment).map_err(IdentityError::LoginKey)?;
-        let public = key.public_key().to_openssh().map_err(IdentityError::LoginKey)?;
+        let key = PrivateKey::new(pair, comment).map_err(IdentityError::SshKey)?;
+        let public = key.public_key().to_openssh().map_err(IdentityError::SshKey)?;
         // The line end of Unix everywhere: the bytes may not depend on the machine.
-        let private = key.to_openssh(LineEnding::LF).map_err(IdentityError::LoginKey)?;
+        let private = key.to_openssh(LineEnding::LF).map_err(IdentityError::SshKey)?;
         Ok(Self { public, private })
     }
 }
 
-impl std::fmt::Debug for LoginKey {
+impl std::fmt::Debug for SshKeyPair {
     /// The public half only.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("LoginKey").field("public", &self.public).finish_non_exhaustive()
+        formatter.debug_struct("SshKeyPair").field("public", &self.public).finish_non_exhaustive()
     }
 }
 
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn the_public_half_is_the_one_of_rfc_8032() {
-        let key = LoginKey::from_seed(&SEED, "cardwright-compass").unwrap();
+        let key = SshKeyPair::from_seed(&SEED, "cardwright-compass").unwrap();
         let public = ssh_key::PublicKey::from_openssh(&key.public).unwrap();
         let bytes = public.key_data().ed25519().unwrap().0;
         let expected = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_file() {
-        let [one, two] = [(); 2].map(|()| LoginKey::from_seed(&SEED, "same").unwrap());
+        let [one, two] = [(); 2].map(|()| SshKeyPair::from_seed(&SEED, "same").unwrap());
         assert_eq!(one.private, two.private);
         assert!(one.private.ends_with("-----END OPENSSH PRIVATE KEY-----\n"));
         assert!(!one.private.contains('\r'));
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_debug_print_does_not_tell_the_private_half() {
-        let key = LoginKey::from_seed(&SEED, "x").unwrap();
+        let key = SshKeyPair::from_seed(&SEED, "x").unwrap();
         assert!(!format!("{key:?}").contains("PRIVATE"));
     }
 }

@@ -1,8 +1,12 @@
 //! A server of k3s releases that answers as the test says: whole, cut off, stalled, or not at all.
 
+#![allow(dead_code, reason = "every test uses a part of it")]
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// What the server was asked for.
@@ -26,10 +30,12 @@ pub(crate) enum Reply {
     StallAfter(usize, Vec<u8>),
 }
 
-/// The server. It runs until the test ends.
+/// The server. It runs, and has its address, until it is dropped.
 pub(crate) struct ReleaseServer {
     address: String,
     requests: Arc<Mutex<Vec<Request>>>,
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl ReleaseServer {
@@ -46,10 +52,11 @@ impl ReleaseServer {
     ) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&requests);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
+        let (requests, over) = (Arc::default(), Arc::default());
+        let (log, is_over): (Arc<Mutex<Vec<Request>>>, Arc<AtomicBool>) =
+            (Arc::clone(&requests), Arc::clone(&over));
+        let thread = thread::spawn(move || {
+            for stream in listener.incoming().take_while(|_| !is_over.load(Ordering::Relaxed)) {
                 let stream = stream.unwrap();
                 let Some(request) = read(&stream) else { continue };
                 let number = {
@@ -59,10 +66,10 @@ impl ReleaseServer {
                 };
                 let reply = answer(number, &request);
                 // Its own thread: a reply may stall.
-                std::thread::spawn(move || send(stream, &request, &reply));
+                thread::spawn(move || send(stream, &request, &reply));
             }
         });
-        Self { address, requests }
+        Self { address, requests, over, thread: Some(thread) }
     }
 
     /// An address that nobody listens at.
@@ -78,6 +85,18 @@ impl ReleaseServer {
     /// The requests so far.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
+    }
+}
+
+impl Drop for ReleaseServer {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        // It waits for a connection, and looks then whether it is over.
+        if TcpStream::connect(&self.address).is_ok()
+            && let Some(thread) = self.thread.take()
+        {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -119,6 +138,6 @@ fn send(mut stream: TcpStream, request: &Request, reply: &Reply) {
         .and_then(|()| stream.write_all(&body[..most.min(body.len())]))
         .and_then(|()| stream.flush());
     if sent.is_ok() && matches!(reply, Reply::StallAfter(..)) {
-        std::thread::sleep(Duration::from_secs(120));
+        thread::sleep(Duration::from_secs(120));
     }
 }

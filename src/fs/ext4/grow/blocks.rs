@@ -1,0 +1,58 @@
+//! A disk by the block.
+
+use crate::disk::{ByteOffset, Revert};
+use crate::fs::FsError;
+use std::sync::Arc;
+
+/// A disk in blocks of the filesystem's size. A number that lies outside of it is an error of the disk's.
+pub(super) struct Blocks<'disk> {
+    disk: &'disk Arc<dyn Revert>,
+    block_size: u32,
+}
+
+impl<'disk> Blocks<'disk> {
+    pub(super) fn new(disk: &'disk Arc<dyn Revert>, block_size: u32) -> Self {
+        Self { disk, block_size }
+    }
+
+    /// A block of zeros, not on the disk yet.
+    pub(super) fn empty(&self) -> Vec<u8> {
+        vec![0; usize::try_from(self.block_size).unwrap_or_default()]
+    }
+
+    pub(super) fn read(&self, block: u64) -> Result<Vec<u8>, FsError> {
+        let mut bytes = self.empty();
+        self.read_at(self.offset_of(block), &mut bytes)?;
+        Ok(bytes)
+    }
+
+    pub(super) fn write(&self, block: u64, bytes: &[u8]) -> Result<(), FsError> {
+        self.write_at(self.offset_of(block), bytes)
+    }
+
+    /// Bytes that are no whole block.
+    pub(super) fn read_at(&self, offset: ByteOffset, bytes: &mut [u8]) -> Result<(), FsError> {
+        Ok(self.disk.read_at(offset, bytes)?)
+    }
+
+    /// Bytes that are no whole block.
+    pub(super) fn write_at(&self, offset: ByteOffset, bytes: &[u8]) -> Result<(), FsError> {
+        Ok(self.disk.write_at(offset, bytes)?)
+    }
+
+    /// Where a block begins. A number far outside of the disk becomes one that is outside as well.
+    pub(super) fn offset_of(&self, block: u64) -> ByteOffset {
+        ByteOffset(block.saturating_mul(u64::from(self.block_size)))
+    }
+
+    /// Makes blocks zeros that are not. What was behind the old end mostly is zeros already.
+    pub(super) fn zero(&self, first: u64, count: u64) -> Result<(), FsError> {
+        let zeros = self.empty();
+        for block in first..first.saturating_add(count) {
+            if self.read(block)? != zeros {
+                self.write(block, &zeros)?;
+            }
+        }
+        Ok(())
+    }
+}

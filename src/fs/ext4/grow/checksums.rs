@@ -1,0 +1,126 @@
+//! The checksums of what describes an ext4.
+//!
+//! Source: the kernel's `Documentation/filesystems/ext4/checksums.rst`, and `fs/ext4/super.c`
+//! (`ext4_group_desc_csum`) for the older one of descriptors alone.
+
+use super::superblocks::RawSuperblock;
+use crate::fs::ext4::features::Features;
+use crate::fs::fields::{put_at, u16_at, u32_at};
+use crc::{Algorithm, CRC_16_MODBUS, Crc};
+
+/// CRC-32C as the kernel's `crc32c()` leaves it: without the last inversion, so that one sum can go on where
+/// another ended.
+const CRC_32C: Algorithm<u32> = Algorithm { xorout: 0, residue: 0, ..crc::CRC_32_ISCSI };
+const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32C);
+/// The kernel's `crc16()` begun with all ones.
+const CRC_16: Crc<u16> = Crc::<u16>::new(&CRC_16_MODBUS);
+/// `EXT4_GOOD_OLD_INODE_SIZE`.
+const OLD_INODE_SIZE: usize = 128;
+
+/// How a filesystem keeps its checksums.
+pub(super) enum Checksums {
+    /// Not at all.
+    None,
+    /// Of group descriptors alone (uninit_bg, also called gdt_csum).
+    Descriptors {
+        /// The UUID of the filesystem.
+        uuid: [u8; 16],
+    },
+    /// Of everything (metadata_csum).
+    Metadata {
+        /// The sum that all begin with: of the UUID, or the one it had when the filesystem was made.
+        seed: u32,
+    },
+}
+
+fn crc32c(seed: u32, bytes: &[u8]) -> u32 {
+    // The crate takes the start in the order of bits of the sums that are not reflected.
+    let mut digest = CRC.digest_with_initial(seed.reverse_bits());
+    digest.update(bytes);
+    digest.finalize()
+}
+
+impl Checksums {
+    pub(super) fn of(raw: &RawSuperblock, features: Features) -> Self {
+        if features.metadata_csum() {
+            let seed = if features.csum_seed() { raw.u32_at(0x270) } else { crc32c(u32::MAX, &raw.uuid()) };
+            Self::Metadata { seed }
+        } else if features.uninit_bg() {
+            Self::Descriptors { uuid: raw.uuid() }
+        } else {
+            Self::None
+        }
+    }
+
+    /// Whether a group descriptor has one.
+    pub(super) fn cover_descriptors(&self) -> bool {
+        !matches!(self, Self::None)
+    }
+
+    /// That of a bitmap, of which `covered` bytes count.
+    pub(super) fn bitmap(&self, bitmap: &[u8], covered: u32) -> Option<u32> {
+        let Self::Metadata { seed } = self else { return None };
+        let covered = usize::try_from(covered).unwrap_or(usize::MAX).min(bitmap.len());
+        Some(crc32c(*seed, bitmap.get(..covered).unwrap_or_default()))
+    }
+
+    /// That of a group descriptor whose own field for it (`bg_checksum`, at 0x1e) is left out.
+    pub(super) fn descriptor(&self, group: u32, descriptor: &[u8]) -> Option<u16> {
+        let group = group.to_le_bytes();
+        let (before, after) =
+            (descriptor.get(..0x1e).unwrap_or_default(), descriptor.get(0x20..).unwrap_or_default());
+        match self {
+            Self::None => None,
+            Self::Descriptors { uuid } => {
+                let mut digest = CRC_16.digest();
+                for part in [&uuid[..], &group, before, after] {
+                    digest.update(part);
+                }
+                Some(digest.finalize())
+            }
+            Self::Metadata { seed } => {
+                let parts = [&group[..], before, &[0, 0], after];
+                let sum = parts.into_iter().fold(*seed, crc32c);
+                // The lower half is what the field has room for.
+                u16::try_from(sum & 0xffff).ok()
+            }
+        }
+    }
+
+    /// Puts that of an inode into its two fields (`l_i_checksum_lo`, `i_checksum_hi`).
+    pub(super) fn seal_inode(&self, number: u32, inode: &mut [u8]) {
+        let Self::Metadata { seed } = self else { return };
+        // The upper half is only there where the part behind the old inode reaches that far.
+        let has_upper = inode.len() > OLD_INODE_SIZE && u16_at(inode, 0x80) >= 4;
+        put_at(inode, 0x7c, &[0; 2]);
+        if has_upper {
+            put_at(inode, 0x82, &[0; 2]);
+        }
+        let generation = u32_at(inode, 0x64).to_le_bytes();
+        let parts = [&number.to_le_bytes()[..], &generation, inode];
+        let [low, high, upper @ ..] = parts.into_iter().fold(*seed, crc32c).to_le_bytes();
+        put_at(inode, 0x7c, &[low, high]);
+        if has_upper {
+            put_at(inode, 0x82, &upper);
+        }
+    }
+
+    /// That of a superblock, whose last four bytes are the field for it. It has no seed.
+    pub(super) fn superblock(&self, bytes: &[u8]) -> Option<u32> {
+        matches!(self, Self::Metadata { .. })
+            .then(|| crc32c(u32::MAX, bytes.get(..0x3fc).unwrap_or_default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CRC_16, crc32c};
+
+    #[test]
+    fn sums_are_those_of_the_kernel() {
+        // RFC 3720, B.4, gives the inverted sum of 32 zeros as aa 36 91 8a.
+        assert_eq!(!crc32c(u32::MAX, &[0; 32]), 0x8a91_36aa);
+        assert_eq!(crc32c(crc32c(u32::MAX, b"12345"), b"6789"), crc32c(u32::MAX, b"123456789"));
+        assert_eq!(CRC_16.checksum(b"123456789"), 0x4b37);
+    }
+}

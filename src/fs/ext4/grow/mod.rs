@@ -1,0 +1,190 @@
+//! Making an ext4 larger, offline: what `resize2fs` does to a filesystem whose disk has grown.
+//!
+//! Nothing that is there moves. The last group is filled up, new groups are appended behind it, and what
+//! describes the whole filesystem is brought up to date: the table of group descriptors with all its
+//! backups, the inode that keeps room for that table to grow, and the superblocks. Every new group holds
+//! its own bitmaps and its own table of inodes, which is what a filesystem without flex_bg asks for and
+//! one with it allows.
+//!
+//! Source: the kernel's `Documentation/filesystems/ext4/` (group_descr.rst, bitmaps.rst, blockgroup.rst,
+//! super.rst, special_inodes.rst); the lists of the resize inode as `resize2fs` and the kernel's
+//! `fs/ext4/resize.c` keep them.
+
+mod blocks;
+mod checksums;
+mod descriptors;
+mod geometry;
+mod resize_inode;
+mod superblocks;
+
+use super::device;
+use super::journal;
+use super::superblock::Superblock;
+use crate::disk::Revert;
+use crate::fs::{FsError, UnixTime};
+use blocks::Blocks;
+use checksums::Checksums;
+use descriptors::{BLOCK_UNINIT, DescriptorTable, INODE_UNINIT, INODE_ZEROED};
+use geometry::Geometry;
+use resize_inode::ResizeInode;
+use std::sync::Arc;
+use superblocks::RawSuperblock;
+
+/// Makes the filesystem on `disk` as large as `disk` allows. A remainder too small for a group of its own
+/// stays unused, as `resize2fs` leaves it. A filesystem that is that large already is left as it is.
+///
+/// # Errors
+/// When it is no ext4, is damaged, was not closed properly, has features that are not understood, or no
+/// room for the descriptors of so many groups.
+pub fn grow(disk: &Arc<dyn Revert>) -> Result<(), FsError> {
+    let superblock = Superblock::read(disk)?;
+    superblock.check_writable()?;
+    superblock.check_clean()?;
+    journal::check_empty(&device::mount(disk, UnixTime(0), superblock.uuid, false)?)?;
+    let raw = RawSuperblock::read(disk)?;
+    let old = Geometry::of(&raw, &superblock)?;
+    let cannot = |reason: String| FsError::CannotGrow { to: disk.size(), reason };
+    let Some(new) = old.grown_to(disk.size()).map_err(cannot)? else { return Ok(()) };
+    let blocks = Blocks::new(disk, old.block_size);
+    let checksums = Checksums::of(&raw, superblock.features);
+    let table = DescriptorTable::read(&blocks, &old)?;
+    Growth { old, new, blocks, checksums, table, more_free_blocks: 0 }.carry_out(raw, superblock.free_blocks)
+}
+
+/// One filesystem growing.
+struct Growth<'disk> {
+    old: Geometry,
+    new: Geometry,
+    blocks: Blocks<'disk>,
+    checksums: Checksums,
+    table: DescriptorTable,
+    more_free_blocks: u64,
+}
+
+impl Growth<'_> {
+    fn carry_out(mut self, mut raw: RawSuperblock, free_blocks: u64) -> Result<(), FsError> {
+        self.fill_up_last_group()?;
+        self.table.make_room(self.new.groups());
+        for group in self.old.groups()..self.new.groups() {
+            self.append_group(group)?;
+        }
+        if self.old.reserved_descriptor_blocks > 0 {
+            let table_of_inodes = self.table.get(0)?.inode_table();
+            ResizeInode::read(&self.blocks, table_of_inodes, &self.old, &self.checksums)?
+                .follow(&self.old, &self.new)?;
+        }
+        for group in (0..self.new.groups()).filter(|group| self.new.has_backup(*group)) {
+            self.table.write(&self.blocks, &self.new, group)?;
+        }
+        raw.set_geometry(&self.new, &self.old, free_blocks.saturating_add(self.more_free_blocks));
+        raw.write_all(&self.blocks, &self.new, &self.checksums)
+    }
+
+    /// The blocks behind the old end become free blocks of the last group, as far as it has room for them.
+    fn fill_up_last_group(&mut self) -> Result<(), FsError> {
+        let group = self.old.last_group();
+        let (before, after) = (self.old.blocks_in(group), self.new.blocks_in(group));
+        if before == after {
+            return Ok(());
+        }
+        let mut descriptor = self.table.get(group)?;
+        if descriptor.flags() & BLOCK_UNINIT != 0 {
+            return Err(damaged(
+                "the bitmap of its last group was never written, though the group is not whole",
+            ));
+        }
+        let at = descriptor.block_bitmap();
+        let mut bitmap = self.blocks.read(at)?;
+        let covered = self.old.block_bitmap_bytes();
+        if let Some(checksum) = self.checksums.bitmap(&bitmap, covered)
+            && descriptor.block_bitmap_checksum(checksum) != checksum
+        {
+            return Err(damaged("the checksum of a block bitmap is wrong"));
+        }
+        set_bits(&mut bitmap, before..after, false);
+        set_bits(&mut bitmap, after..self.old.bits_in_a_block(), true);
+        self.blocks.write(at, &bitmap)?;
+        let more = u64::from(after.saturating_sub(before));
+        descriptor.set_free_blocks(u64::from(descriptor.free_blocks()).saturating_add(more));
+        if let Some(checksum) = self.checksums.bitmap(&bitmap, covered) {
+            descriptor.set_block_bitmap_checksum(checksum);
+        }
+        self.more_free_blocks = self.more_free_blocks.saturating_add(more);
+        self.table.put(group, descriptor, &self.checksums);
+        Ok(())
+    }
+
+    /// A group behind the last: perhaps a backup of superblock and descriptors, its two bitmaps, its table of
+    /// inodes, and nothing but free blocks behind them.
+    fn append_group(&mut self, group: u32) -> Result<(), FsError> {
+        let new = &self.new;
+        let bits = new.bits_in_a_block();
+        let start = new.start_of(group);
+        let header = u64::from(new.header_blocks(group));
+        let block_bitmap_at = start.saturating_add(header);
+        let inode_bitmap_at = block_bitmap_at.saturating_add(1);
+        let inode_table_at = inode_bitmap_at.saturating_add(1);
+        let (length, used) = (new.blocks_in(group), new.blocks_used_by(group));
+
+        // The backups are written when all groups are there; until then, and for good behind them, zeros.
+        self.blocks.zero(start, header)?;
+        self.blocks.zero(inode_table_at, u64::from(new.inode_table_blocks()))?;
+        let mut block_bitmap = self.blocks.empty();
+        set_bits(&mut block_bitmap, 0..used, true);
+        set_bits(&mut block_bitmap, length..bits, true);
+        self.blocks.write(block_bitmap_at, &block_bitmap)?;
+        let mut inode_bitmap = self.blocks.empty();
+        set_bits(&mut inode_bitmap, new.inodes_per_group..bits, true);
+        self.blocks.write(inode_bitmap_at, &inode_bitmap)?;
+
+        let free = length.saturating_sub(used);
+        let mut descriptor = self.table.empty();
+        descriptor.set_places(block_bitmap_at, inode_bitmap_at, inode_table_at);
+        descriptor.set_free_blocks(u64::from(free));
+        descriptor.set_free_inodes(new.inodes_per_group);
+        if self.checksums.cover_descriptors() {
+            // Without a checksum nobody could trust these words, and e2fsck takes them for damage.
+            descriptor.set_flags(INODE_UNINIT | INODE_ZEROED);
+            descriptor.set_unused_inodes(new.inodes_per_group);
+        }
+        if let Some(checksum) = self.checksums.bitmap(&block_bitmap, new.block_bitmap_bytes()) {
+            descriptor.set_block_bitmap_checksum(checksum);
+        }
+        if let Some(checksum) = self.checksums.bitmap(&inode_bitmap, new.inode_bitmap_bytes()) {
+            descriptor.set_inode_bitmap_checksum(checksum);
+        }
+        self.more_free_blocks = self.more_free_blocks.saturating_add(u64::from(free));
+        self.table.put(group, descriptor, &self.checksums);
+        Ok(())
+    }
+}
+
+/// Sets or clears some bits of a bitmap, as far as it has them.
+fn set_bits(bitmap: &mut [u8], bits: std::ops::Range<u32>, value: bool) {
+    for bit in bits {
+        let byte = usize::try_from(bit / 8).ok().and_then(|byte| bitmap.get_mut(byte));
+        if let Some(byte) = byte {
+            let mask = 1_u8 << (bit % 8);
+            *byte = if value { *byte | mask } else { *byte & !mask };
+        }
+    }
+}
+
+fn damaged(what: &str) -> FsError {
+    FsError::Damaged(what.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::set_bits;
+
+    #[test]
+    fn bits_are_set_and_cleared_and_those_beyond_the_end_ignored() {
+        let mut bitmap = [0_u8; 3];
+        set_bits(&mut bitmap, 3..21, true);
+        set_bits(&mut bitmap, 8..10, false);
+        assert_eq!(bitmap, [0b1111_1000, 0b1111_1100, 0b0001_1111]);
+        set_bits(&mut bitmap, 20..1000, true);
+        assert_eq!(bitmap, [0b1111_1000, 0b1111_1100, 0b1111_1111]);
+    }
+}

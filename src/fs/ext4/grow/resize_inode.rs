@@ -1,0 +1,117 @@
+//! The inode that keeps room for the table of group descriptors to grow (resize_inode).
+//!
+//! The blocks behind every copy of the table that are to become part of it one day belong to inode 7, so
+//! that nobody else takes them. Its doubly indirect block names those of the first group, each in the
+//! place of the number that it will have in the table; each of them is a list of its counterparts in the
+//! groups with a backup.
+
+use super::blocks::Blocks;
+use super::checksums::Checksums;
+use super::damaged;
+use super::geometry::Geometry;
+use crate::disk::{ByteCount, ByteOffset};
+use crate::fs::FsError;
+use crate::fs::fields::{put_at, u32_at};
+
+/// `EXT4_RESIZE_INO`.
+const NUMBER: u32 = 7;
+/// `i_block[EXT4_DIND_BLOCK]`.
+const DOUBLY_INDIRECT: usize = 0x28 + 13 * 4;
+/// `i_blocks_lo`.
+const SECTORS: usize = 0x1c;
+/// `i_flags`, and in it `EXT4_HUGE_FILE_FL`: the inode counts in blocks, not in sectors.
+const FLAGS: usize = 0x20;
+const COUNTS_BLOCKS: u32 = 0x4_0000;
+
+/// Inode 7 and its doubly indirect block.
+pub(super) struct ResizeInode<'grow> {
+    blocks: &'grow Blocks<'grow>,
+    checksums: &'grow Checksums,
+    at: ByteOffset,
+    inode: Vec<u8>,
+    directory_at: u64,
+    directory: Vec<u8>,
+}
+
+impl<'grow> ResizeInode<'grow> {
+    /// Reads it from the table of inodes of the first group.
+    pub(super) fn read(
+        blocks: &'grow Blocks<'grow>,
+        inode_table: u64,
+        geometry: &Geometry,
+        checksums: &'grow Checksums,
+    ) -> Result<Self, FsError> {
+        let before = u64::from(NUMBER - 1).saturating_mul(geometry.inode_size.into());
+        let at = blocks.offset_of(inode_table).checked_add(ByteCount(before));
+        let at = at.ok_or_else(|| damaged("its first table of inodes lies beyond 64 bits"))?;
+        let mut inode = vec![0; usize::try_from(geometry.inode_size).unwrap_or_default()];
+        blocks.read_at(at, &mut inode)?;
+        if u32_at(&inode, FLAGS) & COUNTS_BLOCKS != 0 {
+            return Err(damaged("its resize inode counts blocks in a way that it never does"));
+        }
+        let directory_at = u64::from(u32_at(&inode, DOUBLY_INDIRECT));
+        if directory_at == 0 {
+            return Err(damaged(
+                "its resize inode keeps no room for descriptors, though the superblock says so",
+            ));
+        }
+        let directory = blocks.read(directory_at)?;
+        Ok(Self { blocks, checksums, at, inode, directory_at, directory })
+    }
+
+    /// Gives up what the larger table takes, and takes what new groups with a backup have.
+    pub(super) fn follow(mut self, old: &Geometry, new: &Geometry) -> Result<(), FsError> {
+        let mut blocks_of_inode = i64::from(u32_at(&self.inode, SECTORS)) / i64::from(old.block_size / 512);
+        let known = i64::try_from(old.backups().count()).unwrap_or(i64::MAX);
+        let end = old.descriptor_blocks().saturating_add(old.reserved_descriptor_blocks);
+        for number in old.descriptor_blocks()..end {
+            let list_at = old.first_block.saturating_add(1).saturating_add(number.into());
+            let place = self.place_of(number);
+            if u64::from(u32_at(&self.directory, place)) != list_at {
+                return Err(damaged("its resize inode does not keep the blocks behind the descriptors"));
+            }
+            if number < new.descriptor_blocks() {
+                put_at(&mut self.directory, place, &[0; 4]);
+                blocks_of_inode = blocks_of_inode.saturating_sub(known).saturating_sub(1);
+            } else {
+                let more = self.extend_list(list_at, number, old, new)?;
+                blocks_of_inode = blocks_of_inode.saturating_add(more);
+            }
+        }
+        let sectors = blocks_of_inode.saturating_mul((old.block_size / 512).into());
+        let sectors =
+            u32::try_from(sectors).map_err(|_| damaged("its resize inode has a wrong number of blocks"))?;
+        put_at(&mut self.inode, SECTORS, &sectors.to_le_bytes());
+        self.checksums.seal_inode(NUMBER, &mut self.inode);
+        self.blocks.write(self.directory_at, &self.directory)?;
+        self.blocks.write_at(self.at, &self.inode)
+    }
+
+    /// Where the doubly indirect block names the reserved block that would be number `number` of the table.
+    fn place_of(&self, number: u32) -> usize {
+        let entries = self.directory.len() / 4;
+        usize::try_from(number).unwrap_or(usize::MAX).checked_rem(entries).unwrap_or_default() * 4
+    }
+
+    /// Adds the counterparts in new groups to the list of one reserved block. Returns how many they are.
+    fn extend_list(&self, list_at: u64, number: u32, old: &Geometry, new: &Geometry) -> Result<i64, FsError> {
+        let mut list = self.blocks.read(list_at)?;
+        let mut more = 0;
+        for (index, group) in new.backups().enumerate() {
+            let place = index.saturating_mul(4);
+            let counterpart = new.start_of(group).saturating_add(1).saturating_add(number.into());
+            let counterpart = u32::try_from(counterpart)
+                .map_err(|_| damaged("its resize inode would have to name blocks beyond 32 bits"))?;
+            if group >= old.groups() {
+                put_at(&mut list, place, &counterpart.to_le_bytes());
+                more += 1;
+            } else if u32_at(&list, place) != counterpart {
+                return Err(damaged("its resize inode does not keep the blocks behind the backups"));
+            }
+        }
+        if more > 0 {
+            self.blocks.write(list_at, &list)?;
+        }
+        Ok(more)
+    }
+}

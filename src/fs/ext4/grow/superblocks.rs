@@ -1,0 +1,92 @@
+//! The superblock and its backups, as bytes: what says how large the filesystem is.
+
+use super::blocks::Blocks;
+use super::checksums::Checksums;
+use super::geometry::Geometry;
+use crate::disk::Revert;
+use crate::fs::FsError;
+use crate::fs::ext4::superblock::{SIZE, START, VALID};
+use crate::fs::fields::{array_at, put_at, u16_at, u32_at};
+use std::sync::Arc;
+
+/// A superblock as it is on the disk.
+pub(super) struct RawSuperblock([u8; SIZE]);
+
+impl RawSuperblock {
+    pub(super) fn read(disk: &Arc<dyn Revert>) -> Result<Self, FsError> {
+        let mut bytes = [0; SIZE];
+        disk.read_at(START, &mut bytes)?;
+        Ok(Self(bytes))
+    }
+
+    pub(super) fn u16_at(&self, offset: usize) -> u16 {
+        u16_at(&self.0, offset)
+    }
+
+    pub(super) fn u32_at(&self, offset: usize) -> u32 {
+        u32_at(&self.0, offset)
+    }
+
+    pub(super) fn uuid(&self) -> [u8; 16] {
+        array_at(&self.0, 0x68).unwrap_or_default()
+    }
+
+    fn put_u32(&mut self, offset: usize, number: u32) {
+        put_at(&mut self.0, offset, &number.to_le_bytes());
+    }
+
+    /// A count of blocks, whose upper half is there in a filesystem with 64bit.
+    fn put_blocks(&mut self, low: usize, high: usize, count: u64, wide: bool) {
+        let [a, b, c, d, upper @ ..] = count.to_le_bytes();
+        put_at(&mut self.0, low, &[a, b, c, d]);
+        if wide {
+            put_at(&mut self.0, high, &upper);
+        }
+    }
+
+    /// Takes the new size. Of the blocks, root keeps the same share to itself as before.
+    pub(super) fn set_geometry(&mut self, new: &Geometry, old: &Geometry, free_blocks: u64) {
+        let wide = new.sixty_four_bit;
+        let upper = if wide { u128::from(self.u32_at(0x154)) << 32 } else { 0 };
+        let reserved = upper | u128::from(self.u32_at(0x8));
+        let reserved = reserved * u128::from(new.blocks) / u128::from(old.blocks.max(1));
+        let more_inodes = new.inodes().saturating_sub(old.inodes());
+        self.put_u32(0x0, new.inodes());
+        self.put_blocks(0x4, 0x150, new.blocks, wide);
+        self.put_blocks(0x8, 0x154, u64::try_from(reserved).unwrap_or_default(), wide);
+        self.put_blocks(0xc, 0x158, free_blocks, wide);
+        self.put_u32(0x10, self.u32_at(0x10).saturating_add(more_inodes));
+        let kept = u16::try_from(new.reserved_descriptor_blocks).unwrap_or_default();
+        put_at(&mut self.0, 0xce, &kept.to_le_bytes());
+        // s_overhead_clusters: with zero the kernel counts anew, which is what resize2fs leaves it to.
+        self.put_u32(0x248, 0);
+    }
+
+    /// Writes it where it counts, and into every group with a backup. Backups say of themselves that they
+    /// are not clean: whoever needs one has reason to check the filesystem (`ext2fs_flush`).
+    pub(super) fn write_all(
+        mut self,
+        blocks: &Blocks<'_>,
+        geometry: &Geometry,
+        checksums: &Checksums,
+    ) -> Result<(), FsError> {
+        self.seal(checksums);
+        blocks.write_at(START, &self.0)?;
+        let state = self.u16_at(0x3a) & !VALID;
+        put_at(&mut self.0, 0x3a, &state.to_le_bytes());
+        for group in geometry.backups() {
+            // s_block_group_nr
+            let number = u16::try_from(group).unwrap_or(u16::MAX);
+            put_at(&mut self.0, 0x5a, &number.to_le_bytes());
+            self.seal(checksums);
+            blocks.write_at(blocks.offset_of(geometry.start_of(group)), &self.0)?;
+        }
+        Ok(())
+    }
+
+    fn seal(&mut self, checksums: &Checksums) {
+        if let Some(checksum) = checksums.superblock(&self.0) {
+            self.put_u32(0x3fc, checksum);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The certificates of a k3s cluster: five authorities, and the one that lets its owner in.
+//!
+//! Only what stands in the key schedule goes into one, and it is signed as RFC 6979 says, without
+//! randomness: the same secret gives the same bytes.
+
+use super::schedule::derive;
+use super::{IdentityError, elliptic_key};
+use crate::fs::UnixTime;
+use p256::SecretKey;
+use p256::ecdsa::{DerSignature, SigningKey};
+use p256::pkcs8::LineEnding;
+use sha2::{Digest as _, Sha256};
+use std::time::Duration;
+use x509_cert::builder::profile::BuilderProfile;
+use x509_cert::builder::{Builder as _, CertificateBuilder};
+use x509_cert::certificate::TbsCertificate;
+use x509_cert::der::EncodePem as _;
+use x509_cert::der::asn1::{GeneralizedTime, OctetString};
+use x509_cert::der::oid::db::rfc5280::ID_KP_CLIENT_AUTH;
+use x509_cert::ext::pkix::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectKeyIdentifier,
+};
+use x509_cert::ext::{Extension, ToExtension};
+use x509_cert::name::Name;
+use x509_cert::serial_number::SerialNumber;
+use x509_cert::spki::{SubjectPublicKeyInfo, SubjectPublicKeyInfoRef};
+use x509_cert::time::{Time, Validity};
+use zeroize::Zeroizing;
+
+/// From when all certificates are valid: 2020-01-01, before the first image of any release that is
+/// understood was made, so that a card whose clock still stands at its image's time accepts them.
+pub const CERTIFICATES_BEGIN: UnixTime = UnixTime(1_577_836_800);
+
+/// A certificate authority of a k3s server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authority {
+    /// Signs what servers show to clients; its hash is in every token.
+    Server,
+    /// Signs what clients show to servers.
+    Client,
+    /// Signs what the API server shows to the API servers behind it.
+    RequestHeader,
+    /// Signs what etcd shows to its clients, and they to it.
+    EtcdServer,
+    /// Signs what members of etcd show to each other.
+    EtcdPeer,
+}
+
+/// A certificate and the key that belongs to it.
+pub struct CertifiedKey {
+    /// PEM.
+    pub certificate: String,
+    /// PKCS#8 in PEM.
+    pub private_key: Zeroizing<String>,
+}
+
+impl std::fmt::Debug for CertifiedKey {
+    /// The certificate only.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("CertifiedKey").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
+}
+
+impl Authority {
+    /// All that k3s makes where they are missing.
+    pub const ALL: [Self; 5] =
+        [Self::Server, Self::Client, Self::RequestHeader, Self::EtcdServer, Self::EtcdPeer];
+
+    /// Its label in the key schedule.
+    fn label(self) -> &'static str {
+        match self {
+            Self::Server => "k3s/ca/server",
+            Self::Client => "k3s/ca/client",
+            Self::RequestHeader => "k3s/ca/request-header",
+            Self::EtcdServer => "k3s/ca/etcd-server",
+            Self::EtcdPeer => "k3s/ca/etcd-peer",
+        }
+    }
+
+    /// Its subject: the names that k3s gives (pkg/daemons/control/deps), which end in the time of making.
+    fn name(self) -> Result<Name, IdentityError> {
+        let name = match self {
+            Self::Server => "k3s-server-ca",
+            Self::Client => "k3s-client-ca",
+            Self::RequestHeader => "k3s-request-header-ca",
+            Self::EtcdServer => "etcd-server-ca",
+            Self::EtcdPeer => "etcd-peer-ca",
+        };
+        parse_name(&format!("CN={name}@{}", CERTIFICATES_BEGIN.0))
+    }
+
+    fn key(self, secret: &[u8; 32]) -> Result<SecretKey, IdentityError> {
+        elliptic_key::from_bytes(&derive(secret, self.label()))
+    }
+}
+
+/// The authority, signed by itself.
+pub(super) fn authority(
+    secret: &[u8; 32],
+    authority: Authority,
+    end: UnixTime,
+) -> Result<CertifiedKey, IdentityError> {
+    let key = authority.key(secret)?;
+    let profile = Profile { subject: authority.name()?, issuer: authority.name()?, role: Role::Authority };
+    let serial = serial(secret, &format!("{}/serial", authority.label()))?;
+    certify(&key, &key, profile, serial, end)
+}
+
+/// The client certificate of the cluster's owner: Kubernetes does not ask a member of `system:masters`
+/// what it may do (Kubernetes' documentation, "Using RBAC Authorization").
+pub(super) fn admin(secret: &[u8; 32], end: UnixTime) -> Result<CertifiedKey, IdentityError> {
+    let key = elliptic_key::from_bytes(&derive(secret, "k3s/admin"))?;
+    let subject = parse_name("CN=cardwright-admin,O=system:masters")?;
+    let profile = Profile { subject, issuer: Authority::Client.name()?, role: Role::Client };
+    // Two certificates of one authority may not have the same number: RFC 5280, section 4.1.2.2.
+    let serial = serial(secret, &format!("k3s/admin/serial/{}", end.0))?;
+    certify(&key, &Authority::Client.key(secret)?, profile, serial, end)
+}
+
+/// 16 bytes that are a positive number of 16 bytes: the highest bit is off, the next one on.
+fn serial(secret: &[u8; 32], label: &str) -> Result<SerialNumber, IdentityError> {
+    let mut bytes = derive::<16>(secret, label);
+    if let Some(first) = bytes.first_mut() {
+        *first = (*first & 0x7f) | 0x40;
+    }
+    SerialNumber::new(bytes.as_slice()).map_err(encoding)
+}
+
+fn certify(
+    key: &SecretKey,
+    issuer: &SecretKey,
+    profile: Profile,
+    serial: SerialNumber,
+    end: UnixTime,
+) -> Result<CertifiedKey, IdentityError> {
+    let validity = Validity::new(time(CERTIFICATES_BEGIN)?, time(end)?);
+    let public = SubjectPublicKeyInfo::from_key(&key.public_key())
+        .map_err(|error| IdentityError::Certificate(error.into()))?;
+    let certificate = CertificateBuilder::new(profile, serial, validity, public)
+        .and_then(|builder| builder.build::<_, DerSignature>(&SigningKey::from(issuer)))
+        .map_err(IdentityError::Certificate)?;
+    Ok(CertifiedKey {
+        certificate: certificate.to_pem(LineEnding::LF).map_err(encoding)?,
+        private_key: elliptic_key::to_pem(key)?,
+    })
+}
+
+fn encoding(error: x509_cert::der::Error) -> IdentityError {
+    IdentityError::Certificate(error.into())
+}
+
+fn parse_name(text: &str) -> Result<Name, IdentityError> {
+    text.parse().map_err(encoding)
+}
+
+fn time(time: UnixTime) -> Result<Time, IdentityError> {
+    let seconds = u64::try_from(time.0).map_err(|_| IdentityError::CertificateTime { time })?;
+    let time = GeneralizedTime::from_unix_duration(Duration::from_secs(seconds)).map_err(encoding)?;
+    Ok(Time::GeneralTime(time))
+}
+
+/// What a certificate is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Authority,
+    Client,
+}
+
+/// What a certificate says beside its key and its times.
+struct Profile {
+    subject: Name,
+    issuer: Name,
+    role: Role,
+}
+
+impl BuilderProfile for Profile {
+    fn get_issuer(&self, _subject: &Name) -> Name {
+        self.issuer.clone()
+    }
+
+    fn get_subject(&self) -> Name {
+        self.subject.clone()
+    }
+
+    /// The extensions that k3s's own certificates have, in their order (rancher/dynamiclistener, cert).
+    fn build_extensions(
+        &self,
+        key: SubjectPublicKeyInfoRef<'_>,
+        issuer: SubjectPublicKeyInfoRef<'_>,
+        certificate: &TbsCertificate,
+    ) -> x509_cert::builder::Result<Vec<Extension>> {
+        let mut extensions = Vec::new();
+        let subject = certificate.subject();
+        let signing = KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment;
+        let mut add = |extension: Result<Extension, x509_cert::der::Error>| {
+            extension.map(|extension| extensions.push(extension))
+        };
+        match self.role {
+            Role::Authority => {
+                add((&KeyUsage(signing | KeyUsages::KeyCertSign)).to_extension(subject, &[]))?;
+                add((&BasicConstraints { ca: true, path_len_constraint: None }).to_extension(subject, &[]))?;
+                add((&SubjectKeyIdentifier(key_identifier(&key)?)).to_extension(subject, &[]))?;
+            }
+            Role::Client => {
+                add((&KeyUsage(signing)).to_extension(subject, &[]))?;
+                add((&ExtendedKeyUsage(vec![ID_KP_CLIENT_AUTH])).to_extension(subject, &[]))?;
+                let identifier = AuthorityKeyIdentifier {
+                    key_identifier: Some(key_identifier(&issuer)?),
+                    ..Default::default()
+                };
+                add((&identifier).to_extension(subject, &[]))?;
+            }
+        }
+        Ok(extensions)
+    }
+}
+
+/// The first 160 bits of the SHA-256 of the public key: RFC 7093, section 2, method 1.
+fn key_identifier(key: &SubjectPublicKeyInfoRef<'_>) -> Result<OctetString, x509_cert::der::Error> {
+    let digest = Sha256::digest(key.subject_public_key.raw_bytes());
+    OctetString::new(digest.into_iter().take(20).collect::<Vec<u8>>())
+}

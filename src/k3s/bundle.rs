@@ -1,0 +1,94 @@
+//! k3s inside the card: the program, the archives of container images, and the wait before the first start.
+
+use super::install::STATUS_FILE;
+use super::shell::quote;
+use super::{Host, K3sError, service};
+use crate::cluster::{K3s, Role};
+use crate::patch::{Content, Draft, ImagePath, Mode, Owner, Partition};
+
+/// Where k3s looks for archives to import, on servers and agents alike (docs.k3s.io, "Air-Gap Install").
+const IMAGES: &str = "/var/lib/rancher/k3s/agent/images";
+
+/// An empty file of this name lets k3s import every archive once, and not at every start; k3s does not make
+/// it by itself (k3s#12243).
+const IMPORT_CACHE: &str = ".cache.json";
+
+/// What k3s's own installer links to the program, but not where the system has such a command already.
+const LINKS: [&str; 3] = ["kubectl", "crictl", "ctr"];
+const FOLDERS_OF_COMMANDS: [&str; 3] = ["/usr/local/sbin", "/usr/bin", "/usr/sbin"];
+
+const SCRIPT: &str = "/usr/local/lib/cardwright/start-k3s";
+const SETTINGS: &str = "/usr/local/lib/cardwright/start-k3s.settings";
+
+/// What is put inside every card that runs k3s.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payload {
+    /// The program that k3s consists of, for the architecture of the cards.
+    pub binary: Content,
+    /// Archives of container images, and their names.
+    pub images: Vec<(String, Content)>,
+}
+
+/// Puts a payload onto a card. It is the same on every card.
+///
+/// # Errors
+/// When the stock image cannot be read or has something in the way.
+pub fn put_payload(draft: &mut Draft<'_>, payload: &Payload) -> Result<(), K3sError> {
+    let program = ImagePath::new(service::PROGRAM)?;
+    draft.file(Partition::Root, &program, payload.binary.clone(), Mode::EXECUTABLE, Owner::ROOT)?;
+    for name in LINKS {
+        let mut known = false;
+        for folder in FOLDERS_OF_COMMANDS {
+            known |= draft.exists(Partition::Root, &ImagePath::new(format!("{folder}/{name}"))?)?;
+        }
+        let link = ImagePath::new(format!("/usr/local/bin/{name}"))?;
+        if !known && !draft.exists(Partition::Root, &link)? {
+            draft.symlink(&link, program.name())?;
+        }
+    }
+    if payload.images.is_empty() {
+        return Ok(());
+    }
+    for (name, content) in &payload.images {
+        let path = ImagePath::new(format!("{IMAGES}/{name}"))?;
+        draft.file(Partition::Root, &path, content.clone(), Mode::FILE, Owner::ROOT)?;
+    }
+    let cache = ImagePath::new(format!("{IMAGES}/{IMPORT_CACHE}"))?;
+    draft.file(Partition::Root, &cache, "", Mode::FILE, Owner::ROOT)?;
+    Ok(())
+}
+
+/// Makes k3s wait, before its first start, for what it cannot do without.
+pub(super) fn wait_at_first_start(
+    draft: &mut Draft<'_>,
+    k3s: &K3s,
+    role: Role,
+    host: &Host<'_>,
+) -> Result<(), K3sError> {
+    let script = concat!(include_str!("first-start.sh"), include_str!("start-k3s.sh"));
+    draft.file(Partition::Root, &ImagePath::new(SCRIPT)?, script, Mode::EXECUTABLE, Owner::ROOT)?;
+    let values = [
+        ("version", k3s.version.to_string()),
+        ("role", role.to_string()),
+        ("status", format!("{}/{STATUS_FILE}", host.boot_mount)),
+        ("earliest", draft.time().0.to_string()),
+    ];
+    let lines = values.iter().map(|(name, value)| format!("{name}={}\n", quote(value)));
+    let settings = format!("# Written by cardwright, read by start-k3s.\n{}", lines.collect::<String>());
+    draft.file(Partition::Root, &ImagePath::new(SETTINGS)?, settings, Mode::FILE, Owner::ROOT)?;
+    Ok(())
+}
+
+/// The drop-in of the unit. The disk grows to the size of the card before images are unpacked onto it.
+pub(super) fn drop_in() -> String {
+    format!(
+        "\
+# Written by cardwright: at the first start, what k3s cannot do without is waited for.
+[Unit]
+After=rpi-resize.service
+
+[Service]
+ExecStartPre={SCRIPT}
+"
+    )
+}

@@ -1,0 +1,48 @@
+//! /var/lib/rancher/k3s/server/tls: the certificate authorities, on the card of the server that founds the
+//! cluster and on no other.
+//!
+//! k3s keeps each pair that it finds there at its first start and makes those that are missing (docs.k3s.io,
+//! "certificate", and pkg/daemons/control/deps). Servers that join get them from the first one. The keys
+//! with which k3s signs in their names, it makes itself; client-admin.crt least of all may be there already
+//! (k3s#6637).
+
+use super::K3sError;
+use crate::cluster::{FoundingYear, Node};
+use crate::identity::{Authority, ClusterSecret};
+use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+
+const SERVER: &str = "/var/lib/rancher/k3s/server";
+
+pub(super) fn write(
+    draft: &mut Draft<'_>,
+    node: &Node,
+    founded: FoundingYear,
+    secret: &ClusterSecret,
+) -> Result<(), K3sError> {
+    let end = founded.authorities_end();
+    if draft.time() >= end {
+        return Err(K3sError::Expired { node: node.name.to_string(), founded });
+    }
+    let tls = format!("{SERVER}/tls");
+    for folder in [SERVER, &tls, &format!("{tls}/etcd")] {
+        draft.directory(Partition::Root, &ImagePath::new(folder)?, Mode::PRIVATE_DIRECTORY, Owner::ROOT)?;
+    }
+    for authority in Authority::ALL {
+        let pair = secret.authority(authority, end)?;
+        let path = |kind: &str| ImagePath::new(format!("{tls}/{}.{kind}", file_name(authority)));
+        draft.file(Partition::Root, &path("crt")?, pair.certificate, Mode::FILE, Owner::ROOT)?;
+        draft.secret(&path("key")?, pair.private_key.as_str())?;
+    }
+    Ok(())
+}
+
+/// What k3s calls the files of an authority.
+fn file_name(authority: Authority) -> &'static str {
+    match authority {
+        Authority::Server => "server-ca",
+        Authority::Client => "client-ca",
+        Authority::RequestHeader => "request-header-ca",
+        Authority::EtcdServer => "etcd/server-ca",
+        Authority::EtcdPeer => "etcd/peer-ca",
+    }
+}

@@ -1,0 +1,218 @@
+//! Who may join whom, with which token, and what the first server has that nobody else has.
+
+use super::*;
+use crate::identity::Authority;
+
+const TLS: &str = "/var/lib/rancher/k3s/server/tls";
+
+/// Three servers and an agent before them.
+fn three_servers() -> Cluster {
+    let nothing = json!({});
+    cluster(vec![
+        node("worker", 10, Some(Role::Agent), &nothing),
+        node("one", 11, Some(Role::Server), &nothing),
+        node("two", 12, Some(Role::Server), &nothing),
+        node("three", 13, Some(Role::Server), &nothing),
+    ])
+}
+
+fn with_virtual_address(mut cluster: Cluster) -> Cluster {
+    cluster.k3s.as_mut().unwrap().access.virtual_address = Some(Ipv4Addr::new(192, 168, 50, 9));
+    cluster
+}
+
+/// The full token, made of the very bytes of server-ca.crt on the founder's card.
+fn full_token(cluster: &Cluster, founder: &str, name: &str, password: &str) -> String {
+    let certificate = text(&plan(cluster, founder), &format!("{TLS}/server-ca.crt"));
+    format!("K10{}::{name}:{password}", Digest::of(certificate.as_bytes()))
+}
+
+fn paths(patch: &Patch) -> Vec<&str> {
+    patch.edits.iter().map(|edit| edit.path.as_str()).collect()
+}
+
+/// Every file of a plan as text.
+fn everything(patch: &Patch) -> String {
+    let files = patch.edits.iter().filter_map(|edit| match &edit.action {
+        Action::File { content, .. } => Some(String::from_utf8_lossy(content.bytes()?).into_owned()),
+        _ => None,
+    });
+    files.collect()
+}
+
+#[test]
+fn a_single_server_founds_the_cluster_without_etcd() {
+    let secret = secret();
+    let expected = json!({
+        "node-name": "north",
+        "node-ip": "192.168.50.11",
+        "token": secret.server_token().as_str(),
+        "agent-token": secret.agent_token().as_str(),
+    });
+    assert_eq!(Value::Object(config(&compass(), "north")), expected);
+    let unit = text(&plan(&compass(), "north"), "/etc/systemd/system/k3s.service");
+    assert!(unit.ends_with("\nExecStart=/usr/local/bin/k3s server\n"), "{unit}");
+}
+
+#[test]
+fn an_agent_joins_the_server_with_the_token_of_agents_only() {
+    let expected = json!({
+        "node-name": "east",
+        "node-ip": "192.168.50.12",
+        "server": "https://192.168.50.11:6443",
+        "token": full_token(&compass(), "north", "node", &secret().agent_token()),
+    });
+    assert_eq!(Value::Object(config(&compass(), "east")), expected);
+    let everything = everything(&plan(&compass(), "east"));
+    assert!(!everything.contains(secret().server_token().as_str()), "a server's token on an agent's card");
+}
+
+#[test]
+fn of_several_servers_the_first_founds_and_the_others_join() {
+    let cluster = three_servers();
+    let one = config(&cluster, "one");
+    assert_eq!(one.get("cluster-init"), Some(&json!(true)));
+    assert_eq!(one.get("server"), None);
+    assert_eq!(one.get("token"), Some(&json!(secret().server_token().as_str())));
+    let token = full_token(&cluster, "one", "server", &secret().server_token());
+    for name in ["two", "three"] {
+        let config = config(&cluster, name);
+        assert_eq!(config.get("server"), Some(&json!("https://192.168.50.11:6443")));
+        assert_eq!(config.get("cluster-init"), None);
+        assert_eq!(config.get("token"), Some(&json!(token)));
+        assert_eq!(config.get("agent-token"), one.get("agent-token"));
+    }
+}
+
+#[test]
+fn a_founder_that_is_flashed_again_joins_another_server_and_founds_nothing() {
+    let mut cluster = three_servers();
+    let others = ["worker", "two", "three"].map(|name| plan(&cluster, name));
+    let token = full_token(&cluster, "one", "server", &secret().server_token());
+    cluster.rejoin("one").unwrap();
+    let one = config(&cluster, "one");
+    assert_eq!(one.get("cluster-init"), None);
+    assert_eq!(one.get("server"), Some(&json!("https://192.168.50.12:6443")));
+    assert_eq!(one.get("token"), Some(&json!(token)));
+    let patch = plan(&cluster, "one");
+    assert!(!paths(&patch).iter().any(|path| path.contains("/tls")), "{:#?}", paths(&patch));
+    for (name, before) in ["worker", "two", "three"].iter().zip(others) {
+        assert_eq!(plan(&cluster, name), before, "{name}");
+    }
+}
+
+#[test]
+fn agents_join_at_the_virtual_address_and_servers_are_certified_for_it() {
+    let cluster = with_virtual_address(three_servers());
+    assert_eq!(config(&cluster, "worker").get("server"), Some(&json!("https://192.168.50.9:6443")));
+    assert_eq!(config(&cluster, "worker").get("tls-san"), None);
+    assert_eq!(config(&cluster, "one").get("tls-san"), Some(&json!(["192.168.50.9"])));
+    let two = config(&cluster, "two");
+    assert_eq!(two.get("tls-san"), Some(&json!(["192.168.50.9"])));
+    // The virtual address is nobody's before the first server runs.
+    assert_eq!(two.get("server"), Some(&json!("https://192.168.50.11:6443")));
+}
+
+#[test]
+fn the_users_names_stay_beside_the_virtual_address() {
+    let names = |given: Value| {
+        let extra = json!({ "tls-san": given });
+        let cluster = with_virtual_address(cluster(vec![node("north", 11, Some(Role::Server), &extra)]));
+        config(&cluster, "north").get("tls-san").cloned().unwrap()
+    };
+    let expected = json!(["192.168.50.9", "kube.lan", "kube"]);
+    assert_eq!(names(json!("kube.lan, 192.168.50.9,kube")), expected);
+    assert_eq!(names(json!(["kube.lan", "kube"])), expected);
+}
+
+#[test]
+fn the_founder_alone_has_the_authorities() {
+    let founder = plan(&three_servers(), "one");
+    let outline = outline(&founder);
+    for folder in ["/var/lib/rancher/k3s/server", TLS, &format!("{TLS}/etcd")] {
+        let line = format!("{folder}/ 0700");
+        assert!(outline.contains(&line), "{line} is not in {outline:#?}");
+    }
+    let end = Access::default().founded.authorities_end();
+    for (authority, name) in Authority::ALL.into_iter().zip([
+        "server-ca",
+        "client-ca",
+        "request-header-ca",
+        "etcd/server-ca",
+        "etcd/peer-ca",
+    ]) {
+        let pair = secret().authority(authority, end).unwrap();
+        assert!(outline.contains(&format!("{TLS}/{name}.crt 0644")), "{outline:#?}");
+        assert!(outline.contains(&format!("{TLS}/{name}.key 0600 secret")), "{outline:#?}");
+        assert_eq!(text(&founder, &format!("{TLS}/{name}.crt")), pair.certificate);
+        assert_eq!(text(&founder, &format!("{TLS}/{name}.key")), *pair.private_key);
+    }
+    let in_tls = paths(&founder).iter().filter(|path| path.starts_with(&format!("{TLS}/"))).count();
+    assert_eq!(in_tls, 11, "ten files and the folder of etcd, and no certificate that k3s makes itself");
+    for (cluster, name) in [
+        (three_servers(), "two"),
+        (three_servers(), "three"),
+        (three_servers(), "worker"),
+        (compass(), "east"),
+    ] {
+        let patch = plan(&cluster, name);
+        assert!(!paths(&patch).iter().any(|path| path.starts_with("/var/lib/rancher")), "{name}");
+        assert!(!everything(&patch).contains("PRIVATE KEY"), "{name}");
+    }
+}
+
+#[test]
+fn the_authorities_depend_on_nothing_that_a_later_card_does_not_know() {
+    let cluster = compass();
+    let at = |time: i64| {
+        let stock = MemoryStock::new();
+        let mut draft = Draft::new(&stock, UnixTime(time));
+        configure(&mut draft, &cluster, &cluster.nodes[0], &releases(), &HOST, &secret()).unwrap();
+        text(&draft.finish(), &format!("{TLS}/server-ca.crt"))
+    };
+    assert_eq!(at(1_600_000_000), at(2_000_000_000));
+    let mut renamed = compass();
+    renamed.nodes[0] = node("other", 99, Some(Role::Server), &json!({}));
+    assert_eq!(text(&plan(&renamed, "other"), &format!("{TLS}/server-ca.crt")), at(1_600_000_000));
+}
+
+#[test]
+fn authorities_that_have_ended_are_refused() {
+    let cluster = compass();
+    let stock = MemoryStock::new();
+    let mut draft = Draft::new(&stock, UnixTime(2_114_380_799));
+    let planned = configure(&mut draft, &cluster, &cluster.nodes[0], &releases(), &HOST, &secret());
+    assert!(matches!(planned, Err(K3sError::Expired { .. })));
+}
+
+#[test]
+fn an_agent_without_a_server_is_refused() {
+    let cluster = cluster(vec![node("east", 12, Some(Role::Agent), &json!({}))]);
+    let error = plan_with(&cluster, "east", &releases(), &HOST).unwrap_err();
+    assert!(matches!(error, K3sError::NoServer { .. }));
+}
+
+#[test]
+fn node_passwords_are_the_nodes_own() {
+    let password = |name| text(&plan(&compass(), name), "/etc/rancher/node/password");
+    assert_eq!(password("east"), format!("{}\n", *secret().node_password("east")));
+    assert_ne!(password("east"), password("south"));
+}
+
+#[test]
+fn nothing_secret_lands_where_everybody_can_read_it() {
+    let secret = secret();
+    let end = Access::default().founded.authorities_end();
+    let mut secrets = vec![secret.server_token(), secret.agent_token(), secret.node_password("north")];
+    for authority in Authority::ALL {
+        let key = secret.authority(authority, end).unwrap().private_key;
+        // The number itself is in the first two lines; what follows is the public half.
+        let lines = key.lines().skip(1).take(2);
+        secrets.extend(lines.map(|line| line.to_owned().into()));
+    }
+    for edit in plan(&compass(), "north").edits {
+        let Action::File { content, sensitivity: Sensitivity::Plain, .. } = &edit.action else { continue };
+        let text = String::from_utf8_lossy(content.bytes().unwrap()).into_owned();
+        assert!(!secrets.iter().any(|secret| text.contains(secret.as_str())), "{}", edit.path);
+    }
+}

@@ -1,0 +1,93 @@
+//! The papers beside the images, with which their owner gets in: without a question asked, a fingerprint
+//! accepted or a kubeconfig copied.
+//!
+//! They hold nothing that is not derived, so they are there before any card was switched on, and are the
+//! same after a card was flashed again.
+
+mod kubeconfig;
+mod ssh;
+
+use crate::cluster::Cluster;
+use crate::emit::{EmitError, PendingFile};
+use crate::fs::UnixTime;
+use crate::identity::{ClusterSecret, IdentityError, SshKeyPair};
+use crate::plan;
+use std::path::PathBuf;
+use zeroize::Zeroizing;
+
+/// The texts of the papers.
+#[derive(Debug)]
+pub struct Papers {
+    /// What ssh knows the nodes by: each under its name and its addresses.
+    pub known_hosts: String,
+    /// How ssh gets to the nodes, for `ssh -F`.
+    pub ssh_config: String,
+    /// The cluster's own login key, where nodes.yaml names none for some node.
+    pub login_key: Option<SshKeyPair>,
+    /// What kubectl gets in with, where there is k3s.
+    pub kubeconfig: Option<Kubeconfig>,
+}
+
+/// A kubeconfig: whoever has it may do everything in the cluster.
+pub struct Kubeconfig(pub Zeroizing<String>);
+
+impl std::fmt::Debug for Kubeconfig {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Kubeconfig(…)")
+    }
+}
+
+/// Where the papers are.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct WrittenPapers {
+    /// What ssh knows the nodes by.
+    pub known_hosts: PathBuf,
+    /// How ssh gets to the nodes.
+    pub ssh_config: PathBuf,
+    /// The private key to log in with, where nodes.yaml names no public one.
+    pub login_key: Option<PathBuf>,
+    /// What kubectl gets in with, where there is k3s.
+    pub kubeconfig: Option<PathBuf>,
+}
+
+impl Papers {
+    /// Makes the papers of a cluster. `time` is the time that files on the cards get: what ends, is counted
+    /// from there.
+    ///
+    /// # Errors
+    /// When a key or certificate cannot be made.
+    pub fn new(cluster: &Cluster, secret: &ClusterSecret, time: UnixTime) -> Result<Self, IdentityError> {
+        let needs_login_key = cluster.nodes.iter().any(|node| node.user.authorized_keys.is_empty());
+        Ok(Self {
+            known_hosts: ssh::known_hosts(cluster, secret)?,
+            ssh_config: ssh::config(cluster),
+            login_key: needs_login_key.then(|| plan::login_key(cluster, secret)).transpose()?,
+            kubeconfig: kubeconfig::kubeconfig(cluster, secret, time)?.map(Kubeconfig),
+        })
+    }
+
+    /// Writes them into the folder of the results.
+    ///
+    /// # Errors
+    /// When that cannot be written to.
+    pub fn write(&self, cluster: &Cluster) -> Result<WrittenPapers, EmitError> {
+        let write = |name: &str, text: &str, private: bool| {
+            let path = cluster.output.folder.join(name);
+            PendingFile::write_whole(&path, text.as_bytes(), private).map(|()| path)
+        };
+        let login_key = self.login_key.as_ref().map(|key| {
+            write(&format!("{}.pub", ssh::LOGIN_KEY), &format!("{}\n", key.public), false)?;
+            write(ssh::LOGIN_KEY, &key.private, true)
+        });
+        Ok(WrittenPapers {
+            known_hosts: write(ssh::KNOWN_HOSTS, &self.known_hosts, false)?,
+            ssh_config: write("ssh_config", &self.ssh_config, false)?,
+            login_key: login_key.transpose()?,
+            kubeconfig: self
+                .kubeconfig
+                .as_ref()
+                .map(|text| write("kubeconfig", &text.0, true))
+                .transpose()?,
+        })
+    }
+}

@@ -1,0 +1,239 @@
+//! The files that are put inside every card: had, from this machine or the network, and checked.
+
+use crate::cluster::{Artifact, Install};
+use crate::digest::Digest;
+use crate::disk::ByteCount;
+use crate::fetch::{self, FetchError};
+use crate::hint::Hint;
+use crate::k3s::{Binary, Payload};
+use crate::patch::Content;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+/// An error of getting a file that is to be put inside cards.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PayloadError {
+    /// It could not be downloaded.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// It could not be read.
+    #[error("`{}`, which is to be put on the cards, cannot be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Not the file whose SHA-256 was given.
+    #[error("`{}` has the SHA-256 `{found}`, not `{expected}`", path.display())]
+    WrongDigest {
+        /// The file.
+        path: PathBuf,
+        /// What was asked for.
+        expected: Digest,
+        /// What the file has.
+        found: Digest,
+    },
+    /// nodes.yaml names a program for another architecture only.
+    #[error("the stock image needs `{needed}`, and nodes.yaml names no such program")]
+    NoBinary {
+        /// The name of the program in a release.
+        needed: &'static str,
+    },
+    /// The file given for the program is something else.
+    #[error("`{}` is {found}, not the `{needed}` of a k3s release", path.display())]
+    NotTheBinary {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+        /// The name of the program in a release.
+        needed: &'static str,
+    },
+}
+
+impl Hint for PayloadError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Fetch(error) => error.hint(),
+            Self::Read { .. } => {
+                Some("Check the paths under `bundled:`, and that you may read the file".to_owned())
+            }
+            Self::WrongDigest { .. } => {
+                Some("Download the file again; if you meant to use another one, change `sha256:`".to_owned())
+            }
+            Self::NoBinary { needed } => {
+                let architecture = needed.trim_start_matches("k3s-");
+                Some(format!("Add `{architecture}: {needed}` under `binary:` of `bundled:`"))
+            }
+            Self::NotTheBinary { needed, .. } => {
+                Some(format!("Download `{needed}` from https://github.com/k3s-io/k3s/releases"))
+            }
+        }
+    }
+}
+
+/// Gets what nodes.yaml wants inside the cards; nothing where k3s is to be downloaded at the first boot.
+/// What is named by an address is downloaded into `cache`, unless it is there; `progress` hears of it.
+///
+/// # Errors
+/// When a file cannot be had, or is not what it should be.
+pub fn open(
+    install: &Install,
+    binary: Binary,
+    cache: &Path,
+    progress: &dyn Fn(ByteCount, Option<ByteCount>),
+) -> Result<Option<Payload>, PayloadError> {
+    let Install::Bundled { arm64, armhf, images } = install else { return Ok(None) };
+    let program = match binary {
+        Binary::Arm64 => arm64,
+        Binary::Armhf => armhf,
+    };
+    let needed = binary.file_name();
+    let program = program.as_ref().ok_or(PayloadError::NoBinary { needed })?;
+    let (path, program) = get(program, cache, progress)?;
+    if let Some(found) = read_with(&path, |file| what_else_it_is(file, binary))? {
+        return Err(PayloadError::NotTheBinary { path, found, needed });
+    }
+    let mut archives = Vec::new();
+    for image in images {
+        let (_, content) = get(image, cache, progress)?;
+        archives.push((image.file_name(), content));
+    }
+    Ok(Some(Payload { binary: program, images: archives }))
+}
+
+/// A file, and where it is on this machine.
+fn get(
+    artifact: &Artifact,
+    cache: &Path,
+    progress: &dyn Fn(ByteCount, Option<ByteCount>),
+) -> Result<(PathBuf, Content), PayloadError> {
+    let (path, expected) = match artifact {
+        Artifact::Path { path, sha256 } => (path.clone(), *sha256),
+        Artifact::Url { url, sha256 } => {
+            let mut tell = |done, total: Option<u64>| progress(ByteCount(done), total.map(ByteCount));
+            (fetch::fetch(url, *sha256, cache, &mut tell)?, Some(*sha256))
+        }
+    };
+    // Of a download too: the cache is only a folder, and anything may have happened to it.
+    let (size, digest) = read_with(&path, |file| {
+        let size = file.metadata()?.len();
+        Ok((ByteCount(size), Digest::of_reader(file)?))
+    })?;
+    match expected {
+        Some(expected) if expected != digest => {
+            Err(PayloadError::WrongDigest { path, expected, found: digest })
+        }
+        _ => Ok((path.clone(), Content::SourceFile { path, size, digest })),
+    }
+}
+
+fn read_with<T>(path: &Path, read: impl FnOnce(&mut File) -> io::Result<T>) -> Result<T, PayloadError> {
+    let result = File::open(path).and_then(|mut file| read(&mut file));
+    result.map_err(|source| PayloadError::Read { path: path.to_owned(), source })
+}
+
+/// What a file is that is no program for an architecture: of an ELF, its machine says so (`e_machine`, the
+/// number at byte 18); a script may be anything.
+fn what_else_it_is(file: &mut File, binary: Binary) -> io::Result<Option<&'static str>> {
+    let mut start = Vec::new();
+    file.take(20).read_to_end(&mut start)?;
+    let machine = start.get(18..20).map(|bytes| bytes == [wanted_machine(binary), 0]);
+    Ok(match (start.as_slice(), machine) {
+        ([0x7f, b'E', b'L', b'F', ..], Some(true)) | ([b'#', b'!', ..], _) => None,
+        ([0x7f, b'E', b'L', b'F', ..], _) => Some("a program for another architecture"),
+        ([], _) => Some("empty"),
+        _ => Some("no program"),
+    })
+}
+
+/// `EM_AARCH64`, `EM_ARM`.
+fn wanted_machine(binary: Binary) -> u8 {
+    match binary {
+        Binary::Arm64 => 183,
+        Binary::Armhf => 40,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bundled(arm64: Artifact, images: Vec<Artifact>) -> Install {
+        Install::Bundled { arm64: Some(arm64), armhf: None, images }
+    }
+
+    fn elf(machine: u8) -> Vec<u8> {
+        let mut elf = vec![0; 64];
+        elf[..4].copy_from_slice(b"\x7fELF");
+        elf[18] = machine;
+        elf
+    }
+
+    fn open_with(
+        content: &[u8],
+        sha256: Option<Digest>,
+        binary: Binary,
+    ) -> Result<Option<Payload>, PayloadError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k3s");
+        std::fs::write(&path, content).unwrap();
+        open(&bundled(Artifact::Path { path, sha256 }, Vec::new()), binary, folder.path(), &|_, _| ())
+    }
+
+    #[test]
+    fn the_program_is_one_for_the_cards() {
+        let payload = open_with(&elf(183), None, Binary::Arm64).unwrap().unwrap();
+        assert_eq!((payload.binary.size(), payload.binary.digest()), (ByteCount(64), Digest::of(&elf(183))));
+        assert!(open_with(b"#!/bin/sh\n", None, Binary::Arm64).is_ok());
+        for (content, found) in [
+            (elf(62), "a program for another architecture"),
+            (elf(40), "a program for another architecture"),
+            (b"\x7fELF".to_vec(), "a program for another architecture"),
+            (b"<!DOCTYPE html>".to_vec(), "no program"),
+            (Vec::new(), "empty"),
+        ] {
+            let error = open_with(&content, None, Binary::Arm64).unwrap_err();
+            assert!(
+                matches!(error, PayloadError::NotTheBinary { found: what, .. } if what == found),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_digest_and_another_architecture_are_refused() {
+        let error = open_with(&elf(183), Some(Digest::of(b"")), Binary::Arm64).unwrap_err();
+        assert!(matches!(error, PayloadError::WrongDigest { .. }));
+        assert!(open_with(&elf(183), Some(Digest::of(&elf(183))), Binary::Arm64).is_ok());
+        let error = open_with(&elf(40), None, Binary::Armhf).unwrap_err();
+        assert_eq!(error.hint().unwrap(), "Add `armhf: k3s-armhf` under `binary:` of `bundled:`");
+    }
+
+    #[test]
+    fn archives_keep_their_names_and_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut artifacts = Vec::new();
+        for name in ["k3s", "b.tar", "a.tar.zst"] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, format!("#!{name}")).unwrap();
+            artifacts.push(Artifact::Path { path, sha256: None });
+        }
+        let program = artifacts.remove(0);
+        let payload = open(&bundled(program, artifacts), Binary::Arm64, folder.path(), &|_, _| ());
+        let images = payload.unwrap().unwrap().images;
+        assert_eq!(images.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["b.tar", "a.tar.zst"]);
+        assert_eq!(images[0].1.digest(), Digest::of(b"#!b.tar"));
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let missing = Artifact::Path { path: "nowhere/k3s".into(), sha256: None };
+        let error =
+            open(&bundled(missing, Vec::new()), Binary::Arm64, Path::new(""), &|_, _| ()).unwrap_err();
+        assert!(error.to_string().starts_with("`nowhere/k3s`"), "{error}");
+    }
+}

@@ -1,0 +1,145 @@
+//! Changing one node changes only what must change.
+
+use cardwright::base::{Base, Understanding};
+use cardwright::cluster::Cluster;
+use cardwright::identity::ClusterSecret;
+use cardwright::papers::Papers;
+use cardwright::patch::Patch;
+use cardwright::pipeline::{self, Silent};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+const BEFORE: &str = "\
+cluster: compass
+image: demo
+network: {prefix: 24, gateway: 192.168.50.1}
+k3s: {version: v1.36.4+k3s1}
+nodes:
+  - {name: north, address: 192.168.50.11, k3s: server}
+  - {name: east,  address: 192.168.50.12, k3s: agent}
+  - {name: south, address: 192.168.50.13, k3s: agent}
+";
+
+struct Workbench {
+    base: Base,
+    secret: ClusterSecret,
+    _folder: tempfile::TempDir,
+}
+
+impl Workbench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let image = pipeline::open_image(&cluster(BEFORE).image, folder.path(), None, &Silent).unwrap();
+        let base = pipeline::open_base(Arc::new(image), "the demo image", Understanding::default()).unwrap();
+        Self { base, secret: ClusterSecret::from_hex(crate::support::SECRET).unwrap(), _folder: folder }
+    }
+
+    /// The plans of the nodes by their addresses' last numbers, which stay when names change.
+    fn plans(&self, text: &str) -> BTreeMap<String, Patch> {
+        let cluster = cluster(text);
+        let plans = pipeline::plan_cluster(&self.base, &cluster, &self.secret, &Silent).unwrap();
+        plans.nodes.into_iter().map(|(node, patch)| (node.name.to_string(), patch)).collect()
+    }
+
+    /// Which paths differ on the card of a node, between two nodes.yaml.
+    fn changed(&self, after: &str, node: &str, called: &str) -> Vec<String> {
+        let (before, after) = (self.plans(BEFORE), self.plans(after));
+        let (before, after) = (&before[node], &after[called]);
+        let edit = |patch: &Patch, path: &str| {
+            patch.edits.iter().find(|edit| edit.path.as_str() == path).map(|edit| edit.action.clone())
+        };
+        let paths = before.edits.iter().chain(&after.edits).map(|edit| edit.path.to_string());
+        let mut changed: Vec<_> = paths.filter(|path| edit(before, path) != edit(after, path)).collect();
+        changed.sort();
+        changed.dedup();
+        changed
+    }
+
+    fn papers(&self, text: &str) -> Papers {
+        Papers::new(&cluster(text), &self.secret, self.base.time).unwrap()
+    }
+}
+
+fn cluster(text: &str) -> Cluster {
+    Cluster::parse(text, Path::new("nodes.yaml")).unwrap()
+}
+
+fn edited(from: &str, to: &str) -> String {
+    assert!(BEFORE.contains(from));
+    BEFORE.replace(from, to)
+}
+
+const HOSTS: &str = "/etc/hosts";
+const CONFIG: &str = "/etc/rancher/k3s/config.yaml";
+const NETWORK: &str = "/etc/NetworkManager/system-connections/eth0.nmconnection";
+
+#[test]
+fn another_address_changes_the_address() {
+    let workbench = Workbench::new();
+    let after = edited("192.168.50.13", "192.168.50.99");
+    assert_eq!(workbench.changed(&after, "south", "south"), [NETWORK, HOSTS, CONFIG]);
+    for other in ["north", "east"] {
+        assert_eq!(workbench.changed(&after, other, other), [HOSTS], "{other}");
+    }
+    let (before, after) = (workbench.papers(BEFORE), workbench.papers(&after));
+    assert_eq!(before.known_hosts.replace("192.168.50.13", "192.168.50.99"), after.known_hosts);
+    assert_eq!(*before.kubeconfig.unwrap().0, *after.kubeconfig.unwrap().0);
+}
+
+#[test]
+fn another_address_of_the_server_changes_where_the_others_join_and_nothing_they_trust() {
+    let workbench = Workbench::new();
+    let after = edited("192.168.50.11", "192.168.50.99");
+    assert_eq!(workbench.changed(&after, "north", "north"), [NETWORK, HOSTS, CONFIG]);
+    for other in ["east", "south"] {
+        assert_eq!(workbench.changed(&after, other, other), [HOSTS, CONFIG], "{other}");
+    }
+}
+
+#[test]
+fn another_name_changes_what_is_the_nodes_own() {
+    let workbench = Workbench::new();
+    let after = edited("name: south", "name: polar");
+    let changed = workbench.changed(&after, "south", "polar");
+    assert_eq!(
+        changed,
+        [
+            // NetworkManager tells connections apart by a number made from the node's name.
+            NETWORK,
+            "/etc/cardwright/card.json",
+            "/etc/hostname",
+            HOSTS,
+            CONFIG,
+            "/etc/rancher/node/password",
+            "/etc/ssh/cardwright_host_ed25519_key",
+            "/etc/ssh/cardwright_host_ed25519_key.pub",
+        ]
+    );
+    for other in ["north", "east"] {
+        assert_eq!(workbench.changed(&after, other, other), [HOSTS], "{other}");
+    }
+}
+
+#[test]
+fn another_role_changes_no_other_card() {
+    let workbench = Workbench::new();
+    let after = edited("192.168.50.13, k3s: agent", "192.168.50.13, k3s: none");
+    let changed = workbench.changed(&after, "south", "south");
+    assert!(changed.iter().any(|path| path == CONFIG) && !changed.iter().any(|path| path.contains("/ssh/")));
+    for other in ["north", "east"] {
+        assert_eq!(workbench.changed(&after, other, other), [""; 0], "{other}");
+    }
+}
+
+#[test]
+fn a_further_node_changes_no_other_nodes_keys() {
+    let workbench = Workbench::new();
+    let after = format!("{BEFORE}  - {{name: west, address: 192.168.50.14, k3s: agent}}\n");
+    for node in ["north", "east", "south"] {
+        assert_eq!(workbench.changed(&after, node, node), [HOSTS], "{node}");
+    }
+    let (before, after) = (workbench.papers(BEFORE), workbench.papers(&after));
+    assert!(after.known_hosts.starts_with(&before.known_hosts));
+    assert_eq!(*before.kubeconfig.unwrap().0, *after.kubeconfig.unwrap().0);
+}
