@@ -4,7 +4,7 @@ use super::access::{self, DraftAccess};
 use super::document::{Kind, Meaning, Scalar};
 use super::keys;
 use super::reader::{Cursor, Fields, Reader, Setting, Wrong, shown};
-use super::{Install, K3sVersion, Role, bundled};
+use super::{Install, K3sVersion, Manifest, Role, bundled, manifests};
 use crate::digest::Digest;
 use ipnet::IpNet;
 use serde_json::{Map, Number, Value};
@@ -17,6 +17,7 @@ const RELEASES: &str = "https://github.com/k3s-io/k3s/releases/download";
 pub(super) struct ClusterK3s {
     pub(super) version: K3sVersion,
     pub(super) install: Install,
+    pub(super) manifests: Vec<Manifest>,
     pub(super) access: DraftAccess,
     /// For all nodes, then what only servers and only agents get.
     config: Map<String, Value>,
@@ -57,6 +58,10 @@ pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Setting<ClusterK
             .required("version", "v1.36.4+k3s1", reader, |value, reader| value.parse_token(reader, version));
         let install = fields.setting("install", reader, install);
         let access = access::read(&fields, reader);
+        let manifests = match fields.get("manifests") {
+            None => Some(Vec::new()),
+            Some(value) => manifests::read(&value, reader),
+        };
         let common = config_of(&fields, reader);
         let mut of_role = |key| match fields.get(key) {
             None => Some(Map::new()),
@@ -73,6 +78,7 @@ pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Setting<ClusterK
         Some(ClusterK3s {
             version: version.value()?,
             install,
+            manifests: manifests?,
             access: access?,
             config: common?,
             server: server?,

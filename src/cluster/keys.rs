@@ -36,7 +36,8 @@ levels! {
     BOOT "boot" "under `boot:`" ["config", "cmdline"];
     FILE "file" "in a file, under `files:`" ["path", "content", "source", "partition", "mode", "owner"];
     K3S "k3s" "under `k3s:` at the top of the file" [
-        "version", "install", "config", "server", "agent", "founded", "kubeconfig", "virtual_address",
+        "version", "install", "config", "server", "agent", "manifests", "founded", "kubeconfig",
+        "virtual_address",
     ];
     KUBECONFIG "kubeconfig" "under `kubeconfig:` of `k3s:`" ["lifetime"];
     K3S_ROLE "k3s_role" "under `server:` or `agent:` of `k3s:`" ["config"];

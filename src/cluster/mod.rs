@@ -13,6 +13,7 @@ mod extra_files;
 mod joining;
 mod k3s;
 mod keys;
+mod manifests;
 mod names;
 mod paths;
 mod problem;
@@ -22,6 +23,7 @@ mod rules;
 mod settings;
 mod size;
 mod ssh;
+mod yaml_files;
 
 pub use access::{Access, FoundingYear, Lifetime};
 pub use joining::CannotRejoin;
@@ -240,8 +242,27 @@ pub struct K3s {
     pub version: K3sVersion,
     /// How it gets onto the nodes.
     pub install: Install,
+    /// What it deploys by itself, in the order of nodes.yaml.
+    pub manifests: Vec<Manifest>,
     /// How the cluster is reached, and for how long.
     pub access: Access,
+}
+
+/// A file for k3s's folder of manifests. That it can be read, and holds Kubernetes objects, was checked.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// What it is called there; no two have the same name before their ending.
+    pub file_name: String,
+    /// Its whole text.
+    pub text: String,
+    /// Whether a Secret is in it, so that it may not be shown.
+    pub holds_secrets: bool,
+}
+
+impl std::fmt::Debug for Manifest {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Manifest({})", self.file_name)
+    }
 }
 
 /// How k3s gets onto a node.

@@ -190,6 +190,7 @@ impl Draft {
             k3s: k3s.map(|k3s| K3s {
                 version: k3s.version,
                 install: k3s.install,
+                manifests: k3s.manifests,
                 access: k3s.access.finish(),
             }),
             warnings: Vec::new(),
