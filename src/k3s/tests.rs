@@ -61,7 +61,12 @@ fn node(name: &str, last: u8, role: Option<Role>, config: &Value) -> Node {
 
 fn download(base_url: &str, sha256_arm64: Option<Digest>) -> K3s {
     let install = Install::Download { base_url: base_url.to_owned(), sha256_arm64, sha256_armhf: None };
-    K3s { version: K3sVersion::new("v1.36.4+k3s1").unwrap(), install, access: Access::default() }
+    K3s {
+        version: K3sVersion::new("v1.36.4+k3s1").unwrap(),
+        install,
+        access: Access::default(),
+        manifests: Vec::new(),
+    }
 }
 
 fn releases() -> K3s {
