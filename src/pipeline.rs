@@ -140,6 +140,9 @@ impl Progress for Silent {
 /// Opens the stock image that a cluster names. What is packed is unpacked, as far as it is needed, into a
 /// nameless file in `scratch`. Downloads, and what saves work on the next run, are kept in `cache`.
 ///
+/// Its SHA-256 may still be on its way: [`build`] waits for it, whoever does something else with the image
+/// has to [`check`](StockImage::check) it.
+///
 /// # Errors
 /// When it cannot be had, is damaged, or has another hash than the one pinned.
 pub fn open_image(

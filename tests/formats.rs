@@ -20,6 +20,15 @@ use support::{Workshop, content, judge, text};
 
 const NODES: [&str; 4] = ["north", "east", "south", "west"];
 
+/// Unpacks with Python's lzma module.
+const LZMA: &str = "import lzma, sys; sys.stdout.buffer.write(lzma.open(sys.argv[1]).read())";
+
+/// Tells by Python's zlib module whether a file is one member.
+const MEMBERS: &str = "import sys, zlib\n\
+    member = zlib.decompressobj(31)\n\
+    member.decompress(open(sys.argv[1], 'rb').read())\n\
+    assert member.eof and not member.unused_data, 'more than one member'";
+
 /// What a program that unpacks to its standard output makes of a file.
 fn unpacked(tool: &str, arguments: &[&str], packed: &Path) -> Option<Vec<u8>> {
     let output = judge(tool)?.args(arguments).arg(packed).output().unwrap();
@@ -65,7 +74,6 @@ fn assert_unpacks(workshop: &Workshop, format: &str, judges: &[(&str, &[&str])])
 #[test]
 fn an_img_xz_is_what_everybody_reads() {
     let workshop = workshop("img.xz");
-    const LZMA: &str = "import lzma, sys; sys.stdout.buffer.write(lzma.open(sys.argv[1]).read())";
     let judges: [(&str, &[&str]); 5] = [
         ("xz", &["-dc"]),
         ("xz", &["-dc", "-T4"]),
@@ -98,10 +106,6 @@ fn an_img_gz_is_one_member_of_the_right_size() {
     let size = fs::metadata(workshop.path("images/north.img")).unwrap().len();
     let packed = fs::read(&north).unwrap();
     assert_eq!(packed[packed.len() - 4..], u32::try_from(size).unwrap().to_le_bytes());
-    const MEMBERS: &str = "import sys, zlib\n\
-        member = zlib.decompressobj(31)\n\
-        member.decompress(open(sys.argv[1], 'rb').read())\n\
-        assert member.eof and not member.unused_data, 'more than one member'";
     tested("python3", &["-c", MEMBERS], &north);
 }
 
@@ -197,5 +201,33 @@ fn images_are_made_from_a_stock_image_in_every_packing() {
                 assert!(bytes == wanted, "from {packed} of {tool} {arguments:?}");
             }
         }
+    }
+}
+
+#[test]
+fn another_stock_image_under_the_old_name_is_found_out_before_any_image_appears() {
+    let stock = cardwright::demo::IMAGE;
+    let pinned = format!("{{path: stock.img.xz, sha256: {}}}", cardwright::digest::Digest::of(stock));
+    let nodes = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("nodes.yaml")).unwrap();
+    let (start, rest) = nodes.split_once("image:\n").unwrap();
+    let (_, end) = rest.split_once("\n\n").unwrap();
+    let workshop = Workshop::with_nodes(&format!("{start}image: {pinned}\n\n{end}"));
+    fs::write(workshop.path("stock.img.xz"), stock).unwrap();
+    workshop.succeed(["build"]);
+    let sums = fs::read_to_string(workshop.path("images/SHA256SUMS")).unwrap();
+    // In a part that nobody reads once the cache knows the image, at the start, and at the end.
+    for at in [stock.len() / 2, 0, stock.len() - 1] {
+        let mut other = stock.to_vec();
+        other[at] ^= 1;
+        fs::write(workshop.path("stock.img.xz"), other).unwrap();
+        for command in ["build", "plan"] {
+            let output = workshop.run([command]);
+            assert_eq!(output.status.code(), Some(1));
+            assert!(text(&output.stderr).contains("has the SHA-256"), "{}", text(&output.stderr));
+        }
+        assert_eq!(fs::read_to_string(workshop.path("images/SHA256SUMS")).unwrap(), sums);
+        let mut check = judge("sha256sum").unwrap();
+        check.args(["--check", "--strict", "SHA256SUMS"]).current_dir(workshop.path("images"));
+        content(check);
     }
 }

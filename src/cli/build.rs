@@ -26,8 +26,11 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
         Error::from(EmitError::Write { doing: "making the folder", path: folder.clone(), source })
     })?;
 
-    let image = Arc::new(super::open_image(&cluster, folder)?);
-    let base = super::open_base(Arc::clone(&image) as _, &cluster, &arguments.base)?;
+    let image = Arc::new(super::open_unchecked(&cluster, folder)?);
+    let base = super::open_base(Arc::clone(&image) as _, &cluster, &arguments.base);
+    // What seems wrong with a stock image is of no interest when it is another one than was named.
+    let base =
+        base.map_err(|failure| image.check().err().map_or(failure, |error| Error::from(error).into()))?;
     let secret = super::open_secret(&cluster, arguments.base.locked)?;
     let mut options = BuildOptions {
         cache: fetch::cache_folder(),

@@ -110,10 +110,17 @@ fn rejoin(cluster: &mut Cluster, node: Option<&str>) -> Result<(), Failure> {
     node.map_or(Ok(()), |node| cluster.rejoin(node)).map_err(|error| Error::from(error).into())
 }
 
-/// The stock image of a cluster.
-fn open_image(cluster: &Cluster, scratch: &Path) -> Result<StockImage, Failure> {
+/// The stock image of a cluster. Whether it has the right SHA-256 is for `build` to find out.
+fn open_unchecked(cluster: &Cluster, scratch: &Path) -> Result<StockImage, Failure> {
     let cache = fetch::cache_folder();
     Ok(pipeline::open_image(&cluster.image, scratch, cache.as_deref(), &progress::Bar::new())?)
+}
+
+/// The stock image of a cluster.
+fn open_image(cluster: &Cluster, scratch: &Path) -> Result<StockImage, Failure> {
+    let image = open_unchecked(cluster, scratch)?;
+    image.check().map_err(Error::from)?;
+    Ok(image)
 }
 
 /// The base that a disk makes.

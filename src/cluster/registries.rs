@@ -34,21 +34,18 @@ fn from_file(path: &std::path::Path) -> Result<Registries, Wrong> {
     let called = called(path);
     let text = yaml_files::read_text(path, &called)?;
     let mut documents = yaml_files::documents(&text, &called)?;
-    match (documents.pop().map(|document| document.value), documents.is_empty()) {
-        (Some(Value::Object(registries)), true) => {
-            for (key, value) in &registries {
-                check(key, value.is_object() || value.is_null()).map_err(|wrong| wrong.inside(&called))?;
-            }
-            Ok(Registries::File(Secret::new(text)))
-        }
-        _ => {
-            let message = format!("{called} is not one mapping with `mirrors:` and `configs:`");
-            Err(Wrong::new(
-                message,
-                "Write it as docs.k3s.io has it under \"Private Registry Configuration\"",
-            ))
-        }
+    let registries = documents.pop().filter(|_| documents.is_empty()).map(|document| document.value);
+    let Some(Value::Object(registries)) = registries else {
+        let message = format!("{called} is not one mapping with `mirrors:` and `configs:`");
+        return Err(Wrong::new(
+            message,
+            "Write it as docs.k3s.io has it under \"Private Registry Configuration\"",
+        ));
+    };
+    for (key, value) in &registries {
+        check(key, value.is_object() || value.is_null()).map_err(|wrong| wrong.inside(&called))?;
     }
+    Ok(Registries::File(Secret::new(text)))
 }
 
 /// Whether k3s reads what stands under a key.

@@ -67,38 +67,25 @@ pub struct Written {
 }
 
 impl Images<'_> {
-    /// Writes the images, in the order of the cards. All of them appear, or (when writing one of them fails)
-    /// none. What was said of the old ones in a bmap beside them is removed.
+    /// Makes the images, in the order of the cards, and flushes them to the disk. They have no names yet.
     ///
     /// # Errors
-    /// When the stock image cannot be read or a file cannot be written.
-    pub fn write(&self, progress: &Progress<'_>) -> Result<Vec<Written>, EmitError> {
+    /// When the stock image cannot be read or a file cannot be written. Then nothing is left behind.
+    pub fn make(&self, progress: &Progress<'_>) -> Result<Made, EmitError> {
         let wanted: Vec<&Card<'_>> = self.cards.iter().filter(|card| card.image.is_some()).collect();
         let copied = match self.format {
-            ImageFormat::Img => self.write_raw(&wanted, progress),
+            ImageFormat::Img => self.make_raw(&wanted, progress),
             ImageFormat::ImgXz => {
                 let (check, blocks) = template::blocks_to_keep(self.stock).unwrap_or((Check::Crc64, vec![]));
-                self.write_packed(&Xz { check }, &blocks, &wanted, progress)
+                self.make_packed(&Xz { check }, &blocks, &wanted, progress)
             }
-            ImageFormat::ImgZst => self.write_packed(&Zstd, &[], &wanted, progress),
-            ImageFormat::ImgGz => self.write_packed(&Gzip, &[], &wanted, progress),
+            ImageFormat::ImgZst => self.make_packed(&Zstd, &[], &wanted, progress),
+            ImageFormat::ImgGz => self.make_packed(&Gzip, &[], &wanted, progress),
         }?;
-        let mut written = Vec::new();
-        let mut files = Vec::new();
-        for (card, Copied { file, digest, took }) in wanted.into_iter().zip(copied) {
-            let path = file.path().to_owned();
-            let size = file.file().and_then(fs::File::metadata).map(|metadata| ByteCount(metadata.len()));
-            let size = size.map_err(EmitError::write("reading back", &path))?;
-            // Before the new image has its name: a bmap never stands beside an image it is not of.
-            bmap::remove(&path)?;
-            written.push(Written { name: card.name.to_owned(), path, size, sha256: digest, took });
-            files.push(file);
-        }
-        PendingFile::publish_all(files)?;
-        Ok(written)
+        Ok(Made(wanted.into_iter().map(|card| card.name.to_owned()).zip(copied).collect()))
     }
 
-    fn write_raw(&self, wanted: &[&Card<'_>], progress: &Progress<'_>) -> Result<Vec<Copied>, EmitError> {
+    fn make_raw(&self, wanted: &[&Card<'_>], progress: &Progress<'_>) -> Result<Vec<Copied>, EmitError> {
         self.unpack(progress)?;
         let is_stock = self.disk.shared.is_empty()
             && self
@@ -115,10 +102,10 @@ impl Images<'_> {
                 blocks_of(layers, self.disk.size).map_err(EmitError::Layer)
             },
         };
-        self.make(&copies, progress)
+        self.copy(&copies, progress)
     }
 
-    fn write_packed(
+    fn make_packed(
         &self,
         format: &dyn PartFormat,
         blocks: &[XzBlock],
@@ -135,10 +122,11 @@ impl Images<'_> {
             threads: self.threads,
             progress: &|more, total| progress(Stage::Packing, more, total),
         };
-        let stock = self.stock.file_digest().map_err(EmitError::Base)?;
+        let stock = self.stock.expected_digest().map_err(EmitError::Base)?;
         let key = Key { stock, format: self.format.name() };
         let folder = wanted.iter().find_map(|card| card.image?.parent()).unwrap_or(Path::new("."));
-        let template = template::obtain(&maker, &key, self.cache, folder)?;
+        let is_right = || self.stock.check().map_err(io::Error::other);
+        let template = template::obtain(&maker, &key, self.cache, folder, &is_right)?;
         let copies = Copies {
             original: &template,
             file: None,
@@ -149,10 +137,10 @@ impl Images<'_> {
                 template.changes(layers).map_err(EmitError::Cache)
             },
         };
-        self.make(&copies, progress)
+        self.copy(&copies, progress)
     }
 
-    fn make(&self, copies: &Copies<'_>, progress: &Progress<'_>) -> Result<Vec<Copied>, EmitError> {
+    fn copy(&self, copies: &Copies<'_>, progress: &Progress<'_>) -> Result<Vec<Copied>, EmitError> {
         let total = ByteCount(copies.original.size().0.saturating_mul(copies.paths.len() as u64));
         copies.make(self.threads, &|more| progress(Stage::Writing, more, total))
     }
@@ -162,6 +150,31 @@ impl Images<'_> {
         let total = self.stock.size();
         let tell = |more| progress(Stage::Unpacking, more, total);
         self.stock.unpack_all(self.threads, &tell).map_err(EmitError::Base)
+    }
+}
+
+/// Images that are whole and on the disk, but have no names yet. When it is dropped, they are gone.
+pub struct Made(Vec<(String, Copied)>);
+
+impl Made {
+    /// Gives the images their names. What was said of the old ones in a bmap beside them is removed.
+    ///
+    /// # Errors
+    /// When a file cannot be renamed or removed.
+    pub fn publish(self) -> Result<Vec<Written>, EmitError> {
+        let mut written = Vec::new();
+        let mut files = Vec::new();
+        for (name, Copied { file, digest, took }) in self.0 {
+            let path = file.path().to_owned();
+            let size = file.file().and_then(fs::File::metadata).map(|metadata| ByteCount(metadata.len()));
+            let size = size.map_err(EmitError::write("reading back", &path))?;
+            // Before the new image has its name: a bmap never stands beside an image it is not of.
+            bmap::remove(&path)?;
+            written.push(Written { name, path, size, sha256: digest, took });
+            files.push(file);
+        }
+        PendingFile::publish_all(files)?;
+        Ok(written)
     }
 }
 

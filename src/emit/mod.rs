@@ -28,7 +28,7 @@ mod tests;
 pub use card::{Card, Disk};
 pub use checksums::write_sha256sums;
 pub use error::EmitError;
-pub use images::{Images, Progress, Stage, Written};
+pub use images::{Images, Made, Progress, Stage, Written};
 pub use manifest::{Entry, Manifest, write_manifest};
 pub use papers::{ImagePapers, Paper};
 pub use pending::PendingFile;

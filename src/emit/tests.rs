@@ -139,7 +139,7 @@ impl Workshop {
             })
             .collect();
         let images = Images { format, disk: &disk, cards: &cards, stock: &self.stock, threads, cache };
-        let written = images.write(&|_, _, _| ()).unwrap();
+        let written = images.make(&|_, _, _| ()).unwrap().publish().unwrap();
         for written in &written {
             let card = cards.iter().find(|card| card.image == Some(&written.path)).unwrap();
             let mut wanted = content(&disk);

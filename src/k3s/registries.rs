@@ -7,11 +7,14 @@ use crate::patch::{Draft, ImagePath};
 const PATH: &str = "/etc/rancher/k3s/registries.yaml";
 
 pub(super) fn write(draft: &mut Draft<'_>, node: &Node, registries: &Registries) -> Result<(), K3sError> {
-    let text = yaml::document(registries.reveal()).map_err(|error| K3sError::Yaml {
-        file: "registries.yaml",
-        node: node.name.to_string(),
-        reason: error.to_string(),
-    })?;
+    let text = match registries {
+        Registries::File(text) => text.reveal().to_owned(),
+        Registries::Inline(mapping) => yaml::document(mapping).map_err(|error| K3sError::Yaml {
+            file: "registries.yaml",
+            node: node.name.to_string(),
+            reason: error.to_string(),
+        })?,
+    };
     draft.secret(&ImagePath::new(PATH)?, text)?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::cluster::{
     Access, Boot, ClusterName, Grow, Hostname, ImageSource, Install, InterfaceName, Ipv6Network, K3sVersion,
-    Manifest, Network, NodeK3s, Output, Role, Swap, User, UserName,
+    Manifest, Network, NodeK3s, Output, Registries, Role, Swap, User, UserName,
 };
 use crate::format::ImageFormat;
 use crate::hint::Hint as _;
@@ -356,6 +356,10 @@ nodes: [{name: north, address: 192.168.50.11, k3s: server}]
         assert_eq!(written["mirrors"]["docker.io"]["endpoint"][0], "https://mirror.lan:5000");
         assert_eq!(written["configs"]["mirror.lan:5000"]["auth"]["password"], "0644");
     }
+    // What stands in a file is not read and written anew: nobody could tell `0644` from `644` any more.
+    let text = "configs:\n  a: {auth: {password: 0644}} # mine\n".to_owned();
+    let registries = Some(Registries::File(crate::cluster::Secret::new(text.clone())));
+    assert_eq!(text_of(&K3s { registries, ..releases() }, "east"), text);
 }
 
 /// systemd's own judgement, on a machine that has it.

@@ -117,6 +117,19 @@ pub fn build(
     options: &BuildOptions,
     progress: &dyn Progress,
 ) -> Result<Built, Error> {
+    let built = build_from(cluster, image, base, secret, options, progress);
+    // What went wrong is of no interest when the stock image is another one than was named.
+    built.map_err(|error| image.check().err().map_or(error, Error::from))
+}
+
+fn build_from(
+    cluster: &Cluster,
+    image: &StockImage,
+    base: &Base,
+    secret: &ClusterSecret,
+    options: &BuildOptions,
+    progress: &dyn Progress,
+) -> Result<Built, Error> {
     let folder = &cluster.output.folder;
     std::fs::create_dir_all(folder).map_err(EmitError::write("making the folder", folder))?;
     for name in options.only.iter().flatten() {
@@ -203,7 +216,10 @@ fn write_images(
     let unused = unused.collect::<Result<Vec<_>, _>>()?;
     let papers =
         ImagePapers { disk_digests: options.imager.is_some(), unused: options.bmap.then_some(unused) };
-    let written = images.write(&tell)?;
+    let made = images.make(&tell)?;
+    // The last chance to find out that all this was made from another file than the one that was named.
+    image.check()?;
+    let written = made.publish()?;
     let papers = images.write_papers(&papers, &tell)?;
     let built = written.into_iter().zip(papers).zip(wanted());
     let built = built.map(|((written, paper), patched)| BuiltImage {

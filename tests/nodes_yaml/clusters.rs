@@ -34,6 +34,10 @@ fn what_the_example_suggests_in_comments_is_valid_too() {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("nodes.yaml")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("backup.sh"), "#!/bin/sh\n").unwrap();
+    let manifests = folder.path().join("manifests");
+    std::fs::create_dir(&manifests).unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/it-works.yaml");
+    std::fs::copy(shipped, manifests.join("it-works.yaml")).unwrap();
     let suggested: String = text
         .lines()
         .map(|line| {

@@ -87,11 +87,11 @@ impl Memory {
     }
 
     /// Keeps what was asked for until now, which is read from `disk` once more. Nothing that is asked for
-    /// later is kept.
+    /// later is kept. `check` says whether the disk is the right one, before anything is kept of it.
     ///
     /// # Errors
     /// When the disk cannot be read or the cache cannot be written to: then it is as it was.
-    pub(super) fn keep(&self, disk: &dyn ReadAt) -> io::Result<()> {
+    pub(super) fn keep(&self, disk: &dyn ReadAt, check: &dyn Fn() -> io::Result<()>) -> io::Result<()> {
         let Some(mut pages) = self.asked().take() else { return Ok(()) };
         let known = self.known.as_ref().map(|known| &known.pages);
         if known.is_some_and(|known| pages.iter().all(|page| known.contains_key(page))) {
@@ -101,6 +101,7 @@ impl Memory {
         if pages.len() > MOST_PAGES {
             return Ok(());
         }
+        check()?;
         let mut file = io::BufWriter::with_capacity(1 << 20, self.shelf.begin()?);
         let mut hasher = Sha256::new();
         let mut write = |bytes: &[u8]| {
@@ -186,16 +187,16 @@ mod tests {
         let first = open();
         assert_eq!((first.size(), read(&first, 100, 20_000)), (None, None));
         assert_eq!(read(&first, 5 * 16384, 100), None);
-        first.keep(&disk()).unwrap();
+        first.keep(&disk(), &|| Ok(())).unwrap();
         assert_eq!(read(&first, 3 * 16384, 1), None);
-        first.keep(&disk()).unwrap();
+        first.keep(&disk(), &|| Ok(())).unwrap();
 
         let second = open();
         assert_eq!(second.size(), Some(ByteCount(5 * 16384 + 100)));
         assert_eq!(read(&second, 16_000, 10_000).unwrap(), disk()[16_000..26_000]);
         assert_eq!(read(&second, 5 * 16384 + 1, 99).unwrap(), disk()[5 * 16384 + 1..]);
         assert_eq!(read(&second, 3 * 16384, 1), None);
-        second.keep(&disk()).unwrap();
+        second.keep(&disk(), &|| Ok(())).unwrap();
         assert!(read(&open(), 3 * 16384, 1).is_some() && read(&open(), 100, 20_000).is_some());
         assert_eq!(read(&Memory::open(folder.path(), Digest([8; 32])), 0, 1), None);
     }
@@ -205,7 +206,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let memory = Memory::open(folder.path(), Digest([7; 32]));
         read(&memory, 0, 1);
-        memory.keep(&disk()).unwrap();
+        memory.keep(&disk(), &|| Ok(())).unwrap();
         let path = folder.path().join("pages").join(Digest([7; 32]).to_string());
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[100] ^= 1;
@@ -221,7 +222,7 @@ mod tests {
         let memory = Memory::open(folder.path(), Digest([7; 32]));
         let disk = vec![0; (MOST_PAGES + 1) * 16384];
         read(&memory, 0, disk.len());
-        memory.keep(&disk).unwrap();
+        memory.keep(&disk, &|| Ok(())).unwrap();
         assert!(!folder.path().join("pages").exists());
     }
 }

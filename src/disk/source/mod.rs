@@ -1,6 +1,7 @@
 //! The stock image, whatever it is packed in.
 
 mod decoding;
+mod file_digest;
 mod gzip;
 mod memory;
 mod packed;
@@ -21,12 +22,13 @@ pub(crate) use xz_index::{XzBlock, XzLayout};
 use super::cursor::Cursor;
 use super::{ByteCount, ByteOffset, DiskError, DiskFile, PartitionTable, ReadAt, check_range};
 use crate::digest::Digest;
+use file_digest::FileDigest;
 use memory::Memory;
 use packed::PackedImage;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use xz::XzImage;
 
 /// A stock image: read-only, readable at random, by several threads at once.
@@ -35,7 +37,7 @@ pub struct StockImage {
     packing: Packing,
     given: Arc<Source>,
     disk: Disk,
-    digest: OnceLock<Digest>,
+    digest: Arc<FileDigest>,
     memory: Option<Memory>,
 }
 
@@ -51,7 +53,8 @@ enum Disk {
 
 impl StockImage {
     /// Opens the file at `path`. What is packed is unpacked once into a nameless file in `scratch`: an xz
-    /// Block when it is read for the first time, anything else as a whole, now. When `pinned` is given, the file as it is has to have this SHA-256.
+    /// Block when it is read for the first time, anything else as a whole, now. When `pinned` is given, the
+    /// file as it is has to have this SHA-256.
     ///
     /// # Errors
     /// When the file cannot be read, has another hash, is damaged, or holds no disk. Damage in a part that
@@ -62,7 +65,8 @@ impl StockImage {
     }
 
     /// As [`open`](Self::open), with what earlier runs [remembered](Self::remember) in the folder `cache`:
-    /// where that is enough, nothing is unpacked at all.
+    /// where that is enough, nothing is unpacked at all, and the SHA-256 is computed meanwhile. Whoever uses
+    /// such an image has to [`check`](Self::check) it before anything made from it is believed.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -91,43 +95,59 @@ impl StockImage {
         cache: Option<&Path>,
     ) -> Result<Self, DiskError> {
         let source = Arc::new(source);
-        let given: &Arc<dyn ReadAt> = &(Arc::clone(&source) as Arc<dyn ReadAt>);
-        let context = Given { file: path, bytes: &**given, scratch };
+        let digest = Arc::new(FileDigest::new(&source, pinned));
+        let context = Given { file: path, bytes: &*source, scratch };
+        let opened = Self::opened(&source, &digest, &context, cache);
+        // What seems wrong with a file is of no interest when it is another one than it has to be.
+        opened.map_err(|error| check(&digest, &context).err().unwrap_or(error))
+    }
+
+    fn opened(
+        source: &Arc<Source>,
+        digest: &Arc<FileDigest>,
+        context: &Given<'_>,
+        cache: Option<&Path>,
+    ) -> Result<Self, DiskError> {
+        let given: &Arc<dyn ReadAt> = &(Arc::clone(source) as Arc<dyn ReadAt>);
         if given.size().0 == 0 {
             return Err(context.empty());
         }
-        let digest = OnceLock::new();
-        if let Some(expected) = pinned {
-            let found = digest_of(&**given).map_err(|source| context.unreadable(source))?;
-            if found != expected {
-                return Err(DiskError::WrongDigest { file: path.to_owned(), expected, found });
-            }
-            let _ = digest.set(found);
+        // Only what was read of a file that had the right SHA-256 is in the memory of it.
+        let early = digest.pinned.zip(cache).map(|(pinned, cache)| Memory::open(cache, pinned));
+        let early = early.filter(|memory| memory.size().is_some());
+        if early.is_some() {
+            digest.start();
+        } else {
+            check(digest, context)?;
         }
-        let packing = packing::tell(&context)?;
-        let memory = match cache.filter(|_| packing != Packing::Raw) {
-            Some(cache) => {
-                let found = match digest.get() {
-                    Some(found) => *found,
-                    None => digest_of(&**given).map_err(|source| context.unreadable(source))?,
-                };
-                let _ = digest.set(found);
+        let packing = packing::tell(context)?;
+        let memory = match (early, cache.filter(|_| packing != Packing::Raw)) {
+            (Some(memory), _) => Some(memory),
+            (None, Some(cache)) => {
+                let found = digest.found().map_err(|source| context.unreadable(source))?;
                 Some(Memory::open(cache, found))
             }
-            None => None,
+            (None, None) => None,
         };
         let known_size = memory.as_ref().and_then(Memory::size);
-        let whole = |unpack| PackedImage::open(given, &context, unpack, known_size).map(Disk::Packed);
+        let whole = |unpack| PackedImage::open(given, context, unpack, known_size).map(Disk::Packed);
         let disk = match packing {
             Packing::Raw => Disk::AsGiven,
-            Packing::Xz => Disk::Xz(XzImage::open(given, &context)?),
+            Packing::Xz => Disk::Xz(XzImage::open(given, context)?),
             Packing::Gzip => whole(gzip::unpack)?,
             Packing::Zstd => whole(zstd::unpack)?,
             Packing::Zip => whole(zip::unpack)?,
         };
         // An Index that says something else than what was once decoded: the memory is of no use.
         let memory = memory.filter(|memory| memory.size().is_none_or(|size| size == disk.size(&**given)));
-        let image = Self { file: path.to_owned(), packing, given: source, disk, digest, memory };
+        let image = Self {
+            file: context.file.to_owned(),
+            packing,
+            given: Arc::clone(source),
+            disk,
+            digest: Arc::clone(digest),
+            memory,
+        };
         if image.size().0 == 0 {
             return Err(context.empty());
         }
@@ -137,7 +157,9 @@ impl StockImage {
                 Ok(damage) => damage,
                 Err(source) => context.unreadable(source),
             }),
-            Err(problem) => Err(DiskError::Inside { file: path.to_owned(), problem: Box::new(problem) }),
+            Err(problem) => {
+                Err(DiskError::Inside { file: context.file.to_owned(), problem: Box::new(problem) })
+            }
         }
     }
 
@@ -157,11 +179,20 @@ impl StockImage {
     /// # Errors
     /// When the file cannot be read.
     pub fn file_digest(&self) -> io::Result<Digest> {
-        if let Some(digest) = self.digest.get() {
-            return Ok(*digest);
-        }
-        let digest = digest_of(&*self.given)?;
-        Ok(*self.digest.get_or_init(|| digest))
+        self.digest.found()
+    }
+
+    /// The SHA-256 that the file has, as far as is known before it is [checked](Self::check).
+    pub(crate) fn expected_digest(&self) -> io::Result<Digest> {
+        self.digest.expected()
+    }
+
+    /// Whether the file has the SHA-256 that it has to have. Waits until that is known.
+    ///
+    /// # Errors
+    /// When it has another, or cannot be read.
+    pub fn check(&self) -> Result<(), DiskError> {
+        check(&self.digest, &Given { file: &self.file, bytes: &*self.given, scratch: Path::new("") })
     }
 
     /// Keeps what was read of the image until now for the next run, as far as it is worth it. What is read
@@ -170,7 +201,8 @@ impl StockImage {
     /// # Errors
     /// When the cache cannot be written to. That run will take longer, and is all the same otherwise.
     pub fn remember(&self) -> io::Result<()> {
-        self.memory.as_ref().map_or(Ok(()), |memory| memory.keep(self))
+        let Some(memory) = &self.memory else { return Ok(()) };
+        memory.keep(self, &|| self.check().map_err(as_io_error))
     }
 
     /// The file as it was given, packed.
@@ -235,6 +267,16 @@ impl ReadAt for StockImage {
             Disk::Packed(image) => image.read_at(offset, buffer),
         }
     }
+}
+
+/// Compares the SHA-256 of a file with the one it has to have.
+fn check(digest: &FileDigest, given: &Given<'_>) -> Result<(), DiskError> {
+    let Some(expected) = digest.pinned else { return Ok(()) };
+    let found = digest.found().map_err(|source| given.unreadable(source))?;
+    if found == expected {
+        return Ok(());
+    }
+    Err(DiskError::WrongDigest { file: given.file.to_owned(), expected, found })
 }
 
 /// The image as it was given.

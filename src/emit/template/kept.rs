@@ -59,7 +59,8 @@ impl Key {
 }
 
 /// The template that `maker` would make: the one in the cache, or else a new one, which is then there.
-/// Without a cache, it goes into a nameless file in `scratch`.
+/// Without a cache, it goes into a nameless file in `scratch`. `is_right` says whether the stock image is the
+/// one that the key names, before a template of it is kept.
 ///
 /// # Errors
 /// When the stock image cannot be read, or no place can be written to.
@@ -68,6 +69,7 @@ pub(in crate::emit) fn obtain<'build>(
     key: &Key,
     cache: Option<&Path>,
     scratch: &Path,
+    is_right: &dyn Fn() -> io::Result<()>,
 ) -> Result<Template<'build>, EmitError> {
     let Some(cache) = cache else {
         let file = tempfile::tempfile_in(scratch).map_err(EmitError::Cache)?;
@@ -85,6 +87,7 @@ pub(in crate::emit) fn obtain<'build>(
     }
     let new = shelf.begin().map_err(EmitError::Cache)?;
     let contents = maker.make(new.as_file())?;
+    is_right().map_err(EmitError::Base)?;
     let kept = finish(new.as_file(), &contents).and_then(|()| shelf.put(new, &name));
     opened(maker, kept.map_err(EmitError::Cache)?, contents).ok_or(EmitError::Worker)
 }
