@@ -16,7 +16,9 @@
 //!    two partitions and the [`Release`](raspios::Release) in them.
 //! 4. [`plan`] turns one node into a [`Patch`](patch::Patch): an ordered list of file edits, as plain data. What it
 //!    writes is decided in [`raspios`] (what Raspberry Pi OS is) and [`k3s`].
-//! 5. [`patch`] applies it through [`fs`] to an [`Overlay`](disk::Overlay): blocks that differ from the base.
+//! 5. [`foundation`] makes the stock image as large as cards have to be, and puts above it what all of them
+//!    get alike (what [`payload`] fetched). [`patch`] applies a patch through [`fs`] to an
+//!    [`Overlay`](disk::Overlay) above that: blocks that differ.
 //! 6. [`emit`] writes base and blocks as images, in every [`format`](mod@format), and what describes them;
 //!    [`papers`] are what their owner gets in with.
 //! 7. [`verify`](mod@verify) reads an image back and holds the plan against it; [`inspect`](mod@inspect) says what an image is.

@@ -94,7 +94,9 @@ pub fn open(
     let needed = binary.file_name();
     let program = program.as_ref().ok_or(PayloadError::NoBinary { needed })?;
     let (path, program) = get(program, cache, progress)?;
-    if let Some(found) = read_with(&path, |file| what_else_it_is(file, binary))? {
+    if let Some(found) =
+        File::open(&path).and_then(|file| what_else_it_is(&file, binary)).map_err(failed(&path))?
+    {
         return Err(PayloadError::NotTheBinary { path, found, needed });
     }
     let mut archives = Vec::new();
@@ -119,26 +121,22 @@ fn get(
         }
     };
     // Of a download too: the cache is only a folder, and anything may have happened to it.
-    let (size, digest) = read_with(&path, |file| {
-        let size = file.metadata()?.len();
-        Ok((ByteCount(size), Digest::of_reader(file)?))
-    })?;
+    let content = Content::of_file(&path).map_err(failed(&path))?;
+    let found = content.digest();
     match expected {
-        Some(expected) if expected != digest => {
-            Err(PayloadError::WrongDigest { path, expected, found: digest })
-        }
-        _ => Ok((path.clone(), Content::SourceFile { path, size, digest })),
+        Some(expected) if expected != found => Err(PayloadError::WrongDigest { path, expected, found }),
+        _ => Ok((path, content)),
     }
 }
 
-fn read_with<T>(path: &Path, read: impl FnOnce(&mut File) -> io::Result<T>) -> Result<T, PayloadError> {
-    let result = File::open(path).and_then(|mut file| read(&mut file));
-    result.map_err(|source| PayloadError::Read { path: path.to_owned(), source })
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> PayloadError {
+    let path = path.to_owned();
+    move |source| PayloadError::Read { path, source }
 }
 
 /// What a file is that is no program for an architecture: of an ELF, its machine says so (`e_machine`, the
 /// number at byte 18); a script may be anything.
-fn what_else_it_is(file: &mut File, binary: Binary) -> io::Result<Option<&'static str>> {
+fn what_else_it_is(file: &File, binary: Binary) -> io::Result<Option<&'static str>> {
     let mut start = Vec::new();
     file.take(20).read_to_end(&mut start)?;
     let machine = start.get(18..20).map(|bytes| bytes == [wanted_machine(binary), 0]);

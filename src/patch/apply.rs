@@ -2,6 +2,7 @@
 
 use super::{Action, Edit, Partition, Patch, PatchError};
 use crate::fs::WriteFilesystem;
+use std::io::{self, Read};
 
 /// Both filesystems of a card, opened for writing.
 pub struct Filesystems {
@@ -32,6 +33,14 @@ pub fn apply(patch: &Patch, mut filesystems: Filesystems) -> Result<(), PatchErr
     Ok(())
 }
 
+/// Reads on where the content should end: only there does its reader see whether it was what it should be.
+fn check_end(reader: &mut dyn Read) -> io::Result<()> {
+    match reader.read(&mut [0])? {
+        0 => Ok(()),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "the file grew while it was being read")),
+    }
+}
+
 fn apply_edit(edit: &Edit, filesystem: &mut dyn WriteFilesystem) -> Result<(), PatchError> {
     let path = &edit.path;
     let (doing, result) = match &edit.action {
@@ -39,7 +48,12 @@ fn apply_edit(edit: &Edit, filesystem: &mut dyn WriteFilesystem) -> Result<(), P
             let opened = content.open();
             let mut reader =
                 opened.map_err(|source| PatchError::SourceFile { path: path.as_str().into(), source })?;
-            ("writing", filesystem.write_file(path, &mut *reader, content.size(), *mode, *owner))
+            let written = filesystem.write_file(path, &mut *reader, content.size(), *mode, *owner);
+            if written.is_ok() {
+                check_end(&mut *reader)
+                    .map_err(|source| PatchError::SourceFile { path: path.as_str().into(), source })?;
+            }
+            ("writing", written)
         }
         Action::Directory { mode, owner } => {
             ("making the directory", filesystem.make_directory(path, *mode, *owner))
@@ -49,4 +63,65 @@ fn apply_edit(edit: &Edit, filesystem: &mut dyn WriteFilesystem) -> Result<(), P
         Action::Rename { to } => ("moving", filesystem.rename(path, to)),
     };
     result.map_err(|source| PatchError::stock(doing, edit.partition, path, source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::ByteCount;
+    use crate::fs::{FsError, ImagePath, Mode, Owner, UnixTime};
+    use crate::patch::{Content, Sensitivity};
+
+    /// A filesystem that takes files and forgets them.
+    struct Nowhere;
+
+    impl WriteFilesystem for Nowhere {
+        fn write_file(
+            &mut self,
+            _path: &ImagePath,
+            content: &mut dyn Read,
+            size: ByteCount,
+            _mode: Mode,
+            _owner: Owner,
+        ) -> Result<(), FsError> {
+            let mut bytes = vec![0; usize::try_from(size.0).unwrap()];
+            Ok(content.read_exact(&mut bytes)?)
+        }
+        fn make_directory(&mut self, _path: &ImagePath, _mode: Mode, _owner: Owner) -> Result<(), FsError> {
+            Ok(())
+        }
+        fn make_symlink(&mut self, _path: &ImagePath, _target: &str) -> Result<(), FsError> {
+            Ok(())
+        }
+        fn remove(&mut self, _path: &ImagePath) -> Result<(), FsError> {
+            Ok(())
+        }
+        fn rename(&mut self, _from: &ImagePath, _to: &ImagePath) -> Result<(), FsError> {
+            Ok(())
+        }
+        fn finish(self: Box<Self>) -> Result<(), FsError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_source_file_that_changed_since_the_plan_is_not_written_unseen() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "planned").unwrap();
+        let action = Action::File {
+            content: Content::of_file(file.path()).unwrap(),
+            mode: Mode::FILE,
+            owner: Owner::ROOT,
+            sensitivity: Sensitivity::Plain,
+        };
+        let path = ImagePath::new("/x").unwrap();
+        let edit = Edit { partition: Partition::Root, path, action, replaces_stock: false };
+        let plan = Patch { time: UnixTime(1), edits: vec![edit] };
+        let applied = || apply(&plan, Filesystems { boot: Box::new(Nowhere), root: Box::new(Nowhere) });
+        applied().unwrap();
+        for changed in ["changed", "planned and more", "plan"] {
+            std::fs::write(file.path(), changed).unwrap();
+            assert!(applied().is_err(), "{changed}");
+        }
+    }
 }

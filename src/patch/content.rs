@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The content of a file: in memory, or, for what is large, still in a file of this machine.
@@ -26,6 +26,16 @@ pub enum Content {
 }
 
 impl Content {
+    /// That of a file of this machine, which stays there. Its size and its digest are taken now.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn of_file(path: &Path) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let size = ByteCount(file.metadata()?.len());
+        Ok(Self::SourceFile { path: path.to_owned(), size, digest: Digest::of_reader(&mut file)? })
+    }
+
     /// How many bytes it has.
     pub fn size(&self) -> ByteCount {
         match self {

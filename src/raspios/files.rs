@@ -3,10 +3,7 @@
 use super::accounts::Account;
 use super::{RaspiosError, Release};
 use crate::cluster::{ExtraFile, FileOwner, FileSource};
-use crate::digest::Digest;
-use crate::disk::ByteCount;
 use crate::patch::{Content, Draft, ImagePath, Mode, Owner, Partition};
-use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -102,25 +99,15 @@ fn content_of(path: &Path) -> io::Result<Content> {
         (&mut file).take(LARGEST_IN_MEMORY.saturating_add(1)).read_to_end(&mut bytes)?;
         return Ok(bytes.into());
     }
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    let mut size = 0_u64;
-    loop {
-        let count = file.read(&mut buffer)?;
-        if count == 0 {
-            break;
-        }
-        hasher.update(buffer.get(..count).unwrap_or_default());
-        size = size.saturating_add(count as u64);
-    }
-    let digest = Digest(hasher.finalize().into());
-    Ok(Content::SourceFile { path: path.to_owned(), size: ByteCount(size), digest })
+    Content::of_file(path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::ByteCount;
     use crate::hint::Hint as _;
+    use crate::patch::Digest;
     use crate::patch::{Action, Sensitivity};
     use crate::raspios::detect;
     use crate::raspios::test_stock::{USER, attributes, bullseye, edit, patch, path, paths, text, trixie};

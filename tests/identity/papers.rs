@@ -141,7 +141,9 @@ fn another_folder_for_the_results_is_named_as_it_is_seen_from_nodes_yaml() {
 
     // From another folder than that of nodes.yaml, the advice goes there first.
     fs::create_dir(workshop.path("below")).unwrap();
-    fs::rename(workshop.path("nodes.yaml"), workshop.path("below/nodes.yaml")).unwrap();
+    for name in ["nodes.yaml", "manifests"] {
+        fs::rename(workshop.path(name), workshop.path("below").join(name)).unwrap();
+    }
     let output = workshop.run(["build", "--format", "img", "--image", "demo", "below/nodes.yaml"]);
     let advice = text(&output.stderr);
     assert!(advice.contains("\n  cd below && ssh -F images/ssh_config north\n"), "{advice}");

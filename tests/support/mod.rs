@@ -24,20 +24,18 @@ pub struct Workshop {
 impl Workshop {
     /// A folder with the example nodes.yaml of the repository.
     pub fn with_example() -> Self {
-        let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let workshop = Self::with_nodes(&fs::read_to_string(repository.join("nodes.yaml")).unwrap());
-        fs::create_dir(workshop.path("manifests")).unwrap();
-        for entry in fs::read_dir(repository.join("manifests")).unwrap() {
-            let path = entry.unwrap().path();
-            fs::copy(&path, workshop.path("manifests").join(path.file_name().unwrap())).unwrap();
-        }
-        workshop
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("nodes.yaml");
+        Self::with_nodes(&fs::read_to_string(example).unwrap())
     }
 
-    /// A folder with this nodes.yaml.
+    /// A folder with this nodes.yaml, and the manifests that the example names.
     pub fn with_nodes(text: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("nodes.yaml"), text).unwrap();
+        // What the example names.
+        fs::create_dir(folder.path().join("manifests")).unwrap();
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/it-works.yaml");
+        fs::copy(shipped, folder.path().join("manifests/it-works.yaml")).unwrap();
         Self { folder }
     }
 
