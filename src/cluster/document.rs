@@ -1,6 +1,6 @@
 //! The text of nodes.yaml as a tree in which every key and every value knows where it stood.
 //!
-//! The YAML crate is named in this file only.
+//! The YAML crate is named in this file, and in the one that reads the YAML of others (`yaml_files`).
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_yaml::{DuplicateKeyPolicy, Error, Location, NonFiniteFloatPolicy, Spanned};
@@ -262,7 +262,7 @@ fn written(location: Location, text: &str) -> Option<&str> {
 }
 
 /// What a person needs to know of an error of the crate.
-fn flaw(error: &Error) -> Flaw {
+pub(super) fn flaw(error: &Error) -> Flaw {
     let place = error.location().map_or(Place { line: 1, column: 1 }, place);
     let (message, hint) = match error {
         Error::MultipleDocuments { .. } => (

@@ -2,9 +2,10 @@
 
 use super::access::{self, DraftAccess};
 use super::document::{Kind, Meaning, Scalar};
+use super::flags::{self, Flags};
 use super::keys;
 use super::reader::{Cursor, Fields, Reader, Setting, Wrong, shown};
-use super::{Install, K3sVersion, Role, bundled};
+use super::{Install, K3sVersion, Manifest, Registries, Role, bundled, manifests, registries};
 use crate::digest::Digest;
 use ipnet::IpNet;
 use serde_json::{Map, Number, Value};
@@ -17,32 +18,43 @@ const RELEASES: &str = "https://github.com/k3s-io/k3s/releases/download";
 pub(super) struct ClusterK3s {
     pub(super) version: K3sVersion,
     pub(super) install: Install,
+    pub(super) manifests: Vec<Manifest>,
     pub(super) access: DraftAccess,
+    pub(super) registries: Option<Registries>,
     /// For all nodes, then what only servers and only agents get.
-    config: Map<String, Value>,
-    server: Map<String, Value>,
-    agent: Map<String, Value>,
+    common: Flags,
+    server: Flags,
+    agent: Flags,
+    /// What servers do not deploy.
+    disabled: Vec<String>,
 }
 
 /// A node's `k3s:`; no role for `none`.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct RoleOfNode {
     pub(super) role: Option<Role>,
-    pub(super) config: Map<String, Value>,
+    pub(super) flags: Flags,
 }
 
 impl ClusterK3s {
     /// The extra configuration of a node: what comes later wins.
-    pub(super) fn config_of(&self, role: Role, own: &Map<String, Value>) -> Map<String, Value> {
+    pub(super) fn config_of(&self, role: Role, own: &Flags) -> Map<String, Value> {
         let of_role = match role {
             Role::Server => &self.server,
             Role::Agent => &self.agent,
         };
-        let mut merged = self.config.clone();
-        for (key, value) in of_role.iter().chain(own) {
-            merged.insert(key.clone(), value.clone());
+        let mut config = Flags::configuration([&self.common, of_role, own]);
+        if role == Role::Server {
+            flags::add(&mut config, "disable", self.disabled.iter().cloned());
         }
-        merged
+        config
+    }
+}
+
+impl ClusterK3s {
+    /// Whether servers go without what takes most memory of what comes with k3s.
+    pub(super) fn disables_the_heaviest(&self) -> bool {
+        ["traefik", "metrics-server"].iter().all(|heavy| self.disabled.iter().any(|name| name == heavy))
     }
 }
 
@@ -57,11 +69,20 @@ pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Setting<ClusterK
             .required("version", "v1.36.4+k3s1", reader, |value, reader| value.parse_token(reader, version));
         let install = fields.setting("install", reader, install);
         let access = access::read(&fields, reader);
-        let common = config_of(&fields, reader);
+        let manifests = match fields.get("manifests") {
+            None => Some(Vec::new()),
+            Some(value) => manifests::read(&value, reader),
+        };
+        let registries = fields.setting("registries", reader, registries::read);
+        let disabled = match fields.get("disable") {
+            None => Some(Vec::new()),
+            Some(value) => flags::disabled(&value, reader),
+        };
+        let common = Flags::read(&fields, reader);
         let mut of_role = |key| match fields.get(key) {
-            None => Some(Map::new()),
+            None => Some(Flags::default()),
             Some(value) => {
-                value.fields(&keys::K3S_ROLE, reader).and_then(|fields| config_of(&fields, reader))
+                value.fields(&keys::K3S_ROLE, reader).and_then(|fields| Flags::read(&fields, reader))
             }
         };
         let (server, agent) = (of_role("server"), of_role("agent"));
@@ -73,8 +94,11 @@ pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Setting<ClusterK
         Some(ClusterK3s {
             version: version.value()?,
             install,
+            manifests: manifests?,
             access: access?,
-            config: common?,
+            registries: registries.value(),
+            common: common?,
+            disabled: disabled?,
             server: server?,
             agent: agent?,
         })
@@ -87,12 +111,12 @@ pub(super) fn read_role(fields: &Fields<'_>, reader: &mut Reader) -> Setting<Rol
         [("server", Some(Role::Server)), ("agent", Some(Role::Agent)), ("none", None)];
     fields.setting("k3s", reader, |value, reader| {
         if !matches!(value.kind(), Kind::Mapping(_)) {
-            return Some(RoleOfNode { role: value.one_of(&ROLES, reader)?, config: Map::new() });
+            return Some(RoleOfNode { role: value.one_of(&ROLES, reader)?, flags: Flags::default() });
         }
         let fields = value.fields(&keys::K3S_NODE, reader)?;
         let role = fields.required("role", "agent", reader, |value, reader| value.one_of(&ROLES, reader));
-        let config = config_of(&fields, reader);
-        Some(RoleOfNode { role: role.value()?, config: config? })
+        let flags = Flags::read(&fields, reader);
+        Some(RoleOfNode { role: role.value()?, flags: flags? })
     })
 }
 
@@ -202,7 +226,7 @@ const DECIDED: [(&str, &str); 8] = [
 ];
 
 /// The `config:` among some fields; empty where there is none.
-fn config_of(fields: &Fields<'_>, reader: &mut Reader) -> Option<Map<String, Value>> {
+pub(super) fn config_of(fields: &Fields<'_>, reader: &mut Reader) -> Option<Map<String, Value>> {
     let Some(value) = fields.get("config") else { return Some(Map::new()) };
     let mut config = Map::new();
     let mut wrong = false;
@@ -239,7 +263,7 @@ pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, Wrong> {
 
 /// Any value, for k3s's own configuration. A number that YAML would change by reading and writing it
 /// (`0644`, `1.10`) stays the text it is, which is what k3s makes flags of anyway.
-fn json(value: &Cursor<'_>, reader: &mut Reader) -> Value {
+pub(super) fn json(value: &Cursor<'_>, reader: &mut Reader) -> Value {
     match value.kind() {
         Kind::Nothing => Value::Null,
         Kind::Scalar(scalar) => scalar_to_json(scalar),

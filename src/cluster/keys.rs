@@ -23,24 +23,25 @@ macro_rules! levels {
 levels! {
     CLUSTER "" "at the top of the file" [
         "cluster", "image", "output", "user", "ssh", "network", "timezone", "locale", "boot", "files",
-        "first_boot", "k3s", "nodes",
+        "first_boot", "swap", "memory", "k3s", "nodes",
     ];
     NODE "node" "in a node, under `nodes:`" [
         "name", "address", "ipv6", "k3s", "user", "ssh", "network", "timezone", "locale", "boot", "files",
-        "first_boot",
+        "first_boot", "swap", "memory",
     ];
     NETWORK "network" "under `network:`" ["interface", "prefix", "gateway", "dns", "search", "ipv6"];
     NETWORK_IPV6 "network_ipv6" "under `ipv6:` of `network:`" ["prefix", "gateway"];
     USER "user" "under `user:`" ["name", "shell", "password_hash", "ssh_authorized_keys", "sudo"];
     SSH "ssh" "under `ssh:`" ["password_login"];
-    BOOT "boot" "under `boot:`" ["config", "cmdline"];
+    BOOT "boot" "under `boot:`" ["config", "cmdline", "page_size"];
     FILE "file" "in a file, under `files:`" ["path", "content", "source", "partition", "mode", "owner"];
     K3S "k3s" "under `k3s:` at the top of the file" [
-        "version", "install", "config", "server", "agent", "founded", "kubeconfig", "virtual_address",
+        "version", "install", "config", "labels", "taints", "server", "agent", "disable", "registries",
+        "manifests", "founded", "kubeconfig", "virtual_address",
     ];
     KUBECONFIG "kubeconfig" "under `kubeconfig:` of `k3s:`" ["lifetime"];
-    K3S_ROLE "k3s_role" "under `server:` or `agent:` of `k3s:`" ["config"];
-    K3S_NODE "k3s_node" "under `k3s:` of a node" ["role", "config"];
+    K3S_ROLE "k3s_role" "under `server:` or `agent:` of `k3s:`" ["config", "labels", "taints"];
+    K3S_NODE "k3s_node" "under `k3s:` of a node" ["role", "config", "labels", "taints"];
     INSTALL "install" "under `install:` of `k3s:`" ["download", "bundled"];
     DOWNLOAD "download" "under `download:` of `install:`" ["base_url", "sha256"];
     DOWNLOAD_SHA256 "download_sha256" "under `sha256:` of `download:`" ["arm64", "armhf"];

@@ -10,18 +10,22 @@ mod access;
 mod bundled;
 mod document;
 mod extra_files;
+mod flags;
 mod joining;
 mod k3s;
 mod keys;
+mod manifests;
 mod names;
 mod paths;
 mod problem;
 mod reader;
+mod registries;
 mod resolve;
 mod rules;
 mod settings;
 mod size;
 mod ssh;
+mod yaml_files;
 
 pub use access::{Access, FoundingYear, Lifetime};
 pub use joining::CannotRejoin;
@@ -117,6 +121,8 @@ pub struct Node {
     pub locale: Option<String>,
     /// What is added to the boot partition's configuration.
     pub boot: Boot,
+    /// Whether it has swap.
+    pub swap: Swap,
     /// Extra files, in the order of nodes.yaml: the cluster's, then the node's.
     pub files: Vec<ExtraFile>,
     /// Shell commands run once as root at the first boot, when the network is up: the cluster's, then the node's.
@@ -198,6 +204,28 @@ pub struct Boot {
     pub config: Vec<String>,
     /// Words for the one line of cmdline.txt.
     pub cmdline: Vec<String>,
+    /// Which kernel a Raspberry Pi 5 starts.
+    pub page_size: PageSize,
+}
+
+/// The pages of memory that a Raspberry Pi 5 works with; all other models have 4 KiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PageSize {
+    /// Those of its own kernel: 16 KiB.
+    #[default]
+    Stock,
+    /// 4 KiB, which some programs in containers need.
+    FourKib,
+}
+
+/// Whether a node has swap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Swap {
+    /// What the stock image has.
+    #[default]
+    Stock,
+    /// None.
+    Off,
 }
 
 /// A file the user wants on the card.
@@ -240,8 +268,44 @@ pub struct K3s {
     pub version: K3sVersion,
     /// How it gets onto the nodes.
     pub install: Install,
+    /// Where images come from, where nodes.yaml says something about it.
+    pub registries: Option<Registries>,
+    /// What it deploys by itself, in the order of nodes.yaml.
+    pub manifests: Vec<Manifest>,
     /// How the cluster is reached, and for how long.
     pub access: Access,
+}
+
+/// What k3s reads in its registries.yaml. Credentials may be in it: it may not be shown.
+#[derive(Clone, PartialEq)]
+pub enum Registries {
+    /// What nodes.yaml itself says.
+    Inline(serde_json::Map<String, serde_json::Value>),
+    /// The text of a file, which was checked and goes onto the cards as it is.
+    File(Secret),
+}
+
+impl std::fmt::Debug for Registries {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Registries(…)")
+    }
+}
+
+/// A file for k3s's folder of manifests. That it can be read, and holds Kubernetes objects, was checked.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// What it is called there; no two have the same name before their ending.
+    pub file_name: String,
+    /// Its whole text.
+    pub text: String,
+    /// Whether a Secret is in it, so that it may not be shown.
+    pub holds_secrets: bool,
+}
+
+impl std::fmt::Debug for Manifest {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Manifest({})", self.file_name)
+    }
 }
 
 /// How k3s gets onto a node.
@@ -307,7 +371,7 @@ pub struct NodeK3s {
     /// Server or agent.
     pub role: Role,
     /// Extra keys for config.yaml: `k3s.config`, then `k3s.server` or `k3s.agent`'s `config`, then the node's own
-    /// `config`; what comes later wins.
+    /// `config`; what comes later wins. `labels`, `taints` and `disable` are among them as k3s's own keys.
     pub config: serde_json::Map<String, serde_json::Value>,
     /// Whether this server is to join a cluster that goes on without it, whoever founded that.
     pub rejoins: bool,

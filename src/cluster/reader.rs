@@ -78,6 +78,11 @@ impl Wrong {
         Self { secret: true, ..self }
     }
 
+    /// The same about something inside a file that nodes.yaml names.
+    pub(super) fn inside(self, called: &str) -> Self {
+        Self { message: format!("{called}: {}", self.message), ..self }
+    }
+
     fn at(self, spot: &Spot) -> Problem {
         Problem {
             line: spot.place.line,

@@ -8,7 +8,7 @@ use super::reader::{Cursor, Fields, Reader, Setting, Spot, Wrong, shown};
 use super::settings::{self, Settings};
 use super::size;
 use super::{
-    Cluster, ClusterName, Grow, Hostname, ImageSource, InterfaceName, InvalidCluster, Ipv6Network, K3s,
+    Boot, Cluster, ClusterName, Grow, Hostname, ImageSource, InterfaceName, InvalidCluster, Ipv6Network, K3s,
     Network, Node, NodeK3s, Output, Problem, Role, User, UserName, rules, ssh,
 };
 use crate::format::ImageFormat;
@@ -190,6 +190,8 @@ impl Draft {
             k3s: k3s.map(|k3s| K3s {
                 version: k3s.version,
                 install: k3s.install,
+                registries: k3s.registries,
+                manifests: k3s.manifests,
                 access: k3s.access.finish(),
             }),
             warnings: Vec::new(),
@@ -241,8 +243,8 @@ impl DraftNode {
             (None, _) => None,
         };
         let k3s = match (self.k3s.value(), cluster) {
-            (Some(RoleOfNode { role: Some(role), config }), Some(cluster)) => {
-                Some(NodeK3s { role, config: cluster.config_of(role, &config), rejoins: false })
+            (Some(RoleOfNode { role: Some(role), flags }), Some(cluster)) => {
+                Some(NodeK3s { role, config: cluster.config_of(role, &flags), rejoins: false })
             }
             _ => None,
         };
@@ -275,7 +277,11 @@ impl DraftNode {
             ssh_password_login: self.settings.ssh_password_login.value().unwrap_or(false),
             timezone: self.settings.timezone.value(),
             locale: self.settings.locale.value(),
-            boot: self.settings.boot,
+            boot: Boot {
+                page_size: self.settings.page_size.value().unwrap_or_default(),
+                ..self.settings.boot
+            },
+            swap: self.settings.swap.value().unwrap_or_default(),
             files: self.settings.files.into_iter().map(|file| file.value).collect(),
             first_boot: self.settings.first_boot,
             k3s,

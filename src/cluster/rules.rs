@@ -4,6 +4,7 @@ use super::Role;
 use super::k3s;
 use super::reader::{Located, Reader, Setting, Spot, Wrong};
 use super::resolve::{DEFAULT_IPV6_PREFIX, Draft, DraftNode};
+use crate::disk::ByteCount;
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -22,6 +23,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader) {
     roles_make_a_cluster(draft, reader);
     the_virtual_address_is_free(draft, &ipv4, reader);
     users_can_get_in(draft, reader);
+    memory_suffices(draft, reader);
 }
 
 fn names_are_unique(draft: &Draft, reader: &mut Reader) {
@@ -252,7 +254,7 @@ fn subnets_are_clear_of_k3s(draft: &Draft, members: &[Member<'_>], reader: &mut 
         .iter()
         .filter_map(|node| node.k3s.given())
         .find(|k3s| k3s.value.role == Some(Role::Server))
-        .map(|server| k3s.value.config_of(Role::Server, &server.value.config))
+        .map(|server| k3s.value.config_of(Role::Server, &server.value.flags))
         .unwrap_or_default();
     for (key, default, whose) in INNER_NETWORKS {
         let networks = config.get(key).and_then(|value| value.as_str()).unwrap_or(default);
@@ -369,6 +371,32 @@ fn the_virtual_address_is_free(draft: &Draft, members: &[Member<'_>], reader: &m
     if let Some((what, hint)) = problem {
         let message = format!("the virtual address `{}` {what}", address.value);
         reader.report(&address.spot, Wrong::new(message, hint));
+    }
+}
+
+/// What k3s asks of a board (docs.k3s.io, "Requirements"); boards that have less are seen to crawl (k3s#3976).
+fn memory_suffices(draft: &Draft, reader: &mut Reader) {
+    const SERVER: ByteCount = ByteCount(2 << 30);
+    const AGENT: ByteCount = ByteCount(512 << 20);
+    let Some(k3s) = draft.k3s.given() else { return };
+    for node in &draft.nodes {
+        let (Some(role), Some(memory)) = (node.role(), node.settings.memory.given()) else { continue };
+        let needed = match role {
+            Role::Server => SERVER,
+            Role::Agent => AGENT,
+        };
+        if memory.value >= needed {
+            continue;
+        }
+        let message = format!("{} has {}, but a k3s {role} asks for {needed}", node.called(), memory.value);
+        let hint = if role == Role::Agent {
+            "Keep what runs on it small"
+        } else if k3s.value.disables_the_heaviest() {
+            "Make a board with more memory the server"
+        } else {
+            "Make a board with more memory the server, or at least set `disable: [traefik, metrics-server]` under `k3s:`"
+        };
+        reader.warn(&memory.spot, Wrong::new(message, hint));
     }
 }
 

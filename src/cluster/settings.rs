@@ -4,8 +4,10 @@ use super::document::Kind;
 use super::extra_files;
 use super::keys;
 use super::reader::{Cursor, Fields, Located, Reader, Setting, Wrong, shown};
+use super::size;
 use super::ssh::{self, NotAPublicKey};
-use super::{AuthorizedKey, Boot, ExtraFile, InterfaceName, Secret, UserName};
+use super::{AuthorizedKey, Boot, ExtraFile, InterfaceName, PageSize, Secret, Swap, UserName};
+use crate::disk::ByteCount;
 use crate::fs::ImagePath;
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -31,6 +33,10 @@ pub(super) struct Settings {
     pub(super) timezone: Setting<String>,
     pub(super) locale: Setting<String>,
     pub(super) boot: Boot,
+    pub(super) page_size: Setting<PageSize>,
+    pub(super) swap: Setting<Swap>,
+    /// How much the board has, for warnings.
+    pub(super) memory: Setting<ByteCount>,
     pub(super) files: Vec<Located<ExtraFile>>,
     pub(super) first_boot: Vec<String>,
 }
@@ -41,6 +47,10 @@ impl Settings {
         let mut settings = Self {
             timezone: fields.setting("timezone", reader, |value, reader| value.parse(reader, timezone)),
             locale: fields.setting("locale", reader, |value, reader| value.parse(reader, locale)),
+            swap: fields.setting("swap", reader, |value, reader| {
+                value.one_of(&[("off", Swap::Off), ("stock", Swap::Stock)], reader)
+            }),
+            memory: fields.setting("memory", reader, |value, reader| value.parse_token(reader, size::size)),
             files: fields
                 .get("files")
                 .and_then(|value| extra_files::read(&value, reader))
@@ -70,8 +80,11 @@ impl Settings {
                     .and_then(|value| value.list(reader, |item, reader| item.parse_token(reader, parse)))
                     .unwrap_or_default()
             };
-            settings.boot =
-                Boot { config: list("config", config_line), cmdline: list("cmdline", cmdline_word) };
+            let (config, cmdline) = (list("config", config_line), list("cmdline", cmdline_word));
+            settings.boot = Boot { config, cmdline, ..Boot::default() };
+            settings.page_size = boot.setting("page_size", reader, |value, reader| {
+                value.one_of(&[("4k", PageSize::FourKib), ("stock", PageSize::Stock)], reader)
+            });
         }
         settings
     }
@@ -149,7 +162,11 @@ impl Settings {
             boot: Boot {
                 config: both(&self.boot.config, &other.boot.config),
                 cmdline: both(&self.boot.cmdline, &other.boot.cmdline),
+                ..Boot::default()
             },
+            page_size: self.page_size.or(&other.page_size),
+            swap: self.swap.or(&other.swap),
+            memory: self.memory.or(&other.memory),
             files,
             first_boot: both(&self.first_boot, &other.first_boot),
         }

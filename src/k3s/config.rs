@@ -19,8 +19,9 @@ pub(super) fn write(
     node_k3s: &NodeK3s,
     secret: &ClusterSecret,
 ) -> Result<(), K3sError> {
-    let text = yaml::document(&keys(cluster, k3s, node, node_k3s, secret)?)
-        .map_err(|error| K3sError::Yaml { node: node.name.to_string(), reason: error.to_string() })?;
+    let text = yaml::document(&keys(cluster, k3s, node, node_k3s, secret)?).map_err(|error| {
+        K3sError::Yaml { file: "config.yaml", node: node.name.to_string(), reason: error.to_string() }
+    })?;
     draft.secret(&ImagePath::new(PATH)?, text)?;
     Ok(())
 }

@@ -44,9 +44,11 @@ pub enum K3sError {
         /// The file that would be downloaded.
         binary: &'static str,
     },
-    /// A value of `config:` that cannot be written as YAML.
-    #[error("writing config.yaml of `{node}` failed: {reason}")]
+    /// A value of nodes.yaml that cannot be written as YAML.
+    #[error("writing {file} of `{node}` failed: {reason}")]
     Yaml {
+        /// Which file.
+        file: &'static str,
         /// The name of the node.
         node: String,
         /// What the serializer said.
@@ -71,7 +73,9 @@ impl Hint for K3sError {
                     "Use an `https://` address, or give the digest of the file under `install: {{download: {{sha256: {{{architecture}: …}}}}}}`"
                 ))
             }
-            Self::Yaml { .. } => Some("Look at the values under `config:` in nodes.yaml".to_owned()),
+            Self::Yaml { .. } => {
+                Some("Look at the values under `config:` and `registries:` in nodes.yaml".to_owned())
+            }
         }
     }
 }

@@ -5,6 +5,8 @@
 //! - `/etc/rancher/k3s/config.yaml` and `/etc/rancher/node/password` (`config.rs`, `node_password.rs`);
 //! - the certificate authorities, on the card of the server that founds the cluster (`certificates.rs`);
 //!   their hash is in the tokens of all others (`token.rs`);
+//! - `/etc/rancher/k3s/registries.yaml`, where nodes.yaml says where images come from (`registries.rs`);
+//! - what k3s deploys by itself, on the same card (`manifests.rs`);
 //! - the unit `k3s.service` or `k3s-agent.service`, enabled, with names, paths and options as k3s's own
 //!   installer leaves them, so that a later run of that installer simply takes over (`service.rs`);
 //! - the one program k3s consists of, and the container images it starts with (`bundle.rs`), or else
@@ -19,8 +21,10 @@ mod certificates;
 mod config;
 mod error;
 mod install;
+mod manifests;
 mod network_manager;
 mod node_password;
+mod registries;
 mod service;
 mod shell;
 mod token;
@@ -101,6 +105,10 @@ pub fn configure(
     config::write(draft, cluster, k3s, node, node_k3s, secret)?;
     if cluster.joined_by(node).is_none() {
         certificates::write(draft, node, k3s.access.founded, secret)?;
+        manifests::write(draft, &k3s.manifests)?;
+    }
+    if let Some(registries) = &k3s.registries {
+        registries::write(draft, node, registries)?;
     }
     node_password::write(draft, node, secret)?;
     if host.network_manager {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::cluster::{
     Access, Boot, ClusterName, Grow, Hostname, ImageSource, Install, InterfaceName, Ipv6Network, K3sVersion,
-    Network, NodeK3s, Output, Role, User, UserName,
+    Manifest, Network, NodeK3s, Output, Registries, Role, Swap, User, UserName,
 };
 use crate::format::ImageFormat;
 use crate::hint::Hint as _;
@@ -49,6 +49,7 @@ fn node(name: &str, last: u8, role: Option<Role>, config: &Value) -> Node {
         timezone: None,
         locale: None,
         boot: Boot::default(),
+        swap: Swap::Stock,
         files: Vec::new(),
         first_boot: Vec::new(),
         k3s: role.map(|role| NodeK3s {
@@ -61,7 +62,13 @@ fn node(name: &str, last: u8, role: Option<Role>, config: &Value) -> Node {
 
 fn download(base_url: &str, sha256_arm64: Option<Digest>) -> K3s {
     let install = Install::Download { base_url: base_url.to_owned(), sha256_arm64, sha256_armhf: None };
-    K3s { version: K3sVersion::new("v1.36.4+k3s1").unwrap(), install, access: Access::default() }
+    K3s {
+        version: K3sVersion::new("v1.36.4+k3s1").unwrap(),
+        install,
+        registries: None,
+        manifests: Vec::new(),
+        access: Access::default(),
+    }
 }
 
 fn releases() -> K3s {
@@ -296,6 +303,63 @@ fn a_payload_lands_where_k3s_looks_for_it() {
             "/var/lib/rancher/k3s/agent/images/.cache.json 0644",
         ]
     );
+}
+
+#[test]
+fn manifests_are_for_the_founding_server_alone_and_may_hold_secrets() {
+    let manifest = |file_name: &str, holds_secrets| Manifest {
+        file_name: file_name.to_owned(),
+        text: "kind: x\n".to_owned(),
+        holds_secrets,
+    };
+    let manifests = vec![manifest("it-works.yaml", false), manifest("keys.json", true)];
+    let k3s = K3s { manifests, ..releases() };
+    let mut cluster = compass();
+    cluster.nodes.push(node("two", 14, Some(Role::Server), &json!({})));
+    let of = |name| outline(&plan_with(&cluster, name, &k3s, &HOST).unwrap());
+    let north = of("north");
+    for line in [
+        "/var/lib/rancher/k3s/server/manifests/ 0700",
+        "/var/lib/rancher/k3s/server/manifests/it-works.yaml 0600",
+        "/var/lib/rancher/k3s/server/manifests/keys.json 0600 secret",
+    ] {
+        assert!(north.iter().any(|found| found == line), "{line} is not in {north:#?}");
+    }
+    for name in ["two", "east"] {
+        assert!(!of(name).iter().any(|line| line.contains("manifests")), "{name}");
+    }
+}
+
+#[test]
+fn registries_are_for_every_node_and_never_shown() {
+    let text_of = |k3s: &K3s, name| {
+        let patch = plan_with(&compass(), name, k3s, &HOST).unwrap();
+        assert!(outline(&patch).iter().any(|line| line == "/etc/rancher/k3s/registries.yaml 0600 secret"));
+        text(&patch, "/etc/rancher/k3s/registries.yaml")
+    };
+    let yaml = "\
+cluster: compass
+image: demo
+network: {prefix: 24, gateway: 192.168.50.1}
+k3s:
+  version: v1.36.4+k3s1
+  registries:
+    mirrors: {docker.io: {endpoint: ['https://mirror.lan:5000']}}
+    configs: {'mirror.lan:5000': {auth: {username: ann, password: 0644}}}
+nodes: [{name: north, address: 192.168.50.11, k3s: server}]
+";
+    let cluster = Cluster::parse(yaml, std::path::Path::new("nodes.yaml")).unwrap();
+    let k3s = cluster.k3s.unwrap();
+    assert!(!format!("{k3s:?}").contains("0644"));
+    for name in ["north", "east"] {
+        let written: Value = serde_yaml::from_str(&text_of(&k3s, name)).unwrap();
+        assert_eq!(written["mirrors"]["docker.io"]["endpoint"][0], "https://mirror.lan:5000");
+        assert_eq!(written["configs"]["mirror.lan:5000"]["auth"]["password"], "0644");
+    }
+    // What stands in a file is not read and written anew: nobody could tell `0644` from `644` any more.
+    let text = "configs:\n  a: {auth: {password: 0644}} # mine\n".to_owned();
+    let registries = Some(Registries::File(crate::cluster::Secret::new(text.clone())));
+    assert_eq!(text_of(&K3s { registries, ..releases() }, "east"), text);
 }
 
 /// systemd's own judgement, on a machine that has it.

@@ -7,7 +7,7 @@ mod report;
 
 pub use report::{Change, PlannedEdit, report};
 
-use crate::cluster::{Cluster, Node};
+use crate::cluster::{Cluster, Node, Swap};
 use crate::hint::Hint;
 use crate::identity::{ClusterSecret, IdentityError, SshKeyPair};
 use crate::k3s::{self, K3sError, Payload};
@@ -88,6 +88,10 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
     raspios::disable_cloud_init(edits, release)?;
     raspios::set_clock_floor(edits)?;
 
+    if node.swap == Swap::Off {
+        raspios::disable_swap(edits)?;
+    }
+
     let mut first_boot = Vec::new();
     if let Some(zone) = &node.timezone {
         raspios::set_timezone(edits, zone)?;
@@ -95,6 +99,7 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
     if let Some(locale) = &node.locale {
         first_boot.extend(raspios::set_locale(edits, locale)?);
     }
+    raspios::set_page_size(edits, node.boot.page_size)?;
     raspios::add_config_lines(edits, &node.boot.config)?;
     raspios::add_cmdline_words(edits, &node.boot.cmdline)?;
 

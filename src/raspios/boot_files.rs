@@ -3,6 +3,7 @@
 
 use super::RaspiosError;
 use super::text::{line_end, split_at_block, with_block};
+use crate::cluster::PageSize;
 use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
 
 /// The section of config.txt that every Raspberry Pi reads.
@@ -25,6 +26,19 @@ pub fn add_config_lines(draft: &mut Draft<'_>, lines: &[impl AsRef<str>]) -> Res
         draft.file(Partition::Boot, &path, after, Mode::EXECUTABLE, Owner::ROOT)?;
     }
     Ok(())
+}
+
+/// Lets a Raspberry Pi 5 start the kernel of the other 64-bit models, whose pages have 4 KiB: some programs in
+/// containers do not run with the 16 KiB of its own (config.txt documentation, `kernel`; k3s#7364).
+///
+/// # Errors
+/// As [`add_config_lines`].
+pub fn set_page_size(draft: &mut Draft<'_>, page_size: PageSize) -> Result<(), RaspiosError> {
+    match page_size {
+        PageSize::Stock => Ok(()),
+        // Only there: older models may run a 32-bit system, which this kernel would not start.
+        PageSize::FourKib => add_config_lines(draft, &["[pi5]", "kernel=kernel8.img", EVERY_MODEL]),
+    }
 }
 
 fn with_config_lines(text: &str, wanted: &[&str]) -> String {
@@ -135,6 +149,21 @@ mod tests {
             let again = patch(&applied(stock, &once), |draft| add_cmdline_words(draft, &WORDS).unwrap());
             assert_eq!(paths(&again), <[&str; 0]>::default());
         }
+    }
+
+    #[test]
+    fn another_kernel_is_for_the_pi_5_alone() {
+        let stock = trixie();
+        let once = patch(&stock, |draft| {
+            set_page_size(draft, PageSize::FourKib).unwrap();
+            add_config_lines(draft, &["dtparam=audio=off"]).unwrap();
+        });
+        let config = text(&once, "/config.txt");
+        assert!(config.contains("\n[pi5]\nkernel=kernel8.img\n[all]\ndtparam=audio=off\n"), "{config}");
+        let nothing = patch(&stock, |draft| set_page_size(draft, PageSize::Stock).unwrap());
+        assert_eq!(paths(&nothing), <[&str; 0]>::default());
+        let again = patch(&applied(stock, &once), |draft| set_page_size(draft, PageSize::FourKib).unwrap());
+        assert_eq!(paths(&again), <[&str; 0]>::default());
     }
 
     #[test]

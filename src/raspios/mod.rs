@@ -24,6 +24,7 @@ mod release;
 mod services;
 mod ssh;
 mod sudo;
+mod swap;
 #[cfg(test)]
 mod test_node;
 #[cfg(test)]
@@ -36,7 +37,7 @@ mod user;
 mod wizard;
 
 pub use accounts::Account;
-pub use boot_files::{add_cmdline_words, add_config_lines};
+pub use boot_files::{add_cmdline_words, add_config_lines, set_page_size};
 pub use card::{Card, customised_card, write_card};
 pub use clock::date;
 pub use clock::set_clock_floor;
@@ -53,6 +54,7 @@ pub use release::{Architecture, BootMount, Codename, Edition, FirstBoot, Network
 pub use services::{alias_unit, enable_unit, install_unit, mask_unit, unit_path};
 pub use ssh::enable_ssh;
 pub use sudo::set_sudo;
+pub use swap::disable_swap;
 pub use timezone::set_timezone;
 pub use user::{set_authorized_keys, set_user};
 pub use wizard::dismiss_wizard;

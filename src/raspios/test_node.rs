@@ -1,6 +1,6 @@
 //! Nodes for tests.
 
-use crate::cluster::{Boot, Hostname, InterfaceName, Ipv6Network, Network, Node, User, UserName};
+use crate::cluster::{Boot, Hostname, InterfaceName, Ipv6Network, Network, Node, Swap, User, UserName};
 use crate::patch::ImagePath;
 use std::net::Ipv4Addr;
 
@@ -14,6 +14,7 @@ pub(super) fn node(name: &str, last: u8) -> Node {
         timezone: None,
         locale: None,
         boot: Boot::default(),
+        swap: Swap::Stock,
         files: Vec::new(),
         first_boot: Vec::new(),
         k3s: None,

@@ -1,7 +1,8 @@
 //! An SD card: a file that an image was written to.
 
 use crate::command::run;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -58,6 +59,15 @@ impl Card {
     /// The boot partition as mtools writes it: every Raspberry Pi OS of bookworm and later has it at 8 MiB.
     fn boot_partition(&self) -> String {
         format!("{}@@8M", self.path.display())
+    }
+
+    /// Lets e2fsck look at the root partition of a card that was taken out of a machine that was switched off.
+    pub(crate) fn judge_root(&self) {
+        let mut start = [0; 4];
+        // The first sector of the second partition.
+        File::open(&self.path).unwrap().read_exact_at(&mut start, 446 + 16 + 8).unwrap();
+        let offset = u64::from(u32::from_le_bytes(start)) * 512;
+        run(Command::new("e2fsck").arg("-fn").arg(format!("{}?offset={offset}", self.path.display())));
     }
 
     /// The four bytes of the MBR that PARTUUIDs are made of, as hexadecimal digits.

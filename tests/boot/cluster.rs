@@ -48,23 +48,37 @@ pub(crate) struct TestCluster {
     pub(crate) sudo_password: Option<String>,
 }
 
-impl TestCluster {
-    /// Builds the images of a nodes.yaml. `test` names the folder, `rest` is what nodes.yaml has beside
-    /// image, output, user and network: at least `nodes:`.
-    pub(crate) fn build(test: &str, suite: Suite, user: &User, rest: &str) -> Self {
+/// What a cluster is built from.
+pub(crate) struct Recipe<'a> {
+    /// The stand-in.
+    pub(crate) suite: Suite,
+    /// `grow:` of the image.
+    pub(crate) grow: &'a str,
+    /// The user of all nodes.
+    pub(crate) user: &'a User,
+    /// Files beside nodes.yaml: name and content.
+    pub(crate) beside: &'a [(&'a str, Vec<u8>)],
+    /// What nodes.yaml has beside image, output, user and network: at least `nodes:`.
+    pub(crate) rest: &'a str,
+}
+
+impl Recipe<'_> {
+    /// Builds the images, in a folder that is named after the test.
+    pub(crate) fn build(&self, test: &str) -> TestCluster {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("boot").join(test);
         if folder.exists() {
             fs::remove_dir_all(&folder).unwrap();
         }
         fs::create_dir_all(&folder).unwrap();
         let (key, public_key) = login_key(&folder);
+        let Self { suite, grow, user, beside, rest } = self;
         let User { name, password, passwordless_sudo } = user;
         let sudo = if *passwordless_sudo { "passwordless" } else { "password" };
         let hash = run(Command::new("openssl").args(["passwd", "-6", "-salt", "boottest", password]));
         let image = suite.stand_in();
         let nodes_yaml = format!(
             "cluster: compass\n\
-             image: {{path: '{}'}}\n\
+             image: {{path: '{}', grow: {grow}}}\n\
              output: {{format: img}}\n\
              user:\n  name: {name}\n  sudo: {sudo}\n  password_hash: '{}'\n  ssh_authorized_keys: ['{public_key}']\n\
              network: {{interface: eth0, prefix: 24, gateway: {GATEWAY}, dns: [{GATEWAY}, 192.168.50.2]}}\n\
@@ -74,15 +88,20 @@ impl TestCluster {
         );
         let nodes_yaml_path = folder.join("nodes.yaml");
         fs::write(&nodes_yaml_path, nodes_yaml).unwrap();
+        for (name, content) in *beside {
+            fs::write(folder.join(name), content).unwrap();
+        }
         let mut build = Command::new(env!("CARGO_BIN_EXE_cardwright"));
         build.arg("build").arg(&nodes_yaml_path);
         // In CI a missing cluster.secret is not made; here it is meant to be.
         let printed = run(build.env_remove("CI").env_remove("CARDWRIGHT_SECRET"));
         eprintln!("{printed}");
         let sudo_password = (!passwordless_sudo).then(|| (*password).to_owned());
-        Self { folder, key, suite, user: (*name).to_owned(), sudo_password }
+        TestCluster { folder, key, suite: *suite, user: (*name).to_owned(), sudo_password }
     }
+}
 
+impl TestCluster {
     /// A machine with a card on which the node's image was written.
     pub(crate) fn machine(&self, node: &str) -> Machine {
         self.machine_with(node, |_| ())
@@ -128,10 +147,4 @@ pub(crate) struct User {
     pub(crate) name: &'static str,
     pub(crate) password: &'static str,
     pub(crate) passwordless_sudo: bool,
-}
-
-/// `nodes:` with the four nodes and no k3s.
-pub(crate) fn nodes_without_k3s() -> String {
-    let nodes = NODES.map(|(name, address)| format!("  - {{name: {name}, address: {address}}}\n"));
-    format!("nodes:\n{}", nodes.concat())
 }

@@ -2,7 +2,7 @@
 
 use crate::cluster::NODES;
 use crate::findings::Findings;
-use crate::k3s_cluster::{build, records, serve_good_releases, wait_for_welcome};
+use crate::k3s_cluster::{Install, build, records, serve_good_releases, wait_for_welcome};
 use crate::login::host_keys;
 use crate::time_server::start_time_server;
 use crate::wire::Wire;
@@ -13,7 +13,7 @@ fn four_nodes_find_each_other_and_their_server() {
     let _wire = Wire::with_ports(4);
     let _time = start_time_server();
     let _releases = serve_good_releases();
-    let cluster = build("four-nodes");
+    let cluster = build("four-nodes", Install::Download);
     let mut machines = NODES.map(|(name, _)| cluster.machine(name));
     for machine in &mut machines {
         machine.power_on();
@@ -57,7 +57,7 @@ fn a_card_that_is_written_again_is_the_same_node() {
     let _wire = Wire::with_ports(4);
     let _time = start_time_server();
     let _releases = serve_good_releases();
-    let cluster = build("written-again");
+    let cluster = build("written-again", Install::Download);
     let mut north = cluster.machine("north");
     let mut west = cluster.machine("west");
     north.power_on();

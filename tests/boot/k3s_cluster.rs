@@ -1,56 +1,63 @@
 //! What the tests with k3s have in common: the nodes.yaml, the stub that stands for k3s, and its records.
 
-use crate::cluster::{NODES, Suite, TestCluster, User};
+use crate::cluster::{NODES, Recipe, Suite, TestCluster, User};
+use crate::k3s_binary::{STUB, binary};
 use crate::machine::Machine;
 use crate::release_server::{ReleaseServer, Reply, Request};
 use crate::wire::GATEWAY;
-use sha2::{Digest, Sha256};
-use std::fmt::Write;
+use cardwright::digest::Digest;
 use std::path::Path;
 
 pub(crate) const VERSION: &str = "v1.36.4+k3s1";
 
+/// The archive of container images inside cards.
+pub(crate) const ARCHIVE: &str = "images.tar";
+
 /// Where the releases are.
 const PORT: u16 = 8080;
 
-/// What is downloaded as k3s: a script that calls the stub, as large as makes a download that can be
-/// interrupted.
-pub(crate) fn binary() -> Vec<u8> {
-    let mut binary =
-        b"#!/bin/sh\nK3S_STUB_NAME=$0 exec /usr/bin/python3 /usr/local/lib/k3s_stub.py \"$@\"\n".to_vec();
-    // No two blocks alike, so that a piece in the wrong place is noticed.
-    for number in 0_u32..1_000_000 {
-        binary.extend_from_slice(&number.to_be_bytes());
-    }
-    binary
+/// How k3s gets onto the cards.
+pub(crate) enum Install {
+    /// From this side of the wire.
+    Download,
+    /// With the images, and with this archive of container images.
+    Bundled(Vec<u8>),
 }
 
 /// Builds the images of four nodes: north the server, the others agents. They ask this side of the wire for
-/// the time and for k3s.
-pub(crate) fn build(test: &str) -> TestCluster {
+/// the time.
+pub(crate) fn build(test: &str, install: Install) -> TestCluster {
     let user = User { name: "pi", password: "not-for-ssh", passwordless_sudo: true };
     let stub = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boot/k3s_stub.py");
-    let sha256 = Sha256::digest(binary()).iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").unwrap();
-        text
-    });
     let nodes = NODES.map(|(name, address)| {
         let role = if name == "north" { "server" } else { "agent" };
         format!("  - {{name: {name}, address: {address}, k3s: {role}}}\n")
     });
+    let (install, beside) = match install {
+        Install::Download => {
+            let sha256 = Digest::of(&binary());
+            let from = format!("base_url: 'http://{GATEWAY}:{PORT}', sha256: {{arm64: {sha256}}}");
+            (format!("download: {{{from}}}"), Vec::new())
+        }
+        Install::Bundled(archive) => (
+            format!("bundled: {{binary: {{arm64: k3s-arm64}}, images: [{ARCHIVE}]}}"),
+            vec![("k3s-arm64", binary()), (ARCHIVE, archive)],
+        ),
+    };
     let rest = format!(
         "files:\n\
          \x20 - {{path: /etc/systemd/timesyncd.conf.d/wire.conf, content: \"[Time]\\nNTP={GATEWAY}\\n\"}}\n\
-         \x20 - {{path: /usr/local/lib/k3s_stub.py, source: '{}'}}\n\
+         \x20 - {{path: {STUB}, source: '{}', mode: 0755}}\n\
          k3s:\n\
          \x20 version: {VERSION}\n\
-         \x20 install: {{download: {{base_url: 'http://{GATEWAY}:{PORT}', sha256: {{arm64: {sha256}}}}}}}\n\
+         \x20 install: {{{install}}}\n\
          \x20 server: {{config: {{disable: [traefik]}}}}\n\
          nodes:\n{}",
         stub.display(),
         nodes.concat()
     );
-    TestCluster::build(test, Suite::Trixie, &user, &rest)
+    let recipe = Recipe { suite: Suite::Trixie, grow: "auto", user: &user, beside: &beside, rest: &rest };
+    recipe.build(test)
 }
 
 /// The records of the stub on a machine, a JSON value each.

@@ -2,7 +2,8 @@
 //! that breaks, a file that is not what it should be, no power.
 
 use crate::findings::Findings;
-use crate::k3s_cluster::{VERSION, binary, build, records, serve_releases};
+use crate::k3s_binary::binary;
+use crate::k3s_cluster::{Install, VERSION, build, records, serve_releases};
 use crate::machine::{Machine, PATIENCE};
 use crate::release_server::Reply;
 use crate::time_server::start_time_server;
@@ -16,7 +17,7 @@ const STATUS: &str = "/boot/firmware/cardwright-status.txt";
 #[ignore = "boots a machine: run tests/rig/boot-test.sh --long"]
 fn k3s_is_installed_once_whatever_goes_wrong() {
     let _wire = Wire::with_ports(1);
-    let cluster = build("k3s-first-boot");
+    let cluster = build("k3s-first-boot", Install::Download);
     let mut machine = cluster.machine_with("north", |settings| settings.clock = Some("1970-01-01T00:00:00"));
     machine.power_on();
     machine.wait_for_login();

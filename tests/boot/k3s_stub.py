@@ -107,8 +107,8 @@ def join(config):
 role = sys.argv[1]
 with open("/etc/rancher/k3s/config.yaml") as file:
     config = yaml.safe_load(file)
-write_down("calls", {"program": os.environ.get("K3S_STUB_NAME"), "arguments": sys.argv[1:], "config": config, "time": time.time(),
-                     "environment": sorted(name for name in os.environ if re.match("K3S_(?!STUB)|CONTAINERD_", name))})
+write_down("calls", {"arguments": sys.argv[1:], "config": config, "time": time.time(),
+                     "environment": sorted(name for name in os.environ if re.match("K3S_|CONTAINERD_", name))})
 serve(config) if role == "server" else join(config)
 if "NOTIFY_SOCKET" in os.environ:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:

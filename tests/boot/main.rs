@@ -19,6 +19,8 @@ mod command;
 mod dhcp_ear;
 mod findings;
 mod four_nodes;
+mod k3s_binary;
+mod k3s_bundled;
 mod k3s_cluster;
 mod k3s_first_boot;
 mod login;

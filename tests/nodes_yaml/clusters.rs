@@ -3,7 +3,7 @@
 use crate::{EAST, HASH, TOP, VALID, edited, parse, parse_in, rendered};
 use cardwright::cluster::{
     Access, Artifact, CannotRejoin, Cluster, FileOwner, FileSource, FoundingYear, Grow, ImageSource, Install,
-    Lifetime, Role,
+    Lifetime, PageSize, Role, Swap,
 };
 use cardwright::disk::ByteCount;
 use cardwright::format::ImageFormat;
@@ -34,6 +34,10 @@ fn what_the_example_suggests_in_comments_is_valid_too() {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("nodes.yaml")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("backup.sh"), "#!/bin/sh\n").unwrap();
+    let manifests = folder.path().join("manifests");
+    std::fs::create_dir(&manifests).unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/it-works.yaml");
+    std::fs::copy(shipped, manifests.join("it-works.yaml")).unwrap();
     let suggested: String = text
         .lines()
         .map(|line| {
@@ -62,7 +66,7 @@ fn what_the_example_suggests_in_comments_is_valid_too() {
     assert_eq!(north.files.len(), 2);
     assert_eq!(north.boot.cmdline, ["quiet"]);
     assert_eq!(north.first_boot, ["apt-get update"]);
-    assert_eq!(north.k3s.as_ref().unwrap().config["disable"][0], "traefik");
+    assert_eq!(north.k3s.as_ref().unwrap().config["disable"][0], "metrics-server");
 }
 
 #[test]
@@ -197,6 +201,103 @@ fn a_bundled_k3s_is_read_as_it_is_written() {
     assert_eq!(armhf.file_name(), "k3s-armhf");
     assert!(matches!(&armhf, Artifact::Url { url, .. } if url == "https://x/k3s-armhf?a=b/c"));
     assert_eq!(images, [at("a.tar.zst", None), at("./b.tar", Digest::parse(&digest))]);
+}
+
+#[test]
+fn labels_taints_and_components_become_flags_and_what_comes_later_wins() {
+    let text = "\
+cluster: compass
+image: demo
+network: {prefix: 24, gateway: 192.168.50.1}
+swap: off
+boot: {page_size: 4k}
+k3s:
+  version: v1.36.4+k3s1
+  labels: {room: attic, example.org/disk: sd}
+  config: {node-label: [mine=1], disable: servicelb}
+  taints: [\"a=b:NoSchedule\"]
+  disable: [traefik, servicelb]
+  agent: {labels: {example.org/disk: ssd, node.kubernetes.io/fast: true}, taints: [\"a=c:NoSchedule\", \"a=c:NoExecute\"]}
+nodes:
+  - {name: north, address: 192.168.50.11, k3s: server, swap: stock, boot: {page_size: stock}}
+  - {name: east, address: 192.168.50.12, k3s: {role: agent, labels: {room: 1.10}, taints: [\"only:PreferNoSchedule\"]}}
+";
+    let cluster = parse(text).unwrap();
+    let config =
+        |node: usize| serde_json::to_value(&cluster.nodes[node].k3s.as_ref().unwrap().config).unwrap();
+    assert_eq!(
+        config(0),
+        serde_json::json!({
+            "node-label": ["mine=1", "room=attic", "example.org/disk=sd"],
+            "node-taint": ["a=b:NoSchedule"],
+            "disable": ["servicelb", "traefik"],
+        })
+    );
+    assert_eq!(
+        config(1),
+        serde_json::json!({
+            "node-label": ["mine=1", "example.org/disk=ssd", "node.kubernetes.io/fast=true", "room=1.10"],
+            "node-taint": ["a=c:NoSchedule", "a=c:NoExecute", "only:PreferNoSchedule"],
+            "disable": "servicelb",
+        })
+    );
+    let board = |node: usize| (cluster.nodes[node].swap, cluster.nodes[node].boot.page_size);
+    assert_eq!(board(0), (Swap::Stock, PageSize::Stock));
+    assert_eq!(board(1), (Swap::Off, PageSize::FourKib));
+}
+
+#[test]
+fn memory_that_is_short_is_warned_of() {
+    let warnings = |settings: &str, north: &str, east: &str| {
+        let text = edited(&[
+            ("v1.36.4+k3s1", &format!("v1.36.4+k3s1{settings}")),
+            ("192.168.50.11", &format!("192.168.50.11{north}")),
+            ("192.168.50.12", &format!("192.168.50.12{east}")),
+        ]);
+        let warnings = parse(&text).unwrap().warnings;
+        warnings
+            .iter()
+            .map(|warning| format!("{}. {}", warning.message, warning.hint.as_deref().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(warnings("", "", ""), [""; 0]);
+    assert_eq!(warnings("", ", memory: 2GiB", ", memory: 512MiB"), [""; 0]);
+    assert_eq!(
+        warnings("", ", memory: 1GiB", ", memory: 256MiB"),
+        [
+            "`north` has 1 GiB, but a k3s server asks for 2 GiB. Make a board with more memory the server, or at least set `disable: [traefik, metrics-server]` under `k3s:`",
+            "`east` has 256 MiB, but a k3s agent asks for 512 MiB. Keep what runs on it small",
+        ]
+    );
+    assert_eq!(
+        warnings(", disable: [metrics-server, traefik]", ", memory: 1GiB", ""),
+        ["`north` has 1 GiB, but a k3s server asks for 2 GiB. Make a board with more memory the server"]
+    );
+}
+
+#[test]
+fn manifests_are_read_whole_by_name_and_secrets_in_them_are_known() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("folder")).unwrap();
+    let object = |kind: &str| format!("apiVersion: v1\nkind: {kind}\n");
+    for (name, text) in [
+        ("folder/b.yaml", object("Namespace")),
+        (
+            "folder/a.json",
+            r#"{"apiVersion": "v1", "kind": "List", "items": [{"kind": "Secret"}]}"#.to_owned(),
+        ),
+        ("folder/notes.txt", "x".to_owned()),
+        ("one.yaml", format!("# first\n{}---\n{}", object("Namespace"), object("Secret"))),
+    ] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let text = edited(&[("v1.36.4+k3s1", "v1.36.4+k3s1, manifests: [one.yaml, folder]")]);
+    let manifests = parse_in(folder.path(), &text).unwrap().k3s.unwrap().manifests;
+    let outline: Vec<_> =
+        manifests.iter().map(|manifest| (manifest.file_name.as_str(), manifest.holds_secrets)).collect();
+    assert_eq!(outline, [("one.yaml", true), ("a.json", true), ("b.yaml", false)]);
+    assert!(manifests[0].text.starts_with("# first\napiVersion: v1\n"));
+    assert!(!format!("{manifests:?}").contains("kind"));
 }
 
 #[test]

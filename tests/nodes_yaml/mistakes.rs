@@ -315,6 +315,111 @@ fn keys_are_checked_and_private_ones_never_shown() {
 }
 
 #[test]
+fn labels_taints_components_and_registries_are_checked() {
+    let k3s = |settings: &'static str| ("version: v1.36.4+k3s1", settings);
+    assert_answers!(answers(&[
+        &[k3s("version: v1.36.4+k3s1, labels: [disk=ssd]")],
+        &[k3s("version: v1.36.4+k3s1, labels: {'disk size': large}")],
+        &[k3s("version: v1.36.4+k3s1, labels: {disk: 'very large'}")],
+        &[k3s("version: v1.36.4+k3s1, agent: {labels: {node-role.kubernetes.io/worker: ''}}")],
+        &[k3s("version: v1.36.4+k3s1, labels: {Example.org/disk: ssd}")],
+        &[k3s("version: v1.36.4+k3s1, taints: [dedicated=db]")],
+        &[k3s("version: v1.36.4+k3s1, taints: ['dedicated=db:noSchedule']")],
+        &[k3s("version: v1.36.4+k3s1, taints: ['a b:NoSchedule']")],
+        &[k3s("version: v1.36.4+k3s1, taints: {dedicated: db}")],
+        &[k3s("version: v1.36.4+k3s1, disable: [trafik]")],
+        &[k3s("version: v1.36.4+k3s1, disable: traefik")],
+        &[k3s("version: v1.36.4+k3s1, server: {disable: [traefik]}")],
+        &[k3s("version: v1.36.4+k3s1, registries: {mirors: {}, configs: {a: {auth: {password: hunter2}}}}")],
+        &[k3s("version: v1.36.4+k3s1, registries: {configs: [hunter2]}")],
+        &[k3s("version: v1.36.4+k3s1, registries: missing.yaml")],
+        &[(EAST, "east, address: 192.168.50.12, k3s: {role: agent, labels: {a: [b]}}")],
+        &[(EAST, "east, address: 192.168.50.12, k3s: agent, labels: {a: b}")],
+    ]));
+}
+
+#[test]
+fn boards_are_described_in_words_that_are_known() {
+    assert_answers!(answers(&[
+        &[(TOP, "image: demo\nswap: none")],
+        &[(TOP, "image: demo\nswap: false")],
+        &[(TOP, "image: demo\nmemory: 1GB")],
+        &[(TOP, "image: demo\nboot: {page_size: 4096}")],
+        &[(TOP, "image: demo\nboot: {page_size: 16k}")],
+    ]));
+}
+
+#[test]
+fn manifests_are_checked_before_they_are_on_a_card() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        (
+            "good.yaml",
+            "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n---\n---\napiVersion: v1\nkind: List\nitems: []\n",
+        ),
+        ("good.json", "{\"apiVersion\": \"v1\", \"kind\": \"Namespace\"}"),
+        ("folder/a.yml", "apiVersion: v1\nkind: Namespace\n"),
+        ("folder/README.md", "not for k3s"),
+        ("empty/README.md", "not for k3s"),
+        ("broken.yaml", "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: a\n name: b\n"),
+        ("broken.json", "{\n  \"apiVersion\": \"v1\",\n}\n"),
+        ("second.yaml", "apiVersion: v1\nkind: Namespace\n---\nspec: {}\n"),
+        ("list.yaml", "- apiVersion: v1\n"),
+        ("nothing.yaml", "# only words\n"),
+        ("My_App.yaml", "apiVersion: v1\nkind: Namespace\n"),
+        ("traefik.yaml", "apiVersion: v1\nkind: Namespace\n"),
+        ("script.sh", ""),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    std::fs::write(folder.path().join("latin.yaml"), b"apiVersion: v1\nkind: \xe4\n").unwrap();
+    let mut out = String::new();
+    for manifests in [
+        "[broken.yaml, broken.json]",
+        "[second.yaml]",
+        "[list.yaml]",
+        "[nothing.yaml]",
+        "[My_App.yaml]",
+        "[traefik.yaml]",
+        "[script.sh]",
+        "[latin.yaml]",
+        "[good.yaml, good.json]",
+        "[empty]",
+        "[missing.yaml]",
+        "good.yaml",
+    ] {
+        let text = edited(&[("v1.36.4+k3s1", &format!("v1.36.4+k3s1, manifests: {manifests}"))]);
+        writeln!(out, "## {manifests}").unwrap();
+        out += &rendered(&parse_in(folder.path(), &text).unwrap_err());
+    }
+    assert_answers!(out.replace(&folder.path().display().to_string(), "[FOLDER]"));
+}
+
+#[test]
+fn registries_in_a_file_are_checked_and_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("a.yaml", "mirors: {}\n"),
+        ("b.yaml", "- hunter2\n"),
+        ("c.yaml", "configs:\n  a: {auth: {password: hunter2}\n"),
+        ("d.yaml", "configs: hunter2\n"),
+        ("e.yaml", "mirrors: {}\n---\nconfigs: {}\n"),
+    ] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let mut out = String::new();
+    for name in ["a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml"] {
+        let text = edited(&[("v1.36.4+k3s1", &format!("v1.36.4+k3s1, registries: {name}"))]);
+        writeln!(out, "## {name}").unwrap();
+        out += &rendered(&parse_in(folder.path(), &text).unwrap_err());
+    }
+    assert!(!out.contains("hunter2"), "{out}");
+    assert_answers!(out.replace(&folder.path().display().to_string(), "[FOLDER]"));
+}
+
+#[test]
 fn archives_of_images_are_checked() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["k3s-arm64", "a.tar", "list.txt", "a.zip", "a b.tar", "deeper/a.tar"] {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # boot-test.sh [--long] [TEST...] - makes the stand-ins (kept in the cache), builds cards from them with
 # cardwright, and boots the cards under QEMU. Without --long: one node of each release. With it: k3s's
-# first boot, four nodes on one network, and a re-flashed card as well. TEST: only tests whose name has it in it.
+# first boot, k3s inside the cards, four nodes on one network, and a re-flashed card as well. TEST: only tests whose name has it in it.
 #
 # The tests run in a network namespace of their own with nothing in it but loopback. To be run as root, with
 # the packages of packages.txt; without root nothing is done, which is a failure where CARDWRIGHT_JUDGES is set.
@@ -26,6 +26,7 @@ cd "$here/../.."
 # As `cargo test` builds it: what takes time here is the machines, not cardwright.
 cargo test --locked --test boot --no-run
 say "booting"
-unshare --net sh -c 'ip link set lo up && exec cargo test --locked --offline --test boot -- --ignored --test-threads=1 --nocapture "$@"' \
+# Whatever ends this script ends the machines as well.
+unshare --net --pid --fork --kill-child sh -c 'ip link set lo up && exec cargo test --locked --offline --test boot -- --ignored --test-threads=1 --nocapture "$@"' \
   boot-test "${filters[@]}"
 say "booted"

@@ -24,8 +24,14 @@ pub struct Workshop {
 impl Workshop {
     /// A folder with the example nodes.yaml of the repository.
     pub fn with_example() -> Self {
-        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("nodes.yaml");
-        Self::with_nodes(&fs::read_to_string(example).unwrap())
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let workshop = Self::with_nodes(&fs::read_to_string(repository.join("nodes.yaml")).unwrap());
+        fs::create_dir(workshop.path("manifests")).unwrap();
+        for entry in fs::read_dir(repository.join("manifests")).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, workshop.path("manifests").join(path.file_name().unwrap())).unwrap();
+        }
+        workshop
     }
 
     /// A folder with this nodes.yaml.

@@ -3,12 +3,15 @@
 //! The two crates share no code, and neither's types leave this folder. What they leave open is ours:
 //! the fields of the superblock that `inspect` shows ([`superblock`]), which features are written to
 //! ([`features`]), the links inside a path ([`links`]), what the journal is left with ([`journal`]), what is
-//! free ([`allocation`]), and making a filesystem larger, which neither can (`grow`).
+//! free ([`allocation`]), and making a filesystem larger, which neither can (`grow`). The last two go by
+//! where things are ([`geometry`]) and what groups say of themselves ([`descriptors`]).
 
 mod allocation;
+mod descriptors;
 mod device;
 mod error;
 mod features;
+mod geometry;
 mod grow;
 mod journal;
 mod links;

@@ -41,14 +41,15 @@ pub(super) struct Superblock {
     pub(super) free_inodes: u32,
     pub(super) blocks: u64,
     /// 1 where blocks have 1 KiB: the boot block is then no part of a group.
-    pub(super) first_data_block: u64,
-    pub(super) blocks_per_group: u64,
+    pub(super) first_data_block: u32,
+    pub(super) blocks_per_group: u32,
     /// Bytes of the descriptor of a group.
     pub(super) descriptor_size: u16,
-    inodes_per_group: u32,
-    inode_size: u16,
+    pub(super) inodes_per_group: u32,
+    /// Bytes of an inode.
+    pub(super) inode_size: u16,
     /// Blocks behind the descriptors that they may grow into.
-    reserved_descriptor_blocks: u16,
+    pub(super) reserved_descriptor_blocks: u16,
     reserved_blocks: u64,
     state: u16,
     first_orphan: u32,
@@ -71,7 +72,7 @@ impl Superblock {
             return Err(not_ext4(format!("the magic number {magic:#06x} instead of {MAGIC:#06x}")));
         }
         let superblock = Self::parse(&bytes)?;
-        superblock.check_geometry(&bytes, disk.size())?;
+        superblock.check_geometry(disk.size())?;
         Ok(superblock)
     }
 
@@ -101,8 +102,8 @@ impl Superblock {
             free_blocks: count(0x0c, 0x158),
             free_inodes: u32_at(bytes, 0x10),
             blocks: count(0x04, 0x150),
-            first_data_block: u64::from(u32_at(bytes, 0x14)),
-            blocks_per_group: u64::from(u32_at(bytes, 0x20)),
+            first_data_block: u32_at(bytes, 0x14),
+            blocks_per_group: u32_at(bytes, 0x20),
             descriptor_size: if features.sixty_four_bit() { u16_at(bytes, 0xfe) } else { 32 },
             inodes_per_group: u32_at(bytes, 0x28),
             inode_size: u16_at(bytes, 0x58),
@@ -115,58 +116,25 @@ impl Superblock {
         })
     }
 
-    fn check_geometry(&self, bytes: &[u8; SIZE], disk: ByteCount) -> Result<(), FsError> {
+    fn check_geometry(&self, disk: ByteCount) -> Result<(), FsError> {
         let size = self.blocks.checked_mul(self.block_size);
         if self.blocks == 0 || size.is_none_or(|size| size > disk.0) {
             return Err(damaged("it says it is larger than its partition, or empty"));
         }
-        let blocks_per_group = u32_at(bytes, 0x20);
-        if blocks_per_group < SMALLEST_GROUP {
+        if self.blocks_per_group < SMALLEST_GROUP {
             return Err(damaged("its groups have a size that no ext4 has"));
         }
-        if self.blocks / u64::from(blocks_per_group) > MOST_GROUPS {
+        if self.blocks / u64::from(self.blocks_per_group) > MOST_GROUPS {
             return Err(damaged("it has more groups than a card has room for"));
         }
-        if self.first_data_block > 1 || self.first_data_block >= self.blocks {
-            return Err(damaged("its first group begins where no ext4 begins"));
-        }
-        if u64::from(blocks_per_group) > 8 * self.block_size {
-            return Err(damaged("its groups are larger than their bitmaps"));
-        }
-        let descriptor = u64::from(self.descriptor_size);
-        if !descriptor.is_power_of_two() || !(32..=self.block_size).contains(&descriptor) {
-            return Err(damaged("the descriptors of its groups have a size that no ext4 has"));
-        }
-        let inodes_per_group = u32_at(bytes, 0x28);
-        if inodes_per_group == 0 || u64::from(inodes_per_group) > 8 * self.block_size {
+        if self.inodes_per_group == 0 || u64::from(self.inodes_per_group) > 8 * self.block_size {
             return Err(damaged("its groups have a number of inodes that no ext4 has"));
         }
-        let inode_size = u64::from(u16_at(bytes, 0x58));
+        let inode_size = u64::from(self.inode_size);
         if !inode_size.is_power_of_two() || inode_size < 128 || inode_size > self.block_size {
             return Err(damaged("its inodes have a size that no ext4 has"));
         }
         Ok(())
-    }
-
-    /// How many groups there are.
-    pub(super) fn groups(&self) -> u64 {
-        self.blocks.saturating_sub(self.first_data_block).div_ceil(self.blocks_per_group)
-    }
-
-    /// Where a group begins.
-    pub(super) fn first_block_of(&self, group: u64) -> u64 {
-        self.first_data_block.saturating_add(group.saturating_mul(self.blocks_per_group))
-    }
-
-    /// What follows each copy of the superblock: all descriptors, and the room they may grow into.
-    pub(super) fn blocks_of_descriptors(&self) -> u64 {
-        let bytes = self.groups().saturating_mul(u64::from(self.descriptor_size));
-        bytes.div_ceil(self.block_size).saturating_add(u64::from(self.reserved_descriptor_blocks))
-    }
-
-    /// How many blocks the inode table of a group has.
-    pub(super) fn blocks_of_inode_table(&self) -> u64 {
-        (u64::from(self.inodes_per_group) * u64::from(self.inode_size)).div_ceil(self.block_size)
     }
 
     /// Size of the whole filesystem.
@@ -225,7 +193,8 @@ impl Superblock {
     }
 }
 
-fn damaged(what: &str) -> FsError {
+/// The error of a filesystem that contradicts itself.
+pub(super) fn damaged(what: &str) -> FsError {
     FsError::Damaged(what.to_owned())
 }
 

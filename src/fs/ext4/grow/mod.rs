@@ -12,20 +12,19 @@
 
 mod blocks;
 mod checksums;
-mod descriptors;
-mod geometry;
 mod resize_inode;
 mod superblocks;
 
+use super::descriptors::{BLOCK_UNINIT, Descriptor, DescriptorTable, INODE_UNINIT, INODE_ZEROED};
 use super::device;
+use super::geometry::Geometry;
 use super::journal;
-use super::superblock::Superblock;
+use super::superblock::{Superblock, damaged};
 use crate::disk::Revert;
+use crate::fs::fields::put_at;
 use crate::fs::{FsError, UnixTime};
 use blocks::Blocks;
 use checksums::Checksums;
-use descriptors::{BLOCK_UNINIT, DescriptorTable, INODE_UNINIT, INODE_ZEROED};
-use geometry::Geometry;
 use resize_inode::ResizeInode;
 use std::sync::Arc;
 use superblocks::RawSuperblock;
@@ -42,12 +41,12 @@ pub fn grow(disk: &Arc<dyn Revert>) -> Result<(), FsError> {
     superblock.check_clean()?;
     journal::check_empty(&device::mount(disk, UnixTime(0), superblock.uuid, false)?)?;
     let raw = RawSuperblock::read(disk)?;
-    let old = Geometry::of(&raw, &superblock)?;
+    let old = Geometry::of(&superblock)?;
     let cannot = |reason: String| FsError::CannotGrow { to: disk.size(), reason };
     let Some(new) = old.grown_to(disk.size()).map_err(cannot)? else { return Ok(()) };
     let blocks = Blocks::new(disk, old.block_size);
     let checksums = Checksums::of(&raw, superblock.features);
-    let table = DescriptorTable::read(&blocks, &old)?;
+    let table = DescriptorTable::read(disk, &old)?;
     Growth { old, new, blocks, checksums, table, more_free_blocks: 0 }.carry_out(raw, superblock.free_blocks)
 }
 
@@ -74,10 +73,29 @@ impl Growth<'_> {
                 .follow(&self.old, &self.new)?;
         }
         for group in (0..self.new.groups()).filter(|group| self.new.has_backup(*group)) {
-            self.table.write(&self.blocks, &self.new, group)?;
+            self.write_table(group)?;
         }
         raw.set_geometry(&self.new, &self.old, free_blocks.saturating_add(self.more_free_blocks));
         raw.write_all(&self.blocks, &self.new, &self.checksums)
+    }
+
+    /// Takes a descriptor into the table, with its checksum.
+    fn put(&mut self, group: u32, mut descriptor: Descriptor) {
+        if let Some(checksum) = self.checksums.descriptor(group, descriptor.bytes()) {
+            descriptor.set_checksum(checksum);
+        }
+        self.table.put(group, &descriptor);
+    }
+
+    /// Writes the copy of the table that is in a group.
+    fn write_table(&self, group: u32) -> Result<(), FsError> {
+        let first = self.new.start_of(group).saturating_add(1);
+        for (number, bytes) in (0..).zip(self.table.blocks(self.new.block_size)) {
+            let mut block = self.blocks.empty();
+            put_at(&mut block, 0, bytes);
+            self.blocks.write(first.saturating_add(number), &block)?;
+        }
+        Ok(())
     }
 
     /// The blocks behind the old end become free blocks of the last group, as far as it has room for them.
@@ -110,7 +128,7 @@ impl Growth<'_> {
             descriptor.set_block_bitmap_checksum(checksum);
         }
         self.more_free_blocks = self.more_free_blocks.saturating_add(more);
-        self.table.put(group, descriptor, &self.checksums);
+        self.put(group, descriptor);
         Ok(())
     }
 
@@ -154,7 +172,7 @@ impl Growth<'_> {
             descriptor.set_inode_bitmap_checksum(checksum);
         }
         self.more_free_blocks = self.more_free_blocks.saturating_add(u64::from(free));
-        self.table.put(group, descriptor, &self.checksums);
+        self.put(group, descriptor);
         Ok(())
     }
 }
@@ -168,10 +186,6 @@ fn set_bits(bitmap: &mut [u8], bits: std::ops::Range<u32>, value: bool) {
             *byte = if value { *byte | mask } else { *byte & !mask };
         }
     }
-}
-
-fn damaged(what: &str) -> FsError {
-    FsError::Damaged(what.to_owned())
 }
 
 #[cfg(test)]

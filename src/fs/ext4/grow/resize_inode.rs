@@ -7,10 +7,10 @@
 
 use super::blocks::Blocks;
 use super::checksums::Checksums;
-use super::damaged;
-use super::geometry::Geometry;
 use crate::disk::{ByteCount, ByteOffset};
 use crate::fs::FsError;
+use crate::fs::ext4::geometry::Geometry;
+use crate::fs::ext4::superblock::damaged;
 use crate::fs::fields::{put_at, u32_at};
 
 /// `EXT4_RESIZE_INO`.

@@ -2,9 +2,9 @@
 
 use super::blocks::Blocks;
 use super::checksums::Checksums;
-use super::geometry::Geometry;
 use crate::disk::Revert;
 use crate::fs::FsError;
+use crate::fs::ext4::geometry::Geometry;
 use crate::fs::ext4::superblock::{SIZE, START, VALID};
 use crate::fs::fields::{array_at, put_at, u16_at, u32_at};
 use std::sync::Arc;

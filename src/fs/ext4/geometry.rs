@@ -1,10 +1,8 @@
 //! Where things are in an ext4: pure arithmetic over the numbers in the superblock.
 
-use super::damaged;
-use super::superblocks::RawSuperblock;
+use super::superblock::{MOST_GROUPS, Superblock, damaged};
 use crate::disk::ByteCount;
 use crate::fs::FsError;
-use crate::fs::ext4::superblock::{MOST_GROUPS, Superblock};
 
 /// A remainder behind the last whole group becomes a group when that many blocks are left for files;
 /// `resize2fs` draws the line at the same place (`adjust_fs_info`).
@@ -36,22 +34,23 @@ pub(super) struct Geometry {
 
 impl Geometry {
     /// As the superblock has it.
-    pub(super) fn of(raw: &RawSuperblock, superblock: &Superblock) -> Result<Self, FsError> {
+    ///
+    /// # Errors
+    /// When the numbers contradict each other.
+    pub(super) fn of(superblock: &Superblock) -> Result<Self, FsError> {
         let block_size =
             u32::try_from(superblock.block_size).map_err(|_| damaged("its blocks are too large"))?;
-        let sixty_four_bit = superblock.features.sixty_four_bit();
-        let descriptor_size = if sixty_four_bit { u32::from(raw.u16_at(0xfe)) } else { 32 };
         let geometry = Self {
             block_size,
             blocks: superblock.blocks,
-            inodes_per_group: raw.u32_at(0x28),
-            inode_size: u32::from(raw.u16_at(0x58)),
-            descriptor_size,
-            reserved_descriptor_blocks: u32::from(raw.u16_at(0xce)),
-            first_block: u64::from(raw.u32_at(0x14)),
-            blocks_per_group: raw.u32_at(0x20),
+            inodes_per_group: superblock.inodes_per_group,
+            inode_size: u32::from(superblock.inode_size),
+            descriptor_size: u32::from(superblock.descriptor_size),
+            reserved_descriptor_blocks: u32::from(superblock.reserved_descriptor_blocks),
+            first_block: u64::from(superblock.first_data_block),
+            blocks_per_group: superblock.blocks_per_group,
             sparse: superblock.features.sparse_super(),
-            sixty_four_bit,
+            sixty_four_bit: superblock.features.sixty_four_bit(),
         };
         if geometry.reserved_descriptor_blocks > 0 && !superblock.features.resize_inode() {
             return Err(damaged("it keeps room for descriptors, but has no inode that does (resize_inode)"));

@@ -3,10 +3,9 @@
 //! Field names and offsets: `struct ext4_group_desc` in the kernel's `fs/ext4/ext4.h`, described in
 //! `Documentation/filesystems/ext4/group_descr.rst`.
 
-use super::blocks::Blocks;
-use super::checksums::Checksums;
-use super::damaged;
 use super::geometry::Geometry;
+use super::superblock::damaged;
+use crate::disk::{ByteOffset, ReadAt};
 use crate::fs::FsError;
 use crate::fs::fields::{put_at, u16_at, u32_at};
 
@@ -30,15 +29,23 @@ pub(super) struct Descriptor(Vec<u8>);
 
 impl DescriptorTable {
     /// Reads the table of the first group, the one that counts.
-    pub(super) fn read(blocks: &Blocks<'_>, geometry: &Geometry) -> Result<Self, FsError> {
-        let first = geometry.first_block.saturating_add(1);
-        let mut bytes = Vec::new();
-        for block in first..first.saturating_add(geometry.descriptor_blocks().into()) {
-            bytes.extend(blocks.read(block)?);
-        }
-        let mut table = Self { bytes, size: usize::try_from(geometry.descriptor_size).unwrap_or_default() };
+    pub(super) fn read(disk: &dyn ReadAt, geometry: &Geometry) -> Result<Self, FsError> {
+        let size = usize::try_from(geometry.descriptor_size).unwrap_or_default();
+        let mut table = Self { bytes: Vec::new(), size };
         table.make_room(geometry.groups());
+        let start = geometry.first_block.saturating_add(1).saturating_mul(geometry.block_size.into());
+        disk.read_at(ByteOffset(start), &mut table.bytes)?;
         Ok(table)
+    }
+
+    /// All of them, in their order.
+    pub(super) fn all(&self) -> impl Iterator<Item = Descriptor> {
+        self.bytes.chunks_exact(self.size).map(|bytes| Descriptor(bytes.to_vec()))
+    }
+
+    /// As blocks of this many bytes; the last may be a part of one.
+    pub(super) fn blocks(&self, block_size: u32) -> impl Iterator<Item = &[u8]> {
+        self.bytes.chunks(usize::try_from(block_size).unwrap_or(usize::MAX))
     }
 
     /// Makes it as long as that many descriptors are.
@@ -63,29 +70,19 @@ impl DescriptorTable {
         Descriptor(vec![0; self.size])
     }
 
-    /// Puts one in its place, with its checksum.
-    pub(super) fn put(&mut self, group: u32, mut descriptor: Descriptor, checksums: &Checksums) {
-        if let Some(checksum) = checksums.descriptor(group, &descriptor.0) {
-            put_at(&mut descriptor.0, 0x1e, &checksum.to_le_bytes());
-        }
+    /// Puts one in its place.
+    pub(super) fn put(&mut self, group: u32, descriptor: &Descriptor) {
         let start = self.range_of(group).start;
         put_at(&mut self.bytes, start, &descriptor.0);
-    }
-
-    /// Writes the copy of it that is in a group.
-    pub(super) fn write(&self, blocks: &Blocks<'_>, geometry: &Geometry, group: u32) -> Result<(), FsError> {
-        let block_size = usize::try_from(geometry.block_size).unwrap_or(usize::MAX);
-        let first = geometry.start_of(group).saturating_add(1);
-        for (number, bytes) in (0..).zip(self.bytes.chunks(block_size)) {
-            let mut block = blocks.empty();
-            put_at(&mut block, 0, bytes);
-            blocks.write(first.saturating_add(number), &block)?;
-        }
-        Ok(())
     }
 }
 
 impl Descriptor {
+    /// As it is on the disk.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     fn is_wide(&self) -> bool {
         self.0.len() >= 64
     }
@@ -115,6 +112,10 @@ impl Descriptor {
 
     pub(super) fn block_bitmap(&self) -> u64 {
         self.number(0x0, 0x20)
+    }
+
+    pub(super) fn inode_bitmap(&self) -> u64 {
+        self.number(0x4, 0x24)
     }
 
     pub(super) fn inode_table(&self) -> u64 {
@@ -164,5 +165,10 @@ impl Descriptor {
 
     pub(super) fn set_inode_bitmap_checksum(&mut self, checksum: u32) {
         self.set_count(0x1a, 0x3a, checksum);
+    }
+
+    /// `bg_checksum`, of everything else in it.
+    pub(super) fn set_checksum(&mut self, checksum: u16) {
+        put_at(&mut self.0, 0x1e, &checksum.to_le_bytes());
     }
 }
