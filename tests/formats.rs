@@ -231,3 +231,54 @@ fn another_stock_image_under_the_old_name_is_found_out_before_any_image_appears(
         content(check);
     }
 }
+
+/// An XFS in a file, mounted for as long as this lives.
+struct Mounted(std::path::PathBuf);
+
+impl Mounted {
+    fn new(workshop: &Workshop) -> Option<Self> {
+        let (disk, at) = (workshop.path("disk"), workshop.path("xfs"));
+        fs::File::create(&disk).unwrap().set_len(1 << 30).unwrap();
+        let mut mkfs = judge("mkfs.xfs")?;
+        mkfs.args(["-q", "-m", "reflink=1"]).arg(&disk);
+        content(mkfs);
+        fs::create_dir(&at).unwrap();
+        let mount = std::process::Command::new("mount").args(["-o", "loop"]).args([&disk, &at]).output();
+        if !mount.is_ok_and(|mount| mount.status.success()) {
+            eprintln!("skipped: no loop mount");
+            return None;
+        }
+        Some(Self(at))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn images_share_their_blocks_where_the_filesystem_can() {
+    let workshop = Workshop::with_example();
+    let Some(mounted) = Mounted::new(&workshop) else { return };
+    let Some(mut xz) = judge("xz") else { return };
+    fs::write(mounted.0.join("stock.img.xz"), cardwright::demo::IMAGE).unwrap();
+    xz.args(["-dk", "stock.img.xz"]).current_dir(&mounted.0);
+    content(xz);
+    for format in ["img", "img.xz"] {
+        let build = ["build", "--image", "xfs/stock.img", "--format", format, "--output"];
+        workshop.succeed(build.iter().chain(&["xfs/images"]));
+        workshop.succeed(build.iter().chain(&["images"]));
+        let sums = |folder: &str| fs::read_to_string(workshop.path(folder).join("SHA256SUMS")).unwrap();
+        assert_eq!(sums("xfs/images"), sums("images"));
+        let Some(mut check) = judge("sha256sum") else { return };
+        check.args(["--check", "--strict", "SHA256SUMS"]).current_dir(mounted.0.join("images"));
+        content(check);
+        // A raw image shares with the stock image, a packed one with the first of them.
+        let Some(mut filefrag) = judge("filefrag") else { return };
+        filefrag.arg("-v").arg(mounted.0.join(format!("images/south.{format}")));
+        let said = content(filefrag);
+        assert!(said.contains("shared"), "{said}");
+    }
+}

@@ -211,7 +211,7 @@ mod tests {
         put(0x08, &3_u32.to_le_bytes());
         put(0x0c, &20_u32.to_le_bytes());
         put(0x18, &2_u32.to_le_bytes());
-        put(0x20, &32768_u32.to_le_bytes());
+        put(0x20, &8192_u32.to_le_bytes());
         put(0x28, &16_u32.to_le_bytes());
         put(0x30, &1_781_740_800_u32.to_le_bytes());
         put(0x38, &MAGIC.to_le_bytes());
