@@ -79,8 +79,7 @@ fn holds_what_nodes_yaml_says(machine: &Machine, cluster: &TestCluster, ear: &Dh
     let mut findings = Findings::default();
     let ask = |command: &str| machine.ask(command);
 
-    let state =
-        ask("timeout 15m systemctl is-system-running --wait >/dev/null; systemctl is-system-running");
+    let state = ask("timeout 15m systemctl is-system-running --wait >/dev/null; systemctl is-system-running");
     findings.same("the boot comes to its end", &state, "running");
     findings.same("units that failed", &ask("systemctl --failed --plain --no-legend"), "");
 
