@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # make-stock.sh [FOLDER] - makes stock-like.img.xz in FOLDER (default: the rig's cache), unless it is there,
 # and prints its path: a stand-in for Raspberry Pi OS (tests/rig), filled with 1.9 GB of this machine's own
-# programs, libraries and documents, and packed as the official images are, with `xz -T0 -6`. How long that
-# packing took is kept beside it: it is the largest part of what one image costs without cardwright.
+# programs, libraries and documents, and packed as the official images are, with `xz -T0 -6`.
 #
 # Needs root, the packages of tests/rig/packages.txt, 8 GB of disk, and about a quarter of an hour.
 set -euo pipefail
@@ -25,9 +24,7 @@ mkdir "$work/added"
 "$here/../tests/rig/make-standin.sh" --variant synthetic --add "$work/added" trixie "$work/stock-like.img"
 rm -rf "$work/added"
 say "packing it"
-started=$(date +%s.%N)
 xz -T0 -6 "$work/stock-like.img"
-awk -v from="$started" -v to="$(date +%s.%N)" 'BEGIN { printf "%.1f\n", to - from }' >"$folder/packing-seconds"
 mv "$work/stock-like.img.xz" "$stock"
 say "done: $stock"
 echo "$stock"
