@@ -12,7 +12,7 @@ find_e2fsprogs() {
   if dpkg --compare-versions "$version" ge 1.47.1; then return; fi
   if [ ! -e "$folder/complete" ]; then
     say "mke2fs $version is too old: a newer one comes from bookworm-backports into $folder"
-    mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' | grep -v security | head -n 1)
+    mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' | grep -v security | sed -n 1p)
     [ -n "$mirror" ] || die "apt names no Debian mirror on this machine"
     rm -rf "$folder"; mkdir -p "$folder"/apt/{lists/partial,parts}
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror bookworm-backports main" >"$folder/apt/sources.list"
@@ -24,9 +24,10 @@ find_e2fsprogs() {
     for package in "$folder"/apt/*.deb; do dpkg -x "$package" "$folder"; done
     touch "$folder/complete"
   fi
-  ldconfig -p | grep -q libarchive.so.13 || die "libarchive.so.13 not found: apt-get install libarchive13"
+  # Not `grep -q`: it would not wait for the end of the list, and whoever then still writes to it fails.
+  ldconfig -p | grep libarchive.so.13 >/dev/null || die "libarchive.so.13 not found: apt-get install libarchive13"
   e2fsprogs_folder=$folder/sbin/
-  e2fsprogs_libraries=$(dirname "$(find "$folder" -name libext2fs.so.2 | head -n 1)")
+  e2fsprogs_libraries=$(dirname "$(find "$folder" -name libext2fs.so.2 | sed -n 1p)")
 }
 
 # One of its programs, with the clock standing still: e2 PROGRAM ARGUMENT...

@@ -52,7 +52,7 @@ if [ -s "$result" ]; then echo "$result"; exit 0; fi
 
 [ "$(id -u)" = 0 ] || die "must be run as root"
 need mmdebstrap mmdebstrap
-mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' | grep -v security | head -n 1)
+mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' | grep -v security | sed -n 1p)
 [ -n "$mirror" ] || die "apt names no Debian mirror on this machine"
 if [ "$(dpkg --print-architecture)" != arm64 ]; then
   need arch-test arch-test
