@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn every_part_of_every_card_is_hashed() {
-        let bytes: Vec<u8> = (0..3 * PIECE + 500).map(|at| u8::try_from(at / 3 % 251).unwrap()).collect();
+        let bytes: Vec<u8> = (0..3 * (1 << 20) + 500).map(|at| u8::try_from(at / 3 % 251).unwrap()).collect();
         let layer = |at: u64| -> Layer {
             let overlay = Overlay::new(Arc::new(bytes.clone()), None);
             overlay.write_at(ByteOffset(at), b"changed").unwrap();
@@ -144,7 +144,7 @@ mod tests {
         let disk = Disk { base: &bytes, shared: vec![], size: bytes.size() };
         let cards = layers.each_ref().map(|layer| Card { name: "", layers: vec![layer], image: None });
         let end = bytes.len() as u64;
-        let parts = vec![0..4096, 4096..8192, 10_000..2_500_000, 2_500_000..2_500_001, 3 * PIECE as u64..end];
+        let parts = vec![0..4096, 4096..8192, 10_000..2_500_000, 2_500_000..2_500_001, 3 << 20..end];
         for threads in [1, 2, 7] {
             let wanted: Vec<_> = cards
                 .iter()
