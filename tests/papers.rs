@@ -138,8 +138,10 @@ fn check_manifest(manifest: &Value) {
 fn a_manifest_shows_imager_every_node() {
     let workshop = Workshop::with_example();
     workshop.succeed(["build", "--image", "demo", "--format", "img", "--output", "raw"]);
-    for format in ["img.xz", "img"] {
-        workshop.succeed(["build", "--image", "demo", "--format", format, "--imager", "--bmap"]);
+    let ways = [("img.xz", true), ("img", true), ("img.xz", false), ("img", false)];
+    for (format, with_checksums) in ways {
+        let build = ["build", "--image", "demo", "--format", format, "--imager", "--bmap"];
+        workshop.succeed(build.iter().chain((!with_checksums).then_some(&"--no-checksums")));
         let manifest = json(&workshop.path("images/compass.rpi-imager-manifest"));
         check_manifest(&manifest);
         let images = manifest["os_list"].as_array().unwrap();
@@ -150,7 +152,11 @@ fn a_manifest_shows_imager_every_node() {
             assert_eq!(image["extract_size"], raw.len());
             assert_eq!(image["extract_sha256"], Digest::of(&raw).to_string());
             assert_eq!(image["image_download_size"], fs::metadata(&file).unwrap().len());
-            assert_eq!(image["image_download_sha256"], Digest::of(&fs::read(&file).unwrap()).to_string());
+            if with_checksums {
+                assert_eq!(image["image_download_sha256"], Digest::of(&fs::read(&file).unwrap()).to_string());
+            } else {
+                assert!(image.get("image_download_sha256").is_none());
+            }
             assert!(image["name"].as_str().unwrap().starts_with(node));
             if cfg!(unix) {
                 let file = fs::canonicalize(file).unwrap();
@@ -212,4 +218,31 @@ fn build_json_tells_what_was_made_from_what() {
     let statement = json(&path);
     assert_eq!(statement["subject"].as_array().unwrap().len(), 1);
     assert_eq!(statement["predicate"]["buildDefinition"]["externalParameters"]["nodes"][0], "south");
+}
+
+#[test]
+fn without_checksums_no_paper_speaks_of_images_that_are_no_more() {
+    let workshop = Workshop::with_example();
+    let build = ["build", "--image", "demo"];
+    let (sums, statement) = (workshop.path("images/SHA256SUMS"), workshop.path("images/build.json"));
+    workshop.succeed(build);
+    let before = fs::read_to_string(&sums).unwrap();
+    let images = NODES.map(|node| fs::read(workshop.path(&format!("images/{node}.img.xz"))).unwrap());
+
+    workshop.succeed(build.iter().chain(&["--no-checksums", "--only", "south,west"]));
+    let others: String = before.split_inclusive('\n').take(2).collect();
+    assert!(others.contains("north") && others.contains("east"));
+    assert_eq!(fs::read_to_string(&sums).unwrap(), others);
+    assert!(!statement.exists());
+
+    let made: Value =
+        serde_json::from_str(&workshop.succeed(build.iter().chain(&["--no-checksums", "--json"]))).unwrap();
+    assert!(made.get("checksums").is_none() && made["images"][0].get("sha256").is_none(), "{made}");
+    assert!(!sums.exists() && !statement.exists());
+    for (node, image) in NODES.iter().zip(&images) {
+        assert!(fs::read(workshop.path(&format!("images/{node}.img.xz"))).unwrap() == *image, "{node}");
+    }
+    workshop.succeed(build);
+    assert_eq!(fs::read_to_string(&sums).unwrap(), before);
+    assert!(statement.exists());
 }

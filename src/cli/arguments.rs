@@ -82,15 +82,8 @@ pub(crate) struct BuildArguments {
     /// Write the images of these nodes only; they are what a build of all nodes gives
     #[arg(long, value_name = "NODE,…", value_delimiter = ',')]
     pub(crate) only: Option<Vec<String>>,
-    /// Write a bmap beside every image, with which bmaptool skips what is free
-    #[arg(long)]
-    pub(crate) bmap: bool,
-    /// Write a manifest, which shows the images in Raspberry Pi Imager's own list
-    #[arg(long)]
-    pub(crate) imager: bool,
-    /// Where the images will be downloaded from, for the manifest; they are taken from this machine otherwise
-    #[arg(long, value_name = "URL", requires = "imager", value_parser = base_url)]
-    pub(crate) base_url: Option<String>,
+    #[command(flatten)]
+    pub(crate) papers: PapersSelection,
     /// Have this server, flashed again, join the cluster that goes on without it, instead of founding another one
     #[arg(long, value_name = "NODE")]
     pub(crate) rejoin: Option<String>,
@@ -100,6 +93,23 @@ pub(crate) struct BuildArguments {
     /// Print the results as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What is written beside the images.
+#[derive(Debug, Args)]
+pub(crate) struct PapersSelection {
+    /// Leave out SHA256SUMS and build.json: where the filesystem shares blocks, further images then cost next to nothing
+    #[arg(long)]
+    pub(crate) no_checksums: bool,
+    /// Write a bmap beside every image, with which bmaptool skips what is free
+    #[arg(long)]
+    pub(crate) bmap: bool,
+    /// Write a manifest, which shows the images in Raspberry Pi Imager's own list
+    #[arg(long)]
+    pub(crate) imager: bool,
+    /// Where the images will be downloaded from, for the manifest; they are taken from this machine otherwise
+    #[arg(long, value_name = "URL", requires = "imager", value_parser = base_url)]
+    pub(crate) base_url: Option<String>,
 }
 
 fn base_url(text: &str) -> Result<String, &'static str> {

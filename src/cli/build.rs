@@ -35,8 +35,9 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let mut options = BuildOptions {
         cache: fetch::cache_folder(),
         only: arguments.only.clone(),
-        bmap: arguments.bmap,
-        imager: arguments.imager.then(|| Imager { base_url: arguments.base_url.clone() }),
+        checksums: !arguments.papers.no_checksums,
+        bmap: arguments.papers.bmap,
+        imager: arguments.papers.imager.then(|| Imager { base_url: arguments.papers.base_url.clone() }),
         ..BuildOptions::default()
     };
     if let Some(jobs) = arguments.jobs {

@@ -9,7 +9,6 @@ use super::{EmitError, PendingFile};
 use crate::digest::Digest;
 use crate::disk::ByteCount;
 use std::fmt::Write as _;
-use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -24,13 +23,7 @@ pub(super) fn path_beside(image: &Path) -> PathBuf {
 
 /// Removes the bmap of an image that is about to be another one.
 pub(super) fn remove(image: &Path) -> Result<(), EmitError> {
-    let path = path_beside(image);
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(EmitError::write("removing", &path)(error))
-        }
-        _ => Ok(()),
-    }
+    super::remove(&path_beside(image))
 }
 
 /// What has to be written of a disk of which `unused` is free: whole blocks, in order and apart.

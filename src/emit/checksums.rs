@@ -3,34 +3,40 @@
 use super::{EmitError, PendingFile};
 use crate::digest::Digest;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Writes SHA256SUMS into `folder`: a line for each of `written`, in the order of `names`, which are the
-/// names of all images of the cluster. An image of another name among them keeps the line it had, as long as
-/// its file is there: so a build of some nodes says nothing less of the others than was known before.
+/// Writes SHA256SUMS into `folder`: a line for each of `written` that was hashed, in the order of `names`,
+/// which are the names of all images of the cluster. An image of another name among them keeps the line it
+/// had, as long as its file is there: so a build of some nodes says nothing less of the others than was known
+/// before. Gives the path, unless there is nothing to say: then no SHA256SUMS is left.
 ///
 /// # Errors
 /// When the folder cannot be written to.
 pub fn write_sha256sums(
     folder: &Path,
-    written: &[(String, Digest)],
+    written: &[(String, Option<Digest>)],
     names: &[String],
-) -> Result<(), EmitError> {
+) -> Result<Option<PathBuf>, EmitError> {
     let path = folder.join("SHA256SUMS");
     // One that cannot be read has nothing to say.
     let before = std::fs::read_to_string(&path).unwrap_or_default();
     let before: Vec<_> = before.lines().filter_map(|line| line.split_once("  ")).collect();
     let mut text = String::new();
     for name in names {
-        let new = written.iter().find(|(written, _)| written == name).map(|(_, digest)| *digest);
+        let new = written.iter().find(|(written, _)| written == name);
         let known = || {
             let (digest, _) = before.iter().find(|(_, known)| known == name)?;
             Digest::parse(digest).filter(|_| folder.join(name).is_file())
         };
-        if let Some(digest) = new.or_else(known) {
+        if let Some(digest) = new.map_or_else(known, |(_, digest)| *digest) {
             // The two spaces and the newline are sha256sum's own format (text mode).
             let _ = writeln!(text, "{digest}  {name}");
         }
     }
-    PendingFile::write_whole(&path, text.as_bytes(), false)
+    if text.is_empty() {
+        super::remove(&path)?;
+        return Ok(None);
+    }
+    PendingFile::write_whole(&path, text.as_bytes(), false)?;
+    Ok(Some(path))
 }

@@ -51,6 +51,8 @@ pub(super) struct Copies<'work> {
     pub(super) file: Option<&'work File>,
     /// Whether blocks of zeros are left out.
     pub(super) sparse: bool,
+    /// Whether they are hashed. Otherwise, where blocks are shared, only what differs is ever looked at.
+    pub(super) hashed: bool,
     /// Where they go.
     pub(super) paths: Vec<&'work Path>,
     /// In which places, in order and apart, the copy of that number differs from the original.
@@ -60,7 +62,8 @@ pub(super) struct Copies<'work> {
 /// A copy that is whole, and flushed to the disk, but does not have its name yet.
 pub(super) struct Copied {
     pub(super) file: PendingFile,
-    pub(super) digest: Digest,
+    /// Its SHA-256, where that is wanted.
+    pub(super) digest: Option<Digest>,
     /// How long the worker that made it was at work, perhaps on some others as well.
     pub(super) took: Duration,
 }
@@ -83,13 +86,13 @@ impl Copies<'_> {
         }
         let differs = self.share_blocks(&mut copies, progress)?;
         // One of them may be done by now.
-        let waiting: Vec<&mut Copy> = copies.iter_mut().filter(|copy| copy.digest.is_none()).collect();
+        let waiting: Vec<&mut Copy> = copies.iter_mut().filter(|copy| copy.took.is_none()).collect();
         let batch = waiting.len().div_ceil(threads.max(1)).clamp(1, MOST_AT_ONCE);
         let work = Work { copies: self, differs, stop: AtomicBool::new(false), progress };
         work.run(waiting, batch, threads)?;
         let done = copies.into_iter().map(|copy| {
-            let digest = copy.digest.ok_or(EmitError::Worker)?;
-            Ok(Copied { file: copy.file, digest, took: copy.took })
+            let took = copy.took.ok_or(EmitError::Worker)?;
+            Ok(Copied { file: copy.file, digest: copy.digest, took })
         });
         done.collect()
     }
@@ -128,7 +131,8 @@ struct Copy {
     file: PendingFile,
     disk: DiskFile,
     digest: Option<Digest>,
-    took: Duration,
+    /// `None` until it is whole.
+    took: Option<Duration>,
 }
 
 impl Copy {
@@ -136,7 +140,7 @@ impl Copy {
         let file = PendingFile::create(path, true)?;
         let disk = file.file().and_then(File::try_clone).and_then(|file| DiskFile::with_size(file, size));
         let disk = disk.map_err(EmitError::write("creating", path))?;
-        Ok(Self { number, file, disk, digest: None, took: Duration::ZERO })
+        Ok(Self { number, file, disk, digest: None, took: None })
     }
 
     /// Lets it begin with the blocks of `from`, which has its size.
@@ -217,15 +221,17 @@ impl Work<'_, '_> {
         let original = self.copies.original;
         let changes = copies.iter().map(|copy| (self.copies.changes)(copy.number));
         let changes = changes.collect::<Result<Vec<_>, _>>()?;
-        let mut hashers = vec![Sha256::new(); copies.len()];
+        let mut hashers = vec![self.copies.hashed.then(Sha256::new); copies.len()];
         let (mut piece, mut own) = (vec![0; PIECE], vec![0; PIECE]);
         let mut at = 0;
         while at < original.size().0 && !self.stop.load(Ordering::Relaxed) {
             let length = usize::try_from(original.size().0 - at).unwrap_or(PIECE).min(PIECE);
             let (piece, own) =
                 (piece.get_mut(..length).unwrap_or_default(), own.get_mut(..length).unwrap_or_default());
-            original.read_at(ByteOffset(at), piece).map_err(EmitError::Base)?;
             let range = at..at.saturating_add(length as u64);
+            if self.copies.hashed || self.writes_into(&range, &changes) {
+                original.read_at(ByteOffset(at), piece).map_err(EmitError::Base)?;
+            }
             for ((copy, changes), hasher) in copies.iter().zip(&changes).zip(&mut hashers) {
                 let changes = overlapping(changes, &range, Change::range);
                 let bytes = if changes.is_empty() {
@@ -239,7 +245,9 @@ impl Work<'_, '_> {
                 };
                 let written = self.write(copy, at, bytes, changes);
                 written.map_err(EmitError::write("writing", copy.file.path()))?;
-                hasher.update(bytes);
+                if let Some(hasher) = hasher {
+                    hasher.update(bytes);
+                }
             }
             (self.progress)(ByteCount((length * copies.len()) as u64));
             at = range.end;
@@ -250,10 +258,17 @@ impl Work<'_, '_> {
             }
         }
         for (copy, hasher) in copies.iter_mut().zip(hashers) {
-            copy.digest = Some(Digest(hasher.finalize().into()));
-            copy.took = started.elapsed();
+            copy.digest = hasher.map(|hasher| Digest(hasher.finalize().into()));
+            copy.took = Some(started.elapsed());
         }
         Ok(())
+    }
+
+    /// Whether a range of a file is written to by copies with these changes.
+    fn writes_into(&self, range: &Range<u64>, changes: &[Vec<Change<'_>>]) -> bool {
+        let Some(differs) = &self.differs else { return true };
+        let is_changed = |changes: &Vec<_>| !overlapping(changes, range, Change::range).is_empty();
+        !overlapping(differs, range, Range::clone).is_empty() || changes.iter().any(is_changed)
     }
 
     fn write(&self, copy: &Copy, at: u64, bytes: &[u8], changes: &[Change<'_>]) -> std::io::Result<()> {
@@ -323,13 +338,14 @@ mod tests {
         bytes
     }
 
-    fn make(folder: &Path, count: usize, threads: usize, sparse: bool, shared: Option<&File>) {
+    fn make(folder: &Path, count: usize, threads: usize, sparse: bool, hashed: bool, shared: Option<&File>) {
         let original = original();
         let paths: Vec<_> = (0..count).map(|number| folder.join(format!("{number}.img"))).collect();
         let copies = Copies {
             original: &original,
             file: shared,
             sparse,
+            hashed,
             paths: paths.iter().map(std::path::PathBuf::as_path).collect(),
             changes: &|number| Ok(changes(number)),
         };
@@ -340,7 +356,7 @@ mod tests {
         let made = copies.make(threads, &tell).unwrap();
         assert_eq!(told.into_inner(), (original.len() * count) as u64);
         for (number, copied) in made.into_iter().enumerate() {
-            assert_eq!(copied.digest, Digest::of(&expected(number)));
+            assert_eq!(copied.digest, hashed.then(|| Digest::of(&expected(number))));
             copied.file.publish().unwrap();
             assert!(std::fs::read(&paths[number]).unwrap() == expected(number), "copy {number}");
         }
@@ -350,7 +366,9 @@ mod tests {
     #[test]
     fn a_copy_is_the_original_with_its_changes_whatever_the_number_of_threads() {
         for (count, threads, sparse) in [(1, 1, true), (3, 1, false), (3, 2, true), (13, 5, false)] {
-            make(tempfile::tempdir().unwrap().path(), count, threads, sparse, None);
+            for hashed in [true, false] {
+                make(tempfile::tempdir().unwrap().path(), count, threads, sparse, hashed, None);
+            }
         }
     }
 
@@ -360,7 +378,9 @@ mod tests {
         // Where the filesystem cannot, this is the test above once more.
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&original()).unwrap();
-        make(tempfile::tempdir().unwrap().path(), 4, 2, true, Some(&file));
+        for hashed in [true, false] {
+            make(tempfile::tempdir().unwrap().path(), 4, 2, true, hashed, Some(&file));
+        }
     }
 
     /// An original that fails half-way.
@@ -386,6 +406,7 @@ mod tests {
             original: &Broken(original()),
             file: None,
             sparse: true,
+            hashed: true,
             paths: vec![&north, &east],
             changes: &|_| Ok(Vec::new()),
         };

@@ -47,6 +47,8 @@ pub struct Images<'build> {
     pub stock: &'build StockImage,
     /// How many threads work. The results do not depend on it.
     pub threads: usize,
+    /// Whether their files are hashed.
+    pub hashed: bool,
     /// The folder for what saves work on the next run.
     pub cache: Option<&'build Path>,
 }
@@ -60,8 +62,8 @@ pub struct Written {
     pub path: PathBuf,
     /// How large the file is.
     pub size: ByteCount,
-    /// The SHA-256 of the file.
-    pub sha256: Digest,
+    /// The SHA-256 of the file, where images are hashed.
+    pub sha256: Option<Digest>,
     /// How long it took; other images may have been written at the same time.
     pub took: Duration,
 }
@@ -96,6 +98,7 @@ impl Images<'_> {
             original: self.disk,
             file: self.stock.raw_file().filter(|_| is_stock),
             sparse: true,
+            hashed: self.hashed,
             paths: wanted.iter().filter_map(|card| card.image).collect(),
             changes: &|number| {
                 let layers = wanted.get(number).map(|card| card.layers.as_slice()).unwrap_or_default();
@@ -131,6 +134,7 @@ impl Images<'_> {
             original: &template,
             file: None,
             sparse: false,
+            hashed: self.hashed,
             paths: wanted.iter().filter_map(|card| card.image).collect(),
             changes: &|number| {
                 let layers = wanted.get(number).map(|card| card.layers.as_slice()).unwrap_or_default();

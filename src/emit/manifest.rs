@@ -37,8 +37,8 @@ pub struct Entry {
     pub image: PathBuf,
     /// How large its file is.
     pub size: ByteCount,
-    /// The SHA-256 of its file.
-    pub sha256: Digest,
+    /// The SHA-256 of its file, where it is known.
+    pub sha256: Option<Digest>,
     /// How large the disk in it is.
     pub disk_size: ByteCount,
     /// The SHA-256 of the disk in it.
@@ -69,14 +69,18 @@ pub fn write_manifest(path: &Path, manifest: &Manifest, entries: &[Entry]) -> Re
             "extract_size": entry.disk_size.0,
             "extract_sha256": entry.disk_sha256,
             "image_download_size": entry.size.0,
-            "image_download_sha256": entry.sha256,
             "release_date": manifest.release_date,
             "init_format": "none",
             "architecture": architecture,
             "devices": [TAG],
         });
-        if let (Some(bmap), Value::Object(image)) = (&entry.bmap, &mut image) {
-            image.insert("bmap_url".to_owned(), address(manifest, bmap)?.into());
+        if let Value::Object(image) = &mut image {
+            if let Some(sha256) = entry.sha256 {
+                image.insert("image_download_sha256".to_owned(), sha256.to_string().into());
+            }
+            if let Some(bmap) = &entry.bmap {
+                image.insert("bmap_url".to_owned(), address(manifest, bmap)?.into());
+            }
         }
         images.push(image);
     }

@@ -33,3 +33,19 @@ pub use manifest::{Entry, Manifest, write_manifest};
 pub use papers::{ImagePapers, Paper};
 pub use pending::PendingFile;
 pub use provenance::{Provenance, write_provenance};
+
+use std::io;
+use std::path::Path;
+
+/// Removes a file that speaks of what is no longer so, if it is there.
+///
+/// # Errors
+/// When it is there and cannot be removed.
+pub fn remove(path: &Path) -> Result<(), EmitError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(EmitError::write("removing", path)(error))
+        }
+        _ => Ok(()),
+    }
+}

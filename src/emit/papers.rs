@@ -39,8 +39,8 @@ impl Images<'_> {
     ) -> Result<Vec<Paper>, EmitError> {
         let cards: Vec<&Card<'_>> = self.cards.iter().filter(|card| card.image.is_some()).collect();
         let nothing = Paper { disk_sha256: None, bmap: None };
-        // The SHA-256 of a raw image is that of the disk, and known.
-        let whole = papers.disk_digests && self.format != ImageFormat::Img;
+        // The SHA-256 of a raw image is that of the disk, and known where images are hashed.
+        let whole = papers.disk_digests && !(self.hashed && self.format == ImageFormat::Img);
         if !whole && papers.unused.is_none() {
             return Ok(vec![nothing; cards.len()]);
         }

@@ -25,17 +25,17 @@ pub struct Provenance {
     pub stock: (String, Digest),
     /// The SHA-256 of nodes.yaml, where it is a file.
     pub nodes_yaml: Option<Digest>,
-    /// The name and SHA-256 of each image.
+    /// The name and SHA-256 of each image. Without a SHA-256 it cannot be a subject of a statement.
     pub images: Vec<(String, Digest)>,
     /// For each of the nodes, the SHA-256 of its plan as `plan --json` shows it, without secrets.
     pub plans: Vec<Digest>,
 }
 
-/// Writes build.json into `folder`.
+/// Writes build.json, at `path`.
 ///
 /// # Errors
-/// When the folder cannot be written to.
-pub fn write_provenance(folder: &Path, provenance: &Provenance) -> Result<(), EmitError> {
+/// When it cannot be written.
+pub fn write_provenance(path: &Path, provenance: &Provenance) -> Result<(), EmitError> {
     let named = |name: &str, digest: Digest| json!({ "name": name, "digest": { "sha256": digest } });
     let subject: Vec<Value> = provenance.images.iter().map(|(name, digest)| named(name, *digest)).collect();
     let stock = named(&provenance.stock.0, provenance.stock.1);
@@ -66,8 +66,7 @@ pub fn write_provenance(folder: &Path, provenance: &Provenance) -> Result<(), Em
             },
         },
     });
-    let path = folder.join("build.json");
     let text = serde_json::to_string_pretty(&statement).map_err(std::io::Error::other);
-    let text = text.map_err(EmitError::write("writing", &path))?;
-    PendingFile::write_whole(&path, format!("{text}\n").as_bytes(), false)
+    let text = text.map_err(EmitError::write("writing", path))?;
+    PendingFile::write_whole(path, format!("{text}\n").as_bytes(), false)
 }

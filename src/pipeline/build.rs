@@ -27,6 +27,9 @@ pub struct BuildOptions {
     pub cache: Option<PathBuf>,
     /// The names of the nodes whose images are wanted; those of all nodes where it is absent.
     pub only: Option<Vec<String>>,
+    /// Whether images are hashed, for SHA256SUMS and build.json. Where the filesystem shares blocks, that is
+    /// most of what an image costs.
+    pub checksums: bool,
     /// Whether every image gets a bmap.
     pub bmap: bool,
     /// Where a manifest for Raspberry Pi Imager is wanted: how.
@@ -43,7 +46,7 @@ pub struct Imager {
 impl Default for BuildOptions {
     fn default() -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, cache: None, only: None, bmap: false, imager: None }
+        Self { threads, cache: None, only: None, checksums: true, bmap: false, imager: None }
     }
 }
 
@@ -52,10 +55,12 @@ impl Default for BuildOptions {
 pub struct Built {
     /// One image per node, in the order of nodes.yaml.
     pub images: Vec<BuiltImage>,
-    /// The checksums of all of them.
-    pub checksums: PathBuf,
-    /// From what they were made: an in-toto statement.
-    pub provenance: PathBuf,
+    /// The checksums of all of them, where some are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checksums: Option<PathBuf>,
+    /// From what they were made: an in-toto statement, which needs their checksums.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<PathBuf>,
     /// The manifest for Raspberry Pi Imager, where one was wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest: Option<PathBuf>,
@@ -73,8 +78,9 @@ pub struct BuiltImage {
     pub path: PathBuf,
     /// How large the file is, holes included.
     pub size: ByteCount,
-    /// The SHA-256 of the file.
-    pub sha256: Digest,
+    /// The SHA-256 of the file, where checksums are wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Digest>,
     /// How large the disk in it is.
     pub disk_size: ByteCount,
     /// The SHA-256 of the disk in it, where something needed it.
@@ -148,22 +154,28 @@ fn build_from(
     // A cache that cannot be written to costs the next run some time, and this one nothing.
     let _ = image.remember();
 
-    // It speaks of images that are about to be others.
+    // They speak of images that are about to be others.
     let manifest = folder.join(format!("{}.rpi-imager-manifest", cluster.name));
-    let _ = std::fs::remove_file(&manifest);
+    let statement = folder.join("build.json");
+    emit::remove(&manifest)?;
+    if !options.checksums {
+        emit::remove(&statement)?;
+    }
     let images = write_images(cluster, image, &foundation, &patched, options, progress)?;
     let names: Vec<String> = cluster.nodes.iter().map(|node| file_name(cluster, node)).collect();
     let sums: Vec<_> = images.iter().map(|image| (name_of(&image.path), image.sha256)).collect();
-    emit::write_sha256sums(folder, &sums, &names)?;
-    emit::write_provenance(folder, &provenance(cluster, image, base, &patched, &images)?)?;
+    let checksums = emit::write_sha256sums(folder, &sums, &names)?;
+    if options.checksums {
+        emit::write_provenance(&statement, &provenance(cluster, image, base, &patched, &images)?)?;
+    }
     if let Some(imager) = &options.imager {
         let entries = entries(cluster, base, &images);
         emit::write_manifest(&manifest, &described(cluster, base, imager), &entries)?;
     }
     Ok(Built {
         images,
-        checksums: folder.join("SHA256SUMS"),
-        provenance: folder.join("build.json"),
+        checksums,
+        provenance: options.checksums.then_some(statement),
         manifest: options.imager.as_ref().map(|_| manifest),
         papers: Papers::new(cluster, secret, base.time)?.write(cluster)?,
     })
@@ -208,6 +220,7 @@ fn write_images(
         cards: &cards,
         stock: image,
         threads: options.threads,
+        hashed: options.checksums,
         cache: options.cache.as_deref(),
     };
     let tell = |stage, more, total| progress.working(stage, more, total);
@@ -263,7 +276,7 @@ fn provenance(
         time: base.time.0,
         stock: (name_of(image.file()), stock),
         nodes_yaml: nodes_yaml.map(|text| Digest::of(&text)),
-        images: images.iter().map(|image| (name_of(&image.path), image.sha256)).collect(),
+        images: images.iter().filter_map(|image| Some((name_of(&image.path), image.sha256?))).collect(),
         plans: patched.iter().filter(|patched| patched.image.is_some()).map(|patched| patched.plan).collect(),
     })
 }
@@ -293,7 +306,8 @@ fn entries(cluster: &Cluster, base: &Base, images: &[BuiltImage]) -> Vec<Entry> 
             size: image.size,
             sha256: image.sha256,
             disk_size: image.disk_size,
-            disk_sha256: image.disk_sha256.unwrap_or(image.sha256),
+            // Of a raw image they are the same.
+            disk_sha256: image.disk_sha256.or(image.sha256)?,
             bmap: image.bmap.clone(),
         })
     });
