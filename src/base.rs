@@ -130,7 +130,7 @@ impl Disk {
             |window| Ok(Box::new(ext4::Reader::open(window)?)),
             |_| Ok(None),
         )?;
-        let files = StockFiles { boot: boot_files, root: root_files };
+        let files = StockFiles::new(boot_files, root_files);
         require_debian(&files, &root)?;
         Ok(Self { bytes, table, boot, root, files })
     }

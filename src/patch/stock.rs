@@ -3,6 +3,7 @@
 use super::{Partition, PatchError};
 use crate::disk::ByteCount;
 use crate::fs::{FileKind, ImagePath, Metadata, Mode, Owner, ReadFilesystem, UnixTime};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// Larger than any file that is edited as text (the largest is /var/lib/dpkg/status, some 3 MB on a
@@ -36,23 +37,76 @@ pub trait Stock {
     fn list(&self, partition: Partition, path: &ImagePath) -> Result<Vec<String>, PatchError>;
 }
 
+/// Files larger than this are read anew every time.
+const LARGEST_REMEMBERED_FILE: usize = 4 << 20;
+
 /// The stock files, read from the image.
+///
+/// What [`Stock`] is asked for is remembered: every node's plan asks for the same few hundred files.
 pub struct StockFiles {
     /// The FAT partition.
     pub boot: Box<dyn ReadFilesystem>,
     /// The ext4 partition.
     pub root: Box<dyn ReadFilesystem>,
+    metadata: Remembered<Option<Metadata>>,
+    contents: Remembered<Option<Vec<u8>>>,
+}
+
+/// What was found at paths.
+struct Remembered<T>(RefCell<BTreeMap<(Partition, ImagePath), T>>);
+
+impl<T: Clone> Remembered<T> {
+    fn nothing() -> Self {
+        Self(RefCell::new(BTreeMap::new()))
+    }
+
+    fn get(&self, partition: Partition, path: &ImagePath) -> Option<T> {
+        self.0.borrow().get(&(partition, path.clone())).cloned()
+    }
+
+    fn keep(&self, partition: Partition, path: &ImagePath, found: T) {
+        self.0.borrow_mut().insert((partition, path.clone()), found);
+    }
 }
 
 /// How many links are followed before they count as a circle; the kernel's own limit is 40.
 const MOST_LINKS: usize = 40;
 
 impl StockFiles {
+    /// Takes the filesystems of both partitions.
+    pub fn new(boot: Box<dyn ReadFilesystem>, root: Box<dyn ReadFilesystem>) -> Self {
+        Self { boot, root, metadata: Remembered::nothing(), contents: Remembered::nothing() }
+    }
+
     fn filesystem(&self, partition: Partition) -> &dyn ReadFilesystem {
         match partition {
             Partition::Boot => &*self.boot,
             Partition::Root => &*self.root,
         }
+    }
+
+    /// The content of a file, through all links to it.
+    fn read_anew(&self, partition: Partition, path: &ImagePath) -> Result<Option<Vec<u8>>, PatchError> {
+        let mut path = path.clone();
+        for _ in 0..MOST_LINKS {
+            match self.metadata(partition, &path)?.map(|found| found.kind) {
+                None => return Ok(None),
+                Some(FileKind::Symlink) => {
+                    let target = self.read_link(partition, &path)?.unwrap_or_default();
+                    match resolve(&path, &target) {
+                        Some(next) => path = next,
+                        None => return Ok(None),
+                    }
+                }
+                Some(_) => {
+                    let read = self.filesystem(partition).read(&path, LARGEST_EDITED_FILE);
+                    return read
+                        .map(Some)
+                        .map_err(|source| PatchError::stock("reading", partition, &path, source));
+                }
+            }
+        }
+        Err(PatchError::LinkCircle { partition, path })
     }
 }
 
@@ -75,31 +129,24 @@ fn resolve(path: &ImagePath, target: &str) -> Option<ImagePath> {
 
 impl Stock for StockFiles {
     fn metadata(&self, partition: Partition, path: &ImagePath) -> Result<Option<Metadata>, PatchError> {
+        if let Some(known) = self.metadata.get(partition, path) {
+            return Ok(known);
+        }
         let result = self.filesystem(partition).metadata(path);
-        result.map_err(|source| PatchError::stock("looking up", partition, path, source))
+        let found = result.map_err(|source| PatchError::stock("looking up", partition, path, source))?;
+        self.metadata.keep(partition, path, found);
+        Ok(found)
     }
 
     fn read(&self, partition: Partition, path: &ImagePath) -> Result<Option<Vec<u8>>, PatchError> {
-        let mut path = path.clone();
-        for _ in 0..MOST_LINKS {
-            match self.metadata(partition, &path)?.map(|found| found.kind) {
-                None => return Ok(None),
-                Some(FileKind::Symlink) => {
-                    let target = self.read_link(partition, &path)?.unwrap_or_default();
-                    match resolve(&path, &target) {
-                        Some(next) => path = next,
-                        None => return Ok(None),
-                    }
-                }
-                Some(_) => {
-                    let read = self.filesystem(partition).read(&path, LARGEST_EDITED_FILE);
-                    return read
-                        .map(Some)
-                        .map_err(|source| PatchError::stock("reading", partition, &path, source));
-                }
-            }
+        if let Some(known) = self.contents.get(partition, path) {
+            return Ok(known);
         }
-        Err(PatchError::LinkCircle { partition, path })
+        let content = self.read_anew(partition, path)?;
+        if content.as_ref().is_none_or(|content| content.len() <= LARGEST_REMEMBERED_FILE) {
+            self.contents.keep(partition, path, content.clone());
+        }
+        Ok(content)
     }
 
     fn read_link(&self, partition: Partition, path: &ImagePath) -> Result<Option<String>, PatchError> {

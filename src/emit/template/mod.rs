@@ -33,6 +33,7 @@ pub(super) struct Template<'stock> {
     contents: Contents,
     /// Where each span begins, and where the last one ends.
     starts: Vec<u64>,
+    size: ByteCount,
 }
 
 /// What a template consists of; with the pieces, all that is kept of it between runs.
@@ -93,7 +94,8 @@ impl<'stock> Template<'stock> {
         }
         let fits = |slot: &Slot| slot.record < contents.records.len() && slot.at <= end;
         contents.slots.iter().all(fits).then_some(())?;
-        Some(Self { format, stock, pieces, contents, starts })
+        let size = ByteCount(end.checked_add(format.tail(&contents.records).len() as u64)?);
+        Some(Self { format, stock, pieces, contents, starts, size })
     }
 
     /// Where the tail begins.
@@ -126,8 +128,7 @@ impl<'stock> Template<'stock> {
 /// The packed file, with zeros where cards differ.
 impl ReadAt for Template<'_> {
     fn size(&self) -> ByteCount {
-        let tail = self.format.tail(&self.contents.records).len() as u64;
-        ByteCount(self.end_of_parts().saturating_add(tail))
+        self.size
     }
 
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
