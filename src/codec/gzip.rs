@@ -3,7 +3,7 @@
 //! A part is a run of deflate blocks that ends at a byte boundary and refers to nothing before it. All
 //! parts lie in one member: readers that take the last four bytes of the file for its size are right then.
 
-use super::{Part, PartFormat, Record};
+use super::{Part, PartFormat, Record, zstd};
 use flate2::bufread::MultiGzDecoder;
 use flate2::{Compress, Compression, FlushCompress};
 use std::io::{self, BufRead, Read};
@@ -29,6 +29,9 @@ impl PartFormat for Gzip {
     }
 
     fn pack(&self, bytes: &[u8]) -> io::Result<Part> {
+        if !zstd::shrinks(bytes)? {
+            return Ok(self.store(bytes));
+        }
         let mut deflater = Compress::new(Compression::default(), false);
         let mut packed = Vec::with_capacity(bytes.len() / 2 + 1024);
         loop {

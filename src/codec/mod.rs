@@ -38,7 +38,7 @@ pub(crate) trait PartFormat: Sync {
     /// How a file begins.
     fn head(&self) -> Vec<u8>;
 
-    /// Packs a part. The same bytes give the same part, always.
+    /// Packs a part, or stores it where packing gains nothing. The same bytes give the same part, always.
     ///
     /// # Errors
     /// When the packer has not enough memory.

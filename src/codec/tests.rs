@@ -58,3 +58,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_compressed_already_is_stored() {
+    let mut noise = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut bytes: Vec<u8> = std::iter::repeat_with(|| {
+        noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        noise.to_be_bytes()[0]
+    })
+    .take(500_000)
+    .collect();
+    let formats: [&dyn PartFormat; 2] = [&Xz { check: Check::Crc64 }, &Gzip];
+    for format in formats {
+        assert_eq!(format.pack(&bytes).unwrap(), format.store(&bytes));
+    }
+    // A tenth of it that shrinks is worth it.
+    bytes[..50_000].fill(b'a');
+    for format in formats {
+        let (packed, stored) = (format.pack(&bytes).unwrap(), format.store(&bytes));
+        assert!(packed.bytes.len() < stored.bytes.len() - 45_000);
+    }
+}

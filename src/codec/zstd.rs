@@ -48,6 +48,16 @@ const DESCRIPTOR: u8 = 0x80 | 0x20 | 0x04;
 /// `Block_Maximum_Size`.
 const LARGEST_BLOCK: usize = 128 << 10;
 
+/// Whether packing these bytes is worth it, told by the quickest packer there is. What is compressed already, as
+/// archives of container images are, costs the others most of all and gives nothing.
+///
+/// # Errors
+/// When there is not enough memory.
+pub(super) fn shrinks(bytes: &[u8]) -> io::Result<bool> {
+    let packed = Compressor::new(1)?.compress(bytes)?;
+    Ok(packed.len().saturating_add(bytes.len() / 64) < bytes.len())
+}
+
 /// Files of one frame a part.
 pub(crate) struct Zstd;
 

@@ -9,7 +9,7 @@ pub(crate) use block::BlockHeader;
 pub(crate) use format::push_number;
 pub(crate) use format::{CRC32, Check, FOOTER_MAGIC, HEADER_SIZE, stream_end, stream_header, take_number};
 
-use super::{Part, PartFormat, Record};
+use super::{Part, PartFormat, Record, zstd};
 use std::io::{self, BufRead, Read};
 use xz2::bufread::XzDecoder;
 use xz2::stream::Stream;
@@ -36,6 +36,9 @@ impl PartFormat for Xz {
     }
 
     fn pack(&self, bytes: &[u8]) -> io::Result<Part> {
+        if !zstd::shrinks(bytes)? {
+            return Ok(self.store(bytes));
+        }
         block::packed_block(bytes, self.check)
     }
 

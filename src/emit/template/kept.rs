@@ -15,7 +15,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 /// Changes whenever the same inputs give another template, or its file another layout.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// How many templates are kept. A cluster has one for each format that its images are made in.
 const MOST_TEMPLATES: usize = 4;
