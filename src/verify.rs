@@ -2,15 +2,15 @@
 
 use crate::base::{Base, Disk};
 use crate::cluster::Cluster;
-use crate::disk::{ByteOffset, Extended, Overlay, ReadAt, StockImage};
-use crate::emit;
+use crate::disk::{ByteCount, ByteOffset, Extended, Overlay, ReadAt, StockImage};
+use crate::emit::{self, Stage};
 use crate::foundation::Extent;
 use crate::identity::ClusterSecret;
 use crate::patch::{self, Difference};
-use crate::pipeline::{Error, Silent, named_node, plan_cluster};
+use crate::pipeline::{Error, Progress, named_node, plan_cluster};
 use crate::raspios;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What reading an image back found.
@@ -22,23 +22,36 @@ pub struct Verified {
     pub differences: Vec<Difference>,
 }
 
-/// Holds the image at `path` against the plan of a node: the one named, or the one the image says it was
-/// made for.
+/// How an image is to be read back.
+#[derive(Debug, Clone)]
+pub struct VerifyOptions {
+    /// The name of the node whose plan the image is held against; the one the image says it was made for,
+    /// where it is absent.
+    pub node: Option<String>,
+    /// How many threads unpack.
+    pub threads: usize,
+    /// The folder for what is unpacked.
+    pub scratch: PathBuf,
+}
+
+/// Holds the image at `path` against the plan of a node. `stock` is what `base` was found in.
 ///
 /// # Errors
 /// When one of the images cannot be read, or it is not known which node the image is for. What differs is
 /// no error.
 pub fn verify(
     cluster: &Cluster,
+    stock: &StockImage,
     base: &Base,
     secret: &ClusterSecret,
     path: &Path,
-    node: Option<&str>,
-    scratch: &Path,
+    options: &VerifyOptions,
+    progress: &dyn Progress,
 ) -> Result<Verified, Error> {
-    let image = Arc::new(StockImage::open(path, None, scratch)?);
+    let image = Arc::new(StockImage::open(path, None, &options.scratch)?);
     let named = |source| Error::Base { image: path.display().to_string(), source };
-    let disk = Disk::open(image).map_err(named)?;
+    let disk = Disk::open(Arc::clone(&image) as _).map_err(named)?;
+    let node = options.node.as_deref();
     let card = match (raspios::customised_card(&disk.files), node) {
         (Ok(card), _) => card,
         // A record that is damaged is a difference like any other, where nothing hangs on it.
@@ -52,7 +65,13 @@ pub fn verify(
         cluster.rejoin(name)?;
     }
     let node = named_node(&cluster, name)?;
-    let plans = plan_cluster(base, &cluster, secret, &Silent)?;
+    let plans = plan_cluster(base, &cluster, secret, progress)?;
+    // All of both is going to be read.
+    let total = ByteCount(stock.size().0.saturating_add(image.size().0));
+    let tell = |more| progress.working(Stage::Unpacking, more, total);
+    for image in [stock, &image] {
+        image.unpack_all(options.threads, &tell).map_err(emit::EmitError::Base)?;
+    }
     let mut differences = outside_the_files(base, &plans.extent, &disk, path)?;
     differences.extend(patch::check(plans.of(node)?, &base.disk.files, &disk.files)?);
     Ok(Verified { node: node.name.to_string(), differences })

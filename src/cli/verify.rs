@@ -1,9 +1,10 @@
 //! `cardwright verify`
 
 use super::arguments::VerifyArguments;
-use super::{Failure, paint};
-use cardwright::verify::verify;
+use super::{Failure, paint, progress};
+use cardwright::verify::{VerifyOptions, verify};
 use std::sync::Arc;
+use std::thread;
 
 /// How many differences are listed for people; `--json` lists all.
 const MOST_LISTED: usize = 50;
@@ -11,11 +12,15 @@ const MOST_LISTED: usize = 50;
 pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
     let cluster = super::load(&arguments.nodes, &arguments.base)?;
     let scratch = super::scratch_folder();
-    let image = Arc::new(super::open_image(&cluster, &scratch)?);
-    let base = super::open_base(image, &cluster, &arguments.base)?;
+    let stock = Arc::new(super::open_image(&cluster, &scratch)?);
+    let base = super::open_base(Arc::clone(&stock) as _, &cluster, &arguments.base)?;
     // Never made here: an image cannot have been made from a secret that does not exist.
     let secret = super::open_secret(&cluster, true)?;
-    let verified = verify(&cluster, &base, &secret, &arguments.card, arguments.node.as_deref(), &scratch)?;
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let options = VerifyOptions { node: arguments.node.clone(), threads, scratch };
+    let bar = progress::Bar::new();
+    let verified = verify(&cluster, &stock, &base, &secret, &arguments.card, &options, &bar)?;
+    drop(bar);
 
     let (node, count) = (&verified.node, verified.differences.len());
     if arguments.json {

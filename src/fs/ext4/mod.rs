@@ -15,6 +15,7 @@ mod geometry;
 mod grow;
 mod journal;
 mod links;
+mod listings;
 mod reader;
 mod superblock;
 mod writer;

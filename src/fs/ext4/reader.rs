@@ -2,6 +2,7 @@
 
 use super::error::from_reader;
 use super::links::{LONGEST_TARGET, Part, without_links};
+use super::listings::{Known, Listing, Listings};
 use super::superblock::Superblock;
 use crate::disk::{ByteCount, ByteOffset, ReadAt, check_range};
 use crate::fs::{FileKind, FsError, ImagePath, Metadata, Mode, Owner, ReadFilesystem, Summary, UnixTime};
@@ -20,6 +21,7 @@ const MOST_NAMES: usize = 1 << 20;
 pub struct Reader {
     filesystem: Ext4,
     superblock: Superblock,
+    listings: Listings,
 }
 
 impl Reader {
@@ -30,11 +32,16 @@ impl Reader {
     pub fn open(disk: Arc<dyn ReadAt>) -> Result<Self, FsError> {
         let superblock = Superblock::read(&disk)?;
         let filesystem = Ext4::load(Box::new(Source(disk))).map_err(from_reader)?;
-        Ok(Self { filesystem, superblock })
+        Ok(Self { filesystem, superblock, listings: Listings::default() })
     }
 
     /// What stands at a path that has no links in its directory part.
     fn look(&self, path: &ImagePath) -> Result<Option<Metadata>, FsError> {
+        match self.listings.look(path) {
+            Known::Found(found) => return Ok(Some(found)),
+            Known::Nothing => return Ok(None),
+            Known::NotListed => {}
+        }
         match self.filesystem.symlink_metadata(path.as_str()) {
             Ok(found) => Ok(Some(metadata(&found))),
             Err(error) => match from_reader(error) {
@@ -119,6 +126,7 @@ impl ReadFilesystem for Reader {
             return Err(FsError::Damaged("a directory is larger than the filesystem".to_owned()));
         }
         let mut names = Vec::new();
+        let mut listing = Some(Listing::new());
         for entry in self.filesystem.read_dir(path.as_str()).map_err(from_reader)? {
             let entry = entry.map_err(from_reader)?;
             if let Ok(name) = entry.file_name().as_str()
@@ -126,10 +134,20 @@ impl ReadFilesystem for Reader {
                 && name != ".."
             {
                 names.push(name.to_owned());
+                match (entry.metadata(), &mut listing) {
+                    (Ok(found), Some(listing)) => {
+                        listing.entry(name.to_owned()).or_insert_with(|| metadata(&found));
+                    }
+                    // Whoever asks for what is damaged will hear of it.
+                    _ => listing = None,
+                }
             }
             if names.len() > MOST_NAMES {
                 return Err(FsError::Damaged("a directory has no end".to_owned()));
             }
+        }
+        if let Some(listing) = listing {
+            self.listings.keep(&path, listing);
         }
         names.sort_unstable();
         Ok(names)
