@@ -172,6 +172,31 @@ fn packed_images_are_the_same_whatever_threads_and_cache() {
 }
 
 #[test]
+fn builds_at_the_same_time_share_one_cache_and_do_not_disturb_each_other() {
+    let workshop = Workshop::with_example();
+    // The secret is made once.
+    workshop.succeed(["build", "--image", "demo", "--output", "alone"]);
+    let alone = fs::read_to_string(workshop.path("alone/SHA256SUMS")).unwrap();
+    // Four that find the cache empty, and fill it all at once.
+    for _ in 0..3 {
+        fs::remove_dir_all(workshop.path("cache")).unwrap();
+        let folders = ["one", "two", "three", "four"];
+        std::thread::scope(|scope| {
+            for folder in folders {
+                scope.spawn(|| workshop.succeed(["build", "--image", "demo", "--output", folder]));
+            }
+        });
+        for folder in folders {
+            let sums = fs::read_to_string(workshop.path(&format!("{folder}/SHA256SUMS"))).unwrap();
+            assert_eq!(sums, alone, "{folder}");
+        }
+        let kept = fs::read_dir(workshop.path("cache/templates")).unwrap();
+        let kept: Vec<_> = kept.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(kept.len(), 1, "{kept:?}");
+    }
+}
+
+#[test]
 fn images_are_made_from_a_stock_image_in_every_packing() {
     let workshop = Workshop::with_example();
     fs::write(workshop.path("stock.img.xz"), cardwright::demo::IMAGE).unwrap();
