@@ -8,7 +8,7 @@
 
 mod build;
 
-pub use build::{BuildOptions, Built, BuiltImage, Imager, build};
+pub use build::{BuildOptions, Built, BuiltImage, Imager, all_threads, build};
 
 use crate::base::{Base, BaseError, Understanding};
 use crate::cluster::{CannotRejoin, Cluster, ClusterName, ImageSource, Node};

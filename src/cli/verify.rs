@@ -2,9 +2,9 @@
 
 use super::arguments::VerifyArguments;
 use super::{Failure, paint, progress};
+use cardwright::pipeline;
 use cardwright::verify::{VerifyOptions, verify};
 use std::sync::Arc;
-use std::thread;
 
 /// How many differences are listed for people; `--json` lists all.
 const MOST_LISTED: usize = 50;
@@ -16,8 +16,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
     let base = super::open_base(Arc::clone(&stock) as _, &cluster, &arguments.base)?;
     // Never made here: an image cannot have been made from a secret that does not exist.
     let secret = super::open_secret(&cluster, true)?;
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let options = VerifyOptions { node: arguments.node.clone(), threads, scratch };
+    let options = VerifyOptions { node: arguments.node.clone(), threads: pipeline::all_threads(), scratch };
     let bar = progress::Bar::new();
     let verified = verify(&cluster, &stock, &base, &secret, &arguments.card, &options, &bar)?;
     drop(bar);

@@ -45,9 +45,13 @@ pub struct Imager {
 
 impl Default for BuildOptions {
     fn default() -> Self {
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, cache: None, only: None, checksums: true, bmap: false, imager: None }
+        Self { threads: all_threads(), cache: None, only: None, checksums: true, bmap: false, imager: None }
     }
+}
+
+/// As many threads as can work at the same time.
+pub fn all_threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// What a build made.

@@ -134,12 +134,14 @@ impl ReadFilesystem for Reader {
                 && name != ".."
             {
                 names.push(name.to_owned());
-                match (entry.metadata(), &mut listing) {
-                    (Ok(found), Some(listing)) => {
-                        listing.entry(name.to_owned()).or_insert_with(|| metadata(&found));
+                if let Some(known) = &mut listing {
+                    match entry.metadata() {
+                        Ok(found) => {
+                            known.entry(name.to_owned()).or_insert_with(|| metadata(&found));
+                        }
+                        // Whoever asks for what is damaged will hear of it.
+                        Err(_) => listing = None,
                     }
-                    // Whoever asks for what is damaged will hear of it.
-                    _ => listing = None,
                 }
             }
             if names.len() > MOST_NAMES {
