@@ -69,6 +69,7 @@ pub mod hint;
 pub mod identity;
 pub mod inspect;
 pub mod k3s;
+mod number;
 pub mod papers;
 pub mod patch;
 pub mod payload;

@@ -1,24 +1,67 @@
-//! Little-endian numbers at fixed offsets: what both filesystems keep their fields in.
+//! Little-endian numbers at fixed offsets: both filesystems keep their fields so.
+//!
+//! Offsets come from the specifications, and a structure is in memory as a whole before its fields are looked
+//! at. An offset outside of it is a mistake in cardwright. It stops there: going on with zero, or with nothing
+//! written, would make a filesystem that looks right and is not.
 
-/// The two bytes at `offset`; zero where `bytes` ends before them.
+const OUTSIDE: &str = "a structure is in memory whole before its fields are read or written";
+
+/// Returns the byte at `offset`.
+pub(super) fn u8_at(bytes: &[u8], offset: usize) -> u8 {
+    let [byte] = array_at(bytes, offset);
+    byte
+}
+
+/// Returns the number in the two bytes at `offset`.
 pub(super) fn u16_at(bytes: &[u8], offset: usize) -> u16 {
-    array_at(bytes, offset).map_or(0, u16::from_le_bytes)
+    u16::from_le_bytes(array_at(bytes, offset))
 }
 
-/// The four bytes at `offset`; zero where `bytes` ends before them.
+/// Returns the number in the four bytes at `offset`.
 pub(super) fn u32_at(bytes: &[u8], offset: usize) -> u32 {
-    array_at(bytes, offset).map_or(0, u32::from_le_bytes)
+    u32::from_le_bytes(array_at(bytes, offset))
 }
 
-/// The `N` bytes at `offset`, if `bytes` has them.
-pub(super) fn array_at<const N: usize>(bytes: &[u8], offset: usize) -> Option<[u8; N]> {
-    bytes.get(offset..)?.first_chunk().copied()
+/// Returns the `N` bytes at `offset`.
+#[expect(clippy::expect_used, reason = "an offset outside is a mistake of the caller's")]
+pub(super) fn array_at<const N: usize>(bytes: &[u8], offset: usize) -> [u8; N] {
+    *bytes.get(offset..).and_then(<[u8]>::first_chunk).expect(OUTSIDE)
 }
 
-/// Puts `new` at `offset`, as far as `bytes` has room for all of it.
+/// Puts `new` at `offset`.
+#[expect(clippy::expect_used, reason = "an offset outside is a mistake of the caller's")]
 pub(super) fn put_at(bytes: &mut [u8], offset: usize, new: &[u8]) {
     let place = offset.checked_add(new.len()).and_then(|end| bytes.get_mut(offset..end));
-    if let Some(place) = place {
-        place.copy_from_slice(new);
+    place.expect(OUTSIDE).copy_from_slice(new);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_little_endian() {
+        let mut bytes = [1, 2, 3, 4, 5];
+        assert_eq!((u8_at(&bytes, 4), u16_at(&bytes, 3), u32_at(&bytes, 1)), (5, 0x0504, 0x0504_0302));
+        put_at(&mut bytes, 3, &[8, 9]);
+        assert_eq!(bytes, [1, 2, 3, 8, 9]);
+    }
+
+    #[test]
+    #[should_panic(expected = "in memory whole")]
+    fn a_field_outside_is_not_zero() {
+        u32_at(&[0; 5], 2);
+    }
+
+    #[test]
+    #[should_panic(expected = "in memory whole")]
+    fn a_field_that_reaches_outside_is_not_left_unwritten() {
+        put_at(&mut [0; 5], 4, &[1, 2]);
+    }
+
+    #[test]
+    #[should_panic(expected = "in memory whole")]
+    fn an_offset_beyond_all_numbers_is_outside() {
+        put_at(&mut [0; 5], usize::MAX, &[1, 2]);
     }
 }

@@ -10,7 +10,7 @@ pub(super) struct FreeSpace(Vec<Range<u64>>);
 impl FreeSpace {
     /// Adds `length` bytes at `start`, which lies behind all that was added before.
     pub(super) fn add(&mut self, start: u64, length: u64) {
-        let end = start.saturating_add(length);
+        let end = start + length;
         match self.0.last_mut() {
             Some(last) if last.end == start => last.end = end,
             _ => self.0.push(start..end),

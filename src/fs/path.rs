@@ -58,7 +58,7 @@ impl ImagePath {
 
     /// The last part; empty for the root.
     pub fn name(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or_default()
+        self.0.rsplit_once('/').map_or("", |(_, name)| name)
     }
 
     /// The directory that holds it, or `None` for the root.

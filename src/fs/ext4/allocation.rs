@@ -5,10 +5,11 @@
 
 use super::descriptors::{BLOCK_UNINIT, Descriptor, DescriptorTable};
 use super::geometry::Geometry;
-use super::superblock::Superblock;
+use super::superblock::{Superblock, damaged};
 use crate::disk::{ByteOffset, ReadAt};
 use crate::fs::free::FreeSpace;
 use crate::fs::{FsError, UnusedRanges};
+use crate::number;
 use std::ops::Range;
 
 /// The parts of an ext4 that hold nothing: its blocks that are free. All metadata (superblocks and their
@@ -25,17 +26,19 @@ pub fn unused(disk: &dyn ReadAt) -> Result<UnusedRanges, FsError> {
     let mut free = FreeSpace::default();
     for (group, descriptor) in (0..).zip(&descriptors) {
         let first = geometry.start_of(group);
-        let blocks = first..first.saturating_add(geometry.blocks_in(group).into());
-        let mut bitmap = vec![0; usize::try_from(block_size).unwrap_or_default()];
+        let blocks = first..first + u64::from(geometry.blocks_in(group));
+        let mut bitmap = vec![0; number::length(geometry.block_size)];
         // Without checksums nobody keeps the flags of a descriptor, and they may say anything.
         if superblock.features.has_checked_groups() && descriptor.flags() & BLOCK_UNINIT != 0 {
             mark_own_blocks(&mut bitmap, &geometry, &descriptors, group, &blocks);
         } else {
-            disk.read_at(ByteOffset(descriptor.block_bitmap().saturating_mul(block_size)), &mut bitmap)?;
+            let at = descriptor.block_bitmap().checked_mul(block_size);
+            let at = at.ok_or_else(|| damaged("the bitmap of a group lies beyond 64 bits"))?;
+            disk.read_at(ByteOffset(at), &mut bitmap)?;
         }
         for block in blocks {
-            if !is_set(&bitmap, block.saturating_sub(first)) {
-                free.add(block.saturating_mul(block_size), block_size);
+            if !is_set(&bitmap, block - first) {
+                free.add(block * block_size, block_size);
             }
         }
     }
@@ -43,6 +46,7 @@ pub fn unused(disk: &dyn ReadAt) -> Result<UnusedRanges, FsError> {
 }
 
 /// Makes the bitmap of a group whose own was never written: all that any group has there.
+#[expect(clippy::expect_used, reason = "the size of a group is checked with the superblock")]
 fn mark_own_blocks(
     bitmap: &mut [u8],
     geometry: &Geometry,
@@ -51,12 +55,12 @@ fn mark_own_blocks(
     blocks: &Range<u64>,
 ) {
     let mut mark = |first: u64, count: u32| {
-        for block in first.max(blocks.start)..first.saturating_add(count.into()).min(blocks.end) {
-            let bit = block.saturating_sub(blocks.start);
-            let byte = usize::try_from(bit / 8).ok().and_then(|byte| bitmap.get_mut(byte));
-            if let Some(byte) = byte {
-                *byte |= 1 << (bit % 8);
-            }
+        // What a damaged descriptor says to lie beyond 64 bits lies in no group.
+        let end = first.checked_add(count.into()).map_or(blocks.start, |end| end.min(blocks.end));
+        for block in first.max(blocks.start)..end {
+            let bit = block - blocks.start;
+            let byte = bitmap.get_mut(number::in_memory(bit / 8));
+            *byte.expect("a group has no more blocks than its bitmap has bits") |= 1 << (bit % 8);
         }
     };
     mark(blocks.start, geometry.header_blocks(group));
@@ -68,8 +72,8 @@ fn mark_own_blocks(
     }
 }
 
+#[expect(clippy::expect_used, reason = "the size of a group is checked with the superblock")]
 fn is_set(bitmap: &[u8], bit: u64) -> bool {
-    let byte = usize::try_from(bit / 8).ok().and_then(|byte| bitmap.get(byte));
-    // What is not in the bitmap is not known to be free.
-    byte.is_none_or(|byte| byte & (1 << (bit % 8)) != 0)
+    let byte = bitmap.get(number::in_memory(bit / 8));
+    byte.expect("a group has no more blocks than its bitmap has bits") & (1 << (bit % 8)) != 0
 }

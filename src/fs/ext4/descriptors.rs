@@ -8,6 +8,7 @@ use super::superblock::damaged;
 use crate::disk::{ByteOffset, ReadAt};
 use crate::fs::FsError;
 use crate::fs::fields::{put_at, u16_at, u32_at};
+use crate::number;
 
 /// `EXT4_BG_INODE_UNINIT`: no inode of the group is in use, and its bitmap need not be read.
 pub(super) const INODE_UNINIT: u16 = 0x1;
@@ -30,10 +31,10 @@ pub(super) struct Descriptor(Vec<u8>);
 impl DescriptorTable {
     /// Reads the table of the first group, the one that counts.
     pub(super) fn read(disk: &dyn ReadAt, geometry: &Geometry) -> Result<Self, FsError> {
-        let size = usize::try_from(geometry.descriptor_size).unwrap_or_default();
+        let size = number::length(geometry.descriptor_size);
         let mut table = Self { bytes: Vec::new(), size };
         table.make_room(geometry.groups());
-        let start = geometry.first_block.saturating_add(1).saturating_mul(geometry.block_size.into());
+        let start = (geometry.first_block + 1) * u64::from(geometry.block_size);
         disk.read_at(ByteOffset(start), &mut table.bytes)?;
         Ok(table)
     }
@@ -45,17 +46,17 @@ impl DescriptorTable {
 
     /// As blocks of this many bytes; the last may be a part of one.
     pub(super) fn blocks(&self, block_size: u32) -> impl Iterator<Item = &[u8]> {
-        self.bytes.chunks(usize::try_from(block_size).unwrap_or(usize::MAX))
+        self.bytes.chunks(number::length(block_size))
     }
 
     /// Makes it as long as that many descriptors are.
     pub(super) fn make_room(&mut self, groups: u32) {
-        self.bytes.resize(usize::try_from(groups).unwrap_or(usize::MAX).saturating_mul(self.size), 0);
+        self.bytes.resize(number::length(groups) * self.size, 0);
     }
 
     fn range_of(&self, group: u32) -> std::ops::Range<usize> {
-        let start = usize::try_from(group).unwrap_or(usize::MAX).saturating_mul(self.size);
-        start..start.saturating_add(self.size)
+        let start = number::length(group) * self.size;
+        start..start + self.size
     }
 
     pub(super) fn get(&self, group: u32) -> Result<Descriptor, FsError> {
@@ -101,7 +102,9 @@ impl Descriptor {
         }
     }
 
-    /// The same of two fields of 16 bits each.
+    /// The same of two fields of 16 bits each. No group counts more than that in a filesystem with the lower
+    /// one alone: its bitmap has a bit for each, and blocks of 64 KiB, the only ones with room for more, are
+    /// not written to. The lower half of a checksum is what it has room for.
     fn set_count(&mut self, low: usize, high: usize, count: u32) {
         let [a, b, upper @ ..] = count.to_le_bytes();
         put_at(&mut self.0, low, &[a, b]);
@@ -143,8 +146,8 @@ impl Descriptor {
         self.set_number(0x8, 0x28, inode_table);
     }
 
-    pub(super) fn set_free_blocks(&mut self, count: u64) {
-        self.set_count(0xc, 0x2c, u32::try_from(count).unwrap_or(u32::MAX));
+    pub(super) fn set_free_blocks(&mut self, count: u32) {
+        self.set_count(0xc, 0x2c, count);
     }
 
     pub(super) fn set_free_inodes(&mut self, count: u32) {

@@ -71,9 +71,8 @@ struct FixedRuntime {
 impl FixedRuntime {
     /// The numbers begin with one of the filesystem's own: two images share none by chance.
     fn new(time: i64, uuid: [u8; 16]) -> Self {
-        let start = uuid.chunks_exact(4).fold(0_u32, |start, chunk| {
-            start.rotate_left(7) ^ chunk.first_chunk().map_or(0, |chunk| u32::from_le_bytes(*chunk))
-        });
+        let (words, _) = uuid.as_chunks::<4>();
+        let start = words.iter().fold(0_u32, |start, word| start.rotate_left(7) ^ u32::from_le_bytes(*word));
         Self { time, next_generation: AtomicU32::new(start) }
     }
 }

@@ -76,6 +76,10 @@ impl Geometry {
         if self.reserved_descriptor_blocks > self.block_size / 4 {
             return Err(damaged("it keeps more room for descriptors than an ext4 can"));
         }
+        let inodes = u64::from(self.groups()) * u64::from(self.inodes_per_group);
+        if u32::try_from(inodes).is_err() {
+            return Err(damaged("it has more inodes than an ext4 can number"));
+        }
         if self.blocks_used_by(0) > self.blocks_per_group {
             return Err(damaged("its groups have no room for what describes them"));
         }
@@ -100,7 +104,7 @@ impl Geometry {
         // The room for descriptors depends on the number of groups, and the last group's own on that room.
         new.reserved_descriptor_blocks = self.reserved_in(&new)?;
         let last = new.last_group();
-        let fewest = new.blocks_used_by(last).saturating_add(FEWEST_BLOCKS_FOR_FILES);
+        let fewest = new.blocks_used_by(last) + FEWEST_BLOCKS_FOR_FILES;
         if last > self.last_group() && new.blocks_in(last) < fewest {
             new.blocks = new.start_of(last);
             new.reserved_descriptor_blocks = self.reserved_in(&new)?;
@@ -110,7 +114,7 @@ impl Geometry {
 
     /// How many reserved descriptor blocks are left in a larger filesystem.
     fn reserved_in(&self, new: &Self) -> Result<u32, String> {
-        let more = new.descriptor_blocks().saturating_sub(self.descriptor_blocks());
+        let more = new.descriptor_blocks() - self.descriptor_blocks();
         self.reserved_descriptor_blocks.checked_sub(more).ok_or_else(|| {
             format!(
                 "the descriptors of its groups would need {more} more blocks, and it has kept room for {}",
@@ -120,25 +124,26 @@ impl Geometry {
     }
 
     /// How many groups there are; at least one.
+    #[expect(clippy::expect_used, reason = "the number of groups is checked with the superblock")]
     pub(super) fn groups(&self) -> u32 {
-        let groups = self.blocks.saturating_sub(self.first_block).div_ceil(u64::from(self.blocks_per_group));
-        u32::try_from(groups).unwrap_or(u32::MAX)
+        let groups = (self.blocks - self.first_block).div_ceil(u64::from(self.blocks_per_group));
+        u32::try_from(groups).expect("a filesystem of more groups than MOST_GROUPS is refused")
     }
 
     /// The last one.
     pub(super) fn last_group(&self) -> u32 {
-        self.groups().saturating_sub(1)
+        self.groups() - 1
     }
 
     /// The first block of a group.
     pub(super) fn start_of(&self, group: u32) -> u64 {
-        let before = u64::from(group).saturating_mul(u64::from(self.blocks_per_group));
-        self.first_block.saturating_add(before)
+        self.first_block + u64::from(group) * u64::from(self.blocks_per_group)
     }
 
-    /// How many blocks a group has.
+    /// How many blocks a group has that there is.
     pub(super) fn blocks_in(&self, group: u32) -> u32 {
-        let left = self.blocks.saturating_sub(self.start_of(group));
+        let left = self.blocks - self.start_of(group);
+        // What does not fit 32 bits is more than a whole group.
         u32::try_from(left).map_or(self.blocks_per_group, |left| left.min(self.blocks_per_group))
     }
 
@@ -147,7 +152,8 @@ impl Geometry {
         let is_power_of = |base: u32| {
             let mut power = 1_u32;
             while power < group {
-                power = power.saturating_mul(base);
+                // `group` is below MOST_GROUPS, so no power of 7 runs over.
+                power *= base;
             }
             power == group
         };
@@ -161,7 +167,7 @@ impl Geometry {
 
     /// How many blocks the descriptors of all groups take.
     pub(super) fn descriptor_blocks(&self) -> u32 {
-        self.groups().div_ceil((self.block_size / self.descriptor_size).max(1))
+        self.groups().div_ceil(self.block_size / self.descriptor_size)
     }
 
     /// How many blocks superblock, descriptors, and the room kept for more of them take in a group.
@@ -169,22 +175,26 @@ impl Geometry {
         if !self.has_backup(group) {
             return 0;
         }
-        self.descriptor_blocks().saturating_add(self.reserved_descriptor_blocks).saturating_add(1)
+        self.descriptor_blocks() + self.reserved_descriptor_blocks + 1
     }
 
     /// How many blocks the inodes of a group take.
+    #[expect(clippy::expect_used, reason = "both factors are checked with the superblock")]
     pub(super) fn inode_table_blocks(&self) -> u32 {
-        self.inodes_per_group.saturating_mul(self.inode_size).div_ceil(self.block_size)
+        let bytes = u64::from(self.inodes_per_group) * u64::from(self.inode_size);
+        u32::try_from(bytes.div_ceil(self.block_size.into())).expect(
+            "a group has at most 8 inodes to a byte of a block, and an inode is no larger than a block",
+        )
     }
 
     /// How many blocks of a group that holds all its own bookkeeping are not for files.
     pub(super) fn blocks_used_by(&self, group: u32) -> u32 {
-        self.header_blocks(group).saturating_add(2).saturating_add(self.inode_table_blocks())
+        self.header_blocks(group) + 2 + self.inode_table_blocks()
     }
 
     /// How many things a bitmap of one block can tell of.
     pub(super) fn bits_in_a_block(&self) -> u32 {
-        self.block_size.saturating_mul(8)
+        self.block_size * 8
     }
 
     /// How many bytes of a block bitmap its checksum covers.
@@ -199,7 +209,7 @@ impl Geometry {
 
     /// All inodes there are.
     pub(super) fn inodes(&self) -> u32 {
-        self.groups().saturating_mul(self.inodes_per_group)
+        self.groups() * self.inodes_per_group
     }
 }
 

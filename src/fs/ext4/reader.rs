@@ -6,6 +6,7 @@ use super::listings::{Known, Listing, Listings};
 use super::superblock::Superblock;
 use crate::disk::{ByteCount, ByteOffset, ReadAt, check_range};
 use crate::fs::{FileKind, FsError, ImagePath, Metadata, Mode, Owner, ReadFilesystem, Summary, UnixTime};
+use crate::number;
 use ext4_view::{Ext4, Ext4Read, FileType};
 use std::io;
 use std::sync::Arc;
@@ -105,13 +106,13 @@ impl ReadFilesystem for Reader {
             return Err(FsError::TooLarge { size: found.size, limit });
         }
         let mut file = self.filesystem.open(path.as_str()).map_err(from_reader)?;
-        let mut piece = vec![0; PIECE.min(usize::try_from(found.size.0).unwrap_or(PIECE))];
+        let mut piece = vec![0; number::at_most(found.size.0, PIECE)];
         loop {
             let filled = fill(&mut file, &mut piece)?;
             if filled == 0 {
                 return Ok(());
             }
-            sink(piece.get(..filled).unwrap_or_default())?;
+            sink(piece.split_at(filled).0)?;
         }
     }
 
@@ -163,14 +164,13 @@ impl ReadFilesystem for Reader {
 /// Reads until `piece` is full or the file ends.
 fn fill(file: &mut ext4_view::File, piece: &mut [u8]) -> Result<usize, FsError> {
     let mut filled = 0;
-    while let Some(rest) = piece.get_mut(filled..)
-        && !rest.is_empty()
-    {
+    while filled < piece.len() {
+        let (_, rest) = piece.split_at_mut(filled);
         let read = file.read_bytes(rest).map_err(from_reader)?;
         if read == 0 {
             break;
         }
-        filled = filled.saturating_add(read);
+        filled += read;
     }
     Ok(filled)
 }

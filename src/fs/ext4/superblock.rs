@@ -5,7 +5,7 @@
 
 use super::features::Features;
 use crate::disk::{ByteCount, ByteOffset, ReadAt};
-use crate::fs::fields::{array_at, u16_at, u32_at};
+use crate::fs::fields::{array_at, u8_at, u16_at, u32_at};
 use crate::fs::{FsError, Summary, UnixTime};
 
 /// Where it begins, whatever the size of a block.
@@ -61,7 +61,7 @@ impl Superblock {
     /// Reads it, and checks that the filesystem fits `disk` and has a shape whose description fits memory.
     pub(super) fn read(disk: &dyn ReadAt) -> Result<Self, FsError> {
         let not_ext4 = |found| FsError::NotThisFilesystem { expected: "ext4", found };
-        let end = START.0.saturating_add(SIZE as u64);
+        let end = START.0 + SIZE as u64;
         if disk.size().0 < end {
             return Err(not_ext4(format!("only {} in all", disk.size())));
         }
@@ -90,15 +90,15 @@ impl Superblock {
         if log_block_size > LARGEST_LOG_BLOCK_SIZE {
             return Err(damaged("the size of its blocks is none that ext4 has"));
         }
-        let volume_name: [u8; 16] = array_at(bytes, 0x78).unwrap_or_default();
-        let label = volume_name.split(|byte| *byte == 0).next().unwrap_or_default();
+        let volume_name: [u8; 16] = array_at(bytes, 0x78);
+        let label_end = volume_name.iter().position(|byte| *byte == 0);
+        let (label, _) = volume_name.split_at(label_end.unwrap_or(volume_name.len()));
         // s_wtime is the lower 32 bits, s_wtime_hi the eight above.
-        let written =
-            (i64::from(bytes.get(0x274).copied().unwrap_or(0)) << 32) | i64::from(u32_at(bytes, 0x30));
+        let written = (i64::from(u8_at(bytes, 0x274)) << 32) | i64::from(u32_at(bytes, 0x30));
         Ok(Self {
             features,
             block_size: 1024 << log_block_size,
-            uuid: array_at(bytes, 0x68).unwrap_or_default(),
+            uuid: array_at(bytes, 0x68),
             free_blocks: count(0x0c, 0x158),
             free_inodes: u32_at(bytes, 0x10),
             blocks: count(0x04, 0x150),
@@ -121,6 +121,9 @@ impl Superblock {
         if self.blocks == 0 || size.is_none_or(|size| size > disk.0) {
             return Err(damaged("it says it is larger than its partition, or empty"));
         }
+        if self.free_blocks > self.blocks || self.reserved_blocks > self.blocks {
+            return Err(damaged("it counts more blocks as free or reserved than it has"));
+        }
         if self.blocks_per_group < SMALLEST_GROUP {
             return Err(damaged("its groups have a size that no ext4 has"));
         }
@@ -142,9 +145,9 @@ impl Superblock {
         self.bytes_of(self.blocks)
     }
 
-    /// Size of `blocks`.
+    /// Size of `blocks`, of which there are no more than the filesystem has.
     pub(super) fn bytes_of(&self, blocks: u64) -> ByteCount {
-        ByteCount(blocks.saturating_mul(self.block_size))
+        ByteCount(blocks * self.block_size)
     }
 
     /// Refuses a filesystem that somebody still has work to do on.

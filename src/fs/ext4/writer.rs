@@ -7,6 +7,7 @@ use super::links::{Part, without_links};
 use super::superblock::Superblock;
 use crate::disk::{ByteCount, Revert};
 use crate::fs::{FileKind, FsError, ImagePath, Mode, Owner, UnixTime, WriteFilesystem};
+use crate::number;
 use fs_ext4::inode::{Inode, InodeFlags};
 use fs_ext4::path::EXT4_ROOT_INODE;
 use fs_ext4::{Filesystem, xattr};
@@ -159,14 +160,13 @@ impl Writer {
     fn check_room(&self, size: ByteCount, place: &Place) -> Result<(), FsError> {
         let superblock = Superblock::read(&self.disk)?;
         let content = size.0.div_ceil(superblock.block_size);
-        let needed =
-            content.saturating_add(content / BLOCKS_PER_TREE_BLOCK).saturating_add(BLOCKS_BESIDE_CONTENT);
+        let needed = content + content / BLOCKS_PER_TREE_BLOCK + BLOCKS_BESIDE_CONTENT;
         let returned = place.found.as_ref().map_or(0, |found| {
             let counts_sectors = found.inode.flags & InodeFlags::HUGE_FILE.bits() == 0;
             let last_name = found.inode.links_count == 1;
             if counts_sectors && last_name { found.inode.blocks / (superblock.block_size / 512) } else { 0 }
         });
-        let free = superblock.free_blocks.saturating_add(returned);
+        let free = (superblock.free_blocks + returned).min(superblock.blocks);
         if needed > free {
             return Err(FsError::Full { needed: size, free: superblock.bytes_of(free) });
         }
@@ -204,11 +204,11 @@ impl WriteFilesystem for Writer {
         let mut piece = Vec::new();
         let mut offset = 0;
         while offset < size.0 {
-            let length = PIECE.min(size.0.saturating_sub(offset));
-            piece.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
+            let length = PIECE.min(size.0 - offset);
+            piece.resize(number::in_memory(length), 0);
             content.read_exact(&mut piece)?;
             self.filesystem.apply_pwrite_ino(number, offset, &piece).map_err(from_writer)?;
-            offset = offset.saturating_add(length);
+            offset += length;
         }
         self.set_times(number)
     }

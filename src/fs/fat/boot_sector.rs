@@ -2,7 +2,7 @@
 
 use crate::disk::ByteCount;
 use crate::fs::FsError;
-use crate::fs::fields::{array_at, u16_at, u32_at};
+use crate::fs::fields::{array_at, u8_at, u16_at, u32_at};
 
 /// Bytes of a boot sector, whatever the size of a sector.
 pub(super) const SIZE: usize = 512;
@@ -60,7 +60,7 @@ pub(super) struct BootSector {
 impl BootSector {
     /// Takes the fields of a boot sector of a partition of `partition` bytes.
     pub(super) fn parse(bytes: &[u8; SIZE], partition: ByteCount) -> Result<Self, FsError> {
-        let byte = |offset: usize| bytes.get(offset).copied().unwrap_or(0);
+        let byte = |offset: usize| u8_at(bytes, offset);
         if u16_at(bytes, 510) != 0xaa55 {
             return Err(no_fat("no boot sector"));
         }
@@ -93,8 +93,9 @@ impl BootSector {
         }
         let root_start = reserved + tables * table_sectors;
         let data_start = root_start + root_bytes / bytes_per_sector;
-        let clusters = total.saturating_sub(data_start) / sectors_per_cluster;
-        let clusters = u32::try_from(clusters).ok().filter(|clusters| (1..=MOST_CLUSTERS).contains(clusters));
+        let clusters = total.checked_sub(data_start).map(|sectors| sectors / sectors_per_cluster);
+        let clusters = clusters.and_then(|clusters| u32::try_from(clusters).ok());
+        let clusters = clusters.filter(|clusters| (1..=MOST_CLUSTERS).contains(clusters));
         let clusters =
             clusters.ok_or_else(|| damaged("it has no clusters, or more than a card has room for"))?;
         let width = match clusters {
@@ -125,7 +126,7 @@ impl BootSector {
             info: None,
             size: ByteCount(total * bytes_per_sector),
             serial: if named { u32_at(bytes, extended + 3) } else { 0 },
-            label: array_at(bytes, extended + 7).filter(|_| named).unwrap_or([b' '; 11]),
+            label: if named { array_at(bytes, extended + 7) } else { [b' '; 11] },
             marked_dirty: byte(extended + 1) & 1 != 0,
             one_table_in_use: false,
         };

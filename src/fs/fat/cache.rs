@@ -3,6 +3,7 @@
 //! `fatfs` reads and writes a table in pieces of four bytes, in two copies; here that costs memory only.
 
 use crate::disk::{ByteOffset, ReadAt, WriteAt, check_range};
+use crate::number;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -10,9 +11,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// Bytes of a page: a block of the overlay below.
-const PAGE: u64 = 4096;
+const PAGE: usize = 4096;
 /// Pages held at most: 8 MiB, the two tables of a stock boot partition.
 const MOST_PAGES: usize = 2048;
+
+const PAGES_REACH_THE_END: &str =
+    "a page holds all that the disk has there, and the range ends with the disk";
+const PIECES_ARE_INSIDE: &str = "the pieces of a range lie inside of it";
 
 /// The pages read so far, with what was written since.
 pub(super) struct Cache {
@@ -38,25 +43,26 @@ impl Cache {
     }
 
     /// Fills all of `buffer` from `offset` on.
+    #[expect(clippy::expect_used, reason = "the range is checked above")]
     pub(super) fn read(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         check_range(ByteOffset(offset), buffer.len(), self.disk.size())?;
         self.pieces(offset, buffer.len(), |page, within, range| {
-            if let (Some(to), Some(from)) = (buffer.get_mut(range), page.bytes.get(within)) {
-                to.copy_from_slice(from);
-            }
+            let from = page.bytes.get(within).expect(PAGES_REACH_THE_END);
+            buffer.get_mut(range).expect(PIECES_ARE_INSIDE).copy_from_slice(from);
         })
     }
 
     /// Writes all of `bytes` at `offset`; the disk has it after [`flush`](Self::flush).
+    #[expect(clippy::expect_used, reason = "the range is checked above")]
     pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         if self.target.is_none() {
             return Err(io::Error::new(io::ErrorKind::ReadOnlyFilesystem, "opened for reading only"));
         }
         check_range(ByteOffset(offset), bytes.len(), self.disk.size())?;
         self.pieces(offset, bytes.len(), |page, within, range| {
-            if let (Some(to), Some(from)) = (page.bytes.get_mut(within), bytes.get(range))
-                && to != from
-            {
+            let from = bytes.get(range).expect(PIECES_ARE_INSIDE);
+            let to = page.bytes.get_mut(within).expect(PAGES_REACH_THE_END);
+            if to != from {
                 to.copy_from_slice(from);
                 page.changed = true;
             }
@@ -68,7 +74,7 @@ impl Cache {
         let Some(target) = &self.target else { return Ok(()) };
         for (index, page) in &mut self.pages {
             if page.changed {
-                target.write_at(ByteOffset(index.saturating_mul(PAGE)), &page.bytes)?;
+                target.write_at(ByteOffset(start_of(*index)), &page.bytes)?;
                 page.changed = false;
             }
         }
@@ -84,10 +90,10 @@ impl Cache {
     ) -> io::Result<()> {
         let mut done = 0;
         while done < length {
-            let at = offset.saturating_add(done as u64);
-            let within = usize::try_from(at % PAGE).unwrap_or(0);
-            let piece = (length - done).min(usize::try_from(PAGE).unwrap_or(0).saturating_sub(within));
-            let page = self.page(at / PAGE)?;
+            let at = offset + done as u64;
+            let within = number::in_memory(at % PAGE as u64);
+            let piece = (length - done).min(PAGE - within);
+            let page = self.page(at / PAGE as u64)?;
             each(page, within..within + piece, done..done + piece);
             done += piece;
         }
@@ -103,14 +109,18 @@ impl Cache {
         match self.pages.entry(index) {
             Entry::Occupied(page) => Ok(page.into_mut()),
             Entry::Vacant(place) => {
-                let start = index.saturating_mul(PAGE);
-                let length = PAGE.min(self.disk.size().0.saturating_sub(start));
-                let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+                let start = start_of(index);
+                let mut bytes = vec![0; number::at_most(self.disk.size().0 - start, PAGE)];
                 self.disk.read_at(ByteOffset(start), &mut bytes)?;
                 Ok(place.insert(Page { bytes, changed: false }))
             }
         }
     }
+}
+
+/// Where a page begins that the disk has.
+fn start_of(index: u64) -> u64 {
+    index * PAGE as u64
 }
 
 /// A [`Cache`] with a position: what `fatfs` takes for a disk.
@@ -131,16 +141,15 @@ impl Cursor {
 
     /// How much of `length` lies before the end.
     fn before_the_end(&self, length: usize) -> usize {
-        let rest = self.size().saturating_sub(self.position);
-        usize::try_from(rest).map_or(length, |rest| rest.min(length))
+        number::at_most(number::left_of(self.size(), self.position), length)
     }
 }
 
 impl Read for Cursor {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.before_the_end(buffer.len());
-        self.cache.borrow_mut().read(self.position, buffer.get_mut(..length).unwrap_or_default())?;
-        self.position = self.position.saturating_add(length as u64);
+        self.cache.borrow_mut().read(self.position, buffer.split_at_mut(length).0)?;
+        self.position += length as u64;
         Ok(length)
     }
 }
@@ -148,8 +157,8 @@ impl Read for Cursor {
 impl Write for Cursor {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let length = self.before_the_end(bytes.len());
-        self.cache.borrow_mut().write(self.position, bytes.get(..length).unwrap_or_default())?;
-        self.position = self.position.saturating_add(length as u64);
+        self.cache.borrow_mut().write(self.position, bytes.split_at(length).0)?;
+        self.position += length as u64;
         Ok(length)
     }
 

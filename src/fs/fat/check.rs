@@ -7,6 +7,7 @@ use super::boot_sector::Root;
 use super::directory::{Directory, Meaning, RawEntry};
 use super::volume::Volume;
 use crate::fs::FsError;
+use crate::number;
 
 impl Volume {
     /// Checks all of it.
@@ -50,7 +51,7 @@ impl Volume {
 
     /// Notes the clusters of one chain, none of which anything else may have. Returns how many they are.
     fn claim(&self, first: u32, claims: &mut Claims) -> Result<u64, FsError> {
-        let most = usize::try_from(self.shape.clusters).unwrap_or(usize::MAX);
+        let most = number::length(self.shape.clusters);
         let chain = self.chain(first, most.min(claims.left))?;
         for cluster in &chain {
             claims.take(*cluster)?;
@@ -67,18 +68,20 @@ struct Claims {
 
 impl Claims {
     fn new(clusters: u32) -> Self {
-        let clusters = usize::try_from(clusters).unwrap_or(0);
+        let clusters = number::length(clusters);
         Self { bits: vec![0; (clusters + 2).div_ceil(64)], left: clusters }
     }
 
+    #[expect(clippy::expect_used, reason = "a chain has only clusters that there are")]
     fn take(&mut self, cluster: u32) -> Result<(), FsError> {
-        let index = usize::try_from(cluster / 64).unwrap_or(usize::MAX);
+        let index = number::length(cluster / 64);
         let bit = 1_u64 << (cluster % 64);
-        match self.bits.get_mut(index) {
-            Some(word) if *word & bit == 0 => *word |= bit,
-            _ => return Err(damaged("two files share a cluster")),
+        let word = self.bits.get_mut(index).expect("the clusters of a chain are those of the table");
+        if *word & bit != 0 {
+            return Err(damaged("two files share a cluster"));
         }
-        self.left = self.left.saturating_sub(1);
+        *word |= bit;
+        self.left -= 1;
         Ok(())
     }
 }

@@ -3,7 +3,8 @@
 use super::boot_sector::{Root, Width};
 use super::volume::Volume;
 use crate::fs::FsError;
-use crate::fs::fields::{array_at, put_at, u16_at, u32_at};
+use crate::fs::fields::{array_at, put_at, u8_at, u16_at, u32_at};
+use crate::number;
 
 /// Bytes of an entry, as they lie on the disk.
 const ENTRY: u64 = 32;
@@ -65,7 +66,7 @@ impl RawEntry {
 
     /// `DIR_Attr`.
     fn attributes(&self) -> u8 {
-        self.bytes.get(11).copied().unwrap_or(0)
+        u8_at(&self.bytes, 11)
     }
 
     /// `DIR_FstClusHI` and `DIR_FstClusLO`; zero is none.
@@ -87,8 +88,8 @@ impl RawEntry {
 
     /// `DIR_Name` as `NAME.EXT`, without padding, in the encoding of the volume.
     pub(super) fn short_name(&self) -> Vec<u8> {
-        let name: [u8; 8] = array_at(&self.bytes, 0).unwrap_or_default();
-        let extension: [u8; 3] = array_at(&self.bytes, 8).unwrap_or_default();
+        let name: [u8; 8] = array_at(&self.bytes, 0);
+        let extension: [u8; 3] = array_at(&self.bytes, 8);
         let mut short = name.trim_ascii_end().to_vec();
         if let Some(first @ 0x05) = short.first_mut() {
             // Stands for the character that would mark the entry as deleted.
@@ -110,7 +111,7 @@ impl Volume {
             (Directory::Root, Root::Fixed { .. }) => return Ok(Vec::new()),
         };
         let limit = LARGEST / self.shape.bytes_per_cluster;
-        self.chain(first, usize::try_from(limit).unwrap_or(usize::MAX))
+        self.chain(first, number::in_memory(limit))
     }
 
     /// All entries of a directory, used or not, in order.
@@ -125,7 +126,7 @@ impl Volume {
         let mut entries = Vec::new();
         for (start, length) in pieces {
             for index in 0..length / ENTRY {
-                let offset = start.saturating_add(index * ENTRY);
+                let offset = start + index * ENTRY;
                 let mut bytes = [0; ENTRY_BYTES];
                 self.read(offset, &mut bytes)?;
                 entries.push(RawEntry { offset, bytes });

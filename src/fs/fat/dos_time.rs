@@ -20,6 +20,7 @@ pub(super) struct DosTime {
 
 impl DosTime {
     /// The nearest that FAT can tell.
+    #[expect(clippy::expect_used, reason = "the day is brought into the range that FAT knows")]
     pub(super) fn new(time: UnixTime) -> Self {
         let (day, second) = (time.0.div_euclid(SECONDS_PER_DAY), time.0.rem_euclid(SECONDS_PER_DAY));
         let (day, second) = match day {
@@ -28,8 +29,7 @@ impl DosTime {
             _ => (LAST_DAY, SECONDS_PER_DAY - 1),
         };
         let (year, month, day) = date_of(day);
-        // All of them fit: the day is in the range that FAT knows.
-        let word = |value: i64| u16::try_from(value).unwrap_or(0);
+        let word = |value: i64| u16::try_from(value).expect("a day that FAT knows fits its fields");
         Self {
             date: word((year - 1980) << 9 | month << 5 | day),
             time: word((second / 3600) << 11 | (second / 60 % 60) << 5 | (second % 60 / 2)),

@@ -67,7 +67,7 @@ impl Volume {
         let (place, mut entry) = self.raw_entry(parent.start, short_name)?;
         if self.directory_clusters(parent.start)?.len() > parent.clusters {
             // The entry is the last one: a directory only grows when there is no gap for it.
-            for mut unused in self.entries(parent.start)?.into_iter().skip(place.saturating_add(1)) {
+            for mut unused in self.entries(parent.start)?.into_iter().skip(place + 1) {
                 unused.bytes.fill(0);
                 self.write_entry(&unused)?;
             }

@@ -6,6 +6,7 @@ use super::lookup::{directory_at, entry_at, is_dots};
 use super::volume::{Filesystem, Volume};
 use crate::disk::{ByteCount, ReadAt};
 use crate::fs::{FileKind, FsError, ImagePath, Metadata, Mode, Owner, ReadFilesystem, Summary, UnixTime};
+use crate::number;
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -67,14 +68,13 @@ impl ReadFilesystem for Reader {
         let entry = entry_at(&self.filesystem, path)?.filter(|_| found.kind == FileKind::File);
         let entry = entry.ok_or(FsError::WrongKind { expected: FileKind::File, found: found.kind })?;
         let mut content = entry.to_file().take(found.size.0);
-        let mut piece = vec![0; PIECE.min(usize::try_from(found.size.0).unwrap_or(PIECE))];
+        let mut piece = vec![0; number::at_most(found.size.0, PIECE)];
         let mut rest = found.size.0;
         while rest > 0 {
-            let length = usize::try_from(rest).map_or(piece.len(), |rest| rest.min(piece.len()));
-            let part = piece.get_mut(..length).unwrap_or_default();
+            let (part, _) = piece.split_at_mut(number::at_most(rest, PIECE));
             content.read_exact(part)?;
             sink(part)?;
-            rest = rest.saturating_sub(length as u64);
+            rest -= part.len() as u64;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use super::boot_sector::Width;
 use super::volume::Volume;
 use crate::fs::FsError;
 use crate::fs::fields::u16_at;
+use crate::number;
 
 /// As much of the table as is counted at once.
 const PIECE: usize = 64 * 1024;
@@ -26,8 +27,7 @@ impl Volume {
             Width::Fat16 => (index * 2, 2),
             Width::Fat32 => (index * 4, 4),
         };
-        let wanted = bytes.get_mut(..length).unwrap_or_default();
-        self.read(self.shape.table.saturating_add(start), wanted)?;
+        self.read(self.shape.table + start, bytes.split_at_mut(length).0)?;
         let entry = u32::from_le_bytes(bytes);
         Ok(match self.shape.width {
             Width::Fat12 if cluster % 2 == 1 => entry >> 4,
@@ -89,7 +89,7 @@ impl Volume {
 
     /// Calls `found` with every cluster that is free, in order.
     pub(super) fn each_free_cluster(&self, found: &mut dyn FnMut(u32)) -> Result<(), FsError> {
-        let clusters = 2..self.shape.clusters.saturating_add(2);
+        let clusters = 2..self.shape.clusters + 2;
         let entry_bytes = match self.shape.width {
             Width::Fat12 => {
                 for cluster in clusters {
@@ -102,13 +102,13 @@ impl Volume {
             Width::Fat16 => 2,
             Width::Fat32 => 4,
         };
-        let mut offset = self.shape.table.saturating_add(2 * entry_bytes as u64);
+        let mut offset = self.shape.table + 2 * entry_bytes as u64;
         let mut piece = vec![0; PIECE];
         let mut cluster = clusters.start;
         while cluster < clusters.end {
-            let rest = usize::try_from(clusters.end - cluster).unwrap_or(usize::MAX);
-            let length = rest.saturating_mul(entry_bytes).min(PIECE);
-            let bytes = piece.get_mut(..length).unwrap_or_default();
+            let rest = number::length(clusters.end - cluster);
+            // `PIECE` is a multiple of both sizes of an entry.
+            let (bytes, _) = piece.split_at_mut(rest.min(PIECE / entry_bytes) * entry_bytes);
             self.read(offset, bytes)?;
             for entry in bytes.chunks_exact(entry_bytes) {
                 let is_free = match self.shape.width {
@@ -118,9 +118,9 @@ impl Volume {
                 if is_free {
                     found(cluster);
                 }
-                cluster = cluster.saturating_add(1);
+                cluster += 1;
             }
-            offset = offset.saturating_add(length as u64);
+            offset += bytes.len() as u64;
         }
         Ok(())
     }

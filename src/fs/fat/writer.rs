@@ -9,6 +9,7 @@ use super::volume::{Filesystem, Volume};
 use crate::disk::{ByteCount, WriteAt};
 use crate::fs::fields::u32_at;
 use crate::fs::{FileKind, FsError, ImagePath, Mode, Owner, UnixTime, WriteFilesystem};
+use crate::number;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -74,10 +75,10 @@ impl Writer {
     fn check_room(&self, needed: ByteCount, returned: u64) -> Result<(), FsError> {
         let cluster = self.volume.shape.bytes_per_cluster;
         let content = needed.0.div_ceil(cluster);
-        let all = content.saturating_add(LONGEST_ENTRY.div_ceil(cluster));
+        let all = content + LONGEST_ENTRY.div_ceil(cluster);
         let free = u64::from(self.filesystem.stats()?.free_clusters()) + returned.div_ceil(cluster);
         if all > free {
-            return Err(FsError::Full { needed, free: ByteCount(free.saturating_mul(cluster)) });
+            return Err(FsError::Full { needed, free: ByteCount(free * cluster) });
         }
         Ok(())
     }
@@ -98,10 +99,10 @@ impl Writer {
         let mut rest = size.0;
         while rest > 0 {
             let length = rest.min(PIECE);
-            piece.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
+            piece.resize(number::in_memory(length), 0);
             content.read_exact(&mut piece)?;
             file.write_all(&piece)?;
-            rest = rest.saturating_sub(length);
+            rest -= length;
         }
         Ok(file.flush()?)
     }
@@ -126,7 +127,7 @@ impl Volume {
         let free = self.free_clusters()?;
         // FSI_Free_Count. A wrong FSI_Nxt_Free does no harm: it is where the search begins.
         if u32_at(&bytes, 488) != free {
-            self.write(info.saturating_add(488), &free.to_le_bytes())?;
+            self.write(info + 488, &free.to_le_bytes())?;
         }
         Ok(())
     }

@@ -2,6 +2,8 @@
 
 use crate::disk::{ByteOffset, Revert};
 use crate::fs::FsError;
+use crate::fs::ext4::superblock::damaged;
+use crate::number;
 use std::sync::Arc;
 
 /// A disk in blocks of the filesystem's size. A number that lies outside of it is an error of the disk's.
@@ -17,17 +19,17 @@ impl<'disk> Blocks<'disk> {
 
     /// A block of zeros, not on the disk yet.
     pub(super) fn empty(&self) -> Vec<u8> {
-        vec![0; usize::try_from(self.block_size).unwrap_or_default()]
+        vec![0; number::length(self.block_size)]
     }
 
     pub(super) fn read(&self, block: u64) -> Result<Vec<u8>, FsError> {
         let mut bytes = self.empty();
-        self.read_at(self.offset_of(block), &mut bytes)?;
+        self.read_at(self.offset_of(block)?, &mut bytes)?;
         Ok(bytes)
     }
 
     pub(super) fn write(&self, block: u64, bytes: &[u8]) -> Result<(), FsError> {
-        self.write_at(self.offset_of(block), bytes)
+        self.write_at(self.offset_of(block)?, bytes)
     }
 
     /// Bytes that are no whole block.
@@ -40,15 +42,16 @@ impl<'disk> Blocks<'disk> {
         Ok(self.disk.write_at(offset, bytes)?)
     }
 
-    /// Where a block begins. A number far outside of the disk becomes one that is outside as well.
-    pub(super) fn offset_of(&self, block: u64) -> ByteOffset {
-        ByteOffset(block.saturating_mul(u64::from(self.block_size)))
+    /// Where a block begins.
+    pub(super) fn offset_of(&self, block: u64) -> Result<ByteOffset, FsError> {
+        let offset = block.checked_mul(u64::from(self.block_size));
+        offset.map(ByteOffset).ok_or_else(|| damaged("it refers to a block beyond 64 bits"))
     }
 
     /// Makes blocks zeros that are not. What was behind the old end mostly is zeros already.
     pub(super) fn zero(&self, first: u64, count: u64) -> Result<(), FsError> {
         let zeros = self.empty();
-        for block in first..first.saturating_add(count) {
+        for block in first..first + count {
             if self.read(block)? != zeros {
                 self.write(block, &zeros)?;
             }

@@ -6,6 +6,7 @@
 use super::superblocks::RawSuperblock;
 use crate::fs::ext4::features::Features;
 use crate::fs::fields::{put_at, u16_at, u32_at};
+use crate::number;
 use crc::{Algorithm, CRC_16_MODBUS, Crc};
 
 /// CRC-32C as the kernel's `crc32c()` leaves it: without the last inversion, so that one sum can go on where
@@ -60,15 +61,14 @@ impl Checksums {
     /// That of a bitmap, of which `covered` bytes count.
     pub(super) fn bitmap(&self, bitmap: &[u8], covered: u32) -> Option<u32> {
         let Self::Metadata { seed } = self else { return None };
-        let covered = usize::try_from(covered).unwrap_or(usize::MAX).min(bitmap.len());
-        Some(crc32c(*seed, bitmap.get(..covered).unwrap_or_default()))
+        Some(crc32c(*seed, bitmap.split_at(number::length(covered)).0))
     }
 
     /// That of a group descriptor whose own field for it (`bg_checksum`, at 0x1e) is left out.
     pub(super) fn descriptor(&self, group: u32, descriptor: &[u8]) -> Option<u16> {
         let group = group.to_le_bytes();
-        let (before, after) =
-            (descriptor.get(..0x1e).unwrap_or_default(), descriptor.get(0x20..).unwrap_or_default());
+        let (before, _) = descriptor.split_at(0x1e);
+        let (_, after) = descriptor.split_at(0x20);
         match self {
             Self::None => None,
             Self::Descriptors { uuid } => {
@@ -82,7 +82,8 @@ impl Checksums {
                 let parts = [&group[..], before, &[0, 0], after];
                 let sum = parts.into_iter().fold(*seed, crc32c);
                 // The lower half is what the field has room for.
-                u16::try_from(sum & 0xffff).ok()
+                let [low, high, ..] = sum.to_le_bytes();
+                Some(u16::from_le_bytes([low, high]))
             }
         }
     }
@@ -107,8 +108,7 @@ impl Checksums {
 
     /// That of a superblock, whose last four bytes are the field for it. It has no seed.
     pub(super) fn superblock(&self, bytes: &[u8]) -> Option<u32> {
-        matches!(self, Self::Metadata { .. })
-            .then(|| crc32c(u32::MAX, bytes.get(..0x3fc).unwrap_or_default()))
+        matches!(self, Self::Metadata { .. }).then(|| crc32c(u32::MAX, bytes.split_at(0x3fc).0))
     }
 }
 

@@ -23,6 +23,7 @@ use super::superblock::{Superblock, damaged};
 use crate::disk::Revert;
 use crate::fs::fields::put_at;
 use crate::fs::{FsError, UnixTime};
+use crate::number;
 use blocks::Blocks;
 use checksums::Checksums;
 use resize_inode::ResizeInode;
@@ -75,7 +76,7 @@ impl Growth<'_> {
         for group in (0..self.new.groups()).filter(|group| self.new.has_backup(*group)) {
             self.write_table(group)?;
         }
-        raw.set_geometry(&self.new, &self.old, free_blocks.saturating_add(self.more_free_blocks));
+        raw.set_geometry(&self.new, &self.old, free_blocks + self.more_free_blocks)?;
         raw.write_all(&self.blocks, &self.new, &self.checksums)
     }
 
@@ -89,11 +90,11 @@ impl Growth<'_> {
 
     /// Writes the copy of the table that is in a group.
     fn write_table(&self, group: u32) -> Result<(), FsError> {
-        let first = self.new.start_of(group).saturating_add(1);
+        let first = self.new.start_of(group) + 1;
         for (number, bytes) in (0..).zip(self.table.blocks(self.new.block_size)) {
             let mut block = self.blocks.empty();
             put_at(&mut block, 0, bytes);
-            self.blocks.write(first.saturating_add(number), &block)?;
+            self.blocks.write(first + number, &block)?;
         }
         Ok(())
     }
@@ -122,12 +123,15 @@ impl Growth<'_> {
         set_bits(&mut bitmap, before..after, false);
         set_bits(&mut bitmap, after..self.old.bits_in_a_block(), true);
         self.blocks.write(at, &bitmap)?;
-        let more = u64::from(after.saturating_sub(before));
-        descriptor.set_free_blocks(u64::from(descriptor.free_blocks()).saturating_add(more));
+        let more = after - before;
+        let free = descriptor.free_blocks().checked_add(more).filter(|free| *free <= after);
+        descriptor.set_free_blocks(
+            free.ok_or_else(|| damaged("its last group counts more blocks as free than it has"))?,
+        );
         if let Some(checksum) = self.checksums.bitmap(&bitmap, covered) {
             descriptor.set_block_bitmap_checksum(checksum);
         }
-        self.more_free_blocks = self.more_free_blocks.saturating_add(more);
+        self.more_free_blocks += u64::from(more);
         self.put(group, descriptor);
         Ok(())
     }
@@ -139,9 +143,9 @@ impl Growth<'_> {
         let bits = new.bits_in_a_block();
         let start = new.start_of(group);
         let header = u64::from(new.header_blocks(group));
-        let block_bitmap_at = start.saturating_add(header);
-        let inode_bitmap_at = block_bitmap_at.saturating_add(1);
-        let inode_table_at = inode_bitmap_at.saturating_add(1);
+        let block_bitmap_at = start + header;
+        let inode_bitmap_at = block_bitmap_at + 1;
+        let inode_table_at = inode_bitmap_at + 1;
         let (length, used) = (new.blocks_in(group), new.blocks_used_by(group));
 
         // The backups are written when all groups are there; until then, and for good behind them, zeros.
@@ -155,10 +159,10 @@ impl Growth<'_> {
         set_bits(&mut inode_bitmap, new.inodes_per_group..bits, true);
         self.blocks.write(inode_bitmap_at, &inode_bitmap)?;
 
-        let free = length.saturating_sub(used);
+        let free = length - used;
         let mut descriptor = self.table.empty();
         descriptor.set_places(block_bitmap_at, inode_bitmap_at, inode_table_at);
-        descriptor.set_free_blocks(u64::from(free));
+        descriptor.set_free_blocks(free);
         descriptor.set_free_inodes(new.inodes_per_group);
         if self.checksums.cover_descriptors() {
             // Without a checksum nobody could trust these words, and e2fsck takes them for damage.
@@ -171,20 +175,20 @@ impl Growth<'_> {
         if let Some(checksum) = self.checksums.bitmap(&inode_bitmap, new.inode_bitmap_bytes()) {
             descriptor.set_inode_bitmap_checksum(checksum);
         }
-        self.more_free_blocks = self.more_free_blocks.saturating_add(u64::from(free));
+        self.more_free_blocks += u64::from(free);
         self.put(group, descriptor);
         Ok(())
     }
 }
 
-/// Sets or clears some bits of a bitmap, as far as it has them.
+/// Sets or clears some bits of a bitmap.
+#[expect(clippy::expect_used, reason = "the size of a group is checked with the superblock")]
 fn set_bits(bitmap: &mut [u8], bits: std::ops::Range<u32>, value: bool) {
     for bit in bits {
-        let byte = usize::try_from(bit / 8).ok().and_then(|byte| bitmap.get_mut(byte));
-        if let Some(byte) = byte {
-            let mask = 1_u8 << (bit % 8);
-            *byte = if value { *byte | mask } else { *byte & !mask };
-        }
+        let byte = bitmap.get_mut(number::length(bit / 8));
+        let byte = byte.expect("a group has no more blocks and inodes than its bitmaps have bits");
+        let mask = 1_u8 << (bit % 8);
+        *byte = if value { *byte | mask } else { *byte & !mask };
     }
 }
 
@@ -193,12 +197,18 @@ mod tests {
     use super::set_bits;
 
     #[test]
-    fn bits_are_set_and_cleared_and_those_beyond_the_end_ignored() {
+    fn bits_are_set_and_cleared() {
         let mut bitmap = [0_u8; 3];
         set_bits(&mut bitmap, 3..21, true);
         set_bits(&mut bitmap, 8..10, false);
         assert_eq!(bitmap, [0b1111_1000, 0b1111_1100, 0b0001_1111]);
-        set_bits(&mut bitmap, 20..1000, true);
+        set_bits(&mut bitmap, 20..24, true);
         assert_eq!(bitmap, [0b1111_1000, 0b1111_1100, 0b1111_1111]);
+    }
+
+    #[test]
+    #[should_panic(expected = "than its bitmaps have bits")]
+    fn a_bit_beyond_the_bitmap_is_not_left_out() {
+        set_bits(&mut [0; 3], 20..25, true);
     }
 }

@@ -12,6 +12,7 @@ use crate::fs::FsError;
 use crate::fs::ext4::geometry::Geometry;
 use crate::fs::ext4::superblock::damaged;
 use crate::fs::fields::{put_at, u32_at};
+use crate::number;
 
 /// `EXT4_RESIZE_INO`.
 const NUMBER: u32 = 7;
@@ -41,10 +42,10 @@ impl<'grow> ResizeInode<'grow> {
         geometry: &Geometry,
         checksums: &'grow Checksums,
     ) -> Result<Self, FsError> {
-        let before = u64::from(NUMBER - 1).saturating_mul(geometry.inode_size.into());
-        let at = blocks.offset_of(inode_table).checked_add(ByteCount(before));
+        let before = u64::from(NUMBER - 1) * u64::from(geometry.inode_size);
+        let at = blocks.offset_of(inode_table)?.checked_add(ByteCount(before));
         let at = at.ok_or_else(|| damaged("its first table of inodes lies beyond 64 bits"))?;
-        let mut inode = vec![0; usize::try_from(geometry.inode_size).unwrap_or_default()];
+        let mut inode = vec![0; number::length(geometry.inode_size)];
         blocks.read_at(at, &mut inode)?;
         if u32_at(&inode, FLAGS) & COUNTS_BLOCKS != 0 {
             return Err(damaged("its resize inode counts blocks in a way that it never does"));
@@ -62,23 +63,24 @@ impl<'grow> ResizeInode<'grow> {
     /// Gives up what the larger table takes, and takes what new groups with a backup have.
     pub(super) fn follow(mut self, old: &Geometry, new: &Geometry) -> Result<(), FsError> {
         let mut blocks_of_inode = i64::from(u32_at(&self.inode, SECTORS)) / i64::from(old.block_size / 512);
-        let known = i64::try_from(old.backups().count()).unwrap_or(i64::MAX);
-        let end = old.descriptor_blocks().saturating_add(old.reserved_descriptor_blocks);
+        let mut known = 0_i64;
+        old.backups().for_each(|_| known += 1);
+        let end = old.descriptor_blocks() + old.reserved_descriptor_blocks;
         for number in old.descriptor_blocks()..end {
-            let list_at = old.first_block.saturating_add(1).saturating_add(number.into());
+            let list_at = old.first_block + 1 + u64::from(number);
             let place = self.place_of(number);
             if u64::from(u32_at(&self.directory, place)) != list_at {
                 return Err(damaged("its resize inode does not keep the blocks behind the descriptors"));
             }
             if number < new.descriptor_blocks() {
                 put_at(&mut self.directory, place, &[0; 4]);
-                blocks_of_inode = blocks_of_inode.saturating_sub(known).saturating_sub(1);
+                blocks_of_inode -= known + 1;
             } else {
                 let more = self.extend_list(list_at, number, old, new)?;
-                blocks_of_inode = blocks_of_inode.saturating_add(more);
+                blocks_of_inode += more;
             }
         }
-        let sectors = blocks_of_inode.saturating_mul((old.block_size / 512).into());
+        let sectors = blocks_of_inode * i64::from(old.block_size / 512);
         let sectors =
             u32::try_from(sectors).map_err(|_| damaged("its resize inode has a wrong number of blocks"))?;
         put_at(&mut self.inode, SECTORS, &sectors.to_le_bytes());
@@ -90,7 +92,7 @@ impl<'grow> ResizeInode<'grow> {
     /// Where the doubly indirect block names the reserved block that would be number `number` of the table.
     fn place_of(&self, number: u32) -> usize {
         let entries = self.directory.len() / 4;
-        usize::try_from(number).unwrap_or(usize::MAX).checked_rem(entries).unwrap_or_default() * 4
+        number::length(number) % entries * 4
     }
 
     /// Adds the counterparts in new groups to the list of one reserved block. Returns how many they are.
@@ -98,8 +100,12 @@ impl<'grow> ResizeInode<'grow> {
         let mut list = self.blocks.read(list_at)?;
         let mut more = 0;
         for (index, group) in new.backups().enumerate() {
-            let place = index.saturating_mul(4);
-            let counterpart = new.start_of(group).saturating_add(1).saturating_add(number.into());
+            let place = index * 4;
+            // Without sparse_super every group has a backup, and the list is one block.
+            if place >= list.len() {
+                return Err(damaged("its resize inode would have to name more backups than it has room for"));
+            }
+            let counterpart = new.start_of(group) + 1 + u64::from(number);
             let counterpart = u32::try_from(counterpart)
                 .map_err(|_| damaged("its resize inode would have to name blocks beyond 32 bits"))?;
             if group >= old.groups() {

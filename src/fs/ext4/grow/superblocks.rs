@@ -5,7 +5,7 @@ use super::checksums::Checksums;
 use crate::disk::Revert;
 use crate::fs::FsError;
 use crate::fs::ext4::geometry::Geometry;
-use crate::fs::ext4::superblock::{SIZE, START, VALID};
+use crate::fs::ext4::superblock::{SIZE, START, VALID, damaged};
 use crate::fs::fields::{array_at, put_at, u16_at, u32_at};
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ impl RawSuperblock {
     }
 
     pub(super) fn uuid(&self) -> [u8; 16] {
-        array_at(&self.0, 0x68).unwrap_or_default()
+        array_at(&self.0, 0x68)
     }
 
     fn put_u32(&mut self, offset: usize, number: u32) {
@@ -45,21 +45,32 @@ impl RawSuperblock {
     }
 
     /// Takes the new size. Of the blocks, root keeps the same share to itself as before.
-    pub(super) fn set_geometry(&mut self, new: &Geometry, old: &Geometry, free_blocks: u64) {
+    #[expect(clippy::expect_used, reason = "the counts of the superblock are checked when it is read")]
+    pub(super) fn set_geometry(
+        &mut self,
+        new: &Geometry,
+        old: &Geometry,
+        free_blocks: u64,
+    ) -> Result<(), FsError> {
         let wide = new.sixty_four_bit;
         let upper = if wide { u128::from(self.u32_at(0x154)) << 32 } else { 0 };
         let reserved = upper | u128::from(self.u32_at(0x8));
-        let reserved = reserved * u128::from(new.blocks) / u128::from(old.blocks.max(1));
-        let more_inodes = new.inodes().saturating_sub(old.inodes());
+        let reserved = reserved * u128::from(new.blocks) / u128::from(old.blocks);
+        let reserved =
+            u64::try_from(reserved).expect("root keeps no more blocks to itself than the filesystem has");
+        let more_inodes = new.inodes() - old.inodes();
         self.put_u32(0x0, new.inodes());
         self.put_blocks(0x4, 0x150, new.blocks, wide);
-        self.put_blocks(0x8, 0x154, u64::try_from(reserved).unwrap_or_default(), wide);
+        self.put_blocks(0x8, 0x154, reserved, wide);
         self.put_blocks(0xc, 0x158, free_blocks, wide);
-        self.put_u32(0x10, self.u32_at(0x10).saturating_add(more_inodes));
-        let kept = u16::try_from(new.reserved_descriptor_blocks).unwrap_or_default();
+        let free_inodes = self.u32_at(0x10).checked_add(more_inodes);
+        self.put_u32(0x10, free_inodes.ok_or_else(|| damaged("it counts more inodes as free than it has"))?);
+        let kept = u16::try_from(new.reserved_descriptor_blocks)
+            .expect("growing takes from the reserved blocks, which were 16 bits before");
         put_at(&mut self.0, 0xce, &kept.to_le_bytes());
         // s_overhead_clusters: with zero the kernel counts anew, which is what resize2fs leaves it to.
         self.put_u32(0x248, 0);
+        Ok(())
     }
 
     /// Writes it where it counts, and into every group with a backup. Backups say of themselves that they
@@ -75,11 +86,12 @@ impl RawSuperblock {
         let state = self.u16_at(0x3a) & !VALID;
         put_at(&mut self.0, 0x3a, &state.to_le_bytes());
         for group in geometry.backups() {
-            // s_block_group_nr
-            let number = u16::try_from(group).unwrap_or(u16::MAX);
-            put_at(&mut self.0, 0x5a, &number.to_le_bytes());
+            // s_block_group_nr. Groups beyond its 16 bits have 65535, as e2fsprogs has it
+            // (`write_backup_super`).
+            let [low, high, ..] = group.min(u16::MAX.into()).to_le_bytes();
+            put_at(&mut self.0, 0x5a, &[low, high]);
             self.seal(checksums);
-            blocks.write_at(blocks.offset_of(geometry.start_of(group)), &self.0)?;
+            blocks.write_at(blocks.offset_of(geometry.start_of(group))?, &self.0)?;
         }
         Ok(())
     }

@@ -1,0 +1,43 @@
+//! Whole numbers in another width, where they fit.
+//!
+//! Rust converts nothing to `usize` without asking what happens to a number that does not fit. Each function
+//! here has its one reason why that cannot be. A number whose size is decided elsewhere (by an image, a server,
+//! nodes.yaml) is checked first; too large a one is an error with words of its own.
+
+const _: () = assert!(usize::BITS >= 32, "cardwright does not fit machines with addresses of 16 bits");
+
+/// Returns a number of 32 bits as a length in memory.
+pub(crate) const fn length(number: u32) -> usize {
+    number as usize
+}
+
+/// Returns the length of something that memory holds, or that is known to fit it.
+#[expect(clippy::expect_used, reason = "nothing in memory is longer than its addresses reach")]
+pub(crate) fn in_memory(length: u64) -> usize {
+    usize::try_from(length).expect("what memory holds is no longer than its addresses reach")
+}
+
+/// Returns the smaller of a number and a length in memory.
+pub(crate) fn at_most(number: u64, limit: usize) -> usize {
+    usize::try_from(number).map_or(limit, |number| number.min(limit))
+}
+
+/// Returns how much of `whole` is left behind `done`: nothing where that is at its end, or beyond.
+pub(crate) fn left_of(whole: u64, done: u64) -> u64 {
+    whole.saturating_sub(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{at_most, left_of};
+
+    #[test]
+    fn what_does_not_fit_memory_is_more_than_any_limit() {
+        assert_eq!([0, 5, 6, u64::MAX].map(|number| at_most(number, 5)), [0, 5, 5, 5]);
+    }
+
+    #[test]
+    fn behind_the_end_nothing_is_left() {
+        assert_eq!([0, 5, 6].map(|done| left_of(5, done)), [5, 0, 0]);
+    }
+}
