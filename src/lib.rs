@@ -61,6 +61,7 @@ pub mod digest;
 pub mod disk;
 mod durable;
 pub mod emit;
+pub mod escape;
 pub mod fetch;
 pub mod format;
 pub mod foundation;

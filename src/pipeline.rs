@@ -19,6 +19,7 @@ use crate::fetch::{self, FetchError};
 use crate::foundation::{Extent, FoundationError};
 use crate::hint::Hint;
 use crate::identity::{ClusterSecret, Creation, IdentityError};
+use crate::papers::PapersError;
 use crate::patch::{Patch, PatchError};
 use crate::payload::{self, PayloadError};
 use crate::plan::{self, Ground, PlanError};
@@ -69,6 +70,9 @@ pub enum Error {
         /// Why.
         source: PatchError,
     },
+    /// What the owner gets in with could not be made.
+    #[error(transparent)]
+    Papers(#[from] PapersError),
     /// A result could not be written.
     #[error(transparent)]
     Emit(#[from] EmitError),
@@ -110,6 +114,7 @@ impl Hint for Error {
             Self::Payload(error) => error.hint(),
             Self::Foundation(error) => error.hint(),
             Self::Apply { source, .. } | Self::Check(source) => source.hint(),
+            Self::Papers(error) => error.hint(),
             Self::Emit(error) => error.hint(),
             Self::Card(error) => error.hint(),
             Self::Rejoin(error) => error.hint(),

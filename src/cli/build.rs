@@ -6,6 +6,7 @@ use cardwright::cluster::Cluster;
 use cardwright::emit::EmitError;
 use cardwright::fetch;
 use cardwright::format::ImageFormat;
+use cardwright::papers;
 use cardwright::pipeline::{self, BuildOptions, Built, BuiltImage, Error, Imager};
 use std::path::Path;
 use std::sync::Arc;
@@ -126,11 +127,5 @@ fn flash(format: ImageFormat, image: &BuiltImage) -> String {
 
 /// A path as a shell takes it.
 fn shown(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
+    papers::shell_word(&path.display().to_string())
 }

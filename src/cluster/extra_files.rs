@@ -3,6 +3,7 @@
 use super::keys;
 use super::reader::{Cursor, Fields, Located, Reader, Setting, Wrong, shown};
 use super::{ExtraFile, FileOwner, FileSource};
+use crate::escape;
 use crate::fs::{ImagePath, Mode, Owner};
 use crate::patch::Partition;
 
@@ -96,6 +97,10 @@ fn path(text: &str, partition: Partition) -> Result<ImagePath, Wrong> {
         let hint = "Write the whole path on the card, like `/etc/motd`";
         Wrong::new(format!("{} is not a path on the card: {}", shown(text), error.reason), hint)
     })?;
+    if text.contains(escape::is_control) {
+        let message = format!("the path {} has a control character", shown(text));
+        return Err(Wrong::new(message, "Choose another path"));
+    }
     let below = |ancestor: &str| {
         text == ancestor || text.strip_prefix(ancestor).is_some_and(|rest| rest.starts_with('/'))
     };

@@ -95,7 +95,11 @@ fn hostname(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The kernel's `dev_valid_name`: shorter than IFNAMSIZ (16), no slash, colon or white space.
+/// The kernel's `dev_valid_name` asks for less than IFNAMSIZ (16) bytes without slash, colon and white space.
+///
+/// The name also becomes a value of a keyfile, where a backslash begins an escape (glib, "Key-value file
+/// parser"), the name of that file, which NetworkManager passes over where it begins with a dot, and a
+/// word of dhcpcd.conf. So it is made of what names of interfaces are really made of.
 fn interface_name(text: &str) -> Result<(), &'static str> {
     if text.is_empty() {
         return Err("is empty");
@@ -103,10 +107,15 @@ fn interface_name(text: &str) -> Result<(), &'static str> {
     if text.len() > 15 {
         return Err("is longer than 15 characters");
     }
-    if matches!(text, "." | "..")
-        || !text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'/' | b':'))
-    {
-        return Err("has characters that Linux does not allow");
+    if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) {
+        return Err("has characters other than letters, digits, `-`, `_` and `.`");
+    }
+    if !text.starts_with(|character: char| character.is_ascii_alphanumeric()) {
+        return Err("does not begin with a letter or a digit");
+    }
+    // Folders below /proc/sys/net are called so, and NetworkManager refuses them.
+    if matches!(text, "all" | "default") {
+        return Err("means all interfaces to Linux");
     }
     Ok(())
 }
@@ -257,10 +266,27 @@ mod tests {
 
     #[test]
     fn interface_names_are_what_the_kernel_takes() {
-        for right in ["eth0", "end0", "enxb827eb000000", "br-lan", "x"] {
+        for right in ["eth0", "end0", "enxb827eb000000", "br-lan", "eth0.10", "x"] {
             assert!(InterfaceName::new(right).is_ok(), "{right}");
         }
-        for wrong in ["", "..", "a b", "a/b", "eth0:1", "sixteen-letters-", "ä"] {
+        for wrong in [
+            "",
+            "..",
+            "a b",
+            "a/b",
+            "eth0:1",
+            "sixteen-letters-",
+            "ä",
+            ".eth0",
+            "-x",
+            "eth\\n0",
+            "a;b",
+            "#a",
+            "e\"0",
+            "eth%d",
+            "all",
+            "default",
+        ] {
             assert!(InterfaceName::new(wrong).is_err(), "{wrong}");
         }
     }

@@ -1,6 +1,7 @@
 //! Paths of this machine that nodes.yaml names.
 
 use super::reader::{Wrong, shown};
+use crate::escape;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -27,8 +28,10 @@ impl Folders {
         if text.trim().is_empty() {
             return Err(Wrong::new("the path is empty", "Name a file"));
         }
-        if text.contains('\0') {
-            return Err(Wrong::new("the path has a NUL", "Remove it"));
+        // Nobody means them, and ssh_config and messages could not hold them.
+        if text.contains(escape::is_control) {
+            let message = format!("the path {} has a control character", shown(text));
+            return Err(Wrong::new(message, "Rename what it names"));
         }
         let Some(rest) = text.strip_prefix('~') else {
             return Ok(self.file.join(text));
@@ -91,7 +94,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_a_path_is_refused() {
-        for wrong in ["", " ", "a\0b", "~bob/a"] {
+        for wrong in ["", " ", "a\0b", "a\nb", "a\u{9b}b", "a\u{202e}b", "~bob/a"] {
             assert!(folders().resolve(wrong).is_err(), "{wrong:?}");
         }
         let homeless = Folders { home: None, ..folders() };

@@ -4,6 +4,7 @@ use super::document::{Entry, Flaw, Kind, Meaning, Place, Scalar, Value};
 use super::keys::{self, Level};
 use super::paths::Folders;
 use super::problem::Problem;
+use crate::escape::escaped;
 
 /// Where something stands: in the file and in the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,21 +143,11 @@ impl Reader {
 /// A text as a message shows it: on one line, and not too long.
 pub(super) fn shown(text: &str) -> String {
     const LONGEST: usize = 80;
-    let mut shown: String = text
-        .chars()
-        .take(LONGEST)
-        .flat_map(|character| {
-            let plain = !character.is_control();
-            plain
-                .then_some(character)
-                .into_iter()
-                .chain((!plain).then(|| character.escape_default()).into_iter().flatten())
-        })
-        .collect();
-    if text.chars().nth(LONGEST).is_some() {
-        shown.push('…');
-    }
-    format!("`{shown}`")
+    let (beginning, more) = match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => (text.get(..end).unwrap_or(text), "…"),
+        None => (text, ""),
+    };
+    format!("`{}{more}`", escaped(beginning))
 }
 
 /// One value of the tree, with its path.

@@ -8,6 +8,7 @@ use super::size;
 use super::ssh::{self, NotAPublicKey};
 use super::{AuthorizedKey, Boot, ExtraFile, InterfaceName, PageSize, Secret, Swap, UserName};
 use crate::disk::ByteCount;
+use crate::escape;
 use crate::fs::ImagePath;
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -275,8 +276,9 @@ fn shell(text: &str) -> Result<ImagePath, Wrong> {
     // The fields of /etc/passwd are separated by colons, its lines by line ends.
     match ImagePath::new(text) {
         Ok(path)
-            if !text.contains(|character: char| character == ':' || character.is_whitespace())
-                && text != "/" =>
+            if !text.contains(|character: char| {
+                character == ':' || character.is_whitespace() || escape::is_control(character)
+            }) && text != "/" =>
         {
             Ok(path)
         }
@@ -335,7 +337,7 @@ fn authorized_keys(item: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Authori
         if keys.is_empty() {
             return Err(Wrong::new(format!("{name} holds no key"), "Name the `.pub` file of a key"));
         }
-        Ok(keys)
+        Ok(keys.into_iter().map(|key| key.of_file(&path)).collect())
     })
 }
 
@@ -401,6 +403,9 @@ fn command(text: &str) -> Result<String, Wrong> {
     Ok(text.trim_end().to_owned())
 }
 
+/// The beginning of the lines between which cardwright's own stand in a file of the system.
+const OWN_LINES: &str = "# cardwright:";
+
 /// A line of config.txt.
 fn config_line(text: &str) -> Result<String, Wrong> {
     if text.trim().is_empty() {
@@ -409,9 +414,13 @@ fn config_line(text: &str) -> Result<String, Wrong> {
             "Write a line like `dtparam=audio=off`, or remove the item",
         ));
     }
-    if text.contains(|character: char| character.is_control()) {
+    if text.contains(escape::is_control) {
         let hint = "Write every line as an item of its own";
         return Err(Wrong::new(format!("{} is more than one line", shown(text)), hint));
+    }
+    if text.trim_start().starts_with(OWN_LINES) {
+        let message = format!("{} is a line by which cardwright knows its own", shown(text));
+        return Err(Wrong::new(message, "Write another comment, or remove the item"));
     }
     Ok(text.to_owned())
 }
@@ -419,9 +428,15 @@ fn config_line(text: &str) -> Result<String, Wrong> {
 /// A word of cmdline.txt.
 fn cmdline_word(text: &str) -> Result<String, Wrong> {
     let refused = |reason: &str, hint: &str| Err(Wrong::new(format!("{} {reason}", shown(text)), hint));
-    if text.is_empty() || text.contains(|character: char| character.is_whitespace() || character.is_control())
+    if text.is_empty()
+        || text.contains(|character: char| character.is_whitespace() || escape::is_control(character))
     {
         return refused("is not one word", "Write every word as an item of its own");
+    }
+    // The kernel takes what stands between double quotes for one word, and what comes after `--` for an
+    // argument of init (kernel-parameters.rst): words that are added later would be lost.
+    if !text.matches('"').count().is_multiple_of(2) || text == "--" {
+        return refused("would swallow the words after it", "Close its quotes, or remove it");
     }
     if text.starts_with("init=") || text.starts_with("root=") || text.starts_with("rootfstype=") {
         return refused("would keep the card from starting", "Remove it: the stock image sets it rightly");

@@ -1,9 +1,16 @@
 //! OpenSSH public keys.
 
+use crate::escape;
+use std::path::{Path, PathBuf};
+
 /// One line of an authorized_keys file: options, type, key and comment.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(transparent)]
-pub struct AuthorizedKey(String);
+pub struct AuthorizedKey {
+    line: String,
+    #[serde(skip)]
+    identity_file: Option<PathBuf>,
+}
 
 /// Why a text is no public key. It never holds the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +47,7 @@ impl AuthorizedKey {
         if is_private_key(line) {
             return Err(NotAPublicKey::Private);
         }
-        if line.contains(['\n', '\r', '\0']) {
+        if line.contains(|character: char| escape::is_control(character) && character != '\t') {
             return Err(NotAPublicKey::Unreadable);
         }
         let mut words = without_options(line).split_whitespace();
@@ -48,7 +55,7 @@ impl AuthorizedKey {
             (Some("ssh-dss"), Some(_)) => Err(NotAPublicKey::Dsa),
             (Some(kind), Some(key)) if TYPES.contains(&kind) => {
                 match ssh_key::PublicKey::from_openssh(&format!("{kind} {key}")) {
-                    Ok(_) => Ok(Self(line.to_owned())),
+                    Ok(_) => Ok(Self { line: line.to_owned(), identity_file: None }),
                     Err(_) => Err(NotAPublicKey::Unreadable),
                 }
             }
@@ -73,7 +80,20 @@ impl AuthorizedKey {
 
     /// The line, without its end.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.line
+    }
+
+    /// The private key on this machine, where there is one beside the `.pub` file that the key was read from.
+    pub fn identity_file(&self) -> Option<&Path> {
+        self.identity_file.as_deref()
+    }
+
+    /// The key as the content of a file: of `id.pub`, `id` is the private key, where it exists. It is only
+    /// named, never read.
+    pub(super) fn of_file(self, file: &Path) -> Self {
+        let is_public = file.extension().is_some_and(|extension| extension == "pub");
+        let identity_file = is_public.then(|| file.with_extension("")).filter(|private| private.is_file());
+        Self { identity_file, ..self }
     }
 }
 

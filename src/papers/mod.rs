@@ -7,9 +7,12 @@
 mod kubeconfig;
 mod ssh;
 
+pub use ssh::shell_word;
+
 use crate::cluster::Cluster;
 use crate::emit::{EmitError, PendingFile};
 use crate::fs::UnixTime;
+use crate::hint::Hint;
 use crate::identity::{ClusterSecret, IdentityError, SshKeyPair};
 use crate::plan;
 use std::path::PathBuf;
@@ -37,6 +40,35 @@ impl std::fmt::Debug for Kubeconfig {
     }
 }
 
+/// An error of making the papers.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PapersError {
+    /// A key or certificate could not be made.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// ssh_config cannot hold the path of a file.
+    #[error("ssh_config cannot name the file `{}`: {reason}", path.display())]
+    Path {
+        /// Which file.
+        path: PathBuf,
+        /// Why not: a clause.
+        reason: &'static str,
+    },
+}
+
+impl Hint for PapersError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Identity(error) => error.hint(),
+            Self::Path { .. } => Some(
+                "Rename the folder, or choose another one for the results, with `dir:` under `output:` or `--output`"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
 /// Where the papers are.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct WrittenPapers {
@@ -55,12 +87,12 @@ impl Papers {
     /// from there.
     ///
     /// # Errors
-    /// When a key or certificate cannot be made.
-    pub fn new(cluster: &Cluster, secret: &ClusterSecret, time: UnixTime) -> Result<Self, IdentityError> {
+    /// When a key or certificate cannot be made, or ssh_config cannot name the folder of the results.
+    pub fn new(cluster: &Cluster, secret: &ClusterSecret, time: UnixTime) -> Result<Self, PapersError> {
         let needs_login_key = cluster.nodes.iter().any(|node| node.user.authorized_keys.is_empty());
         Ok(Self {
             known_hosts: ssh::known_hosts(cluster, secret)?,
-            ssh_config: ssh::config(cluster),
+            ssh_config: ssh::config(cluster)?,
             login_key: needs_login_key.then(|| plan::login_key(cluster, secret)).transpose()?,
             kubeconfig: kubeconfig::kubeconfig(cluster, secret, time)?.map(Kubeconfig),
         })
@@ -81,7 +113,7 @@ impl Papers {
         });
         Ok(WrittenPapers {
             known_hosts: write(ssh::KNOWN_HOSTS, &self.known_hosts, false)?,
-            ssh_config: write("ssh_config", &self.ssh_config, false)?,
+            ssh_config: write(ssh::CONFIG, &self.ssh_config, false)?,
             login_key: login_key.transpose()?,
             kubeconfig: self
                 .kubeconfig

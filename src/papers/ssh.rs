@@ -1,10 +1,13 @@
 //! known_hosts and ssh_config: what ssh knows the nodes by, and how it gets there.
 
-use crate::cluster::{Cluster, Node};
+use super::PapersError;
+use crate::cluster::{AuthorizedKey, Cluster, Node};
+use crate::escape;
 use crate::identity::{ClusterSecret, IdentityError};
 use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
 
+pub(super) const CONFIG: &str = "ssh_config";
 pub(super) const KNOWN_HOSTS: &str = "known_hosts";
 pub(super) const LOGIN_KEY: &str = "id_ed25519";
 
@@ -29,12 +32,16 @@ fn names(node: &Node) -> Vec<String> {
 ///
 /// ssh looks for the files that it names from where it is run, so they are named as seen from the folder of
 /// nodes.yaml. The whole path would make the file another on every machine.
-pub(super) fn config(cluster: &Cluster) -> String {
-    let file = |name: &str| quoted(&seen_from_nodes_yaml(cluster, name));
+///
+/// # Errors
+/// When the folder of the results, or a key, has a path that ssh_config cannot hold.
+pub(super) fn config(cluster: &Cluster) -> Result<String, PapersError> {
+    let result = |name: &str| argument(&seen_from_nodes_yaml(cluster, &cluster.output.folder.join(name)));
+    let (known_hosts, login_key) = (result(KNOWN_HOSTS)?, result(LOGIN_KEY)?);
     let mut text = format!(
         "# The nodes of {}. From the folder of nodes.yaml: ssh -F {} {}\n",
         cluster.name,
-        file("ssh_config"),
+        shell_word(&with_slashes(&seen_from_nodes_yaml(cluster, &cluster.output.folder.join(CONFIG)))),
         cluster.nodes.first().map(|node| node.name.as_str()).unwrap_or_default(),
     );
     for node in &cluster.nodes {
@@ -45,45 +52,97 @@ pub(super) fn config(cluster: &Cluster) -> String {
             node.network.address,
             node.user.name
         );
-        if node.user.authorized_keys.is_empty() {
-            let _ = write!(text, "    IdentityFile {}\n    IdentitiesOnly yes\n", file(LOGIN_KEY));
+        let identities = match node.user.authorized_keys.as_slice() {
+            [] => vec![login_key.clone()],
+            keys => own_keys(cluster, keys)?,
+        };
+        for identity in &identities {
+            let _ = writeln!(text, "    IdentityFile {identity}");
+        }
+        if !identities.is_empty() {
+            // Otherwise ssh first offers every other key that an agent holds, and sshd hangs up after six
+            // (sshd_config(5), MaxAuthTries). Keys of these names are still taken from the agent.
+            text.push_str("    IdentitiesOnly yes\n");
         }
         let _ = write!(
             text,
-            "    UserKnownHostsFile {}\n    HostKeyAlgorithms ssh-ed25519\n    StrictHostKeyChecking yes\n",
-            file(KNOWN_HOSTS)
+            "    UserKnownHostsFile {known_hosts}\n    HostKeyAlgorithms ssh-ed25519\n    StrictHostKeyChecking yes\n",
         );
     }
-    text
+    Ok(text)
 }
 
-/// A file in the folder of the results, as seen from the folder of nodes.yaml; the whole path where the
-/// one is not below the other.
-fn seen_from_nodes_yaml(cluster: &Cluster, name: &str) -> PathBuf {
-    let path = cluster.output.folder.join(name);
+/// The private keys on this machine with which one gets in by some of these public ones, each once.
+fn own_keys(cluster: &Cluster, keys: &[AuthorizedKey]) -> Result<Vec<String>, PapersError> {
+    let mut files: Vec<String> = Vec::new();
+    for file in keys.iter().filter_map(AuthorizedKey::identity_file) {
+        let file = argument(&seen_from_nodes_yaml(cluster, file))?;
+        if !files.contains(&file) {
+            files.push(file);
+        }
+    }
+    Ok(files)
+}
+
+/// A path as seen from the folder of nodes.yaml; the whole path where it does not lie below that.
+fn seen_from_nodes_yaml(cluster: &Cluster, path: &Path) -> PathBuf {
     let here = cluster.source.parent().unwrap_or(Path::new(""));
     let plain = |path: &Path| path.strip_prefix(".").unwrap_or(path).to_owned();
-    match plain(&path).strip_prefix(plain(here)) {
+    match plain(path).strip_prefix(plain(here)) {
         Ok(below) if path.is_absolute() == here.is_absolute() => below.to_owned(),
-        _ => std::path::absolute(&path).unwrap_or(path),
+        _ => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
     }
 }
 
-/// A path as ssh_config(5) takes it: in double quotes where it has to be, and `%` twice, being the sign of
-/// a token. Slashes are understood on every system.
-fn quoted(path: &Path) -> String {
+/// A path as the argument of a keyword that names files, by the rules of ssh_config(5) and readconf.c.
+///
+/// A line is taken apart at spaces; double quotes hold a word together, and inside them a backslash stands
+/// before a quote or another backslash. Then a `~` at the beginning is a home folder, `none` no file,
+/// `%` begins a token and `${` an environment variable, of which only the token can be written otherwise.
+fn argument(path: &Path) -> Result<String, PapersError> {
+    let refused = |reason| Err(PapersError::Path { path: path.to_owned(), reason });
+    let Some(text) = path.to_str().map(|_| with_slashes(path)) else {
+        return refused("it is not UTF-8");
+    };
+    if text.contains(escape::is_control) {
+        return refused("it has a control character");
+    }
+    if text.contains("${") {
+        return refused("ssh takes `${` for an environment variable");
+    }
+    let here = if text.starts_with('~') || text == "none" { "./" } else { "" };
+    let text = format!("{here}{}", text.replace('%', "%%"));
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+%:~".contains(c);
+    if text.chars().all(plain) {
+        Ok(text)
+    } else {
+        Ok(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
+    }
+}
+
+/// A path with slashes between its parts, which ssh understands on every system.
+fn with_slashes(path: &Path) -> String {
     let parts: Vec<_> = path
         .components()
         .filter(|part| !matches!(part, Component::RootDir | Component::CurDir))
         .map(|part| part.as_os_str().to_string_lossy().into_owned())
         .collect();
+    // Of `C:\\images` on Windows, the root stands after the prefix.
+    let (prefix, parts) = match (path.components().next(), parts.split_first()) {
+        (Some(Component::Prefix(_)), Some((prefix, rest))) => (prefix.as_str(), rest),
+        _ => ("", parts.as_slice()),
+    };
     let root = if path.has_root() { "/" } else { "" };
-    let text = format!("{root}{}", parts.join("/")).replace('%', "%%");
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+%:".contains(c);
-    if text.chars().all(plain) {
-        text
+    format!("{prefix}{root}{}", parts.join("/"))
+}
+
+/// A text as one word of a POSIX shell, in quotes where it needs them.
+pub fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
     } else {
-        format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
 
@@ -100,8 +159,20 @@ mod tests {
             ("my images/known_hosts", "\"my images/known_hosts\""),
             ("100%/known_hosts", "100%%/known_hosts"),
             ("a\"b/known_hosts", "\"a\\\"b/known_hosts\""),
+            ("#1/known_hosts", "\"#1/known_hosts\""),
+            ("~/known_hosts", "./~/known_hosts"),
+            ("a~/known_hosts", "a~/known_hosts"),
+            ("none", "./none"),
+            ("$HOME/known_hosts", "\"$HOME/known_hosts\""),
         ] {
-            assert_eq!(quoted(Path::new(path)), expected);
+            assert_eq!(argument(Path::new(path)).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn paths_that_ssh_cannot_be_told_are_refused() {
+        for path in ["a\nHost *\n ProxyCommand x/known_hosts", "a\u{9b}/known_hosts", "${HOME}/known_hosts"] {
+            assert!(matches!(argument(Path::new(path)), Err(PapersError::Path { .. })), "{path:?}");
         }
     }
 }

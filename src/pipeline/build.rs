@@ -141,6 +141,8 @@ fn build_from(
     progress: &dyn Progress,
 ) -> Result<Built, Error> {
     let folder = &cluster.output.folder;
+    // What cannot be made of them is known before the first image is written.
+    let papers = Papers::new(cluster, secret, base.time)?;
     std::fs::create_dir_all(folder).map_err(EmitError::write("making the folder", folder))?;
     for name in options.only.iter().flatten() {
         named_node(cluster, name)?;
@@ -181,7 +183,7 @@ fn build_from(
         checksums,
         provenance: options.checksums.then_some(statement),
         manifest: options.imager.as_ref().map(|_| manifest),
-        papers: Papers::new(cluster, secret, base.time)?.write(cluster)?,
+        papers: papers.write(cluster)?,
     })
 }
 

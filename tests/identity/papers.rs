@@ -161,3 +161,108 @@ fn without_k3s_there_is_no_kubeconfig() {
     assert!(workshop.path("images/known_hosts").exists());
     assert!(!workshop.path("images/kubeconfig").exists());
 }
+
+/// What ssh makes of a ssh_config: every value of a keyword for a host.
+fn ssh_settings(workshop: &Workshop, config: &Path, keyword: &str) -> Option<Vec<String>> {
+    let mut ssh = judge("ssh")?;
+    ssh.current_dir(workshop.path("")).args(["-G", "-F"]).arg(config).arg("north");
+    let settings = content(ssh);
+    let values = settings.lines().filter_map(|line| line.strip_prefix(keyword)?.strip_prefix(' '));
+    Some(values.map(str::to_owned).collect())
+}
+
+#[cfg(unix)]
+#[test]
+fn ssh_finds_known_hosts_in_a_folder_of_any_name() {
+    let workshop = with_keys(&[]);
+    for name in
+        ["my images", "100% #1", "~", "~root", "a\"b", "it's", "a\\b", "$HOME", "-x", "ümlaut", "a=b,c*?"]
+    {
+        let folder = format!("./{name}");
+        workshop
+            .succeed(["build", "--format", "img", "--image", "demo", "--only", "north", "--output", &folder]);
+        let config = Path::new(&folder).join("ssh_config");
+        let Some(found) = ssh_settings(&workshop, &config, "userknownhostsfile") else { return };
+        let [found] = found.as_slice() else { panic!("{found:?}") };
+        assert!(workshop.path(found).is_file(), "{found} of {name}");
+        let identity = ssh_settings(&workshop, &config, "identityfile").unwrap().remove(0);
+        // ssh takes tokens apart only when it opens the file.
+        assert!(workshop.path(&identity.replace("%%", "%")).is_file(), "{identity} of {name}");
+    }
+}
+
+#[test]
+fn a_folder_whose_name_would_be_lines_of_ssh_config_is_refused() {
+    let hostile = "x\n  ProxyCommand touch owned\nHost *";
+    let workshop = Workshop::with_nodes(&format!(
+        "cluster: single\nimage: demo\noutput: {{dir: {}}}\nnetwork: {{prefix: 24, gateway: 10.1.1.1}}\n\
+         nodes: [{{name: north, address: 10.1.1.2}}]\n",
+        serde_json::to_string(hostile).unwrap()
+    ));
+    let output = workshop.run(["build", "--format", "img", "--image", "demo"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+
+    let workshop = with_keys(&[]);
+    for name in [hostile, "a\u{9b}b", "a\u{202e}b", "${HOME}"] {
+        let output = workshop.run(["build", "--format", "img", "--image", "demo", "--output", name]);
+        assert!(!output.status.success(), "{name:?}");
+        assert!(text(&output.stderr).contains("hint: "), "{}", text(&output.stderr));
+        assert!(!workshop.path(name).join("north.img").exists(), "{name:?}");
+        assert!(!workshop.path(name).join("ssh_config").exists(), "{name:?}");
+    }
+}
+
+/// A cluster of one with these keys, which are JSON and so YAML.
+fn with_keys(keys: &[&str]) -> Workshop {
+    let keys = serde_json::to_string(keys).unwrap();
+    Workshop::with_nodes(&format!(
+        "cluster: single\nimage: demo\nnetwork: {{prefix: 24, gateway: 10.1.1.1}}\n\
+         user: {{ssh_authorized_keys: {keys}}}\nnodes: [{{name: north, address: 10.1.1.2}}]\n"
+    ))
+}
+
+#[test]
+fn ssh_uses_the_private_keys_beside_the_public_ones_that_nodes_yaml_names() {
+    const PUBLIC: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJlVjLLsdzCPQ4eJtKWZvUH8mPCYgYdYLVEGeiRTMNOR me\n";
+    let home = tempfile::tempdir().unwrap();
+    let at_home = |name: &str| home.path().join(name);
+    fs::write(at_home("lab key.pub"), PUBLIC).unwrap();
+    fs::write(at_home("lab key"), "").unwrap();
+    // A colleague's, whose other half is elsewhere; a list of keys, which is no half of a pair.
+    fs::write(at_home("colleague.pub"), PUBLIC).unwrap();
+    fs::write(at_home("authorized_keys"), PUBLIC).unwrap();
+    let workshop = with_keys(&[
+        "keys/own.pub",
+        "~/lab key.pub",
+        "~/colleague.pub",
+        "~/authorized_keys",
+        "keys/own.pub",
+        PUBLIC.trim(),
+    ]);
+    fs::create_dir(workshop.path("keys")).unwrap();
+    fs::write(workshop.path("keys/own.pub"), PUBLIC).unwrap();
+    fs::write(workshop.path("keys/own"), "").unwrap();
+    let mut command = workshop.command();
+    command.env("HOME", home.path()).env("USERPROFILE", home.path());
+    command.args(["build", "--format", "img"]);
+    content(command);
+
+    let config = fs::read_to_string(workshop.path("images/ssh_config")).unwrap();
+    assert!(config.contains("    IdentityFile keys/own\n"), "{config}");
+    let Some(found) = ssh_settings(&workshop, Path::new("images/ssh_config"), "identityfile") else { return };
+    assert_eq!(found, ["keys/own".to_owned(), at_home("lab key").display().to_string()]);
+    let only = ssh_settings(&workshop, Path::new("images/ssh_config"), "identitiesonly").unwrap();
+    assert_eq!(only, ["yes"]);
+}
+
+#[test]
+fn without_a_private_key_beside_it_ssh_uses_the_keys_it_knows() {
+    let workshop = with_keys(&["own.pub"]);
+    let public = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJlVjLLsdzCPQ4eJtKWZvUH8mPCYgYdYLVEGeiRTMNOR me\n";
+    fs::write(workshop.path("own.pub"), public).unwrap();
+    workshop.succeed(["build", "--format", "img"]);
+    let config = fs::read_to_string(workshop.path("images/ssh_config")).unwrap();
+    assert!(!config.contains("Identit"), "{config}");
+    assert!(!workshop.path("images/id_ed25519").exists());
+}

@@ -10,6 +10,7 @@
 
 mod clusters;
 mod hostile;
+mod injection;
 mod mistakes;
 
 use cardwright::cluster::{Cluster, InvalidCluster};
