@@ -25,6 +25,7 @@ mod rules;
 mod settings;
 mod size;
 mod ssh;
+mod ssh_options;
 mod yaml_files;
 
 pub use access::{Access, FoundingYear, Lifetime};

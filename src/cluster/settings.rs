@@ -124,9 +124,7 @@ impl Settings {
         self.shell = user.setting("shell", reader, |value, reader| value.parse(reader, shell));
         self.password_hash =
             user.setting("password_hash", reader, |value, reader| value.parse_token(reader, password_hash));
-        self.authorized_keys = user.setting("ssh_authorized_keys", reader, |value, reader| {
-            value.list(reader, authorized_keys).map(|keys| keys.into_iter().flatten().collect())
-        });
+        self.authorized_keys = user.setting("ssh_authorized_keys", reader, all_authorized_keys);
         self.passwordless_sudo = user.setting("sudo", reader, |value, reader| {
             value.one_of(&[("passwordless", true), ("password", false)], reader)
         });
@@ -311,29 +309,61 @@ fn password_hash(text: &str) -> Result<Secret, Wrong> {
     Err(Wrong::new(message, "Run `openssl passwd -6` and put what it prints here, in single quotes").secret())
 }
 
-/// A `.pub` file is some hundred bytes, an authorized_keys file a few thousand.
-const LONGEST_KEY_FILE: u64 = 256 * 1024;
+/// A `.pub` file is some hundred bytes; an authorized_keys file of a thousand people, a quarter of this.
+const LONGEST_KEY_FILE: u64 = 1 << 20;
+
+/// The list `ssh_authorized_keys`, each key once. It is the key that counts: a second line with the same key
+/// and the same options changes nothing, whatever its comment.
+fn all_authorized_keys(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<AuthorizedKey>> {
+    let items = value.list(reader, |item, reader| Some((item.spot(), authorized_keys(item, reader)?)))?;
+    let mut keys: Vec<AuthorizedKey> = Vec::new();
+    for (spot, key) in
+        items.into_iter().flat_map(|(spot, keys)| keys.into_iter().map(move |key| (spot.clone(), key)))
+    {
+        if let Some(known) = keys.iter_mut().find(|known| known.is_equivalent(&key)) {
+            known.learn_from(&key);
+            continue;
+        }
+        if keys.iter().any(|known| known.is_same_key(&key)) {
+            let message = "the same key is named twice, with different options before it";
+            let hint =
+                "Keep one of the two: sshd goes by the first whose `from` and `expiry-time` fit, not by both";
+            reader.warn(&spot, Wrong::new(message, hint));
+        }
+        keys.push(key);
+    }
+    Some(keys)
+}
 
 /// An entry of `ssh_authorized_keys`: a file, or a key itself.
 fn authorized_keys(item: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<AuthorizedKey>> {
     if let Kind::Scalar(scalar) = item.kind()
         && ssh::looks_like_key(&scalar.text)
     {
-        let key = AuthorizedKey::parse(&scalar.text);
-        return item.parse(reader, |_| key.map(|key| vec![key]).map_err(|error| not_a_key("", error)));
+        let text = scalar.text.trim();
+        let keys = if text.contains('\n') {
+            AuthorizedKey::parse_all(text).map_err(|(_, error)| error)
+        } else {
+            AuthorizedKey::parse(text).map(|key| vec![key])
+        };
+        let keys = keys.map_err(|error| not_a_key(error, None)).and_then(|keys| {
+            let none = || {
+                Wrong::new("there is no key in this text, only comments", "Write the line of a `.pub` file")
+            };
+            if keys.is_empty() { Err(none()) } else { Ok(keys) }
+        });
+        return item.parse(reader, |_| keys);
     }
     let folders = reader.folders.clone();
     item.parse(reader, |text| {
+        if let Some(wrong) = keys_of_a_website(text) {
+            return Err(wrong);
+        }
         let path = folders.existing_file(text)?;
         let name = shown(text);
-        let mut content = Vec::new();
-        std::fs::File::open(&path)
-            .and_then(|file| file.take(LONGEST_KEY_FILE).read_to_end(&mut content))
-            .map_err(|error| {
-                Wrong::new(format!("{name} cannot be read: {error}"), "Make the file readable")
-            })?;
-        let keys = AuthorizedKey::parse_all(&String::from_utf8_lossy(&content))
-            .map_err(|(line, error)| not_a_key(&format!("{name}, line {line}: "), error))?;
+        let content = key_file(&path, &name)?;
+        let keys = AuthorizedKey::parse_all(&content)
+            .map_err(|(line, error)| not_a_key(error, Some((text, line))))?;
         if keys.is_empty() {
             return Err(Wrong::new(format!("{name} holds no key"), "Name the `.pub` file of a key"));
         }
@@ -341,17 +371,82 @@ fn authorized_keys(item: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Authori
     })
 }
 
-/// `place` names the file, or is empty. The key is never shown: it may be a private one.
-fn not_a_key(place: &str, error: NotAPublicKey) -> Wrong {
+/// The whole text of a file with keys: a part of it would leave people out without a word.
+fn key_file(path: &std::path::Path, name: &str) -> Result<String, Wrong> {
+    let mut content = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(LONGEST_KEY_FILE + 1).read_to_end(&mut content))
+        .map_err(|error| Wrong::new(format!("{name} cannot be read: {error}"), "Make the file readable"))?;
+    if u64::try_from(content.len()).is_ok_and(|length| length > LONGEST_KEY_FILE) {
+        let message = format!("{name} is larger than 1 MiB, which no file of public keys is");
+        return Err(Wrong::new(message, "Check that this is the file that you mean"));
+    }
+    // Windows PowerShell's `>` writes UTF-16.
+    if content.starts_with(&[0xff, 0xfe]) || content.starts_with(&[0xfe, 0xff]) {
+        let message = format!("{name} is UTF-16, which sshd does not read");
+        return Err(Wrong::new(message, "Save the file as UTF-8"));
+    }
+    String::from_utf8(content)
+        .map_err(|_| Wrong::new(format!("{name} is not UTF-8"), "Save the file as UTF-8").secret())
+}
+
+/// cloud-init's `ssh_import_id`, and the address it stands for: nothing is downloaded for a login.
+fn keys_of_a_website(text: &str) -> Option<Wrong> {
+    let address = match text.split_once(':') {
+        Some(("gh", name)) => format!("https://github.com/{name}.keys"),
+        Some(("lp", name)) => format!("https://launchpad.net/~{name}/+sshkeys"),
+        _ if text.starts_with("https://") || text.starts_with("http://") => text.to_owned(),
+        _ => return None,
+    };
+    let message = format!("{} is not a file: who may log in is not asked of a website", shown(text));
+    let hint = format!(
+        "Download it, look at it, and name the file: {}",
+        shown(&format!("curl -o me.keys {address}"))
+    );
+    Some(Wrong::new(message, hint))
+}
+
+/// What to do about it. `place` is the file and the line in it; the key is never shown, as it may be a
+/// private one.
+fn not_a_key(error: NotAPublicKey, place: Option<(&str, usize)>) -> Wrong {
+    let file = place.map_or_else(|| "FILE".to_owned(), |(file, _)| file.to_owned());
     let hint = match error {
         NotAPublicKey::Private => {
-            "Name the file that ends in `.pub`; a private key never leaves your machine"
+            "Name the file that ends in `.pub`; a private key never leaves your machine".to_owned()
         }
+        NotAPublicKey::PrivateOfPutty => format!(
+            "Run {}, or copy what PuTTYgen shows for pasting, and name the file with that: a private key never leaves your machine",
+            shown(&format!("puttygen {file} -O public-openssh -o {file}.pub"))
+        ),
+        NotAPublicKey::Ssh2 => format!(
+            "Run {} and name that file",
+            shown(&format!("ssh-keygen -i -f {file} > {file}.openssh.pub"))
+        ),
+        NotAPublicKey::Pem { format } => format!(
+            "Run {} and name that file",
+            shown(&format!("ssh-keygen -i -m {format} -f {file} > {file}.openssh.pub"))
+        ),
+        NotAPublicKey::Certificate => {
+            "Name the key itself (the `.pub` file without `-cert`), or that of the CA, with `cert-authority` before it"
+                .to_owned()
+        }
+        NotAPublicKey::Comment => "Remove the `#`, or the whole item".to_owned(),
+        NotAPublicKey::UnknownOption => {
+            "Remove what stands before the key type, or look options up in sshd(8) under AUTHORIZED_KEYS FILE FORMAT"
+                .to_owned()
+        }
+        NotAPublicKey::Option { name: "command" | "from" | "principals", .. } => {
+            "Write it like `from=\"192.168.50.*\"`, options separated by commas without spaces".to_owned()
+        }
+        NotAPublicKey::Option { .. } => {
+            "Look it up in sshd(8) under AUTHORIZED_KEYS FILE FORMAT, or remove it".to_owned()
+        }
+        NotAPublicKey::Dsa | NotAPublicKey::ShortRsa => "Make another with `ssh-keygen -t ed25519`".to_owned(),
         NotAPublicKey::Unreadable => {
-            "Use the whole line of the `.pub` file, beginning with `ssh-ed25519` or the like"
+            "Use the whole line of the `.pub` file, beginning with `ssh-ed25519` or the like".to_owned()
         }
-        NotAPublicKey::Dsa => "Make another with `ssh-keygen -t ed25519`",
     };
+    let place = place.map_or_else(String::new, |(file, line)| format!("{}, line {line}: ", shown(file)));
     Wrong::new(format!("{place}{error}"), hint).secret()
 }
 

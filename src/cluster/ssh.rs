@@ -1,29 +1,66 @@
 //! OpenSSH public keys.
 
+use super::ssh_options;
 use crate::escape;
+use ssh_key::PublicKey;
 use std::path::{Path, PathBuf};
 
 /// One line of an authorized_keys file: options, type, key and comment.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizedKey {
     line: String,
-    #[serde(skip)]
+    /// What stands before the key; mostly nothing.
+    options: String,
+    /// The key itself, in Base64.
+    blob: String,
     identity_file: Option<PathBuf>,
 }
 
-/// Why a text is no public key. It never holds the text.
+/// Why a text is no public key that sshd takes. It never holds the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NotAPublicKey {
     /// It is a private key.
     #[error("this is a private key")]
     Private,
+    /// It is a private key as PuTTY stores it.
+    #[error("this is a private key, in the format of PuTTY")]
+    PrivateOfPutty,
     /// It is none of what OpenSSH writes into a `.pub` file, or only a part of it.
     #[error("this is not an OpenSSH public key")]
     Unreadable,
     /// It is a DSA key.
     #[error("this is a DSA key, which OpenSSH does not accept any more")]
     Dsa,
+    /// It is an RSA key of less than 1024 bits.
+    #[error("this is an RSA key of less than 1024 bits, which OpenSSH does not accept")]
+    ShortRsa,
+    /// It is a line that begins with `#`.
+    #[error("this is a comment, which sshd skips")]
+    Comment,
+    /// It is an OpenSSH certificate.
+    #[error("this is a certificate, and authorized_keys takes only keys")]
+    Certificate,
+    /// It is a public key as RFC 4716 describes it.
+    #[error("this is a public key in the format of SSH2 (RFC 4716), which sshd does not read")]
+    Ssh2,
+    /// It is a public key as OpenSSL writes it.
+    #[error("this is a public key in PEM, which sshd does not read")]
+    Pem {
+        /// What `ssh-keygen -m` calls the format.
+        format: &'static str,
+    },
+    /// The key is behind words that are no options.
+    #[error("this line begins with an option that sshd does not know, so it would skip the key")]
+    UnknownOption,
+    /// The key is behind an option that is not written as it has to be.
+    #[error("the option `{name}` {problem}; as it is, sshd would skip the key")]
+    Option {
+        /// Which option.
+        name: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
 }
 
 /// The types sshd takes a key of, as they stand at its beginning.
@@ -37,30 +74,53 @@ const TYPES: [&str; 7] = [
     "sk-ecdsa-sha2-nistp256@openssh.com",
 ];
 
+/// The types of a certificate end in this.
+const CERTIFICATE: &str = "-cert-v01@openssh.com";
+
+/// sshd's `SSH_RSA_MINIMUM_MODULUS_SIZE`.
+const FEWEST_RSA_BITS: usize = 1024;
+
 impl AuthorizedKey {
     /// Parses one line as sshd(8) describes it in AUTHORIZED_KEYS FILE FORMAT; the key in it is really decoded.
     ///
     /// # Errors
     /// Why it is none.
     pub fn parse(line: &str) -> Result<Self, NotAPublicKey> {
-        let line = line.trim();
-        if is_private_key(line) {
-            return Err(NotAPublicKey::Private);
-        }
+        // Not `trim()`: to sshd nothing separates words but spaces and tabs.
+        let line = line.trim_matches([' ', '\t', '\r', '\n']);
+        reject_other_formats(line)?;
         if line.contains(|character: char| escape::is_control(character) && character != '\t') {
             return Err(NotAPublicKey::Unreadable);
         }
-        let mut words = without_options(line).split_whitespace();
-        match (words.next(), words.next()) {
-            (Some("ssh-dss"), Some(_)) => Err(NotAPublicKey::Dsa),
-            (Some(kind), Some(key)) if TYPES.contains(&kind) => {
-                match ssh_key::PublicKey::from_openssh(&format!("{kind} {key}")) {
-                    Ok(_) => Ok(Self { line: line.to_owned(), identity_file: None }),
-                    Err(_) => Err(NotAPublicKey::Unreadable),
-                }
-            }
-            _ => Err(NotAPublicKey::Unreadable),
+        if line.starts_with('#') {
+            return Err(NotAPublicKey::Comment);
         }
+        let (options, rest) = split_options(line);
+        let mut words = rest.split([' ', '\t']).filter(|word| !word.is_empty());
+        let (Some(kind), Some(blob)) = (words.next(), words.next()) else {
+            return Err(NotAPublicKey::Unreadable);
+        };
+        if kind == "ssh-dss" {
+            return Err(NotAPublicKey::Dsa);
+        }
+        if kind.ends_with(CERTIFICATE) {
+            return Err(NotAPublicKey::Certificate);
+        }
+        if !TYPES.contains(&kind) {
+            return Err(NotAPublicKey::Unreadable);
+        }
+        let key =
+            PublicKey::from_openssh(&format!("{kind} {blob}")).map_err(|_| NotAPublicKey::Unreadable)?;
+        if key.key_data().rsa().is_some_and(|rsa| bits(rsa.n.as_bytes()) < FEWEST_RSA_BITS) {
+            return Err(NotAPublicKey::ShortRsa);
+        }
+        ssh_options::check(options)?;
+        Ok(Self {
+            line: line.to_owned(),
+            options: options.to_owned(),
+            blob: blob.to_owned(),
+            identity_file: None,
+        })
     }
 
     /// Parses every line of an authorized_keys or `.pub` file; comments and empty lines are left out.
@@ -68,12 +128,13 @@ impl AuthorizedKey {
     /// # Errors
     /// Why the first line that is none is none, and the number of that line, from 1.
     pub fn parse_all(text: &str) -> Result<Vec<Self>, (usize, NotAPublicKey)> {
-        if is_private_key(text) {
-            return Err((1, NotAPublicKey::Private));
-        }
+        // Windows' editors put it before the first line.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        reject_other_formats(text).map_err(|error| (1, error))?;
         text.lines()
             .zip(1..)
-            .filter(|(line, _)| !line.trim().is_empty() && !line.trim().starts_with('#'))
+            .map(|(line, number)| (line.trim_matches([' ', '\t']), number))
+            .filter(|(line, _)| !line.is_empty() && !line.starts_with('#'))
             .map(|(line, number)| Self::parse(line).map_err(|error| (number, error)))
             .collect()
     }
@@ -95,16 +156,77 @@ impl AuthorizedKey {
         let identity_file = is_public.then(|| file.with_extension("")).filter(|private| private.is_file());
         Self { identity_file, ..self }
     }
+
+    /// Takes over the name of the private key from an equivalent line that was read from beside it.
+    pub(super) fn learn_from(&mut self, other: &Self) {
+        self.identity_file = self.identity_file.take().or_else(|| other.identity_file.clone());
+    }
+
+    /// Whether both lines hold the same key, whatever stands before and behind it.
+    pub(super) fn is_same_key(&self, other: &Self) -> bool {
+        self.blob == other.blob
+    }
+
+    /// Whether both lines let the holder of the same key in on the same terms.
+    pub(super) fn is_equivalent(&self, other: &Self) -> bool {
+        self.is_same_key(other) && self.options == other.options
+    }
+}
+
+impl serde::Serialize for AuthorizedKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.line)
+    }
+}
+
+/// Tells what is a key, but none in one line of OpenSSH's own format.
+fn reject_other_formats(text: &str) -> Result<(), NotAPublicKey> {
+    if text.contains("PuTTY-User-Key-File-") {
+        Err(NotAPublicKey::PrivateOfPutty)
+    } else if is_private_key(text) {
+        Err(NotAPublicKey::Private)
+    } else if text.contains("BEGIN SSH2 PUBLIC KEY") {
+        Err(NotAPublicKey::Ssh2)
+    } else if text.contains("BEGIN RSA PUBLIC KEY") {
+        Err(NotAPublicKey::Pem { format: "PEM" })
+    } else if text.contains("BEGIN PUBLIC KEY") {
+        Err(NotAPublicKey::Pem { format: "PKCS8" })
+    } else {
+        Ok(())
+    }
+}
+
+/// The options, empty where the line begins with a type, and the line from its type on.
+fn split_options(line: &str) -> (&str, &str) {
+    let first = line.split([' ', '\t']).next();
+    if first.is_some_and(is_type) { ("", line) } else { ssh_options::split(line) }
+}
+
+fn is_type(word: &str) -> bool {
+    TYPES.contains(&word) || word == "ssh-dss" || word.ends_with(CERTIFICATE)
+}
+
+/// How many bits a big-endian number has.
+fn bits(bytes: &[u8]) -> usize {
+    let mut significant = bytes.iter().skip_while(|byte| **byte == 0);
+    match significant.next() {
+        None => 0,
+        Some(first) => significant.count() * 8 + first.checked_ilog2().map_or(0, |top| top as usize + 1),
+    }
 }
 
 /// Whether a text is meant to be a key itself rather than the name of a file with one.
 pub(super) fn looks_like_key(text: &str) -> bool {
-    let first = without_options(text.trim()).split_whitespace().next().unwrap_or_default();
-    is_private_key(text)
-        || text.trim().contains('\n')
-        || ((first.starts_with("ssh-") || first.starts_with("ecdsa-") || first.starts_with("sk-"))
-            && text.trim().contains(char::is_whitespace))
-        || text.trim_start().starts_with("AAAA")
+    let text = text.trim();
+    let has_several_words = text.contains(char::is_whitespace);
+    // The Base64 of every key begins so: it is the length of the name of its type.
+    let has_blob = text.split_whitespace().any(|word| word.starts_with("AAAA"));
+    let first = text.split_whitespace().next().unwrap_or(text);
+    let has_type = first.starts_with("ssh-") || first.starts_with("ecdsa-") || first.starts_with("sk-");
+    reject_other_formats(text).is_err()
+        || text.contains('\n')
+        || text.starts_with("AAAA")
+        || (has_several_words && (has_type || has_blob || text.starts_with('#')))
 }
 
 /// Whether a text is, or holds, a private key: PEM and PKCS#8, OpenSSH's own format (also only its
@@ -113,31 +235,6 @@ pub(super) fn is_private_key(text: &str) -> bool {
     text.contains("PRIVATE KEY")
         || text.contains("PuTTY-User-Key-File-")
         || text.trim_start().starts_with("b3BlbnNzaC1rZXktdjE")
-}
-
-/// The line from its key type on. Options are one word in which white space may stand between quotes.
-fn without_options(line: &str) -> &str {
-    if TYPES.iter().any(|kind| line.split_whitespace().next() == Some(kind)) {
-        return line;
-    }
-    let mut quoted = false;
-    let mut escaped = false;
-    for (position, character) in line.char_indices() {
-        match character {
-            '"' if !escaped => quoted = !quoted,
-            ' ' | '\t' if !quoted => {
-                let rest = line.get(position..).unwrap_or_default().trim_start();
-                return if rest.starts_with("ssh-") || rest.starts_with("ecdsa-") || rest.starts_with("sk-") {
-                    rest
-                } else {
-                    line
-                };
-            }
-            _ => {}
-        }
-        escaped = character == '\\' && !escaped;
-    }
-    line
 }
 
 #[cfg(test)]
@@ -200,8 +297,9 @@ mod tests {
             "  b3BlbnNzaC1rZXktdjEAAAAABG5vbmU",
         ] {
             assert!(is_private_key(text) && looks_like_key(text), "{text}");
-            assert_eq!(AuthorizedKey::parse(text), Err(NotAPublicKey::Private), "{text}");
-            assert_eq!(AuthorizedKey::parse_all(text), Err((1, NotAPublicKey::Private)), "{text}");
+            let error = AuthorizedKey::parse(text).unwrap_err();
+            assert!(matches!(error, NotAPublicKey::Private | NotAPublicKey::PrivateOfPutty), "{text}");
+            assert_eq!(AuthorizedKey::parse_all(text), Err((1, error)), "{text}");
         }
     }
 
@@ -214,6 +312,79 @@ mod tests {
             AuthorizedKey::parse_all(&format!("{}\nhello\n", KEYS[0])),
             Err((2, NotAPublicKey::Unreadable))
         );
+    }
+
+    #[test]
+    fn a_line_that_sshd_skips_is_no_key() {
+        for (before, expected) in [
+            ("# ", NotAPublicKey::Comment),
+            ("#", NotAPublicKey::Comment),
+            ("garbage ", NotAPublicKey::UnknownOption),
+            ("no-such-option ", NotAPublicKey::UnknownOption),
+            ("restrict,foo ", NotAPublicKey::UnknownOption),
+            // Two words before the key: the second is no type.
+            ("restrict pty ", NotAPublicKey::Unreadable),
+            ("command=\"ls ", NotAPublicKey::Unreadable),
+            ("\u{a0}", NotAPublicKey::Unreadable),
+        ] {
+            let line = format!("{before}{}", KEYS[0]);
+            assert_eq!(AuthorizedKey::parse(&line), Err(expected), "{line}");
+        }
+        assert_eq!(
+            AuthorizedKey::parse(&KEYS[0].replace(' ', "\u{a0}")),
+            Err(NotAPublicKey::Unreadable),
+            "a space that only looks like one"
+        );
+        for text in ["# ssh-ed25519 AAAAC3", "garbage ssh-ed25519 AAAAC3", "# mine"] {
+            assert!(looks_like_key(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_formats_of_keys_are_named() {
+        let certificate = KEYS[0].replace("ssh-ed25519 ", "ssh-ed25519-cert-v01@openssh.com ");
+        for (text, expected) in [
+            ("---- BEGIN SSH2 PUBLIC KEY ----\nAAAAB3\n---- END SSH2 PUBLIC KEY ----", NotAPublicKey::Ssh2),
+            ("-----BEGIN PUBLIC KEY-----\nMIIB", NotAPublicKey::Pem { format: "PKCS8" }),
+            ("-----BEGIN RSA PUBLIC KEY-----\nMIIB", NotAPublicKey::Pem { format: "PEM" }),
+            ("PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none", NotAPublicKey::PrivateOfPutty),
+            (&certificate, NotAPublicKey::Certificate),
+        ] {
+            assert!(looks_like_key(text), "{text}");
+            assert_eq!(AuthorizedKey::parse(text), Err(expected), "{text}");
+            assert_eq!(AuthorizedKey::parse_all(text), Err((1, expected)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_short_rsa_key_is_refused_as_sshd_refuses_it() {
+        use ssh_key::{Mpint, PublicKey, public::KeyData, public::RsaPublicKey};
+        let of_bits = |bytes: usize| {
+            let n = Mpint::from_positive_bytes(&[0x81].repeat(bytes)).unwrap();
+            let e = Mpint::from_positive_bytes(&[1, 0, 1]).unwrap();
+            let key = PublicKey::from(KeyData::Rsa(RsaPublicKey { e, n }));
+            AuthorizedKey::parse(&key.to_openssh().unwrap())
+        };
+        assert_eq!(of_bits(64), Err(NotAPublicKey::ShortRsa));
+        assert_eq!(of_bits(127), Err(NotAPublicKey::ShortRsa));
+        assert!(of_bits(128).is_ok());
+    }
+
+    #[test]
+    fn the_same_key_is_told_by_its_blob() {
+        let key = |line: &str| AuthorizedKey::parse(line).unwrap();
+        let plain = key(KEYS[0]);
+        let other_comment = key(&KEYS[0].replace("laptop", "desktop"));
+        let restricted = key(&format!("restrict {}", KEYS[0]));
+        assert!(plain.is_equivalent(&other_comment));
+        assert!(plain.is_same_key(&restricted) && !plain.is_equivalent(&restricted));
+        assert!(!plain.is_same_key(&key(KEYS[1])));
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_the_first_key_is_none_of_it() {
+        let keys = AuthorizedKey::parse_all(&format!("\u{feff}{}\r\n", KEYS[0])).unwrap();
+        assert_eq!(keys[0].as_str(), KEYS[0]);
     }
 
     #[test]

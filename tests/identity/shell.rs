@@ -109,3 +109,76 @@ fn sshd_shows_the_derived_key_and_no_other() {
     assert_eq!(keys, [format!("hostkey {}/cardwright_host_ed25519_key", folder.display())]);
     assert!(said.contains("\npasswordauthentication no\n"), "{said}");
 }
+
+/// Whether a real sshd lets the holder of a key in that has these lines in its authorized_keys.
+fn lets_in(workshop: &Workshop, lines: &str) -> bool {
+    let path = |name: &str| workshop.path(name).display().to_string();
+    fs::write(workshop.path("authorized_keys"), lines).unwrap();
+    let sshd = judge("sshd").unwrap();
+    let mut ssh = judge("ssh").unwrap();
+    ssh.args(["-v", "-F", "none", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-i", &path("key")]);
+    ssh.args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o"]);
+    ssh.arg(format!("ProxyCommand={} -i -f {}", sshd.get_program().display(), path("sshd_config")));
+    let output = ssh.args(["-l", &user(), "north", "true"]).env_remove("SSH_AUTH_SOCK").output().unwrap();
+    let said = text(&output.stderr);
+    assert!(said.contains("Authentications that can continue"), "sshd was not asked: {said}");
+    said.contains("Authenticated to north")
+}
+
+#[test]
+fn a_key_with_options_is_accepted_exactly_where_sshd_accepts_it() {
+    use cardwright::cluster::AuthorizedKey;
+    let workshop = Workshop::with_example();
+    let (Some(mut keygen), Some(_)) = (judge("ssh-keygen"), judge("sshd")) else { return };
+    if nobody_but_root() {
+        fs::create_dir_all("/run/sshd").unwrap();
+    }
+    let made = keygen.args(["-q", "-t", "ed25519", "-N", "", "-C", "ann", "-f"]).arg(workshop.path("key"));
+    assert!(made.status().unwrap().success());
+    let folder = workshop.path("");
+    fs::write(
+        workshop.path("sshd_config"),
+        format!(
+            "HostKey {0}/key\nAuthorizedKeysFile {0}/authorized_keys\nStrictModes no\nUsePAM no\n\
+             PermitRootLogin yes\nPasswordAuthentication no\n",
+            folder.display()
+        ),
+    )
+    .unwrap();
+    let key = fs::read_to_string(workshop.path("key.pub")).unwrap();
+    for before in [
+        "",
+        "# ",
+        "garbage ",
+        "no-such-option ",
+        "no-restrict ",
+        "NO-pty,Restrict ",
+        "restrict, ",
+        ",pty ",
+        "restrict pty ",
+        "restricted ",
+        "command=true ",
+        "command=\"true\" ",
+        "command=\"true\",command=\"true\" ",
+        "command=\"echo \\\"a b\\\"\" ",
+        "command=\"true ",
+        "command=\"true\"x ",
+        "environment=\"A=b\" ",
+        "environment=\"A-B=c\" ",
+        "environment=\"A\" ",
+        "expiry-time=\"20991231\" ",
+        "expiry-time=\"soon\" ",
+        "permitopen=\"8080\" ",
+        "permitopen=\"[fd00::1]:22\" ",
+        "permitlisten=\"8080\" ",
+        "tunnel=\"0\" ",
+        "tunnel=\"tun0\" ",
+        "no-touch-required,no-user-rc,no-x11-forwarding,no-agent-forwarding,no-port-forwarding ",
+        "\u{a0}",
+    ] {
+        let line = format!("{before}{key}");
+        assert_eq!(AuthorizedKey::parse(&line).is_ok(), lets_in(&workshop, &line), "{line}");
+    }
+    // The same key on two terms: the first line that fits is the one that counts.
+    assert!(lets_in(&workshop, &format!("expiry-time=\"20200101\" {key}restrict {key}")));
+}

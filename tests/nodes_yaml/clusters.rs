@@ -1,6 +1,6 @@
 //! What a valid nodes.yaml means.
 
-use crate::{EAST, HASH, TOP, VALID, edited, parse, parse_in, rendered};
+use crate::{EAST, HASH, KEY, TOP, VALID, edited, parse, parse_in, rendered};
 use cardwright::cluster::{
     Access, Artifact, CannotRejoin, Cluster, FileOwner, FileSource, FoundingYear, Grow, ImageSource, Install,
     Lifetime, PageSize, Role, Swap,
@@ -377,4 +377,49 @@ fn all_join_the_first_server_and_it_joins_the_next_when_it_rejoins() {
     assert!(matches!(cluster.rejoin("nobody"), Err(CannotRejoin::NoSuchNode { .. })));
     let mut single = parse(VALID).unwrap();
     assert_eq!(single.rejoin("north").unwrap_err(), CannotRejoin::OnlyServer { name: "north".to_owned() });
+}
+
+/// What is warned of in a valid file: the place, the sentence, the hint.
+pub(crate) fn warnings(text: &str) -> Vec<String> {
+    let cluster = parse(text).unwrap_or_else(|invalid| panic!("{}", rendered(&invalid)));
+    cluster
+        .warnings
+        .iter()
+        .map(|warning| {
+            let hint = warning.hint.as_deref().unwrap();
+            format!("{}:{} {}. {hint}", warning.line, warning.column, warning.message)
+        })
+        .collect()
+}
+
+#[test]
+fn a_key_that_is_named_twice_is_there_once_with_its_first_comment() {
+    let keys = |entries: &str| {
+        let text = edited(&[(TOP, &format!("image: demo\nuser: {{ssh_authorized_keys: {entries}}}"))]);
+        let cluster = parse(&text).unwrap_or_else(|invalid| panic!("{}", rendered(&invalid)));
+        let keys = cluster.nodes[0].user.authorized_keys.iter();
+        (keys.map(|key| key.as_str().to_owned()).collect::<Vec<_>>(), warnings(&text))
+    };
+    let again = KEY.replace("ann@laptop", "ann@desktop");
+    assert_eq!(keys(&format!("['{KEY}', '{again}', '{KEY}']")), (vec![KEY.to_owned()], vec![]));
+    // On other terms it is another line.
+    let (lines, warned) = keys(&format!("['restrict {KEY}', '{KEY}']"));
+    assert_eq!(lines, [format!("restrict {KEY}"), KEY.to_owned()]);
+    let column = format!("user: {{ssh_authorized_keys: ['restrict {KEY}', ").len() + 1;
+    assert_eq!(
+        warned,
+        [format!(
+            "3:{column} the same key is named twice, with different options before it. Keep one of the two: sshd goes by the first whose `from` and `expiry-time` fit, not by both"
+        )]
+    );
+}
+
+#[test]
+fn a_key_file_is_read_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let comment = "#".repeat(100);
+    std::fs::write(folder.path().join("keys"), format!("{}{KEY}\n", format!("{comment}\n").repeat(4000)))
+        .unwrap();
+    let text = edited(&[(TOP, "image: demo\nuser: {ssh_authorized_keys: [keys]}")]);
+    assert_eq!(parse_in(folder.path(), &text).unwrap().nodes[0].user.authorized_keys.len(), 1);
 }

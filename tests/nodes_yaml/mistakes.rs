@@ -278,9 +278,17 @@ fn keys_are_checked_and_private_ones_never_shown() {
         ("laptop.pub", &format!("# mine\n{KEY}\n\n{KEY}\n")),
         ("empty.pub", "\n# nothing\n"),
         ("notes.pub", &format!("{KEY}\nhunter2\n")),
+        ("ssh2.pub", "---- BEGIN SSH2 PUBLIC KEY ----\nAAAAC3Nz\n---- END SSH2 PUBLIC KEY ----\n"),
+        ("pem.pub", "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n"),
+        ("key.ppk", "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n"),
+        ("options.pub", &format!("no-pty {KEY}\nshell=\"/bin/sh\" {KEY}\n")),
+        ("large.pub", &format!("{KEY}\n").repeat(12_000)),
     ] {
         std::fs::write(folder.path().join(name), content).unwrap();
     }
+    let utf_16: Vec<u8> = "\u{feff}ssh-ed25519".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(folder.path().join("utf16.pub"), utf_16).unwrap();
+    std::fs::write(folder.path().join("latin.pub"), b"# J\xfcrgen\n").unwrap();
     let mut out = String::new();
     for entries in [
         format!("[laptop.pub, \"{KEY}\"]"),
@@ -296,6 +304,12 @@ fn keys_are_checked_and_private_ones_never_shown() {
         format!("\n    - |\n{private}"),
         format!("\n{private}"),
         "[\"PuTTY-User-Key-File-3: ssh-ed25519\"]".to_owned(),
+        "[ssh2.pub, pem.pub, key.ppk]".to_owned(),
+        "[options.pub, large.pub, utf16.pub, latin.pub]".to_owned(),
+        format!("[\"# {KEY}\", \"garbage {KEY}\", \"no-such-option {KEY}\"]"),
+        format!("['from=10.0.0.1 {KEY}', 'expiry-time=\"soon\" {KEY}']"),
+        format!("[\"{}\"]", KEY.replace("ssh-ed25519 ", "ssh-ed25519-cert-v01@openssh.com ")),
+        "[gh:ann, https://github.com/ann.keys]".to_owned(),
         "laptop.pub".to_owned(),
     ] {
         let text = edited(&[(TOP, &format!("image: demo\nuser:\n  ssh_authorized_keys: {entries}"))]);
