@@ -2,29 +2,33 @@
 
 use super::text::{edit_required, with_block};
 use super::{RaspiosError, Release};
-use crate::cluster::Network;
+use crate::cluster::{Network, Node};
 use crate::patch::{Draft, ImagePath, Partition};
 
+/// What dhcpcd is not to take from router advertisements and from the DHCPv6 servers they name: name servers
+/// and domains. Those of nodes.yaml are all there are, as with NetworkManager.
+///
+/// A line each: dhcpcd 8.1 tells the kind of option from the beginning of the line alone.
+const ANNOUNCED_NAME_SERVERS: [&str; 4] =
+    ["nd_rdnss", "nd_dnssl", "dhcp6_name_servers", "dhcp6_domain_search"];
+
 /// Writes the section of the wired interface, in place of the one cardwright wrote before.
-pub(super) fn write_block(
-    draft: &mut Draft<'_>,
-    release: &Release,
-    network: &Network,
-) -> Result<(), RaspiosError> {
-    if network.ipv6.as_ref().is_some_and(|ipv6| ipv6.gateway.is_some()) {
+pub(super) fn write_block(draft: &mut Draft<'_>, release: &Release, node: &Node) -> Result<(), RaspiosError> {
+    if node.network.ipv6.as_ref().is_some_and(|ipv6| ipv6.gateway.is_some()) {
         return Err(RaspiosError::Unsupported {
             wanted: "an IPv6 gateway",
             codename: release.codename,
             instead: "Leave `ipv6.gateway` out: dhcpcd takes it from the router's announcements",
         });
     }
-    let lines = lines(network);
+    let lines = lines(node);
     edit_required(draft, Partition::Root, &ImagePath::new("/etc/dhcpcd.conf")?, |text| {
         with_block(text, &lines)
     })
 }
 
-fn lines(network: &Network) -> Vec<String> {
+fn lines(node: &Node) -> Vec<String> {
+    let network = &node.network;
     let Network { interface, address, prefix, gateway, .. } = network;
     let mut lines = vec![
         format!("interface {interface}"),
@@ -39,6 +43,7 @@ fn lines(network: &Network) -> Vec<String> {
     if !network.search.is_empty() {
         lines.push(format!("static domain_search={}", network.search.join(" ")));
     }
+    lines.extend(ANNOUNCED_NAME_SERVERS.map(|option| format!("nooption {option}")));
     lines
 }
 
@@ -64,6 +69,7 @@ mod tests {
             "hostname\n#interface eth0\n#static ip_address=192.168.0.10/24\n\
              # cardwright: begin\ninterface eth0\nstatic ip_address=192.168.50.11/24\n\
              static routers=192.168.50.1\nstatic domain_name_servers=192.168.50.1 1.1.1.1\n\
+             nooption nd_rdnss\nnooption nd_dnssl\nnooption dhcp6_name_servers\nnooption dhcp6_domain_search\n\
              # cardwright: end\n"
         );
         assert_eq!(paths(&set(&applied(stock, &once))), <[&str; 0]>::default());
@@ -73,14 +79,14 @@ mod tests {
     fn what_dhcpcd_cannot_do_is_refused_rather_than_left_out() {
         let stock = bullseye();
         let release = detect(&stock).unwrap();
-        let mut network = node("north", 11).network;
-        network.ipv6 = Some(ipv6());
+        let mut node = node("north", 11);
+        node.network.ipv6 = Some(ipv6());
         let _ = patch(&stock, |draft| {
-            let error = write_block(draft, &release, &network).unwrap_err();
+            let error = write_block(draft, &release, &node).unwrap_err();
             assert_eq!(error.to_string(), "an IPv6 gateway cannot be set on bullseye");
         });
-        network.ipv6.as_mut().unwrap().gateway = None;
-        let patch = patch(&stock, |draft| write_block(draft, &release, &network).unwrap());
+        node.network.ipv6.as_mut().unwrap().gateway = None;
+        let patch = patch(&stock, |draft| write_block(draft, &release, &node).unwrap());
         assert!(text(&patch, "/etc/dhcpcd.conf").contains("\nstatic ip6_address=fd00::11/64\n"));
     }
 
@@ -89,7 +95,7 @@ mod tests {
         let stock = put(MemoryStock::new(), "/etc/other", "");
         let release = detect(&bullseye()).unwrap();
         let _ = patch(&stock, |draft| {
-            let error = write_block(draft, &release, &node("north", 11).network).unwrap_err();
+            let error = write_block(draft, &release, &node("north", 11)).unwrap_err();
             assert!(matches!(error, RaspiosError::MissingFile { .. }));
         });
     }

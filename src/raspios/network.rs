@@ -11,6 +11,6 @@ use crate::patch::Draft;
 pub fn set_network(draft: &mut Draft<'_>, release: &Release, node: &Node) -> Result<(), RaspiosError> {
     match release.network {
         NetworkStack::NetworkManager => network_manager::write_profile(draft, node),
-        NetworkStack::Dhcpcd => dhcpcd::write_block(draft, release, &node.network),
+        NetworkStack::Dhcpcd => dhcpcd::write_block(draft, release, node),
     }
 }

@@ -52,7 +52,11 @@ fn profile(node: &Node) -> String {
     text
 }
 
-/// The name servers of one family, and the domains, which belong to one section as well as the other.
+/// Writes the name servers of one family, and the domains, which belong to one section as well as the other.
+///
+/// Those of nodes.yaml are all there are. NetworkManager would otherwise add what routers and DHCP servers
+/// announce (nm-settings-nmcli(1), `ipv6.ignore-auto-dns`), and one link-local address among them makes k3s
+/// give up the node's resolv.conf for 8.8.8.8 (k3s-io/k3s, pkg/agent/config, `isValidResolvConf`).
 fn name_servers(text: &mut String, network: &Network, family: fn(&IpAddr) -> bool) {
     let servers: Vec<_> =
         network.dns.iter().filter(|server| family(server)).map(ToString::to_string).collect();
@@ -60,6 +64,7 @@ fn name_servers(text: &mut String, network: &Network, family: fn(&IpAddr) -> boo
         list(text, "dns", &servers);
         list(text, "dns-search", &network.search);
     }
+    text.push_str("ignore-auto-dns=true\n");
 }
 
 /// A list ends in `;`, as well as having it between.
@@ -89,8 +94,8 @@ mod tests {
             "[connection]\nid=eth0\nuuid=fbba8884-7a8f-5c23-910c-275a1b3d1291\ntype=ethernet\n\
              interface-name=eth0\nautoconnect=true\nautoconnect-priority=100\n\n[ethernet]\n\n\
              [ipv4]\nmethod=manual\naddress1=192.168.50.11/24,192.168.50.1\n\
-             dns=192.168.50.1;1.1.1.1;\nmay-fail=false\n\n\
-             [ipv6]\nmethod=auto\naddr-gen-mode=default\nmay-fail=true\n"
+             dns=192.168.50.1;1.1.1.1;\nignore-auto-dns=true\nmay-fail=false\n\n\
+             [ipv6]\nmethod=auto\nignore-auto-dns=true\naddr-gen-mode=default\nmay-fail=true\n"
         );
     }
 
@@ -111,6 +116,19 @@ mod tests {
         let (ipv4, ipv6) = text.split_once("[ipv6]").unwrap();
         assert!(ipv4.contains("dns=192.168.50.1;1.1.1.1;\ndns-search=lan;example.org;\n"), "{text}");
         assert!(ipv6.contains("method=manual\naddress1=fd00::11/64,fd00::1\ndns=fd00::53;\n"), "{text}");
+    }
+
+    #[test]
+    fn name_servers_that_routers_announce_are_ignored_in_both_families() {
+        let mut node = node("north", 11);
+        for ipv6 in [None, Some(ipv6())] {
+            node.network.ipv6 = ipv6;
+            let text = profile(&node);
+            let (ipv4, ipv6) = text.split_once("[ipv6]").unwrap();
+            for section in [ipv4, ipv6] {
+                assert!(section.contains("\nignore-auto-dns=true\n"), "{text}");
+            }
+        }
     }
 
     #[test]
