@@ -15,6 +15,7 @@ mod joining;
 mod k3s;
 mod keys;
 mod manifests;
+mod name_servers;
 mod names;
 mod paths;
 mod problem;
@@ -30,6 +31,7 @@ mod yaml_files;
 
 pub use access::{Access, FoundingYear, Lifetime};
 pub use joining::CannotRejoin;
+pub use name_servers::PodFamilies;
 pub use names::{ClusterName, Hostname, InterfaceName, K3sVersion, UserName};
 pub use problem::{InvalidCluster, Problem};
 pub use ssh::{AuthorizedKey, NotAPublicKey};

@@ -2,6 +2,7 @@
 
 use super::Role;
 use super::k3s;
+use super::name_servers;
 use super::reader::{Located, Reader, Setting, Spot, Wrong};
 use super::resolve::{DEFAULT_IPV6_PREFIX, Draft, DraftNode};
 use crate::disk::ByteCount;
@@ -22,6 +23,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader) {
     ipv6_is_used(draft, reader);
     roles_make_a_cluster(draft, reader);
     the_virtual_address_is_free(draft, &ipv4, reader);
+    name_servers::check(draft, reader);
     users_can_get_in(draft, reader);
     memory_suffices(draft, reader);
 }

@@ -2,7 +2,7 @@
 //!
 //! Its keys are the long flags of `k3s server` and `k3s agent` (docs.k3s.io, "Configuration File").
 
-use super::{K3sError, SUPERVISOR_PORT, token, yaml};
+use super::{K3sError, SUPERVISOR_PORT, resolv_conf, token, yaml};
 use crate::cluster::{Cluster, K3s, Node, NodeK3s, Role};
 use crate::identity::ClusterSecret;
 use crate::patch::{Draft, ImagePath};
@@ -58,6 +58,9 @@ fn keys(
         }
         (None, Role::Agent) => return Err(K3sError::NoServer { node: node.name.to_string() }),
     }
+    if !node_k3s.names_its_own_resolv_conf() {
+        set("resolv-conf", resolv_conf::PATH.into());
+    }
     if node_k3s.role == Role::Server {
         set("agent-token", secret.agent_token().as_str().into());
         if let Some(address) = virtual_address {
@@ -92,19 +95,7 @@ fn names_with(address: Ipv4Addr, given: Option<&Value>) -> Value {
 fn addresses(cluster: &Cluster, node: &Node) -> String {
     let address = node.network.address.to_string();
     match &node.network.ipv6 {
-        Some(ipv6) if has_both_families(cluster) => format!("{address},{}", ipv6.address),
+        Some(ipv6) if cluster.pod_families().ipv6 => format!("{address},{}", ipv6.address),
         _ => address,
-    }
-}
-
-/// Whether the first server's `cluster-cidr` names an IPv6 network.
-fn has_both_families(cluster: &Cluster) -> bool {
-    let config = cluster.first_server().and_then(|server| server.k3s.as_ref()).map(|k3s| &k3s.config);
-    match config.and_then(|config| config.get("cluster-cidr")) {
-        Some(Value::String(networks)) => networks.contains(':'),
-        Some(Value::Array(networks)) => {
-            networks.iter().filter_map(Value::as_str).any(|network| network.contains(':'))
-        }
-        _ => false,
     }
 }

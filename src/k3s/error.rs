@@ -34,6 +34,12 @@ pub enum K3sError {
         /// The name of the node.
         node: String,
     },
+    /// The pods of a node could reach none of its name servers.
+    #[error("the pods of `{node}` can reach none of its name servers")]
+    NoNameServer {
+        /// The name of the node.
+        node: String,
+    },
     /// A download that anybody on the way could replace.
     #[error(
         "k3s is to be downloaded from `{base_url}`, over a connection that anybody on the way can change, and no sha256 of `{binary}` is given"
@@ -67,6 +73,9 @@ impl Hint for K3sError {
                     .to_owned(),
             ),
             Self::NoServer { .. } => Some("Give one node `k3s: server`".to_owned()),
+            Self::NoNameServer { .. } => Some(
+                "Name one under `dns:` that is neither link-local nor the machine itself, or a file of your own as `resolv-conf` under k3s's `config:`".to_owned(),
+            ),
             Self::UntrustedDownload { binary, .. } => {
                 let architecture = binary.trim_start_matches("k3s-");
                 Some(format!(

@@ -11,6 +11,7 @@
 //!   installer leaves them, so that a later run of that installer simply takes over (`service.rs`);
 //! - the one program k3s consists of, and the container images it starts with (`bundle.rs`), or else
 //!   `cardwright-install-k3s.service`, which downloads that program at the first boot (`install.rs`);
+//! - `/etc/rancher/k3s/resolv.conf`, the name servers of pods (`resolv_conf.rs`);
 //! - a word to NetworkManager about the links k3s makes (`network_manager.rs`).
 //!
 //! k3s-killall.sh and k3s-uninstall.sh, which the installer writes as well, are its authors' scripts and
@@ -25,6 +26,7 @@ mod manifests;
 mod network_manager;
 mod node_password;
 mod registries;
+mod resolv_conf;
 mod service;
 mod shell;
 mod token;
@@ -103,6 +105,7 @@ pub fn configure(
 ) -> Result<(), K3sError> {
     let Some(node_k3s) = &node.k3s else { return Ok(()) };
     config::write(draft, cluster, k3s, node, node_k3s, secret)?;
+    resolv_conf::write(draft, cluster, node, node_k3s)?;
     if cluster.joined_by(node).is_none() {
         certificates::write(draft, node, k3s.access.founded, secret)?;
         manifests::write(draft, &k3s.manifests)?;

@@ -173,6 +173,50 @@ fn network_manager_is_told_only_where_it_is() {
     assert!(!outline(&patch).iter().any(|line| line.contains("NetworkManager")));
 }
 
+const RESOLV_CONF: &str = "/etc/rancher/k3s/resolv.conf";
+
+#[test]
+fn pods_ask_the_name_servers_of_nodes_yaml_that_they_can_reach() {
+    let mut cluster = compass();
+    for node in &mut cluster.nodes {
+        let servers = ["fe80::1", "127.0.0.1", "192.168.50.1", "fd00::53", "1.1.1.1", "9.9.9.9", "8.8.4.4"];
+        node.network.dns = servers.map(|server| server.parse().unwrap()).to_vec();
+        node.network.search = vec!["lan".to_owned(), "example.org".to_owned()];
+    }
+    for name in ["north", "east"] {
+        assert_eq!(config(&cluster, name).get("resolv-conf"), Some(&json!(RESOLV_CONF)), "{name}");
+        let patch = plan(&cluster, name);
+        assert!(outline(&patch).iter().any(|line| *line == format!("{RESOLV_CONF} 0644")));
+        assert_eq!(
+            text(&patch, RESOLV_CONF),
+            "# Written by cardwright, from nodes.yaml: the name servers of pods.\nsearch lan example.org\n\
+             nameserver 192.168.50.1\nnameserver 1.1.1.1\nnameserver 9.9.9.9\n"
+        );
+    }
+    let both = json!({"cluster-cidr": "10.42.0.0/16,fd00:42::/56"});
+    cluster.nodes[0].k3s.as_mut().unwrap().config = both.as_object().unwrap().clone();
+    let servers = "nameserver 192.168.50.1\nnameserver fd00::53\nnameserver 1.1.1.1\n";
+    assert!(text(&plan(&cluster, "east"), RESOLV_CONF).ends_with(servers));
+}
+
+#[test]
+fn a_resolv_conf_of_the_users_own_stays_the_only_one() {
+    for own in [json!({"resolv-conf": "/etc/mine"}), json!({"kubelet-arg": ["resolv-conf=/etc/mine"]})] {
+        let cluster = cluster(vec![node("north", 11, Some(Role::Server), &own)]);
+        assert_eq!(config(&cluster, "north").get("resolv-conf"), own.get("resolv-conf"));
+        assert_eq!(action(&plan(&cluster, "north"), RESOLV_CONF), None);
+    }
+}
+
+#[test]
+fn a_node_whose_pods_reach_no_name_server_is_refused() {
+    let mut cluster = compass();
+    cluster.nodes[1].network.dns = vec!["fd00::53".parse().unwrap(), "127.0.0.53".parse().unwrap()];
+    let error = plan_with(&cluster, "east", &releases(), &HOST).unwrap_err();
+    assert_eq!(error.to_string(), "the pods of `east` can reach none of its name servers");
+    assert!(error.hint().unwrap().contains("`resolv-conf`"));
+}
+
 #[test]
 fn the_users_keys_are_added_and_replace_none_of_ours() {
     let extra = json!({"disable": ["traefik"], "write-kubeconfig-mode": "0644", "token": "mine"});

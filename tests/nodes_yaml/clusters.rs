@@ -423,3 +423,30 @@ fn a_key_file_is_read_to_its_end() {
     let text = edited(&[(TOP, "image: demo\nuser: {ssh_authorized_keys: [keys]}")]);
     assert_eq!(parse_in(folder.path(), &text).unwrap().nodes[0].user.authorized_keys.len(), 1);
 }
+
+#[test]
+fn name_servers_out_of_reach_of_pods_are_refused_once_where_they_stand() {
+    let problems = |edits: &[(&str, &str)]| match parse(&edited(edits)) {
+        Ok(_) => Vec::new(),
+        Err(invalid) => {
+            invalid.problems.into_iter().map(|problem| (problem.at, problem.message)).collect::<Vec<_>>()
+        }
+    };
+    let message = "the pods of `north` can reach none of its name servers".to_owned();
+    let network = |dns: &str| format!("gateway: 192.168.50.1, dns: [{dns}]");
+    for dns in ["fd00::53", "127.0.0.1", "169.254.0.1, '::1'"] {
+        let found = problems(&[("gateway: 192.168.50.1", &network(dns))]);
+        assert_eq!(found, [("network.dns".to_owned(), message.clone())], "{dns}");
+    }
+    for dns in ["", "fd00::53, 192.168.50.1"] {
+        assert_eq!(problems(&[("gateway: 192.168.50.1", &network(dns))]), [], "{dns}");
+    }
+    let own = "k3s: {role: server, config: {resolv-conf: /etc/mine}}";
+    let agent = "k3s: {role: agent, config: {kubelet-arg: ['resolv-conf=/etc/mine']}}";
+    let edits = [
+        ("gateway: 192.168.50.1", network("fd00::53")),
+        ("k3s: server", own.to_owned()),
+        ("k3s: agent", agent.to_owned()),
+    ];
+    assert_eq!(problems(&edits.each_ref().map(|(from, to)| (*from, to.as_str()))), []);
+}

@@ -47,6 +47,7 @@ fn a_single_server_founds_the_cluster_without_etcd() {
         "node-name": "north",
         "node-ip": "192.168.50.11",
         "token": secret.server_token().as_str(),
+        "resolv-conf": "/etc/rancher/k3s/resolv.conf",
         "agent-token": secret.agent_token().as_str(),
     });
     assert_eq!(Value::Object(config(&compass(), "north")), expected);
@@ -61,6 +62,7 @@ fn an_agent_joins_the_server_with_the_token_of_agents_only() {
         "node-ip": "192.168.50.12",
         "server": "https://192.168.50.11:6443",
         "token": full_token(&compass(), "north", "node", &secret().agent_token()),
+        "resolv-conf": "/etc/rancher/k3s/resolv.conf",
     });
     assert_eq!(Value::Object(config(&compass(), "east")), expected);
     let everything = everything(&plan(&compass(), "east"));

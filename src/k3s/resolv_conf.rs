@@ -1,0 +1,42 @@
+//! /etc/rancher/k3s/resolv.conf: where pods ask for the names that are not the cluster's own.
+//!
+//! Without it k3s takes the node's /etc/resolv.conf, in which anything may turn up, and in its place 8.8.8.8
+//! as soon as one name server there is link-local or the node itself.
+
+use super::K3sError;
+use crate::cluster::{Cluster, Node, NodeK3s};
+use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+use std::fmt::Write as _;
+
+/// The file, which `resolv-conf` in config.yaml names.
+pub(super) const PATH: &str = "/etc/rancher/k3s/resolv.conf";
+
+/// How many name servers are asked (`MAXNS` of resolver(5)); the kubelet complains in every pod's events
+/// where there are more.
+const MOST_ASKED: usize = 3;
+
+/// Writes the name servers of nodes.yaml that pods can reach, unless the user names a file of their own.
+pub(super) fn write(
+    draft: &mut Draft<'_>,
+    cluster: &Cluster,
+    node: &Node,
+    node_k3s: &NodeK3s,
+) -> Result<(), K3sError> {
+    if node_k3s.names_its_own_resolv_conf() {
+        return Ok(());
+    }
+    let families = cluster.pod_families();
+    let servers: Vec<_> = node.network.dns.iter().filter(|server| families.reach(server)).collect();
+    if servers.is_empty() {
+        return Err(K3sError::NoNameServer { node: node.name.to_string() });
+    }
+    let mut text = "# Written by cardwright, from nodes.yaml: the name servers of pods.\n".to_owned();
+    if !node.network.search.is_empty() {
+        let _ = writeln!(text, "search {}", node.network.search.join(" "));
+    }
+    for server in servers.iter().take(MOST_ASKED) {
+        let _ = writeln!(text, "nameserver {server}");
+    }
+    draft.file(Partition::Root, &ImagePath::new(PATH)?, text, Mode::FILE, Owner::ROOT)?;
+    Ok(())
+}
