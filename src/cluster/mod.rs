@@ -423,6 +423,12 @@ impl Cluster {
     }
 }
 
+impl NodeK3s {
+    /// The names of the links that k3s makes on a node, as patterns of fnmatch(3): the bridge, flannel's
+    /// tunnels, and the outer ends of the pods' links. Whatever configures the network has to leave them alone.
+    pub const LINKS: [&'static str; 3] = ["cni*", "flannel*", "veth*"];
+}
+
 impl Node {
     /// What k3s is on this node.
     pub fn role(&self) -> Option<Role> {

@@ -12,7 +12,7 @@
 //! - the one program k3s consists of, and the container images it starts with (`bundle.rs`), or else
 //!   `cardwright-install-k3s.service`, which downloads that program at the first boot (`install.rs`);
 //! - `/etc/rancher/k3s/resolv.conf`, the name servers of pods (`resolv_conf.rs`);
-//! - a word to NetworkManager about the links k3s makes (`network_manager.rs`).
+//! - a word to NetworkManager about the links k3s makes and the wire below it (`network_manager.rs`).
 //!
 //! k3s-killall.sh and k3s-uninstall.sh, which the installer writes as well, are its authors' scripts and
 //! not ours to carry; whoever wants them runs the installer.
@@ -115,7 +115,7 @@ pub fn configure(
     }
     node_password::write(draft, node, secret)?;
     if host.network_manager {
-        network_manager::leave_cluster_links_alone(draft)?;
+        network_manager::write(draft, node)?;
     }
     let role = node_k3s.role;
     match &k3s.install {

@@ -1,20 +1,36 @@
-//! NetworkManager keeps its hands off the links of the cluster's own network.
+//! NetworkManager keeps its hands off the links of the cluster's own network, and leaves the node its address
+//! while the wire is dead.
 //!
-//! It would otherwise ask for addresses on them by DHCP and take them down again (rancher/rke2
+//! On the cluster's links it would ask for addresses by DHCP and take them down again (rancher/rke2
 //! issue 786).
 
 use super::K3sError;
+use crate::cluster::{Node, NodeK3s};
 use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
 
-/// Bridges, tunnels and the ends of containers' cables, as flannel and the CNI plugins name them.
-const CONTENT: &str = "\
+pub(super) fn write(draft: &mut Draft<'_>, node: &Node) -> Result<(), K3sError> {
+    let path = ImagePath::new("/etc/NetworkManager/conf.d/90-cardwright-k3s.conf")?;
+    draft.file(Partition::Root, &path, content(node), Mode::FILE, Owner::ROOT)?;
+    Ok(())
+}
+
+/// The carrier is ignored, because NetworkManager takes the addresses and routes away six seconds after a
+/// switch begins to restart, and k3s ends: servers lose their own datastore behind the node's address, and
+/// nothing of k3s starts without a default route. NetworkManager's package for servers sets the same for
+/// all of them (its `00-server.conf`). An address that is static does not depend on what is at the other end.
+fn content(node: &Node) -> String {
+    let links = NodeK3s::LINKS.map(|link| format!("interface-name:{link}")).join(";");
+    let interface = &node.network.interface;
+    format!(
+        "\
 # Written by cardwright: k3s takes care of these links itself.
 [keyfile]
-unmanaged-devices=interface-name:cni*;interface-name:flannel*;interface-name:veth*
-";
+unmanaged-devices={links}
 
-pub(super) fn leave_cluster_links_alone(draft: &mut Draft<'_>) -> Result<(), K3sError> {
-    let path = ImagePath::new("/etc/NetworkManager/conf.d/90-cardwright-k3s.conf")?;
-    draft.file(Partition::Root, &path, CONTENT, Mode::FILE, Owner::ROOT)?;
-    Ok(())
+# And needs the node's address and default route while its switch restarts.
+[device-cardwright-k3s]
+match-device=interface-name:{interface}
+ignore-carrier=yes
+"
+    )
 }

@@ -173,6 +173,17 @@ fn network_manager_is_told_only_where_it_is() {
     assert!(!outline(&patch).iter().any(|line| line.contains("NetworkManager")));
 }
 
+#[test]
+fn network_manager_leaves_the_links_of_k3s_and_ignores_the_carrier_of_the_wire() {
+    let written = text(&plan(&compass(), "east"), "/etc/NetworkManager/conf.d/90-cardwright-k3s.conf");
+    for section in [
+        "\n[keyfile]\nunmanaged-devices=interface-name:cni*;interface-name:flannel*;interface-name:veth*\n",
+        "\n[device-cardwright-k3s]\nmatch-device=interface-name:eth0\nignore-carrier=yes\n",
+    ] {
+        assert!(written.contains(section), "{written}");
+    }
+}
+
 const RESOLV_CONF: &str = "/etc/rancher/k3s/resolv.conf";
 
 #[test]

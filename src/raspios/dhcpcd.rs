@@ -2,7 +2,7 @@
 
 use super::text::{edit_required, with_block};
 use super::{RaspiosError, Release};
-use crate::cluster::{Network, Node};
+use crate::cluster::{Network, Node, NodeK3s};
 use crate::patch::{Draft, ImagePath, Partition};
 
 /// What dhcpcd is not to take from router advertisements and from the DHCPv6 servers they name: name servers
@@ -30,11 +30,20 @@ pub(super) fn write_block(draft: &mut Draft<'_>, release: &Release, node: &Node)
 fn lines(node: &Node) -> Vec<String> {
     let network = &node.network;
     let Network { interface, address, prefix, gateway, .. } = network;
-    let mut lines = vec![
-        format!("interface {interface}"),
-        format!("static ip_address={address}/{prefix}"),
-        format!("static routers={gateway}"),
-    ];
+    let mut lines = Vec::new();
+    if node.k3s.is_some() {
+        // It would put addresses and a default route on every pod's link, and dies of many that come and go
+        // (raspberrypi/linux issue 4092, k3s issue 2599). It counts at the global level only: before the
+        // first `interface`.
+        lines.push(format!("denyinterfaces {}", NodeK3s::LINKS.join(" ")));
+    }
+    lines.push(format!("interface {interface}"));
+    if node.k3s.is_some() {
+        // Address and routes stay when the switch restarts: k3s ends without a default route, and does not
+        // start before there is one.
+        lines.push("nolink".to_owned());
+    }
+    lines.extend([format!("static ip_address={address}/{prefix}"), format!("static routers={gateway}")]);
     if let Some(ipv6) = &network.ipv6 {
         lines.push(format!("static ip6_address={}/{}", ipv6.address, ipv6.prefix));
     }
@@ -50,6 +59,7 @@ fn lines(node: &Node) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::Role;
     use crate::patch::MemoryStock;
     use crate::raspios::test_node::{ipv6, node};
     use crate::raspios::test_stock::{applied, bullseye, patch, paths, put, text};
@@ -73,6 +83,23 @@ mod tests {
              # cardwright: end\n"
         );
         assert_eq!(paths(&set(&applied(stock, &once))), <[&str; 0]>::default());
+    }
+
+    #[test]
+    fn the_links_of_k3s_are_denied_before_the_interface_and_its_own_link_may_go() {
+        let stock = bullseye();
+        let release = detect(&stock).unwrap();
+        let mut node = node("north", 11);
+        let (role, config) = (Role::Agent, serde_json::Map::new());
+        node.k3s = Some(NodeK3s { role, config, rejoins: false });
+        let patch = patch(&stock, |draft| write_block(draft, &release, &node).unwrap());
+        let text = text(&patch, "/etc/dhcpcd.conf");
+        let block = "# cardwright: begin\ndenyinterfaces cni* flannel* veth*\ninterface eth0\nnolink\n\
+                     static ip_address=192.168.50.11/24\n";
+        assert!(text.contains(block), "{text}");
+        // What is behind an `interface` line is not global any more.
+        let before = text.split_once("denyinterfaces").unwrap().0;
+        assert!(!before.lines().any(|line| line.starts_with("interface ")), "{text}");
     }
 
     #[test]
