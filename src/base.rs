@@ -1,10 +1,13 @@
 //! The stock image, opened and understood: where its two partitions are, and which release it holds.
 
-use crate::disk::{DiskError, PartitionEntry, PartitionKind, PartitionTable, ReadAt, Window};
-use crate::fs::{FsError, ReadFilesystem, UnixTime, ext4, fat};
+use crate::disk::{ByteCount, DiskError, PartitionEntry, PartitionKind, PartitionTable, ReadAt, Window};
+use crate::fs::{FsError, ReadFilesystem, Summary, UnixTime, ext4, fat};
 use crate::hint::Hint;
 use crate::patch::{ImagePath, Partition, PatchError, Stock, StockFiles};
-use crate::raspios::{self, Card, Codename, DetectError, RaspiosError, Release};
+use crate::raspios::{
+    self, Card, Codename, Customisation, DetectError, Effect, FirstBoot, RaspiosError, Release,
+};
+use std::fmt;
 use std::sync::Arc;
 
 /// A disk with the two partitions of a Raspberry Pi OS.
@@ -29,6 +32,61 @@ pub struct Base {
     pub release: Release,
     /// The time that everything written above it gets.
     pub time: UnixTime,
+    /// What is no reason to refuse it, and may still disappoint.
+    pub warnings: Vec<BaseWarning>,
+}
+
+/// What may disappoint about a stock image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BaseWarning {
+    /// Another tool left something that does not contradict nodes.yaml.
+    Customised(Customisation),
+    /// It was forced: it lacks what every Raspberry Pi OS has.
+    NotRaspberryPiOs {
+        /// What shows it, as a clause.
+        found: String,
+    },
+    /// The first boot cannot make the root partition larger.
+    NeverGrows {
+        /// Why not, as a clause.
+        reason: String,
+        /// How large the root partition of a card is, and stays.
+        size: ByteCount,
+        /// How much of it is free in the stock image.
+        free: ByteCount,
+    },
+}
+
+impl fmt::Display for BaseWarning {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Customised(Customisation { tool, found, means, .. }) => {
+                write!(formatter, "the stock image has {found}, left by {tool}: {means}")
+            }
+            Self::NotRaspberryPiOs { found } => {
+                write!(formatter, "the stock image is a Debian, but not Raspberry Pi OS: {found}")
+            }
+            Self::NeverGrows { reason, size, free } => write!(
+                formatter,
+                "the first boot cannot make the root partition larger, as {reason}: it has {size} on every card, \
+                 {free} of it free in the stock image"
+            ),
+        }
+    }
+}
+
+impl Hint for BaseWarning {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Customised(_) => "Start from the image as Raspberry Pi publishes it".to_owned(),
+            Self::NotRaspberryPiOs { .. } => "Try one card before you build more".to_owned(),
+            Self::NeverGrows { .. } => {
+                "Start from an image whose root partition is the last one, as Raspberry Pi publishes it"
+                    .to_owned()
+            }
+        })
+    }
 }
 
 /// An error of understanding a stock image.
@@ -55,6 +113,9 @@ pub enum BaseError {
     /// Its record of being a card could not be read.
     #[error(transparent)]
     Card(#[from] RaspiosError),
+    /// Another tool set it up already, and what it set would win over nodes.yaml.
+    #[error("this image was customised already: {}", list_of(.0))]
+    Customised(Vec<Customisation>),
     /// It was booted before: cards made from it would all be the same machine, and never grow.
     #[error("this image {0}")]
     BootedBefore(&'static str),
@@ -80,6 +141,10 @@ impl Hint for BaseError {
             Self::Files(error) => error.hint(),
             Self::Release(error) => error.hint(),
             Self::Card(error) => error.hint(),
+            Self::Customised(_) => Some(
+                "Start from the image as Raspberry Pi publishes it, and say in nodes.yaml what was set there"
+                    .to_owned(),
+            ),
             Self::BootedBefore(_) => {
                 Some("Give an image that was never booted, as Raspberry Pi publishes it".to_owned())
             }
@@ -92,6 +157,12 @@ impl Hint for BaseError {
             }
         }
     }
+}
+
+/// What was found, and whose it is.
+fn list_of(customisations: &[Customisation]) -> String {
+    let one = |Customisation { tool, found, means, .. }: &Customisation| format!("{found} ({tool}): {means}");
+    customisations.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 /// What a filesystem said about a partition that was tried.
@@ -238,24 +309,62 @@ impl Base {
         if let Some(how) = raspios::booted_before(&disk.files, &release)? {
             return Err(BaseError::BootedBefore(how));
         }
+        let found = raspios::customisations(&disk.files, &release)?;
+        let (contradicting, others): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|found| found.effect == Effect::Contradicts);
+        if !contradicting.is_empty() {
+            return Err(BaseError::Customised(contradicting));
+        }
         let time = match understanding.source_date_epoch {
             Some(time) => time,
             None => stock_time(&disk)?,
         };
-        Ok(Self { disk, release, time })
+        let foreign = raspios::foreign(&disk.files)?;
+        let warnings = foreign
+            .map(|found| BaseWarning::NotRaspberryPiOs { found })
+            .into_iter()
+            .chain(
+                others
+                    .into_iter()
+                    .filter(|found| found.effect != Effect::Agrees)
+                    .map(BaseWarning::Customised),
+            )
+            .chain(never_grows(&disk, &release)?)
+            .collect();
+        Ok(Self { disk, release, time, warnings })
     }
+}
+
+/// Finds out whether the first boot will make the root partition larger. The scripts of all releases only
+/// move the end of the last partition, and trixie's only that of partition 2 (`resize_early`).
+fn never_grows(disk: &Disk, release: &Release) -> Result<Option<BaseWarning>, BaseError> {
+    let Disk { table, root, .. } = disk;
+    let follows = table.partitions.iter().find(|entry| entry.start > root.start);
+    let reason = if let Some(next) = follows {
+        format!("partition {} comes after it", next.number)
+    } else if release.first_boot == FirstBoot::None {
+        "cmdline.txt has neither `resize` nor `init=…firstboot`".to_owned()
+    } else if release.codename == Codename::Trixie && root.number != 2 {
+        format!("it is partition {}, not 2", root.number)
+    } else {
+        return Ok(None);
+    };
+    let free = root_summary(disk)?.free;
+    Ok(Some(BaseWarning::NeverGrows { reason, size: root.length, free }))
+}
+
+fn root_summary(disk: &Disk) -> Result<Summary, PatchError> {
+    disk.files.root.summary().map_err(|source| PatchError::Filesystem {
+        doing: "reading the superblock of",
+        partition: Partition::Root,
+        path: ImagePath::root(),
+        source,
+    })
 }
 
 /// When the stock image was last written to: the same for everybody who has it, and later than every
 /// file in it. Never 0: k3s takes a manifest of 1970 for unchanged for ever (k3s#14568).
 fn stock_time(disk: &Disk) -> Result<UnixTime, BaseError> {
-    let summary = disk.files.root.summary();
-    let root = ImagePath::root();
-    let summary = summary.map_err(|source| PatchError::Filesystem {
-        doing: "reading the superblock of",
-        partition: Partition::Root,
-        path: root,
-        source,
-    })?;
-    summary.written.filter(|time| UnixTime::OF_FILES.contains(time)).ok_or(BaseError::NoTime)
+    let written = root_summary(disk)?.written;
+    written.filter(|time| UnixTime::OF_FILES.contains(time)).ok_or(BaseError::NoTime)
 }

@@ -8,3 +8,19 @@ pub trait Hint {
     /// What to do, or `None` where nothing more helpful than the error itself can be said.
     fn hint(&self) -> Option<String>;
 }
+
+/// Something that is valid and may still disappoint.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Warning {
+    /// What it is.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl Warning {
+    /// The warning that a typed one makes for people and programs.
+    pub fn of(warning: &(impl std::fmt::Display + Hint)) -> Self {
+        Self { message: warning.to_string(), hint: warning.hint() }
+    }
+}

@@ -4,7 +4,7 @@ use crate::base::Disk;
 use crate::disk::{ByteCount, Packing, PartitionEntry, PartitionTable, ReadAt, StockImage, Window};
 use crate::fs::{FsError, ReadFilesystem, Summary, ext4, fat};
 use crate::pipeline::Error;
-use crate::raspios::{self, Card, Release};
+use crate::raspios::{self, Card, Customisation, Release};
 use std::sync::Arc;
 
 /// What an image is.
@@ -24,6 +24,8 @@ pub struct Inspection {
     pub no_release: Option<String>,
     /// For which node cardwright made it, where it did.
     pub card: Option<Card>,
+    /// What other tools left on it.
+    pub customisations: Vec<Customisation>,
 }
 
 /// What one partition holds.
@@ -54,12 +56,16 @@ pub fn inspect(image: StockImage) -> Result<Inspection, Error> {
         release: None,
         no_release: None,
         card: None,
+        customisations: Vec::new(),
     };
     match Disk::open(image) {
         Ok(disk) => {
             inspection.card = raspios::customised_card(&disk.files)?;
             match raspios::detect(&disk.files) {
-                Ok(release) => inspection.release = Some(release),
+                Ok(release) => {
+                    inspection.customisations = raspios::customisations(&disk.files, &release)?;
+                    inspection.release = Some(release);
+                }
                 Err(error) => inspection.no_release = Some(error.to_string()),
             }
         }

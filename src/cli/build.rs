@@ -6,10 +6,20 @@ use cardwright::cluster::Cluster;
 use cardwright::emit::EmitError;
 use cardwright::fetch;
 use cardwright::format::ImageFormat;
+use cardwright::hint::Warning;
 use cardwright::papers;
 use cardwright::pipeline::{self, BuildOptions, Built, BuiltImage, Error, Imager};
 use std::path::Path;
 use std::sync::Arc;
+
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Report<'built> {
+    #[serde(flatten)]
+    built: &'built Built,
+    /// Of the stock image.
+    warnings: Vec<Warning>,
+}
 
 pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let mut cluster = super::load(&arguments.nodes, &arguments.base)?;
@@ -48,7 +58,8 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let built = pipeline::build(&cluster, &image, &base, &secret, &options, &bar)?;
     drop(bar);
     if arguments.json {
-        return paint::json(&built).map_err(Failure::Output);
+        let report = Report { built: &built, warnings: super::warnings_of(&base) };
+        return paint::json(&report).map_err(Failure::Output);
     }
     show(&built).map_err(Failure::Output)?;
     advise(&cluster, &built, arguments.rejoin.as_deref());

@@ -7,7 +7,7 @@ use cardwright::demo;
 use cardwright::disk::{StockImage, TableKind};
 use cardwright::inspect::{Found, Inspection, inspect};
 use cardwright::pipeline::Error;
-use cardwright::raspios::{FirstBoot, Release};
+use cardwright::raspios::{Customisation, Effect, FirstBoot, Release};
 use std::path::Path;
 
 pub(super) fn run(arguments: &InspectArguments) -> Result<(), Failure> {
@@ -55,6 +55,10 @@ fn show(path: &Path, found: &Inspection) -> std::io::Result<()> {
             line(&format!("  {} {why}", paint(YELLOW, "no release that cardwright knows:")))?;
         }
         (None, None) => {}
+    }
+    for Customisation { tool, found, effect, means } in &found.customisations {
+        let style = if *effect == Effect::Agrees { DIM } else { YELLOW };
+        line(&format!("  {} {found} ({tool}): {means}", paint(style, "customised:")))?;
     }
     match &found.card {
         Some(card) => line(&format!(

@@ -16,7 +16,7 @@ use cardwright::base::{Base, Understanding};
 use cardwright::cluster::{Cluster, ImageSource, InvalidCluster};
 use cardwright::disk::{ReadAt, StockImage};
 use cardwright::fetch;
-use cardwright::hint::Hint;
+use cardwright::hint::{Hint, Warning};
 use cardwright::identity::{ClusterSecret, Creation};
 use cardwright::patch::UnixTime;
 use cardwright::pipeline::{self, Error};
@@ -123,13 +123,20 @@ fn open_image(cluster: &Cluster, scratch: &Path) -> Result<StockImage, Failure> 
     Ok(image)
 }
 
-/// The base that a disk makes.
+/// The base that a disk makes; says what may disappoint about it.
 fn open_base(disk: Arc<dyn ReadAt>, cluster: &Cluster, selection: &BaseSelection) -> Result<Base, Failure> {
     let understanding = Understanding {
         force_release: selection.force_release.map(Into::into),
         source_date_epoch: source_date_epoch()?,
     };
-    Ok(pipeline::open_base(disk, &image_name(cluster), understanding)?)
+    let base = pipeline::open_base(disk, &image_name(cluster), understanding)?;
+    warnings_of(&base).iter().for_each(paint::warning);
+    Ok(base)
+}
+
+/// What may disappoint about a stock image, as people and programs are told.
+fn warnings_of(base: &Base) -> Vec<Warning> {
+    base.warnings.iter().map(Warning::of).collect()
 }
 
 /// What the stock image is called in messages.

@@ -1,6 +1,7 @@
 //! Colour, and lines for people. Everything is understandable without colour; NO_COLOR and pipes have none.
 
 use anstyle::{AnsiColor, Style};
+use cardwright::hint::Warning;
 use std::io::{self, Write as _};
 
 /// An error's word.
@@ -42,6 +43,14 @@ pub(super) fn note(text: &str) {
 pub(super) fn error(message: &str, hint: Option<&str>) {
     note(&format!("{} {message}", paint(RED, "error:")));
     if let Some(hint) = hint {
+        note(&format!("{} {hint}", paint(CYAN, "hint:")));
+    }
+}
+
+/// What may disappoint and what to do, on standard error.
+pub(super) fn warning(warning: &Warning) {
+    note(&format!("{} {}", paint(YELLOW, "warning:"), warning.message));
+    if let Some(hint) = &warning.hint {
         note(&format!("{} {hint}", paint(CYAN, "hint:")));
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     if arguments.json {
         let nodes: Vec<_> =
             plans.iter().map(|(node, edits)| json!({ "node": node.name, "edits": edits })).collect();
-        let report = json!({ "cluster": cluster.name, "release": base.release, "disk": { "size": extent.size, "growth": extent.growth }, "nodes": nodes });
+        let report = json!({ "cluster": cluster.name, "release": base.release, "disk": { "size": extent.size, "growth": extent.growth }, "nodes": nodes, "warnings": super::warnings_of(&base) });
         return paint::json(&report).map_err(Failure::Output);
     }
     if extent.growth.0 > 0 {

@@ -2,12 +2,22 @@
 
 use super::arguments::VerifyArguments;
 use super::{Failure, paint, progress};
+use cardwright::hint::Warning;
 use cardwright::pipeline;
-use cardwright::verify::{VerifyOptions, verify};
+use cardwright::verify::{Verified, VerifyOptions, verify};
 use std::sync::Arc;
 
 /// How many differences are listed for people; `--json` lists all.
 const MOST_LISTED: usize = 50;
+
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Report<'verified> {
+    #[serde(flatten)]
+    verified: &'verified Verified,
+    /// Of the stock image.
+    warnings: Vec<Warning>,
+}
 
 pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
     let cluster = super::load(&arguments.nodes, &arguments.base)?;
@@ -23,7 +33,8 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
 
     let (node, count) = (&verified.node, verified.differences.len());
     if arguments.json {
-        paint::json(&verified).map_err(Failure::Output)?;
+        let report = Report { verified: &verified, warnings: super::warnings_of(&base) };
+        paint::json(&report).map_err(Failure::Output)?;
     } else if count == 0 {
         let fine = paint::paint(paint::GREEN, "as planned");
         let line = format!(

@@ -108,6 +108,14 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
         k3s::configure(edits, cluster, node, k3s, &host(release), secret)?;
     }
 
+    let expected = raspios::Expected {
+        ipv6: node.network.ipv6.is_some(),
+        k3s: cluster.k3s.is_some() && node.role().is_some(),
+    };
+    if let Some(contradiction) = raspios::check_cmdline(edits, expected)?.into_iter().next() {
+        return Err(contradiction.into());
+    }
+
     // What the user wants goes last, and may replace anything that came before it.
     raspios::add_files(edits, release, &account, &node.files)?;
     first_boot.extend(node.first_boot.iter().cloned());

@@ -11,27 +11,39 @@ use crate::patch::{ImagePath, Partition, PatchError, Stock};
 /// When it holds none, or one of a release that cardwright does not know.
 pub fn detect(stock: &dyn Stock) -> Result<Release, DetectError> {
     let files = Files(stock);
-    let os_release = files.check_raspberry_pi_os()?;
+    let os_release = files.check_debian()?;
     let name = os_release.value("VERSION_CODENAME");
-    match name.and_then(Codename::parse) {
+    let codename = name.and_then(Codename::parse);
+    if let Some(found) = files.foreign()? {
+        // An image for a personal computer, such as Raspberry Pi Desktop, is called that.
+        let status = files.text("/var/lib/dpkg/status")?.unwrap_or_default();
+        files.architecture(&Packages::parse(&status), &os_release)?;
+        return Err(DetectError::OtherDebian { found, codename });
+    }
+    match codename {
         Some(codename) => files.release(codename, &os_release),
-        None => Err(DetectError::UnknownRelease {
-            found: match name {
-                Some(name) => format!("VERSION_CODENAME={name}"),
-                None => format!("no VERSION_CODENAME, ID={}", os_release.value("ID").unwrap_or_default()),
-            },
-        }),
+        None if os_release.is_too_old() => Err(DetectError::TooOld { found: os_release.named() }),
+        None => Err(DetectError::UnknownRelease { found: os_release.named() }),
     }
 }
 
-/// As [`detect`], for an image that is to be treated as `codename` whatever it says itself.
+/// As [`detect`], for an image that is to be treated as `codename` whatever it says itself: also for one
+/// that [lacks the marks](foreign) of Raspberry Pi OS.
 ///
 /// # Errors
-/// When it holds no Raspberry Pi OS.
+/// When it holds no Debian.
 pub fn detect_as(stock: &dyn Stock, codename: Codename) -> Result<Release, DetectError> {
     let files = Files(stock);
-    let os_release = files.check_raspberry_pi_os()?;
+    let os_release = files.check_debian()?;
     files.release(codename, &os_release)
+}
+
+/// Tells what shows that a Debian is not Raspberry Pi OS, as a clause; `None` for one that is.
+///
+/// # Errors
+/// When the image cannot be read.
+pub fn foreign(stock: &dyn Stock) -> Result<Option<String>, PatchError> {
+    Files(stock).foreign()
 }
 
 /// How it shows that an image was booted before, as a clause that follows "the image"; `None` for one
@@ -46,9 +58,14 @@ pub fn booted_before(stock: &dyn Stock, release: &Release) -> Result<Option<&'st
     if machine_id.trim().len() == 32 && machine_id.trim().bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(Some("has a machine id, which it got when it was booted"));
     }
-    Ok((release.first_boot == FirstBoot::None)
+    // Other builders have other ways to grow.
+    let is_bare = release.first_boot == FirstBoot::None && foreign(stock)?.is_none();
+    Ok(is_bare
         .then_some("has no first boot before it: cmdline.txt has neither `resize` nor `init=…firstboot`"))
 }
+
+/// The first boot of images from before September 2022, which raspi-config brought along.
+const RASPI_CONFIG_RESIZE: &str = "/usr/lib/raspi-config/init_resize.sh";
 
 struct Files<'stock>(&'stock dyn Stock);
 
@@ -61,7 +78,33 @@ impl OsRelease {
         let (_, value) = lines.find(|(key, _)| *key == name)?;
         Some(value.trim_matches(['"', '\'']))
     }
+
+    /// The line that names the release, or what there is instead of it.
+    fn named(&self) -> String {
+        match (self.value("VERSION_CODENAME"), self.value("VERSION_ID")) {
+            (Some(name), _) => format!("VERSION_CODENAME={name}"),
+            (None, Some(number)) => format!("no VERSION_CODENAME, VERSION_ID={number}"),
+            (None, None) => format!("no VERSION_CODENAME, ID={}", self.value("ID").unwrap_or("")),
+        }
+    }
+
+    /// Whether it is older than the oldest release that cardwright knows, which is Debian 11.
+    fn is_too_old(&self) -> bool {
+        const OLDER: [&str; 4] = ["wheezy", "jessie", "stretch", "buster"];
+        let number = self.value("VERSION_ID").and_then(|number| number.parse::<u32>().ok());
+        self.value("VERSION_CODENAME").is_some_and(|name| OLDER.contains(&name))
+            || number.is_some_and(|number| number < 11)
+    }
 }
+
+/// Builders of other images for the Raspberry Pi that say `ID=debian` too, and a file of each.
+const OTHER_BUILDERS: [(Partition, &str, &str); 4] = [
+    (Partition::Root, "/etc/armbian-release", "Armbian"),
+    (Partition::Root, "/boot/dietpi", "DietPi"),
+    (Partition::Boot, "/dietpi.txt", "DietPi"),
+    // What rpi-set-sysconf reads (raspi.debian.net, image-specs).
+    (Partition::Boot, "/sysconf.txt", "Debian's own image for the Raspberry Pi"),
+];
 
 impl Files<'_> {
     fn bytes(&self, partition: Partition, path: &str) -> Result<Option<Vec<u8>>, PatchError> {
@@ -77,8 +120,12 @@ impl Files<'_> {
     }
 
     fn exists(&self, path: &str) -> Result<bool, PatchError> {
+        self.exists_on(Partition::Root, path)
+    }
+
+    fn exists_on(&self, partition: Partition, path: &str) -> Result<bool, PatchError> {
         match ImagePath::new(path) {
-            Ok(path) => Ok(self.0.metadata(Partition::Root, &path)?.is_some()),
+            Ok(path) => Ok(self.0.metadata(partition, &path)?.is_some()),
             Err(_) => Ok(false),
         }
     }
@@ -101,7 +148,24 @@ impl Files<'_> {
         Ok(false)
     }
 
-    fn check_raspberry_pi_os(&self) -> Result<OsRelease, DetectError> {
+    /// What shows that this is another Debian.
+    fn foreign(&self) -> Result<Option<String>, PatchError> {
+        for (partition, path, builder) in OTHER_BUILDERS {
+            if self.exists_on(partition, path)? {
+                return Ok(Some(format!("it has {path} on the {partition} partition, so it is {builder}")));
+            }
+        }
+        // Written by pi-gen, and by nothing else.
+        if !self.exists("/etc/rpi-issue")? {
+            return Ok(Some("it has no /etc/rpi-issue".to_owned()));
+        }
+        // Resizes the root partition, makes host keys and enables SSH at the first boot.
+        let status = self.text("/var/lib/dpkg/status")?;
+        let lacks = status.is_some_and(|status| !Packages::parse(&status).has("raspberrypi-sys-mods"));
+        Ok(lacks.then(|| "the package raspberrypi-sys-mods is not installed".to_owned()))
+    }
+
+    fn check_debian(&self) -> Result<OsRelease, DetectError> {
         let not = |found: &str| Err(DetectError::NotRaspberryPiOs { found: found.to_owned() });
         let Some(os_release) = self.text("/etc/os-release")?.map(OsRelease) else {
             return not("the root partition has no /etc/os-release");
@@ -113,9 +177,6 @@ impl Files<'_> {
         }
         if self.bytes(Partition::Boot, "/cmdline.txt")?.is_none() {
             return not("the boot partition has no cmdline.txt");
-        }
-        if !self.exists("/etc/rpi-issue")? {
-            return not("it is a Debian without /etc/rpi-issue");
         }
         Ok(os_release)
     }
@@ -133,7 +194,7 @@ impl Files<'_> {
             cloud_init: packages.has("cloud-init")
                 || self.exists("/usr/bin/cloud-init")?
                 || self.has_unit("cloud-init-local.service")?,
-            first_boot: self.first_boot()?,
+            first_boot: self.first_boot(codename)?,
             network: self.network(&packages, codename)?,
         })
     }
@@ -173,16 +234,17 @@ impl Files<'_> {
         Ok(if codename == Codename::Bullseye { BootMount::Boot } else { BootMount::BootFirmware })
     }
 
-    fn first_boot(&self) -> Result<FirstBoot, PatchError> {
+    fn first_boot(&self, codename: Codename) -> Result<FirstBoot, DetectError> {
         let cmdline = self.bytes(Partition::Boot, "/cmdline.txt")?.unwrap_or_default();
         let cmdline = String::from_utf8_lossy(&cmdline);
-        let mut words = cmdline.split_ascii_whitespace();
-        let found = words.find_map(|word| match word {
-            "resize" => Some(FirstBoot::ResizeWord),
-            word if word.starts_with("init=") && word.ends_with("/firstboot") => Some(FirstBoot::InitScript),
-            _ => None,
-        });
-        Ok(found.unwrap_or(FirstBoot::None))
+        // The kernel takes the last `init=`.
+        let init = cmdline.split_ascii_whitespace().filter_map(|word| word.strip_prefix("init=")).next_back();
+        match init {
+            Some(RASPI_CONFIG_RESIZE) => Err(DetectError::TooOldFirstBoot { codename }),
+            Some(init) if init.ends_with("/firstboot") => Ok(FirstBoot::InitScript),
+            _ if cmdline.split_ascii_whitespace().any(|word| word == "resize") => Ok(FirstBoot::ResizeWord),
+            _ => Ok(FirstBoot::None),
+        }
     }
 
     /// An image may have both: bullseye offers NetworkManager to those who ask for it, and bookworm has
@@ -226,6 +288,7 @@ fn edition(issue: &str) -> Edition {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hint::Hint as _;
     use crate::patch::MemoryStock;
     use crate::raspios::test_stock::{bookworm, bullseye, put, put_boot, trixie, without};
 
@@ -262,17 +325,16 @@ mod tests {
         let stock = put(trixie(), "/usr/lib/os-release", "ID=debian\nVERSION_CODENAME=forky\n");
         let error = detect(&stock).unwrap_err();
         assert!(matches!(&error, DetectError::UnknownRelease { found } if found == "VERSION_CODENAME=forky"));
-        assert!(crate::hint::Hint::hint(&error).unwrap().contains("--force-release trixie"));
+        assert!(error.hint().unwrap().contains("--force-release trixie"));
         assert_eq!(detect_as(&stock, Codename::Trixie).unwrap(), detect(&trixie()).unwrap());
     }
 
     #[test]
     fn what_is_not_raspberry_pi_os_is_refused_with_what_was_found() {
         let ubuntu = put(trixie(), "/usr/lib/os-release", "ID=ubuntu\nVERSION_CODENAME=noble\n");
-        let cases: [(MemoryStock, &str); 4] = [
+        let cases: [(MemoryStock, &str); 3] = [
             (MemoryStock::new(), "no /etc/os-release"),
             (ubuntu, "ID=ubuntu"),
-            (without(trixie(), Partition::Root, "/etc/rpi-issue"), "without /etc/rpi-issue"),
             (without(trixie(), Partition::Boot, "/cmdline.txt"), "no cmdline.txt"),
         ];
         for (stock, expected) in cases {
@@ -280,6 +342,63 @@ mod tests {
             assert!(matches!(error, DetectError::NotRaspberryPiOs { .. }), "{expected}");
             assert!(error.to_string().contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn a_debian_of_somebody_else_is_named_and_can_be_forced() {
+        let status = "Package: dpkg\nStatus: install ok installed\nArchitecture: arm64\n";
+        // DietPi installs raspberrypi-sys-mods, and what was converted from Raspberry Pi OS keeps rpi-issue.
+        for (stock, expected) in [
+            (put(trixie(), "/etc/armbian-release", "BOARD=rpi4b\n"), "so it is Armbian"),
+            (put(trixie(), "/boot/dietpi/.version", ""), "so it is DietPi"),
+            (put_boot(bookworm(), "/dietpi.txt", ""), "so it is DietPi"),
+            (put_boot(trixie(), "/sysconf.txt", ""), "so it is Debian's own image for the Raspberry Pi"),
+            (without(trixie(), Partition::Root, "/etc/rpi-issue"), "it has no /etc/rpi-issue"),
+            (put(trixie(), "/var/lib/dpkg/status", status), "raspberrypi-sys-mods is not installed"),
+        ] {
+            let error = detect(&stock).unwrap_err();
+            assert!(matches!(error, DetectError::OtherDebian { .. }), "{error}");
+            assert!(error.to_string().contains(expected), "{error}");
+            let hint = error.hint().unwrap();
+            assert!(hint.contains("--force-release trixie") || hint.contains("--force-release bookworm"));
+            assert!(detect_as(&stock, Codename::Trixie).is_ok());
+        }
+        // It may grow in a way of its own; one that was booted is refused all the same.
+        let stock = without(trixie(), Partition::Root, "/etc/rpi-issue");
+        let stock = put_boot(stock, "/cmdline.txt", "root=LABEL=RASPIROOT rootwait\n");
+        let release = detect_as(&stock, Codename::Trixie).unwrap();
+        assert_eq!(booted_before(&stock, &release).unwrap(), None);
+        let booted = put(stock, "/etc/machine-id", "0123456789abcdef0123456789abcdef\n");
+        assert!(booted_before(&booted, &release).unwrap().is_some());
+    }
+
+    #[test]
+    fn an_older_release_is_too_old_and_nothing_to_force() {
+        for os_release in [
+            "ID=raspbian\nVERSION_ID=\"10\"\nVERSION_CODENAME=buster\n",
+            "ID=raspbian\nVERSION_CODENAME=stretch\n",
+            "ID=raspbian\nVERSION_ID=\"8\"\n",
+        ] {
+            let error = detect(&put(bullseye(), "/usr/lib/os-release", os_release)).unwrap_err();
+            assert!(error.to_string().contains("too old"), "{error}");
+            assert!(!error.hint().unwrap().contains("force"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_bullseye_whose_first_boot_is_that_of_raspi_config_is_too_old_and_not_booted() {
+        let cmdline =
+            "console=tty1 root=PARTUUID=1-02 rootwait quiet init=/usr/lib/raspi-config/init_resize.sh\n";
+        let error = detect(&put_boot(bullseye(), "/cmdline.txt", cmdline)).unwrap_err();
+        assert!(matches!(error, DetectError::TooOldFirstBoot { codename: Codename::Bullseye }), "{error}");
+        assert!(error.hint().unwrap().contains("2022-09"), "{error}");
+    }
+
+    #[test]
+    fn the_last_init_is_the_one_that_counts() {
+        let first = "root=PARTUUID=1-02 init=/usr/lib/raspberrypi-sys-mods/firstboot init=/bin/sh\n";
+        let stock = put_boot(bookworm(), "/cmdline.txt", first);
+        assert_eq!(detect(&stock).unwrap().first_boot, FirstBoot::None);
     }
 
     #[test]

@@ -19,6 +19,30 @@ pub enum DetectError {
         /// What was found, or what was not.
         found: String,
     },
+    /// A Debian for the Raspberry Pi that somebody else built.
+    #[error("this is a Debian, but not Raspberry Pi OS: {found}")]
+    OtherDebian {
+        /// What shows it, as a clause.
+        found: String,
+        /// The release that it says it is, where cardwright knows that.
+        codename: Option<Codename>,
+    },
+    /// Raspberry Pi OS, of a release that is older than all that cardwright knows.
+    #[error(
+        "this Raspberry Pi OS is too old: /etc/os-release says `{found}`, and bullseye is the oldest that is taken"
+    )]
+    TooOld {
+        /// The line of /etc/os-release.
+        found: String,
+    },
+    /// Raspberry Pi OS of a known release, from before its first boot was what it is today.
+    #[error(
+        "this Raspberry Pi OS {codename} is too old: its first boot is still `init=/usr/lib/raspi-config/init_resize.sh`"
+    )]
+    TooOldFirstBoot {
+        /// Which release.
+        codename: Codename,
+    },
     /// Raspberry Pi OS, of a release that cardwright has never seen.
     #[error("this is a Raspberry Pi OS that cardwright does not know: /etc/os-release says `{found}`")]
     UnknownRelease {
@@ -39,6 +63,18 @@ impl Hint for DetectError {
             Self::Patch(error) => error.hint(),
             Self::NotRaspberryPiOs { .. } | Self::UnsupportedArchitecture { .. } => {
                 Some("Start from an image that Raspberry Pi publishes as Raspberry Pi OS".to_owned())
+            }
+            Self::OtherDebian { codename, .. } => {
+                let codename = codename.unwrap_or(Codename::Trixie);
+                Some(format!(
+                    "Start from an image that Raspberry Pi publishes; to try with this one all the same, add `--force-release {codename}`"
+                ))
+            }
+            Self::TooOld { .. } => {
+                Some("Take an image of bullseye (from September 2022 on), bookworm or trixie".to_owned())
+            }
+            Self::TooOldFirstBoot { .. } => {
+                Some("Take an image from 2022-09 or later; the date is part of its name".to_owned())
             }
             Self::UnknownRelease { .. } => {
                 Some("Treat it as the newest release cardwright knows with `--force-release trixie`, and try one card first".to_owned())
@@ -110,6 +146,14 @@ pub enum RaspiosError {
         /// Why, as a clause.
         reason: &'static str,
     },
+    /// A word in cmdline.txt, of the stock image or of nodes.yaml, that takes back what is planned.
+    #[error("`{word}` in cmdline.txt contradicts the plan: {breaks}")]
+    Contradiction {
+        /// Which.
+        word: String,
+        /// What it breaks, as a clause.
+        breaks: &'static str,
+    },
     /// A time zone that the image does not know.
     #[error("the stock image knows no time zone `{zone}`")]
     UnknownTimezone {
@@ -177,6 +221,10 @@ impl Hint for RaspiosError {
             }
             Self::PasswordHash => "Make a hash with `openssl passwd -6` and paste its one line".to_owned(),
             Self::CmdlineWord { .. } => "Take the word out of `boot.cmdline` in nodes.yaml".to_owned(),
+            Self::Contradiction { .. } => {
+                "Start from an unmodified image as Raspberry Pi publishes it, or take the word out of its cmdline.txt"
+                    .to_owned()
+            }
             Self::UnknownTimezone { nearest, .. } => did_you_mean(nearest, "Write a zone as `Europe/Berlin`"),
             Self::UnknownLocale { nearest, .. } => did_you_mean(nearest, "Write a locale as `de_DE.UTF-8`"),
             Self::Unsupported { instead, .. } => (*instead).to_owned(),

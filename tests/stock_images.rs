@@ -1,0 +1,198 @@
+//! Stock images that are not what Raspberry Pi publishes: customised by other tools, cut, or somebody else's.
+//!
+//! They are made from the demo image with mtools and debugfs. Without these the tests say so and do nothing,
+//! unless CARDWRIGHT_JUDGES asks for them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    unreachable_pub,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use cardwright::demo;
+use cardwright::disk::{ByteOffset, ReadAt as _};
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Stdio;
+use support::{Workshop, boot_file, judge, partition, text};
+
+/// A workshop with the demo image, raw and named `stock.img`, and a nodes.yaml for it.
+struct Bench {
+    workshop: Workshop,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with_nodes(
+            "cluster: compass\nimage: stock.img\nnetwork: {prefix: 24, gateway: 192.168.50.1}\n\
+             k3s: {version: v1.36.4+k3s1}\nnodes:\n  - {name: north, address: 192.168.50.11, k3s: server}\n",
+        )
+    }
+
+    fn with_nodes(nodes: &str) -> Self {
+        let bench = Self { workshop: Workshop::with_nodes(nodes) };
+        let demo = demo::open().unwrap();
+        let mut disk = vec![0; usize::try_from(demo.size().0).unwrap()];
+        demo.read_at(ByteOffset(0), &mut disk).unwrap();
+        fs::write(bench.image(), disk).unwrap();
+        bench
+    }
+
+    fn image(&self) -> PathBuf {
+        self.workshop.path("stock.img")
+    }
+
+    /// Writes a file to the boot partition, as the kernel's vfat would. `None` without mtools.
+    fn put_boot(&self, name: &str, content: &str) -> Option<()> {
+        let mut mcopy = judge("mcopy")?;
+        mcopy.env("MTOOLS_SKIP_CHECK", "1").arg("-i");
+        mcopy.arg(format!("{}@@{}", self.image().display(), partition(&self.image(), 1).0));
+        mcopy.args(["-o", "-", &format!("::/{name}")]).stdin(Stdio::piped());
+        let mut child = mcopy.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(content.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+        Some(())
+    }
+
+    /// Writes a file to the root partition. `None` without debugfs.
+    fn put_root(&self, path: &str, content: &str) -> Option<()> {
+        let file = self.workshop.path("content");
+        fs::write(&file, content).unwrap();
+        let mut debugfs = judge("debugfs")?;
+        debugfs.args(["-w", "-R", &format!("write {} {path}", file.display())]).arg(format!(
+            "{}?offset={}",
+            self.image().display(),
+            partition(&self.image(), 2).0
+        ));
+        support::content(debugfs);
+        Some(())
+    }
+
+    /// Adds words to cmdline.txt. `None` without mtools.
+    fn add_words(&self, words: &str) -> Option<()> {
+        let line = boot_file(&self.image(), "/cmdline.txt")?;
+        self.put_boot("cmdline.txt", &format!("{} {words}\n", line.trim_end()))
+    }
+
+    /// What `arguments` say, standard output and error, and the exit code.
+    fn run(&self, arguments: &[&str]) -> (String, String, i32) {
+        let output = self.workshop.run(arguments);
+        (text(&output.stdout), text(&output.stderr), output.status.code().unwrap())
+    }
+
+    /// What is said by a command that has to fail with 1.
+    fn refused(&self, arguments: &[&str]) -> String {
+        let (_, said, code) = self.run(arguments);
+        assert_eq!(code, 1, "{said}");
+        said
+    }
+
+    /// What is said on standard error by a command that has to succeed.
+    fn accepted(&self, arguments: &[&str]) -> String {
+        let (_, said, code) = self.run(arguments);
+        assert_eq!(code, 0, "{said}");
+        said
+    }
+}
+
+const BUILD: [&str; 3] = ["build", "--format", "img"];
+
+#[test]
+fn a_card_that_imager_prepared_is_refused_and_shown() {
+    let bench = Bench::new();
+    let words = "systemd.run=/boot/firmware/firstrun.sh systemd.run_success_action=reboot \
+                 systemd.unit=kernel-command-line.target";
+    let Some(()) = bench.add_words(words) else { return };
+    bench.put_boot("firstrun.sh", "#!/bin/bash\n").unwrap();
+    insta::assert_snapshot!("imager_refused", bench.refused(&BUILD));
+    assert!(!bench.workshop.path("images/north.img").exists());
+    let (shown, _, _) = bench.run(&["inspect", "stock.img"]);
+    let lines: Vec<&str> = shown.lines().filter(|line| line.contains("customised")).collect();
+    assert_eq!(lines.len(), 3, "{shown}");
+    assert!(lines[0].contains("systemd.run=") && lines[1].contains("firstrun.sh"), "{shown}");
+    let (json, _, _) = bench.run(&["inspect", "--json", "stock.img"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["customisations"][1]["tool"], "Raspberry Pi Imager");
+    assert_eq!(json["customisations"][1]["effect"], "contradicts");
+}
+
+#[test]
+fn what_cloud_init_would_read_is_warned_of_by_every_command() {
+    let bench = Bench::new();
+    let Some(()) = bench.put_boot("user-data", "#cloud-config\nhostname: other\n") else { return };
+    let warning = "warning: the stock image has `user-data` on the boot partition, left by cloud-init: \
+                   cardwright switches cloud-init off, so that nothing reads it";
+    assert!(bench.accepted(&BUILD).contains(warning));
+    assert!(bench.accepted(&["plan"]).contains(warning));
+    assert!(bench.accepted(&["verify", "images/north.img"]).contains(warning));
+    for arguments in
+        [&["build", "--json"][..], &["plan", "--json"], &["verify", "--json", "images/north.img"]]
+    {
+        let (json, _, _) = bench.run(arguments);
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let message = json["warnings"][0]["message"].as_str().unwrap();
+        assert!(message.contains("user-data"), "{arguments:?}: {message}");
+        assert!(json["warnings"][0]["hint"].is_string());
+    }
+}
+
+#[test]
+fn the_seeds_that_stock_images_carry_are_no_customisation() {
+    let bench = Bench::new();
+    let Some(()) = bench.put_boot("user-data", "#cloud-config\n# hostname: x\n") else { return };
+    bench.put_boot("meta-data", "dsmode: local\ninstance_id: rpios-image\n").unwrap();
+    assert!(!bench.accepted(&BUILD).contains("warning"));
+}
+
+#[test]
+fn a_word_of_the_stock_image_that_contradicts_the_plan_is_refused() {
+    let bench = Bench::new();
+    let Some(()) = bench.add_words("ip=dhcp") else { return };
+    let said = bench.refused(&BUILD);
+    assert!(said.contains("`ip=dhcp` in cmdline.txt contradicts the plan"), "{said}");
+}
+
+#[test]
+fn a_root_partition_that_is_not_the_last_is_built_with_a_warning() {
+    let bench = Bench::new();
+    let image = bench.image();
+    let mut disk = fs::read(&image).unwrap();
+    let start = u32::try_from(disk.len() / 512).unwrap();
+    disk.resize(disk.len() + (1 << 20), 0);
+    let third = &mut disk[478..494];
+    third[4] = 0x83;
+    third[8..12].copy_from_slice(&start.to_le_bytes());
+    third[12..16].copy_from_slice(&2048_u32.to_le_bytes());
+    fs::write(&image, disk).unwrap();
+    let said = bench.accepted(&BUILD);
+    let size = cardwright::disk::ByteCount(partition(&image, 2).1);
+    assert!(said.contains("as partition 3 comes after it"), "{said}");
+    assert!(said.contains(&format!("it has {size} on every card")), "{said}");
+    bench.accepted(&["verify", "images/north.img"]);
+}
+
+#[test]
+fn a_debian_of_somebody_else_needs_to_be_forced() {
+    let bench = Bench::new();
+    let Some(()) = bench.put_root("/etc/armbian-release", "BOARD=rpi4b\n") else { return };
+    let said = bench.refused(&BUILD);
+    assert!(said.contains("not Raspberry Pi OS: it has /etc/armbian-release"), "{said}");
+    assert!(said.contains("--force-release trixie"), "{said}");
+    let said = bench.accepted(&["build", "--format", "img", "--force-release", "trixie"]);
+    assert!(said.contains("warning: the stock image is a Debian, but not Raspberry Pi OS"), "{said}");
+}
+
+/// Whether the demo image is what its name says, for the tests above.
+#[test]
+fn the_demo_image_is_warned_of_in_no_way() {
+    assert!(!Bench::new().accepted(&BUILD).contains("warning"));
+}
