@@ -268,7 +268,7 @@ fn require_debian(files: &StockFiles, root: &PartitionEntry) -> Result<(), BaseE
         Some(path) => files.read(Partition::Root, &path)?,
         None => None,
     };
-    let text = String::from_utf8_lossy(text.as_deref().unwrap_or_default()).into_owned();
+    let text = String::from_utf8_lossy(text.as_deref().unwrap_or(b"")).into_owned();
     let id = text.lines().find_map(|line| line.strip_prefix("ID=")).map(|id| id.trim_matches('"').to_owned());
     match id.as_deref() {
         Some("debian" | "raspbian") => Ok(()),

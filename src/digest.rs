@@ -25,7 +25,7 @@ impl Digest {
         loop {
             match reader.read(&mut piece) {
                 Ok(0) => return Ok(Self(hasher.finalize().into())),
-                Ok(length) => hasher.update(piece.get(..length).unwrap_or_default()),
+                Ok(length) => hasher.update(piece.split_at(length).0),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

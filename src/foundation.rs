@@ -11,6 +11,7 @@ use crate::disk::{
 };
 use crate::fs::{FsError, ext4, fat};
 use crate::hint::Hint;
+use crate::number;
 use crate::patch::{self, Action, Filesystems, ImagePath, Partition, Patch, PatchError};
 use std::io;
 use std::ops::Range;
@@ -109,18 +110,18 @@ impl Extent {
         patches: impl IntoIterator<Item = &'p Patch>,
     ) -> Result<Self, FoundationError> {
         let fullest = patches.into_iter().max_by_key(|patch| size_on_root(patch));
-        let needed = fullest.map(size_on_root).unwrap_or_default().saturating_add(SPARE);
+        let needed = more_room(fullest.map_or(0, size_on_root), SPARE);
         let free = base.disk.files.root.summary().map_err(FoundationError::Free)?.free.0;
-        let enough = growth_for(needed.saturating_sub(free));
+        let enough = growth_for(number::excess(needed, free));
         let growth = match grow {
             Grow::Auto => enough,
             Grow::No => 0,
             Grow::By(growth) => growth.0,
         };
-        if growth < enough && needed > free.saturating_add(usable_of(growth)) {
+        if growth < enough && needed > more_room(free, usable_of(growth)) {
             return Err(FoundationError::NoRoom {
                 needed: ByteCount(needed),
-                free: ByteCount(free.saturating_add(usable_of(growth))),
+                free: ByteCount(more_room(free, usable_of(growth))),
                 growth: ByteCount(enough),
                 largest: fullest.and_then(largest_on_root),
             });
@@ -131,7 +132,7 @@ impl Extent {
     /// That of cards that are larger than the stock image by `growth`.
     fn grown(base: &Base, growth: ByteCount) -> Result<Self, DiskError> {
         let (stock, root) = (&base.disk.table, &base.disk.root);
-        let size = ByteCount(base.disk.bytes.size().0.saturating_add(growth.0));
+        let size = ByteCount(more_room(base.disk.bytes.size().0, growth.0));
         if growth.0 == 0 {
             return Ok(Self { size, growth, table: stock.clone(), root: root.clone() });
         }
@@ -147,27 +148,35 @@ fn growth_for(more: u64) -> u64 {
     if more == 0 {
         return 0;
     }
-    let with_bookkeeping = more.saturating_add(more / (BOOKKEEPING_PART - 1)).saturating_add(BOOKKEEPING);
-    with_bookkeeping.div_ceil(STEP).saturating_mul(STEP)
+    let with_bookkeeping = more_room(more_room(more, more / (BOOKKEEPING_PART - 1)), BOOKKEEPING);
+    // The largest step that 64 bits know is more than any card has, and refused as that.
+    with_bookkeeping.checked_next_multiple_of(STEP).unwrap_or(u64::MAX / STEP * STEP)
+}
+
+/// Returns the sum of two amounts of room. One beyond 64 bits (two large files of nothing but holes have it) is as
+/// much as 64 bits know: more than any card has, and refused as that.
+fn more_room(one: u64, other: u64) -> u64 {
+    one.saturating_add(other)
 }
 
 /// How much of a growth is room for files, at least.
 fn usable_of(growth: u64) -> u64 {
-    growth.saturating_sub(growth / BOOKKEEPING_PART).saturating_sub(BOOKKEEPING)
+    number::excess(growth - growth / BOOKKEEPING_PART, BOOKKEEPING)
 }
 
 /// The files that a patch writes to the root partition, and how much of it each takes.
 fn files_on_root(patch: &Patch) -> impl Iterator<Item = (&ImagePath, u64)> {
     patch.edits_of(Partition::Root).filter_map(|edit| match &edit.action {
         Action::File { content, .. } => {
-            Some((&edit.path, content.size().0.div_ceil(4096).saturating_mul(4096)))
+            // A file has at most 2^63 bytes.
+            Some((&edit.path, content.size().0.next_multiple_of(4096)))
         }
         _ => None,
     })
 }
 
 fn size_on_root(patch: &Patch) -> u64 {
-    files_on_root(patch).fold(0, |sum, (_, size)| sum.saturating_add(size))
+    files_on_root(patch).fold(0, |sum, (_, size)| more_room(sum, size))
 }
 
 fn largest_on_root(patch: &Patch) -> Option<(ImagePath, ByteCount)> {
@@ -254,7 +263,7 @@ impl Foundation {
                 path: ImagePath::root(),
                 source,
             })?;
-            let absolute = |offset: u64| entry.start.0.saturating_add(offset);
+            let absolute = |offset: u64| entry.start.0 + offset;
             unused.extend(free.into_iter().map(|part| absolute(part.start)..absolute(part.end)));
         }
         unused.sort_by_key(|part| part.start);

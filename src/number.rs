@@ -22,14 +22,14 @@ pub(crate) fn at_most(number: u64, limit: usize) -> usize {
     usize::try_from(number).map_or(limit, |number| number.min(limit))
 }
 
-/// Returns how much of `whole` is left behind `done`: nothing where that is at its end, or beyond.
-pub(crate) fn left_of(whole: u64, done: u64) -> u64 {
-    whole.saturating_sub(done)
+/// Returns by how much a number exceeds a limit: by nothing where it does not.
+pub(crate) fn excess(number: u64, limit: u64) -> u64 {
+    number.saturating_sub(limit)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{at_most, left_of};
+    use super::{at_most, excess};
 
     #[test]
     fn what_does_not_fit_memory_is_more_than_any_limit() {
@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_the_end_nothing_is_left() {
-        assert_eq!([0, 5, 6].map(|done| left_of(5, done)), [5, 0, 0]);
+    fn what_is_below_a_limit_exceeds_it_by_nothing() {
+        assert_eq!([4, 5, 7].map(|number| excess(number, 5)), [0, 0, 2]);
     }
 }

@@ -6,6 +6,7 @@ use crate::disk::{ByteCount, ByteOffset, Extended, Overlay, ReadAt, StockImage};
 use crate::emit::{self, Stage};
 use crate::foundation::Extent;
 use crate::identity::ClusterSecret;
+use crate::number;
 use crate::patch::{self, Difference};
 use crate::pipeline::{Error, Progress, named_node, plan_cluster};
 use crate::raspios;
@@ -67,7 +68,7 @@ pub fn verify(
     let node = named_node(&cluster, name)?;
     let plans = plan_cluster(base, &cluster, secret, progress)?;
     // All of both is going to be read.
-    let total = ByteCount(stock.size().0.saturating_add(image.size().0));
+    let total = ByteCount(stock.size().0 + image.size().0);
     let tell = |more| progress.working(Stage::Unpacking, more, total);
     for image in [stock, &image] {
         image.unpack_all(options.threads, &tell).map_err(emit::EmitError::Base)?;
@@ -114,7 +115,7 @@ fn outside_the_files(
             path: root,
             source,
         };
-        Ok(disk.root.length.0.saturating_sub(disk.files.root.summary().map_err(failed)?.size.0))
+        Ok(disk.root.length.0 - disk.files.root.summary().map_err(failed)?.size.0)
     };
     if unused(disk)? > unused(&base.disk)?.max(LARGEST_REMAINDER) {
         differs("shares the disk with a root filesystem that does not fill its partition".to_owned());
@@ -125,7 +126,7 @@ fn outside_the_files(
 /// The bytes before the first partition of the base.
 fn before_the_partitions(disk: &dyn ReadAt, base: &Base) -> io::Result<Vec<u8>> {
     let first = base.disk.boot.start.0.min(base.disk.root.start.0);
-    let mut bytes = vec![0; usize::try_from(first.min(disk.size().0)).unwrap_or_default()];
+    let mut bytes = vec![0; number::in_memory(first.min(disk.size().0))];
     disk.read_at(ByteOffset(0), &mut bytes)?;
     Ok(bytes)
 }

@@ -36,7 +36,7 @@ impl PartFormat for Gzip {
         let mut packed = Vec::with_capacity(bytes.len() / 2 + 1024);
         loop {
             let done = usize::try_from(deflater.total_in()).map_err(io::Error::other)?;
-            let rest = bytes.get(done..).unwrap_or_default();
+            let rest = bytes.split_at(done).1;
             // Ends at a byte boundary, with an empty stored block.
             deflater.compress_vec(rest, &mut packed, FlushCompress::Full).map_err(io::Error::other)?;
             // All is out only when there would have been room for more.
@@ -48,11 +48,12 @@ impl PartFormat for Gzip {
         Ok(part(packed, bytes))
     }
 
+    #[expect(clippy::expect_used, reason = "the length of a piece is bounded here")]
     fn store(&self, bytes: &[u8]) -> Part {
         let mut packed = Vec::with_capacity(bytes.len() + bytes.len() / 1024 + 5);
         for piece in bytes.chunks(usize::from(u16::MAX)) {
-            // A piece is at most as long as sixteen bits can say.
-            let length = u16::try_from(piece.len()).unwrap_or_default();
+            let length =
+                u16::try_from(piece.len()).expect("a piece is at most as long as sixteen bits can say");
             packed.push(0);
             packed.extend(length.to_le_bytes());
             packed.extend((!length).to_le_bytes());

@@ -55,7 +55,7 @@ const LARGEST_BLOCK: usize = 128 << 10;
 /// When there is not enough memory.
 pub(super) fn shrinks(bytes: &[u8]) -> io::Result<bool> {
     let packed = Compressor::new(1)?.compress(bytes)?;
-    Ok(packed.len().saturating_add(bytes.len() / 64) < bytes.len())
+    Ok(packed.len() + bytes.len() / 64 < bytes.len())
 }
 
 /// Files of one frame a part.
@@ -73,17 +73,18 @@ impl PartFormat for Zstd {
         Ok(part(compressor.compress(bytes)?, bytes))
     }
 
+    #[expect(clippy::expect_used, reason = "both lengths are bounded by this program")]
     fn store(&self, bytes: &[u8]) -> Part {
         let mut packed = Vec::with_capacity(bytes.len() + 64);
         packed.extend(MAGIC);
         packed.push(DESCRIPTOR);
-        // Parts are far smaller than 4 GiB.
-        packed.extend(u32::try_from(bytes.len()).unwrap_or_default().to_le_bytes());
+        let size = u32::try_from(bytes.len()).expect("a part is far smaller than 4 GiB");
+        packed.extend(size.to_le_bytes());
         let blocks = bytes.len().div_ceil(LARGEST_BLOCK);
         for (number, block) in bytes.chunks(LARGEST_BLOCK).enumerate() {
             let is_last = usize::from(number + 1 == blocks);
             // Type 0, raw, in bits 1 and 2; the size above them.
-            let header = u32::try_from(block.len() << 3 | is_last).unwrap_or_default();
+            let header = u32::try_from(block.len() << 3 | is_last).expect("a block has at most 128 KiB");
             let [h0, h1, h2, _] = header.to_le_bytes();
             packed.extend([h0, h1, h2]);
             packed.extend(block);

@@ -1,6 +1,7 @@
 //! A disk as a stream with a position: what crates that read a format want to be given.
 
 use super::{ByteOffset, ReadAt};
+use crate::number;
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// Reads a disk from first to last, or from wherever it is sent to.
@@ -18,14 +19,13 @@ impl<'disk> Cursor<'disk> {
 
 impl Read for Cursor<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.disk.size().0.saturating_sub(self.position);
-        let length = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
-        let Some(piece) = buffer.get_mut(..length).filter(|piece| !piece.is_empty()) else {
-            return Ok(0);
-        };
-        self.disk.read_at(ByteOffset(self.position), piece)?;
-        self.position = self.position.saturating_add(length as u64);
-        Ok(length)
+        let left = number::excess(self.disk.size().0, self.position);
+        let (piece, _) = buffer.split_at_mut(number::at_most(left, buffer.len()));
+        if !piece.is_empty() {
+            self.disk.read_at(ByteOffset(self.position), piece)?;
+        }
+        self.position += piece.len() as u64;
+        Ok(piece.len())
     }
 }
 

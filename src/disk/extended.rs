@@ -1,6 +1,7 @@
 //! A disk with nothing behind its end: what a larger card is to an image.
 
 use super::{ByteCount, ByteOffset, ReadAt, check_range};
+use crate::number;
 use std::io;
 
 /// A disk that is larger than the one below it. What is added reads as zeros.
@@ -31,9 +32,8 @@ impl<D: ReadAt> ReadAt for Extended<D> {
 
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
         check_range(offset, buffer.len(), self.size)?;
-        let inside = self.disk.size().0.saturating_sub(offset.0);
-        let inside = usize::try_from(inside).map_or(buffer.len(), |inside| inside.min(buffer.len()));
-        let (disk, behind) = buffer.split_at_mut(inside);
+        let inside = number::excess(self.disk.size().0, offset.0);
+        let (disk, behind) = buffer.split_at_mut(number::at_most(inside, buffer.len()));
         behind.fill(0);
         if disk.is_empty() { Ok(()) } else { self.disk.read_at(offset, disk) }
     }

@@ -65,7 +65,7 @@ impl DiskFile {
             if hole == 0 {
                 self.write_at(ByteOffset(at), piece)?;
             }
-            at = at.saturating_add(length as u64);
+            at += length as u64;
             rest = behind;
         }
         Ok(())
@@ -116,7 +116,7 @@ mod windows {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             offset += count as u64;
-            buffer = buffer.get_mut(count..).unwrap_or_default();
+            buffer = buffer.split_at_mut(count).1;
         }
         Ok(())
     }
@@ -128,7 +128,7 @@ mod windows {
                 return Err(io::ErrorKind::WriteZero.into());
             }
             offset += count as u64;
-            bytes = bytes.get(count..).unwrap_or_default();
+            bytes = bytes.split_at(count).1;
         }
         Ok(())
     }

@@ -127,7 +127,7 @@ impl ReadAt for [u8] {
             .ok()
             .and_then(|start| Some(start..start.checked_add(buffer.len())?))
             .and_then(|range| self.get(range))
-            .ok_or_else(|| past_the_end(offset, buffer.len(), ReadAt::size(self)))?;
+            .ok_or_else(|| past_the_end(offset, ByteCount(buffer.len() as u64), ReadAt::size(self)))?;
         buffer.copy_from_slice(range);
         Ok(())
     }
@@ -143,10 +143,10 @@ impl ReadAt for Vec<u8> {
 }
 
 /// The error of a read beyond the end.
-pub(crate) fn past_the_end(offset: ByteOffset, length: usize, size: ByteCount) -> io::Error {
+pub(crate) fn past_the_end(offset: ByteOffset, length: ByteCount, size: ByteCount) -> io::Error {
     io::Error::new(
         io::ErrorKind::UnexpectedEof,
-        format!("{length} bytes at offset {} lie outside a disk of {} bytes", offset.0, size.0),
+        format!("{} bytes at offset {} lie outside a disk of {} bytes", length.0, offset.0, size.0),
     )
 }
 
@@ -154,7 +154,7 @@ pub(crate) fn past_the_end(offset: ByteOffset, length: usize, size: ByteCount) -
 pub(crate) fn check_range(offset: ByteOffset, length: usize, size: ByteCount) -> io::Result<()> {
     match offset.0.checked_add(length as u64) {
         Some(end) if end <= size.0 => Ok(()),
-        _ => Err(past_the_end(offset, length, size)),
+        _ => Err(past_the_end(offset, ByteCount(length as u64), size)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::written::{Block, Written};
 use super::{BLOCK_SIZE, ByteCount, ByteOffset, ReadAt, Revert, WriteAt, check_range};
+use crate::number;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -19,10 +20,9 @@ impl BlockIndex {
         Self(offset / BLOCK)
     }
 
-    /// Where the block begins. A disk has at most `u64::MAX` bytes, so a block that holds one of them
-    /// cannot overflow.
+    /// Where the block begins: a number of 64 bits, as it holds a byte of a disk.
     pub(super) const fn start(self) -> u64 {
-        self.0.saturating_mul(BLOCK)
+        self.0 * BLOCK
     }
 }
 
@@ -108,10 +108,8 @@ impl Overlay {
         {
             return Ok(block);
         }
-        let inside = self.size().0.saturating_sub(index.start()).min(BLOCK);
-        if let Some(bytes) = usize::try_from(inside).ok().and_then(|inside| block.get_mut(..inside)) {
-            self.base.read_at(ByteOffset(index.start()), bytes)?;
-        }
+        let inside = number::at_most(self.size().0 - index.start(), BLOCK_SIZE);
+        self.base.read_at(ByteOffset(index.start()), block.split_at_mut(inside).0)?;
         Ok(block)
     }
 
@@ -131,8 +129,7 @@ fn poisoned() -> io::Error {
 
 /// How much of `length` bytes at `offset` lies in the block that holds `offset`, and where in it.
 fn part_of_block(offset: u64, length: usize) -> (usize, usize) {
-    // The remainder is below 4096: it fits any usize.
-    let within = usize::try_from(offset % BLOCK).unwrap_or_default();
+    let within = number::in_memory(offset % BLOCK);
     (within, length.min(BLOCK_SIZE - within))
 }
 
@@ -157,10 +154,9 @@ impl ReadAt for Overlay {
                     .iter()
                     .flatten()
                     .filter_map(|blocks| blocks.next_from(index))
-                    .map(|next| next.start().saturating_sub(at))
+                    .map(|next| next.start() - at)
                     .min()
-                    .and_then(|run| usize::try_from(run).ok())
-                    .map_or(rest.len(), |run| run.min(rest.len())),
+                    .map_or(rest.len(), |run| number::at_most(run, rest.len())),
             };
             let (piece, behind) = rest.split_at_mut(length);
             match written {
@@ -169,7 +165,7 @@ impl ReadAt for Overlay {
                 }
                 None => self.base.read_at(ByteOffset(at), piece)?,
             }
-            at = at.saturating_add(length as u64);
+            at += length as u64;
             rest = behind;
         }
         Ok(())
@@ -188,7 +184,7 @@ impl WriteAt for Overlay {
             let index = BlockIndex::holding(at);
             let (within, length) = part_of_block(at, rest.len());
             let (piece, behind) = rest.split_at(length);
-            let end = at.saturating_add(length as u64);
+            let end = at + length as u64;
             let whole = within == 0 && (length == BLOCK_SIZE || end == size.0);
             let below = if whole || own.contains(index) { None } else { Some(self.below(index)?) };
             own.write(index, within, piece, below)?;

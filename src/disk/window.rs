@@ -1,6 +1,6 @@
 //! A part of a disk, seen as a disk of its own: what a partition is to a filesystem.
 
-use super::{ByteCount, ByteOffset, ReadAt, Revert, WriteAt, check_range};
+use super::{ByteCount, ByteOffset, ReadAt, Revert, WriteAt, past_the_end};
 use std::io;
 
 /// `length` bytes of `disk` from `start` on.
@@ -31,10 +31,12 @@ impl<D: ReadAt> Window<D> {
         }
     }
 
-    fn absolute(&self, offset: ByteOffset, length: usize) -> io::Result<ByteOffset> {
-        check_range(offset, length, self.length)?;
+    fn absolute(&self, offset: ByteOffset, length: ByteCount) -> io::Result<ByteOffset> {
+        if offset.checked_add(length).is_none_or(|end| end.0 > self.length.0) {
+            return Err(past_the_end(offset, length, self.length));
+        }
         // Cannot overflow: start + length was checked when the window was made.
-        Ok(ByteOffset(self.start.0.saturating_add(offset.0)))
+        Ok(ByteOffset(self.start.0 + offset.0))
     }
 }
 
@@ -43,20 +45,19 @@ impl<D: ReadAt> ReadAt for Window<D> {
         self.length
     }
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
-        self.disk.read_at(self.absolute(offset, buffer.len())?, buffer)
+        self.disk.read_at(self.absolute(offset, ByteCount(buffer.len() as u64))?, buffer)
     }
 }
 
 impl<D: WriteAt> WriteAt for Window<D> {
     fn write_at(&self, offset: ByteOffset, bytes: &[u8]) -> io::Result<()> {
-        self.disk.write_at(self.absolute(offset, bytes.len())?, bytes)
+        self.disk.write_at(self.absolute(offset, ByteCount(bytes.len() as u64))?, bytes)
     }
 }
 
 impl<D: Revert> Revert for Window<D> {
     fn revert(&self, offset: ByteOffset, length: ByteCount) -> io::Result<()> {
-        let bytes = usize::try_from(length.0).unwrap_or(usize::MAX);
-        self.disk.revert(self.absolute(offset, bytes)?, length)
+        self.disk.revert(self.absolute(offset, length)?, length)
     }
 }
 

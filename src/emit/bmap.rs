@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 
 /// Where the bmap of an image stands: `north.img.bmap`, whatever `north.img` is packed in. bmaptool strips
 /// one ending after the other until it finds one.
+#[expect(clippy::expect_used, reason = "a file that was written has a name")]
 pub(super) fn path_beside(image: &Path) -> PathBuf {
-    let name = image.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = image.file_name().expect("an image is a file").to_string_lossy().into_owned();
     let packings = [".xz", ".zst", ".gz"];
     let raw = packings.iter().find_map(|packing| name.strip_suffix(packing)).unwrap_or(&name);
     image.with_file_name(format!("{raw}.bmap"))
@@ -75,7 +76,7 @@ fn text(size: ByteCount, parts: &[(Range<u64>, Digest)]) -> String {
         size.0
     );
     for (part, digest) in parts {
-        let (first, last) = (part.start / BLOCK, part.end.div_ceil(BLOCK).saturating_sub(1));
+        let (first, last) = (part.start / BLOCK, part.end.div_ceil(BLOCK) - 1);
         let blocks = if first == last { format!("{first}") } else { format!("{first}-{last}") };
         let _ = writeln!(text, "        <Range chksum=\"{digest}\"> {blocks} </Range>");
     }

@@ -1,6 +1,7 @@
 //! What is to be written: a disk that all cards begin as, and what each card has above it.
 
 use crate::disk::{BLOCK_SIZE, BlockIndex, ByteCount, ByteOffset, Layer, ReadAt, check_range};
+use crate::number;
 use std::io;
 use std::path::Path;
 
@@ -38,9 +39,8 @@ impl ReadAt for Disk<'_> {
 
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
         check_range(offset, buffer.len(), self.size)?;
-        let inside = self.base.size().0.saturating_sub(offset.0);
-        let inside = usize::try_from(inside).map_or(buffer.len(), |inside| inside.min(buffer.len()));
-        let (of_base, beyond) = buffer.split_at_mut(inside);
+        let inside = number::excess(self.base.size().0, offset.0);
+        let (of_base, beyond) = buffer.split_at_mut(number::at_most(inside, buffer.len()));
         beyond.fill(0);
         if !of_base.is_empty() {
             self.base.read_at(offset, of_base)?;
@@ -54,13 +54,13 @@ impl ReadAt for Disk<'_> {
 /// # Errors
 /// When a layer cannot be read.
 pub(super) fn lay(layers: &[&Layer], start: u64, bytes: &mut [u8]) -> io::Result<()> {
-    let end = start.saturating_add(bytes.len() as u64);
+    let end = start + bytes.len() as u64;
     let blocks = BlockIndex(start / BLOCK)..BlockIndex(end.div_ceil(BLOCK));
     let mut block = [0; BLOCK_SIZE];
     for layer in layers {
         for index in layer.indices_in(blocks.clone()) {
             layer.read(index, &mut block)?;
-            put(start, bytes, index.0.saturating_mul(BLOCK), &block);
+            put(start, bytes, index.0 * BLOCK, &block);
         }
     }
     Ok(())
@@ -69,13 +69,11 @@ pub(super) fn lay(layers: &[&Layer], start: u64, bytes: &mut [u8]) -> io::Result
 /// Puts `new`, which belongs at `at`, over the bytes that begin at `start`, as far as the two overlap.
 pub(super) fn put(start: u64, bytes: &mut [u8], at: u64, new: &[u8]) {
     // How much of either lies before the other.
-    let skipped = usize::try_from(start.saturating_sub(at)).unwrap_or(usize::MAX);
-    let place = usize::try_from(at.saturating_sub(start)).unwrap_or(usize::MAX);
-    let (Some(new), Some(bytes)) = (new.get(skipped..), bytes.get_mut(place..)) else { return };
+    let skipped = number::at_most(number::excess(start, at), new.len());
+    let place = number::at_most(number::excess(at, start), bytes.len());
+    let ((_, new), (_, bytes)) = (new.split_at(skipped), bytes.split_at_mut(place));
     let length = new.len().min(bytes.len());
-    if let (Some(bytes), Some(new)) = (bytes.get_mut(..length), new.get(..length)) {
-        bytes.copy_from_slice(new);
-    }
+    bytes.split_at_mut(length).0.copy_from_slice(new.split_at(length).0);
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::card::{Card, Disk, lay};
 use super::images::{Progress, Stage};
 use crate::digest::Digest;
 use crate::disk::{ByteCount, ByteOffset, ReadAt};
+use crate::number;
 use sha2::{Digest as _, Sha256};
 use std::ops::Range;
 use std::sync::Mutex;
@@ -43,7 +44,7 @@ pub(super) fn hash(
     progress: &Progress<'_>,
 ) -> Result<Vec<Hashed>, EmitError> {
     let share = wanted.len().div_ceil(threads.max(1)).max(1);
-    let total = ByteCount(disk.size.0.saturating_mul(wanted.len() as u64));
+    let total = ByteCount(disk.size.0 * wanted.len() as u64);
     let tell = |more| progress(Stage::Hashing, more, total);
     let shares: Vec<_> = wanted.chunks(share).collect();
     let results = Mutex::new(Vec::new());
@@ -76,17 +77,17 @@ fn hash_share(
     let (mut piece, mut own) = (vec![0; PIECE], vec![0; PIECE]);
     let mut at = 0;
     while at < disk.size.0 {
-        let length = usize::try_from(disk.size.0 - at).unwrap_or(PIECE).min(PIECE);
-        let piece = piece.get_mut(..length).unwrap_or_default();
+        let length = number::at_most(disk.size.0 - at, PIECE);
+        let (piece, _) = piece.split_at_mut(length);
         disk.read_at(ByteOffset(at), piece).map_err(EmitError::Base)?;
         for (wanted, hashing) in share.iter().zip(&mut hashing) {
-            let own = own.get_mut(..length).unwrap_or_default();
+            let own = own.split_at_mut(length).0;
             own.copy_from_slice(piece);
             lay(&wanted.card.layers, at, own).map_err(EmitError::Layer)?;
             hashing.update(at, own, &wanted.parts);
         }
         tell(ByteCount((length * share.len()) as u64));
-        at = at.saturating_add(length as u64);
+        at += length as u64;
     }
     Ok(hashing.into_iter().map(Hashing::finish).collect())
 }
@@ -109,11 +110,11 @@ impl Hashing {
         if let Some(whole) = &mut self.whole {
             whole.update(bytes);
         }
-        let end = at.saturating_add(bytes.len() as u64);
+        let end = at + bytes.len() as u64;
         while let Some(part) = parts.get(self.done.len()).filter(|part| part.start < end) {
-            let within = |offset: u64| usize::try_from(offset.saturating_sub(at)).unwrap_or(usize::MAX);
-            let place = within(part.start)..within(part.end).min(bytes.len());
-            self.part.update(bytes.get(place).unwrap_or_default());
+            let within = |offset: u64| number::at_most(number::excess(offset, at), bytes.len());
+            let (bytes, _) = bytes.split_at(within(part.end));
+            self.part.update(bytes.split_at(within(part.start)).1);
             if part.end > end {
                 return;
             }

@@ -8,6 +8,7 @@ use super::card::put;
 use super::{EmitError, PendingFile};
 use crate::digest::Digest;
 use crate::disk::{ByteCount, ByteOffset, DiskFile, ReadAt, WriteAt as _};
+use crate::number;
 use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
 use std::fs::File;
@@ -39,7 +40,7 @@ pub(super) struct Change<'work> {
 
 impl Change<'_> {
     fn range(&self) -> Range<u64> {
-        self.at..self.at.saturating_add(self.bytes.len() as u64)
+        self.at..self.at + self.bytes.len() as u64
     }
 }
 
@@ -225,10 +226,9 @@ impl Work<'_, '_> {
         let (mut piece, mut own) = (vec![0; PIECE], vec![0; PIECE]);
         let mut at = 0;
         while at < original.size().0 && !self.stop.load(Ordering::Relaxed) {
-            let length = usize::try_from(original.size().0 - at).unwrap_or(PIECE).min(PIECE);
-            let (piece, own) =
-                (piece.get_mut(..length).unwrap_or_default(), own.get_mut(..length).unwrap_or_default());
-            let range = at..at.saturating_add(length as u64);
+            let length = number::at_most(original.size().0 - at, PIECE);
+            let ((piece, _), (own, _)) = (piece.split_at_mut(length), own.split_at_mut(length));
+            let range = at..at + length as u64;
             if self.copies.hashed || self.writes_into(&range, &changes) {
                 original.read_at(ByteOffset(at), piece).map_err(EmitError::Base)?;
             }
@@ -279,13 +279,13 @@ impl Work<'_, '_> {
                 copy.disk.write_at(ByteOffset(at), bytes)
             };
         };
-        let range = at..at.saturating_add(bytes.len() as u64);
+        let range = at..at + bytes.len() as u64;
         let differs = overlapping(differs, &range, Range::clone).iter().cloned();
         for place in differs.chain(changes.iter().map(Change::range)) {
             let start = place.start.max(range.start);
-            let within = |offset: u64| usize::try_from(offset.saturating_sub(at)).unwrap_or(usize::MAX);
-            let bytes = bytes.get(within(start)..within(place.end.min(range.end))).unwrap_or_default();
-            copy.disk.write_at(ByteOffset(start), bytes)?;
+            let within = |offset: u64| number::in_memory(offset - at);
+            let (bytes, _) = bytes.split_at(within(place.end.min(range.end)));
+            copy.disk.write_at(ByteOffset(start), bytes.split_at(within(start)).1)?;
         }
         Ok(())
     }
@@ -304,7 +304,7 @@ fn flush(file: &File) -> std::io::Result<()> {
 fn overlapping<'all, T>(all: &'all [T], range: &Range<u64>, place: impl Fn(&T) -> Range<u64>) -> &'all [T] {
     let first = all.partition_point(|one| place(one).end <= range.start);
     let behind = all.partition_point(|one| place(one).start < range.end);
-    all.get(first..behind).unwrap_or_default()
+    all.split_at(behind).0.split_at(first).1
 }
 
 #[cfg(test)]

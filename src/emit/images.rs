@@ -12,6 +12,7 @@ use crate::codec::zstd::Zstd;
 use crate::digest::Digest;
 use crate::disk::{BLOCK_SIZE, ByteCount, Layer, ReadAt, StockImage, XzBlock};
 use crate::format::ImageFormat;
+use crate::number;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
@@ -101,7 +102,7 @@ impl Images<'_> {
             hashed: self.hashed,
             paths: wanted.iter().filter_map(|card| card.image).collect(),
             changes: &|number| {
-                let layers = wanted.get(number).map(|card| card.layers.as_slice()).unwrap_or_default();
+                let layers = layers_of(wanted, number);
                 blocks_of(layers, self.disk.size).map_err(EmitError::Layer)
             },
         };
@@ -137,7 +138,7 @@ impl Images<'_> {
             hashed: self.hashed,
             paths: wanted.iter().filter_map(|card| card.image).collect(),
             changes: &|number| {
-                let layers = wanted.get(number).map(|card| card.layers.as_slice()).unwrap_or_default();
+                let layers = layers_of(wanted, number);
                 template.changes(layers).map_err(EmitError::Cache)
             },
         };
@@ -145,7 +146,7 @@ impl Images<'_> {
     }
 
     fn copy(&self, copies: &Copies<'_>, progress: &Progress<'_>) -> Result<Vec<Copied>, EmitError> {
-        let total = ByteCount(copies.original.size().0.saturating_mul(copies.paths.len() as u64));
+        let total = ByteCount(copies.original.size().0 * copies.paths.len() as u64);
         copies.make(self.threads, &|more| progress(Stage::Writing, more, total))
     }
 
@@ -182,15 +183,20 @@ impl Made {
     }
 }
 
+/// The layers of one of the cards that copies are made of, by the number of the copy.
+#[expect(clippy::expect_used, reason = "copies are numbered as the cards are that they are made of")]
+fn layers_of<'cards, 'layers>(cards: &'cards [&Card<'layers>], number: usize) -> &'cards [&'layers Layer] {
+    &cards.get(number).expect("there is a card for every copy").layers
+}
+
 /// The blocks of some layers, the topmost of each, as changes of a disk of this size.
 fn blocks_of(layers: &[&Layer], size: ByteCount) -> io::Result<Vec<Change<'static>>> {
     let mut blocks: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
     for layer in layers {
         for index in layer.indices() {
-            let at = index.0.saturating_mul(BLOCK);
+            let at = index.0 * BLOCK;
             // The last block of a disk may reach beyond its end.
-            let inside = usize::try_from(size.0.saturating_sub(at)).unwrap_or(usize::MAX);
-            let mut block = vec![0; inside.min(BLOCK_SIZE)];
+            let mut block = vec![0; number::at_most(size.0 - at, BLOCK_SIZE)];
             layer.read(index, &mut block)?;
             blocks.insert(at, block);
         }

@@ -99,9 +99,10 @@ pub fn write_manifest(path: &Path, manifest: &Manifest, entries: &[Entry]) -> Re
 }
 
 /// Where Imager finds a file: Imager takes whole addresses only.
+#[expect(clippy::expect_used, reason = "a file that was written has a name")]
 fn address(manifest: &Manifest, file: &Path) -> Result<String, EmitError> {
     if let Some(base) = &manifest.base_url {
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = file.file_name().expect("an image is a file").to_string_lossy().into_owned();
         return Ok(format!("{}/{}", base.trim_end_matches('/'), encoded(&name)));
     }
     let whole = std::path::absolute(file).map_err(EmitError::write("finding", file))?;

@@ -50,7 +50,7 @@ impl Images<'_> {
             .enumerate()
             .map(|(number, card)| {
                 let unused = papers.unused.as_ref().and_then(|unused| unused.get(number));
-                let parts = unused.map(|unused| bmap::mapped(self.disk.size, unused)).unwrap_or_default();
+                let parts = unused.map_or_else(Vec::new, |unused| bmap::mapped(self.disk.size, unused));
                 Wanted { card, whole, parts }
             })
             .collect();

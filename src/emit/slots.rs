@@ -21,13 +21,13 @@ impl Slots {
     pub(super) fn of(cards: &[Card<'_>], size: ByteCount) -> Self {
         let layers = cards.iter().flat_map(|card| &card.layers);
         let blocks = layers.flat_map(|layer| layer.indices().map(|index| index.0));
-        let mut granules: Vec<u64> = blocks.map(|block| block.saturating_mul(BLOCK) / GRANULE).collect();
+        let mut granules: Vec<u64> = blocks.map(|block| block * BLOCK / GRANULE).collect();
         granules.sort_unstable();
         granules.dedup();
         let mut slots: Vec<Range<u64>> = Vec::new();
         for granule in granules {
-            let start = granule.saturating_mul(GRANULE);
-            let end = start.saturating_add(GRANULE).min(size.0);
+            let start = granule * GRANULE;
+            let end = (start + GRANULE).min(size.0);
             match slots.last_mut() {
                 Some(last) if last.end == start && end - last.start <= LONGEST => last.end = end,
                 _ if start < end => slots.push(start..end),
@@ -46,7 +46,7 @@ impl Slots {
     pub(super) fn in_part(&self, part: &Range<u64>) -> &[Range<u64>] {
         let first = self.0.partition_point(|slot| slot.end <= part.start);
         let behind = self.0.partition_point(|slot| slot.start < part.end);
-        self.0.get(first..behind).unwrap_or_default()
+        self.0.split_at(behind).0.split_at(first).1
     }
 }
 

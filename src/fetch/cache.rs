@@ -50,8 +50,8 @@ impl Entry {
 
 /// The last part of an address, as the name of a file on any system.
 fn file_name(url: &str) -> String {
-    let path = url.split(['?', '#']).next().unwrap_or_default();
-    let last = path.rsplit('/').next().unwrap_or_default();
+    let path = url.split_once(['?', '#']).map_or(url, |(path, _)| path);
+    let last = path.rsplit_once('/').map_or(path, |(_, last)| last);
     let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_');
     let name: String =
         last.chars().take(LONGEST_NAME).map(|letter| if plain(letter) { letter } else { '_' }).collect();

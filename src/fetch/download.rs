@@ -109,12 +109,12 @@ impl Client {
             if length == 0 {
                 break;
             }
-            done = done.saturating_add(length as u64);
+            done += length as u64;
             if done > LARGEST_FILE {
                 let error = FetchError::TooLarge { url: shown(url), limit: LARGEST_FILE };
                 return Err(Failure::Lasting(error));
             }
-            part.append(piece.get(..length).unwrap_or_default()).map_err(Failure::Lasting)?;
+            part.append(piece.split_at(length).0).map_err(Failure::Lasting)?;
         }
         match total {
             Some(total) if done < total => {

@@ -7,7 +7,7 @@ const DIGITS: &[u8; 16] = b"0123456789abcdef";
 /// Two lower-case digits for each byte.
 pub(super) fn encode(bytes: &[u8]) -> Zeroizing<String> {
     // Room for all of it at once: a string that grows would leave its shorter self behind.
-    let mut text = Zeroizing::new(String::with_capacity(bytes.len().saturating_mul(2)));
+    let mut text = Zeroizing::new(String::with_capacity(bytes.len() * 2));
     for byte in bytes {
         for digit in [byte >> 4, byte & 0x0f] {
             text.extend(DIGITS.get(usize::from(digit)).copied().map(char::from));

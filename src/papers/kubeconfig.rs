@@ -56,8 +56,9 @@ current-context: \"{name}\"
 /// outlives the authority that signed it.
 fn end(access: Access, time: UnixTime) -> UnixTime {
     let begin = time.max(access.founded.begin());
-    let end = UnixTime(begin.0.saturating_add(access.kubeconfig_lifetime.seconds()));
-    end.min(access.founded.authorities_end())
+    let end = begin.0.checked_add(access.kubeconfig_lifetime.seconds()).map(UnixTime);
+    let authorities_end = access.founded.authorities_end();
+    end.map_or(authorities_end, |end| end.min(authorities_end))
 }
 
 #[cfg(test)]

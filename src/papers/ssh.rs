@@ -42,7 +42,8 @@ pub(super) fn config(cluster: &Cluster) -> Result<String, PapersError> {
         "# The nodes of {}. From the folder of nodes.yaml: ssh -F {} {}\n",
         cluster.name,
         shell_word(&with_slashes(&seen_from_nodes_yaml(cluster, &cluster.output.folder.join(CONFIG)))),
-        cluster.nodes.first().map(|node| node.name.as_str()).unwrap_or_default(),
+        // Without a node there is none to name, and no line below.
+        cluster.nodes.first().map_or("", |node| node.name.as_str()),
     );
     for node in &cluster.nodes {
         let _ = write!(

@@ -303,7 +303,7 @@ fn described(cluster: &Cluster, base: &Base, imager: &Imager) -> Manifest {
 fn entries(cluster: &Cluster, base: &Base, images: &[BuiltImage]) -> Vec<Entry> {
     let described = images.iter().filter_map(|image| {
         let node = cluster.node(&image.node)?;
-        let role = node.k3s.as_ref().map(|k3s| format!(" - k3s {}", k3s.role)).unwrap_or_default();
+        let role = node.k3s.as_ref().map_or_else(String::new, |k3s| format!(" - k3s {}", k3s.role));
         let codename = base.release.codename;
         Some(Entry {
             name: format!("{}{role}", node.name),
@@ -326,6 +326,7 @@ fn file_name(cluster: &Cluster, node: &Node) -> String {
 }
 
 /// What an image is called where the folder is known.
+#[expect(clippy::expect_used, reason = "a file that was written has a name")]
 fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_name().expect("an image is a file").to_string_lossy().into_owned()
 }

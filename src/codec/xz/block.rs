@@ -74,6 +74,7 @@ impl BlockHeader {
     }
 
     /// The same header, saying both sizes.
+    #[expect(clippy::expect_used, reason = "the filters were read from a header, or are our own")]
     pub(crate) fn with_sizes(&self, compressed: u64, uncompressed: u64) -> Vec<u8> {
         let mut header = vec![0, self.filter_count | COMPRESSED_SIZE_PRESENT | UNCOMPRESSED_SIZE_PRESENT];
         push_number(&mut header, compressed);
@@ -82,10 +83,8 @@ impl BlockHeader {
         header.resize(header.len().next_multiple_of(4), 0);
         // In units of four bytes, less one, and the checksum counts. Four filters with their properties
         // have at most some 60 bytes.
-        let size = u8::try_from(header.len() / 4).unwrap_or_default();
-        if let Some(first) = header.first_mut() {
-            *first = size;
-        }
+        let size = u8::try_from(header.len() / 4).expect("the filters of a Block take less than 1 KiB");
+        *header.first_mut().expect("its first byte was put there above") = size;
         header.extend(CRC32.checksum(&header).to_le_bytes());
         header
     }
@@ -114,14 +113,15 @@ fn block(header: &BlockHeader, compressed: &[u8], uncompressed: u64, check: &[u8
 }
 
 /// A Block of uncompressed LZMA2 chunks: its layout depends on nothing but how much it holds.
+#[expect(clippy::expect_used, reason = "the length of a chunk is bounded here")]
 pub(super) fn stored_block(bytes: &[u8], check: Check) -> Part {
     const LARGEST_CHUNK: usize = 1 << 16;
     let mut compressed = Vec::with_capacity(bytes.len() + 3 * bytes.len().div_ceil(LARGEST_CHUNK) + 1);
     for (number, chunk) in bytes.chunks(LARGEST_CHUNK).enumerate() {
         // 1 resets the dictionary, which the first chunk has to do; 2 does not.
         compressed.push(if number == 0 { 1 } else { 2 });
-        // No chunk is empty, and none longer than 64 KiB.
-        compressed.extend(u16::try_from(chunk.len() - 1).unwrap_or_default().to_be_bytes());
+        let size = u16::try_from(chunk.len() - 1).expect("no chunk is empty, and none longer than 64 KiB");
+        compressed.extend(size.to_be_bytes());
         compressed.extend(chunk);
     }
     compressed.push(0);
@@ -150,7 +150,7 @@ fn encoded(bytes: &[u8], check: Check) -> io::Result<Vec<u8>> {
     let mut stream = Vec::with_capacity(bytes.len() / 2 + 1024);
     loop {
         let done = usize::try_from(encoder.total_in()).map_err(io::Error::other)?;
-        let rest = bytes.get(done..).unwrap_or_default();
+        let rest = bytes.split_at(done).1;
         if encoder.process_vec(rest, &mut stream, Action::Finish)? == Status::StreamEnd {
             return Ok(stream);
         }

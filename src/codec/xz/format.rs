@@ -85,6 +85,7 @@ pub(crate) fn stream_header(check: Check) -> [u8; HEADER_SIZE] {
 }
 
 /// The Index of a stream with these Blocks (section 4), and the footer behind it (section 2.1.2).
+#[expect(clippy::expect_used, reason = "the number of Blocks is bounded where they are made and read")]
 pub(crate) fn stream_end(check: Check, blocks: &[Record]) -> Vec<u8> {
     let mut end = vec![0];
     push_number(&mut end, blocks.len() as u64);
@@ -94,8 +95,9 @@ pub(crate) fn stream_end(check: Check, blocks: &[Record]) -> Vec<u8> {
     }
     end.resize(end.len().next_multiple_of(4), 0);
     end.extend(CRC32.checksum(&end).to_le_bytes());
-    // In units of four bytes, less one. The number of Blocks is bounded far below 2^32.
-    let backward_size = u32::try_from(end.len() / 4 - 1).unwrap_or_default();
+    // In units of four bytes, less one.
+    let backward_size =
+        u32::try_from(end.len() / 4 - 1).expect("the number of Blocks is bounded far below 2^32");
     let mut footer = backward_size.to_le_bytes().to_vec();
     footer.extend(check.flags());
     end.extend(CRC32.checksum(&footer).to_le_bytes());

@@ -28,7 +28,7 @@ struct Entry {
 /// last sector likewise, first sector, number of sectors.
 const ENTRY_SIZE: usize = 16;
 /// Where the four entries begin.
-const TABLE: u64 = 446;
+const TABLE: usize = 446;
 
 impl MasterBootRecord {
     pub(super) fn read(disk: &dyn ReadAt) -> Result<Self, DiskError> {
@@ -42,18 +42,19 @@ impl MasterBootRecord {
             let found = "its first sector does not end as a partition table does (with 55 aa)".to_owned();
             return Err(DiskError::NoPartitionTable { found });
         }
-        let disk_id = little_endian(&sector, 440).unwrap_or_default();
+        let disk_id = little_endian(&sector, 440);
         let mut entries = Vec::new();
-        let table = sector.get(446..510).unwrap_or_default();
-        for (number, entry) in (1..).zip(table.chunks(ENTRY_SIZE)) {
-            let (active, kind) = (entry.first().copied(), entry.get(4).copied().unwrap_or_default());
-            if active.is_some_and(|active| active & 0x7f != 0) {
+        let (_, from_table) = sector.split_at(TABLE);
+        let (table, _) = from_table.as_chunks::<ENTRY_SIZE>();
+        for (number, entry) in (1..).zip(table) {
+            let [active, _, _, _, kind, ..] = *entry;
+            if active & 0x7f != 0 {
                 // The boot sector of a filesystem ends with the same two bytes, and has its program here.
                 let found = "its first sector is a boot sector without a partition table".to_owned();
                 return Err(DiskError::NoPartitionTable { found });
             }
-            let (start, sectors) = (little_endian(entry, 8), little_endian(entry, 12));
-            if let (1.., Some(start), Some(sectors)) = (kind, start, sectors) {
+            if kind != 0 {
+                let (start, sectors) = (little_endian(entry, 8), little_endian(entry, 12));
                 entries.push(Entry { number, kind, start, sectors });
             }
         }
@@ -94,14 +95,17 @@ impl MasterBootRecord {
 /// Writes the length of an entry, in sectors, and with it where the partition ends in cylinders, heads and
 /// sectors. The entry has to be one of the four.
 pub(super) fn write_length(disk: &dyn WriteAt, number: u32, start: u32, sectors: u32) -> io::Result<()> {
-    let entry = u64::from(number.saturating_sub(1) % 4) * ENTRY_SIZE as u64 + TABLE;
-    let last = u64::from(start).saturating_add(sectors.into()).saturating_sub(1);
+    let index = number.checked_sub(1).filter(|index| *index < 4).ok_or(io::ErrorKind::InvalidInput)?;
+    let entry = u64::from(index) * ENTRY_SIZE as u64 + TABLE as u64;
+    let behind = u64::from(start) + u64::from(sectors);
+    let last = behind.checked_sub(1).ok_or(io::ErrorKind::InvalidInput)?;
     disk.write_at(ByteOffset(entry + 5), &cylinder_head_sector(last))?;
     disk.write_at(ByteOffset(entry + 12), &sectors.to_le_bytes())
 }
 
 /// A sector as the BIOS counted them, on a disk of 255 heads and 63 sectors a track, as parted and sfdisk
 /// write it. What lies beyond cylinder 1023 has the highest place there is.
+#[expect(clippy::expect_used, reason = "the remainders and the limit say so")]
 fn cylinder_head_sector(sector: u64) -> [u8; 3] {
     const SECTORS: u64 = 63;
     const HEADS: u64 = 255;
@@ -112,12 +116,14 @@ fn cylinder_head_sector(sector: u64) -> [u8; 3] {
     let head = sector / SECTORS % HEADS;
     // Sectors are counted from 1; the two upper bits of the cylinder stand above them.
     let number = (sector % SECTORS + 1) | (cylinder >> 8 << 6);
-    [head, number, cylinder & 0xff].map(|part| u8::try_from(part).unwrap_or(u8::MAX))
+    [head, number, cylinder & 0xff].map(|part| u8::try_from(part).expect("each part is below 256"))
 }
 
 /// The 32-bit number at `offset`.
-fn little_endian(bytes: &[u8], offset: usize) -> Option<u32> {
-    bytes.get(offset..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
+#[expect(clippy::expect_used, reason = "the offsets are those of the fields")]
+fn little_endian(bytes: &[u8], offset: usize) -> u32 {
+    let field = bytes.get(offset..).and_then(<[u8]>::first_chunk);
+    u32::from_le_bytes(*field.expect("a sector and an entry are read whole"))
 }
 
 #[cfg(test)]

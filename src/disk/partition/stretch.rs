@@ -2,6 +2,7 @@
 
 use super::{DiskError, PartitionTable, SECTOR, TableKind, mbr};
 use crate::disk::{ByteCount, WriteAt};
+use crate::number;
 
 impl PartitionTable {
     /// The table of a disk of `size` whose last partition, number `number`, reaches to the end of the disk.
@@ -18,12 +19,13 @@ impl PartitionTable {
         let last = table.partitions.iter_mut().max_by_key(|entry| entry.start);
         let last = last.filter(|entry| entry.number == number);
         let Some(last) = last else { return Err(cannot("another partition comes after it".to_owned())) };
-        let sectors = (size.0 / SECTOR).saturating_sub(last.start.0 / SECTOR);
+        // A partition beyond the end of the disk has none of it, and is larger than that.
+        let sectors = number::excess(size.0 / SECTOR, last.start.0 / SECTOR);
         // What an entry has room for, and where Linux stops counting (2 TiB).
         if u32::try_from(sectors).is_err() || u32::try_from(size.0 / SECTOR).is_err() {
             return Err(cannot(format!("a partition table of the PC has no room for a disk of {size}")));
         }
-        let length = ByteCount(sectors.saturating_mul(SECTOR));
+        let length = ByteCount(sectors * SECTOR);
         if length < last.length {
             return Err(cannot(format!("it has {} already, and the disk only {size}", last.length)));
         }

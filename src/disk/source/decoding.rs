@@ -49,7 +49,7 @@ impl Decoding {
     ) -> io::Result<()> {
         let mut state = self.lock();
         loop {
-            let has_room = state.memory == 0 || state.memory.saturating_add(memory) <= MOST_MEMORY;
+            let has_room = state.memory == 0 || state.memory + memory <= MOST_MEMORY;
             match state.blocks.get_mut(number) {
                 Some(Stage::Decoded) => return Ok(()),
                 Some(block @ Stage::Packed) if has_room => {
@@ -61,7 +61,7 @@ impl Decoding {
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        state.memory = state.memory.saturating_add(memory);
+        state.memory += memory;
         drop(state);
         let mut turn = Turn { decoding: self, number, memory, result: Stage::Packed };
         decode()?;
@@ -89,7 +89,7 @@ impl Drop for Turn<'_> {
         if let Some(stage) = state.blocks.get_mut(self.number) {
             *stage = self.result;
         }
-        state.memory = state.memory.saturating_sub(self.memory);
+        state.memory -= self.memory;
         drop(state);
         self.decoding.changed.notify_all();
     }

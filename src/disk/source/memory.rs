@@ -10,6 +10,7 @@
 use super::unpack::LARGEST_IMAGE;
 use crate::digest::Digest;
 use crate::disk::{ByteCount, ByteOffset, ReadAt};
+use crate::number;
 use crate::shelf::Shelf;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,8 +62,9 @@ impl Memory {
     }
 
     /// Fills `buffer` where all of it is known. The range has to lie inside the disk.
+    #[expect(clippy::expect_used, reason = "whether all pages are known is looked at before one is taken")]
     pub(super) fn read(&self, offset: ByteOffset, buffer: &mut [u8]) -> bool {
-        let end = offset.0.saturating_add(buffer.len() as u64);
+        let end = offset.0 + buffer.len() as u64;
         let pages = offset.0 / PAGE..end.div_ceil(PAGE);
         if let Some(asked) = self.asked().as_mut() {
             asked.extend(pages.clone());
@@ -74,13 +76,13 @@ impl Memory {
         let mut at = offset.0;
         let mut rest = buffer;
         for page in pages {
-            let bytes = known.pages.get(&page).map(|bytes| &**bytes).unwrap_or_default();
-            let within = usize::try_from(at % PAGE).unwrap_or_default();
-            let bytes = bytes.get(within..).unwrap_or_default();
+            let bytes = known.pages.get(&page).expect("all pages are known");
+            // Only the last page of the disk is a short one, and the range does not go beyond it.
+            let (_, bytes) = bytes.split_at(number::in_memory(at % PAGE));
             let length = bytes.len().min(rest.len());
             let (piece, behind) = rest.split_at_mut(length);
-            piece.copy_from_slice(bytes.get(..length).unwrap_or_default());
-            at = at.saturating_add(length as u64);
+            piece.copy_from_slice(bytes.split_at(length).0);
+            at += length as u64;
             rest = behind;
         }
         true
@@ -113,9 +115,9 @@ impl Memory {
         write(&(pages.len() as u64).to_le_bytes())?;
         pages.iter().try_for_each(|page| write(&page.to_le_bytes()))?;
         for page in pages {
-            let start = page.saturating_mul(PAGE);
-            let length = disk.size().0.saturating_sub(start).min(PAGE);
-            let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+            let start = page * PAGE;
+            let length = disk.size().0.checked_sub(start).ok_or(io::ErrorKind::UnexpectedEof)?.min(PAGE);
+            let mut bytes = vec![0; number::in_memory(length)];
             disk.read_at(ByteOffset(start), &mut bytes)?;
             write(&bytes)?;
         }
@@ -133,7 +135,7 @@ impl Memory {
 impl Known {
     /// Reads a file of the memory; one that is damaged is none.
     fn read(mut file: File) -> Option<Self> {
-        let longest = (MOST_PAGES as u64).saturating_mul(PAGE + 8).saturating_add(64);
+        let longest = MOST_PAGES as u64 * (PAGE + 8) + 64;
         if file.metadata().ok()?.len() > longest {
             return None;
         }

@@ -28,8 +28,12 @@ impl PackedImage {
         unpack: Unpack,
         size: Option<ByteCount>,
     ) -> Result<Self, DiskError> {
-        let unpacked = if size.is_some() { None } else { Some(unpack(given)?) };
-        let size = size.or_else(|| unpacked.as_ref().map(ReadAt::size)).unwrap_or_default();
+        let (size, unpacked) = if let Some(size) = size {
+            (size, None)
+        } else {
+            let unpacked = unpack(given)?;
+            (unpacked.size(), Some(unpacked))
+        };
         Ok(Self {
             file: given.file.to_owned(),
             packed: Arc::clone(packed),

@@ -2,6 +2,7 @@
 
 use super::Given;
 use crate::disk::{ByteOffset, DiskError};
+use crate::number;
 
 /// What a stock image is packed in, told by its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -43,8 +44,8 @@ const NOT_READ: [(&[u8], &str); 7] = [
 /// Tells the packing of a file. What begins like none of the known ones is taken for a disk.
 pub(super) fn tell(given: &Given<'_>) -> Result<Packing, DiskError> {
     let mut start = [0; 8];
-    let length = usize::try_from(given.bytes.size().0).unwrap_or(usize::MAX).min(start.len());
-    let start = start.get_mut(..length).unwrap_or_default();
+    let length = number::at_most(given.bytes.size().0, start.len());
+    let (start, _) = start.split_at_mut(length);
     given.bytes.read_at(ByteOffset(0), start).map_err(|source| given.unreadable(source))?;
     if let Some((_, packing)) = READ.iter().find(|(magic, _)| start.starts_with(magic)) {
         return Ok(*packing);

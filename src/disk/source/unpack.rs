@@ -27,11 +27,11 @@ pub(super) fn unpack(given: &Given<'_>, packing: &str, reader: impl Read) -> Res
     loop {
         let length = fill(&mut reader, &mut piece)
             .map_err(|error| given.not_decoded(packing, ByteCount(done), error))?;
-        let bytes = piece.get(..length).unwrap_or_default();
+        let bytes = piece.split_at(length).0;
         if bytes.is_empty() {
             return Ok(disk);
         }
-        let size = ByteCount(done.saturating_add(length as u64));
+        let size = ByteCount(done + length as u64);
         if size > LARGEST_IMAGE {
             return Err(given.too_large());
         }
@@ -45,10 +45,10 @@ pub(super) fn unpack(given: &Given<'_>, packing: &str, reader: impl Read) -> Res
 /// Reads until the buffer is full or nothing is left, so that what is written begins at block boundaries.
 pub(super) fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
-    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match reader.read(rest) {
+    while filled < buffer.len() {
+        match reader.read(buffer.split_at_mut(filled).1) {
             Ok(0) => break,
-            Ok(length) => filled = filled.saturating_add(length),
+            Ok(length) => filled += length,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }

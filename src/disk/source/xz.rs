@@ -78,7 +78,7 @@ impl XzImage {
         let given = Given { file: &self.file, bytes: &*self.packed, scratch: &self.scratch };
         let memory = xz_block::memory(given.bytes, block)
             .map_err(|error| as_io_error(not_decoded(&given, block, error)))?;
-        let memory = memory.0.saturating_add(PIECE as u64);
+        let memory = memory.0 + PIECE as u64;
         self.decoding.once(number, memory, || decode(&given, block, &self.decoded).map_err(as_io_error))
     }
 }
@@ -90,8 +90,9 @@ impl ReadAt for XzImage {
 
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
         check_range(offset, buffer.len(), self.size())?;
-        let end = offset.0.saturating_add(buffer.len() as u64);
-        let first = self.layout.holding(offset.0).unwrap_or_default();
+        let end = offset.0 + buffer.len() as u64;
+        // An image that holds nothing has no Blocks, and nothing can be asked of it.
+        let Some(first) = self.layout.holding(offset.0) else { return Ok(()) };
         let blocks = self.layout.blocks.iter().enumerate().skip(first);
         for (number, block) in blocks.take_while(|(_, block)| block.uncompressed_offset < end) {
             self.decode(number, block)?;
@@ -108,12 +109,12 @@ fn decode(given: &Given<'_>, block: &XzBlock, decoded: &DiskFile) -> Result<(), 
     let mut at = block.uncompressed_offset;
     loop {
         let length = unpack::fill(&mut reader, &mut piece).map_err(damaged)?;
-        let bytes = piece.get(..length).unwrap_or_default();
+        let bytes = piece.split_at(length).0;
         if bytes.is_empty() {
             return Ok(());
         }
         decoded.write_without_holes(ByteOffset(at), bytes).map_err(|source| given.cannot_unpack(source))?;
-        at = at.saturating_add(length as u64);
+        at += length as u64;
     }
 }
 

@@ -6,6 +6,7 @@ use super::xz_index::XzBlock;
 use crate::codec::Record;
 use crate::codec::xz::{self, BlockHeader};
 use crate::disk::{ByteCount, ByteOffset, ReadAt};
+use crate::number;
 use std::io::{self, BufReader, Read};
 
 /// The most memory a decoder is given. `xz -9` needs 65 MiB.
@@ -22,11 +23,8 @@ const PIECE: usize = 1 << 18;
 /// It ends with an error where the Block is damaged, and gives as many bytes as the Index says only when
 /// the Block holds no others: whoever reads it to its end has read what was packed.
 pub(super) fn reader<'file>(file: &'file dyn ReadAt, block: &XzBlock) -> io::Result<impl Read + 'file> {
-    let packed = BlockBytes {
-        file,
-        at: block.compressed_offset,
-        end: block.compressed_offset.saturating_add(block.padded_size()),
-    };
+    let packed =
+        BlockBytes { file, at: block.compressed_offset, end: block.compressed_offset + block.padded_size() };
     let record = Record { size: block.uncompressed_size, packed: block.unpadded_size, crc32: 0 };
     let (before, behind) = (xz::stream_header(block.check), xz::stream_end(block.check, &[record]));
     let stream = io::Cursor::new(before).chain(packed).chain(io::Cursor::new(behind));
@@ -37,13 +35,12 @@ pub(super) fn reader<'file>(file: &'file dyn ReadAt, block: &XzBlock) -> io::Res
 /// The memory that decoding a Block takes, as its header says (section 3.1).
 pub(super) fn memory(file: &dyn ReadAt, block: &XzBlock) -> io::Result<ByteCount> {
     let mut header = [0; 1024];
-    let length = block.unpadded_size.min(header.len() as u64);
-    let header = usize::try_from(length).ok().and_then(|length| header.get_mut(..length));
-    let header = header.unwrap_or_default();
+    let length = number::at_most(block.unpadded_size, header.len());
+    let (header, _) = header.split_at_mut(length);
     file.read_at(ByteOffset(block.compressed_offset), header)?;
     // A header that cannot be read is the decoder's to complain about, before it takes any memory.
     let dictionary = BlockHeader::parse(header).map_or(0, |header| header.dictionary);
-    let needed = ByteCount(dictionary.saturating_add(DECODER_OVERHEAD));
+    let needed = ByteCount(dictionary + DECODER_OVERHEAD);
     if needed.0 > DECODER_MEMORY {
         let limit = ByteCount(DECODER_MEMORY);
         let message = format!("packed so that reading it takes {needed} of memory (the limit is {limit})");
@@ -61,14 +58,12 @@ struct BlockBytes<'file> {
 
 impl Read for BlockBytes<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.end.saturating_sub(self.at);
-        let length = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
-        let Some(piece) = buffer.get_mut(..length).filter(|piece| !piece.is_empty()) else {
-            return Ok(0);
-        };
-        self.file.read_at(ByteOffset(self.at), piece)?;
-        self.at = self.at.saturating_add(length as u64);
-        Ok(length)
+        let (piece, _) = buffer.split_at_mut(number::at_most(self.end - self.at, buffer.len()));
+        if !piece.is_empty() {
+            self.file.read_at(ByteOffset(self.at), piece)?;
+        }
+        self.at += piece.len() as u64;
+        Ok(piece.len())
     }
 }
 

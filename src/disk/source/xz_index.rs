@@ -5,6 +5,7 @@ use super::Given;
 use super::unpack::LARGEST_IMAGE;
 use crate::codec::xz::{CRC32, Check, FOOTER_MAGIC, HEADER_SIZE, stream_header, take_number};
 use crate::disk::{ByteOffset, DiskError};
+use crate::number;
 
 /// [`HEADER_SIZE`] as the offsets count.
 const HEADER: u64 = HEADER_SIZE as u64;
@@ -60,8 +61,8 @@ pub(crate) struct XzBlock {
 impl XzBlock {
     /// How long it is with its padding.
     pub(crate) fn padded_size(&self) -> u64 {
-        // Cannot overflow: the Block lies inside the file.
-        self.unpadded_size.saturating_add(3) & !3
+        // The Block lies inside the file, and that ends before 2^64.
+        self.unpadded_size.next_multiple_of(4)
     }
 }
 
@@ -89,7 +90,7 @@ impl XzLayout {
                 return Err(given.damaged(format!("it has more than {MOST_STREAMS} xz streams")));
             }
             let stream = read_stream(given, end, blocks_left)?;
-            blocks_left = blocks_left.saturating_sub(stream.records.len() as u64);
+            blocks_left -= stream.records.len() as u64;
             end = without_padding(given, stream.stream.compressed_offset)?;
             found.push(stream);
         }
@@ -100,7 +101,7 @@ impl XzLayout {
     fn from_streams(given: &Given<'_>, found: Vec<FoundStream>) -> Result<Self, DiskError> {
         let mut layout = Self { streams: Vec::new(), blocks: Vec::new(), uncompressed_size: 0 };
         for FoundStream { stream, records } in found {
-            let mut compressed_offset = stream.compressed_offset.saturating_add(HEADER);
+            let mut compressed_offset = stream.compressed_offset + HEADER;
             for Record { unpadded_size, uncompressed_size } in records {
                 let uncompressed_offset = layout.uncompressed_size;
                 let block = XzBlock {
@@ -113,7 +114,7 @@ impl XzLayout {
                 let end = uncompressed_offset.checked_add(uncompressed_size);
                 layout.uncompressed_size =
                     end.filter(|end| *end <= LARGEST_IMAGE.0).ok_or_else(|| given.too_large())?;
-                compressed_offset = compressed_offset.saturating_add(block.padded_size());
+                compressed_offset += block.padded_size();
                 layout.blocks.push(block);
             }
             layout.streams.push(stream);
@@ -133,19 +134,18 @@ fn without_padding(given: &Given<'_>, end: u64) -> Result<u64, DiskError> {
     let mut piece = [0; 4096];
     let mut at = end;
     while at > 0 {
-        let length = at.min(piece.len() as u64);
-        let bytes =
-            usize::try_from(length).ok().and_then(|length| piece.get_mut(..length)).unwrap_or_default();
-        let start = at.saturating_sub(length);
+        let length = number::at_most(at, piece.len());
+        let (bytes, _) = piece.split_at_mut(length);
+        let start = at - length as u64;
         read(given, start, bytes)?;
         if let Some(last) = bytes.iter().rposition(|byte| *byte != 0) {
-            at = start.saturating_add(last as u64).saturating_add(1);
+            at = start + last as u64 + 1;
             break;
         }
         at = start;
     }
     // What is left of a stream ends at a multiple of four bytes, and the last of them are not zero.
-    if !end.saturating_sub(at).is_multiple_of(4) {
+    if !(end - at).is_multiple_of(4) {
         return Err(given.damaged("the zeros behind an xz stream are no multiple of four bytes"));
     }
     Ok(at)
@@ -176,7 +176,7 @@ fn read_stream(given: &Given<'_>, end: u64, blocks_left: u64) -> Result<FoundStr
     let start = blocks.and_then(|blocks| index_start.checked_sub(blocks)?.checked_sub(HEADER));
     let start = start.ok_or_else(outside)?;
     check_header(given, start, check)?;
-    let stream = XzStream { check, compressed_offset: start, compressed_size: end.saturating_sub(start) };
+    let stream = XzStream { check, compressed_offset: start, compressed_size: end - start };
     Ok(FoundStream { stream, records })
 }
 
@@ -197,7 +197,7 @@ fn read_footer(given: &Given<'_>, end: u64) -> Result<(Check, u64), DiskError> {
     let [s0, s1, s2, s3, flags @ ..] = body;
     let check = Check::from_flags(flags).ok_or_else(|| given.unknown(unknown_flags(flags)))?;
     // Backward Size counts units of four bytes, less one.
-    let index_size = u64::from(u32::from_le_bytes([s0, s1, s2, s3])).saturating_add(1).saturating_mul(4);
+    let index_size = (u64::from(u32::from_le_bytes([s0, s1, s2, s3])) + 1) * 4;
     Ok((check, index_size))
 }
 

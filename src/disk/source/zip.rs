@@ -59,7 +59,7 @@ fn only_image<R: Read + Seek>(given: &Given<'_>, archive: &ZipArchive<R>) -> Res
 
 /// Whether this is the name of an image, and not of what macOS notes about one (`__MACOSX/._x.img`).
 fn is_image(name: &str) -> bool {
-    let last = name.rsplit('/').next().unwrap_or_default();
+    let last = name.rsplit_once('/').map_or(name, |(_, last)| last);
     let ends_with_img = last.rsplit_once('.').is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("img"));
     ends_with_img && !last.starts_with("._")
 }

@@ -7,6 +7,7 @@ use super::{Contents, Maker, Template};
 use crate::digest::Digest;
 use crate::disk::{BLOCK_SIZE, ByteOffset, DiskFile, ReadAt};
 use crate::emit::EmitError;
+use crate::number;
 use crate::shelf::Shelf;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
@@ -128,8 +129,8 @@ fn digest(disk: &dyn ReadAt, length: u64) -> io::Result<Digest> {
     let mut piece = vec![0; 1 << 20];
     let mut at = 0;
     while at < length {
-        let left = usize::try_from(length - at).unwrap_or(usize::MAX).min(piece.len());
-        let piece = piece.get_mut(..left).unwrap_or_default();
+        let left = number::at_most(length - at, piece.len());
+        let (piece, _) = piece.split_at_mut(left);
         disk.read_at(ByteOffset(at), piece)?;
         hasher.update(&piece);
         at += left as u64;

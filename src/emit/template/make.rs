@@ -46,7 +46,7 @@ impl Pieces<'_> {
     fn append(&mut self, bytes: &[u8]) -> io::Result<u64> {
         self.file.write_all(bytes)?;
         let at = self.length;
-        self.length = self.length.saturating_add(bytes.len() as u64);
+        self.length += bytes.len() as u64;
         Ok(at)
     }
 }
@@ -159,9 +159,9 @@ impl Maker<'_> {
 fn push(spans: &mut Vec<Span>, span: Span) {
     if let (Some(last), Origin::Stock(offset)) = (spans.last_mut(), span.from)
         && let Origin::Stock(before) = last.from
-        && before.saturating_add(last.length) == offset
+        && before + last.length == offset
     {
-        last.length = last.length.saturating_add(span.length);
+        last.length += span.length;
         return;
     }
     spans.push(span);

@@ -19,6 +19,7 @@ use super::card::lay;
 use super::copies::Change;
 use crate::codec::{PartFormat, Record};
 use crate::disk::{ByteCount, ByteOffset, DiskFile, Layer, ReadAt, check_range};
+use crate::number;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::io;
@@ -33,6 +34,8 @@ pub(super) struct Template<'stock> {
     contents: Contents,
     /// Where each span begins, and where the last one ends.
     starts: Vec<u64>,
+    /// Where the tail begins.
+    tail: u64,
     size: ByteCount,
 }
 
@@ -89,24 +92,25 @@ impl<'stock> Template<'stock> {
         let mut starts = vec![0_u64];
         let mut end = 0_u64;
         for span in &contents.spans {
+            span.from.further(span.length)?;
             end = end.checked_add(span.length)?;
             starts.push(end);
         }
-        let fits = |slot: &Slot| slot.record < contents.records.len() && slot.at <= end;
+        let fits = |slot: &Slot| {
+            slot.record < contents.records.len()
+                && slot.at <= end
+                && slot.start.checked_add(slot.length).is_some()
+        };
         contents.slots.iter().all(fits).then_some(())?;
         let size = ByteCount(end.checked_add(format.tail(&contents.records).len() as u64)?);
-        Some(Self { format, stock, pieces, contents, starts, size })
-    }
-
-    /// Where the tail begins.
-    fn end_of_parts(&self) -> u64 {
-        self.starts.last().copied().unwrap_or_default()
+        Some(Self { format, stock, pieces, contents, starts, tail: end, size })
     }
 
     /// In which places the image of a card with these layers differs from the template.
     ///
     /// # Errors
     /// When the pieces cannot be read.
+    #[expect(clippy::expect_used, reason = "the contents are checked when the template is opened")]
     pub(super) fn changes(&self, layers: &[&Layer]) -> io::Result<Vec<Change<'stock>>> {
         let mut records = self.contents.records.clone();
         let mut changes = Vec::new();
@@ -115,12 +119,10 @@ impl<'stock> Template<'stock> {
             self.pieces.read_at(ByteOffset(slot.ground), &mut bytes)?;
             lay(layers, slot.start, &mut bytes)?;
             let part = self.format.store(&bytes);
-            if let Some(record) = records.get_mut(slot.record) {
-                *record = part.record;
-            }
+            *records.get_mut(slot.record).expect("new() refuses a slot without a record") = part.record;
             changes.push(Change { at: slot.at, bytes: Cow::from(part.bytes) });
         }
-        changes.push(Change { at: self.end_of_parts(), bytes: Cow::from(self.format.tail(&records)) });
+        changes.push(Change { at: self.tail, bytes: Cow::from(self.format.tail(&records)) });
         Ok(changes)
     }
 }
@@ -131,18 +133,21 @@ impl ReadAt for Template<'_> {
         self.size
     }
 
+    #[expect(clippy::expect_used, reason = "the contents are checked when the template is opened")]
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
         check_range(offset, buffer.len(), self.size())?;
         let mut at = offset.0;
         let mut rest = buffer;
-        let mut number = self.starts.partition_point(|start| *start <= at).saturating_sub(1);
+        // The first one is 0, so that at least one is no larger.
+        let mut number = self.starts.partition_point(|start| *start <= at) - 1;
         while !rest.is_empty() {
             let span = self.contents.spans.get(number).zip(self.starts.get(number));
             let (length, from) = match span {
                 Some((span, start)) => {
-                    let within = at.saturating_sub(*start);
-                    let left = usize::try_from(span.length.saturating_sub(within)).unwrap_or(usize::MAX);
-                    (left.min(rest.len()), span.from.further(within))
+                    let within = at - *start;
+                    let from =
+                        span.from.further(within).expect("new() refuses a span that ends beyond 64 bits");
+                    (number::at_most(span.length - within, rest.len()), from)
                 }
                 // The tail.
                 None => (rest.len(), Origin::Slot),
@@ -153,8 +158,8 @@ impl ReadAt for Template<'_> {
                 Origin::Pieces(offset) => self.pieces.read_at(ByteOffset(offset), piece)?,
                 Origin::Slot => piece.fill(0),
             }
-            at = at.saturating_add(length as u64);
-            number = number.saturating_add(1);
+            at += length as u64;
+            number += 1;
             rest = behind;
         }
         Ok(())
@@ -162,11 +167,12 @@ impl ReadAt for Template<'_> {
 }
 
 impl Origin {
-    fn further(self, by: u64) -> Self {
-        match self {
-            Self::Stock(offset) => Self::Stock(offset.saturating_add(by)),
-            Self::Pieces(offset) => Self::Pieces(offset.saturating_add(by)),
+    /// What lies `by` bytes behind it; `None` beyond 64 bits.
+    fn further(self, by: u64) -> Option<Self> {
+        Some(match self {
+            Self::Stock(offset) => Self::Stock(offset.checked_add(by)?),
+            Self::Pieces(offset) => Self::Pieces(offset.checked_add(by)?),
             Self::Slot => Self::Slot,
-        }
+        })
     }
 }

@@ -5,6 +5,7 @@ use crate::codec::xz::{BlockHeader, Check};
 use crate::disk::{BlockIndex, ByteOffset, ReadAt, StockImage, XzBlock};
 use crate::emit::card::{BLOCK, Disk};
 use crate::emit::slots::Slots;
+use crate::number;
 use std::io;
 use std::ops::Range;
 
@@ -13,7 +14,7 @@ use std::ops::Range;
 const LARGEST_PART: u64 = 4 << 20;
 
 /// The longest header a Block can have.
-const LONGEST_HEADER: u64 = 1024;
+const LONGEST_HEADER: usize = 1024;
 
 /// A part of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +58,7 @@ pub(super) fn plan(
     let mut planned = Vec::new();
     let mut done = 0;
     for block in blocks {
-        let range =
-            block.uncompressed_offset..block.uncompressed_offset.saturating_add(block.uncompressed_size);
+        let range = block.uncompressed_offset..block.uncompressed_offset + block.uncompressed_size;
         let is_clean = slots.in_part(&range).is_empty()
             && disk.shared.iter().all(|layer| layer.indices_in(blocks_of(&range)).next().is_none());
         if range.end > disk.size.0 || !is_clean {
@@ -84,7 +84,7 @@ fn cut(range: Range<u64>, slots: &Slots, planned: &mut Vec<Planned>) {
         let mut start = from;
         let mut parts = Vec::new();
         while start < to {
-            let end = start.saturating_add(LARGEST_PART).min(to);
+            let end = (start + LARGEST_PART).min(to);
             parts.push(Planned::Packed(start..end));
             start = end;
         }
@@ -102,21 +102,21 @@ fn cut(range: Range<u64>, slots: &Slots, planned: &mut Vec<Planned>) {
 /// How to keep a Block. `None` where its header is not understood: decoding it will tell why.
 fn keep(file: &dyn ReadAt, block: &XzBlock) -> io::Result<Option<KeptBlock>> {
     let start = block.compressed_offset;
-    let mut header = vec![0; usize::try_from(block.unpadded_size.min(LONGEST_HEADER)).unwrap_or_default()];
+    let mut header = vec![0; number::at_most(block.unpadded_size, LONGEST_HEADER)];
     file.read_at(ByteOffset(start), &mut header)?;
     let Some(found) = BlockHeader::parse(&header) else { return Ok(None) };
     let body = block.unpadded_size.checked_sub(found.length);
     let compressed = body.and_then(|body| body.checked_sub(block.check.size()));
     let (Some(body), Some(compressed)) = (body, compressed) else { return Ok(None) };
-    let end = start.saturating_add(block.padded_size());
+    let end = start + block.padded_size();
     let (header, bytes) = if found.has_sizes {
         (Vec::new(), start..end)
     } else {
         // Decoders with several threads ask for sizes.
         let header = found.with_sizes(compressed, block.uncompressed_size);
-        (header, start.saturating_add(found.length)..end)
+        (header, start + found.length..end)
     };
     let own = if header.is_empty() { found.length } else { header.len() as u64 };
-    let record = Record { size: block.uncompressed_size, packed: own.saturating_add(body), crc32: 0 };
+    let record = Record { size: block.uncompressed_size, packed: own + body, crc32: 0 };
     Ok(Some(KeptBlock { header, bytes, record }))
 }

@@ -141,7 +141,7 @@ impl Cursor {
 
     /// How much of `length` lies before the end.
     fn before_the_end(&self, length: usize) -> usize {
-        number::at_most(number::left_of(self.size(), self.position), length)
+        number::at_most(number::excess(self.size(), self.position), length)
     }
 }
 
