@@ -63,6 +63,7 @@ mod durable;
 pub mod emit;
 pub mod escape;
 pub mod fetch;
+mod first_start;
 pub mod format;
 pub mod foundation;
 pub mod fs;

@@ -128,7 +128,8 @@ pub struct Node {
     pub swap: Swap,
     /// Extra files, in the order of nodes.yaml: the cluster's, then the node's.
     pub files: Vec<ExtraFile>,
-    /// Shell commands run once as root at the first boot, when the network is up: the cluster's, then the node's.
+    /// Shell commands run once as root at the first boot, when network and time are there: the cluster's, then
+    /// the node's. One that fails is tried again until it succeeds.
     pub first_boot: Vec<String>,
     /// What k3s is to be on this node; `None` where it is to be nothing.
     pub k3s: Option<NodeK3s>,

@@ -1,9 +1,8 @@
 //! k3s inside the card: the program, the archives of container images, and the wait before the first start.
 
-use super::install::STATUS_FILE;
-use super::shell::quote;
-use super::{Host, K3sError, service};
+use super::{FIRST_START, Host, K3sError, service};
 use crate::cluster::{K3s, Role};
+use crate::first_start::Script;
 use crate::patch::{Content, Draft, ImagePath, Mode, Owner, Partition};
 
 /// Where k3s looks for archives to import, on servers and agents alike (docs.k3s.io, "Air-Gap Install").
@@ -16,9 +15,6 @@ const IMPORT_CACHE: &str = ".cache.json";
 /// What k3s's own installer links to the program, but not where the system has such a command already.
 const LINKS: [&str; 3] = ["kubectl", "crictl", "ctr"];
 const FOLDERS_OF_COMMANDS: [&str; 3] = ["/usr/local/sbin", "/usr/bin", "/usr/sbin"];
-
-const SCRIPT: &str = "/usr/local/lib/cardwright/start-k3s";
-const SETTINGS: &str = "/usr/local/lib/cardwright/start-k3s.settings";
 
 /// What is put inside every card that runs k3s.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,30 +61,20 @@ pub(super) fn wait_at_first_start(
     role: Role,
     host: &Host<'_>,
 ) -> Result<(), K3sError> {
-    let script = concat!(include_str!("first-start.sh"), include_str!("start-k3s.sh"));
-    draft.file(Partition::Root, &ImagePath::new(SCRIPT)?, script, Mode::EXECUTABLE, Owner::ROOT)?;
-    let values = [
-        ("version", k3s.version.to_string()),
-        ("role", role.to_string()),
-        ("status", format!("{}/{STATUS_FILE}", host.boot_mount)),
-        ("earliest", draft.time().0.to_string()),
-    ];
-    let lines = values.iter().map(|(name, value)| format!("{name}={}\n", quote(value)));
-    let settings = format!("# Written by cardwright, read by start-k3s.\n{}", lines.collect::<String>());
-    draft.file(Partition::Root, &ImagePath::new(SETTINGS)?, settings, Mode::FILE, Owner::ROOT)?;
-    Ok(())
+    let settings = [("version", k3s.version.to_string()), ("role", role.to_string())];
+    let parts = [FIRST_START, include_str!("start-k3s.sh")];
+    Script { name: "start-k3s", parts: &parts, settings: &settings }.write(draft, host.boot_mount)
 }
 
 /// The drop-in of the unit. The disk grows to the size of the card before images are unpacked onto it.
 pub(super) fn drop_in() -> String {
-    format!(
-        "\
+    "\
 # Written by cardwright: at the first start, what k3s cannot do without is waited for.
 [Unit]
 After=rpi-resize.service
 
 [Service]
-ExecStartPre={SCRIPT}
+ExecStartPre=/usr/local/lib/cardwright/start-k3s
 "
-    )
+    .to_owned()
 }

@@ -2,21 +2,16 @@
 //!
 //! The script is the same on every card; what differs stands in a file of settings beside it.
 
-use super::shell::quote;
-use super::{Host, K3sError, service};
+use super::{FIRST_START, Host, K3sError, service};
 use crate::cluster::{K3s, Role};
 use crate::digest::Digest;
+use crate::first_start::Script;
 use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
-
-/// The name of the file on the boot partition that tells how the installation goes. It holds no secrets.
-pub const STATUS_FILE: &str = "cardwright-status.txt";
 
 /// What the script leaves behind as the last thing it does.
 const MARKER: &str = "/var/lib/cardwright/k3s-installed";
 
 const UNIT: &str = "cardwright-install-k3s.service";
-const SCRIPT: &str = "/usr/local/lib/cardwright/install-k3s";
-const SETTINGS: &str = "/usr/local/lib/cardwright/install-k3s.settings";
 
 /// Where k3s is downloaded from.
 pub(super) struct Source<'a> {
@@ -33,24 +28,21 @@ pub(super) fn write(
     role: Role,
     host: &Host<'_>,
 ) -> Result<(), K3sError> {
-    let settings = settings(draft, k3s, source, role, host)?;
-    for (path, content, mode) in [
-        (SCRIPT, concat!(include_str!("first-start.sh"), include_str!("install-k3s.sh")), Mode::EXECUTABLE),
-        (SETTINGS, &settings, Mode::FILE),
-        (&format!("/etc/systemd/system/{UNIT}"), &unit(), Mode::FILE),
-    ] {
-        draft.file(Partition::Root, &ImagePath::new(path)?, content, mode, Owner::ROOT)?;
-    }
+    let settings = settings(k3s, source, role, host)?;
+    let parts = [FIRST_START, include_str!("install-k3s.sh")];
+    let script = Script { name: "install-k3s", parts: &parts, settings: &settings };
+    script.write::<K3sError>(draft, host.boot_mount)?;
+    let path = ImagePath::new(format!("/etc/systemd/system/{UNIT}"))?;
+    draft.file(Partition::Root, &path, unit(), Mode::FILE, Owner::ROOT)?;
     service::enable(draft, UNIT)
 }
 
 fn settings(
-    draft: &Draft<'_>,
     k3s: &K3s,
     source: &Source<'_>,
     role: Role,
     host: &Host<'_>,
-) -> Result<String, K3sError> {
+) -> Result<[(&'static str, String); 7], K3sError> {
     let Source { base_url, sha256 } = *source;
     let binary = host.binary.file_name();
     // Without a pin the digest comes from the same place as the program, which is worth as much as the
@@ -61,7 +53,7 @@ fn settings(
     // `+` would be a space to some servers.
     let version = k3s.version.as_str();
     let release = format!("{}/{}", base_url.trim_end_matches('/'), version.replace('+', "%2B"));
-    let values = [
+    Ok([
         ("version", version.to_owned()),
         ("release", release),
         ("binary", binary.to_owned()),
@@ -69,11 +61,7 @@ fn settings(
         ("sha256", sha256.map(|digest| digest.to_string()).unwrap_or_default()),
         ("service", format!("{}.service", service::name(role))),
         ("role", role.to_string()),
-        ("status", format!("{}/{STATUS_FILE}", host.boot_mount)),
-        ("earliest", draft.time().0.to_string()),
-    ];
-    let lines = values.iter().map(|(name, value)| format!("{name}={}\n", quote(value)));
-    Ok(format!("# Written by cardwright, read by install-k3s.\n{}", lines.collect::<String>()))
+    ])
 }
 
 /// `Type=exec`, because multi-user.target would wait for a oneshot, and with it every login, until the
@@ -91,7 +79,7 @@ StartLimitIntervalSec=0
 
 [Service]
 Type=exec
-ExecStart={SCRIPT}
+ExecStart=/usr/local/lib/cardwright/install-k3s
 RemainAfterExit=yes
 Restart=on-failure
 RestartSec=15s

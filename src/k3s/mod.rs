@@ -28,13 +28,13 @@ mod node_password;
 mod registries;
 mod resolv_conf;
 mod service;
-mod shell;
 mod token;
 mod yaml;
 
 pub use bundle::{Payload, put_payload};
 pub use error::K3sError;
-pub use install::STATUS_FILE;
+
+pub use crate::first_start::STATUS_FILE;
 
 use crate::cluster::{Cluster, Install, K3s, Node};
 use crate::identity::ClusterSecret;
@@ -46,6 +46,9 @@ use crate::patch::Draft;
 /// The first word is what switches it on again (raspberrypi/linux issue 6980); the second is what kernels
 /// before it asked for, and means nothing to later ones.
 pub const CMDLINE_WORDS: [&str; 2] = ["cgroup_enable=memory", "cgroup_memory=1"];
+
+/// What all scripts here begin with, after the beginning of every first start.
+const FIRST_START: &str = include_str!("first-start.sh");
 
 /// Where a server listens, for nodes that join and for kubectl.
 pub const SUPERVISOR_PORT: u16 = 6443;

@@ -439,7 +439,7 @@ fn systemd_finds_nothing_wrong_with_the_units() {
                 .replace("ExecStartPre=/usr/local/lib/cardwright/start-k3s", "ExecStartPre=/bin/true")
                 .replace("=-/sbin/modprobe", "=-/bin/true");
             std::fs::write(&path, text).unwrap();
-            if unit.ends_with(".service") {
+            if [".service", ".path"].iter().any(|kind| unit.ends_with(kind)) {
                 units.push(path);
             }
         }

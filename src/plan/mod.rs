@@ -92,12 +92,12 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
         raspios::disable_swap(edits)?;
     }
 
-    let mut first_boot = Vec::new();
+    let mut own_commands = Vec::new();
     if let Some(zone) = &node.timezone {
         raspios::set_timezone(edits, zone)?;
     }
     if let Some(locale) = &node.locale {
-        first_boot.extend(raspios::set_locale(edits, locale)?);
+        own_commands = raspios::set_locale(edits, locale)?;
     }
     raspios::set_page_size(edits, node.boot.page_size)?;
     raspios::add_config_lines(edits, &node.boot.config)?;
@@ -118,8 +118,7 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
 
     // What the user wants goes last, and may replace anything that came before it.
     raspios::add_files(edits, release, &account, &node.files)?;
-    first_boot.extend(node.first_boot.iter().cloned());
-    raspios::run_at_first_boot(edits, &first_boot)?;
+    raspios::run_at_first_boot(edits, release.boot_mount, &own_commands, &node.first_boot)?;
     let rejoins = node.k3s.as_ref().is_some_and(|k3s| k3s.rejoins);
     let card = Card { rejoins, ..Card::new(cluster.name.as_str(), node.name.as_str()) };
     raspios::write_card(edits, &card)?;

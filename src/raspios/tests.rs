@@ -20,7 +20,7 @@ fn customise(stock: &MemoryStock, draft: &mut Draft<'_>) -> Result<(), RaspiosEr
     disable_cloud_init(draft, &release)?;
     set_timezone(draft, "Europe/Berlin")?;
     set_locale(draft, "de_DE.UTF-8")?;
-    run_at_first_boot(draft, &["locale-gen", "true"])?;
+    run_at_first_boot(draft, release.boot_mount, &["locale-gen"], &["true"])?;
     set_clock_floor(draft)?;
     add_config_lines(draft, &["arm_freq=1500"])?;
     add_cmdline_words(draft, &["cgroup_enable=memory"])?;

@@ -6,15 +6,34 @@ use cardwright::digest::Digest;
 use cardwright::identity::ClusterSecret;
 use cardwright::k3s::{Binary, Host, STATUS_FILE, configure};
 use cardwright::patch::{Action, Draft, MemoryStock, UnixTime};
+use cardwright::raspios::{BootMount, run_at_first_boot};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// All that the script runs, besides what the stand-ins stand for.
-const TOOLS: [&str; 13] =
-    ["chmod", "curl", "cut", "date", "ln", "mkdir", "mv", "rm", "sed", "sha256sum", "sleep", "sync", "tail"];
+/// All that the scripts run, besides what the stand-ins stand for.
+const TOOLS: [&str; 18] = [
+    "awk",
+    "cat",
+    "chmod",
+    "curl",
+    "cut",
+    "date",
+    "flock",
+    "ln",
+    "mkdir",
+    "mv",
+    "rm",
+    "sed",
+    "sha256sum",
+    "sleep",
+    "sync",
+    "tail",
+    "tee",
+    "wc",
+];
 
 /// When the card was made.
 const MADE: i64 = 1_781_740_800;
@@ -54,26 +73,48 @@ impl Card {
         Self::planned("start-k3s", &install)
     }
 
+    /// A card with commands for the first boot: cardwright's own, and those of nodes.yaml. `ROOT` in them is
+    /// the folder that stands for the card.
+    pub(crate) fn with_commands(own: &[&str], commands: &[&str]) -> Self {
+        let card = Self::empty("first-boot");
+        let root = card.path("").display().to_string();
+        let with_root = |commands: &[&str]| -> Vec<String> {
+            commands.iter().map(|command| command.replace("ROOT/", &root)).collect()
+        };
+        let stock = MemoryStock::new();
+        let mut draft = Draft::new(&stock, UnixTime(MADE));
+        run_at_first_boot(&mut draft, BootMount::BootFirmware, &with_root(own), &with_root(commands))
+            .unwrap();
+        card.apply(draft);
+        card
+    }
+
     fn planned(script: &'static str, install: &str) -> Self {
+        let card = Self::empty(script);
+        card.plan(install);
+        card
+    }
+
+    fn empty(script: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let card = Self { folder, pause: 0.into(), script, wait: 0.into() };
-        for name in ["root/boot/firmware", "root/run/systemd/timesync", "bin"] {
+        for name in ["root/boot/firmware", "root/run/systemd/timesync", "root/var/log", "bin"] {
             std::fs::create_dir_all(card.folder.path().join(name)).unwrap();
         }
-        card.plan(install);
         for tool in TOOLS {
             symlink(find(tool).unwrap_or_else(|| panic!("{tool} is not installed")), card.bin(tool)).unwrap();
         }
         if let Some(wget) = find("wget") {
             symlink(wget, card.bin("wget")).unwrap();
         }
-        card.tool("systemctl", "#!/bin/sh\necho \"$@\" >>\"$CARDWRIGHT_ROOT/systemctl-calls\"\n");
+        card.unit_state("inactive");
+        card.running_for(100, "first");
         card.default_route("default via 192.168.50.1 dev eth0");
         card.synchronized("yes");
         card
     }
 
-    /// Puts every file that is planned below /usr/local/lib/cardwright.
+    /// Plans k3s.
     fn plan(&self, install: &str) {
         let text = format!(
             "\
@@ -95,6 +136,11 @@ nodes:
         let secret = ClusterSecret::from_hex(&"5a".repeat(32)).unwrap();
         let east = cluster.node("east").unwrap();
         configure(&mut draft, &cluster, east, cluster.k3s.as_ref().unwrap(), &host, &secret).unwrap();
+        self.apply(draft);
+    }
+
+    /// Puts every file that is planned below /usr/local/lib/cardwright.
+    fn apply(&self, draft: Draft<'_>) {
         for edit in draft.finish().edits {
             if let (Action::File { content, mode, .. }, Some(path)) =
                 (&edit.action, edit.path.as_str().strip_prefix("/usr/local/lib/"))
@@ -109,9 +155,9 @@ nodes:
         self.folder.path().join("root").join(path)
     }
 
-    /// The script that runs at the first start.
-    pub(crate) fn script(&self) -> PathBuf {
-        self.path("usr/local/lib/cardwright").join(self.script)
+    /// One of the scripts.
+    pub(crate) fn script_called(&self, name: &str) -> PathBuf {
+        self.path("usr/local/lib/cardwright").join(name)
     }
 
     fn bin(&self, name: &str) -> PathBuf {
@@ -125,9 +171,18 @@ nodes:
 
     /// Starts the script.
     pub(crate) fn spawn(&self) -> Running {
+        self.spawn_script(self.script)
+    }
+
+    /// Runs what is run when the time comes, to its end.
+    pub(crate) fn run_when_the_time_comes(&self) -> Run {
+        self.spawn_script("k3s-time").wait()
+    }
+
+    fn spawn_script(&self, name: &str) -> Running {
         let shell = find("dash").or_else(|| find("sh")).unwrap();
         let child = Command::new(shell)
-            .arg(self.script())
+            .arg(self.script_called(name))
             .env_clear()
             .env("PATH", self.folder.path().join("bin"))
             .env("CARDWRIGHT_ROOT", self.folder.path().join("root"))
@@ -166,6 +221,21 @@ nodes:
         drop(std::fs::remove_file(self.bin(name)));
     }
 
+    /// What `systemctl is-active` says. Every other call of systemctl is put down.
+    pub(crate) fn unit_state(&self, state: &str) {
+        let script = format!(
+            "#!/bin/sh\nif [ \"$1\" = is-active ]; then echo {state}; exit 3; fi\n\
+             echo \"$@\" >>\"$CARDWRIGHT_ROOT/systemctl-calls\"\n"
+        );
+        self.tool("systemctl", &script);
+    }
+
+    /// For how many seconds the system has been running, and which start that was.
+    pub(crate) fn running_for(&self, seconds: u32, boot_id: &str) {
+        self.write("proc/uptime", format!("{seconds}.25 7.00\n").as_bytes(), 0o444);
+        self.write("proc/sys/kernel/random/boot_id", format!("{boot_id}\n").as_bytes(), 0o444);
+    }
+
     /// What `timedatectl` says about the clock.
     pub(crate) fn synchronized(&self, answer: &str) {
         self.tool("timedatectl", &format!("#!/bin/sh\necho {answer}\n"));
@@ -201,6 +271,7 @@ nodes:
     pub(crate) fn write(&self, path: &str, content: &[u8], mode: u32) {
         let path = self.path(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        drop(std::fs::remove_file(&path));
         std::fs::write(&path, content).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
     }
@@ -239,7 +310,9 @@ nodes:
     pub(crate) fn last_status(&self) -> String {
         let status = self.status();
         let line = status.lines().last().unwrap_or_default();
-        line.split_once(" k3s: ").map(|(_, line)| line.to_owned()).unwrap_or_default()
+        let (_, line) = line.split_once('Z').unwrap_or_default();
+        let line = line.strip_prefix(" k3s: ").or_else(|| line.strip_prefix(" first_boot: "));
+        line.unwrap_or_default().to_owned()
     }
 
     /// What `systemctl` was called with, a line a call.
