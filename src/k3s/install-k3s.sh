@@ -83,7 +83,7 @@ fi
 mkdir -p "$state" "${program%/*}"
 
 wait_for_network
-wait_for_time
+wait_for_time_or_guess
 
 [ -n "$sha256" ] || try fetch_digest
 if [ "$(digest_of "$program")" != "$sha256" ]; then

@@ -11,6 +11,8 @@
 //!   installer leaves them, so that a later run of that installer simply takes over (`service.rs`);
 //! - the one program k3s consists of, and the container images it starts with (`bundle.rs`), or else
 //!   `cardwright-install-k3s.service`, which downloads that program at the first boot (`install.rs`);
+//! - `cardwright-k3s-time.path`, which has a k3s that was started without the time started anew
+//!   (`late_time.rs`);
 //! - `/etc/rancher/k3s/resolv.conf`, the name servers of pods (`resolv_conf.rs`);
 //! - a word to NetworkManager about the links k3s makes and the wire below it (`network_manager.rs`).
 //!
@@ -22,6 +24,7 @@ mod certificates;
 mod config;
 mod error;
 mod install;
+mod late_time;
 mod manifests;
 mod network_manager;
 mod node_password;
@@ -121,6 +124,7 @@ pub fn configure(
         network_manager::write(draft, node)?;
     }
     let role = node_k3s.role;
+    late_time::write(draft, k3s, role, host)?;
     match &k3s.install {
         Install::Download { base_url, sha256_arm64, sha256_armhf } => {
             let sha256 = match host.binary {

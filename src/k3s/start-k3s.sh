@@ -6,6 +6,6 @@ if [ -e "$marker" ]; then
 fi
 mkdir -p "$state"
 wait_for_network
-wait_for_time
+wait_for_time_or_guess
 say "done: k3s $version starts as $role"
 mark

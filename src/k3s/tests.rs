@@ -293,6 +293,25 @@ fn an_unencrypted_download_needs_the_digest_of_the_very_program() {
     assert!(matches!(other, K3sError::UntrustedDownload { binary: "k3s-armhf", .. }));
 }
 
+#[test]
+fn a_late_time_is_waited_for_on_servers_and_agents_however_k3s_got_there() {
+    for (name, service) in [("north", "k3s.service"), ("east", "k3s-agent.service")] {
+        for k3s in [releases(), bundled()] {
+            let patch = plan_with(&compass(), name, &k3s, &HOST).unwrap();
+            let outline = outline(&patch);
+            for line in [
+                "/usr/local/lib/cardwright/k3s-time 0755",
+                "/etc/systemd/system/cardwright-k3s-time.service 0644",
+                "/etc/systemd/system/multi-user.target.wants/cardwright-k3s-time.path -> /etc/systemd/system/cardwright-k3s-time.path",
+            ] {
+                assert!(outline.iter().any(|found| found == line), "{line} is not in {outline:#?}");
+            }
+            let settings = text(&patch, "/usr/local/lib/cardwright/k3s-time.settings");
+            assert!(settings.contains(&format!("service='{service}'\n")), "{settings}");
+        }
+    }
+}
+
 fn bundled() -> K3s {
     let url = "https://x/k3s-arm64".to_owned();
     let arm64 = Some(crate::cluster::Artifact::Url { url, sha256: Digest::of(b"k3s") });
@@ -422,7 +441,7 @@ nodes: [{name: north, address: 192.168.50.11, k3s: server}]
 fn systemd_finds_nothing_wrong_with_the_units() {
     let by_duty = std::env::var_os("CARDWRIGHT_JUDGES").is_some();
     for (name, k3s, unit_count) in
-        [("north", releases(), 2), ("east", releases(), 2), ("north", bundled(), 1), ("east", bundled(), 1)]
+        [("north", releases(), 4), ("east", releases(), 4), ("north", bundled(), 3), ("east", bundled(), 3)]
     {
         let folder = tempfile::tempdir().unwrap();
         let mut units = Vec::new();
@@ -436,6 +455,7 @@ fn systemd_finds_nothing_wrong_with_the_units() {
             let text = text
                 .replace("ExecStart=/usr/local/bin/k3s", "ExecStart=/bin/true")
                 .replace("ExecStart=/usr/local/lib/cardwright/install-k3s", "ExecStart=/bin/true")
+                .replace("ExecStart=/usr/local/lib/cardwright/k3s-time", "ExecStart=/bin/true")
                 .replace("ExecStartPre=/usr/local/lib/cardwright/start-k3s", "ExecStartPre=/bin/true")
                 .replace("=-/sbin/modprobe", "=-/bin/true");
             std::fs::write(&path, text).unwrap();

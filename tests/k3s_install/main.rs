@@ -13,6 +13,7 @@
 
 mod card;
 mod first_boot;
+mod late_time;
 #[path = "../support/release_server.rs"]
 mod release_server;
 
@@ -248,7 +249,8 @@ fn a_sane_clock_is_enough_where_no_time_server_answers() {
     card.synchronized("no");
     assert!(card.run().success());
     assert!(card.status().contains("no time server answered"));
-    assert_installed(&card);
+    let calls = card.systemctl_calls();
+    assert_eq!(calls, format!("{}start --no-block k3s-agent.service\n", late_time::WAITED_FOR));
 }
 
 #[test]
@@ -408,6 +410,7 @@ fn shellcheck_finds_nothing() {
     let cards = [
         (Card::new(&ReleaseServer::unused_address(), &program()), "install-k3s"),
         (Card::bundled(), "start-k3s"),
+        (Card::bundled(), "k3s-time"),
         (Card::with_commands(&[], &["true"]), "first-boot"),
     ];
     for (card, name) in cards {

@@ -1,0 +1,52 @@
+//! The second start of a k3s that was first started without the time.
+//!
+//! On a network without a time server k3s starts after a while with the time of the card's making. Its
+//! certificates then count from that day, and may have expired when the time comes at last. Servers renew
+//! them when they start, agents only then (k3s#4097). So k3s is started anew once, when timesyncd has
+//! the time and the clock moved by more than a day.
+//!
+//! The path unit waits without asking again and again. The script that lets k3s go on without the time
+//! starts it; after the next start of the system, the file that this script left behind does.
+
+use super::{FIRST_START, Host, K3sError, service};
+use crate::cluster::{K3s, Role};
+use crate::first_start::Script;
+use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+
+const PATH_UNIT: &str = "cardwright-k3s-time.path";
+const SERVICE_UNIT: &str = "cardwright-k3s-time.service";
+
+/// Made by systemd-timesyncd as soon as it has set the clock (systemd-timesyncd.service(8)).
+const WAITING: &str = "\
+[Unit]
+Description=Wait for the time that k3s was started without
+ConditionPathExists=/var/lib/cardwright/k3s-without-time
+
+[Path]
+PathExists=/run/systemd/timesync/synchronized
+
+[Install]
+WantedBy=multi-user.target
+";
+
+const STARTING_ANEW: &str = "\
+[Unit]
+Description=Start k3s anew with the right time
+
+[Service]
+Type=oneshot
+ExecStart=/usr/local/lib/cardwright/k3s-time
+";
+
+pub(super) fn write(draft: &mut Draft<'_>, k3s: &K3s, role: Role, host: &Host<'_>) -> Result<(), K3sError> {
+    let settings =
+        [("version", k3s.version.to_string()), ("service", format!("{}.service", service::name(role)))];
+    let parts = [FIRST_START, include_str!("k3s-time.sh")];
+    Script { name: "k3s-time", parts: &parts, settings: &settings }
+        .write::<K3sError>(draft, host.boot_mount)?;
+    for (unit, text) in [(PATH_UNIT, WAITING), (SERVICE_UNIT, STARTING_ANEW)] {
+        let path = ImagePath::new(format!("/etc/systemd/system/{unit}"))?;
+        draft.file(Partition::Root, &path, text, Mode::FILE, Owner::ROOT)?;
+    }
+    service::enable(draft, PATH_UNIT)
+}
