@@ -1,9 +1,11 @@
 //! `cardwright build`
 
 use super::arguments::BuildArguments;
+use super::paint::{Line, spans};
 use super::{Failure, paint, problems, progress};
 use cardwright::cluster::Cluster;
 use cardwright::emit::EmitError;
+use cardwright::escape::{self, escaped};
 use cardwright::fetch;
 use cardwright::format::ImageFormat;
 use cardwright::hint::Warning;
@@ -22,6 +24,14 @@ struct Report<'built> {
 }
 
 pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
+    if let Some(folder) = &arguments.output
+        && folder.to_string_lossy().contains(escape::is_control)
+    {
+        return Err(Failure::Usage {
+            message: format!("the folder `{}` has a control character in its name", folder.display()),
+            hint: "Name another folder with `--output`".to_owned(),
+        });
+    }
     let mut cluster = super::load(&arguments.nodes, &arguments.base)?;
     problems::show_warnings(&cluster);
     super::rejoin(&mut cluster, arguments.rejoin.as_deref())?;
@@ -66,16 +76,18 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A line a node, on standard output.
+/// Writes a line a node to standard output.
 fn show(built: &Built) -> std::io::Result<()> {
-    let widest =
-        built.images.iter().map(|image| image.path.display().to_string().len()).max().unwrap_or_default();
+    let shown = |image: &BuiltImage| escaped(&image.path.display().to_string()).to_string();
+    let widest = built.images.iter().map(|image| shown(image).chars().count()).max().unwrap_or_default();
     for image in &built.images {
-        let path = format!("{:widest$}", image.path.display());
-        let (size, edits) = (image.size.to_string(), image.edits);
+        let (path, size, edits) = (format!("{:widest$}", shown(image)), image.size.to_string(), image.edits);
         let seconds = format!("{:.1} s", image.took.as_secs_f64());
-        let path = paint::paint(paint::GREEN, path);
-        paint::line(&format!("{path}  {size:>8}  {edits} edits  {}", paint::paint(paint::DIM, seconds)))?;
+        paint::line(spans![
+            paint::paint(paint::GREEN, path),
+            format!("  {size:>8}  {edits} edits  "),
+            paint::paint(paint::DIM, seconds)
+        ])?;
     }
     Ok(())
 }
@@ -86,7 +98,7 @@ fn advise(cluster: &Cluster, built: &Built, rejoin: Option<&str>) {
     paint::note("");
     if let Some(manifest) = &built.manifest {
         paint::note("Flash one card per image with Raspberry Pi Imager, which lists them:");
-        paint::note(&command(&format!("rpi-imager --repo {}", shown(manifest))));
+        paint::note(command(&format!("rpi-imager --repo {}", shown(manifest))));
         paint::note(
             "For the next card choose the next image: \"write another\" keeps the same one. Or else:",
         );
@@ -96,12 +108,12 @@ fn advise(cluster: &Cluster, built: &Built, rejoin: Option<&str>) {
         );
     }
     for image in &built.images {
-        paint::note(&command(&flash(cluster.output.format, image)));
+        paint::note(command(&flash(cluster.output.format, image)));
     }
     if let Some(node) = rejoin {
         // etcd lets nobody in under a name that it still has a member of (k3s#4210).
-        paint::note(&format!("Before `{node}` is switched on, take the old one out of the cluster:"));
-        paint::note(&format!("  {}", paint::paint(paint::CYAN, format!("kubectl delete node {node}"))));
+        paint::note(format!("Before `{node}` is switched on, take the old one out of the cluster:"));
+        paint::note(command(&format!("kubectl delete node {node}")));
     }
     paint::note("Then put the cards in, switch on, wait two minutes, and:");
     let papers = &built.papers;
@@ -111,16 +123,16 @@ fn advise(cluster: &Cluster, built: &Built, rejoin: Option<&str>) {
         Some((folder, below)) => format!("cd {} && ssh -F {} {}", shown(folder), shown(below), first.node),
         None => format!("ssh -F {} {}", shown(&papers.ssh_config), first.node),
     };
-    paint::note(&command(&ssh));
+    paint::note(command(&ssh));
     if let Some(kubeconfig) = &papers.kubeconfig {
         let kubectl = format!("kubectl --kubeconfig {} get nodes", shown(kubeconfig));
-        paint::note(&command(&kubectl));
+        paint::note(command(&kubectl));
     }
 }
 
 /// A line with a command to be typed.
-fn command(text: &str) -> String {
-    format!("  {}", paint::paint(paint::CYAN, text))
+fn command(text: &str) -> Line {
+    spans!["  ", paint::paint(paint::CYAN, text)]
 }
 
 /// How an image gets onto a card.

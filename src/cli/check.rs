@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
     let cluster = loaded?;
     problems::show_warnings(&cluster);
     if !arguments.json {
-        paint::line(&summary(&cluster)).map_err(Failure::Output)?;
+        paint::line(summary(&cluster)).map_err(Failure::Output)?;
     }
     Ok(())
 }

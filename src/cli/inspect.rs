@@ -1,7 +1,7 @@
 //! `cardwright inspect`
 
 use super::arguments::InspectArguments;
-use super::paint::{BOLD, DIM, GREEN, YELLOW, line, paint};
+use super::paint::{BOLD, DIM, GREEN, Line, YELLOW, line, paint, spans};
 use super::{Failure, map, paint};
 use cardwright::demo;
 use cardwright::disk::{StockImage, TableKind};
@@ -29,60 +29,57 @@ fn show(path: &Path, found: &Inspection) -> std::io::Result<()> {
         TableKind::Mbr { disk_id } => format!("MBR, disk id {disk_id}"),
         TableKind::Gpt { disk_guid } => format!("GPT, disk {disk_guid}"),
     };
-    let name = paint(BOLD, path.display());
-    line(&format!("{name}  {} unpacked, packing {}, {table}", found.size, word(&found.packing)))?;
+    let size = format!("  {} unpacked, packing {}, {table}", found.size, word(&found.packing));
+    line(spans![paint(BOLD, path.display()), size])?;
     line("")?;
     for row in map::draw(found.size, &found.table.partitions, map::WIDTH) {
-        line(&format!("  {row}"))?;
+        line(format!("  {row}"))?;
     }
     line("")?;
     for (entry, filesystem) in found.table.partitions.iter().zip(&found.filesystems) {
-        let start = paint(DIM, format_args!("at {}", cardwright::disk::ByteCount(entry.start.0)));
-        line(&format!(
-            "  {}  {} {start}  {}",
-            paint(BOLD, entry.number),
-            entry.length,
-            describe(filesystem)
-        ))?;
+        let start = format!("at {}", cardwright::disk::ByteCount(entry.start.0));
+        let place =
+            spans!["  ", paint(BOLD, entry.number), format!("  {} ", entry.length), paint(DIM, start), "  "];
+        line(place.and(describe(filesystem)))?;
         if let Some(summary) = &filesystem.filesystem {
-            line(&format!("     {}", paint(DIM, summary.features.join(" "))))?;
+            line(spans!["     ", paint(DIM, summary.features.join(" "))])?;
         }
     }
     line("")?;
     match (&found.release, &found.no_release) {
-        (Some(release), _) => line(&format!("  {}", describe_release(release)))?,
+        (Some(release), _) => line(describe_release(release))?,
         (None, Some(why)) => {
-            line(&format!("  {} {why}", paint(YELLOW, "no release that cardwright knows:")))?;
+            line(spans!["  ", paint(YELLOW, "no release that cardwright knows:"), " ", why])?;
         }
         (None, None) => {}
     }
     for Customisation { tool, found, effect, means } in &found.customisations {
         let style = if *effect == Effect::Agrees { DIM } else { YELLOW };
-        line(&format!("  {} {found} ({tool}): {means}", paint(style, "customised:")))?;
+        line(spans!["  ", paint(style, "customised:"), format!(" {found} ({tool}): {means}")])?;
     }
     match &found.card {
-        Some(card) => line(&format!(
-            "  {} node {} of cluster {}",
+        Some(card) => line(spans![
+            "  ",
             paint(GREEN, "made by cardwright:"),
-            card.node,
-            card.cluster
-        )),
+            format!(" node {} of cluster {}", card.node, card.cluster)
+        ]),
         None => line("  not customised by cardwright"),
     }
 }
 
-fn describe(found: &Found) -> String {
+fn describe(found: &Found) -> Line {
     match (&found.filesystem, &found.problem) {
         (Some(summary), _) => format!(
             "{} `{}` {}, {} free of {}",
             summary.kind, summary.label, summary.id, summary.free, summary.size
-        ),
-        (None, Some(problem)) => paint(YELLOW, problem),
-        (None, None) => String::new(),
+        )
+        .into(),
+        (None, Some(problem)) => spans![paint(YELLOW, problem)],
+        (None, None) => Line::default(),
     }
 }
 
-fn describe_release(release: &Release) -> String {
+fn describe_release(release: &Release) -> Line {
     let date = release.date.as_deref().map(|date| format!(" of {date}")).unwrap_or_default();
     let (codename, edition, architecture) =
         (word(&release.codename), word(&release.edition), word(&release.architecture));
@@ -93,11 +90,9 @@ fn describe_release(release: &Release) -> String {
         FirstBoot::ResizeWord => "first boot by the word `resize`",
         FirstBoot::None => "booted before: no first boot left",
     };
-    format!(
-        "{}; boot partition at {}, {cloud_init}, {first_boot}",
-        paint(GREEN, name),
-        release.boot_mount.path()
-    )
+    let mount = release.boot_mount.path();
+    let rest = format!("; boot partition at {mount}, {cloud_init}, {first_boot}");
+    spans!["  ", paint(GREEN, name), rest]
 }
 
 /// A value of a plain enumeration as JSON calls it: people and programs read the same words.

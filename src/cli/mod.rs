@@ -54,7 +54,13 @@ impl From<Error> for Failure {
 
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            return paint::usage(error).map_or_else(|error| end(Failure::Output(error)), |()| code.into());
+        }
+    };
     let result = match &arguments.command {
         Command::Build(arguments) => build::run(arguments),
         Command::Check(arguments) => check::run(arguments),
@@ -75,17 +81,17 @@ fn end(failure: Failure) -> ExitCode {
             ExitCode::from(2)
         }
         Failure::Usage { message, hint } => {
-            paint::error(&message, Some(&hint));
+            paint::error(message, Some(&hint));
             ExitCode::from(2)
         }
         Failure::Work(error) => {
-            paint::error(&error.to_string(), error.hint().as_deref());
+            paint::error(&error, error.hint().as_deref());
             ExitCode::FAILURE
         }
         // Whoever reads our output has read enough, as `head` does.
         Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Failure::Output(error) => {
-            paint::error(&format!("writing the output failed: {error}"), None);
+            paint::error(format!("writing the output failed: {error}"), None);
             ExitCode::FAILURE
         }
         Failure::Differs => ExitCode::FAILURE,
@@ -167,7 +173,7 @@ fn open_secret(cluster: &Cluster, locked: bool) -> Result<ClusterSecret, Failure
     let (secret, made) = pipeline::open_secret(cluster, creation)?;
     if made {
         let path = pipeline::secret_path(cluster);
-        paint::note(&format!(
+        paint::note(format!(
             "made {}, from which every key of this cluster is derived: keep it, and keep it secret",
             path.display()
         ));

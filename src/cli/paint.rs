@@ -1,7 +1,15 @@
-//! Colour, and lines for people. Everything is understandable without colour; NO_COLOR and pipes have none.
+//! Lines for people, in colour. Everything is understandable without colour; NO_COLOR and pipes have none.
+//!
+//! Nearly every line holds text of others: of nodes.yaml, of a stock image, of names of files. All output is
+//! made of [`Span`]s, and making one escapes its text, so that the only escape sequences that reach a
+//! terminal are those of the styles below. Nothing else in the program writes to standard output or error.
 
 use anstyle::{AnsiColor, Style};
+use cardwright::escape::{escaped, escaped_json};
 use cardwright::hint::Warning;
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue};
+use std::fmt::Display;
 use std::io::{self, Write as _};
 
 /// An error's word.
@@ -17,40 +25,145 @@ pub(super) const DIM: Style = Style::new().dimmed();
 /// What a line is about.
 pub(super) const BOLD: Style = Style::new().bold();
 
-/// `text` in a style.
-pub(super) fn paint(style: Style, text: impl std::fmt::Display) -> String {
-    format!("{style}{text}{style:#}")
+/// A part of a line: a text that a terminal does not obey, in one style.
+#[derive(Debug, Clone)]
+pub(super) struct Span {
+    style: Style,
+    /// Escaped.
+    text: String,
 }
 
-/// One line of result, on standard output.
-pub(super) fn line(text: &str) -> io::Result<()> {
-    writeln!(anstream::stdout(), "{text}")
-}
-
-/// A value as JSON, on standard output.
-pub(super) fn json(value: &impl serde::Serialize) -> io::Result<()> {
-    let text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
-    writeln!(anstream::stdout(), "{text}")
-}
-
-/// One line of talk, on standard error.
-pub(super) fn note(text: &str) {
-    // Nobody is left to be told when standard error is gone.
-    let _ = writeln!(anstream::stderr(), "{text}");
-}
-
-/// An error and what to do, on standard error.
-pub(super) fn error(message: &str, hint: Option<&str>) {
-    note(&format!("{} {message}", paint(RED, "error:")));
-    if let Some(hint) = hint {
-        note(&format!("{} {hint}", paint(CYAN, "hint:")));
+impl<T: Display> From<T> for Span {
+    fn from(text: T) -> Self {
+        paint(Style::new(), text)
     }
 }
 
-/// What may disappoint and what to do, on standard error.
+/// A text in a style.
+pub(super) fn paint(style: Style, text: impl Display) -> Span {
+    Span { style, text: escaped(&text.to_string()).to_string() }
+}
+
+/// A line of a file in a style: its tabs stay tabs.
+pub(super) fn source(style: Style, text: &str) -> Span {
+    Span { style, text: escaped(text).with_tabs().to_string() }
+}
+
+/// One line, without its end.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Line(Vec<Span>);
+
+impl Line {
+    /// A line of these parts.
+    pub(super) fn of(spans: impl IntoIterator<Item = Span>) -> Self {
+        Self(spans.into_iter().collect())
+    }
+
+    /// The line with more at its end.
+    pub(super) fn and(mut self, spans: impl IntoIterator<Item = Span>) -> Self {
+        self.0.extend(spans);
+        self
+    }
+}
+
+impl IntoIterator for Line {
+    type Item = Span;
+    type IntoIter = std::vec::IntoIter<Span>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<T: Display> From<T> for Line {
+    fn from(text: T) -> Self {
+        Self::of([text.into()])
+    }
+}
+
+/// A [`Line`] of texts and [`Span`]s.
+macro_rules! spans {
+    ($($part:expr),+ $(,)?) => {
+        $crate::cli::paint::Line::of([$($crate::cli::paint::Span::from($part)),+])
+    };
+}
+pub(super) use spans;
+
+/// The bytes of a line with its end.
+fn rendered(line: &Line) -> String {
+    let spans = line.0.iter().map(|Span { style, text }| format!("{style}{text}{style:#}"));
+    spans.chain(["\n".to_owned()]).collect()
+}
+
+/// Writes one line of result to standard output.
+pub(super) fn line(line: impl Into<Line>) -> io::Result<()> {
+    anstream::stdout().write_all(rendered(&line.into()).as_bytes())
+}
+
+/// Writes a value as JSON to standard output. Programs read it, but a terminal may show it.
+pub(super) fn json(value: &impl serde::Serialize) -> io::Result<()> {
+    let text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
+    writeln!(anstream::stdout(), "{}", escaped_json(&text))
+}
+
+/// Writes one line of talk to standard error.
+pub(super) fn note(line: impl Into<Line>) {
+    // Nobody is left to be told when standard error is gone.
+    let _ = anstream::stderr().write_all(rendered(&line.into()).as_bytes());
+}
+
+/// Writes an error and what to do to standard error.
+pub(super) fn error(message: impl Display, hint: Option<&str>) {
+    note(spans![paint(RED, "error:"), " ", message]);
+    if let Some(hint) = hint {
+        note(spans![paint(CYAN, "hint:"), " ", hint]);
+    }
+}
+
+/// Writes what may disappoint and what to do to standard error.
 pub(super) fn warning(warning: &Warning) {
-    note(&format!("{} {}", paint(YELLOW, "warning:"), warning.message));
+    note(spans![paint(YELLOW, "warning:"), " ", &warning.message]);
     if let Some(hint) = &warning.hint {
-        note(&format!("{} {hint}", paint(CYAN, "hint:")));
+        note(spans![paint(CYAN, "hint:"), " ", hint]);
+    }
+}
+
+/// Writes what clap has to say: help to standard output, an error about an argument to standard error.
+pub(super) fn usage(mut error: clap::Error) -> io::Result<()> {
+    let context: Vec<_> = error.context().map(|(kind, value)| (kind, harmless(kind, value))).collect();
+    for (kind, value) in context {
+        error.insert(kind, value);
+    }
+    let text = error.render().ansi().to_string();
+    if error.use_stderr() {
+        anstream::stderr().write_all(text.as_bytes())
+    } else {
+        anstream::stdout().write_all(text.as_bytes())
+    }
+}
+
+/// What an error of clap's speaks of, escaped: it quotes arguments as they were given.
+fn harmless(kind: ContextKind, value: &ContextValue) -> ContextValue {
+    let plain = |text: &String| escaped(text).to_string();
+    // Its advice mixes styles and arguments in one text; without styles it can be escaped.
+    let styled = |text: &StyledStr| StyledStr::from(escaped(&text.to_string()).to_string());
+    match (kind, value) {
+        (ContextKind::Usage, usage) => usage.clone(),
+        (_, ContextValue::String(text)) => ContextValue::String(plain(text)),
+        (_, ContextValue::Strings(texts)) => ContextValue::Strings(texts.iter().map(plain).collect()),
+        (_, ContextValue::StyledStr(text)) => ContextValue::StyledStr(styled(text)),
+        (_, ContextValue::StyledStrs(texts)) => ContextValue::StyledStrs(texts.iter().map(styled).collect()),
+        (_, other) => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_styles_are_escape_sequences() {
+        let line = spans![paint(RED, "a\u{1b}[0m\nb"), "\u{9b}2J", source(Style::new(), "\tc\r")];
+        assert_eq!(rendered(&line), "\u{1b}[1m\u{1b}[31ma\\u{1b}[0m\\nb\u{1b}[0m\\u{9b}2J\tc\\r\n");
     }
 }

@@ -1,14 +1,14 @@
 //! `cardwright plan`
 
 use super::arguments::PlanArguments;
-use super::paint::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, paint};
+use super::paint::{BOLD, CYAN, DIM, GREEN, Line, RED, Span, YELLOW, paint, source, spans};
 use super::{Failure, paint, progress};
+use anstyle::Style;
 use cardwright::cluster::Node;
 use cardwright::patch::Partition;
 use cardwright::pipeline::{self, Error};
 use cardwright::plan::{Change, PlannedEdit, report};
 use serde_json::json;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
@@ -38,10 +38,10 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     }
     if extent.growth.0 > 0 {
         let line = format!(
-            "cards of {}: the root partition is {} larger than the stock image's\n",
+            "cards of {}: the root partition is {} larger than the stock image's",
             extent.size, extent.growth
         );
-        paint::line(&line).map_err(Failure::Output)?;
+        paint::line(line).and_then(|()| paint::line("")).map_err(Failure::Output)?;
     }
     for (node, edits) in &plans {
         show(node, edits).map_err(Failure::Output)?;
@@ -50,26 +50,26 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
 }
 
 fn show(node: &Node, edits: &[PlannedEdit]) -> std::io::Result<()> {
-    let name = paint(BOLD, node.name.as_str());
-    paint::line(&format!("{name}  {}/{}", node.network.address, node.network.prefix))?;
+    let address = format!("  {}/{}", node.network.address, node.network.prefix);
+    paint::line(spans![paint(BOLD, node.name.as_str()), address])?;
     for partition in [Partition::Boot, Partition::Root] {
         let edits: Vec<_> = edits.iter().filter(|edit| edit.partition == partition).collect();
         if edits.is_empty() {
             continue;
         }
-        paint::line(&format!("  {partition} partition"))?;
+        paint::line(format!("  {partition} partition"))?;
         for edit in edits {
-            paint::line(&format!("    {}", one(edit)))?;
+            paint::line(one(edit))?;
             for line in edit.diff.iter().flat_map(|diff| diff.lines()) {
-                paint::line(&format!("          {}", coloured(line)))?;
+                paint::line(spans!["          ", coloured(line)])?;
             }
         }
     }
     paint::line("")
 }
 
-/// `+ 0600 0:0     147 B  /etc/rancher/k3s/config.yaml  (secret)`
-fn one(edit: &PlannedEdit) -> String {
+/// `    + 0600 0:0     147 B  /etc/rancher/k3s/config.yaml  (secret)`
+fn one(edit: &PlannedEdit) -> Line {
     let (sign, style) = match edit.change {
         Change::Create => ("+", GREEN),
         Change::Change => ("~", YELLOW),
@@ -81,24 +81,27 @@ fn one(edit: &PlannedEdit) -> String {
     let size = edit.size.map(|size| size.to_string()).unwrap_or_default();
     let is_directory = edit.size.is_none() && edit.target.is_none() && edit.mode.is_some();
     let slash = if is_directory { "/" } else { "" };
-    let mut line = format!("{} {mode} {owner:<9} {size:>8}  {}{slash}", paint(style, sign), edit.path);
+    let file = format!(" {mode} {owner:<9} {size:>8}  {}{slash}", edit.path);
+    let mut line = spans!["    ", paint(style, sign), file];
     if let Some(target) = &edit.target {
-        let _ = write!(line, " {} {}", paint(DIM, "->"), paint(CYAN, target));
+        line = line.and(spans![" ", paint(DIM, "->"), " ", paint(CYAN, target)]);
     }
     if edit.shared {
-        let _ = write!(line, "  {}", paint(DIM, "(the same on every node)"));
+        line = line.and(spans!["  ", paint(DIM, "(the same on every node)")]);
     }
     if edit.secret {
-        let _ = write!(line, "  {}", paint(DIM, "(secret)"));
+        line = line.and(spans!["  ", paint(DIM, "(secret)")]);
     }
     line
 }
 
-fn coloured(line: &str) -> String {
-    match line.chars().next() {
-        Some('+') => paint(GREEN, line),
-        Some('-') => paint(RED, line),
-        Some('@') => paint(DIM, line),
-        _ => line.to_owned(),
-    }
+/// A line of a difference. What is in a text file may hold anything.
+fn coloured(line: &str) -> Span {
+    let style = match line.chars().next() {
+        Some('+') => GREEN,
+        Some('-') => RED,
+        Some('@') => DIM,
+        _ => Style::new(),
+    };
+    source(style, line)
 }

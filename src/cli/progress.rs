@@ -44,7 +44,7 @@ impl Bar {
         *before = Some(doing);
         if self.in_lines && total.is_none_or(|total| total >= WORTH_A_LINE) {
             let total = total.map(|total| format!(" {total}")).unwrap_or_default();
-            paint::note(&format!("{doing}{total}"));
+            paint::note(format!("{doing}{total}"));
         }
         self.line.reset();
         self.line.set_message(doing);

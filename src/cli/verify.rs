@@ -1,6 +1,7 @@
 //! `cardwright verify`
 
 use super::arguments::VerifyArguments;
+use super::paint::spans;
 use super::{Failure, paint, progress};
 use cardwright::hint::Warning;
 use cardwright::pipeline;
@@ -36,26 +37,26 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
         let report = Report { verified: &verified, warnings: super::warnings_of(&base) };
         paint::json(&report).map_err(Failure::Output)?;
     } else if count == 0 {
-        let fine = paint::paint(paint::GREEN, "as planned");
-        let line = format!(
-            "{}: {fine} for node `{node}`, and nothing else differs from the stock image",
-            arguments.card.display()
-        );
-        paint::line(&line).map_err(Failure::Output)?;
+        let line = spans![
+            format!("{}: ", arguments.card.display()),
+            paint::paint(paint::GREEN, "as planned"),
+            format!(" for node `{node}`, and nothing else differs from the stock image"),
+        ];
+        paint::line(line).map_err(Failure::Output)?;
     } else {
         for difference in verified.differences.iter().take(MOST_LISTED) {
-            paint::line(&difference.to_string()).map_err(Failure::Output)?;
+            paint::line(difference).map_err(Failure::Output)?;
         }
         let more = count.saturating_sub(MOST_LISTED);
         if more > 0 {
-            paint::note(&format!("… and {more} more"));
+            paint::note(format!("… and {more} more"));
         }
         let message = format!(
             "{} is not what the plan for node `{node}` makes of the stock image",
             arguments.card.display()
         );
         paint::error(
-            &message,
+            message,
             Some(
                 "Build it again, or name the nodes.yaml, cluster.secret and stock image that it was made from",
             ),
