@@ -59,6 +59,9 @@ pub enum Error {
     /// What is to be put inside the cards could not be had.
     #[error(transparent)]
     Payload(#[from] PayloadError),
+    /// What all nodes have in common could not be planned.
+    #[error("planning what all nodes get: {0}")]
+    PlanCommon(PlanError),
     /// What all cards stand on could not be made.
     #[error(transparent)]
     Foundation(#[from] FoundationError),
@@ -110,7 +113,7 @@ impl Hint for Error {
             Self::Disk(error) => error.hint(),
             Self::Base { source, .. } => source.hint(),
             Self::Identity(error) => error.hint(),
-            Self::Plan { source, .. } => source.hint(),
+            Self::Plan { source, .. } | Self::PlanCommon(source) => source.hint(),
             Self::Payload(error) => error.hint(),
             Self::Foundation(error) => error.hint(),
             Self::Apply { source, .. } | Self::Check(source) => source.hint(),
@@ -255,7 +258,7 @@ pub fn plan_cluster<'cluster>(
     for node in &cluster.nodes {
         nodes.push((node, plan::plan(&ground, node).map_err(|source| failed(node, source))?));
     }
-    let common = plan::common(&ground).map_err(|source| Error::Plan { node: "all".to_owned(), source })?;
+    let common = plan::common(&ground).map_err(Error::PlanCommon)?;
     let extent = Extent::decide(base, cluster.grow, nodes.iter().map(|(_, patch)| patch))?;
     Ok(Plans { cluster: &cluster.name, extent, common, nodes })
 }
@@ -270,4 +273,17 @@ pub fn named_node<'cluster>(cluster: &'cluster Cluster, name: &str) -> Result<&'
         cluster: cluster.name.to_string(),
         known: cluster.nodes.iter().map(|node| node.name.to_string()).collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A node may be called `all`.
+    #[test]
+    fn what_all_nodes_get_is_not_said_of_a_node() {
+        let source = PlanError::Identity(IdentityError::MalformedVariable);
+        let said = Error::PlanCommon(source).to_string();
+        assert!(said.starts_with("planning what all nodes get: ") && !said.contains("node `"), "{said}");
+    }
 }
