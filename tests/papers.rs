@@ -220,6 +220,30 @@ fn build_json_tells_what_was_made_from_what() {
     assert_eq!(statement["predicate"]["buildDefinition"]["externalParameters"]["nodes"][0], "south");
 }
 
+/// A build takes its time, and an editor saves meanwhile.
+#[test]
+fn build_json_names_the_nodes_yaml_that_was_read_and_not_what_it_is_by_now() {
+    use cardwright::pipeline::{self, BuildOptions, Silent};
+    let workshop = Workshop::with_example();
+    let path = workshop.path("nodes.yaml");
+    let read = fs::read(&path).unwrap();
+    let mut cluster = cardwright::cluster::Cluster::load(&path).unwrap();
+    cluster.image = cardwright::cluster::ImageSource::Demo;
+    let secret = cardwright::identity::ClusterSecret::from_hex(support::SECRET).unwrap();
+    let image = std::sync::Arc::new(cardwright::demo::open().unwrap());
+    let base = pipeline::open_base(image.clone(), "the demo image", Default::default()).unwrap();
+    for change in
+        [&|| fs::write(&path, "changed").unwrap(), &|| fs::remove_file(&path).unwrap()] as [&dyn Fn(); 2]
+    {
+        change();
+        pipeline::build(&cluster, &image, &base, &secret, &BuildOptions::default(), &Silent).unwrap();
+        let statement = json(&workshop.path("images/build.json"));
+        let inputs = &statement["predicate"]["buildDefinition"]["resolvedDependencies"];
+        assert_eq!(inputs[1]["name"], "nodes.yaml");
+        assert_eq!(inputs[1]["digest"]["sha256"], Digest::of(&read).to_string());
+    }
+}
+
 #[test]
 fn without_checksums_no_paper_speaks_of_images_that_are_no_more() {
     let workshop = Workshop::with_example();

@@ -51,6 +51,8 @@ pub struct Cluster {
     pub name: ClusterName,
     /// The file it was read from; relative paths in it were resolved from that file's folder.
     pub source: PathBuf,
+    /// The SHA-256 of the text it was read from.
+    pub source_digest: Digest,
     /// The stock image.
     pub image: ImageSource,
     /// Whether cards are larger than it.

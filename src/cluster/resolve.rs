@@ -122,7 +122,7 @@ fn read(text: &str, path: &Path, reader: &mut Reader) -> Option<Cluster> {
     let fields = Cursor::root(&document.root).fields(&keys::CLUSTER, reader)?;
     let draft = Draft::read(&fields, reader);
     rules::check(&draft, reader);
-    draft.finish(path)
+    draft.finish(path, Digest::of(text.as_bytes()))
 }
 
 fn with_private_key_in_mind(flaw: Flaw, secret: bool) -> Flaw {
@@ -176,13 +176,14 @@ impl Draft {
     }
 
     /// The cluster; `None` where a part of it could not be read, which was put down.
-    fn finish(self, path: &Path) -> Option<Cluster> {
+    fn finish(self, path: &Path, source_digest: Digest) -> Option<Cluster> {
         let k3s = self.k3s.value();
         let nodes: Option<Vec<Node>> = self.nodes.into_iter().map(|node| node.finish(k3s.as_ref())).collect();
         let (image, grow) = self.image.value()?;
         Some(Cluster {
             name: self.name.value()?,
             source: path.to_path_buf(),
+            source_digest,
             image,
             grow,
             output: self.output?,

@@ -23,8 +23,8 @@ pub struct Provenance {
     pub time: i64,
     /// The name of the stock image's file, and its SHA-256.
     pub stock: (String, Digest),
-    /// The SHA-256 of nodes.yaml, where it is a file.
-    pub nodes_yaml: Option<Digest>,
+    /// The SHA-256 of nodes.yaml, as it was read.
+    pub nodes_yaml: Digest,
     /// The name and SHA-256 of each image. Without a SHA-256 it cannot be a subject of a statement.
     pub images: Vec<(String, Digest)>,
     /// For each of the nodes, the SHA-256 of its plan as `plan --json` shows it, without secrets.
@@ -39,7 +39,7 @@ pub fn write_provenance(path: &Path, provenance: &Provenance) -> Result<(), Emit
     let named = |name: &str, digest: Digest| json!({ "name": name, "digest": { "sha256": digest } });
     let subject: Vec<Value> = provenance.images.iter().map(|(name, digest)| named(name, *digest)).collect();
     let stock = named(&provenance.stock.0, provenance.stock.1);
-    let nodes_yaml = provenance.nodes_yaml.map(|digest| named("nodes.yaml", digest));
+    let nodes_yaml = named("nodes.yaml", provenance.nodes_yaml);
     let plans = provenance.nodes.iter().zip(&provenance.plans);
     let plans: Vec<Value> = plans.map(|(node, digest)| named(&format!("plan of {node}"), *digest)).collect();
     let statement = json!({
@@ -55,7 +55,7 @@ pub fn write_provenance(path: &Path, provenance: &Provenance) -> Result<(), Emit
                     "format": provenance.format,
                 },
                 "internalParameters": { "SOURCE_DATE_EPOCH": provenance.time },
-                "resolvedDependencies": std::iter::once(stock).chain(nodes_yaml).collect::<Vec<_>>(),
+                "resolvedDependencies": [stock, nodes_yaml],
             },
             "runDetails": {
                 "builder": {

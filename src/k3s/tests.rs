@@ -79,6 +79,7 @@ fn cluster(nodes: Vec<Node>) -> Cluster {
     Cluster {
         name: ClusterName::new("compass").unwrap(),
         source: "nodes.yaml".into(),
+        source_digest: Digest::of(b""),
         image: ImageSource::Demo,
         grow: Grow::Auto,
         output: Output { folder: "images".into(), format: ImageFormat::Img },

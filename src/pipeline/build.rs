@@ -274,14 +274,13 @@ fn provenance(
     images: &[BuiltImage],
 ) -> Result<Provenance, Error> {
     let stock = image.file_digest().map_err(EmitError::Base)?;
-    let nodes_yaml = std::fs::read(&cluster.source).ok();
     Ok(Provenance {
         cluster: cluster.name.to_string(),
         nodes: images.iter().map(|image| image.node.clone()).collect(),
         format: cluster.output.format,
         time: base.time.0,
         stock: (name_of(image.file()), stock),
-        nodes_yaml: nodes_yaml.map(|text| Digest::of(&text)),
+        nodes_yaml: cluster.source_digest,
         images: images.iter().filter_map(|image| Some((name_of(&image.path), image.sha256?))).collect(),
         plans: patched.iter().filter(|patched| patched.image.is_some()).map(|patched| patched.plan).collect(),
     })
