@@ -7,6 +7,9 @@
 //! ```
 
 mod build;
+mod outputs;
+
+pub use outputs::{Occupant, OccupiedOutputs, check_outputs};
 
 pub use build::{BuildOptions, Built, BuiltImage, Imager, all_threads, build};
 
@@ -56,12 +59,12 @@ pub enum Error {
         /// Why.
         source: PlanError,
     },
-    /// What is to be put inside the cards could not be had.
-    #[error(transparent)]
-    Payload(#[from] PayloadError),
     /// What all nodes have in common could not be planned.
     #[error("planning what all nodes get: {0}")]
     PlanCommon(PlanError),
+    /// What is to be put inside the cards could not be had.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
     /// What all cards stand on could not be made.
     #[error(transparent)]
     Foundation(#[from] FoundationError),
@@ -76,6 +79,9 @@ pub enum Error {
     /// What the owner gets in with could not be made.
     #[error(transparent)]
     Papers(#[from] PapersError),
+    /// Something else is in the place of a result.
+    #[error(transparent)]
+    Occupied(#[from] OccupiedOutputs),
     /// A result could not be written.
     #[error(transparent)]
     Emit(#[from] EmitError),
@@ -118,6 +124,7 @@ impl Hint for Error {
             Self::Foundation(error) => error.hint(),
             Self::Apply { source, .. } | Self::Check(source) => source.hint(),
             Self::Papers(error) => error.hint(),
+            Self::Occupied(error) => error.hint(),
             Self::Emit(error) => error.hint(),
             Self::Card(error) => error.hint(),
             Self::Rejoin(error) => error.hint(),
@@ -192,6 +199,18 @@ pub fn open_secret(cluster: &Cluster, creation: Creation) -> Result<(ClusterSecr
     let path = secret_path(cluster);
     let environment = std::env::var(crate::identity::SECRET_ENVIRONMENT_VARIABLE).ok();
     Ok(ClusterSecret::obtain(&path, creation, environment.as_deref())?)
+}
+
+/// The secret of a cluster, where there is one already. None is made.
+///
+/// # Errors
+/// When it cannot be read, or is none.
+pub fn existing_secret(cluster: &Cluster) -> Result<Option<ClusterSecret>, Error> {
+    match open_secret(cluster, Creation::Forbidden) {
+        Ok((secret, _)) => Ok(Some(secret)),
+        Err(Error::Identity(IdentityError::Missing { .. })) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Where the secret of a cluster is kept.

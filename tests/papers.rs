@@ -231,7 +231,9 @@ fn build_json_names_the_nodes_yaml_that_was_read_and_not_what_it_is_by_now() {
     cluster.image = cardwright::cluster::ImageSource::Demo;
     let secret = cardwright::identity::ClusterSecret::from_hex(support::SECRET).unwrap();
     let image = std::sync::Arc::new(cardwright::demo::open().unwrap());
-    let base = pipeline::open_base(image.clone(), "the demo image", Default::default()).unwrap();
+    let base =
+        pipeline::open_base(image.clone(), "the demo image", cardwright::base::Understanding::default())
+            .unwrap();
     for change in
         [&|| fs::write(&path, "changed").unwrap(), &|| fs::remove_file(&path).unwrap()] as [&dyn Fn(); 2]
     {

@@ -41,6 +41,16 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     if let Some(format) = arguments.format {
         cluster.output.format = format;
     }
+    let mut options = BuildOptions {
+        cache: fetch::cache_folder(),
+        only: arguments.only.clone(),
+        checksums: !arguments.papers.no_checksums,
+        bmap: arguments.papers.bmap,
+        imager: arguments.papers.imager.then(|| Imager { base_url: arguments.papers.base_url.clone() }),
+        ..BuildOptions::default()
+    };
+    // Before the folder, the secret or anything else is made: a wrong folder stays as it was.
+    pipeline::check_outputs(&cluster, pipeline::existing_secret(&cluster)?.as_ref(), &options)?;
     let folder = &cluster.output.folder;
     let made = std::fs::create_dir_all(folder);
     made.map_err(|source| {
@@ -53,14 +63,6 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let base =
         base.map_err(|failure| image.check().err().map_or(failure, |error| Error::from(error).into()))?;
     let secret = super::open_secret(&cluster, arguments.base.locked)?;
-    let mut options = BuildOptions {
-        cache: fetch::cache_folder(),
-        only: arguments.only.clone(),
-        checksums: !arguments.papers.no_checksums,
-        bmap: arguments.papers.bmap,
-        imager: arguments.papers.imager.then(|| Imager { base_url: arguments.papers.base_url.clone() }),
-        ..BuildOptions::default()
-    };
     if let Some(jobs) = arguments.jobs {
         options.threads = usize::from(jobs);
     }

@@ -23,6 +23,7 @@ pub(super) fn read(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Manife
             let path = folders.resolve(text)?;
             if path.is_dir() { files_in(&path) } else { Ok(vec![folders.existing_file(text)?]) }
         });
+        files.iter().flatten().for_each(|path| folders.note(path));
         complete &= files.is_some();
         for path in files.into_iter().flatten() {
             match read_one(&path, &manifests) {

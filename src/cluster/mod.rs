@@ -53,6 +53,8 @@ pub struct Cluster {
     pub source: PathBuf,
     /// The SHA-256 of the text it was read from.
     pub source_digest: Digest,
+    /// Every path of this machine that the text names: files that are read, and the folder for the results.
+    pub named_paths: Vec<PathBuf>,
     /// The stock image.
     pub image: ImageSource,
     /// Whether cards are larger than it.

@@ -2,8 +2,10 @@
 
 use super::reader::{Wrong, shown};
 use crate::escape;
+use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// What paths are relative to.
 #[derive(Debug, Clone)]
@@ -12,6 +14,9 @@ pub(super) struct Folders {
     pub(super) file: PathBuf,
     /// The person's home folder, where there is one.
     pub(super) home: Option<PathBuf>,
+    /// Every path that was resolved, shared by all clones. Collected here, in the one place that all paths
+    /// of nodes.yaml pass, so that a new key cannot be forgotten when a build protects its inputs.
+    named: Rc<RefCell<Vec<PathBuf>>>,
 }
 
 impl Folders {
@@ -20,11 +25,28 @@ impl Folders {
         Self {
             file: path.parent().map(Path::to_path_buf).unwrap_or_default(),
             home: std::env::home_dir().filter(|home| !home.as_os_str().is_empty()),
+            named: Rc::default(),
         }
+    }
+
+    /// Adds a path to those that nodes.yaml names.
+    pub(super) fn note(&self, path: &Path) {
+        self.named.borrow_mut().push(path.to_owned());
+    }
+
+    /// Returns every path that nodes.yaml names, the folder for the results included.
+    pub(super) fn named(&self) -> Vec<PathBuf> {
+        self.named.borrow().clone()
     }
 
     /// The path that a text of nodes.yaml means.
     pub(super) fn resolve(&self, text: &str) -> Result<PathBuf, Wrong> {
+        let path = self.meant(text)?;
+        self.note(&path);
+        Ok(path)
+    }
+
+    fn meant(&self, text: &str) -> Result<PathBuf, Wrong> {
         if text.trim().is_empty() {
             return Err(Wrong::new("the path is empty", "Name a file"));
         }
@@ -75,9 +97,14 @@ impl Folders {
 mod tests {
     use super::Folders;
     use std::path::{Path, PathBuf};
+    use std::rc::Rc;
 
     fn folders() -> Folders {
-        Folders { file: PathBuf::from("work/cluster"), home: Some(PathBuf::from("people/ann")) }
+        Folders {
+            file: PathBuf::from("work/cluster"),
+            home: Some(PathBuf::from("people/ann")),
+            named: Rc::default(),
+        }
     }
 
     #[test]
@@ -106,7 +133,7 @@ mod tests {
     fn a_file_has_to_be_there_and_to_be_a_file() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a"), "").unwrap();
-        let folders = Folders { file: folder.path().to_path_buf(), home: None };
+        let folders = Folders { home: None, ..Folders::of(&folder.path().join("nodes.yaml")) };
         assert!(folders.existing_file("a").is_ok());
         assert!(folders.existing_file("b").is_err());
         assert!(folders.existing_file(".").is_err());

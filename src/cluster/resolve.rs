@@ -95,11 +95,11 @@ pub(super) fn load(path: &Path) -> Result<Cluster, InvalidCluster> {
 pub(super) fn parse(text: &str, path: &Path) -> Result<Cluster, InvalidCluster> {
     let mut reader = Reader::new(Folders::of(path));
     let cluster = read(text, path, &mut reader);
-    let Reader { mut problems, mut warnings, .. } = reader;
+    let Reader { mut problems, mut warnings, folders, .. } = reader;
     let in_order = |problem: &Problem| (problem.line, problem.column);
     if let (true, Some(cluster)) = (problems.is_empty(), cluster) {
         warnings.sort_by_key(in_order);
-        return Ok(Cluster { warnings, ..cluster });
+        return Ok(Cluster { warnings, named_paths: folders.named(), ..cluster });
     }
     problems.sort_by_key(in_order);
     Err(InvalidCluster { file: path.to_path_buf(), text: text.to_owned(), problems })
@@ -184,6 +184,7 @@ impl Draft {
             name: self.name.value()?,
             source: path.to_path_buf(),
             source_digest,
+            named_paths: Vec::new(),
             image,
             grow,
             output: self.output?,

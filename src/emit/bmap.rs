@@ -15,12 +15,20 @@ use std::path::{Path, PathBuf};
 /// Where the bmap of an image stands: `north.img.bmap`, whatever `north.img` is packed in. bmaptool strips
 /// one ending after the other until it finds one.
 #[expect(clippy::expect_used, reason = "a file that was written has a name")]
-pub(super) fn path_beside(image: &Path) -> PathBuf {
+pub(crate) fn path_beside(image: &Path) -> PathBuf {
     let name = image.file_name().expect("an image is a file").to_string_lossy().into_owned();
     let packings = [".xz", ".zst", ".gz"];
     let raw = packings.iter().find_map(|packing| name.strip_suffix(packing)).unwrap_or(&name);
     image.with_file_name(format!("{raw}.bmap"))
 }
+
+/// Returns whether a text is a bmap that this program wrote.
+pub(crate) fn is_bmap(text: &str) -> bool {
+    text.contains(MADE_HERE)
+}
+
+/// What tells a bmap of this program from one that bmaptool made.
+const MADE_HERE: &str = "<!-- Made by cardwright.";
 
 /// Removes the bmap of an image that is about to be another one.
 pub(super) fn remove(image: &Path) -> Result<(), EmitError> {
@@ -64,7 +72,7 @@ fn text(size: ByteCount, parts: &[(Range<u64>, Digest)]) -> String {
     let counted: u64 = parts.iter().map(|(part, _)| part.end.div_ceil(BLOCK) - part.start / BLOCK).sum();
     let mut text = format!(
         "<?xml version=\"1.0\" ?>\n\
-         <!-- Made by cardwright. What is not in here is free space of the filesystems in the image. -->\n\
+         {MADE_HERE} What is not in here is free space of the filesystems in the image. -->\n\
          <bmap version=\"2.0\">\n    \
              <ImageSize> {} </ImageSize>\n    \
              <BlockSize> {BLOCK} </BlockSize>\n    \

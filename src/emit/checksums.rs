@@ -5,6 +5,9 @@ use crate::digest::Digest;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+/// The name of the file.
+pub(crate) const CHECKSUMS: &str = "SHA256SUMS";
+
 /// Writes SHA256SUMS into `folder`: a line for each of `written` that was hashed, in the order of `names`,
 /// which are the names of all images of the cluster. An image of another name among them keeps the line it
 /// had, as long as its file is there: so a build of some nodes says nothing less of the others than was known
@@ -17,7 +20,7 @@ pub fn write_sha256sums(
     written: &[(String, Option<Digest>)],
     names: &[String],
 ) -> Result<Option<PathBuf>, EmitError> {
-    let path = folder.join("SHA256SUMS");
+    let path = folder.join(CHECKSUMS);
     // One that cannot be read has nothing to say.
     let before = std::fs::read_to_string(&path).unwrap_or_default();
     let before: Vec<_> = before.lines().filter_map(|line| line.split_once("  ")).collect();
@@ -39,4 +42,11 @@ pub fn write_sha256sums(
     }
     PendingFile::write_whole(&path, text.as_bytes(), false)?;
     Ok(Some(path))
+}
+
+/// Returns whether a SHA256SUMS speaks of one of these images. Its format takes no comments, so that is what
+/// a list of this program is known by.
+pub(crate) fn speaks_of(text: &str, images: &[String]) -> bool {
+    let mut names = text.lines().filter_map(|line| line.split_once("  ")).map(|(_, name)| name);
+    names.any(|name| images.iter().any(|image| image == name))
 }

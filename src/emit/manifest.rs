@@ -98,6 +98,14 @@ pub fn write_manifest(path: &Path, manifest: &Manifest, entries: &[Entry]) -> Re
     PendingFile::write_whole(path, format!("{text}\n").as_bytes(), false)
 }
 
+/// Returns whether a text is a manifest that this program wrote.
+pub(crate) fn is_manifest(text: &str) -> bool {
+    let Ok(list) = serde_json::from_str::<Value>(text) else { return false };
+    let devices = list.pointer("/imager/devices").and_then(Value::as_array);
+    let tags = devices.into_iter().flatten().filter_map(|device| device.get("tags")?.as_array());
+    tags.flatten().any(|tag| tag == TAG)
+}
+
 /// Where Imager finds a file: Imager takes whole addresses only.
 #[expect(clippy::expect_used, reason = "a file that was written has a name")]
 fn address(manifest: &Manifest, file: &Path) -> Result<String, EmitError> {
@@ -128,15 +136,30 @@ fn encoded(path: &str) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn files_are_named_by_whole_addresses() {
-        let mut manifest = Manifest {
+    fn empty() -> Manifest {
+        Manifest {
             title: String::new(),
             description: String::new(),
             release_date: String::new(),
             is_64_bit: true,
             base_url: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_manifest_is_known_as_our_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("compass.rpi-imager-manifest");
+        write_manifest(&path, &empty(), &[]).unwrap();
+        assert!(is_manifest(&std::fs::read_to_string(&path).unwrap()));
+        // Imager's own list, as its schema-notes have it.
+        let theirs = r#"{"imager": {"devices": [{"name": "Pi 5", "tags": ["pi5-64bit"]}]}, "os_list": []}"#;
+        assert!(!is_manifest(theirs) && !is_manifest("{}") && !is_manifest("no JSON"));
+    }
+
+    #[test]
+    fn files_are_named_by_whole_addresses() {
+        let mut manifest = empty();
         let file = Path::new("/home/ä b/#1/north.img.xz");
         if cfg!(unix) {
             assert_eq!(address(&manifest, file).unwrap(), "file:///home/%C3%A4%20b/%231/north.img.xz");

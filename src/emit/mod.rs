@@ -25,13 +25,17 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use bmap::{is_bmap, path_beside as bmap_path};
 pub use card::{Card, Disk};
 pub use checksums::write_sha256sums;
+pub(crate) use checksums::{CHECKSUMS, speaks_of};
 pub use error::EmitError;
 pub use images::{Images, Made, Progress, Stage, Written};
+pub(crate) use manifest::is_manifest;
 pub use manifest::{Entry, Manifest, write_manifest};
 pub use papers::{ImagePapers, Paper};
 pub use pending::PendingFile;
+pub(crate) use provenance::images_of;
 pub use provenance::{Provenance, write_provenance};
 
 use std::io;

@@ -10,6 +10,9 @@ use crate::format::ImageFormat;
 use serde_json::{Value, json};
 use std::path::Path;
 
+/// The kind of build, by which a build.json is known to be ours.
+const BUILD_TYPE: &str = "urn:cardwright:build:v1";
+
 /// What a build was.
 #[derive(Debug, Clone)]
 pub struct Provenance {
@@ -48,7 +51,7 @@ pub fn write_provenance(path: &Path, provenance: &Provenance) -> Result<(), Emit
         "predicateType": "https://slsa.dev/provenance/v1",
         "predicate": {
             "buildDefinition": {
-                "buildType": "urn:cardwright:build:v1",
+                "buildType": BUILD_TYPE,
                 "externalParameters": {
                     "cluster": provenance.cluster,
                     "nodes": provenance.nodes,
@@ -69,4 +72,15 @@ pub fn write_provenance(path: &Path, provenance: &Provenance) -> Result<(), Emit
     let text = serde_json::to_string_pretty(&statement).map_err(std::io::Error::other);
     let text = text.map_err(EmitError::write("writing", path))?;
     PendingFile::write_whole(path, format!("{text}\n").as_bytes(), false)
+}
+
+/// Returns the names of the images that a build.json speaks of; `None` where the text is no build.json of
+/// this program.
+pub(crate) fn images_of(text: &str) -> Option<Vec<String>> {
+    let statement: Value = serde_json::from_str(text).ok()?;
+    if statement.pointer("/predicate/buildDefinition/buildType")? != BUILD_TYPE {
+        return None;
+    }
+    let subjects = statement.get("subject")?.as_array()?.iter();
+    Some(subjects.filter_map(|subject| Some(subject.get("name")?.as_str()?.to_owned())).collect())
 }

@@ -83,6 +83,7 @@ pub use certificate::{Authority, CERTIFICATES_BEGIN, CertifiedKey};
 pub use error::IdentityError;
 pub use secret::{ClusterSecret, Creation, SECRET_ENVIRONMENT_VARIABLE};
 pub use ssh_key_pair::SshKeyPair;
+pub(crate) use ssh_key_pair::SshPublicKey;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::IdentityError;
 use ssh_key::private::{Ed25519Keypair, KeypairData};
-use ssh_key::{LineEnding, PrivateKey};
+use ssh_key::{LineEnding, PrivateKey, PublicKey};
 use zeroize::Zeroizing;
 
 /// An Ed25519 key pair of SSH, in OpenSSH's formats.
@@ -32,6 +32,29 @@ impl SshKeyPair {
     }
 }
 
+/// The public half of a key that somebody has in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SshPublicKey {
+    /// Type and key in base64.
+    pub(crate) key: String,
+    /// Empty where it is encrypted with the private half.
+    pub(crate) comment: String,
+}
+
+impl SshPublicKey {
+    /// Finds the key in a private key file of OpenSSH, encrypted or not, or in a `.pub` file. `None` where
+    /// there is no such key, or one of another type than this program makes.
+    pub(crate) fn find(text: &str) -> Option<Self> {
+        let public = match PrivateKey::from_openssh(text) {
+            Ok(private) => private.public_key().clone(),
+            Err(_) => PublicKey::from_openssh(text.trim()).ok()?,
+        };
+        let comment = public.comment().to_owned();
+        let key = PublicKey::new(public.key_data().clone(), "").to_openssh().ok()?;
+        Some(Self { key: key.trim().to_owned(), comment })
+    }
+}
+
 impl std::fmt::Debug for SshKeyPair {
     /// The public half only.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -57,6 +80,15 @@ mod tests {
         let expected = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
         assert_eq!(*super::super::hexadecimal::encode(&bytes), expected);
         assert!(key.public.ends_with(" cardwright-compass"), "{}", key.public);
+    }
+
+    #[test]
+    fn both_halves_of_a_key_name_the_same_public_half() {
+        let pair = SshKeyPair::from_seed(&SEED, "cardwright-compass").unwrap();
+        let [private, public] = [&*pair.private, &pair.public].map(|text| SshPublicKey::find(text).unwrap());
+        assert_eq!(private, public);
+        assert_eq!(private.comment, "cardwright-compass");
+        assert!(SshPublicKey::find("").is_none() && SshPublicKey::find("PRIVATE KEY").is_none());
     }
 
     #[test]

@@ -80,6 +80,7 @@ fn cluster(nodes: Vec<Node>) -> Cluster {
         name: ClusterName::new("compass").unwrap(),
         source: "nodes.yaml".into(),
         source_digest: Digest::of(b""),
+        named_paths: Vec::new(),
         image: ImageSource::Demo,
         grow: Grow::Auto,
         output: Output { folder: "images".into(), format: ImageFormat::Img },

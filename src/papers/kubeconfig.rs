@@ -24,7 +24,7 @@ pub(super) fn kubeconfig(
     let data = |pem: &str| Zeroizing::new(Base64::encode_string(pem.as_bytes()));
     Ok(Some(Zeroizing::new(format!(
         "\
-# Whoever has this file may do everything in the cluster: keep it as a password.
+{HEADER}
 apiVersion: v1
 kind: Config
 clusters:
@@ -49,6 +49,15 @@ current-context: \"{name}\"
         certificate = *data(&admin.certificate),
         key = *data(&admin.private_key),
     ))))
+}
+
+/// The first line, by which a kubeconfig is known to be ours. kubectl leaves it out when it changes the file,
+/// which then is somebody's own.
+const HEADER: &str = "# Whoever has this file may do everything in the cluster: keep it as a password.";
+
+/// Returns whether a text is a kubeconfig as this program wrote it.
+pub(super) fn is_ours(text: &str) -> bool {
+    text.lines().next() == Some(HEADER)
 }
 
 /// When the owner's certificate ends: its lifetime after the time of the build, which is the stock image's

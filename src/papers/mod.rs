@@ -13,10 +13,67 @@ use crate::cluster::Cluster;
 use crate::emit::{EmitError, PendingFile};
 use crate::fs::UnixTime;
 use crate::hint::Hint;
-use crate::identity::{ClusterSecret, IdentityError, SshKeyPair};
+use crate::identity::{ClusterSecret, IdentityError, SshKeyPair, SshPublicKey};
 use crate::plan;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
+
+const PUBLIC_LOGIN_KEY: &str = "id_ed25519.pub";
+const KUBECONFIG: &str = "kubeconfig";
+
+/// One of the files that the papers of a cluster are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PaperFile {
+    KnownHosts,
+    SshConfig,
+    LoginKey,
+    PublicLoginKey,
+    Kubeconfig,
+}
+
+impl PaperFile {
+    /// Returns those that a cluster has.
+    pub(crate) fn of(cluster: &Cluster) -> Vec<Self> {
+        let mut files = vec![Self::KnownHosts, Self::SshConfig];
+        if needs_login_key(cluster) {
+            files.extend([Self::LoginKey, Self::PublicLoginKey]);
+        }
+        if cluster.k3s.is_some() && cluster.first_server().is_some() {
+            files.push(Self::Kubeconfig);
+        }
+        files
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::KnownHosts => ssh::KNOWN_HOSTS,
+            Self::SshConfig => ssh::CONFIG,
+            Self::LoginKey => ssh::LOGIN_KEY,
+            Self::PublicLoginKey => PUBLIC_LOGIN_KEY,
+            Self::Kubeconfig => KUBECONFIG,
+        }
+    }
+
+    /// Returns whether this program wrote such a file that is there already. The version before wrote no other
+    /// markers, so its files are known, too. `login_key` is the public half of the cluster's own.
+    pub(crate) fn is_ours(self, text: &str, login_key: Option<&str>) -> bool {
+        match self {
+            Self::KnownHosts => ssh::is_our_known_hosts(text),
+            Self::SshConfig => ssh::is_our_config(text),
+            Self::Kubeconfig => kubeconfig::is_ours(text),
+            Self::LoginKey | Self::PublicLoginKey => SshPublicKey::find(text).is_some_and(|found| {
+                let known = login_key.and_then(SshPublicKey::find);
+                found.comment.starts_with(plan::LOGIN_KEY_COMMENT)
+                    || known.is_some_and(|known| known.key == found.key)
+            }),
+        }
+    }
+}
+
+/// Whether nodes.yaml names no key for some node.
+fn needs_login_key(cluster: &Cluster) -> bool {
+    cluster.nodes.iter().any(|node| node.user.authorized_keys.is_empty())
+}
 
 /// The texts of the papers.
 #[derive(Debug)]
@@ -89,11 +146,10 @@ impl Papers {
     /// # Errors
     /// When a key or certificate cannot be made, or ssh_config cannot name the folder of the results.
     pub fn new(cluster: &Cluster, secret: &ClusterSecret, time: UnixTime) -> Result<Self, PapersError> {
-        let needs_login_key = cluster.nodes.iter().any(|node| node.user.authorized_keys.is_empty());
         Ok(Self {
             known_hosts: ssh::known_hosts(cluster, secret)?,
             ssh_config: ssh::config(cluster)?,
-            login_key: needs_login_key.then(|| plan::login_key(cluster, secret)).transpose()?,
+            login_key: needs_login_key(cluster).then(|| plan::login_key(cluster, secret)).transpose()?,
             kubeconfig: kubeconfig::kubeconfig(cluster, secret, time)?.map(Kubeconfig),
         })
     }
@@ -108,18 +164,14 @@ impl Papers {
             PendingFile::write_whole(&path, text.as_bytes(), private).map(|()| path)
         };
         let login_key = self.login_key.as_ref().map(|key| {
-            write(&format!("{}.pub", ssh::LOGIN_KEY), &format!("{}\n", key.public), false)?;
+            write(PUBLIC_LOGIN_KEY, &format!("{}\n", key.public), false)?;
             write(ssh::LOGIN_KEY, &key.private, true)
         });
         Ok(WrittenPapers {
             known_hosts: write(ssh::KNOWN_HOSTS, &self.known_hosts, false)?,
             ssh_config: write(ssh::CONFIG, &self.ssh_config, false)?,
             login_key: login_key.transpose()?,
-            kubeconfig: self
-                .kubeconfig
-                .as_ref()
-                .map(|text| write("kubeconfig", &text.0, true))
-                .transpose()?,
+            kubeconfig: self.kubeconfig.as_ref().map(|text| write(KUBECONFIG, &text.0, true)).transpose()?,
         })
     }
 }

@@ -21,6 +21,27 @@ pub(super) fn known_hosts(cluster: &Cluster, secret: &ClusterSecret) -> Result<S
     Ok(text)
 }
 
+/// Returns whether a text is a known_hosts of which every line is ours: the comment behind the key is the
+/// node's name, which stands first in the line, too. ssh itself adds lines without a comment (sshd(8),
+/// "SSH_KNOWN_HOSTS FILE FORMAT"), so a file that it has added to is somebody's own.
+pub(super) fn is_our_known_hosts(text: &str) -> bool {
+    text.lines().all(|line| match line.split(' ').collect::<Vec<_>>()[..] {
+        [""] => true,
+        [names, "ssh-ed25519", _, comment] => names.split(',').next() == Some(comment),
+        _ => false,
+    })
+}
+
+/// Returns whether a text is an ssh_config as this program wrote it.
+pub(super) fn is_our_config(text: &str) -> bool {
+    let first = text.lines().next();
+    first.is_some_and(|line| line.starts_with(HEADER) && line.contains(INVITATION))
+}
+
+/// How the first line of an ssh_config begins, and what follows in it.
+const HEADER: &str = "# The nodes of ";
+const INVITATION: &str = ". From the folder of nodes.yaml: ssh -F ";
+
 /// What a node is called: by its name and by its addresses.
 fn names(node: &Node) -> Vec<String> {
     let addresses = [node.network.address.to_string()].into_iter();
@@ -39,7 +60,7 @@ pub(super) fn config(cluster: &Cluster) -> Result<String, PapersError> {
     let result = |name: &str| argument(&seen_from_nodes_yaml(cluster, &cluster.output.folder.join(name)));
     let (known_hosts, login_key) = (result(KNOWN_HOSTS)?, result(LOGIN_KEY)?);
     let mut text = format!(
-        "# The nodes of {}. From the folder of nodes.yaml: ssh -F {} {}\n",
+        "{HEADER}{}{INVITATION}{} {}\n",
         cluster.name,
         shell_word(&with_slashes(&seen_from_nodes_yaml(cluster, &cluster.output.folder.join(CONFIG)))),
         // Without a node there is none to name, and no line below.
@@ -150,6 +171,22 @@ pub fn shell_word(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_known_hosts_that_ssh_added_to_is_somebodys_own() {
+        let ours = "north,10.0.0.1 ssh-ed25519 AAAA north\neast,10.0.0.2,fd00::2 ssh-ed25519 AAAA east\n";
+        assert!(is_our_known_hosts(ours) && is_our_known_hosts(""));
+        for line in [
+            "github.com ssh-ed25519 AAAA",
+            "github.com ssh-ed25519 AAAA my comment",
+            "|1|salt|hash ssh-ed25519 AAAA",
+            "@cert-authority *.example.org ssh-ed25519 AAAA",
+            "north ecdsa-sha2-nistp256 AAAA north",
+            "# mine",
+        ] {
+            assert!(!is_our_known_hosts(&format!("{ours}{line}\n")), "{line}");
+        }
+    }
 
     #[test]
     fn paths_are_written_as_ssh_reads_them() {

@@ -1,5 +1,6 @@
 //! The last stretch of the road: every node planned and patched, the images, and the papers beside them.
 
+use super::outputs::{PROVENANCE, check_outputs, manifest_name};
 use super::{Error, Plans, Progress, named_node, plan_cluster};
 use crate::base::Base;
 use crate::cluster::{Cluster, Node};
@@ -143,10 +144,11 @@ fn build_from(
     let folder = &cluster.output.folder;
     // What cannot be made of them is known before the first image is written.
     let papers = Papers::new(cluster, secret, base.time)?;
-    std::fs::create_dir_all(folder).map_err(EmitError::write("making the folder", folder))?;
     for name in options.only.iter().flatten() {
         named_node(cluster, name)?;
     }
+    check_outputs(cluster, Some(secret), options)?;
+    std::fs::create_dir_all(folder).map_err(EmitError::write("making the folder", folder))?;
     // Also those whose images are not wanted: the layout of an image depends on where nodes differ.
     let plans = plan_cluster(base, cluster, secret, progress)?;
     let foundation = Foundation::lay(base, &plans.extent, &plans.common, folder)?;
@@ -161,8 +163,8 @@ fn build_from(
     let _ = image.remember();
 
     // They speak of images that are about to be others.
-    let manifest = folder.join(format!("{}.rpi-imager-manifest", cluster.name));
-    let statement = folder.join("build.json");
+    let manifest = folder.join(manifest_name(cluster));
+    let statement = folder.join(PROVENANCE);
     emit::remove(&manifest)?;
     if !options.checksums {
         emit::remove(&statement)?;
@@ -320,7 +322,7 @@ fn entries(cluster: &Cluster, base: &Base, images: &[BuiltImage]) -> Vec<Entry> 
 }
 
 /// What the image of a node is called.
-fn file_name(cluster: &Cluster, node: &Node) -> String {
+pub(super) fn file_name(cluster: &Cluster, node: &Node) -> String {
     format!("{}.{}", node.name, cluster.output.format)
 }
 

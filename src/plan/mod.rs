@@ -144,8 +144,11 @@ pub fn common(ground: &Ground<'_>) -> Result<Patch, PlanError> {
 /// # Errors
 /// When its name cannot be the comment of a key.
 pub fn login_key(cluster: &Cluster, secret: &ClusterSecret) -> Result<SshKeyPair, IdentityError> {
-    secret.login_key(&format!("cardwright-{}", cluster.name))
+    secret.login_key(&format!("{LOGIN_KEY_COMMENT}{}", cluster.name))
 }
+
+/// How the comment of every login key begins that this program makes.
+pub(crate) const LOGIN_KEY_COMMENT: &str = "cardwright-";
 
 /// Who may log in by key: whom nodes.yaml names, or else whoever has the cluster's own login key.
 fn login_keys(cluster: &Cluster, node: &Node, secret: &ClusterSecret) -> Result<Vec<String>, IdentityError> {

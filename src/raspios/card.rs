@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 const PATH: &str = "/etc/cardwright/card.json";
 
+/// What the text of every record holds: enough to find one in a file of which the filesystem is not read.
+pub(crate) const IN_EVERY_RECORD: &[u8] = b"\"program\": \"cardwright ";
+
 /// What a card is, and what it was made by. Everybody on the node may read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Card {
@@ -64,6 +67,8 @@ mod tests {
         let card = Card::new("compass", "north");
         let patch = patch(&stock, |draft| write_card(draft, &card).unwrap());
         assert_eq!(attributes(&patch, PATH).0, 0o644);
+        let json = serde_json::to_vec_pretty(&card).unwrap();
+        assert!(json.windows(IN_EVERY_RECORD.len()).any(|window| window == IN_EVERY_RECORD));
         assert_eq!(customised_card(&applied(stock, &patch)).unwrap(), Some(card));
     }
 
