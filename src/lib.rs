@@ -76,6 +76,7 @@ pub mod papers;
 pub mod patch;
 pub mod payload;
 pub mod pipeline;
+mod plain_file;
 pub mod plan;
 pub mod raspios;
 mod shelf;

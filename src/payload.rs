@@ -7,6 +7,7 @@ use crate::fetch::{self, FetchError};
 use crate::hint::Hint;
 use crate::k3s::{Binary, Payload};
 use crate::patch::Content;
+use crate::plain_file;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -95,7 +96,7 @@ pub fn open(
     let program = program.as_ref().ok_or(PayloadError::NoBinary { needed })?;
     let (path, program) = get(program, cache, progress)?;
     if let Some(found) =
-        File::open(&path).and_then(|file| what_else_it_is(&file, binary)).map_err(failed(&path))?
+        plain_file::open(&path).and_then(|file| what_else_it_is(&file, binary)).map_err(failed(&path))?
     {
         return Err(PayloadError::NotTheBinary { path, found, needed });
     }

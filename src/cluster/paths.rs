@@ -2,6 +2,7 @@
 
 use super::reader::{Wrong, shown};
 use crate::escape;
+use crate::plain_file::{self, NotPlain};
 use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -73,22 +74,29 @@ impl Folders {
         Ok(home.join(rest))
     }
 
-    /// As [`resolve`](Self::resolve), of a file that has to be there.
+    /// As [`resolve`](Self::resolve), of a plain file that has to be there and to be readable.
     pub(super) fn existing_file(&self, text: &str) -> Result<PathBuf, Wrong> {
         let path = self.resolve(text)?;
         let shown_path = shown(&path.display().to_string());
-        let metadata = std::fs::metadata(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => {
-                let hint =
-                    "Paths are relative to the folder of nodes.yaml; check the spelling, or make the file";
-                Wrong::new(format!("there is no file {shown_path}"), hint)
-            }
-            _ => Wrong::new(format!("{shown_path} cannot be opened: {error}"), "Make the file readable"),
-        })?;
-        if metadata.is_file() {
-            Ok(path)
-        } else {
-            Err(Wrong::new(format!("{shown_path} is not a file"), "Name a single file, not a folder"))
+        match plain_file::open(&path) {
+            Ok(_) => Ok(path),
+            Err(error) => Err(match (NotPlain::of(&error), error.kind()) {
+                (Some(other), _) => {
+                    let hint = if path.is_dir() {
+                        "Name a single file, not a directory"
+                    } else {
+                        "Name a plain file; what a program prints has to be kept in one first"
+                    };
+                    Wrong::new(format!("{shown_path} is {}", other.found()), hint)
+                }
+                (None, io::ErrorKind::NotFound) => {
+                    let hint = "Paths are relative to the folder of nodes.yaml; check the spelling, or make the file";
+                    Wrong::new(format!("there is no file {shown_path}"), hint)
+                }
+                (None, _) => {
+                    Wrong::new(format!("{shown_path} cannot be opened: {error}"), "Make the file readable")
+                }
+            }),
         }
     }
 }

@@ -10,6 +10,7 @@ use super::{AuthorizedKey, Boot, ExtraFile, InterfaceName, PageSize, Secret, Swa
 use crate::disk::ByteCount;
 use crate::escape;
 use crate::fs::ImagePath;
+use crate::plain_file;
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -374,7 +375,7 @@ fn authorized_keys(item: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Authori
 /// The whole text of a file with keys: a part of it would leave people out without a word.
 fn key_file(path: &std::path::Path, name: &str) -> Result<String, Wrong> {
     let mut content = Vec::new();
-    std::fs::File::open(path)
+    plain_file::open(path)
         .and_then(|file| file.take(LONGEST_KEY_FILE + 1).read_to_end(&mut content))
         .map_err(|error| Wrong::new(format!("{name} cannot be read: {error}"), "Make the file readable"))?;
     if u64::try_from(content.len()).is_ok_and(|length| length > LONGEST_KEY_FILE) {

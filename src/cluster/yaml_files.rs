@@ -2,6 +2,7 @@
 
 use super::document::{Flaw, flaw};
 use super::reader::{Wrong, shown};
+use crate::plain_file;
 use serde_json::Value;
 use serde_yaml::{NonFiniteFloatPolicy, Spanned};
 use std::io::Read as _;
@@ -25,7 +26,7 @@ pub(super) struct OtherDocument {
 /// The text of a file, which `called` names in what is said about it.
 pub(super) fn read_text(path: &Path, called: &str) -> Result<String, Wrong> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path)
+    plain_file::open(path)
         .and_then(|file| file.take(MOST_BYTES.saturating_add(1)).read_to_end(&mut bytes))
         .map_err(|error| Wrong::new(format!("{called} cannot be read: {error}"), "Make the file readable"))?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > MOST_BYTES) {

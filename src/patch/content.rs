@@ -2,10 +2,11 @@
 
 use crate::digest::Digest;
 use crate::disk::ByteCount;
+use crate::plain_file;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Take};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,11 +30,13 @@ impl Content {
     /// That of a file of this machine, which stays there. Its size and its digest are taken now.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the file cannot be read, or is no plain file.
     pub fn of_file(path: &Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
+        let file = plain_file::open(path)?;
         let size = ByteCount(file.metadata()?.len());
-        Ok(Self::SourceFile { path: path.to_owned(), size, digest: Digest::of_reader(&mut file)? })
+        // No more than its size: whatever makes it grow meanwhile could go on for ever.
+        let digest = Digest::of_reader(&mut file.take(size.0))?;
+        Ok(Self::SourceFile { path: path.to_owned(), size, digest })
     }
 
     /// How many bytes it has.
@@ -60,6 +63,14 @@ impl Content {
         }
     }
 
+    /// The file of this machine that it is in, where it is not in memory.
+    pub fn source_path(&self) -> Option<&Path> {
+        match self {
+            Self::Bytes(_) => None,
+            Self::SourceFile { path, .. } => Some(path),
+        }
+    }
+
     /// A reader of it, from the first byte on.
     ///
     /// # Errors
@@ -68,8 +79,9 @@ impl Content {
     pub fn open(&self) -> io::Result<Box<dyn Read + '_>> {
         match self {
             Self::Bytes(bytes) => Ok(Box::new(&bytes[..])),
-            Self::SourceFile { path, digest, .. } => Ok(Box::new(CheckedReader {
-                inner: File::open(path)?,
+            Self::SourceFile { path, size, digest } => Ok(Box::new(CheckedReader {
+                // One byte more than there should be is enough to notice that it grew.
+                inner: plain_file::open(path)?.take(size.0.saturating_add(1)),
                 hasher: Sha256::new(),
                 expected: *digest,
             })),
@@ -104,7 +116,7 @@ impl fmt::Debug for Content {
 
 /// A reader that fails at its end when what it read has another hash than it should have.
 struct CheckedReader {
-    inner: File,
+    inner: Take<File>,
     hasher: Sha256,
     expected: Digest,
 }

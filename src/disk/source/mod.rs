@@ -22,10 +22,11 @@ pub(crate) use xz_index::{XzBlock, XzLayout};
 use super::cursor::Cursor;
 use super::{ByteCount, ByteOffset, DiskError, DiskFile, PartitionTable, ReadAt, check_range};
 use crate::digest::Digest;
+use crate::plain_file::{self, NotPlain};
 use file_digest::FileDigest;
 use memory::Memory;
 use packed::PackedImage;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -289,13 +290,11 @@ enum Source {
 impl Source {
     /// Opens a regular file.
     fn at(path: &Path) -> Result<Self, DiskError> {
-        let cannot_open = |source| DiskError::Open { file: path.to_owned(), source };
-        let kind = fs::metadata(path).map_err(cannot_open)?.file_type();
-        if !kind.is_file() {
-            let found = if kind.is_dir() { "a directory" } else { "a device" };
-            return Err(DiskError::NotAFile { file: path.to_owned(), found });
-        }
-        File::open(path).and_then(DiskFile::new).map(Self::File).map_err(cannot_open)
+        let cannot_open = |source| match NotPlain::of(&source) {
+            Some(other) => DiskError::NotAFile { file: path.to_owned(), found: other.found() },
+            None => DiskError::Open { file: path.to_owned(), source },
+        };
+        plain_file::open(path).and_then(DiskFile::new).map(Self::File).map_err(cannot_open)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::hint::Hint as _;
 use ::zip::write::{SimpleFileOptions, ZipWriter};
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
+use std::fs;
 use std::io::Write as _;
 use std::process::Command;
 use std::sync::LazyLock;
