@@ -129,13 +129,16 @@ impl Walk<'_> {
             self.image.list(path).map_err(self.failed("listing", path))?.into_iter().collect();
         let wanted = self.wanted_names(path)?;
         for name in wanted.difference(&found) {
-            self.differs(&below(path, name)?, "is missing");
+            self.differs(&below(self.partition, path, name)?, "is missing");
         }
         for name in found.difference(&wanted) {
-            self.differs(&below(path, name)?, "is there, but neither the stock image nor the plan has it");
+            self.differs(
+                &below(self.partition, path, name)?,
+                "is there, but neither the stock image nor the plan has it",
+            );
         }
         for name in wanted.intersection(&found) {
-            self.entry(&below(path, name)?)?;
+            self.entry(&below(self.partition, path, name)?)?;
         }
         Ok(())
     }
@@ -147,7 +150,7 @@ impl Walk<'_> {
         let mut names = BTreeSet::new();
         if stock.is_some_and(|found| found.kind == FileKind::Directory) {
             for name in self.stock.list(&stock_path).map_err(self.failed("listing", &stock_path))? {
-                if !self.expected.gone.contains(&below(&stock_path, &name)?) {
+                if !self.expected.gone.contains(&below(self.partition, &stock_path, &name)?) {
                     names.insert(name);
                 }
             }
@@ -279,11 +282,24 @@ impl Walk<'_> {
 }
 
 /// The path of a name that a directory lists; a name that makes no path is damage.
-fn below(directory: &ImagePath, name: &str) -> Result<ImagePath, PatchError> {
+fn below(partition: Partition, directory: &ImagePath, name: &str) -> Result<ImagePath, PatchError> {
     directory.join(name).map_err(|error| PatchError::Filesystem {
         doing: "listing",
-        partition: Partition::Root,
+        partition,
         path: directory.clone(),
         source: FsError::Damaged(error.to_string()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_makes_no_path_is_damage_of_the_partition_it_is_on() {
+        for partition in [Partition::Boot, Partition::Root] {
+            let error = below(partition, &ImagePath::root(), "a/../b").unwrap_err();
+            assert!(error.to_string().contains(&format!("on the {partition} partition")), "{error}");
+        }
+    }
 }
