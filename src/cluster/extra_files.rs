@@ -1,11 +1,13 @@
 //! `files:`, the files the user wants on the card.
 
+use super::claimed::{self, Writer};
 use super::keys;
-use super::reader::{Cursor, Fields, Located, Reader, Setting, Wrong, shown};
-use super::{ExtraFile, FileOwner, FileSource};
+use super::reader::{Cursor, Fields, Located, Reader, Setting, Spot, Wrong, shown};
+use super::{ExtraFile, FileOwner, FilePath, FileSource};
 use crate::escape;
 use crate::fs::{ImagePath, Mode, Owner};
 use crate::patch::Partition;
+use std::collections::BTreeMap;
 
 /// Reads the list; the same path twice in it is put down.
 pub(super) fn read(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Located<ExtraFile>>> {
@@ -13,21 +15,77 @@ pub(super) fn read(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Locate
     for (index, file) in files.iter().enumerate() {
         let earlier = files.iter().take(index).find(|earlier| same_place(&earlier.value, &file.value));
         if let Some(earlier) = earlier {
-            let message = format!("`{}` is written a second time", file.value.path);
-            let hint = format!("Keep one of the two; the first is in line {}", earlier.spot.place.line);
-            reader.report(&file.spot, Wrong::new(message, hint));
+            report_second(file, &earlier.spot, reader);
         }
     }
     Some(files)
 }
 
-/// Whether two files would be written to the same path. FAT takes capital letters for small ones.
+/// Whether two files would be written to the same path.
 pub(super) fn same_place(one: &ExtraFile, other: &ExtraFile) -> bool {
     one.partition == other.partition
-        && match one.partition {
-            Partition::Root => one.path == other.path,
-            Partition::Boot => one.path.as_str().eq_ignore_ascii_case(other.path.as_str()),
+        && match (&one.path, &other.path) {
+            (FilePath::Absolute(path), FilePath::Absolute(other)) => {
+                one.partition.one_spelling(path) == one.partition.one_spelling(other)
+            }
+            (path, other) => path == other,
         }
+}
+
+/// Holds the files of one node, its own above the cluster's, against each other and against what cardwright
+/// itself writes.
+pub(super) fn check_node(files: &[Located<ExtraFile>], user: &str, runs_k3s: bool, reader: &mut Reader) {
+    // As every Raspberry Pi OS has it. What another image has is seen when it is planned.
+    let Ok(home) = ImagePath::new(format!("/home/{user}")) else { return };
+    let mut known: BTreeMap<(Partition, ImagePath), &Spot> = BTreeMap::new();
+    let placed: Vec<_> = files
+        .iter()
+        .filter_map(|file| {
+            let on = file.value.partition;
+            let path = on.one_spelling(&file.value.path.on_card(&home).ok()?);
+            Some(((on, path), file))
+        })
+        .collect();
+    for (place, file) in &placed {
+        if let Some(first) = known.get(place)
+            && list_of(first) == list_of(&file.spot)
+        {
+            report_second(file, first, reader);
+        }
+        known.insert(place.clone(), &file.spot);
+    }
+    for ((on, path), file) in &placed {
+        let mut above = path.parent();
+        while let Some(path) = above {
+            above = path.parent();
+            if let Some(other) = known.get(&(*on, path.clone())) {
+                let message = format!("`{}` would lie below `{path}`, which is a file", file.value.path);
+                let hint = format!("Change one of the two; the other is in line {}", other.place.line);
+                reader.report(&file.spot, Wrong::new(message, hint));
+            }
+        }
+        let claimed = claimed::find(path, &home).filter(|_| *on == Partition::Root);
+        let claimed = claimed.filter(|claimed| match claimed.by {
+            Writer::EveryPlan => true,
+            Writer::EveryK3s => runs_k3s,
+            Writer::SomePlans => false,
+        });
+        if let Some(claimed) = claimed {
+            let message = format!("`{}` is written by cardwright itself: {}", file.value.path, claimed.what);
+            reader.report(&file.spot, Wrong::new(message, claimed.instead));
+        }
+    }
+}
+
+/// The list that an item is in: `nodes[2].files` of `nodes[2].files[0].path`.
+fn list_of(spot: &Spot) -> &str {
+    spot.path.rsplit_once('[').map_or("", |(list, _)| list)
+}
+
+fn report_second(file: &Located<ExtraFile>, first: &Spot, reader: &mut Reader) {
+    let message = format!("`{}` is written a second time", file.value.path);
+    let hint = format!("Keep one of the two; the first is in line {}", first.place.line);
+    reader.report(&file.spot, Wrong::new(message, hint));
 }
 
 fn read_one(item: &Cursor<'_>, reader: &mut Reader) -> Option<Located<ExtraFile>> {
@@ -57,14 +115,15 @@ fn read_one(item: &Cursor<'_>, reader: &mut Reader) -> Option<Located<ExtraFile>
     let wrong = matches!(mode, Setting::Invalid) || matches!(owner, Setting::Invalid);
     let path = path.given()?.clone();
     Some(Located {
-        spot: path.spot,
         value: ExtraFile {
             partition: on,
             path: path.value,
             content: content.filter(|_| !wrong)?,
-            mode: mode.value().unwrap_or(Mode::FILE),
-            owner: owner.value().unwrap_or(FileOwner::Numeric(Owner::ROOT)),
+            mode: mode.value(),
+            owner: owner.value(),
+            place: Some(path.spot.place),
         },
+        spot: path.spot,
     })
 }
 
@@ -89,18 +148,54 @@ fn content(fields: &Fields<'_>, reader: &mut Reader) -> Option<FileSource> {
     }
 }
 
-/// What the system mounts something else over: a file there is never seen.
-const COVERED: [&str; 5] = ["/proc", "/sys", "/dev", "/run", "/tmp"];
+/// What the system mounts something else over, so that a file there is never seen, and the links that lead
+/// there on every release (hier(7); base-files' `/var/run`, tmpfiles' `/var/lock`).
+const COVERED: [(&str, &str); 7] = [
+    ("/proc", "/proc"),
+    ("/sys", "/sys"),
+    ("/dev", "/dev"),
+    ("/run", "/run"),
+    ("/tmp", "/tmp"),
+    ("/var/run", "/run"),
+    ("/var/lock", "/run/lock"),
+];
 
-fn path(text: &str, partition: Partition) -> Result<ImagePath, Wrong> {
-    let path = ImagePath::new(text).map_err(|error| {
-        let hint = "Write the whole path on the card, like `/etc/motd`";
+fn path(text: &str, partition: Partition) -> Result<FilePath, Wrong> {
+    match (text.strip_prefix('~'), partition) {
+        (None, partition) => absolute_path(text, partition).map(FilePath::Absolute),
+        (Some(_), Partition::Boot) => {
+            let message = format!("{} is on the root partition, where the users' homes are", shown(text));
+            Err(Wrong::new(message, "Remove `partition: boot`, or write a path on the boot partition"))
+        }
+        (Some(rest), Partition::Root) if rest.starts_with('/') && rest != "/" => {
+            image_path(rest, text).map(FilePath::Home)
+        }
+        (Some("" | "/"), Partition::Root) => {
+            let message = format!("{} is a directory", shown(text));
+            Err(Wrong::new(message, "Write the whole path of a file, like `~/.bashrc`"))
+        }
+        (Some(_), Partition::Root) => {
+            let message = format!("{} means the home of somebody else", shown(text));
+            Err(Wrong::new(message, "Begin with `~/`, the home of the node's user, or write the whole path"))
+        }
+    }
+}
+
+/// The path `path`, which `text` means.
+fn image_path(path: &str, text: &str) -> Result<ImagePath, Wrong> {
+    let path = ImagePath::new(path).map_err(|error| {
+        let hint = "Write the whole path on the card, like `/etc/motd` or `~/.bashrc`";
         Wrong::new(format!("{} is not a path on the card: {}", shown(text), error.reason), hint)
     })?;
     if text.contains(escape::is_control) {
         let message = format!("the path {} has a control character", shown(text));
         return Err(Wrong::new(message, "Choose another path"));
     }
+    Ok(path)
+}
+
+fn absolute_path(text: &str, partition: Partition) -> Result<ImagePath, Wrong> {
+    let path = image_path(text, text)?;
     let below = |ancestor: &str| {
         text == ancestor || text.strip_prefix(ancestor).is_some_and(|rest| rest.starts_with('/'))
     };
@@ -121,9 +216,15 @@ fn path(text: &str, partition: Partition) -> Result<ImagePath, Wrong> {
                 };
                 return Err(Wrong::new(message, hint));
             }
-            if let Some(covered) = COVERED.iter().find(|covered| below(covered)) {
-                let message =
-                    format!("`{covered}` is empty whenever the system starts; a file there is never seen");
+            if let Some((folder, covered)) = COVERED.iter().find(|(folder, _)| below(folder)) {
+                let link = if folder == covered {
+                    String::new()
+                } else {
+                    format!("`{folder}` leads to `{covered}`, and ")
+                };
+                let message = format!(
+                    "{link}`{covered}` is empty whenever the system starts; a file there is never seen"
+                );
                 return Err(Wrong::new(message, "Choose another folder"));
             }
         }

@@ -8,6 +8,7 @@
 
 mod access;
 mod bundled;
+pub(crate) mod claimed;
 mod document;
 mod extra_files;
 mod flags;
@@ -30,6 +31,7 @@ mod ssh_options;
 mod yaml_files;
 
 pub use access::{Access, FoundingYear, Lifetime};
+pub use document::Place;
 pub use joining::CannotRejoin;
 pub use name_servers::PodFamilies;
 pub use names::{ClusterName, Hostname, InterfaceName, K3sVersion, UserName};
@@ -38,7 +40,7 @@ pub use ssh::{AuthorizedKey, NotAPublicKey};
 
 use crate::disk::ByteCount;
 use crate::format::ImageFormat;
-use crate::fs::{ImagePath, Mode, Owner};
+use crate::fs::{ImagePath, InvalidPath, Mode, Owner};
 use crate::patch::{Digest, Partition};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -241,14 +243,49 @@ pub enum Swap {
 pub struct ExtraFile {
     /// On which partition.
     pub partition: Partition,
-    /// Where.
-    pub path: ImagePath,
+    /// Which path.
+    pub path: FilePath,
     /// What is in it.
     pub content: FileSource,
-    /// Permission bits; 0644 unless said otherwise.
-    pub mode: Mode,
-    /// root:root unless said otherwise.
-    pub owner: FileOwner,
+    /// Permission bits. Where absent, a file that is there keeps its own, and a new one gets 0644.
+    pub mode: Option<Mode>,
+    /// Whose it is. Where absent, a file that is there keeps its owner, and a new one gets that of the
+    /// directory it goes into.
+    pub owner: Option<FileOwner>,
+    /// Where nodes.yaml names it; for messages.
+    pub place: Option<Place>,
+}
+
+/// A path of an extra file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FilePath {
+    /// From the top of the partition.
+    Absolute(ImagePath),
+    /// From the home directory of the node's user, which the stock image names: `/.bashrc` of `~/.bashrc`.
+    Home(ImagePath),
+}
+
+impl FilePath {
+    /// The path on the card of a user whose home directory is `home`.
+    ///
+    /// # Errors
+    /// When the two together make no path.
+    pub fn on_card(&self, home: &ImagePath) -> Result<ImagePath, InvalidPath> {
+        match self {
+            Self::Absolute(path) => Ok(path.clone()),
+            Self::Home(path) => home.join(path.as_str().trim_start_matches('/')),
+        }
+    }
+}
+
+impl std::fmt::Display for FilePath {
+    /// As nodes.yaml has it.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Absolute(path) => write!(formatter, "{path}"),
+            Self::Home(path) => write!(formatter, "~{path}"),
+        }
+    }
 }
 
 /// Where the content of an extra file comes from.

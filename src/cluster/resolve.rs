@@ -251,7 +251,7 @@ impl DraftNode {
             _ => None,
         };
         let default_interface = || InterfaceName::new("eth0").ok();
-        let default_name = || UserName::new("pi").ok();
+        let default_name = || UserName::new(DEFAULT_USER).ok();
         let default_shell = || ImagePath::new("/bin/bash").ok();
         Some(Node {
             name: self.name.value()?,
@@ -290,6 +290,9 @@ impl DraftNode {
         })
     }
 }
+
+/// What Raspberry Pi OS calls its first user.
+pub(super) const DEFAULT_USER: &str = "pi";
 
 /// What every IPv6 network on a wire has (RFC 4291, section 2.5.1).
 pub(super) const DEFAULT_IPV6_PREFIX: u8 = 64;

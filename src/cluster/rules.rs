@@ -1,10 +1,11 @@
 //! The rules that hold across nodes.
 
 use super::Role;
+use super::extra_files;
 use super::k3s;
 use super::name_servers;
 use super::reader::{Located, Reader, Setting, Spot, Wrong};
-use super::resolve::{DEFAULT_IPV6_PREFIX, Draft, DraftNode};
+use super::resolve::{DEFAULT_IPV6_PREFIX, DEFAULT_USER, Draft, DraftNode};
 use crate::disk::ByteCount;
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -26,6 +27,19 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader) {
     name_servers::check(draft, reader);
     users_can_get_in(draft, reader);
     memory_suffices(draft, reader);
+    files_are_free(draft, reader);
+}
+
+/// No file of a node's takes the place of another, or of what cardwright itself writes.
+fn files_are_free(draft: &Draft, reader: &mut Reader) {
+    for node in &draft.nodes {
+        let user = match &node.settings.user_name {
+            Setting::Absent => DEFAULT_USER,
+            Setting::Given(name) => name.value.as_str(),
+            Setting::Invalid => continue,
+        };
+        extra_files::check_node(&node.settings.files, user, node.role().is_some(), reader);
+    }
 }
 
 fn names_are_unique(draft: &Draft, reader: &mut Reader) {

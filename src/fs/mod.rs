@@ -63,6 +63,12 @@ impl Mode {
         !self.0.is_multiple_of(8)
     }
 
+    /// The same without the bits that let a program run as its owner or its group.
+    #[must_use]
+    pub const fn without_set_id(self) -> Self {
+        Self(self.0 & !0o6000)
+    }
+
     /// The permission bits of a whole `st_mode`, which also holds the type of the file.
     pub const fn from_st_mode(st_mode: u16) -> Self {
         Self(st_mode & 0o7777)

@@ -95,6 +95,12 @@ impl ImagePath {
         }
     }
 
+    /// The path in small letters.
+    #[must_use]
+    pub fn to_lowercase(&self) -> Self {
+        Self(self.0.to_lowercase())
+    }
+
     /// The parts from the top down: `etc`, `hostname`.
     pub fn parts(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('/').filter(|part| !part.is_empty())

@@ -40,6 +40,8 @@ pub fn put_payload(draft: &mut Draft<'_>, payload: &Payload) -> Result<(), K3sEr
         let link = ImagePath::new(format!("/usr/local/bin/{name}"))?;
         if !known && !draft.exists(Partition::Root, &link)? {
             draft.symlink(&link, program.name())?;
+            // A convenience, as the installer's is.
+            draft.leave_to_user(Partition::Root, &link)?;
         }
     }
     if payload.images.is_empty() {

@@ -110,6 +110,38 @@ fn plan(cluster: &Cluster, name: &str) -> Patch {
     plan_with(cluster, name, cluster.k3s.as_ref().unwrap(), &HOST).unwrap()
 }
 
+/// What cardwright writes, and the table of what a file of the user's may not replace, are one list.
+#[test]
+fn the_table_of_claimed_paths_is_what_is_written() {
+    use crate::cluster::claimed::{self, Writer};
+    let home = ImagePath::new("/home/pi").unwrap();
+    let mut cluster = compass();
+    let k3s = cluster.k3s.as_mut().unwrap();
+    k3s.registries = Some(Registries::Inline(Map::new()));
+    let text = "kind: Namespace\n".to_owned();
+    k3s.manifests = vec![Manifest { file_name: "own.yaml".to_owned(), text, holds_secrets: false }];
+    for name in ["north", "east"] {
+        for bundled in [false, true] {
+            let stock = MemoryStock::new();
+            let mut draft = Draft::new(&stock, UnixTime(1_781_740_800));
+            let mut k3s = cluster.k3s.clone().unwrap();
+            if bundled {
+                let images = vec![("a.tar".to_owned(), Content::from("a"))];
+                put_payload(&mut draft, &Payload { binary: Content::from("#!"), images }).unwrap();
+                k3s.install = Install::Bundled { arm64: None, armhf: None, images: Vec::new() };
+            }
+            configure(&mut draft, &cluster, cluster.node(name).unwrap(), &k3s, &HOST, &secret()).unwrap();
+            for (partition, path) in draft.claimed() {
+                assert!(partition == Partition::Root && claimed::find(path, &home).is_some(), "{path}");
+            }
+            for every in claimed::ALL.iter().filter(|claimed| claimed.by == Writer::EveryK3s) {
+                let mut written = draft.claimed().filter_map(|(_, path)| claimed::find(path, &home));
+                assert!(written.any(|known| known.pattern == every.pattern), "{name}: {}", every.pattern);
+            }
+        }
+    }
+}
+
 fn action<'a>(plan: &'a Patch, path: &str) -> Option<&'a Action> {
     plan.edits.iter().find(|edit| edit.path.as_str() == path).map(|edit| &edit.action)
 }

@@ -33,6 +33,26 @@ pub fn apply(patch: &Patch, mut filesystems: Filesystems) -> Result<(), PatchErr
     Ok(())
 }
 
+/// A reader that keeps its error: what a filesystem returns does not tell whether it or the content is to blame.
+struct Overheard<'content> {
+    inner: Box<dyn Read + 'content>,
+    error: Option<io::Error>,
+}
+
+impl Read for Overheard<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer);
+        read.map_err(|error| match error.kind() {
+            // read_exact tries again.
+            io::ErrorKind::Interrupted => error,
+            kind => {
+                self.error = Some(error);
+                kind.into()
+            }
+        })
+    }
+}
+
 /// Reads on where the content should end: only there does its reader see whether it was what it should be.
 fn check_end(reader: &mut dyn Read) -> io::Result<()> {
     match reader.read(&mut [0])? {
@@ -45,14 +65,14 @@ fn apply_edit(edit: &Edit, filesystem: &mut dyn WriteFilesystem) -> Result<(), P
     let path = &edit.path;
     let (doing, result) = match &edit.action {
         Action::File { content, mode, owner, .. } => {
-            let opened = content.open();
-            let mut reader =
-                opened.map_err(|source| PatchError::SourceFile { path: path.as_str().into(), source })?;
-            let written = filesystem.write_file(path, &mut *reader, content.size(), *mode, *owner);
-            if written.is_ok() {
-                check_end(&mut *reader)
-                    .map_err(|source| PatchError::SourceFile { path: path.as_str().into(), source })?;
+            let failed = |source| PatchError::content(content, edit.partition, path, source);
+            let mut reader = Overheard { inner: content.open().map_err(failed)?, error: None };
+            let written = filesystem.write_file(path, &mut reader, content.size(), *mode, *owner);
+            let ended = if written.is_ok() { check_end(&mut reader) } else { Ok(()) };
+            if let Some(error) = reader.error {
+                return Err(failed(error));
             }
+            ended.map_err(failed)?;
             ("writing", written)
         }
         Action::Directory { mode, owner } => {
@@ -121,7 +141,18 @@ mod tests {
         applied().unwrap();
         for changed in ["changed", "planned and more", "plan"] {
             std::fs::write(file.path(), changed).unwrap();
-            assert!(applied().is_err(), "{changed}");
+            let error = applied().unwrap_err();
+            let expected = format!(
+                "reading {}, which is to become `/x` on the root partition, failed: the file ",
+                file.path().display()
+            );
+            assert!(error.to_string().starts_with(&expected), "{changed}: {error}");
         }
+        std::fs::remove_file(file.path()).unwrap();
+        let error = applied().unwrap_err();
+        assert!(
+            matches!(error, PatchError::SourceFile { file: ref found, .. } if found == file.path()),
+            "{error}"
+        );
     }
 }

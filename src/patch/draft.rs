@@ -1,7 +1,10 @@
 //! A patch in the making.
 
+use super::links::{self, LastLink};
 use super::{Action, Content, Edit, Partition, Patch, PatchError, Sensitivity, Stock};
-use crate::fs::{FileKind, ImagePath, Mode, Owner, UnixTime};
+use crate::fs::{FileKind, FsError, ImagePath, Mode, Owner, UnixTime};
+use std::collections::BTreeSet;
+use std::io::Read as _;
 
 /// A patch in the making: the stock files, and above them what was written so far.
 ///
@@ -12,12 +15,37 @@ pub struct Draft<'stock> {
     stock: &'stock dyn Stock,
     time: UnixTime,
     edits: Vec<Edit>,
+    claims: Claims,
+}
+
+/// What will stand at a path, without its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attributes {
+    /// File, directory, symlink, …
+    pub kind: FileKind,
+    /// Permission bits.
+    pub mode: Mode,
+    /// User and group.
+    pub owner: Owner,
+}
+
+/// Whose paths are whose: what makes a card that card is not to be replaced by a file that happens to have
+/// the same path.
+///
+/// Paths are kept without links in them, and of the FAT partition in small letters, so that one place has one
+/// spelling. A path is claimed also where the stock image has the right thing there already.
+#[derive(Debug, Default)]
+struct Claims {
+    /// Written, edited or removed by a concern.
+    ours: BTreeSet<(Partition, ImagePath)>,
+    /// Written for the user.
+    users: BTreeSet<(Partition, ImagePath)>,
 }
 
 impl<'stock> Draft<'stock> {
     /// An empty patch above `stock`, whose files will all have the time `time`.
     pub fn new(stock: &'stock dyn Stock, time: UnixTime) -> Self {
-        Self { stock, time, edits: Vec::new() }
+        Self { stock, time, edits: Vec::new(), claims: Claims::default() }
     }
 
     /// The patch.
@@ -38,8 +66,9 @@ impl<'stock> Draft<'stock> {
         match self.edit_of(partition, path).map(|edit| &edit.action) {
             Some(Action::File { content, .. }) => {
                 let mut bytes = Vec::new();
-                let read = content.open().and_then(|mut reader| reader.read_to_end(&mut bytes));
-                read.map_err(|source| PatchError::SourceFile { path: path.as_str().into(), source })?;
+                let most = content.size().0.saturating_add(1);
+                let read = content.open().and_then(|reader| reader.take(most).read_to_end(&mut bytes));
+                read.map_err(|source| PatchError::content(content, partition, path, source))?;
                 Ok(Some(bytes))
             }
             Some(Action::Remove | Action::Rename { .. } | Action::Symlink { .. }) => Ok(None),
@@ -76,15 +105,62 @@ impl<'stock> Draft<'stock> {
     /// # Errors
     /// When the stock image cannot be read.
     pub fn kind(&self, partition: Partition, path: &ImagePath) -> Result<Option<FileKind>, PatchError> {
+        Ok(self.attributes(partition, path)?.map(|found| found.kind))
+    }
+
+    /// As [`kind`](Self::kind), with mode and owner.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read.
+    pub fn attributes(
+        &self,
+        partition: Partition,
+        path: &ImagePath,
+    ) -> Result<Option<Attributes>, PatchError> {
         match self.edit_of(partition, path).map(|edit| &edit.action) {
-            Some(Action::File { .. }) => Ok(Some(FileKind::File)),
-            Some(Action::Directory { .. }) => Ok(Some(FileKind::Directory)),
-            Some(Action::Symlink { .. }) => Ok(Some(FileKind::Symlink)),
+            Some(Action::File { mode, owner, .. }) => {
+                Ok(Some(Attributes { kind: FileKind::File, mode: *mode, owner: *owner }))
+            }
+            Some(Action::Directory { mode, owner }) => {
+                Ok(Some(Attributes { kind: FileKind::Directory, mode: *mode, owner: *owner }))
+            }
+            Some(Action::Symlink { .. }) => {
+                let mode = Mode::from_st_mode(0o777);
+                Ok(Some(Attributes { kind: FileKind::Symlink, mode, owner: Owner::ROOT }))
+            }
             Some(Action::Remove | Action::Rename { .. }) => Ok(None),
             None => {
                 let found = self.stock.metadata(partition, &self.stock_path(partition, path))?;
-                Ok(found.map(|found| found.kind))
+                Ok(found.map(|found| Attributes { kind: found.kind, mode: found.mode, owner: found.owner }))
             }
+        }
+    }
+
+    /// The same path without links in its directory part, as far as there will be something.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read, or links lead in a circle.
+    pub fn without_links(&self, partition: Partition, path: &ImagePath) -> Result<ImagePath, PatchError> {
+        self.follow(partition, path, LastLink::Kept)
+    }
+
+    /// As [`without_links`](Self::without_links), through a link at the end of it as well.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read, or links lead in a circle.
+    pub fn behind_links(&self, partition: Partition, path: &ImagePath) -> Result<ImagePath, PatchError> {
+        self.follow(partition, path, LastLink::Followed)
+    }
+
+    fn follow(
+        &self,
+        partition: Partition,
+        path: &ImagePath,
+        last: LastLink,
+    ) -> Result<ImagePath, PatchError> {
+        match partition {
+            Partition::Boot => Ok(path.clone()),
+            Partition::Root => links::follow(partition, path, last, |path| self.read_link(path)),
         }
     }
 
@@ -146,6 +222,75 @@ impl<'stock> Draft<'stock> {
         self.write(Partition::Root, path, content.into(), mode, owner, Sensitivity::Secret)
     }
 
+    /// Writes a file for the user, who may put one anywhere but where cardwright itself has something to say.
+    ///
+    /// # Errors
+    /// As [`file`](Self::file); with [`PatchError::Claimed`] when it would replace what a concern wrote, edited
+    /// or removed, and with [`PatchError::MovedAway`] below what a concern moved.
+    pub fn extra_file(
+        &mut self,
+        partition: Partition,
+        path: &ImagePath,
+        content: Content,
+        mode: Mode,
+        owner: Owner,
+        sensitivity: Sensitivity,
+    ) -> Result<(), PatchError> {
+        let place = self.place(partition, path)?;
+        let behind = self.behind_links(partition, path)?;
+        let ours = |place: &(Partition, ImagePath)| self.claims.ours.contains(place);
+        let behind = self.place(partition, &behind)?;
+        if let Some((_, path)) = [&place, &behind].into_iter().find(|place| ours(place)) {
+            return Err(PatchError::Claimed { partition, path: path.clone() });
+        }
+        self.put_file(partition, path, content, mode, owner, sensitivity)?;
+        self.claims.users.insert(place);
+        Ok(())
+    }
+
+    /// Lets the user replace a file that a concern only tidied, or that is a convenience.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read.
+    pub fn leave_to_user(&mut self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
+        let place = self.place(partition, path)?;
+        self.claims.ours.remove(&place);
+        Ok(())
+    }
+
+    /// The paths that concerns wrote, edited or removed, in the spelling without links.
+    pub fn claimed(&self) -> impl Iterator<Item = (Partition, &ImagePath)> {
+        self.claims.ours.iter().map(|(partition, path)| (*partition, path))
+    }
+
+    /// Notes that a path is a concern's.
+    fn claim(&mut self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
+        let place = self.place(partition, path)?;
+        if self.claims.users.contains(&place) {
+            return Err(PatchError::Claimed { partition, path: path.clone() });
+        }
+        self.claims.ours.insert(place);
+        Ok(())
+    }
+
+    /// A path in the one spelling that its place has.
+    fn place(&self, partition: Partition, path: &ImagePath) -> Result<(Partition, ImagePath), PatchError> {
+        Ok((partition, partition.one_spelling(&self.without_links(partition, path)?)))
+    }
+
+    fn refuse_below_moved(&self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
+        for edit in self.edits.iter().filter(|edit| edit.partition == partition) {
+            if let Action::Rename { to } = &edit.action
+                && path.starts_with(&edit.path)
+                && !path.starts_with(to)
+            {
+                let (path, above, to) = (path.clone(), edit.path.clone(), to.clone());
+                return Err(PatchError::MovedAway { partition, path, above, to });
+            }
+        }
+        Ok(())
+    }
+
     /// Changes the text of a file that exists, keeping its mode and owner. `change` gets the text as it
     /// will be so far. Nothing happens when the file does not exist or when `change` changes nothing.
     ///
@@ -158,12 +303,13 @@ impl<'stock> Draft<'stock> {
         change: impl FnOnce(&str) -> String,
     ) -> Result<(), PatchError> {
         let Some(before) = self.read_text(partition, path)? else { return Ok(()) };
+        self.claim(partition, path)?;
         let after = change(&before);
         if after == before {
             return Ok(());
         }
-        let (mode, owner, sensitivity) = self.attributes(partition, path)?;
-        self.write(partition, path, after.into(), mode, owner, sensitivity)
+        let (mode, owner, sensitivity) = self.attributes_of_file(partition, path)?;
+        self.put_file(partition, path, after.into(), mode, owner, sensitivity)
     }
 
     /// Makes a directory with this mode and owner, and the ones above it where they are missing; or gives
@@ -178,12 +324,18 @@ impl<'stock> Draft<'stock> {
         mode: Mode,
         owner: Owner,
     ) -> Result<(), PatchError> {
+        self.refuse_other(partition, path, "directory", |kind| kind == FileKind::Directory)?;
         let found = self.stock.metadata(partition, &self.stock_path(partition, path))?;
         match found {
-            Some(found) if found.kind != FileKind::Directory => {
-                return Err(in_the_way(partition, path, "directory"));
+            Some(found)
+                if found.kind == FileKind::Directory && found.mode == mode && found.owner == owner =>
+            {
+                return Ok(());
             }
-            Some(found) if found.mode == mode && found.owner == owner => return Ok(()),
+            Some(found) if found.kind != FileKind::Directory => {
+                let (path, found) = (path.clone(), found.kind);
+                return Err(PatchError::InTheWay { partition, path, wanted: "directory", found });
+            }
             Some(_) => {}
             None => self.parents(partition, path)?,
         }
@@ -197,12 +349,11 @@ impl<'stock> Draft<'stock> {
     /// When the stock image cannot be read or has a directory there.
     pub fn symlink(&mut self, path: &ImagePath, target: &str) -> Result<(), PatchError> {
         let partition = Partition::Root;
+        self.claim(partition, path)?;
+        self.refuse_other(partition, path, "symbolic link", is_file_or_link)?;
         let stock_path = self.stock_path(partition, path);
         let found = self.stock.metadata(partition, &stock_path)?;
         match found.map(|found| found.kind) {
-            Some(FileKind::Directory | FileKind::Special) => {
-                return Err(in_the_way(partition, path, "symbolic link"));
-            }
             Some(FileKind::Symlink)
                 if self.stock.read_link(partition, &stock_path)?.as_deref() == Some(target) =>
             {
@@ -221,17 +372,14 @@ impl<'stock> Draft<'stock> {
     /// # Errors
     /// When the stock image cannot be read or has a directory there.
     pub fn remove(&mut self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
-        match self.stock.metadata(partition, &self.stock_path(partition, path))?.map(|found| found.kind) {
-            Some(FileKind::Directory | FileKind::Special) => Err(in_the_way(partition, path, "removed file")),
-            Some(_) => {
-                self.put(partition, path, Action::Remove, true);
-                Ok(())
-            }
-            None => {
-                self.forget(partition, path);
-                Ok(())
-            }
+        self.claim(partition, path)?;
+        self.refuse_other(partition, path, "removed file", is_file_or_link)?;
+        if self.stock.metadata(partition, &self.stock_path(partition, path))?.is_some() {
+            self.put(partition, path, Action::Remove, true);
+        } else {
+            self.forget(partition, path);
         }
+        Ok(())
     }
 
     /// Moves something of the stock image, before anything below it is edited. Later calls use the new path.
@@ -244,9 +392,11 @@ impl<'stock> Draft<'stock> {
         from: &ImagePath,
         to: &ImagePath,
     ) -> Result<(), PatchError> {
-        if self.stock.metadata(partition, from)?.is_none() || self.exists(partition, to)? {
-            return Err(in_the_way(partition, to, "moved file or directory"));
+        if self.stock.metadata(partition, from)?.is_none() {
+            let (path, source) = (from.clone(), FsError::NotFound);
+            return Err(PatchError::Filesystem { doing: "moving", partition, path, source });
         }
+        self.refuse_other(partition, to, "moved file or directory", |_| false)?;
         self.put(partition, from, Action::Rename { to: to.clone() }, true);
         Ok(())
     }
@@ -260,16 +410,27 @@ impl<'stock> Draft<'stock> {
         owner: Owner,
         sensitivity: Sensitivity,
     ) -> Result<(), PatchError> {
+        self.claim(partition, path)?;
+        self.put_file(partition, path, content, mode, owner, sensitivity)
+    }
+
+    fn put_file(
+        &mut self,
+        partition: Partition,
+        path: &ImagePath,
+        content: Content,
+        mode: Mode,
+        owner: Owner,
+        sensitivity: Sensitivity,
+    ) -> Result<(), PatchError> {
         let readable_by_all = mode.open_to_others();
         if sensitivity == Sensitivity::Secret && (partition == Partition::Boot || readable_by_all) {
             return Err(PatchError::SecretInTheOpen { partition, path: path.clone() });
         }
+        self.refuse_other(partition, path, "file", is_file_or_link)?;
         let stock_path = self.stock_path(partition, path);
         let found = self.stock.metadata(partition, &stock_path)?;
         if let Some(found) = found {
-            if matches!(found.kind, FileKind::Directory | FileKind::Special) {
-                return Err(in_the_way(partition, path, "file"));
-            }
             let same_attributes =
                 partition == Partition::Boot || (found.mode == mode && found.owner == owner);
             let already_right = found.kind == FileKind::File
@@ -291,13 +452,33 @@ impl<'stock> Draft<'stock> {
     /// Makes the directories above `path` that neither the stock image nor the draft has: root's, 0755.
     fn parents(&mut self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
         let Some(parent) = path.parent() else { return Ok(()) };
-        if self.exists(partition, &parent)? {
-            return Ok(());
+        match self.kind(partition, &self.behind_links(partition, &parent)?)? {
+            Some(FileKind::Directory) => Ok(()),
+            Some(found) => {
+                Err(PatchError::NoDirectory { partition, path: path.clone(), above: parent, found })
+            }
+            None => self.directory(partition, &parent, Mode::EXECUTABLE, Owner::ROOT),
         }
-        self.directory(partition, &parent, Mode::EXECUTABLE, Owner::ROOT)
     }
 
-    fn attributes(
+    /// Refuses what stands at `path`, by the stock image or by an edit before, unless it is `right`.
+    fn refuse_other(
+        &self,
+        partition: Partition,
+        path: &ImagePath,
+        wanted: &'static str,
+        right: impl FnOnce(FileKind) -> bool,
+    ) -> Result<(), PatchError> {
+        self.refuse_below_moved(partition, path)?;
+        match self.kind(partition, path)? {
+            Some(found) if !right(found) => {
+                Err(PatchError::InTheWay { partition, path: path.clone(), wanted, found })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn attributes_of_file(
         &self,
         partition: Partition,
         path: &ImagePath,
@@ -341,8 +522,8 @@ impl<'stock> Draft<'stock> {
     }
 }
 
-fn in_the_way(partition: Partition, path: &ImagePath, wanted: &'static str) -> PatchError {
-    PatchError::InTheWay { partition, path: path.clone(), wanted }
+fn is_file_or_link(kind: FileKind) -> bool {
+    matches!(kind, FileKind::File | FileKind::Symlink)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! What can go wrong with a patch.
 
-use super::Partition;
-use crate::fs::{FsError, ImagePath};
+use super::{Content, Partition};
+use crate::fs::{FileKind, FsError, ImagePath};
 use crate::hint::Hint;
 use std::io;
+use std::path::{Path, PathBuf};
 
 /// An error of making, applying or checking a patch.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +39,7 @@ pub enum PatchError {
         path: ImagePath,
     },
     /// Something of another kind stands where a file or a directory is to be written.
-    #[error(
-        "`{path}` on the {partition} partition is to become a {wanted}, but the stock image has something else there"
-    )]
+    #[error("cannot make `{path}` on the {partition} partition a {wanted}: a {found} is there")]
     InTheWay {
         /// Where.
         partition: Partition,
@@ -48,6 +47,40 @@ pub enum PatchError {
         path: ImagePath,
         /// What it was to become.
         wanted: &'static str,
+        /// What stands there, in the stock image or by an edit before.
+        found: FileKind,
+    },
+    /// Something is to be written below what is no directory.
+    #[error("cannot write `{path}` on the {partition} partition: `{above}` is a {found}, not a directory")]
+    NoDirectory {
+        /// Where.
+        partition: Partition,
+        /// What was to be written.
+        path: ImagePath,
+        /// What it would lie below.
+        above: ImagePath,
+        /// What that is, in the stock image or by an edit before.
+        found: FileKind,
+    },
+    /// Something is to be written below what is moved away.
+    #[error("cannot write `{path}` on the {partition} partition: `{above}` is moved to `{to}`")]
+    MovedAway {
+        /// Where.
+        partition: Partition,
+        /// What was to be written.
+        path: ImagePath,
+        /// What it would lie below.
+        above: ImagePath,
+        /// Where that is moved to.
+        to: ImagePath,
+    },
+    /// A file of the user's would replace one that cardwright itself writes, or the other way round.
+    #[error("`{path}` on the {partition} partition is written by cardwright itself")]
+    Claimed {
+        /// Where.
+        partition: Partition,
+        /// Which path.
+        path: ImagePath,
     },
     /// A secret was about to be written where it can be read by others.
     #[error(
@@ -60,16 +93,32 @@ pub enum PatchError {
         path: ImagePath,
     },
     /// A file of this machine that is to be put on the card could not be read.
-    #[error("reading {} for the card failed: {source}", path.display())]
+    #[error("reading {}, which is to become `{path}` on the {partition} partition, failed: {source}", file.display())]
     SourceFile {
-        /// Which file.
-        path: std::path::PathBuf,
+        /// Which file of this machine.
+        file: PathBuf,
+        /// Where it goes.
+        partition: Partition,
+        /// As which path.
+        path: ImagePath,
         /// Why.
         source: io::Error,
     },
 }
 
 impl PatchError {
+    /// The error of reading `content`, which is to become `path`.
+    pub(super) fn content(
+        content: &Content,
+        partition: Partition,
+        path: &ImagePath,
+        source: io::Error,
+    ) -> Self {
+        // What is in memory has no file, and reading it does not fail.
+        let file = content.source_path().map_or_else(PathBuf::new, Path::to_owned);
+        Self::SourceFile { file, partition, path: path.clone(), source }
+    }
+
     pub(super) fn stock(
         doing: &'static str,
         partition: Partition,
@@ -87,8 +136,16 @@ impl Hint for PatchError {
             Self::LinkCircle { .. } | Self::NotText { .. } => {
                 Some("Start from an unmodified image as Raspberry Pi publishes it".to_owned())
             }
-            Self::InTheWay { .. } => Some("Choose another path in nodes.yaml".to_owned()),
-            Self::SecretInTheOpen { .. } | Self::SourceFile { .. } => None,
+            Self::InTheWay { .. } | Self::NoDirectory { .. } | Self::Claimed { .. } => {
+                Some("Choose another path in nodes.yaml".to_owned())
+            }
+            Self::MovedAway { path, above, to, .. } => {
+                Some(format!("Write `{}` instead", path.after_rename(above, to)))
+            }
+            Self::SourceFile { .. } => {
+                Some("Leave the file as it is while images are being built, and build again".to_owned())
+            }
+            Self::SecretInTheOpen { .. } => None,
         }
     }
 }

@@ -9,12 +9,13 @@ mod check;
 mod content;
 mod draft;
 mod error;
+mod links;
 mod stock;
 
 pub use apply::{Filesystems, apply};
 pub use check::{Difference, check};
 pub use content::Content;
-pub use draft::Draft;
+pub use draft::{Attributes, Draft};
 pub use error::PatchError;
 pub use stock::{MemoryStock, Stock, StockFiles};
 
@@ -38,6 +39,18 @@ impl std::fmt::Display for Partition {
             Self::Boot => "boot",
             Self::Root => "root",
         })
+    }
+}
+
+impl Partition {
+    /// The spelling that a path shares with all others that mean the same: FAT takes capital letters for
+    /// small ones.
+    #[must_use]
+    pub fn one_spelling(self, path: &ImagePath) -> ImagePath {
+        match self {
+            Self::Root => path.clone(),
+            Self::Boot => path.to_lowercase(),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The files of the stock image, as the plan sees them.
 
+use super::links::MOST_LINKS;
 use super::{Partition, PatchError};
 use crate::disk::ByteCount;
 use crate::fs::{FileKind, ImagePath, Metadata, Mode, Owner, ReadFilesystem, UnixTime};
@@ -68,9 +69,6 @@ impl<T: Clone> Remembered<T> {
         self.0.borrow_mut().insert((partition, path.clone()), found);
     }
 }
-
-/// How many links are followed before they count as a circle; the kernel's own limit is 40.
-const MOST_LINKS: usize = 40;
 
 impl StockFiles {
     /// Takes the filesystems of both partitions.

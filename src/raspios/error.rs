@@ -1,6 +1,7 @@
 //! What can go wrong with making an image a node's own.
 
 use super::Codename;
+use crate::cluster::{FilePath, Place};
 use crate::hint::Hint;
 use crate::patch::{ImagePath, InvalidPath, Partition, PatchError};
 use std::io;
@@ -188,6 +189,26 @@ pub enum RaspiosError {
         /// By what.
         mount: &'static str,
     },
+    /// A file of `files:` that cannot be put on the card.
+    #[error("{}: {source}", named(path, *place))]
+    ExtraFile {
+        /// Which.
+        path: FilePath,
+        /// Where nodes.yaml names it.
+        place: Option<Place>,
+        /// Why.
+        source: Box<RaspiosError>,
+    },
+    /// A file of `files:` in the place of one that cardwright itself writes.
+    #[error("`{path}` is written by cardwright itself: {what}")]
+    Claimed {
+        /// Which, without links in it.
+        path: ImagePath,
+        /// What it is for, as a clause.
+        what: &'static str,
+        /// What to do instead.
+        instead: &'static str,
+    },
     /// A file of this machine that could not be read.
     #[error("reading {} for the card failed: {source}", path.display())]
     SourceFile {
@@ -208,7 +229,9 @@ impl Hint for RaspiosError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Patch(error) => return error.hint(),
-            Self::Path(_) | Self::SourceFile { .. } => return None,
+            Self::ExtraFile { source, .. } => return source.hint(),
+            Self::Path(_) => return None,
+            Self::SourceFile { .. } => "Name a plain file that you may read".to_owned(),
             Self::MissingFile { .. }
             | Self::MissingUnit { .. }
             | Self::DamagedFile { .. }
@@ -227,7 +250,7 @@ impl Hint for RaspiosError {
             }
             Self::UnknownTimezone { nearest, .. } => did_you_mean(nearest, "Write a zone as `Europe/Berlin`"),
             Self::UnknownLocale { nearest, .. } => did_you_mean(nearest, "Write a locale as `de_DE.UTF-8`"),
-            Self::Unsupported { instead, .. } => (*instead).to_owned(),
+            Self::Claimed { instead, .. } | Self::Unsupported { instead, .. } => (*instead).to_owned(),
             Self::HiddenByMount { mount, path } => match path.as_str().strip_prefix(mount) {
                 Some(rest) if mount.starts_with("/boot") && !rest.is_empty() => {
                     format!("Write `partition: boot` and `path: {rest}`")
@@ -236,6 +259,14 @@ impl Hint for RaspiosError {
             },
         };
         Some(hint)
+    }
+}
+
+/// A file of `files:`, by its place in nodes.yaml, or by its path where it has none.
+fn named(path: &FilePath, place: Option<Place>) -> String {
+    match place {
+        Some(Place { line, column }) => format!("`files:`, line {line}, column {column}"),
+        None => format!("the file `{path}` of `files:`"),
     }
 }
 

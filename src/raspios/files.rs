@@ -2,9 +2,9 @@
 
 use super::accounts::Account;
 use super::{RaspiosError, Release};
-use crate::cluster::{ExtraFile, FileOwner, FileSource};
-use crate::patch::{Content, Draft, ImagePath, Mode, Owner, Partition};
-use std::fs::File;
+use crate::cluster::{ExtraFile, FileOwner, FileSource, claimed};
+use crate::patch::{Content, Draft, FileKind, ImagePath, Mode, Owner, Partition, PatchError, Sensitivity};
+use crate::plain_file;
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -16,10 +16,13 @@ const MOUNTS: [&str; 5] = ["/proc", "/sys", "/dev", "/run", "/tmp"];
 
 /// Writes the extra files of a node, in their order: a later one takes the place of an earlier one.
 ///
+/// They are written as by somebody who is root on the node and types `cp`: a file that is there keeps its owner
+/// and its mode, a new one goes to the owner of its directory, as do the directories that are made for it.
 /// A file that only its owner and group may read counts as a secret: no plan shows what is in it.
 ///
 /// # Errors
-/// When a file of this machine cannot be read, or a path is one that the running system cannot see.
+/// When a file of this machine cannot be read, and when a path is one that the running system cannot see, that
+/// cardwright itself writes to, or where no file can be.
 pub fn add_files(
     draft: &mut Draft<'_>,
     release: &Release,
@@ -27,77 +30,121 @@ pub fn add_files(
     files: &[ExtraFile],
 ) -> Result<(), RaspiosError> {
     for file in files {
-        let content = match &file.content {
-            FileSource::Inline(text) => Content::from(text.as_str()),
-            FileSource::Path(path) => {
-                content_of(path).map_err(|source| RaspiosError::SourceFile { path: path.clone(), source })?
-            }
-        };
-        match file.partition {
-            Partition::Boot => {
-                draft.file(Partition::Boot, &file.path, content, file.mode, Owner::ROOT)?;
-            }
-            Partition::Root => add_to_root(draft, release, account, file, content)?,
-        }
+        add_file(draft, release, account, file).map_err(|source| RaspiosError::ExtraFile {
+            path: file.path.clone(),
+            place: file.place,
+            source: Box::new(source),
+        })?;
     }
     Ok(())
 }
 
-fn add_to_root(
+fn add_file(
     draft: &mut Draft<'_>,
     release: &Release,
     account: &Account,
     file: &ExtraFile,
-    content: Content,
 ) -> Result<(), RaspiosError> {
-    let path = &file.path;
-    for mount in MOUNTS.into_iter().chain([release.boot_mount.path()]) {
-        if path.starts_with(&ImagePath::new(mount)?) {
-            return Err(RaspiosError::HiddenByMount { path: path.clone(), mount });
-        }
+    let path = file.path.on_card(&account.home)?;
+    if file.partition == Partition::Root {
+        refuse_hidden(draft, release, &path)?;
     }
-    make_folders_at_home(draft, account, path)?;
-    let owner = match file.owner {
-        FileOwner::Numeric(owner) => owner,
-        FileOwner::User => account.owner,
+    let content = match &file.content {
+        FileSource::Inline(text) => Content::from(text.as_str()),
+        FileSource::Path(path) => {
+            content_of(path).map_err(|source| RaspiosError::SourceFile { path: path.clone(), source })?
+        }
     };
-    let for_others = file.mode.bits() & 0o007;
-    if for_others == 0 {
-        draft.secret_with_mode(path, content, file.mode, owner)?;
+    let (mode, owner) = match file.partition {
+        Partition::Boot => (Mode::FILE, Owner::ROOT),
+        Partition::Root => attributes(draft, account, file, &path)?,
+    };
+    let sensitivity = if file.partition == Partition::Root && !mode.open_to_others() {
+        Sensitivity::Secret
     } else {
-        draft.file(Partition::Root, path, content, file.mode, owner)?;
+        Sensitivity::Plain
+    };
+    let partition = file.partition;
+    draft.extra_file(partition, &path, content, mode, owner, sensitivity).map_err(|error| match error {
+        PatchError::Claimed { path, .. } if partition == Partition::Root => {
+            let known = claimed::find(&path, &account.home);
+            RaspiosError::Claimed {
+                path,
+                what: known.map_or("the node depends on it", |known| known.what),
+                instead: known.map_or(claimed::OTHER, |known| known.instead),
+            }
+        }
+        other => other.into(),
+    })
+}
+
+/// Refuses a path that is hidden once the node runs, be it through links of the image.
+fn refuse_hidden(draft: &Draft<'_>, release: &Release, path: &ImagePath) -> Result<(), RaspiosError> {
+    let real = draft.without_links(Partition::Root, path)?;
+    for mount in MOUNTS.into_iter().chain([release.boot_mount.path()]) {
+        if real.starts_with(&ImagePath::new(mount)?) {
+            return Err(RaspiosError::HiddenByMount { path: real, mount });
+        }
     }
     Ok(())
 }
 
-/// Missing folders in the user's home belong to the user: made by root, ~/.config would shut its owner out.
-fn make_folders_at_home(
+/// The mode and the owner that a file on the root partition gets.
+fn attributes(
     draft: &mut Draft<'_>,
     account: &Account,
+    file: &ExtraFile,
     path: &ImagePath,
-) -> Result<(), RaspiosError> {
+) -> Result<(Mode, Owner), RaspiosError> {
+    let found = draft.attributes(Partition::Root, path)?.filter(|found| found.kind == FileKind::File);
+    let inherited = match found {
+        Some(found) => found.owner,
+        None => make_directories(draft, path)?,
+    };
+    let owner = match &file.owner {
+        None => inherited,
+        Some(FileOwner::Numeric(owner)) => *owner,
+        Some(FileOwner::User) => account.owner,
+    };
+    let mode = match (file.mode, found) {
+        (Some(mode), _) => mode,
+        (None, None) => Mode::FILE,
+        (None, Some(found)) if found.owner == owner => found.mode,
+        // chown(2) takes these bits away: nobody is to run as the new owner because the old one allowed it.
+        (None, Some(found)) => found.mode.without_set_id(),
+    };
+    Ok((mode, owner))
+}
+
+/// Makes the directories above `path` that are missing. They belong to whoever the nearest one above them that
+/// is there belongs to: made by root, ~/.config would shut its owner out. Returns that owner.
+fn make_directories(draft: &mut Draft<'_>, path: &ImagePath) -> Result<Owner, RaspiosError> {
     let mut missing = Vec::new();
-    let mut folder = path.parent();
-    while let Some(path) = folder.filter(|path| path.starts_with(&account.home)) {
-        if draft.exists(Partition::Root, &path)? {
-            break;
+    let mut above = path.parent();
+    let owner = loop {
+        let Some(directory) = above else { break Owner::ROOT };
+        let behind = draft.behind_links(Partition::Root, &directory)?;
+        if let Some(found) = draft.attributes(Partition::Root, &behind)? {
+            break found.owner;
         }
-        folder = path.parent();
-        missing.push(path);
+        above = directory.parent();
+        missing.push(directory);
+    };
+    for directory in missing.iter().rev() {
+        draft.directory(Partition::Root, directory, Mode::EXECUTABLE, owner)?;
     }
-    for folder in missing.iter().rev() {
-        draft.directory(Partition::Root, folder, Mode::EXECUTABLE, account.owner)?;
-    }
-    Ok(())
+    Ok(owner)
 }
 
 fn content_of(path: &Path) -> io::Result<Content> {
-    let mut file = File::open(path)?;
+    let mut file = plain_file::open(path)?;
     if file.metadata()?.len() <= LARGEST_IN_MEMORY {
         let mut bytes = Vec::new();
         // One byte more, in case it grows meanwhile.
         (&mut file).take(LARGEST_IN_MEMORY.saturating_add(1)).read_to_end(&mut bytes)?;
-        return Ok(bytes.into());
+        if u64::try_from(bytes.len()).is_ok_and(|length| length <= LARGEST_IN_MEMORY) {
+            return Ok(bytes.into());
+        }
     }
     Content::of_file(path)
 }
@@ -105,16 +152,23 @@ fn content_of(path: &Path) -> io::Result<Content> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::{FilePath, Place};
     use crate::disk::ByteCount;
     use crate::hint::Hint as _;
     use crate::patch::Digest;
     use crate::patch::{Action, Sensitivity};
-    use crate::raspios::detect;
-    use crate::raspios::test_stock::{USER, attributes, bullseye, edit, patch, path, paths, text, trixie};
+    use crate::raspios::test_node::user;
+    use crate::raspios::test_stock::{
+        USER, attributes, bullseye, edit, patch, path, paths, put_as, text, trixie,
+    };
+    use crate::raspios::{detect, set_user};
 
     fn file(at: &str, content: FileSource) -> ExtraFile {
-        let owner = FileOwner::Numeric(Owner::ROOT);
-        ExtraFile { partition: Partition::Root, path: path(at), content, mode: Mode::FILE, owner }
+        let path = match at.strip_prefix('~') {
+            Some(rest) => FilePath::Home(path(rest)),
+            None => FilePath::Absolute(path(at)),
+        };
+        ExtraFile { partition: Partition::Root, path, content, mode: None, owner: None, place: None }
     }
 
     fn inline(at: &str) -> ExtraFile {
@@ -130,10 +184,10 @@ mod tests {
     #[test]
     fn files_get_their_mode_owner_and_place() {
         let mut program = inline("/usr/local/bin/hello");
-        program.mode = Mode::EXECUTABLE;
-        program.owner = FileOwner::Numeric(Owner { uid: 7, gid: 8 });
+        program.mode = Some(Mode::EXECUTABLE);
+        program.owner = Some(FileOwner::Numeric(Owner { uid: 7, gid: 8 }));
         let mut secret = inline("/etc/secret");
-        secret.mode = Mode::SECRET;
+        secret.mode = Some(Mode::SECRET);
         let mut boot = inline("/usercfg.txt");
         boot.partition = Partition::Boot;
         let stock = trixie();
@@ -146,15 +200,111 @@ mod tests {
     }
 
     #[test]
-    fn folders_in_the_home_belong_to_the_user() {
-        let mut config = inline("/home/pi/.config/one/two");
-        config.owner = FileOwner::User;
-        let stock = trixie();
-        let patch = patch(&stock, |draft| add(draft, &[config]).unwrap());
-        assert_eq!(paths(&patch), ["/home/pi/.config", "/home/pi/.config/one", "/home/pi/.config/one/two"]);
-        for edited in paths(&patch) {
-            assert_eq!(attributes(&patch, edited).1, USER, "{edited}");
+    fn what_is_new_belongs_to_whoever_the_directory_it_goes_into_belongs_to() {
+        let stock = put_as(trixie(), "/srv/mail/x", "", 0o644, Owner::ROOT).directory(
+            Partition::Root,
+            &path("/srv/mail"),
+            Mode::EXECUTABLE,
+            Owner { uid: 8, gid: 12 },
+        );
+        let stock = stock.symlink(Partition::Root, &path("/mail"), "srv/mail");
+        let files =
+            [inline("~/.config/one/two"), inline("/srv/mail/new/y"), inline("/mail/z"), inline("/opt/a/b")];
+        let patch = patch(&stock, |draft| add(draft, &files).unwrap());
+        for (edited, mode, owner) in [
+            ("/home/pi/.config", 0o755, USER),
+            ("/home/pi/.config/one", 0o755, USER),
+            ("/home/pi/.config/one/two", 0o644, USER),
+            ("/srv/mail/new", 0o755, Owner { uid: 8, gid: 12 }),
+            ("/srv/mail/new/y", 0o644, Owner { uid: 8, gid: 12 }),
+            ("/mail/z", 0o644, Owner { uid: 8, gid: 12 }),
+            ("/opt/a", 0o755, Owner::ROOT),
+            ("/opt/a/b", 0o644, Owner::ROOT),
+        ] {
+            assert_eq!(attributes(&patch, edited), (mode, owner, Sensitivity::Plain), "{edited}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_there_keeps_owner_and_mode_unless_told_otherwise() {
+        let daemon = Owner { uid: 5, gid: 6 };
+        let stock = put_as(trixie(), "/etc/secret", "a\n", 0o640, daemon);
+        let stock = put_as(stock, "/usr/bin/helper", "a\n", 0o4755, daemon);
+        let with = |at: &str, mode: Option<u16>, owner: Option<FileOwner>| {
+            let file = ExtraFile { mode: mode.and_then(Mode::new), owner, ..inline(at) };
+            let patch = patch(&stock, |draft| add(draft, &[file]).unwrap());
+            attributes(&patch, &at.replace('~', "/home/pi"))
+        };
+        let root = || Some(FileOwner::Numeric(Owner::ROOT));
+        assert_eq!(with("~/.bashrc", None, None), (0o644, USER, Sensitivity::Plain));
+        assert_eq!(with("/home/pi/.bashrc", None, root()), (0o644, Owner::ROOT, Sensitivity::Plain));
+        // What the stock image hides from others stays hidden, also in the plan.
+        assert_eq!(with("/etc/secret", None, None), (0o640, daemon, Sensitivity::Secret));
+        assert_eq!(with("/etc/secret", Some(0o644), None), (0o644, daemon, Sensitivity::Plain));
+        assert_eq!(with("/usr/bin/helper", None, None), (0o4755, daemon, Sensitivity::Plain));
+        assert_eq!(with("/usr/bin/helper", None, root()), (0o755, Owner::ROOT, Sensitivity::Plain));
+        // A link is not a file that is there: the file that takes its place is a new one.
+        assert_eq!(with("/etc/localtime", None, None), (0o644, Owner::ROOT, Sensitivity::Plain));
+    }
+
+    #[test]
+    fn a_file_is_not_put_where_none_can_be() {
+        let stock = trixie().symlink(Partition::Root, &path("/etc/dangling"), "/nowhere");
+        for (files, expected) in [
+            (vec![inline("/etc/hostname/x")], "`/etc/hostname` is a file, not a directory"),
+            (vec![inline("/etc/ssh")], "a directory is there"),
+            (vec![inline("/opt/x"), inline("/opt/x/y")], "`/opt/x` is a file, not a directory"),
+            (vec![inline("/opt/x/y"), inline("/opt/x")], "a directory is there"),
+            (vec![inline("/etc/dangling/x")], "a symbolic link is there"),
+        ] {
+            let _ = patch(&stock, |draft| {
+                let error = add(draft, &files).unwrap_err().to_string();
+                assert!(error.contains(expected), "{error}");
+            });
+        }
+    }
+
+    #[test]
+    fn an_error_says_where_nodes_yaml_names_the_file() {
+        let stock = trixie();
+        let _ = patch(&stock, |draft| {
+            let file = ExtraFile { place: Some(Place { line: 7, column: 12 }), ..inline("/etc/ssh") };
+            let error = add(draft, &[file]).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "`files:`, line 7, column 12: cannot make `/etc/ssh` on the root partition a file: a directory is there"
+            );
+            assert!(error.hint().is_some());
+        });
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_in_the_place_of_a_source_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let stock = trixie();
+        let _ = patch(&stock, |draft| {
+            let error = add(draft, &[file("/opt/x", FileSource::Path(pipe))]).unwrap_err().to_string();
+            assert!(error.contains("it is a named pipe, not a plain file"), "{error}");
+        });
+    }
+
+    #[test]
+    fn the_home_of_a_renamed_user_is_not_written_to_under_its_old_name() {
+        let stock = trixie();
+        let _ = patch(&stock, |draft| {
+            let account = set_user(draft, &user("ann")).unwrap();
+            let release = detect(&trixie()).unwrap();
+            let error = add_files(draft, &release, &account, &[inline("/home/pi/.bashrc")]).unwrap_err();
+            assert_eq!(error.hint().unwrap(), "Write `/home/ann/.bashrc` instead");
+            add_files(draft, &release, &account, &[inline("~/.bashrc")]).unwrap();
+            assert_eq!(
+                draft.read_text(Partition::Root, &path("/home/ann/.bashrc")).unwrap().unwrap(),
+                "text\n"
+            );
+        });
     }
 
     #[test]
@@ -197,7 +347,12 @@ mod tests {
         let _ = patch(&stock, |draft| {
             let error = add(draft, &[inline("/boot/firmware/x.txt")]).unwrap_err();
             assert_eq!(error.hint().unwrap(), "Write `partition: boot` and `path: /x.txt`");
-            assert!(add(draft, &[inline("/run/x")]).is_err());
+            let stock = trixie().symlink(Partition::Root, &path("/var/run"), "/run");
+            for hidden in ["/run/x", "/var/run/x"] {
+                let mut draft = Draft::new(&stock, crate::raspios::test_stock::TIME);
+                let error = add(&mut draft, &[inline(hidden)]).unwrap_err().to_string();
+                assert!(error.contains("hidden by what is mounted at `/run`"), "{error}");
+            }
             add(draft, &[inline("/boot/x"), inline("/runner")]).unwrap();
             let account = Account::first_user(draft).unwrap();
             let release = detect(&bullseye()).unwrap();

@@ -3,7 +3,7 @@
 use super::test_node::node;
 use super::test_stock::{applied, bookworm, bullseye, patch, path, paths, text, trixie};
 use super::*;
-use crate::patch::{Draft, MemoryStock, Partition};
+use crate::patch::{Draft, ImagePath, MemoryStock, Partition};
 
 /// Everything that a node of nodes.yaml can ask for, in the order in which a card gets it.
 fn customise(stock: &MemoryStock, draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
@@ -50,6 +50,109 @@ fn the_first_boot_of_the_stock_image_is_not_touched() {
         assert_eq!(detect(&card).unwrap(), before);
         assert_eq!(booted_before(&card, &before).unwrap(), None);
     }
+}
+
+/// What cardwright writes, and the table of what a file of the user's may not replace, are one list.
+#[test]
+fn the_table_of_claimed_paths_is_what_is_written() {
+    use crate::cluster::claimed::{self, Writer};
+    for stock in [bullseye(), bookworm(), trixie()] {
+        let mut draft = Draft::new(&stock, super::test_stock::TIME);
+        customise(&stock, &mut draft).unwrap();
+        set_host_key(&mut draft, "PRIVATE\n", "ssh-ed25519 AAAA north").unwrap();
+        disable_swap(&mut draft).unwrap();
+        let home = path("/home/pi");
+        let known = |path: &ImagePath| claimed::find(path, &home);
+        for (partition, path) in draft.claimed() {
+            // What only keeps the stock image's questions and programs out of the way has no key.
+            let mutes = [
+                "/etc/systemd/system/",
+                "/etc/cloud/",
+                "/etc/xdg/",
+                "/etc/sudoers.d/010_wiz",
+                "/etc/ssh/sshd_config.d/rename_user.conf",
+                "/etc/ssh/sshd_not_to_be_run",
+                "/etc/fake-hwclock.data",
+                "/var/lib/systemd/timesync/clock",
+            ];
+            let mutes = mutes.iter().any(|mute| path.as_str().starts_with(mute));
+            assert!(partition == Partition::Boot || mutes || known(path).is_some(), "{path}");
+        }
+        for every in claimed::ALL.iter().filter(|claimed| claimed.by == Writer::EveryPlan) {
+            let mut written = draft.claimed().filter_map(|(_, path)| known(path));
+            assert!(written.any(|known| known.pattern == every.pattern), "{}", every.pattern);
+        }
+    }
+}
+
+#[test]
+fn a_file_of_the_users_does_not_replace_what_makes_the_card_this_node() {
+    use crate::cluster::{ExtraFile, FilePath, FileSource};
+    use crate::hint::Hint as _;
+    let extra = |at: &str| ExtraFile {
+        partition: Partition::Root,
+        path: FilePath::Absolute(path(at)),
+        content: FileSource::Inline("zzz\n".to_owned()),
+        mode: None,
+        owner: None,
+        place: None,
+    };
+    let stock = trixie().symlink(Partition::Root, &path("/names"), "etc").symlink(
+        Partition::Root,
+        &path("/srv/key"),
+        "../etc/ssh/cardwright_host_ed25519_key",
+    );
+    let release = detect(&stock).unwrap();
+    let add = |at: &str| {
+        let mut draft = Draft::new(&stock, super::test_stock::TIME);
+        customise(&stock, &mut draft).unwrap();
+        set_host_key(&mut draft, "PRIVATE\n", "ssh-ed25519 AAAA north").unwrap();
+        let account = Account::first_user(&draft).unwrap();
+        add_files(&mut draft, &release, &account, &[extra(at)])
+    };
+    for (at, hint) in [
+        ("/etc/hostname", "`name:`"),
+        ("/names/hostname", "`name:`"),
+        ("/srv/key", "the cluster's secret"),
+        ("/etc/NetworkManager/system-connections/eth0.nmconnection", "`network:`"),
+        ("/home/pi/.ssh/authorized_keys", "`ssh_authorized_keys:`"),
+        ("/etc/sudoers.d/010_pi-nopasswd", "`sudo:`"),
+        ("/etc/locale.conf", "`locale:`"),
+        ("/etc/default/locale", "`locale:`"),
+        ("/etc/systemd/system/userconfig.service", "drop-in"),
+        ("/usr/local/lib/cardwright/first-boot", "directory"),
+        ("/etc/cardwright/card.json", "directory"),
+    ] {
+        let error = add(at).unwrap_err();
+        assert!(error.to_string().contains("is written by cardwright itself"), "{at}: {error}");
+        assert!(error.hint().unwrap().contains(hint), "{at}: {:?}", error.hint());
+    }
+    for at in [
+        "/etc/hostname.txt",
+        "/etc/NetworkManager/system-connections/eth1.nmconnection",
+        "/etc/ssh/sshd_config.d/50-own.conf",
+        "/etc/systemd/system/userconfig.service.d/own.conf",
+    ] {
+        add(at).unwrap();
+    }
+    // The stock image's own name is what the node is called: nothing is written, and it is claimed all the same.
+    let mut draft = Draft::new(&stock, super::test_stock::TIME);
+    set_hostname(&mut draft, &node("raspberrypi", 11).name).unwrap();
+    let account = Account::first_user(&draft).unwrap();
+    assert!(add_files(&mut draft, &release, &account, &[extra("/etc/hostname")]).is_err());
+}
+
+#[test]
+fn what_is_written_after_the_users_files_does_not_replace_one() {
+    use crate::patch::PatchError;
+    let stock = trixie();
+    let mut draft = Draft::new(&stock, super::test_stock::TIME);
+    let at = path("/etc/cardwright/card.json");
+    let (mode, owner) = (crate::patch::Mode::FILE, crate::patch::Owner::ROOT);
+    let plain = crate::patch::Sensitivity::Plain;
+    draft.extra_file(Partition::Root, &at, "x".into(), mode, owner, plain).unwrap();
+    let error = write_card(&mut draft, &Card::new("compass", "north")).unwrap_err();
+    assert!(matches!(error, RaspiosError::Patch(PatchError::Claimed { .. })), "{error}");
 }
 
 #[test]

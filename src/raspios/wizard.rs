@@ -26,7 +26,8 @@ pub fn dismiss_wizard(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
     ] {
         draft.remove(Partition::Root, &ImagePath::new(path)?)?;
     }
-    draft.edit_text(Partition::Root, &ImagePath::new("/etc/lightdm/lightdm.conf")?, |text| {
+    let greeter = ImagePath::new("/etc/lightdm/lightdm.conf")?;
+    draft.edit_text(Partition::Root, &greeter, |text| {
         map_lines(text, |line| {
             let setting = line.split_once('=').map(|(key, value)| (key.trim(), value.trim()));
             // As lightdm ships it: nobody is logged in without being asked.
@@ -34,7 +35,8 @@ pub fn dismiss_wizard(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
             Some(if asked { "#autologin-user=".to_owned() } else { line.to_owned() })
         })
     })?;
-    Ok(())
+    // Whoever writes this file anew has no wizard in it either.
+    Ok(draft.leave_to_user(Partition::Root, &greeter)?)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use cardwright::cluster::{
 };
 use cardwright::disk::ByteCount;
 use cardwright::format::ImageFormat;
-use cardwright::fs::Owner;
+use cardwright::fs::{Mode, Owner};
 use cardwright::patch::{Digest, Partition};
 use std::path::Path;
 
@@ -153,7 +153,7 @@ nodes:
     assert_eq!(east.first_boot, ["echo all", "echo east"]);
     assert_eq!(east.k3s, None);
 
-    let paths: Vec<_> = east.files.iter().map(|file| (file.path.as_str(), file.content.clone())).collect();
+    let paths: Vec<_> = east.files.iter().map(|file| (file.path.to_string(), file.content.clone())).collect();
     let inline = |text: &str| FileSource::Inline(text.to_owned());
     assert_eq!(
         paths,
@@ -163,12 +163,15 @@ nodes:
             ("/x.txt", inline("1.10")),
             ("/opt/x", inline("x"))
         ]
+        .map(|(path, content)| (path.to_owned(), content))
     );
-    assert_eq!((east.files[1].mode.bits(), &east.files[1].owner), (0o600, &FileOwner::User));
-    assert_eq!((east.files[2].partition, east.files[2].mode.bits()), (Partition::Boot, 0o644));
+    let mode = |index: usize| east.files[index].mode.map(Mode::bits);
+    assert_eq!((mode(0), &east.files[0].owner), (None, &None));
+    assert_eq!((mode(1), &east.files[1].owner), (Some(0o600), &Some(FileOwner::User)));
+    assert_eq!((east.files[2].partition, mode(2)), (Partition::Boot, None));
     assert_eq!(
-        (east.files[3].mode.bits(), &east.files[3].owner),
-        (0o4755, &FileOwner::Numeric(Owner { uid: 1000, gid: 33 }))
+        (mode(3), &east.files[3].owner),
+        (Some(0o4755), &Some(FileOwner::Numeric(Owner { uid: 1000, gid: 33 })))
     );
 
     let Install::Download { base_url, sha256_arm64, sha256_armhf } = cluster.k3s.unwrap().install else {
@@ -319,7 +322,7 @@ fn modes_are_octal_whether_quoted_or_not() {
     for written in ["0640", "640", "\"0640\"", "'640'", "0o640", "00640"] {
         let text =
             edited(&[(TOP, &format!("image: demo\nfiles: [{{path: /x, content: a, mode: {written}}}]"))]);
-        assert_eq!(parse(&text).unwrap().nodes[0].files[0].mode.bits(), 0o640, "{written}");
+        assert_eq!(parse(&text).unwrap().nodes[0].files[0].mode.map(Mode::bits), Some(0o640), "{written}");
     }
 }
 

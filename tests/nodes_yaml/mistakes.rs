@@ -479,10 +479,87 @@ fn extra_files_are_checked() {
         "path: /x, owner: ann, content: a",
         "path: /x, content: a}, {path: /x, content: b",
         "path: /x.txt, partition: boot, content: a}, {path: /X.TXT, partition: boot, content: b",
+        "path: /var/run/x, content: a",
+        "path: /var/lock/x, content: a",
+        "path: '~', content: a",
+        "path: ~bob/x, content: a",
+        "path: ~/../x, content: a",
+        "path: ~/x, partition: boot, content: a",
+        "path: ~/x, content: a}, {path: /home/pi/x, content: b",
+        "path: /a, content: a}, {path: /a/b, content: b",
+        "path: /a/b/c, content: a}, {path: /a, content: b",
+        "path: /a, partition: boot, content: a}, {path: /A/b, partition: boot, content: b",
+        "path: /etc/hostname, content: a",
+        "path: /etc/hosts, content: a",
+        "path: ~/.ssh/authorized_keys, content: a",
+        "path: /home/pi/.ssh/authorized_keys, content: a",
+        "path: /etc/shadow, content: a",
+        "path: /etc/ssh/sshd_config.d/10-cardwright.conf, content: a",
+        "path: /etc/rancher/k3s/config.yaml, content: a",
+        "path: /etc/cardwright/card.json, content: a",
     ] {
         out += &answers(&[&[(TOP, &file(text))]]);
     }
     assert_answers!(out.replace("no-such-folder\\", "no-such-folder/"));
+}
+
+#[test]
+fn files_of_a_node_and_of_the_cluster_are_held_against_each_other() {
+    let text = edited(&[
+        (
+            TOP,
+            "image: demo\nfiles: [{path: /opt/a, content: a}, {path: /etc/motd, content: a}, {path: ~/x, content: a}]",
+        ),
+        (
+            "k3s: agent}",
+            "k3s: agent, user: {name: ann}, files: [{path: /opt/a/b, content: b}, {path: /etc/motd, content: b}, {path: /home/ann/x/y, content: b}]}",
+        ),
+    ]);
+    assert_answers!(rendered(&parse(&text).unwrap_err()));
+    // What stands beside what cardwright writes, and a node without k3s, may be written to.
+    for free in [
+        "/etc/hostname.own",
+        "/etc/ssh/sshd_config.d/50-own.conf",
+        "/etc/rancher/k3s/config.yaml.d/own.yaml",
+        "/etc/systemd/system/k3s.service.d/own.conf",
+        "/home/bob/.ssh/authorized_keys",
+    ] {
+        parse(&edited(&[(TOP, &format!("image: demo\nfiles: [{{path: {free}, content: a}}]"))])).unwrap();
+    }
+    let plain = VALID
+        .replace("k3s: {version: v1.36.4+k3s1}\n", "")
+        .replace(", k3s: server", "")
+        .replace(", k3s: agent", "");
+    let plain = plain.replace(TOP, "image: demo\nfiles: [{path: /etc/rancher/k3s/config.yaml, content: a}]");
+    parse(&plain).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn sources_that_are_no_plain_files_are_refused_and_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.yaml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::fs::create_dir(folder.path().join("manifests")).unwrap();
+    std::os::unix::fs::symlink(&pipe, folder.path().join("manifests/own.yaml")).unwrap();
+    let version = "version: v1.36.4+k3s1";
+    let mut out = String::new();
+    for edits in [
+        (TOP, "image: demo\nfiles: [{path: /opt/x, source: pipe.yaml}]"),
+        (TOP, "image: demo\nfiles: [{path: /opt/x, source: /dev/zero}]"),
+        (TOP, "image: demo\nuser: {ssh_authorized_keys: [pipe.yaml]}"),
+        (version, "version: v1.36.4+k3s1, manifests: [pipe.yaml]"),
+        (version, "version: v1.36.4+k3s1, manifests: [manifests]"),
+        (version, "version: v1.36.4+k3s1, registries: pipe.yaml"),
+        (version, "version: v1.36.4+k3s1, install: {bundled: {binary: {arm64: pipe.yaml}}}"),
+        (version, "version: v1.36.4+k3s1, install: {bundled: {binary: {arm64: {path: pipe.yaml}}}}"),
+    ] {
+        let invalid = parse_in(folder.path(), &edited(&[edits])).unwrap_err();
+        for problem in &invalid.problems {
+            writeln!(out, "{}", problem.message).unwrap();
+        }
+    }
+    assert_answers!(out.replace(&folder.path().display().to_string(), "FOLDER"));
 }
 
 #[test]
