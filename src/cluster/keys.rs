@@ -22,12 +22,12 @@ macro_rules! levels {
 
 levels! {
     CLUSTER "" "at the top of the file" [
-        "cluster", "image", "output", "user", "ssh", "network", "timezone", "locale", "boot", "files",
-        "first_boot", "swap", "memory", "k3s", "nodes",
+        "cluster", "image", "output", "user", "ssh", "network", "timezone", "locale", "ntp", "boot",
+        "files", "first_boot", "swap", "memory", "k3s", "nodes",
     ];
     NODE "node" "in a node, under `nodes:`" [
-        "name", "address", "ipv6", "k3s", "user", "ssh", "network", "timezone", "locale", "boot", "files",
-        "first_boot", "swap", "memory",
+        "name", "address", "ipv6", "k3s", "user", "ssh", "network", "timezone", "locale", "ntp", "boot",
+        "files", "first_boot", "swap", "memory",
     ];
     NETWORK "network" "under `network:`" ["interface", "prefix", "gateway", "dns", "search", "ipv6"];
     NETWORK_IPV6 "network_ipv6" "under `ipv6:` of `network:`" ["prefix", "gateway"];
@@ -79,6 +79,13 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("ssh_pwauth", "password_login"),
     ("tz", "timezone"),
     ("time_zone", "timezone"),
+    ("ntp_server", "ntp"),
+    ("ntp_servers", "ntp"),
+    ("ntpservers", "ntp"),
+    ("time_server", "ntp"),
+    ("time_servers", "ntp"),
+    ("timeservers", "ntp"),
+    ("timesyncd", "ntp"),
     ("write_files", "files"),
     ("runcmd", "first_boot"),
     ("commands", "first_boot"),

@@ -34,7 +34,7 @@ pub use access::{Access, FoundingYear, Lifetime};
 pub use document::Place;
 pub use joining::CannotRejoin;
 pub use name_servers::PodFamilies;
-pub use names::{ClusterName, Hostname, InterfaceName, K3sVersion, UserName};
+pub use names::{ClusterName, Hostname, InterfaceName, K3sVersion, TimeServer, UserName};
 pub use problem::{InvalidCluster, Problem};
 pub use ssh::{AuthorizedKey, NotAPublicKey};
 
@@ -128,6 +128,8 @@ pub struct Node {
     pub timezone: Option<String>,
     /// `de_DE.UTF-8`; the stock image's own where absent.
     pub locale: Option<String>,
+    /// Whom it asks for the time, in order; the stock image's own servers where there are none.
+    pub ntp: Vec<TimeServer>,
     /// What is added to the boot partition's configuration.
     pub boot: Boot,
     /// Whether it has swap.

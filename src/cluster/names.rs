@@ -1,5 +1,7 @@
 //! Names that are valid by construction.
 
+use std::net::IpAddr;
+
 /// Declares a newtype around a text that was checked.
 macro_rules! checked_name {
     ($(#[$documentation:meta])* $name:ident, $check:path) => {
@@ -54,6 +56,11 @@ checked_name! {
     UserName, user_name
 }
 
+checked_name! {
+    /// A time server: the name of a host, or an IP address.
+    TimeServer, time_server
+}
+
 /// RFC 1123, section 2.1: letters, digits and hyphens, at most 63.
 fn label(text: &str) -> Result<(), &'static str> {
     if text.is_empty() {
@@ -91,6 +98,44 @@ fn hostname(text: &str) -> Result<(), &'static str> {
         || digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
     {
         return Err("would be read as an address");
+    }
+    Ok(())
+}
+
+/// An address that a server can have and that is the same for every node, or a name as DNS has it.
+fn time_server(text: &str) -> Result<(), &'static str> {
+    match text.parse() {
+        Ok(IpAddr::V4(address)) if address.is_broadcast() => return Err("is no address of a server"),
+        Ok(IpAddr::V6(address)) if address.is_unicast_link_local() => {
+            return Err("is link-local, which says nothing without an interface");
+        }
+        Ok(address) if address.is_unspecified() || address.is_loopback() || address.is_multicast() => {
+            return Err("is no address of a server");
+        }
+        Ok(_) => return Ok(()),
+        Err(_) => {}
+    }
+    if text.is_empty() {
+        return Err("is empty");
+    }
+    if text.contains('/') {
+        return Err("is the address of something else, or has a prefix");
+    }
+    // timesyncd asks at the one port there is, 123.
+    if text.contains(':') {
+        return Err("has a port, or is no IPv6 address");
+    }
+    if text.len() > 253 {
+        return Err("is longer than 253 characters");
+    }
+    if text.split('.').any(str::is_empty) {
+        return Err("begins or ends with a dot, or has two dots side by side");
+    }
+    for part in text.split('.') {
+        label(&part.to_ascii_lowercase())?;
+    }
+    if text.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit())) {
+        return Err("is no IPv4 address");
     }
     Ok(())
 }

@@ -258,6 +258,18 @@ impl<'t> Cursor<'t> {
         read.into_iter().collect()
     }
 
+    /// As [`list`](Self::list), where one value may stand by itself.
+    pub(super) fn one_or_list<T>(
+        &self,
+        reader: &mut Reader,
+        mut read: impl FnMut(&Cursor<'t>, &mut Reader) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        match &self.value.kind {
+            Kind::Scalar(_) => read(self, reader).map(|value| vec![value]),
+            Kind::Nothing | Kind::List(_) | Kind::Mapping(_) => self.list(reader, read),
+        }
+    }
+
     fn scalar(&self, reader: &mut Reader) -> Option<&'t Scalar> {
         let wrong = match &self.value.kind {
             Kind::Scalar(scalar) => return Some(scalar),

@@ -279,6 +279,8 @@ impl DraftNode {
             ssh_password_login: self.settings.ssh_password_login.value().unwrap_or(false),
             timezone: self.settings.timezone.value(),
             locale: self.settings.locale.value(),
+            // An empty list is for the node that wants the stock image's servers and not the cluster's.
+            ntp: self.settings.ntp.value().into_iter().flatten().collect(),
             boot: Boot {
                 page_size: self.settings.page_size.value().unwrap_or_default(),
                 ..self.settings.boot

@@ -6,7 +6,7 @@ use super::keys;
 use super::reader::{Cursor, Fields, Located, Reader, Setting, Wrong, shown};
 use super::size;
 use super::ssh::{self, NotAPublicKey};
-use super::{AuthorizedKey, Boot, ExtraFile, InterfaceName, PageSize, Secret, Swap, UserName};
+use super::{AuthorizedKey, Boot, ExtraFile, InterfaceName, PageSize, Secret, Swap, TimeServer, UserName};
 use crate::disk::ByteCount;
 use crate::escape;
 use crate::fs::ImagePath;
@@ -34,6 +34,7 @@ pub(super) struct Settings {
     pub(super) ssh_password_login: Setting<bool>,
     pub(super) timezone: Setting<String>,
     pub(super) locale: Setting<String>,
+    pub(super) ntp: Setting<Vec<TimeServer>>,
     pub(super) boot: Boot,
     pub(super) page_size: Setting<PageSize>,
     pub(super) swap: Setting<Swap>,
@@ -49,6 +50,9 @@ impl Settings {
         let mut settings = Self {
             timezone: fields.setting("timezone", reader, |value, reader| value.parse(reader, timezone)),
             locale: fields.setting("locale", reader, |value, reader| value.parse(reader, locale)),
+            ntp: fields.setting("ntp", reader, |value, reader| {
+                value.one_or_list(reader, |item, reader| item.parse_token(reader, time_server))
+            }),
             swap: fields.setting("swap", reader, |value, reader| {
                 value.one_of(&[("off", Swap::Off), ("stock", Swap::Stock)], reader)
             }),
@@ -159,6 +163,7 @@ impl Settings {
             ssh_password_login: self.ssh_password_login.or(&other.ssh_password_login),
             timezone: self.timezone.or(&other.timezone),
             locale: self.locale.or(&other.locale),
+            ntp: self.ntp.or(&other.ntp),
             boot: Boot {
                 config: both(&self.boot.config, &other.boot.config),
                 cmdline: both(&self.boot.cmdline, &other.boot.cmdline),
@@ -465,6 +470,15 @@ fn timezone(text: &str) -> Result<String, Wrong> {
             "Write it like `Europe/Berlin` or `Etc/UTC`",
         ))
     }
+}
+
+fn time_server(text: &str) -> Result<TimeServer, Wrong> {
+    TimeServer::new(text).map_err(|reason| {
+        Wrong::new(
+            format!("{} is no time server: it {reason}", shown(text)),
+            "Write its name or its address, like `ntp.example.org` or `192.168.50.1`",
+        )
+    })
 }
 
 /// `language_COUNTRY.UTF-8`, with an optional `@variant`, or `C.UTF-8`.

@@ -48,6 +48,7 @@ fn node(name: &str, last: u8, role: Option<Role>, config: &Value) -> Node {
         ssh_password_login: false,
         timezone: None,
         locale: None,
+        ntp: Vec::new(),
         boot: Boot::default(),
         swap: Swap::Stock,
         files: Vec::new(),

@@ -87,6 +87,7 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
     raspios::set_host_key(edits, &host_key.private, &host_key.public)?;
     raspios::disable_cloud_init(edits, release)?;
     raspios::set_clock_floor(edits)?;
+    raspios::set_time_servers(edits, &node.ntp)?;
 
     if node.swap == Swap::Off {
         raspios::disable_swap(edits)?;

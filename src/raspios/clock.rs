@@ -2,11 +2,16 @@
 
 use super::RaspiosError;
 use super::services::unit_path;
+use crate::cluster::TimeServer;
 use crate::patch::{Draft, ImagePath, Mode, Owner, Partition, UnixTime};
 
 /// The time of the file `clock` in here, not its content, is what systemd-timesyncd takes the clock
 /// forward to when it starts (systemd-timesyncd.service(8)).
 const TIMESYNC_FOLDER: &str = "/var/lib/systemd/timesync";
+
+/// What timesyncd reads beside its own configuration (timesyncd.conf(5)). All releases have timesyncd
+/// (pi-gen, stage1/03-install-packages).
+const TIME_SERVERS: &str = "/etc/systemd/timesyncd.conf.d/90-cardwright.conf";
 
 /// Its content is what fake-hwclock takes the clock forward to: bullseye and bookworm.
 const FAKE_CLOCK: &str = "/etc/fake-hwclock.data";
@@ -31,6 +36,25 @@ pub fn set_clock_floor(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
     draft.edit_text(Partition::Root, &ImagePath::new(FAKE_CLOCK)?, |known| {
         if known.trim_end() >= floor.as_str() { known.to_owned() } else { format!("{floor}\n") }
     })?;
+    Ok(())
+}
+
+/// Has timesyncd ask these servers for the time, and no others; with none, those of the stock image.
+///
+/// # Errors
+/// When the image has no timesyncd.
+pub fn set_time_servers(draft: &mut Draft<'_>, servers: &[TimeServer]) -> Result<(), RaspiosError> {
+    if servers.is_empty() {
+        return Ok(());
+    }
+    let unit = "systemd-timesyncd.service";
+    if unit_path(draft, unit)?.is_none() {
+        return Err(RaspiosError::MissingUnit { unit: unit.to_owned() });
+    }
+    let names: Vec<_> = servers.iter().map(TimeServer::as_str).collect();
+    let text =
+        format!("# Written by cardwright, as nodes.yaml says `ntp:`.\n[Time]\nNTP={}\n", names.join(" "));
+    draft.file(Partition::Root, &ImagePath::new(TIME_SERVERS)?, text, Mode::FILE, Owner::ROOT)?;
     Ok(())
 }
 
@@ -78,8 +102,10 @@ fn civil_date(days: i64) -> (i64, i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::patch::Sensitivity;
-    use crate::raspios::test_stock::{applied, attributes, bookworm, patch, paths, put, text, trixie};
+    use crate::patch::{MemoryStock, Sensitivity};
+    use crate::raspios::test_stock::{
+        applied, attributes, bookworm, bullseye, patch, paths, put, text, trixie,
+    };
 
     const CLOCK: &str = "/var/lib/systemd/timesync/clock";
 
@@ -103,6 +129,32 @@ mod tests {
     fn without_the_user_there_is_no_timesyncd() {
         let stock = put(trixie(), "/etc/passwd", "root:x:0:0::/root:/bin/bash\n");
         assert_eq!(paths(&patch(&stock, set)), <[&str; 0]>::default());
+    }
+
+    #[test]
+    fn time_servers_are_timesyncds_on_every_release() {
+        let servers = ["192.168.50.1", "time.lan"].map(|name| TimeServer::new(name).unwrap());
+        for stock in [bullseye(), bookworm(), trixie()] {
+            let set = |draft: &mut Draft<'_>| set_time_servers(draft, &servers).unwrap();
+            let once = patch(&stock, set);
+            let expected =
+                "# Written by cardwright, as nodes.yaml says `ntp:`.\n[Time]\nNTP=192.168.50.1 time.lan\n";
+            assert_eq!(text(&once, TIME_SERVERS), expected);
+            assert_eq!(attributes(&once, TIME_SERVERS), (0o644, Owner::ROOT, Sensitivity::Plain));
+            assert_eq!(paths(&patch(&applied(stock, &once), set)), <[&str; 0]>::default());
+        }
+        assert_eq!(
+            paths(&patch(&trixie(), |draft| set_time_servers(draft, &[]).unwrap())),
+            <[&str; 0]>::default()
+        );
+    }
+
+    #[test]
+    fn time_servers_that_nobody_would_ask_are_an_error() {
+        let stock = MemoryStock::new();
+        let mut draft = Draft::new(&stock, UnixTime(1));
+        let error = set_time_servers(&mut draft, &[TimeServer::new("time.lan").unwrap()]).unwrap_err();
+        assert!(matches!(error, RaspiosError::MissingUnit { .. }), "{error}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub(super) fn node(name: &str, last: u8) -> Node {
         ssh_password_login: false,
         timezone: None,
         locale: None,
+        ntp: Vec::new(),
         boot: Boot::default(),
         swap: Swap::Stock,
         files: Vec::new(),

@@ -3,6 +3,7 @@
 use super::test_node::node;
 use super::test_stock::{applied, bookworm, bullseye, patch, path, paths, text, trixie};
 use super::*;
+use crate::cluster::TimeServer;
 use crate::patch::{Draft, ImagePath, MemoryStock, Partition};
 
 /// Everything that a node of nodes.yaml can ask for, in the order in which a card gets it.
@@ -22,6 +23,7 @@ fn customise(stock: &MemoryStock, draft: &mut Draft<'_>) -> Result<(), RaspiosEr
     set_locale(draft, "de_DE.UTF-8")?;
     run_at_first_boot(draft, release.boot_mount, &["locale-gen"], &["true"])?;
     set_clock_floor(draft)?;
+    set_time_servers(draft, &[TimeServer::new("192.168.50.1").unwrap()])?;
     add_config_lines(draft, &["arm_freq=1500"])?;
     add_cmdline_words(draft, &["cgroup_enable=memory"])?;
     write_card(draft, &Card::new("compass", "north"))

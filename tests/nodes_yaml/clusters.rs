@@ -3,7 +3,7 @@
 use crate::{EAST, HASH, KEY, TOP, VALID, edited, parse, parse_in, rendered};
 use cardwright::cluster::{
     Access, Artifact, CannotRejoin, Cluster, FileOwner, FileSource, FoundingYear, Grow, ImageSource, Install,
-    Lifetime, PageSize, Role, Swap,
+    Lifetime, PageSize, Role, Swap, TimeServer,
 };
 use cardwright::disk::ByteCount;
 use cardwright::format::ImageFormat;
@@ -65,6 +65,7 @@ fn what_the_example_suggests_in_comments_is_valid_too() {
     assert_eq!(north.locale.as_deref(), Some("de_DE.UTF-8"));
     assert_eq!(north.files.len(), 2);
     assert_eq!(north.boot.cmdline, ["quiet"]);
+    assert_eq!(north.ntp.iter().map(TimeServer::as_str).collect::<Vec<_>>(), ["192.168.50.1"]);
     assert_eq!(north.first_boot, ["apt-get update"]);
     assert_eq!(north.k3s.as_ref().unwrap().config["disable"][0], "metrics-server");
 }
@@ -183,6 +184,23 @@ nodes:
         serde_json::to_string(&north.k3s.as_ref().unwrap().config).unwrap(),
         r#"{"a":"common","b":"role","c":"node","write-kubeconfig-mode":"0644","list":[1,"1.10","x",true,null]}"#
     );
+}
+
+#[test]
+fn time_servers_are_one_or_several_and_a_node_may_have_its_own_or_none() {
+    let text = edited(&[
+        (TOP, "image: demo\nntp: [time.lan, 192.168.50.1, 'fd00::1', NTP1.example.org]"),
+        (
+            "east, address: 192.168.50.12, k3s: agent}",
+            "east, address: 192.168.50.12, k3s: agent, ntp: ntp}\n  - {name: west, address: 192.168.50.14, ntp: []}",
+        ),
+    ]);
+    let cluster = parse(&text).unwrap_or_else(|invalid| panic!("{}", rendered(&invalid)));
+    let servers = |node: usize| cluster.nodes[node].ntp.iter().map(TimeServer::as_str).collect::<Vec<_>>();
+    assert_eq!(servers(0), ["time.lan", "192.168.50.1", "fd00::1", "NTP1.example.org"]);
+    assert_eq!(servers(1), ["ntp"]);
+    assert_eq!(servers(2), [""; 0]);
+    assert_eq!(parse(VALID).unwrap().nodes[0].ntp, []);
 }
 
 #[test]

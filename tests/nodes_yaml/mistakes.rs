@@ -563,6 +563,33 @@ fn sources_that_are_no_plain_files_are_refused_and_not_waited_for() {
 }
 
 #[test]
+fn time_servers_are_checked() {
+    let mut out = String::new();
+    for server in [
+        "''",
+        "0.0.0.0",
+        "127.0.0.1",
+        "255.255.255.255",
+        "'fe80::1'",
+        "'::1'",
+        "192.168.50.999",
+        "192.168.50",
+        "192.168.50.1/24",
+        "'ntp://time.lan'",
+        "'time.lan:123'",
+        "time_1.lan",
+        "time.lan.",
+        "'a b'",
+        "{a: b}",
+        "[time.lan, 1.2]",
+    ] {
+        let text = format!("image: demo\nntp: {server}");
+        out += &answers(&[&[(TOP, &text)]]);
+    }
+    assert_answers!(out);
+}
+
+#[test]
 fn boot_settings_and_commands_are_checked() {
     let top = |text: &'static str| (TOP, text);
     assert_answers!(answers(&[
