@@ -3,6 +3,7 @@
 use crate::base::Disk;
 use crate::disk::{ByteCount, Packing, PartitionEntry, PartitionTable, ReadAt, StockImage, Window};
 use crate::fs::{FsError, ReadFilesystem, Summary, ext4, fat};
+use crate::hint::Warning;
 use crate::pipeline::Error;
 use crate::raspios::{self, Card, Customisation, Release};
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub struct Inspection {
     pub card: Option<Card>,
     /// What other tools left on it.
     pub customisations: Vec<Customisation>,
+    /// What may disappoint about the file.
+    pub warnings: Vec<Warning>,
 }
 
 /// What one partition holds.
@@ -45,6 +48,7 @@ pub struct Found {
 /// When it cannot be read or has no partition table. What is inside the partitions is no error.
 pub fn inspect(image: StockImage) -> Result<Inspection, Error> {
     let packing = image.packing();
+    let warnings = image.warnings().iter().map(Warning::of).collect();
     let image: Arc<dyn ReadAt> = Arc::new(image);
     let table = PartitionTable::read(&*image)?;
     let filesystems = table.partitions.iter().map(|entry| look(&image, entry)).collect();
@@ -57,6 +61,7 @@ pub fn inspect(image: StockImage) -> Result<Inspection, Error> {
         no_release: None,
         card: None,
         customisations: Vec::new(),
+        warnings,
     };
     match Disk::open(image) {
         Ok(disk) => {
@@ -82,7 +87,11 @@ fn look(image: &Arc<dyn ReadAt>, entry: &PartitionEntry) -> Found {
     let as_ext4 = || -> Result<Summary, FsError> { ext4::Reader::open(window()?)?.summary() };
     let as_fat = || -> Result<Summary, FsError> { fat::Reader::open(window()?)?.summary() };
     let found = match as_ext4() {
-        Err(FsError::NotThisFilesystem { .. }) => as_fat(),
+        // What it is instead is said by the first.
+        Err(no_ext4 @ FsError::NotThisFilesystem { .. }) => match as_fat() {
+            Err(FsError::NotThisFilesystem { .. }) => Err(no_ext4),
+            found => found,
+        },
         found => found,
     };
     match found {

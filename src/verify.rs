@@ -73,7 +73,7 @@ pub fn verify(
     for image in [stock, &image] {
         image.unpack_all(options.threads, &tell).map_err(emit::EmitError::Base)?;
     }
-    let mut differences = outside_the_files(base, &plans.extent, &disk, path)?;
+    let mut differences = outside_the_files(base, &plans.extent, image.given_size(), &disk, path)?;
     differences.extend(patch::check(plans.of(node)?, &base.disk.files, &disk.files)?);
     Ok(Verified { node: node.name.to_string(), differences })
 }
@@ -87,6 +87,7 @@ const LARGEST_REMAINDER: u64 = 8 << 20;
 fn outside_the_files(
     base: &Base,
     extent: &Extent,
+    size: ByteCount,
     disk: &Disk,
     path: &Path,
 ) -> Result<Vec<Difference>, Error> {
@@ -95,8 +96,9 @@ fn outside_the_files(
         let root = patch::ImagePath::root();
         differences.push(Difference { partition: patch::Partition::Boot, path: root, what });
     };
-    if disk.bytes.size() != extent.size {
-        let (found, wanted) = (disk.bytes.size().0, extent.size.0);
+    // That of the file: one that ends in the middle of a sector would be padded by whoever reads it here.
+    if size != extent.size {
+        let (found, wanted) = (size.0, extent.size.0);
         differs(format!("lies on a disk of {found} bytes, where it should be one of {wanted}"));
     }
     if disk.table != extent.table {

@@ -18,7 +18,7 @@
 mod support;
 
 use cardwright::demo;
-use cardwright::disk::{ByteOffset, ReadAt as _};
+use cardwright::disk::{ByteOffset, ReadAt as _, StockImage};
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -189,6 +189,79 @@ fn a_debian_of_somebody_else_needs_to_be_forced() {
     assert!(said.contains("--force-release trixie"), "{said}");
     let said = bench.accepted(&["build", "--format", "img", "--force-release", "trixie"]);
     assert!(said.contains("warning: the stock image is a Debian, but not Raspberry Pi OS"), "{said}");
+}
+
+#[test]
+fn an_image_that_ends_in_a_sector_gives_whole_sectors_in_every_format() {
+    let (whole, cut) = (Bench::new(), Bench::new());
+    let mut disk = fs::read(cut.image()).unwrap();
+    assert!(disk.ends_with(&[0; 512]));
+    disk.truncate(disk.len() - 100);
+    fs::write(cut.image(), &disk).unwrap();
+    whole.accepted(&["build", "--format", "img"]);
+    let expected = fs::read(whole.workshop.path("images/north.img")).unwrap();
+    for format in ["img", "img.xz", "img.gz", "img.zst"] {
+        let said = cut.accepted(&["build", "--format", format, "--bmap"]);
+        assert!(said.contains("ends in the middle of a sector"), "{said}");
+        let image = format!("images/north.{format}");
+        let path = cut.workshop.path(&image);
+        let built = StockImage::open(&path, None, cut.workshop.path("images").as_path()).unwrap();
+        assert!(built.warnings().is_empty());
+        let mut bytes = vec![0; usize::try_from(built.size().0).unwrap()];
+        built.read_at(ByteOffset(0), &mut bytes).unwrap();
+        assert!(bytes == expected, "{format}");
+        let sums = fs::read_to_string(cut.workshop.path("images/SHA256SUMS")).unwrap();
+        let digest = cardwright::digest::Digest::of(&fs::read(&path).unwrap());
+        assert!(sums.contains(&format!("{digest}  north.{format}\n")), "{sums}");
+        let bmap = fs::read_to_string(cut.workshop.path("images/north.img.bmap")).unwrap();
+        assert!(bmap.contains(&format!("<ImageSize> {} </ImageSize>", expected.len())), "{bmap}");
+        cut.accepted(&["verify", &image]);
+    }
+    // Of an image that was made, a part of a sector that is missing is a difference.
+    fs::write(cut.workshop.path("images/north.img"), &expected[..expected.len() - 1]).unwrap();
+    let (found, _, code) = cut.run(&["verify", "images/north.img"]);
+    assert_eq!(code, 1, "{found}");
+    assert!(found.contains(&format!("a disk of {} bytes", expected.len() - 1)), "{found}");
+}
+
+#[test]
+fn a_root_partition_of_another_kind_is_named() {
+    let bench = Bench::new();
+    let (start, _) = partition(&bench.image(), 2);
+    let start = usize::try_from(start).unwrap();
+    let stock = fs::read(bench.image()).unwrap();
+    for (at, magic, name) in [
+        (0, &b"LUKS\xba\xbe"[..], "LUKS"),
+        (0, b"XFSB", "XFS"),
+        (0x1_0040, b"_BHRfS_M", "btrfs"),
+        (0x400, b"\x10\x20\xf5\xf2", "F2FS"),
+        (0, b"hsqs", "squashfs"),
+    ] {
+        let mut disk = stock.clone();
+        disk[start..start + 0x1_1000].fill(0);
+        disk[start + at..start + at + magic.len()].copy_from_slice(magic);
+        fs::write(bench.image(), disk).unwrap();
+        let said = bench.refused(&BUILD);
+        assert!(said.contains(&format!("partition 2: this is no ext4 filesystem: it is {name}")), "{said}");
+        let (shown, _, _) = bench.run(&["inspect", "stock.img"]);
+        assert!(shown.contains(&format!("it is {name}")), "{shown}");
+    }
+}
+
+#[test]
+fn a_root_partition_that_mkfs_xfs_made_is_named() {
+    let bench = Bench::new();
+    let Some(mut mkfs) = judge("mkfs.xfs") else { return };
+    let file = bench.workshop.path("xfs");
+    fs::File::create(&file).unwrap().set_len(400 << 20).unwrap();
+    mkfs.arg("-q").arg(&file);
+    support::content(mkfs);
+    let (start, _) = partition(&bench.image(), 2);
+    let mut disk = fs::read(bench.image()).unwrap();
+    let start = usize::try_from(start).unwrap();
+    disk[start..start + 4096].copy_from_slice(&fs::read(&file).unwrap()[..4096]);
+    fs::write(bench.image(), disk).unwrap();
+    assert!(bench.refused(&BUILD).contains("it is XFS"));
 }
 
 /// Whether the demo image is what its name says, for the tests above.

@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     })?;
 
     let image = Arc::new(super::open_unchecked(&cluster, folder)?);
-    let base = super::open_base(Arc::clone(&image) as _, &cluster, &arguments.base);
+    let base = super::open_base(&image, &cluster, &arguments.base);
     // What seems wrong with a stock image is of no interest when it is another one than was named.
     let base =
         base.map_err(|failure| image.check().err().map_or(failure, |error| Error::from(error).into()))?;
@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let built = pipeline::build(&cluster, &image, &base, &secret, &options, &bar)?;
     drop(bar);
     if arguments.json {
-        let report = Report { built: &built, warnings: super::warnings_of(&base) };
+        let report = Report { built: &built, warnings: super::warnings_of(&image, &base) };
         return paint::json(&report).map_err(Failure::Output);
     }
     show(&built).map_err(Failure::Output)?;

@@ -18,6 +18,7 @@ pub(super) fn run(arguments: &InspectArguments) -> Result<(), Failure> {
         StockImage::open(path, None, &super::scratch_folder())
     };
     let inspection = inspect(image.map_err(Error::from)?)?;
+    inspection.warnings.iter().for_each(paint::warning);
     if arguments.json {
         return paint::json(&inspection).map_err(Failure::Output);
     }

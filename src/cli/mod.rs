@@ -14,7 +14,7 @@ mod verify;
 use arguments::{Arguments, BaseSelection, Command};
 use cardwright::base::{Base, Understanding};
 use cardwright::cluster::{Cluster, ImageSource, InvalidCluster};
-use cardwright::disk::{ReadAt, StockImage};
+use cardwright::disk::StockImage;
 use cardwright::fetch;
 use cardwright::hint::{Hint, Warning};
 use cardwright::identity::{ClusterSecret, Creation};
@@ -130,19 +130,19 @@ fn open_image(cluster: &Cluster, scratch: &Path) -> Result<StockImage, Failure> 
 }
 
 /// The base that a disk makes; says what may disappoint about it.
-fn open_base(disk: Arc<dyn ReadAt>, cluster: &Cluster, selection: &BaseSelection) -> Result<Base, Failure> {
+fn open_base(image: &Arc<StockImage>, cluster: &Cluster, selection: &BaseSelection) -> Result<Base, Failure> {
     let understanding = Understanding {
         force_release: selection.force_release.map(Into::into),
         source_date_epoch: source_date_epoch()?,
     };
-    let base = pipeline::open_base(disk, &image_name(cluster), understanding)?;
-    warnings_of(&base).iter().for_each(paint::warning);
+    let base = pipeline::open_base(Arc::clone(image) as _, &image_name(cluster), understanding)?;
+    warnings_of(image, &base).iter().for_each(paint::warning);
     Ok(base)
 }
 
 /// What may disappoint about a stock image, as people and programs are told.
-fn warnings_of(base: &Base) -> Vec<Warning> {
-    base.warnings.iter().map(Warning::of).collect()
+fn warnings_of(image: &StockImage, base: &Base) -> Vec<Warning> {
+    image.warnings().iter().map(Warning::of).chain(base.warnings.iter().map(Warning::of)).collect()
 }
 
 /// What the stock image is called in messages.

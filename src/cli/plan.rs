@@ -18,7 +18,7 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
         arguments.only.iter().map(|name| pipeline::named_node(&cluster, name)).collect();
     let nodes = if arguments.only.is_empty() { cluster.nodes.iter().collect() } else { named? };
     let image = Arc::new(super::open_image(&cluster, &super::scratch_folder())?);
-    let base = super::open_base(Arc::clone(&image) as _, &cluster, &arguments.base)?;
+    let base = super::open_base(&image, &cluster, &arguments.base)?;
     let secret = super::open_secret(&cluster, arguments.base.locked)?;
 
     let planned = pipeline::plan_cluster(&base, &cluster, &secret, &progress::Bar::new())?;
@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     if arguments.json {
         let nodes: Vec<_> =
             plans.iter().map(|(node, edits)| json!({ "node": node.name, "edits": edits })).collect();
-        let report = json!({ "cluster": cluster.name, "release": base.release, "disk": { "size": extent.size, "growth": extent.growth }, "nodes": nodes, "warnings": super::warnings_of(&base) });
+        let report = json!({ "cluster": cluster.name, "release": base.release, "disk": { "size": extent.size, "growth": extent.growth }, "nodes": nodes, "warnings": super::warnings_of(&image, &base) });
         return paint::json(&report).map_err(Failure::Output);
     }
     if extent.growth.0 > 0 {

@@ -24,7 +24,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
     let cluster = super::load(&arguments.nodes, &arguments.base)?;
     let scratch = super::scratch_folder();
     let stock = Arc::new(super::open_image(&cluster, &scratch)?);
-    let base = super::open_base(Arc::clone(&stock) as _, &cluster, &arguments.base)?;
+    let base = super::open_base(&stock, &cluster, &arguments.base)?;
     // Never made here: an image cannot have been made from a secret that does not exist.
     let secret = super::open_secret(&cluster, true)?;
     let options = VerifyOptions { node: arguments.node.clone(), threads: pipeline::all_threads(), scratch };
@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
 
     let (node, count) = (&verified.node, verified.differences.len());
     if arguments.json {
-        let report = Report { verified: &verified, warnings: super::warnings_of(&base) };
+        let report = Report { verified: &verified, warnings: super::warnings_of(&stock, &base) };
         paint::json(&report).map_err(Failure::Output)?;
     } else if count == 0 {
         let line = spans![

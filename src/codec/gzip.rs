@@ -4,14 +4,76 @@
 //! parts lie in one member: readers that take the last four bytes of the file for its size are right then.
 
 use super::{Part, PartFormat, Record, zstd};
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use flate2::{Compress, Compression, FlushCompress};
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Chain, Cursor, Read};
 
-/// Unpacks all members of a file. The decoder checks length and CRC-32 of each; what follows the last one
-/// has to be nothing.
-pub(crate) fn decoder(packed: impl BufRead) -> impl Read {
-    MultiGzDecoder::new(packed)
+/// Decompresses all members of a file, and checks length and CRC-32 of each. Zeros behind the last one are
+/// left out, as gzip(1) does: tapes and block devices pad with them. Anything else there ends in an error that
+/// holds [`SomethingFollows`].
+pub(crate) fn decoder(compressed: impl BufRead) -> impl Read {
+    Members { member: Some(GzDecoder::new(Cursor::new(Vec::new()).chain(compressed))) }
+}
+
+/// The error of a file that goes on behind its last member with something else.
+#[derive(Debug, thiserror::Error)]
+#[error("something follows: {length} bytes that are no gzip")]
+pub(crate) struct SomethingFollows {
+    /// How much it is.
+    pub(crate) length: u64,
+}
+
+/// The first two bytes of every member (`ID1` and `ID2`, section 2.3.1).
+const MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// The rest of a file, and before it what was read to find out that a member begins there.
+type Rest<R> = Chain<Cursor<Vec<u8>>, R>;
+
+/// The members of a file, one after the other.
+struct Members<R> {
+    /// The one that is being decompressed; `None` at the end.
+    member: Option<GzDecoder<Rest<R>>>,
+}
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.member {
+            let length = member.read(buffer)?;
+            if length > 0 || buffer.is_empty() {
+                return Ok(length);
+            }
+            let rest = self.member.take().map(GzDecoder::into_inner);
+            self.member = rest.map(next_member).transpose()?.flatten();
+        }
+        Ok(0)
+    }
+}
+
+/// The member that begins where the one before it ended; `None` at the end of the file.
+fn next_member<R: BufRead>(rest: Rest<R>) -> io::Result<Option<GzDecoder<Rest<R>>>> {
+    // What was put before the last member was read by it.
+    let (_, mut rest) = rest.into_inner();
+    let mut start = Vec::new();
+    (&mut rest).take(MAGIC.len() as u64).read_to_end(&mut start)?;
+    if start == MAGIC {
+        return Ok(Some(GzDecoder::new(Cursor::new(start).chain(rest))));
+    }
+    let (mut length, mut zeros) = (start.len() as u64, start.iter().all(|byte| *byte == 0));
+    loop {
+        let piece = rest.fill_buf()?;
+        if piece.is_empty() {
+            break;
+        }
+        zeros &= piece.iter().all(|byte| *byte == 0);
+        let done = piece.len();
+        length += done as u64;
+        rest.consume(done);
+    }
+    if zeros {
+        Ok(None)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidData, SomethingFollows { length }))
+    }
 }
 
 /// Magic number, deflate, no flags, no time, no word on the level, and no system that it was made on.

@@ -58,6 +58,16 @@ pub enum DiskError {
         /// What it is: `packed with bzip2`, `a web page`.
         found: String,
     },
+    /// What is compressed is whole, and then the file goes on.
+    #[error("the image `{}` is whole, but something follows it: {length} bytes that are no {packing}", file.display())]
+    SomethingFollows {
+        /// The file.
+        file: PathBuf,
+        /// What it is compressed with.
+        packing: &'static str,
+        /// How much follows.
+        length: u64,
+    },
     /// What is inside the packing contradicts itself, or ends too early.
     #[error("the image `{}` is damaged: {found}", file.display())]
     Damaged {
@@ -179,6 +189,10 @@ impl Hint for DiskError {
             }
             Self::UnknownPacking { .. } => Some(
                 "Give an image as .img, .img.xz, .img.gz, .img.zst or a .zip that holds one .img".to_owned(),
+            ),
+            Self::SomethingFollows { .. } => Some(
+                "Download the image again, or decompress it with `gzip -dc`, which leaves that out, and name the result"
+                    .to_owned(),
             ),
             Self::Empty { .. }
             | Self::Damaged { .. }

@@ -7,6 +7,7 @@ mod cursor;
 mod error;
 mod extended;
 mod file;
+pub(crate) mod kinds;
 mod overlay;
 mod partition;
 mod source;
@@ -17,11 +18,12 @@ pub use error::DiskError;
 pub use extended::Extended;
 pub use file::DiskFile;
 pub use overlay::{BlockIndex, Layer, Overlay};
+use partition::SECTOR;
 #[cfg(test)]
 pub(crate) use partition::made;
 pub use partition::{PartitionEntry, PartitionKind, PartitionTable, TableKind};
 pub(crate) use source::XzBlock;
-pub use source::{Packing, StockImage};
+pub use source::{Packing, StockImage, StockWarning};
 pub use window::Window;
 
 use std::io;

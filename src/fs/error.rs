@@ -88,6 +88,9 @@ pub enum FsError {
 impl Hint for FsError {
     fn hint(&self) -> Option<String> {
         match self {
+            Self::NotThisFilesystem { found, .. } if found.starts_with("it is ") => {
+                Some("Start from an image as Raspberry Pi publishes it: its root partition is an ext4".to_owned())
+            }
             Self::NotThisFilesystem { .. } | Self::Damaged(_) => {
                 Some("Download the image again, and compare its SHA-256 with the one beside the download".to_owned())
             }

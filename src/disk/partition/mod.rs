@@ -10,7 +10,7 @@ use super::{ByteCount, ByteOffset, DiskError, ReadAt};
 const SECTOR_SIZE: usize = 512;
 
 /// [`SECTOR_SIZE`] as the offsets count.
-const SECTOR: u64 = SECTOR_SIZE as u64;
+pub(super) const SECTOR: u64 = SECTOR_SIZE as u64;
 
 /// A partition table.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

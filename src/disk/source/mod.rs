@@ -20,8 +20,12 @@ pub use packing::Packing;
 pub(crate) use xz_index::{XzBlock, XzLayout};
 
 use super::cursor::Cursor;
-use super::{ByteCount, ByteOffset, DiskError, DiskFile, PartitionTable, ReadAt, check_range};
+use super::{
+    ByteCount, ByteOffset, DiskError, DiskFile, Extended, PartitionTable, ReadAt, SECTOR, check_range, kinds,
+};
+use crate::codec::gzip::SomethingFollows;
 use crate::digest::Digest;
+use crate::hint::Hint;
 use crate::plain_file::{self, NotPlain};
 use file_digest::FileDigest;
 use memory::Memory;
@@ -159,8 +163,50 @@ impl StockImage {
                 Err(source) => context.unreadable(source),
             }),
             Err(problem) => {
-                Err(DiskError::Inside { file: context.file.to_owned(), problem: Box::new(problem) })
+                let problem = Box::new(image.named(problem));
+                Err(DiskError::Inside { file: context.file.to_owned(), problem })
             }
+        }
+    }
+
+    /// Says what there is where there is no partition table.
+    fn named(&self, problem: DiskError) -> DiskError {
+        let DiskError::NoPartitionTable { .. } = problem else { return problem };
+        let size = self.given_size();
+        if size.0 < SECTOR {
+            return DiskError::NoPartitionTable { found: format!("it has only {} bytes", size.0) };
+        }
+        let partition = |name: &'static str| format!("it is one partition without a partition table: {name}");
+        let known = kinds::no_image(self).map(|found| found.map(|name| format!("it is {name}")));
+        let known = known.and_then(|found| match found {
+            Some(name) => Ok(Some(name)),
+            None => Ok(kinds::filesystem(self)?.map(partition)),
+        });
+        // What cannot be read now was read a moment ago; the first finding is right in any case.
+        known.ok().flatten().map_or(problem, |found| DiskError::NoPartitionTable { found })
+    }
+
+    /// What may disappoint about the file.
+    pub fn warnings(&self) -> Vec<StockWarning> {
+        let (given, padded) = (self.given_size(), self.size());
+        let is_cut = given != padded;
+        is_cut.then(|| StockWarning::Padded { file: self.file.clone(), given, padded }).into_iter().collect()
+    }
+
+    /// How large the disk in the file is, before it is padded to whole sectors.
+    pub fn given_size(&self) -> ByteCount {
+        self.disk.size(&*self.given)
+    }
+
+    /// Reads what the file holds; the range has to lie inside [`given_size`](Self::given_size).
+    fn read_given(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
+        if self.memory.as_ref().is_some_and(|memory| memory.read(offset, buffer)) {
+            return Ok(());
+        }
+        match &self.disk {
+            Disk::AsGiven => self.given.read_at(offset, buffer),
+            Disk::Xz(image) => image.read_at(offset, buffer),
+            Disk::Packed(image) => image.read_at(offset, buffer),
         }
     }
 
@@ -203,7 +249,7 @@ impl StockImage {
     /// When the cache cannot be written to. That run will take longer, and is all the same otherwise.
     pub fn remember(&self) -> io::Result<()> {
         let Some(memory) = &self.memory else { return Ok(()) };
-        memory.keep(self, &|| self.check().map_err(as_io_error))
+        memory.keep(&AsGiven(self), &|| self.check().map_err(as_io_error))
     }
 
     /// The file as it was given, packed.
@@ -214,7 +260,8 @@ impl StockImage {
     /// The file, where it is not packed.
     pub(crate) fn raw_file(&self) -> Option<&File> {
         match (&self.disk, &*self.given) {
-            (Disk::AsGiven, Source::File(file)) => Some(file.file()),
+            // Of one that is padded, the file is not the whole disk.
+            (Disk::AsGiven, Source::File(file)) if self.given_size() == self.size() => Some(file.file()),
             _ => None,
         }
     }
@@ -252,20 +299,58 @@ impl Disk {
     }
 }
 
+/// A card has whole sectors only, and programs that write cards refuse an image that ends in the middle of
+/// one: it is filled up with zeros.
 impl ReadAt for StockImage {
     fn size(&self) -> ByteCount {
-        self.disk.size(&*self.given)
+        ByteCount(self.given_size().0.div_ceil(SECTOR) * SECTOR)
+    }
+
+    fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
+        Extended::new(AsGiven(self), self.size())?.read_at(offset, buffer)
+    }
+}
+
+/// The disk as it was given, not padded.
+struct AsGiven<'image>(&'image StockImage);
+
+impl ReadAt for AsGiven<'_> {
+    fn size(&self) -> ByteCount {
+        self.0.given_size()
     }
 
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
         check_range(offset, buffer.len(), self.size())?;
-        if self.memory.as_ref().is_some_and(|memory| memory.read(offset, buffer)) {
-            return Ok(());
-        }
-        match &self.disk {
-            Disk::AsGiven => self.given.read_at(offset, buffer),
-            Disk::Xz(image) => image.read_at(offset, buffer),
-            Disk::Packed(image) => image.read_at(offset, buffer),
+        self.0.read_given(offset, buffer)
+    }
+}
+
+/// What may disappoint about the file of a stock image.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StockWarning {
+    /// It ends in the middle of a sector.
+    #[error(
+        "the image `{}` ends in the middle of a sector: it has {} bytes, and cards get {}, the rest filled with zeros",
+        file.display(), given.0, padded.0
+    )]
+    Padded {
+        /// The file.
+        file: PathBuf,
+        /// How large the disk in it is.
+        given: ByteCount,
+        /// How large the disk on a card is.
+        padded: ByteCount,
+    },
+}
+
+impl Hint for StockWarning {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Padded { .. } => Some(
+                "If that is not what a tool such as PiShrink left, the download was cut: compare its SHA-256 with the one published"
+                    .to_owned(),
+            ),
         }
     }
 }
@@ -363,6 +448,10 @@ impl Given<'_> {
     fn not_decoded(&self, packing: &str, done: ByteCount, error: io::Error) -> DiskError {
         if error.raw_os_error().is_some() {
             return self.unreadable(error);
+        }
+        if let Some(SomethingFollows { length }) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            let file = self.file.to_owned();
+            return DiskError::SomethingFollows { file, packing: "gzip", length: *length };
         }
         self.damaged(format!("it cannot be unpacked as {packing} after {} bytes: {error}", done.0))
     }

@@ -1,7 +1,7 @@
 //! What a file is packed in, told by how it begins and never by its name.
 
 use super::Given;
-use crate::disk::{ByteOffset, DiskError};
+use crate::disk::{ByteOffset, DiskError, kinds};
 use crate::number;
 
 /// What a stock image is packed in, told by its content.
@@ -30,17 +30,6 @@ const READ: [(&[u8], Packing); 5] = [
     (b"PK\x05\x06", Packing::Zip),
 ];
 
-/// How files begin that people try.
-const NOT_READ: [(&[u8], &str); 7] = [
-    (b"BZh", "packed with bzip2"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (b"Rar!\x1a\x07", "a RAR archive"),
-    (b"LZIP", "packed with lzip"),
-    (b"\x04\x22\x4d\x18", "packed with lz4"),
-    (b"<!", "a web page"),
-    (b"<html", "a web page"),
-];
-
 /// Tells the packing of a file. What begins like none of the known ones is taken for a disk.
 pub(super) fn tell(given: &Given<'_>) -> Result<Packing, DiskError> {
     let mut start = [0; 8];
@@ -50,8 +39,8 @@ pub(super) fn tell(given: &Given<'_>) -> Result<Packing, DiskError> {
     if let Some((_, packing)) = READ.iter().find(|(magic, _)| start.starts_with(magic)) {
         return Ok(*packing);
     }
-    match NOT_READ.iter().find(|(magic, _)| start.starts_with(magic)) {
-        Some((_, found)) => Err(given.unknown(*found)),
+    match kinds::no_image(given.bytes).map_err(|source| given.unreadable(source))? {
+        Some(found) => Err(given.unknown(found)),
         None => Ok(Packing::Raw),
     }
 }

@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use tempfile::TempDir;
 use xz2::stream::{Action, Check, MtStreamBuilder, Stream};
 
-/// A disk of about a megabyte: noise, text and zeros, and no multiple of 4096 bytes long.
+/// A disk of about a megabyte: noise, text and zeros, whole sectors, and no multiple of 4096 bytes long.
 fn disk() -> Vec<u8> {
     static DISK: LazyLock<Vec<u8>> = LazyLock::new(|| {
         let mut disk = mbr_disk(2051, &[(0x0c, 8, 500), (0x83, 508, 1543)]);
@@ -266,7 +266,7 @@ fn what_is_no_disk_is_refused_in_every_packing() {
 fn packings_that_are_not_read_are_named() {
     assert_eq!(
         error_of(b"BZh91AY&SY..."),
-        "the image `/stock` is packed with bzip2, which cardwright does not read"
+        "the image `/stock` is compressed with bzip2, which cardwright does not read"
     );
     assert_eq!(
         error_of(b"<!DOCTYPE html><title>404</title>"),
@@ -291,11 +291,157 @@ fn what_is_cut_short_is_damaged_in_every_packing() {
 }
 
 #[test]
-fn what_follows_the_end_is_damage_in_every_packing() {
+fn what_follows_the_end_is_no_part_of_it() {
     let disk = disk();
-    for whole in [xz_single(&disk, Check::Crc64), gzip(&disk), ::zstd::encode_all(&disk[..], 1).unwrap()] {
+    for whole in [xz_single(&disk, Check::Crc64), ::zstd::encode_all(&disk[..], 1).unwrap()] {
         let error = error_of(&[&whole[..], b"something else"].concat());
         assert!(error.starts_with("the image `/stock` is damaged: "), "{error}");
+    }
+}
+
+#[test]
+fn zeros_behind_gzip_are_left_out_and_anything_else_is_said() {
+    let disk = disk();
+    let (first, second) = disk.split_at(500_000);
+    let whole = [gzip(first), gzip(second)].concat();
+    for zeros in [1, 2, 511, 3_000_000] {
+        let place = Place::with(&[&whole[..], &vec![0; zeros]].concat());
+        assert_holds(&place.open().unwrap(), &disk);
+    }
+    for (rest, length) in
+        [(&b"something else"[..], 14), (b"\x1f", 1), (b"\0\0x", 3), (b"\0\0\x1f\x8b\x08", 5)]
+    {
+        assert_eq!(
+            error_of(&[&whole[..], rest].concat()),
+            format!("the image `/stock` is whole, but something follows it: {length} bytes that are no gzip")
+        );
+    }
+    // What begins as a member is one, and has to be whole.
+    let error = error_of(&[&whole[..], b"\x1f\x8b\x08\0"].concat());
+    assert!(error.starts_with("the image `/stock` is damaged: "), "{error}");
+}
+
+#[test]
+fn zeros_behind_gzip_are_read_as_the_gzip_program_reads_them() {
+    let disk = disk();
+    let place = Place::with(&disk);
+    let Some(packed) = made_by("gzip", &["-c"], &place.file()) else { return };
+    let padded = Place::with(&[&packed[..], &[0; 1000]].concat());
+    assert_holds(&padded.open().unwrap(), &disk);
+    let judged =
+        Command::new("gzip").arg("-dc").stdin(fs::File::open(padded.file()).unwrap()).output().unwrap();
+    assert!(judged.status.success() && judged.stdout == disk);
+}
+
+/// What a program writes to its standard output about a file. `None` where there is no such program.
+fn made_by(program: &str, arguments: &[&str], file: &Path) -> Option<Vec<u8>> {
+    let Ok(output) = Command::new(program).args(arguments).arg(file).output() else {
+        assert!(std::env::var_os("CARDWRIGHT_JUDGES").is_none(), "there is no `{program}` program");
+        println!("there is no `{program}` program: skipped");
+        return None;
+    };
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    Some(output.stdout)
+}
+
+#[test]
+fn zip_archives_of_7_zip_are_read_or_their_method_is_named() {
+    let disk = disk();
+    let place = Place::with(&disk);
+    let image = place.folder.path().join("stock.img");
+    fs::rename(place.file(), &image).unwrap();
+    for (method, named) in [
+        ("Copy", None),
+        ("Deflate", None),
+        // What Windows Explorer takes for files of more than 2 GB.
+        ("Deflate64", None),
+        ("LZMA", Some("Lzma")),
+        ("BZip2", Some("Bzip2")),
+        ("PPMd", Some("Ppmd")),
+    ] {
+        let archive = place.folder.path().join(format!("{method}.zip"));
+        let archive_name = archive.display().to_string();
+        let method_flag = format!("-mm={method}");
+        let arguments = ["a", "-tzip", "-bso0", &method_flag, &archive_name];
+        if made_by("7z", &arguments, &image).is_none() {
+            return;
+        }
+        match (StockImage::open(&archive, None, &place.scratch()), named) {
+            (Ok(opened), None) => assert_holds(&opened, &disk),
+            (Err(error), Some(name)) => assert_eq!(
+                error.to_string(),
+                format!(
+                    "the image `{archive_name}` is a zip archive compressed with {name}, which cardwright does not read"
+                )
+            ),
+            (opened, _) => panic!("{method}: {:?}", opened.map(|image| image.size())),
+        }
+    }
+}
+
+#[test]
+fn files_of_other_programs_are_named() {
+    let place = Place::with(&disk());
+    for (program, arguments, named) in [
+        ("xz", &["--format=lzma", "-0", "-c"][..], "compressed with LZMA (the format before xz)"),
+        ("bzip2", &["-c"], "compressed with bzip2"),
+        ("lz4", &["-c", "-q"], "compressed with lz4"),
+        ("tar", &["-c", "-O", "-P"], "a tar archive"),
+    ] {
+        let Some(made) = made_by(program, arguments, &place.file()) else { continue };
+        assert_eq!(error_of(&made), format!("the image `/stock` is {named}, which cardwright does not read"));
+    }
+}
+
+#[test]
+fn what_is_inside_without_a_partition_table_is_named() {
+    let with = |at: usize, magic: &[u8]| {
+        let mut bytes = vec![0; 200_000];
+        bytes[at..at + magic.len()].copy_from_slice(magic);
+        bytes
+    };
+    for (bytes, found) in [
+        (with(0x438, b"\x53\xef"), "it is one partition without a partition table: ext2, ext3 or ext4"),
+        (with(0x1_0040, b"_BHRfS_M"), "it is one partition without a partition table: btrfs"),
+        (with(0x101, b"ustar"), "it is a tar archive"),
+    ] {
+        assert_eq!(
+            error_of(&gzip(&bytes)),
+            format!("the image `/stock`: this is not the image of a disk: {found}")
+        );
+    }
+}
+
+#[test]
+fn an_image_that_ends_in_a_sector_is_padded_in_every_packing() {
+    let disk = disk();
+    let cut = &disk[..disk.len() - 100];
+    let mut whole = cut.to_vec();
+    whole.resize(disk.len(), 0);
+    let packings: [Packer; 5] = [
+        <[u8]>::to_vec,
+        gzip,
+        |bytes| xz_blocks(bytes, 100_000, Check::Crc64),
+        |bytes| ::zstd::encode_all(bytes, 1).unwrap(),
+        |bytes| zip(&[("x.img", bytes)]),
+    ];
+    for packed in packings {
+        let place = Place::with(&packed(cut));
+        let image = place.open().unwrap();
+        assert_holds(&image, &whole);
+        assert_eq!(image.given_size().0, cut.len() as u64);
+        assert!(image.raw_file().is_none());
+        let [warning] = &image.warnings()[..] else { panic!("{:?}", image.warnings()) };
+        let sizes = format!("it has {} bytes, and cards get {}", cut.len(), disk.len());
+        assert!(warning.to_string().contains(&sizes), "{warning}");
+        assert!(Place::with(&packed(&disk)).open().unwrap().warnings().is_empty());
+        // What is kept between runs is what the file holds.
+        let cache = place.folder.path().join("cache");
+        for _ in 0..2 {
+            let again = StockImage::open_remembered(&place.file(), None, &place.scratch(), &cache).unwrap();
+            assert_holds(&again, &whole);
+            again.remember().unwrap();
+        }
     }
 }
 

@@ -6,9 +6,9 @@ use crate::disk::cursor::Cursor;
 use crate::disk::{ByteCount, DiskError, DiskFile};
 use std::cell::Cell;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use zip::ZipArchive;
 use zip::read::{ArchiveOffset, Config};
 use zip::result::ZipError;
+use zip::{SUPPORTED_COMPRESSION_METHODS, ZipArchive};
 
 /// The most that is read to find out what an archive holds: its list of files, which is kept in memory.
 const LARGEST_LIST: u64 = 16 << 20;
@@ -28,6 +28,10 @@ pub(super) fn unpack(given: &Given<'_>) -> Result<DiskFile, DiskError> {
     // From here on the memory that is needed does not depend on how much is read.
     left.set(u64::MAX);
     let member = archive.by_index(image).map_err(|error| not_read(given, error))?;
+    let method = member.compression();
+    if !SUPPORTED_COMPRESSION_METHODS.contains(&method) {
+        return Err(given.unknown(format!("a zip archive compressed with {method}")));
+    }
     if ByteCount(member.size()) > LARGEST_IMAGE {
         return Err(given.too_large());
     }
@@ -66,11 +70,11 @@ fn is_image(name: &str) -> bool {
 
 fn not_read(given: &Given<'_>, error: ZipError) -> DiskError {
     match error {
+        ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED) => {
+            given.unknown("an encrypted zip archive")
+        }
         ZipError::UnsupportedArchive(found) => {
             given.unknown(format!("a zip archive of a rare kind ({found})"))
-        }
-        ZipError::CompressionMethodNotSupported(method) => {
-            given.unknown(format!("a zip archive packed with method {method}"))
         }
         ZipError::Io(error) => given.not_decoded("zip", ByteCount(0), error),
         error => given.not_decoded("zip", ByteCount(0), io::Error::other(error)),

@@ -4,7 +4,7 @@
 //! `Documentation/filesystems/ext4/super.rst`.
 
 use super::features::Features;
-use crate::disk::{ByteCount, ByteOffset, ReadAt};
+use crate::disk::{ByteCount, ByteOffset, ReadAt, kinds};
 use crate::fs::fields::{array_at, u8_at, u16_at, u32_at};
 use crate::fs::{FsError, Summary, UnixTime};
 
@@ -69,6 +69,9 @@ impl Superblock {
         disk.read_at(START, &mut bytes)?;
         let magic = u16_at(&bytes, 0x38);
         if magic != MAGIC {
+            if let Some(name) = kinds::filesystem(disk)? {
+                return Err(not_ext4(format!("it is {name}")));
+            }
             return Err(not_ext4(format!("the magic number {magic:#06x} instead of {MAGIC:#06x}")));
         }
         let superblock = Self::parse(&bytes)?;

@@ -2,13 +2,25 @@
 
 use super::boot_sector::{self, BootSector};
 use super::cache::{Cache, Cursor};
-use crate::disk::ReadAt;
+use crate::disk::{ReadAt, kinds};
 use crate::fs::FsError;
 use std::cell::RefCell;
 use std::rc::Rc;
 
 /// What `fatfs` makes of the pages.
 pub(super) type Filesystem = fatfs::FileSystem<Cursor>;
+
+/// Says what there is in the place of a FAT, where that is known.
+fn named(disk: &dyn ReadAt, error: FsError) -> FsError {
+    let FsError::NotThisFilesystem { expected, .. } = error else { return error };
+    match kinds::filesystem(disk) {
+        Ok(Some(name)) if !name.starts_with("FAT") => {
+            FsError::NotThisFilesystem { expected, found: format!("it is {name}") }
+        }
+        Ok(_) => error,
+        Err(error) => error.into(),
+    }
+}
 
 /// The shape and the pages of a FAT.
 pub(super) struct Volume {
@@ -25,7 +37,7 @@ impl Volume {
             return Err(FsError::NotThisFilesystem { expected: "FAT", found });
         }
         cache.read(0, &mut bytes)?;
-        let shape = BootSector::parse(&bytes, disk.size())?;
+        let shape = BootSector::parse(&bytes, disk.size()).map_err(|error| named(disk, error))?;
         Ok(Self { shape, cache: Rc::new(RefCell::new(cache)) })
     }
 
