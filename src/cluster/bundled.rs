@@ -39,7 +39,7 @@ pub(super) fn read(value: &Cursor<'_>, reader: &mut Reader) -> Option<Install> {
 /// Archives of images, whose names all differ: they land in one folder.
 fn images(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Artifact>> {
     let mut names: Vec<String> = Vec::new();
-    value.list(reader, |item, reader| {
+    value.list_of_mappings(&[&keys::ARTIFACT_PATH, &keys::ARTIFACT_URL], reader, |item, reader| {
         let artifact = artifact(item, reader)?;
         let name = artifact.file_name();
         let wrong = if name.ends_with(LIST_OF_IMAGES) {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 /// Reads the list; the same path twice in it is put down.
 pub(super) fn read(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Located<ExtraFile>>> {
-    let files = value.list(reader, read_one)?;
+    let files = value.list_of_mappings(&[&keys::FILE], reader, read_one)?;
     for (index, file) in files.iter().enumerate() {
         let earlier = files.iter().take(index).find(|earlier| same_place(&earlier.value, &file.value));
         if let Some(earlier) = earlier {

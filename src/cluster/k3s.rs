@@ -58,9 +58,9 @@ impl ClusterK3s {
     }
 }
 
-/// Reads the top-level `k3s:`. Nothing after the colon is no k3s.
+/// Reads the top-level `k3s:`. Nothing after the colon is no k3s, as is `none`.
 pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Setting<ClusterK3s> {
-    if fields.get("k3s").is_some_and(|value| *value.kind() == Kind::Nothing) {
+    if fields.get("k3s").is_some_and(|value| *value.kind() == Kind::Nothing || value.is_off()) {
         return Setting::Absent;
     }
     fields.setting("k3s", reader, |value, reader| {
@@ -110,6 +110,9 @@ pub(super) fn read_role(fields: &Fields<'_>, reader: &mut Reader) -> Setting<Rol
     const ROLES: [(&str, Option<Role>); 3] =
         [("server", Some(Role::Server)), ("agent", Some(Role::Agent)), ("none", None)];
     fields.setting("k3s", reader, |value, reader| {
+        if value.is_off() {
+            return Some(RoleOfNode { role: None, flags: Flags::default() });
+        }
         if !matches!(value.kind(), Kind::Mapping(_)) {
             return Some(RoleOfNode { role: value.one_of(&ROLES, reader)?, flags: Flags::default() });
         }

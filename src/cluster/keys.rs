@@ -29,7 +29,9 @@ levels! {
         "name", "address", "ipv6", "k3s", "user", "ssh", "network", "timezone", "locale", "ntp", "boot",
         "files", "first_boot", "swap", "memory",
     ];
-    NETWORK "network" "under `network:`" ["interface", "prefix", "gateway", "dns", "search", "ipv6"];
+    NETWORK "network" "under `network:`" [
+        "interface", "mac", "prefix", "netmask", "gateway", "dns", "search", "ipv6",
+    ];
     NETWORK_IPV6 "network_ipv6" "under `ipv6:` of `network:`" ["prefix", "gateway"];
     USER "user" "under `user:`" ["name", "shell", "password_hash", "ssh_authorized_keys", "sudo"];
     SSH "ssh" "under `ssh:`" ["password_login"];
@@ -65,7 +67,6 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("role", "k3s"),
     ("kubernetes", "k3s"),
     ("cidr", "prefix"),
-    ("netmask", "prefix"),
     ("nameservers", "dns"),
     ("routers", "gateway"),
     ("router", "gateway"),
@@ -188,7 +189,11 @@ mod tests {
                 "password",
                 "Did you mean `password_hash`? Put there what `openssl passwd -6` prints, in single quotes",
             ),
-            (&NETWORK, "wibble", "Known here: `interface`, `prefix`, `gateway`, `dns`, `search`, `ipv6`"),
+            (
+                &NETWORK,
+                "wibble",
+                "Known here: `interface`, `mac`, `prefix`, `netmask`, `gateway`, `dns`, `search`, `ipv6`",
+            ),
         ] {
             assert_eq!(advice(level, unknown), expected, "{unknown}");
         }

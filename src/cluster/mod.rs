@@ -15,6 +15,7 @@ mod flags;
 mod joining;
 mod k3s;
 mod keys;
+mod mac;
 mod manifests;
 mod name_servers;
 mod names;
@@ -33,6 +34,7 @@ mod yaml_files;
 pub use access::{Access, FoundingYear, Lifetime};
 pub use document::Place;
 pub use joining::CannotRejoin;
+pub use mac::MacAddress;
 pub use name_servers::PodFamilies;
 pub use names::{ClusterName, Hostname, InterfaceName, K3sVersion, TimeServer, UserName};
 pub use problem::{InvalidCluster, Problem};
@@ -146,8 +148,8 @@ pub struct Node {
 /// A wired network with a static address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
-    /// `eth0` on every Raspberry Pi OS.
-    pub interface: InterfaceName,
+    /// The interface that gets the address; `eth0` unless said otherwise.
+    pub interface: Interface,
     /// The node's address.
     pub address: Ipv4Addr,
     /// How many bits of it name the network: 1 to 30.
@@ -160,6 +162,15 @@ pub struct Network {
     pub search: Vec<String>,
     /// IPv6, where it is asked for.
     pub ipv6: Option<Ipv6Network>,
+}
+
+/// A choice of one of a board's wired interfaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Interface {
+    /// By its name. Raspberry Pi OS has `eth0`, and `eth1` for an adapter on USB.
+    Named(InterfaceName),
+    /// By the address of its hardware, whatever its name.
+    WithMac(MacAddress),
 }
 
 /// A static IPv6 address beside the IPv4 one.

@@ -87,10 +87,24 @@ fn label(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// The names that Debian's installers write into /etc/hosts (Debian reference, section 5.1.1; netcfg).
+const IN_ETC_HOSTS: [&str; 7] = [
+    "ip6-allhosts",
+    "ip6-allnodes",
+    "ip6-allrouters",
+    "ip6-localhost",
+    "ip6-localnet",
+    "ip6-loopback",
+    "ip6-mcastprefix",
+];
+
 fn hostname(text: &str) -> Result<(), &'static str> {
     label(text)?;
     if text == "localhost" {
         return Err("is what every machine calls itself");
+    }
+    if IN_ETC_HOSTS.contains(&text) {
+        return Err("is a name that /etc/hosts has already, for something else");
     }
     // inet_aton(3) takes `12` and `0x1f` for addresses, and so do ping and ssh.
     let digits = text.strip_prefix("0x").filter(|digits| !digits.is_empty());
@@ -299,6 +313,8 @@ mod tests {
             ("a b", "has characters other than a to z, 0 to 9 and `-`"),
             ("x".repeat(64).as_str(), "is longer than 63 characters"),
             ("localhost", "is what every machine calls itself"),
+            ("ip6-allnodes", "is a name that /etc/hosts has already, for something else"),
+            ("ip6-localhost", "is a name that /etc/hosts has already, for something else"),
             ("12", "would be read as an address"),
             ("0x1f", "would be read as an address"),
         ] {

@@ -128,9 +128,12 @@ impl Reader {
         }
     }
 
-    /// Puts down what is valid and may still disappoint.
+    /// Puts down what is valid and may still disappoint; once, though every node has it from the same place.
     pub(super) fn warn(&mut self, spot: &Spot, about: Wrong) {
-        self.warnings.push(about.at(spot));
+        let warning = about.at(spot);
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
     }
 
     /// Puts down what is wrong with the YAML itself.
@@ -223,18 +226,31 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// The items of a list. Nothing counts as an empty one.
+    /// The items of a list. Nothing counts as an empty one, and a single value as a list of it.
     pub(super) fn items(&self, reader: &mut Reader) -> Option<Vec<Cursor<'t>>> {
         match &self.value.kind {
             Kind::List(items) => Some(self.numbered(items)),
             Kind::Nothing => Some(Vec::new()),
-            Kind::Scalar(_) | Kind::Mapping(_) => {
+            Kind::Scalar(_) => Some(vec![self.clone()]),
+            Kind::Mapping(_) => {
                 let message = format!("{} stands where a list belongs", self.description());
                 let hint =
                     "Put it in brackets, `[…]`, or begin every item with `- `, also when there is only one";
                 reader.report(&self.spot(), Wrong::new(message, hint));
                 None
             }
+        }
+    }
+
+    /// The items of a list of mappings: one that stands alone counts as a list of it where it has a key of
+    /// theirs.
+    pub(super) fn mappings(&self, levels: &[&Level], reader: &mut Reader) -> Option<Vec<Cursor<'t>>> {
+        let known = |key: &str| levels.iter().any(|level| level.keys.contains(&key));
+        match &self.value.kind {
+            Kind::Mapping(entries) if entries.iter().any(|entry| known(&entry.key)) => {
+                Some(vec![self.clone()])
+            }
+            _ => self.items(reader),
         }
     }
 
@@ -258,16 +274,16 @@ impl<'t> Cursor<'t> {
         read.into_iter().collect()
     }
 
-    /// As [`list`](Self::list), where one value may stand by itself.
-    pub(super) fn one_or_list<T>(
+    /// As [`list`](Self::list), of [`mappings`](Self::mappings).
+    pub(super) fn list_of_mappings<T>(
         &self,
+        levels: &[&Level],
         reader: &mut Reader,
         mut read: impl FnMut(&Cursor<'t>, &mut Reader) -> Option<T>,
     ) -> Option<Vec<T>> {
-        match &self.value.kind {
-            Kind::Scalar(_) => read(self, reader).map(|value| vec![value]),
-            Kind::Nothing | Kind::List(_) | Kind::Mapping(_) => self.list(reader, read),
-        }
+        let items = self.mappings(levels, reader)?;
+        let read: Vec<Option<T>> = items.iter().map(|item| read(item, reader)).collect();
+        read.into_iter().collect()
     }
 
     fn scalar(&self, reader: &mut Reader) -> Option<&'t Scalar> {
@@ -302,10 +318,13 @@ impl<'t> Cursor<'t> {
         None
     }
 
-    /// `true` or `false`.
+    /// `true` or `false`, or what an older YAML takes for them.
     pub(super) fn boolean(&self, reader: &mut Reader) -> Option<bool> {
         let scalar = self.scalar(reader)?;
         if let Meaning::Boolean(value) = scalar.meaning {
+            return Some(value);
+        }
+        if let Some(value) = old_boolean(&scalar.text).filter(|_| scalar.plain) {
             return Some(value);
         }
         let message = match scalar.text.as_str() {
@@ -314,6 +333,14 @@ impl<'t> Cursor<'t> {
         };
         reader.report(&self.spot(), Wrong::new(message, "Write `true` or `false`, without quotes"));
         None
+    }
+
+    /// Whether it is a word for "not at all": `none`, `off`, or what an older YAML takes for `false`.
+    pub(super) fn is_off(&self) -> bool {
+        let Kind::Scalar(scalar) = &self.value.kind else { return false };
+        scalar.meaning == Meaning::Boolean(false)
+            || scalar.text.eq_ignore_ascii_case("none")
+            || old_boolean(&scalar.text) == Some(false)
     }
 
     /// One of a few words.
@@ -445,5 +472,14 @@ fn either(words: &[&str]) -> String {
 
 /// What YAML 1.1, and so most other programs, take for true or false.
 fn is_old_boolean(text: &str) -> bool {
-    matches!(text.to_lowercase().as_str(), "yes" | "no" | "on" | "off" | "y" | "n")
+    old_boolean(text).is_some() || matches!(text, "y" | "Y" | "n" | "N")
+}
+
+/// Those of them that mean it in plain English.
+fn old_boolean(text: &str) -> Option<bool> {
+    match text.to_lowercase().as_str() {
+        "yes" | "on" => Some(true),
+        "no" | "off" => Some(false),
+        _ => None,
+    }
 }

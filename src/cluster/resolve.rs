@@ -8,8 +8,8 @@ use super::reader::{Cursor, Fields, Reader, Setting, Spot, Wrong, shown};
 use super::settings::{self, Settings};
 use super::size;
 use super::{
-    Boot, Cluster, ClusterName, Grow, Hostname, ImageSource, InterfaceName, InvalidCluster, Ipv6Network, K3s,
-    Network, Node, NodeK3s, Output, Problem, Role, User, UserName, rules, ssh,
+    Boot, Cluster, ClusterName, Grow, Hostname, ImageSource, Interface, InterfaceName, InvalidCluster,
+    Ipv6Network, K3s, Network, Node, NodeK3s, Output, Problem, Role, User, UserName, rules, ssh,
 };
 use crate::format::ImageFormat;
 use crate::fs::ImagePath;
@@ -144,7 +144,7 @@ impl Draft {
         };
         let settings = Settings::read(fields, reader);
         let k3s = k3s::read(fields, reader);
-        let items = fields.get("nodes").map(|value| value.items(reader));
+        let items = fields.get("nodes").map(|value| value.mappings(&[&keys::NODE], reader));
         if fields.get("nodes").is_none() && !fields.is_mistyped("nodes") {
             let hint = "Add `nodes:` and under it `- {name: north, address: 192.168.50.11}`";
             reader.report(&fields.spot(), Wrong::new("`nodes` is missing", hint));
@@ -203,6 +203,13 @@ impl Draft {
 
 impl DraftNode {
     fn read(fields: &Fields<'_>, defaults: &Settings, reader: &mut Reader) -> Self {
+        let address = fields.required("address", "192.168.50.11", reader, |value, reader| {
+            value.parse_token(reader, |text| settings::with_prefix(text, 30, settings::ipv4))
+        });
+        let ipv6 = fields.setting("ipv6", reader, |value, reader| {
+            value.parse_token(reader, |text| settings::with_prefix(text, 126, settings::ipv6))
+        });
+        let mut settings = Settings::read(fields, reader).above(defaults);
         Self {
             spot: fields.spot(),
             name: fields.required("name", "north", reader, |value, reader| {
@@ -210,12 +217,10 @@ impl DraftNode {
                     Hostname::new(text).map_err(|reason| not_a_name(text, "a host", reason))
                 })
             }),
-            address: fields.required("address", "192.168.50.11", reader, |value, reader| {
-                value.parse_token(reader, settings::ipv4)
-            }),
-            ipv6: fields.setting("ipv6", reader, |value, reader| value.parse_token(reader, settings::ipv6)),
+            address: settings::apart(address, &mut settings.prefix, reader),
+            ipv6: settings::apart(ipv6, &mut settings.ipv6_prefix, reader),
             k3s: k3s::read_role(fields, reader),
-            settings: Settings::read(fields, reader).above(defaults),
+            settings,
         }
     }
 
@@ -250,7 +255,7 @@ impl DraftNode {
             }
             _ => None,
         };
-        let default_interface = || InterfaceName::new("eth0").ok();
+        let default_interface = || InterfaceName::new("eth0").ok().map(Interface::Named);
         let default_name = || UserName::new(DEFAULT_USER).ok();
         let default_shell = || ImagePath::new("/bin/bash").ok();
         Some(Node {
@@ -311,6 +316,8 @@ fn not_a_name(text: &str, what: &str, reason: &str) -> Wrong {
         .collect();
     let hint = match Hostname::new(candidate) {
         Ok(name) => format!("Did you mean `{name}`?"),
+        // A name by its letters, but somebody else's.
+        Err(_) if ClusterName::new(text).is_ok() => "Choose another, like `north`".to_owned(),
         Err(_) => "Use letters a to z, digits and `-`, like `north`".to_owned(),
     };
     Wrong::new(format!("{} is no name for {what}: it {reason}", shown(text)), hint)
@@ -376,9 +383,11 @@ fn image_at(text: &str, folders: &Folders, sha256: Option<Digest>) -> Result<Ima
 /// `auto`, `none`, or a size.
 fn grow(fields: &Fields<'_>, reader: &mut Reader) -> Option<Grow> {
     let setting = fields.setting("grow", reader, |value, reader| {
+        if value.is_off() {
+            return Some(Grow::No);
+        }
         value.parse_token(reader, |text| match text {
             "auto" => Ok(Grow::Auto),
-            "none" => Ok(Grow::No),
             text => size::size(text).map(Grow::By),
         })
     });

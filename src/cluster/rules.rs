@@ -1,11 +1,11 @@
 //! The rules that hold across nodes.
 
-use super::Role;
 use super::extra_files;
 use super::k3s;
 use super::name_servers;
 use super::reader::{Located, Reader, Setting, Spot, Wrong};
 use super::resolve::{DEFAULT_IPV6_PREFIX, DEFAULT_USER, Draft, DraftNode};
+use super::{Interface, MacAddress, Role};
 use crate::disk::ByteCount;
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -13,6 +13,7 @@ use std::net::IpAddr;
 /// Puts down every rule that is broken. What could not be read is left out: that was put down already.
 pub(super) fn check(draft: &Draft, reader: &mut Reader) {
     names_are_unique(draft, reader);
+    interfaces_exist(draft, reader);
     addresses_are_unique(draft, reader);
     networks_are_complete(draft, reader);
     let ipv4 = members(draft, Family::V4);
@@ -48,6 +49,52 @@ fn names_are_unique(draft: &Draft, reader: &mut Reader) {
         if let Some(first) = names.iter().take(index).find(|first| first.value == name.value) {
             let message = format!("another node is called `{}`, too", name.value);
             reader.report(&name.spot, Wrong::new(message, also_in(&first.spot)));
+        }
+    }
+}
+
+/// Raspberry Pi OS switches predictable names off (a link from systemd's 99-default.link to /dev/null): its
+/// wired interface is `eth0`, and adapters on USB are `eth1` and so on. Only who names interfaces otherwise
+/// has others.
+fn interfaces_exist(draft: &Draft, reader: &mut Reader) {
+    const NAMING_RULES: [&str; 4] = [
+        "/etc/systemd/network/",
+        "/etc/udev/rules.d/",
+        "/usr/lib/systemd/network/",
+        "/usr/lib/udev/rules.d/",
+    ];
+    let mut macs: Vec<(MacAddress, &Spot)> = Vec::new();
+    for node in &draft.nodes {
+        let Some(Located { value, spot }) = node.settings.interface.given() else { continue };
+        match value {
+            Interface::WithMac(mac) => {
+                if let Some((_, first)) = macs.iter().find(|(known, _)| known == mac) {
+                    let (message, hint) = if *first == spot {
+                        let hint =
+                            "Write it in the node that has the adapter: `network: {mac: …}`".to_owned();
+                        (format!("every node would have to have the adapter `{mac}`"), hint)
+                    } else {
+                        (format!("another node has the adapter `{mac}`, too"), also_in(first))
+                    };
+                    reader.report(spot, Wrong::new(message, hint));
+                }
+                macs.push((*mac, spot));
+            }
+            Interface::Named(name) => {
+                let number = name.as_str().strip_prefix("eth");
+                let usual = number.is_some_and(|number| {
+                    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+                });
+                let mut files = node.settings.files.iter().map(|file| file.value.path.to_string());
+                if usual || files.any(|path| NAMING_RULES.iter().any(|folder| path.starts_with(folder))) {
+                    continue;
+                }
+                let message = format!(
+                    "Raspberry Pi OS calls its wired interface `eth0`, not `{name}`: the card would not get its address"
+                );
+                let hint = "Write `eth0`, or `eth1` for an adapter on USB; an interface with a name of your own is found by `mac:` instead of `interface:`";
+                reader.warn(spot, Wrong::new(message, hint));
+            }
         }
     }
 }
@@ -184,6 +231,15 @@ fn addresses_and_gateways_fit(members: &[Member<'_>], reader: &mut Reader) {
         if let Some(what) = taken {
             let message = format!("`{}` is {what}", address.value);
             reader.report(&address.spot, Wrong::new(message, hint));
+        }
+        for server in member.node.settings.dns.given().into_iter().flat_map(|servers| &servers.value) {
+            if subnet.contains(server)
+                && let Some(what) = reserved(*server, subnet)
+            {
+                let message = format!("the name server `{server}` is {what}");
+                let spot = member.node.settings.dns.given().map_or(&address.spot, |servers| &servers.spot);
+                reader.report(spot, Wrong::new(message, one_of("The name server is", subnet)));
+            }
         }
         if let Some(gateway) = &member.gateway
             && subnet.contains(&gateway.value)

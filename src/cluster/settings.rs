@@ -3,10 +3,13 @@
 use super::document::Kind;
 use super::extra_files;
 use super::keys;
+use super::mac;
 use super::reader::{Cursor, Fields, Located, Reader, Setting, Wrong, shown};
 use super::size;
 use super::ssh::{self, NotAPublicKey};
-use super::{AuthorizedKey, Boot, ExtraFile, InterfaceName, PageSize, Secret, Swap, TimeServer, UserName};
+use super::{
+    AuthorizedKey, Boot, ExtraFile, Interface, InterfaceName, PageSize, Secret, Swap, TimeServer, UserName,
+};
 use crate::disk::ByteCount;
 use crate::escape;
 use crate::fs::ImagePath;
@@ -17,7 +20,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// One layer of settings: the cluster's, a node's own, or a node's own above the cluster's.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Settings {
-    pub(super) interface: Setting<InterfaceName>,
+    pub(super) interface: Setting<Interface>,
     pub(super) prefix: Setting<u8>,
     pub(super) gateway: Setting<Ipv4Addr>,
     pub(super) dns: Setting<Vec<IpAddr>>,
@@ -51,12 +54,10 @@ impl Settings {
             timezone: fields.setting("timezone", reader, |value, reader| value.parse(reader, timezone)),
             locale: fields.setting("locale", reader, |value, reader| value.parse(reader, locale)),
             ntp: fields.setting("ntp", reader, |value, reader| {
-                value.one_or_list(reader, |item, reader| item.parse_token(reader, time_server))
+                value.list(reader, |item, reader| item.parse_token(reader, time_server))
             }),
-            swap: fields.setting("swap", reader, |value, reader| {
-                value.one_of(&[("off", Swap::Off), ("stock", Swap::Stock)], reader)
-            }),
-            memory: fields.setting("memory", reader, |value, reader| value.parse_token(reader, size::size)),
+            swap: fields.setting("swap", reader, swap),
+            memory: fields.setting("memory", reader, |value, reader| value.parse_token(reader, size::memory)),
             files: fields
                 .get("files")
                 .and_then(|value| extra_files::read(&value, reader))
@@ -96,12 +97,24 @@ impl Settings {
     }
 
     fn read_network(&mut self, network: &Fields<'_>, reader: &mut Reader) {
-        self.interface = network.setting("interface", reader, |value, reader| value.parse(reader, interface));
-        self.prefix = network
-            .setting("prefix", reader, |value, reader| value.parse_token(reader, |text| prefix(text, 30)));
-        self.gateway = network.setting("gateway", reader, |value, reader| value.parse_token(reader, ipv4));
+        let by_name = network.setting("interface", reader, |value, reader| {
+            value.parse(reader, interface).map(Interface::Named)
+        });
+        let by_mac = network.setting("mac", reader, |value, reader| {
+            value.parse_token(reader, mac::mac).map(Interface::WithMac)
+        });
+        self.interface = one_of_two(["interface", "mac"], [by_name, by_mac], reader);
+        let prefix_of = |key, reader: &mut Reader| {
+            network.setting(key, reader, |value, reader| value.parse_token(reader, |text| prefix(text, 30)))
+        };
+        let both = [prefix_of("prefix", reader), prefix_of("netmask", reader)];
+        self.prefix = one_of_two(["prefix", "netmask"], both, reader);
+        let gateway = network.setting("gateway", reader, |value, reader| {
+            value.parse_token(reader, |text| with_prefix(text, 30, ipv4))
+        });
+        self.gateway = apart(gateway, &mut self.prefix, reader);
         self.dns = network.setting("dns", reader, |value, reader| {
-            value.list(reader, |item, reader| item.parse_token(reader, address))
+            value.list(reader, |item, reader| item.parse_token(reader, name_server))
         });
         self.search = network.setting("search", reader, |value, reader| {
             value.list(reader, |item, reader| item.parse(reader, domain))
@@ -111,8 +124,10 @@ impl Settings {
         self.ipv6 = Setting::Given(value.located(()));
         self.ipv6_prefix = ipv6
             .setting("prefix", reader, |value, reader| value.parse_token(reader, |text| prefix(text, 126)));
-        self.ipv6_gateway =
-            ipv6.setting("gateway", reader, |value, reader| value.parse_token(reader, ipv6_on_the_wire));
+        let gateway = ipv6.setting("gateway", reader, |value, reader| {
+            value.parse_token(reader, |text| with_prefix(text, 126, ipv6_on_the_wire))
+        });
+        self.ipv6_gateway = apart(gateway, &mut self.ipv6_prefix, reader);
     }
 
     fn read_user(&mut self, user: &Fields<'_>, reader: &mut Reader) {
@@ -178,6 +193,68 @@ impl Settings {
     }
 }
 
+/// What is said under one of two keys that mean the same; both at once are put down.
+fn one_of_two<T>(keys: [&str; 2], settings: [Setting<T>; 2], reader: &mut Reader) -> Setting<T> {
+    match settings {
+        [Setting::Given(_), Setting::Given(second)] => {
+            let message = format!("`{}` and `{}` are two ways to say one thing", keys[0], keys[1]);
+            reader.report(&second.spot, Wrong::new(message, "Keep one of the two"));
+            Setting::Invalid
+        }
+        [Setting::Invalid, _] | [_, Setting::Invalid] => Setting::Invalid,
+        [Setting::Absent, other] | [other, Setting::Absent] => other,
+    }
+}
+
+/// An address behind which its network's prefix may stand, as netplan and `ip` write it.
+pub(super) fn with_prefix<A>(
+    text: &str,
+    longest: u8,
+    address: fn(&str) -> Result<A, Wrong>,
+) -> Result<(A, Option<u8>), Wrong> {
+    match text.split_once('/') {
+        None => Ok((address(text)?, None)),
+        Some((text, bits)) => Ok((address(text)?, Some(prefix(bits, longest)?))),
+    }
+}
+
+/// The address without its prefix. That has to be the network's; where nobody named the network's, it is it.
+pub(super) fn apart<A>(
+    setting: Setting<(A, Option<u8>)>,
+    prefix: &mut Setting<u8>,
+    reader: &mut Reader,
+) -> Setting<A> {
+    let Located { value: (address, own), spot } = match setting {
+        Setting::Absent => return Setting::Absent,
+        Setting::Invalid => return Setting::Invalid,
+        Setting::Given(located) => located,
+    };
+    match (own, &*prefix) {
+        (Some(own), Setting::Absent) => {
+            *prefix = Setting::Given(Located { value: own, spot: spot.clone() });
+        }
+        (Some(own), Setting::Given(network)) if own != network.value => {
+            let message =
+                format!("the prefix {own} of this address is not that of its network, {}", network.value);
+            let hint = format!(
+                "Leave it out, or make the two the same; the network's is in line {}",
+                network.spot.place.line
+            );
+            reader.report(&spot, Wrong::new(message, hint));
+        }
+        (None, _) | (Some(_), Setting::Invalid | Setting::Given(_)) => {}
+    }
+    Setting::Given(Located { value: address, spot })
+}
+
+/// `stock`, or one of the many words for none.
+fn swap(value: &Cursor<'_>, reader: &mut Reader) -> Option<Swap> {
+    if value.is_off() {
+        return Some(Swap::Off);
+    }
+    value.one_of(&[("off", Swap::Off), ("stock", Swap::Stock)], reader)
+}
+
 /// An IPv4 address that a machine can have.
 pub(super) fn ipv4(text: &str) -> Result<Ipv4Addr, Wrong> {
     const EXAMPLE: &str = "Write it like `192.168.50.11`";
@@ -213,10 +290,6 @@ pub(super) fn ipv6(text: &str) -> Result<Ipv6Addr, Wrong> {
 
 /// An IPv6 address that a machine can have. That of a router is mostly link-local.
 fn ipv6_on_the_wire(text: &str) -> Result<Ipv6Addr, Wrong> {
-    if let Some((address, _)) = text.split_once('/') {
-        let hint = format!("Write `{address}`; the prefix belongs under `ipv6:` of `network:`");
-        return Err(Wrong::new(format!("{} has a prefix", shown(text)), hint));
-    }
     let Ok(address) = text.parse::<Ipv6Addr>() else {
         return Err(Wrong::new(
             format!("{} is not an IPv6 address", shown(text)),
@@ -231,15 +304,46 @@ fn ipv6_on_the_wire(text: &str) -> Result<Ipv6Addr, Wrong> {
     Ok(address)
 }
 
-fn address(text: &str) -> Result<IpAddr, Wrong> {
-    text.parse().map_err(|_| {
-        let hint = "Write it like `192.168.50.1` or `fd00::1`; a name server is named by its address";
-        Wrong::new(format!("{} is not an IP address", shown(text)), hint)
-    })
+/// The address of one machine: a name server is asked by it alone.
+fn name_server(text: &str) -> Result<IpAddr, Wrong> {
+    const EXAMPLE: &str = "Write it like `192.168.50.1` or `fd00::1`; a name server is named by its address";
+    let Ok(address) = text.parse::<IpAddr>() else {
+        let parts: Vec<&str> = text.split([',', ' ']).filter(|part| !part.is_empty()).collect();
+        let hint = if parts.len() > 1 {
+            format!("Write a list: `[{}]`", parts.join(", "))
+        } else {
+            EXAMPLE.to_owned()
+        };
+        return Err(Wrong::new(format!("{} is not an IP address", shown(text)), hint));
+    };
+    let of_one_machine = match address {
+        // 0.0.0.0/8 means "here", 224.0.0.0/4 groups, 240.0.0.0/4 nobody and everybody (RFC 6890).
+        IpAddr::V4(address) => (1..224).contains(&address.octets()[0]),
+        IpAddr::V6(address) => {
+            !address.is_unspecified() && !address.is_multicast() && address.to_ipv4_mapped().is_none()
+        }
+    };
+    if of_one_machine {
+        Ok(address)
+    } else {
+        Err(Wrong::new(format!("`{address}` is not the address of one machine"), EXAMPLE))
+    }
 }
 
+/// A number, perhaps with the `/` that it has behind an address, or of IPv4 a netmask: `255.255.255.0`.
 fn prefix(text: &str, longest: u8) -> Result<u8, Wrong> {
-    match text.parse::<u8>() {
+    if longest == 30
+        && let Ok(netmask) = text.parse::<Ipv4Addr>()
+    {
+        let ones = netmask.to_bits().leading_ones();
+        let prefix = u8::try_from(ones).ok().filter(|prefix| (1..=longest).contains(prefix));
+        let whole = ones + netmask.to_bits().trailing_zeros() == u32::BITS;
+        return prefix.filter(|_| whole).ok_or_else(|| {
+            let message = format!("`{netmask}` is not the netmask of a network with nodes in it");
+            Wrong::new(message, "Write it like `255.255.255.0`, or as a prefix: `24`")
+        });
+    }
+    match text.strip_prefix('/').unwrap_or(text).parse::<u8>() {
         Ok(prefix) if (1..=longest).contains(&prefix) => Ok(prefix),
         _ => {
             let usual = if longest == 30 { "`24` for 255.255.255.0" } else { "`64`" };

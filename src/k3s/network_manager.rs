@@ -5,7 +5,7 @@
 //! issue 786).
 
 use super::K3sError;
-use crate::cluster::{Node, NodeK3s};
+use crate::cluster::{Interface, Node, NodeK3s};
 use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
 
 pub(super) fn write(draft: &mut Draft<'_>, node: &Node) -> Result<(), K3sError> {
@@ -20,7 +20,11 @@ pub(super) fn write(draft: &mut Draft<'_>, node: &Node) -> Result<(), K3sError> 
 /// all of them (its `00-server.conf`). An address that is static does not depend on what is at the other end.
 fn content(node: &Node) -> String {
     let links = NodeK3s::LINKS.map(|link| format!("interface-name:{link}")).join(";");
-    let interface = &node.network.interface;
+    // NetworkManager.conf(5), "Device List Format".
+    let device = match &node.network.interface {
+        Interface::Named(name) => format!("interface-name:{name}"),
+        Interface::WithMac(mac) => format!("mac:{mac}"),
+    };
     format!(
         "\
 # Written by cardwright: k3s takes care of these links itself.
@@ -29,7 +33,7 @@ unmanaged-devices={links}
 
 # And needs the node's address and default route while its switch restarts.
 [device-cardwright-k3s]
-match-device=interface-name:{interface}
+match-device={device}
 ignore-carrier=yes
 "
     )

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::cluster::{
-    Access, Boot, ClusterName, Grow, Hostname, ImageSource, Install, InterfaceName, Ipv6Network, K3sVersion,
-    Manifest, Network, NodeK3s, Output, Registries, Role, Swap, User, UserName,
+    Access, Boot, ClusterName, Grow, Hostname, ImageSource, Install, Interface, InterfaceName, Ipv6Network,
+    K3sVersion, Manifest, Network, NodeK3s, Output, Registries, Role, Swap, User, UserName,
 };
 use crate::format::ImageFormat;
 use crate::hint::Hint as _;
@@ -26,7 +26,7 @@ fn node(name: &str, last: u8, role: Option<Role>, config: &Value) -> Node {
     Node {
         name: Hostname::new(name).unwrap(),
         network: Network {
-            interface: InterfaceName::new("eth0").unwrap(),
+            interface: Interface::Named(InterfaceName::new("eth0").unwrap()),
             address,
             prefix: 24,
             gateway: Ipv4Addr::new(192, 168, 50, 1),
@@ -217,6 +217,17 @@ fn network_manager_leaves_the_links_of_k3s_and_ignores_the_carrier_of_the_wire()
     ] {
         assert!(written.contains(section), "{written}");
     }
+}
+
+#[test]
+fn the_carrier_of_an_adapter_that_is_known_by_its_mac_address_is_ignored_too() {
+    let mut cluster = compass();
+    for node in &mut cluster.nodes {
+        node.network.interface =
+            Interface::WithMac(crate::cluster::MacAddress::parse("b8:27:eb:12:34:56").unwrap());
+    }
+    let written = text(&plan(&cluster, "east"), "/etc/NetworkManager/conf.d/90-cardwright-k3s.conf");
+    assert!(written.contains("\nmatch-device=mac:B8:27:EB:12:34:56\n"), "{written}");
 }
 
 const RESOLV_CONF: &str = "/etc/rancher/k3s/resolv.conf";

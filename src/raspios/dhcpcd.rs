@@ -2,7 +2,7 @@
 
 use super::text::{edit_required, with_block};
 use super::{RaspiosError, Release};
-use crate::cluster::{Network, Node, NodeK3s};
+use crate::cluster::{Interface, InterfaceName, Network, Node, NodeK3s};
 use crate::patch::{Draft, ImagePath, Partition};
 
 /// What dhcpcd is not to take from router advertisements and from the DHCPv6 servers they name: name servers
@@ -21,15 +21,23 @@ pub(super) fn write_block(draft: &mut Draft<'_>, release: &Release, node: &Node)
             instead: "Leave `ipv6.gateway` out: dhcpcd takes it from the router's announcements",
         });
     }
-    let lines = lines(node);
+    // dhcpcd.conf(5) has sections for names of interfaces, and for networks of Wi-Fi.
+    let Interface::Named(interface) = &node.network.interface else {
+        return Err(RaspiosError::Unsupported {
+            wanted: "an interface by its MAC address",
+            codename: release.codename,
+            instead: "Write `interface: eth0`, or `eth1` for an adapter on USB, instead of `mac`",
+        });
+    };
+    let lines = lines(interface, node);
     edit_required(draft, Partition::Root, &ImagePath::new("/etc/dhcpcd.conf")?, |text| {
         with_block(text, &lines)
     })
 }
 
-fn lines(node: &Node) -> Vec<String> {
+fn lines(interface: &InterfaceName, node: &Node) -> Vec<String> {
     let network = &node.network;
-    let Network { interface, address, prefix, gateway, .. } = network;
+    let Network { address, prefix, gateway, .. } = network;
     let mut lines = Vec::new();
     if node.k3s.is_some() {
         // It would put addresses and a default route on every pod's link, and dies of many that come and go
@@ -59,7 +67,7 @@ fn lines(node: &Node) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::Role;
+    use crate::cluster::{MacAddress, Role};
     use crate::patch::MemoryStock;
     use crate::raspios::test_node::{ipv6, node};
     use crate::raspios::test_stock::{applied, bullseye, patch, paths, put, text};
@@ -113,6 +121,15 @@ mod tests {
             assert_eq!(error.to_string(), "an IPv6 gateway cannot be set on bullseye");
         });
         node.network.ipv6.as_mut().unwrap().gateway = None;
+        let by_name = std::mem::replace(
+            &mut node.network.interface,
+            Interface::WithMac(MacAddress::parse("b8:27:eb:12:34:56").unwrap()),
+        );
+        let _ = patch(&stock, |draft| {
+            let error = write_block(draft, &release, &node).unwrap_err();
+            assert_eq!(error.to_string(), "an interface by its MAC address cannot be set on bullseye");
+        });
+        node.network.interface = by_name;
         let patch = patch(&stock, |draft| write_block(draft, &release, &node).unwrap());
         assert!(text(&patch, "/etc/dhcpcd.conf").contains("\nstatic ip6_address=fd00::11/64\n"));
     }

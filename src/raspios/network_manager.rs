@@ -4,7 +4,7 @@
 //! The file must belong to root and be closed to everybody else: NetworkManager ignores it otherwise.
 
 use super::RaspiosError;
-use crate::cluster::{Network, Node};
+use crate::cluster::{Interface, Network, Node};
 use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -16,9 +16,17 @@ const FOLDER: &str = "/etc/NetworkManager/system-connections";
 pub(super) fn write_profile(draft: &mut Draft<'_>, node: &Node) -> Result<(), RaspiosError> {
     let folder = ImagePath::new(FOLDER)?;
     draft.directory(Partition::Root, &folder, Mode::PRIVATE_DIRECTORY, Owner::ROOT)?;
-    let path = folder.join(&format!("{}.nmconnection", node.network.interface))?;
+    let path = folder.join(&format!("{}.nmconnection", name(&node.network.interface)))?;
     draft.file(Partition::Root, &path, profile(node), Mode::SECRET, Owner::ROOT)?;
     Ok(())
+}
+
+/// The name of the profile: the interface's own, where it has one in nodes.yaml.
+fn name(interface: &Interface) -> &str {
+    match interface {
+        Interface::Named(name) => name.as_str(),
+        Interface::WithMac(_) => "wired",
+    }
 }
 
 /// The priority lets it win over every profile that cloud-init, netplan or NetworkManager itself make for
@@ -27,11 +35,16 @@ fn profile(node: &Node) -> String {
     let network = &node.network;
     let Network { interface, address, prefix, gateway, .. } = network;
     // Any UUID will do as long as it stays the same, on this card and on the next one made for this node.
-    let name = format!("{interface}.{}.connection.cardwright", node.name);
-    let uuid = Uuid::new_v5(&Uuid::NAMESPACE_DNS, name.as_bytes());
+    let id = name(interface);
+    let uuid_name = format!("{id}.{}.connection.cardwright", node.name);
+    let uuid = Uuid::new_v5(&Uuid::NAMESPACE_DNS, uuid_name.as_bytes());
+    let (by_name, by_mac) = match interface {
+        Interface::Named(name) => (format!("interface-name={name}\n"), String::new()),
+        Interface::WithMac(mac) => (String::new(), format!("mac-address={mac}\n")),
+    };
     let mut text = format!(
-        "[connection]\nid={interface}\nuuid={uuid}\ntype=ethernet\ninterface-name={interface}\n\
-         autoconnect=true\nautoconnect-priority=100\n\n[ethernet]\n\n\
+        "[connection]\nid={id}\nuuid={uuid}\ntype=ethernet\n{by_name}\
+         autoconnect=true\nautoconnect-priority=100\n\n[ethernet]\n{by_mac}\n\
          [ipv4]\nmethod=manual\naddress1={address}/{prefix},{gateway}\n"
     );
     name_servers(&mut text, network, IpAddr::is_ipv4);
@@ -77,6 +90,7 @@ fn list(text: &mut String, key: &str, values: &[String]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::MacAddress;
     use crate::patch::Sensitivity;
     use crate::raspios::test_node::{ipv6, node};
     use crate::raspios::test_stock::{applied, attributes, patch, paths, text, trixie};
@@ -104,6 +118,19 @@ mod tests {
         let uuid = |name, last| profile(&node(name, last)).lines().nth(2).unwrap().to_owned();
         assert_eq!(uuid("north", 11), uuid("north", 12));
         assert_ne!(uuid("north", 11), uuid("east", 11));
+    }
+
+    #[test]
+    fn an_adapter_is_found_by_its_mac_address_whatever_its_name() {
+        let mut node = node("north", 11);
+        node.network.interface = Interface::WithMac(MacAddress::parse("b8:27:eb:12:34:56").unwrap());
+        let text = profile(&node);
+        assert!(text.starts_with("[connection]\nid=wired\nuuid="), "{text}");
+        assert!(text.contains("\n[ethernet]\nmac-address=B8:27:EB:12:34:56\n\n[ipv4]\n"), "{text}");
+        assert!(!text.contains("interface-name"), "{text}");
+        let stock = trixie();
+        let patch = patch(&stock, |draft| write_profile(draft, &node).unwrap());
+        assert_eq!(paths(&patch), ["/etc/NetworkManager/system-connections/wired.nmconnection"]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Nodes for tests.
 
-use crate::cluster::{Boot, Hostname, InterfaceName, Ipv6Network, Network, Node, Swap, User, UserName};
+use crate::cluster::{
+    Boot, Hostname, Interface, InterfaceName, Ipv6Network, Network, Node, Swap, User, UserName,
+};
 use crate::patch::ImagePath;
 use std::net::Ipv4Addr;
 
@@ -25,7 +27,7 @@ pub(super) fn node(name: &str, last: u8) -> Node {
 pub(super) fn network(last: u8) -> Network {
     let gateway = Ipv4Addr::new(192, 168, 50, 1);
     Network {
-        interface: InterfaceName::new("eth0").unwrap(),
+        interface: Interface::Named(InterfaceName::new("eth0").unwrap()),
         address: Ipv4Addr::new(192, 168, 50, last),
         prefix: 24,
         gateway,

@@ -3,7 +3,7 @@
 use crate::{EAST, HASH, KEY, TOP, VALID, edited, parse, parse_in, rendered};
 use cardwright::cluster::{
     Access, Artifact, CannotRejoin, Cluster, FileOwner, FileSource, FoundingYear, Grow, ImageSource, Install,
-    Lifetime, PageSize, Role, Swap, TimeServer,
+    Interface, InterfaceName, Lifetime, MacAddress, PageSize, Role, Swap, TimeServer,
 };
 use cardwright::disk::ByteCount;
 use cardwright::format::ImageFormat;
@@ -70,6 +70,10 @@ fn what_the_example_suggests_in_comments_is_valid_too() {
     assert_eq!(north.k3s.as_ref().unwrap().config["disable"][0], "metrics-server");
 }
 
+fn named(interface: &str) -> Interface {
+    Interface::Named(InterfaceName::new(interface).unwrap())
+}
+
 #[test]
 fn what_is_not_said_has_its_default() {
     let cluster = parse(VALID).unwrap();
@@ -80,7 +84,7 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(base_url, "https://github.com/k3s-io/k3s/releases/download");
     assert_eq!(sha256_arm64, None);
     let node = &cluster.nodes[0];
-    assert_eq!(node.network.interface.as_str(), "eth0");
+    assert_eq!(node.network.interface, named("eth0"));
     assert_eq!(node.network.dns, ["192.168.50.1".parse::<std::net::IpAddr>().unwrap()]);
     assert_eq!(node.user.name.as_str(), "pi");
     assert_eq!(node.user.shell.as_str(), "/bin/bash");
@@ -137,9 +141,9 @@ nodes:
 ";
     let cluster = parse(text).unwrap_or_else(|invalid| panic!("{}", rendered(&invalid)));
     let [north, east] = cluster.nodes.as_slice() else { panic!("two nodes") };
-    assert_eq!(north.network.interface.as_str(), "end0");
+    assert_eq!(north.network.interface, named("end0"));
     assert_eq!(north.network.ipv6, None);
-    assert_eq!((east.network.interface.as_str(), east.network.prefix), ("eth1", 8));
+    assert_eq!((&east.network.interface, east.network.prefix), (&named("eth1"), 8));
     assert_eq!(east.network.search, Vec::<String>::new());
     let ipv6 = east.network.ipv6.as_ref().unwrap();
     assert_eq!((ipv6.prefix, ipv6.gateway), (48, Some("fd00::1".parse().unwrap())));
@@ -352,13 +356,18 @@ fn quotes_make_a_text_of_what_yaml_takes_for_something_else() {
     }
 }
 
+/// The cluster that a text means, whatever the text is.
+fn meaning(text: &str) -> Cluster {
+    let cluster = parse(text).unwrap_or_else(|invalid| panic!("{text}\n{}", rendered(&invalid)));
+    Cluster { source_digest: parse(VALID).unwrap().source_digest, ..cluster }
+}
+
 #[test]
 fn line_ends_and_a_byte_order_mark_of_windows_change_nothing() {
     let windows = format!("\u{feff}{}", VALID.replace('\n', "\r\n"));
-    let (windows_read, read) = (parse(&windows).unwrap(), parse(VALID).unwrap());
     // The digest is that of the bytes.
-    assert_ne!(windows_read.source_digest, read.source_digest);
-    assert_eq!(Cluster { source_digest: read.source_digest, ..windows_read }, read);
+    assert_ne!(parse(&windows).unwrap().source_digest, parse(VALID).unwrap().source_digest);
+    assert_eq!(meaning(&windows), meaning(VALID));
     let invalid = parse(&windows.replace("cluster:", "clutser:")).unwrap_err();
     assert_eq!(invalid.source_line(&invalid.problems[0]), Some("clutser: compass"));
 }
@@ -473,4 +482,160 @@ fn name_servers_out_of_reach_of_pods_are_refused_once_where_they_stand() {
         ("k3s: agent", agent.to_owned()),
     ];
     assert_eq!(problems(&edits.each_ref().map(|(from, to)| (*from, to.as_str()))), []);
+}
+
+#[test]
+fn an_interface_that_raspberry_pi_os_does_not_have_is_warned_of_once() {
+    let network = |text: &str| {
+        let text = edited(&[("{prefix: 24", &format!("{{{text}, prefix: 24"))]);
+        warnings(&text)
+    };
+    for usual in ["interface: eth0", "interface: eth1"] {
+        assert_eq!(network(usual), <[&str; 0]>::default());
+    }
+    for name in ["end0", "enp1s0", "eno1", "enxb827eb000000", "lan0", "eth", "br0"] {
+        let hint = "Write `eth0`, or `eth1` for an adapter on USB; an interface with a name of your own is found by `mac:` instead of `interface:`";
+        let message = format!(
+            "3:22 Raspberry Pi OS calls its wired interface `eth0`, not `{name}`: the card would not get its address. {hint}"
+        );
+        assert_eq!(network(&format!("interface: {name}")), [message]);
+    }
+    // Who brings a rule that names interfaces knows how they are called.
+    let file = "image: demo\nfiles: [{path: /etc/systemd/network/10-lan.link, content: x}]";
+    let text = edited(&[(TOP, file), ("{prefix", "{interface: lan0, prefix")]);
+    assert_eq!(warnings(&text), <[&str; 0]>::default());
+}
+
+#[test]
+fn a_mac_address_takes_the_place_of_the_name_of_an_interface() {
+    let text = edited(&[
+        ("{prefix", "{interface: eth0, prefix"),
+        (EAST, "east, address: 192.168.50.12, k3s: agent, network: {mac: 'B8-27-EB-12-34-56'}"),
+    ]);
+    let cluster = parse(&text).unwrap();
+    assert_eq!(cluster.nodes[0].network.interface, named("eth0"));
+    let mac = MacAddress::parse("b8:27:eb:12:34:56").unwrap();
+    assert_eq!(cluster.nodes[1].network.interface, Interface::WithMac(mac));
+    assert!(cluster.warnings.is_empty());
+}
+
+/// Spellings that other programs have taught people, each with the one that means the same.
+/// (Extra files know their place, which is why one of these has two spaces.)
+const PLAIN_MEANINGS: [(&str, &str); 34] = [
+    ("user: {ssh_authorized_keys: [KEY]}", "user: {ssh_authorized_keys: KEY}"),
+    (
+        "network: {prefix: 24, gateway: 192.168.50.1, dns: [1.1.1.1]}",
+        "network: {prefix: 24, gateway: 192.168.50.1, dns: 1.1.1.1}",
+    ),
+    (
+        "network: {prefix: 24, gateway: 192.168.50.1, search: [lan]}",
+        "network: {prefix: 24, gateway: 192.168.50.1, search: lan}",
+    ),
+    (
+        "network: {prefix: 24, gateway: 192.168.50.1}",
+        "network: {netmask: 255.255.255.0, gateway: 192.168.50.1}",
+    ),
+    (
+        "network: {prefix: 24, gateway: 192.168.50.1}",
+        "network: {prefix: 255.255.255.0, gateway: 192.168.50.1}",
+    ),
+    ("network: {prefix: 24, gateway: 192.168.50.1}", "network: {prefix: /24, gateway: 192.168.50.1}"),
+    ("network: {prefix: 24, gateway: 192.168.50.1}", "network: {netmask: 24, gateway: 192.168.50.1}"),
+    ("network: {prefix: 24, gateway: 192.168.50.1}", "network: {gateway: 192.168.50.1/24}"),
+    ("network: {prefix: 24, gateway: 192.168.50.1}", "network: {prefix: 24, gateway: 192.168.50.1/24}"),
+    ("address: 192.168.50.12", "address: 192.168.50.12/24"),
+    ("address: 192.168.50.12", "address: 192.168.50.12, network: {gateway: 192.168.50.1/24}"),
+    ("address: 192.168.50.12, ipv6: fd00::12", "address: 192.168.50.12, ipv6: fd00::12/64"),
+    (
+        "address: 192.168.50.12, ipv6: fd00::12, network: {ipv6: {prefix: 48}}",
+        "address: 192.168.50.12, ipv6: fd00::12/48",
+    ),
+    (
+        "address: 192.168.50.12, ipv6: fd00::12, network: {ipv6: {gateway: fd00::1, prefix: 48}}",
+        "address: 192.168.50.12, ipv6: fd00::12, network: {ipv6: {gateway: fd00::1/48}}",
+    ),
+    ("swap: off", "swap: no"),
+    ("swap: off", "swap: No"),
+    ("swap: off", "swap: false"),
+    ("swap: off", "swap: none"),
+    ("swap: off", "swap: 'off'"),
+    ("memory: 4GiB", "memory: 4"),
+    ("memory: 4GiB", "memory: 4GB"),
+    ("memory: 512MiB", "memory: 512"),
+    ("k3s: none", "k3s: no"),
+    ("k3s: none", "k3s: false"),
+    ("ssh: {password_login: false}", "ssh: {password_login: no}"),
+    ("first_boot: [apt-get update]", "first_boot: apt-get update"),
+    ("boot: {config: [dtparam=audio=off]}", "boot: {config: dtparam=audio=off}"),
+    ("boot: {cmdline: [quiet]}", "boot: {cmdline: quiet}"),
+    ("files: [{path: /etc/motd, content: a}]", "files:  {path: /etc/motd, content: a}"),
+    ("disable: [traefik]", "disable: traefik"),
+    ("taints: [\"a=b:NoSchedule\"]", "taints: a=b:NoSchedule"),
+    ("image: {path: demo, grow: none}", "image: {path: demo, grow: no}"),
+    ("image: {path: demo, grow: none}", "image: {path: demo, grow: false}"),
+    ("user: {ssh_authorized_keys: [KEY]}", "user: {ssh_authorized_keys: [\"# mine\\nKEY\\n\"]}"),
+];
+
+/// The valid file with a setting where it belongs.
+fn with_setting(setting: &str) -> String {
+    let setting = setting.replace("KEY", KEY);
+    let key = setting.split(':').next().unwrap();
+    match key {
+        "network" => edited(&[("network: {prefix: 24, gateway: 192.168.50.1}", &setting)]),
+        "address" => edited(&[("address: 192.168.50.12", &setting)]),
+        "disable" | "taints" => edited(&[("v1.36.4+k3s1", &format!("v1.36.4+k3s1, {setting}"))]),
+        "k3s" => edited(&[("k3s: agent", &setting)]),
+        "image" => edited(&[(TOP, &setting)]),
+        _ => edited(&[(TOP, &format!("{TOP}\n{setting}"))]),
+    }
+}
+
+#[test]
+fn what_has_one_plain_meaning_is_taken_for_it() {
+    for (usual, other) in PLAIN_MEANINGS {
+        assert_eq!(meaning(&with_setting(usual)), meaning(&with_setting(other)), "{other}");
+    }
+    // Memory shows in what is warned of alone.
+    let short = edited(&[("192.168.50.11", "192.168.50.11, memory: 1")]);
+    assert!(warnings(&short)[0].contains("`north` has 1 GiB"));
+    assert!(
+        parse(
+            &VALID
+                .replace("k3s: {version: v1.36.4+k3s1}", "k3s: no")
+                .replace(", k3s: server", "")
+                .replace(", k3s: agent", "")
+        )
+        .unwrap()
+        .k3s
+        .is_none()
+    );
+}
+
+#[test]
+fn one_node_need_not_stand_in_a_list() {
+    let text =
+        "cluster: a\nimage: demo\nnetwork: {gateway: 10.0.0.1}\nnodes: {name: one, address: 10.0.0.2/8}\n";
+    let cluster = parse(text).unwrap();
+    assert_eq!((cluster.nodes[0].name.as_str(), cluster.nodes[0].network.prefix), ("one", 8));
+}
+
+#[test]
+fn the_schema_takes_what_the_program_takes() {
+    const VALIDATE: &str = "import sys, json, yaml, jsonschema\n\
+        schema = jsonschema.Draft7Validator(json.load(open(sys.argv[1])))\n\
+        for text in json.load(sys.stdin):\n    \
+            errors = [error.message for error in schema.iter_errors(yaml.safe_load(text))]\n    \
+            if errors: print(text, *errors, sep='\\n')\n";
+    let Some(mut python) = crate::support::judge("python3") else { return };
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("nodes.schema.json");
+    let example = std::fs::read_to_string(schema.with_file_name("nodes.yaml")).unwrap();
+    let mut texts: Vec<String> =
+        PLAIN_MEANINGS.iter().flat_map(|(usual, other)| [with_setting(usual), with_setting(other)]).collect();
+    texts.push(example);
+    python.args(["-c", VALIDATE]).arg(schema).stdin(std::process::Stdio::piped());
+    let mut child = python.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    serde_json::to_writer(child.stdin.take().unwrap(), &texts).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
 }

@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
+    clippy::print_stderr,
     reason = "tests"
 )]
 
@@ -12,6 +13,8 @@ mod clusters;
 mod hostile;
 mod injection;
 mod mistakes;
+#[path = "../support/mod.rs"]
+mod support;
 
 use cardwright::cluster::{Cluster, InvalidCluster};
 use std::fmt::Write as _;

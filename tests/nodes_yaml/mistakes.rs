@@ -60,7 +60,8 @@ fn what_has_the_wrong_shape_is_said_plainly() {
         &[("{prefix: 24, gateway: 192.168.50.1}", "[eth0]")],
         &[("compass", "[a]")],
         &[("compass", "{a: b}")],
-        &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, dns: 1.1.1.1")],
+        &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, dns: {first: 1.1.1.1}")],
+        &[(VALID, "cluster: a\nimage: demo\nnodes: {north: {address: 10.0.0.2}}\n")],
         &[("  - {name: east, address: 192.168.50.12, k3s: agent}", "  - east")],
         &[("east", "1e3")],
         &[("east", "yes")],
@@ -96,11 +97,19 @@ fn names_are_checked_and_unique() {
         &[("east", "my_pi.local")],
         &[("east", "\"12\"")],
         &[("east", "localhost")],
+        &[("east", "ip6-allnodes")],
         &[("east", "ö")],
         &[("east", "north")],
         &[("compass", "../x")],
         &[("compass", "My Cluster")],
         &[("gateway", "interface: wlan0, gateway")],
+        &[("gateway", "interface: eth0, mac: 'b8:27:eb:12:34:56', gateway")],
+        &[("gateway", "mac: 'b8:27:eb:12:34:56', gateway")],
+        &[("gateway", "mac: 'ff:ff:ff:ff:ff:ff', gateway")],
+        &[
+            ("50.11", "50.11, network: {mac: 'b8:27:eb:12:34:56'}"),
+            ("50.12", "50.12, network: {mac: 'B8:27:EB:12:34:56'}"),
+        ],
         &[("gateway", "interface: \"eth0:1\", gateway")],
     ]));
 }
@@ -115,17 +124,27 @@ fn addresses_are_checked_and_unique() {
         &[("50.12", "50.1")],
         &[("50.12", "50.256")],
         &[("192.168.50.12", "10.1")],
-        &[("50.12", "50.12/24")],
+        &[("50.12", "50.12/25")],
+        &[("50.12", "50.12/32")],
+        &[("50.12", "50.12/")],
+        &[("gateway: 192.168.50.1", "gateway: 192.168.50.1/25")],
         &[("192.168.50.12", "127.0.0.1")],
         &[("192.168.50.12", "240.0.0.1")],
         &[("gateway: 192.168.50.1", "gateway: 192.168.51.1")],
         &[("gateway: 192.168.50.1", "gateway: 192.168.50.0")],
         &[("gateway: 192.168.50.1", "gateway: 192.168.50.255")],
         &[("prefix: 24", "prefix: 31")],
-        &[("prefix: 24", "prefix: 255.255.255.0")],
+        &[("prefix: 24", "netmask: 255.0.255.0")],
+        &[("prefix: 24", "netmask: 255.255.255.255")],
+        &[("prefix: 24", "netmask: 0.0.0.255")],
+        &[("prefix: 24", "prefix: 24, netmask: 255.255.255.0")],
         &[("prefix: 24", "prefix: 0")],
         &[("prefix: 24", "prefix: 28")],
         &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, dns: [dns.example]")],
+        &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, dns: '1.1.1.1, 9.9.9.9'")],
+        &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, dns: [0.0.0.0, 255.255.255.255, 224.0.0.251]")],
+        &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, dns: ['::', 'ff02::1', '::ffff:1.1.1.1']")],
+        &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, dns: 192.168.50.255")],
         &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, search: [a..b]")],
         &[(EAST, "east, address: 192.168.50.12, network: {gateway: 192.168.60.1}")],
     ]));
@@ -355,9 +374,11 @@ fn labels_taints_components_and_registries_are_checked() {
 #[test]
 fn boards_are_described_in_words_that_are_known() {
     assert_answers!(answers(&[
-        &[(TOP, "image: demo\nswap: none")],
-        &[(TOP, "image: demo\nswap: false")],
-        &[(TOP, "image: demo\nmemory: 1GB")],
+        &[(TOP, "image: demo\nswap: on")],
+        &[(TOP, "image: demo\nswap: 2GiB")],
+        &[(TOP, "image: demo\nmemory: 1TB")],
+        &[(TOP, "image: demo\nmemory: 3")],
+        &[(TOP, "image: demo\nmemory: lots")],
         &[(TOP, "image: demo\nboot: {page_size: 4096}")],
         &[(TOP, "image: demo\nboot: {page_size: 16k}")],
     ]));
@@ -402,7 +423,6 @@ fn manifests_are_checked_before_they_are_on_a_card() {
         "[good.yaml, good.json]",
         "[empty]",
         "[missing.yaml]",
-        "good.yaml",
     ] {
         let text = edited(&[("v1.36.4+k3s1", &format!("v1.36.4+k3s1, manifests: {manifests}"))]);
         writeln!(out, "## {manifests}").unwrap();
@@ -442,9 +462,7 @@ fn archives_of_images_are_checked() {
         std::fs::write(path, "").unwrap();
     }
     let mut out = String::new();
-    for images in
-        ["[list.txt]", "[a.zip]", "['a b.tar']", "[a.tar, deeper/a.tar]", "[missing.tar.zst]", "a.tar"]
-    {
+    for images in ["[list.txt]", "[a.zip]", "['a b.tar']", "[a.tar, deeper/a.tar]", "[missing.tar.zst]"] {
         let install = format!("{{bundled: {{binary: {{arm64: k3s-arm64}}, images: {images}}}}}");
         let text = edited(&[("v1.36.4+k3s1", &format!("v1.36.4+k3s1, install: {install}"))]);
         writeln!(out, "## {images}").unwrap();
