@@ -155,6 +155,7 @@ fn growth_for(more: u64) -> u64 {
 
 /// Returns the sum of two amounts of room. One beyond 64 bits (two large files of nothing but holes have it) is as
 /// much as 64 bits know: more than any card has, and refused as that.
+#[expect(clippy::disallowed_methods, reason = "a sum beyond 64 bits is refused as more than a card has")]
 fn more_room(one: u64, other: u64) -> u64 {
     one.saturating_add(other)
 }

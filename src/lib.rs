@@ -53,6 +53,7 @@
 //! # }
 //! ```
 
+mod absent;
 pub mod base;
 pub mod cluster;
 mod codec;

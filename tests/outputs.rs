@@ -36,7 +36,7 @@ const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJlVjLLsdzCPQ4eJtKWZvUH8m
 fn listing(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
     let name = |entry: &fs::DirEntry| entry.file_name().into_string().unwrap();
-    entries.map(|entry| (name(&entry), fs::read(entry.path()).unwrap_or_default())).collect()
+    entries.map(|entry| (name(&entry), fs::read(entry.path()).unwrap_or_else(|_| Vec::new()))).collect()
 }
 
 /// Builds without a secret in the environment; it has to be refused with all of `said`, and to change nothing.

@@ -118,11 +118,11 @@ fn base_url(text: &str) -> Result<String, &'static str> {
     if is_web && is_plain { Ok(text.to_owned()) } else { Err("it has to begin with https:// or http://") }
 }
 
+#[expect(clippy::expect_used, reason = "the names are those of the formats")]
 fn format_parser() -> impl TypedValueParser<Value = ImageFormat> {
     PossibleValuesParser::new(ImageFormat::ALL.map(ImageFormat::name)).map(|name| {
         let named = ImageFormat::ALL.into_iter().find(|format| format.name() == name);
-        // The parser before lets no other names pass.
-        named.unwrap_or_default()
+        named.expect("the parser before lets no other names pass")
     })
 }
 

@@ -81,7 +81,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
 /// Writes a line a node to standard output.
 fn show(built: &Built) -> std::io::Result<()> {
     let shown = |image: &BuiltImage| escaped(&image.path.display().to_string()).to_string();
-    let widest = built.images.iter().map(|image| shown(image).chars().count()).max().unwrap_or_default();
+    let widest = built.images.iter().map(|image| shown(image).chars().count()).fold(0, usize::max);
     for image in &built.images {
         let (path, size, edits) = (format!("{:widest$}", shown(image)), image.size.to_string(), image.edits);
         let seconds = format!("{:.1} s", image.took.as_secs_f64());

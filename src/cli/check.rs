@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 pub(super) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
     let loaded = Cluster::load(&arguments.nodes);
     if arguments.json {
-        let found = loaded.as_ref().err().map(|invalid| invalid.problems.as_slice()).unwrap_or_default();
-        let warnings = loaded.as_ref().map(|cluster| cluster.warnings.as_slice()).unwrap_or_default();
+        let found = loaded.as_ref().err().map_or(&[][..], |invalid| &invalid.problems);
+        let warnings = loaded.as_ref().map_or(&[][..], |cluster| &cluster.warnings);
         let report = json!({
             "file": arguments.nodes,
             "valid": loaded.is_ok(),

@@ -81,7 +81,7 @@ fn describe(found: &Found) -> Line {
 }
 
 fn describe_release(release: &Release) -> Line {
-    let date = release.date.as_deref().map(|date| format!(" of {date}")).unwrap_or_default();
+    let date = release.date.as_deref().map_or_else(String::new, |date| format!(" of {date}"));
     let (codename, edition, architecture) =
         (word(&release.codename), word(&release.edition), word(&release.architecture));
     let name = format!("Raspberry Pi OS {codename} {edition}, {architecture}{date}");
@@ -97,7 +97,8 @@ fn describe_release(release: &Release) -> Line {
 }
 
 /// A value of a plain enumeration as JSON calls it: people and programs read the same words.
+#[expect(clippy::expect_used, reason = "it is called with plain enumerations only")]
 fn word(value: &impl serde::Serialize) -> String {
-    let json = serde_json::to_value(value).unwrap_or_default();
-    json.as_str().unwrap_or_default().to_owned()
+    let json = serde_json::to_value(value).expect("an enumeration without content is a text in JSON");
+    json.as_str().expect("an enumeration without content is a text in JSON").to_owned()
 }

@@ -12,11 +12,12 @@ pub(super) fn draw(size: ByteCount, partitions: &[PartitionEntry], width: usize)
     let mut rows = [vec![' '; width], vec!['·'; width], vec![' '; width]];
     let column = |bytes: u64| {
         let scaled = u128::from(bytes) * width as u128 / u128::from(size.0.max(1));
-        usize::try_from(scaled).unwrap_or(width).min(width)
+        // What lies behind the end of the disk is drawn at its end.
+        usize::try_from(scaled).map_or(width, |scaled| scaled.min(width))
     };
     for (entry, shade) in partitions.iter().zip(['█', '▓', '▒', '░'].into_iter().cycle()) {
-        let first = column(entry.start.0).min(width.saturating_sub(1));
-        let end = column(entry.start.0.saturating_add(entry.length.0)).max(first + 1);
+        let first = column(entry.start.0).min(width - 1);
+        let end = entry.start.checked_add(entry.length).map_or(width, |end| column(end.0)).max(first + 1);
         for place in rows.get_mut(1).into_iter().flatten().take(end).skip(first) {
             *place = shade;
         }

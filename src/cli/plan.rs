@@ -77,8 +77,8 @@ fn one(edit: &PlannedEdit) -> Line {
         Change::Move => (">", YELLOW),
     };
     let mode = edit.mode.map_or_else(|| "    ".to_owned(), |mode| mode.to_string());
-    let owner = edit.owner.map(|owner| owner.to_string()).unwrap_or_default();
-    let size = edit.size.map(|size| size.to_string()).unwrap_or_default();
+    let owner = edit.owner.map_or_else(String::new, |owner| owner.to_string());
+    let size = edit.size.map_or_else(String::new, |size| size.to_string());
     let is_directory = edit.size.is_none() && edit.target.is_none() && edit.mode.is_some();
     let slash = if is_directory { "/" } else { "" };
     let file = format!(" {mode} {owner:<9} {size:>8}  {}{slash}", edit.path);

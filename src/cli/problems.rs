@@ -41,7 +41,7 @@ fn lines(invalid: &InvalidCluster, problem: &Problem) -> Vec<Line> {
         if let Some(text) = invalid.source_line(problem) {
             let number = line.to_string();
             let margin = " ".repeat(number.len());
-            let before = blank(text, column.saturating_sub(1));
+            let before = blank(text, column.max(1) - 1);
             lines.push(spans![paint(DIM, format_args!("{margin} |"))]);
             lines.push(spans![paint(DIM, format_args!("{number} |")), " ", source(Style::new(), text)]);
             lines.push(spans![

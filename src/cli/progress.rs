@@ -43,7 +43,7 @@ impl Bar {
         }
         *before = Some(doing);
         if self.in_lines && total.is_none_or(|total| total >= WORTH_A_LINE) {
-            let total = total.map(|total| format!(" {total}")).unwrap_or_default();
+            let total = total.map_or_else(String::new, |total| format!(" {total}"));
             paint::note(format!("{doing}{total}"));
         }
         self.line.reset();

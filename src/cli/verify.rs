@@ -47,8 +47,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
         for difference in verified.differences.iter().take(MOST_LISTED) {
             paint::line(difference).map_err(Failure::Output)?;
         }
-        let more = count.saturating_sub(MOST_LISTED);
-        if more > 0 {
+        if let Some(more @ 1..) = count.checked_sub(MOST_LISTED) {
             paint::note(format!("… and {more} more"));
         }
         let message = format!(

@@ -27,13 +27,14 @@ pub struct Access {
 pub struct FoundingYear(u16);
 
 impl Default for FoundingYear {
-    /// The year of the key schedule's first version. It may never change.
     fn default() -> Self {
-        Self(2026)
+        Self::DEFAULT
     }
 }
 
 impl FoundingYear {
+    /// The year of the key schedule's first version. It may never change.
+    pub const DEFAULT: Self = Self(2026);
     /// The first and the last year there is.
     const RANGE: std::ops::RangeInclusive<u16> = 2020..=2089;
     /// For how many years certificate authorities are valid after it, as those that k3s makes.
@@ -72,13 +73,15 @@ impl std::fmt::Display for FoundingYear {
 pub struct Lifetime(u16);
 
 impl Default for Lifetime {
-    /// Three years.
     fn default() -> Self {
-        Self(3 * 365)
+        Self::DEFAULT
     }
 }
 
 impl Lifetime {
+    /// Three years.
+    pub const DEFAULT: Self = Self(3 * 365);
+
     /// Checks and takes a number of days.
     pub fn from_days(days: u16) -> Option<Self> {
         (1..=3650).contains(&days).then_some(Self(days))
@@ -122,8 +125,8 @@ pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Option<DraftAcce
         return None;
     }
     Some(DraftAccess {
-        founded: founded.value().unwrap_or_default(),
-        kubeconfig_lifetime: lifetime.value().unwrap_or_default(),
+        founded: founded.value().unwrap_or(FoundingYear::DEFAULT),
+        kubeconfig_lifetime: lifetime.value().unwrap_or(Lifetime::DEFAULT),
         virtual_address: virtual_address.given().cloned(),
     })
 }

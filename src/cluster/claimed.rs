@@ -127,9 +127,7 @@ fn name_matches(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == name,
         Some((start, end)) => {
-            name.len() >= start.len().saturating_add(end.len())
-                && name.starts_with(start)
-                && name.ends_with(end)
+            name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
         }
     }
 }

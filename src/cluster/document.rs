@@ -2,6 +2,7 @@
 //!
 //! The YAML crate is named in this file, and in the one that reads the YAML of others (`yaml_files`).
 
+use crate::number;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_yaml::{DuplicateKeyPolicy, Error, Location, NonFiniteFloatPolicy, Spanned};
 use std::fmt;
@@ -249,7 +250,7 @@ fn settle_mapping(raw: Vec<(Spanned<Raw>, Spanned<Raw>)>, text: &str, flaws: &mu
 }
 
 fn place(location: Location) -> Place {
-    let number = |value: u64| usize::try_from(value).unwrap_or(usize::MAX).max(1);
+    let number = |value: u64| number::in_memory(value).max(1);
     Place { line: number(location.line()), column: number(location.column()) }
 }
 
@@ -286,7 +287,8 @@ pub(super) fn flaw(error: &Error) -> Flaw {
         Error::ExternalMessage { msg, .. } => syntax(msg),
         other => {
             let message = other.to_string();
-            let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+            let message =
+                message.split_once(" at line ").map_or(&*message, |(message, _)| message).to_owned();
             (message, "Put the value in quotes if it is meant as a text")
         }
     };

@@ -158,7 +158,7 @@ fn is_plain(text: &str) -> bool {
 
 fn label_key(text: &str) -> Result<(), Wrong> {
     qualified_name(text)?;
-    let domain = text.split_once('/').map(|(domain, _)| domain).unwrap_or_default();
+    let domain = text.split_once('/').map_or("", |(domain, _)| domain);
     let within = |of: &str| domain == of || domain.strip_suffix(of).is_some_and(|rest| rest.ends_with('.'));
     let open = OPEN_PREFIXES.into_iter().any(within) || OPEN_LABELS.contains(&text);
     if KEPT.into_iter().any(within) && !open {

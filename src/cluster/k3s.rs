@@ -6,6 +6,7 @@ use super::flags::{self, Flags};
 use super::keys;
 use super::reader::{Cursor, Fields, Reader, Setting, Wrong, shown};
 use super::{Install, K3sVersion, Manifest, Registries, Role, bundled, manifests, registries};
+use crate::absent::OrEmpty as _;
 use crate::digest::Digest;
 use ipnet::IpNet;
 use serde_json::{Map, Number, Value};
@@ -199,7 +200,7 @@ pub(super) fn sha256(text: &str) -> Result<Digest, Wrong> {
 /// An address to download from.
 pub(super) fn url(text: &str) -> Result<String, Wrong> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let host = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let host = rest.and_then(|rest| rest.split('/').next()).or_empty();
     let clean = text
         .bytes()
         .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\' | b'`' | b'<' | b'>'));
@@ -271,11 +272,11 @@ pub(super) fn json(value: &Cursor<'_>, reader: &mut Reader) -> Value {
         Kind::Nothing => Value::Null,
         Kind::Scalar(scalar) => scalar_to_json(scalar),
         Kind::List(_) => {
-            let items = value.items(reader).unwrap_or_default();
+            let items = value.items(reader).or_empty();
             Value::Array(items.iter().map(|item| json(item, reader)).collect())
         }
         Kind::Mapping(_) => {
-            let entries = value.entries(reader).unwrap_or_default();
+            let entries = value.entries(reader).or_empty();
             Value::Object(
                 entries.iter().map(|(key, value)| (key.value.to_owned(), json(value, reader))).collect(),
             )

@@ -155,7 +155,7 @@ pub(super) fn nearest<'k>(typed: &str, known: &[&'k str]) -> Option<(&'k str, us
         .iter()
         .map(|key| (*key, strsim::damerau_levenshtein(&folded, key)))
         .min_by_key(|(_, distance)| *distance)
-        .filter(|(key, distance)| *distance <= 3 && distance.saturating_mul(2) <= key.len().max(folded.len()))
+        .filter(|(key, distance)| *distance <= 3 && distance * 2 <= key.len().max(folded.len()))
 }
 
 /// Whether the value of an unknown key may be a secret.

@@ -3,6 +3,7 @@
 use super::Manifest;
 use super::reader::{Cursor, Reader, Wrong};
 use super::yaml_files::{self, OtherDocument, called};
+use crate::absent::OrEmpty as _;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -63,7 +64,7 @@ fn ending(path: &Path) -> Option<&'static str> {
 }
 
 fn read_one(path: &Path, earlier: &[Manifest]) -> Result<Manifest, Wrong> {
-    let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned()).or_empty();
     let called = called(path);
     let Some(ending) = ending(path) else {
         return Err(Wrong::new(
@@ -71,8 +72,7 @@ fn read_one(path: &Path, earlier: &[Manifest]) -> Result<Manifest, Wrong> {
             "Give it a name that ends in `.yaml`, `.yml` or `.json`",
         ));
     };
-    let base_name =
-        file_name.strip_suffix(ending).and_then(|name| name.strip_suffix('.')).unwrap_or_default();
+    let base_name = file_name.strip_suffix(ending).and_then(|name| name.strip_suffix('.')).or_empty();
     check_name(base_name, ending, &called)?;
     if let Some(other) = earlier.iter().find(|other| other.base_name() == base_name) {
         let message = format!("{called} has the name of another manifest, `{}`", other.file_name);

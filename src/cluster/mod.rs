@@ -40,6 +40,7 @@ pub use names::{ClusterName, Hostname, InterfaceName, K3sVersion, TimeServer, Us
 pub use problem::{InvalidCluster, Problem};
 pub use ssh::{AuthorizedKey, NotAPublicKey};
 
+use crate::absent::OrEmpty as _;
 use crate::disk::ByteCount;
 use crate::format::ImageFormat;
 use crate::fs::{ImagePath, InvalidPath, Mode, Owner};
@@ -413,11 +414,11 @@ impl Artifact {
     pub fn file_name(&self) -> String {
         match self {
             Self::Path { path, .. } => {
-                path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+                path.file_name().map(|name| name.to_string_lossy().into_owned()).or_empty()
             }
             Self::Url { url, .. } => {
-                let path = url.split(['?', '#']).next().unwrap_or_default();
-                path.rsplit('/').next().unwrap_or_default().to_owned()
+                let path = url.split_once(['?', '#']).map_or(&**url, |(path, _)| path);
+                path.rsplit_once('/').map_or(path, |(_, last)| last).to_owned()
             }
         }
     }

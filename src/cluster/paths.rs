@@ -24,7 +24,7 @@ impl Folders {
     /// Of a nodes.yaml at `path`.
     pub(super) fn of(path: &Path) -> Self {
         Self {
-            file: path.parent().map(Path::to_path_buf).unwrap_or_default(),
+            file: path.parent().map_or_else(PathBuf::new, Path::to_path_buf),
             home: std::env::home_dir().filter(|home| !home.as_os_str().is_empty()),
             named: Rc::default(),
         }

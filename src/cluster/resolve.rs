@@ -11,6 +11,7 @@ use super::{
     Boot, Cluster, ClusterName, Grow, Hostname, ImageSource, Interface, InterfaceName, InvalidCluster,
     Ipv6Network, K3s, Network, Node, NodeK3s, Output, Problem, Role, User, UserName, rules, ssh,
 };
+use crate::absent::OrEmpty as _;
 use crate::format::ImageFormat;
 use crate::fs::ImagePath;
 use crate::patch::Digest;
@@ -64,8 +65,7 @@ pub(super) fn load(path: &Path) -> Result<Cluster, InvalidCluster> {
         }],
     };
     let mut bytes = Vec::new();
-    let read = std::fs::File::open(path)
-        .and_then(|file| file.take(LONGEST_FILE.saturating_add(1)).read_to_end(&mut bytes));
+    let read = std::fs::File::open(path).and_then(|file| file.take(LONGEST_FILE + 1).read_to_end(&mut bytes));
     if let Err(error) = read {
         let hint = match error.kind() {
             std::io::ErrorKind::NotFound => "Go to the folder of your nodes.yaml, or name the file",
@@ -73,7 +73,7 @@ pub(super) fn load(path: &Path) -> Result<Cluster, InvalidCluster> {
         };
         return Err(refused(format!("the file cannot be read: {error}"), hint, None, String::new()));
     }
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > LONGEST_FILE) {
+    if bytes.len() as u64 > LONGEST_FILE {
         let hint = "Check that this is the nodes.yaml that you mean";
         return Err(refused("the file is larger than 1 MiB".to_owned(), hint, None, String::new()));
     }
@@ -83,8 +83,8 @@ pub(super) fn load(path: &Path) -> Result<Cluster, InvalidCluster> {
             let (valid, _) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
             let valid = String::from_utf8_lossy(valid).into_owned();
             let place = Place {
-                line: valid.matches('\n').count().saturating_add(1),
-                column: valid.rsplit('\n').next().unwrap_or_default().chars().count().saturating_add(1),
+                line: valid.matches('\n').count() + 1,
+                column: valid.rsplit_once('\n').map_or(&*valid, |(_, line)| line).chars().count() + 1,
             };
             let hint = "Save the file as UTF-8";
             Err(refused("this character is not UTF-8".to_owned(), hint, Some(place), valid))
@@ -271,7 +271,7 @@ impl DraftNode {
                     .value()
                     .filter(|servers| !servers.is_empty())
                     .unwrap_or_else(|| vec![IpAddr::V4(gateway)]),
-                search: self.settings.search.value().unwrap_or_default(),
+                search: self.settings.search.value().or_empty(),
                 ipv6,
             },
             user: User {
@@ -279,7 +279,7 @@ impl DraftNode {
                 shell: self.settings.shell.value().or_else(default_shell)?,
                 passwordless_sudo: self.settings.passwordless_sudo.value().unwrap_or(password_hash.is_none()),
                 password_hash,
-                authorized_keys: self.settings.authorized_keys.value().unwrap_or_default(),
+                authorized_keys: self.settings.authorized_keys.value().or_empty(),
             },
             ssh_password_login: self.settings.ssh_password_login.value().unwrap_or(false),
             timezone: self.settings.timezone.value(),
@@ -287,10 +287,10 @@ impl DraftNode {
             // An empty list is for the node that wants the stock image's servers and not the cluster's.
             ntp: self.settings.ntp.value().into_iter().flatten().collect(),
             boot: Boot {
-                page_size: self.settings.page_size.value().unwrap_or_default(),
+                page_size: self.settings.page_size.value().unwrap_or(super::PageSize::Stock),
                 ..self.settings.boot
             },
-            swap: self.settings.swap.value().unwrap_or_default(),
+            swap: self.settings.swap.value().unwrap_or(super::Swap::Stock),
             files: self.settings.files.into_iter().map(|file| file.value).collect(),
             first_boot: self.settings.first_boot,
             k3s,
@@ -310,7 +310,7 @@ fn not_a_name(text: &str, what: &str, reason: &str) -> Wrong {
         .to_lowercase()
         .split('.')
         .next()
-        .unwrap_or_default()
+        .or_empty()
         .chars()
         .map(|character| if matches!(character, '_' | ' ') { '-' } else { character })
         .collect();

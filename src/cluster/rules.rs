@@ -326,8 +326,7 @@ fn subnets_are_clear_of_k3s(draft: &Draft, members: &[Member<'_>], reader: &mut 
         .iter()
         .filter_map(|node| node.k3s.given())
         .find(|k3s| k3s.value.role == Some(Role::Server))
-        .map(|server| k3s.value.config_of(Role::Server, &server.value.flags))
-        .unwrap_or_default();
+        .map_or_else(Default::default, |server| k3s.value.config_of(Role::Server, &server.value.flags));
     for (key, default, whose) in INNER_NETWORKS {
         let networks = config.get(key).and_then(|value| value.as_str()).unwrap_or(default);
         let Ok(networks) = k3s::networks(networks) else { continue };

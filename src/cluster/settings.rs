@@ -10,6 +10,7 @@ use super::ssh::{self, NotAPublicKey};
 use super::{
     AuthorizedKey, Boot, ExtraFile, Interface, InterfaceName, PageSize, Secret, Swap, TimeServer, UserName,
 };
+use crate::absent::OrEmpty as _;
 use crate::disk::ByteCount;
 use crate::escape;
 use crate::fs::ImagePath;
@@ -58,14 +59,11 @@ impl Settings {
             }),
             swap: fields.setting("swap", reader, swap),
             memory: fields.setting("memory", reader, |value, reader| value.parse_token(reader, size::memory)),
-            files: fields
-                .get("files")
-                .and_then(|value| extra_files::read(&value, reader))
-                .unwrap_or_default(),
+            files: fields.get("files").and_then(|value| extra_files::read(&value, reader)).or_empty(),
             first_boot: fields
                 .get("first_boot")
                 .and_then(|value| value.list(reader, |item, reader| item.parse(reader, command)))
-                .unwrap_or_default(),
+                .or_empty(),
             ..Self::default()
         };
         let network = fields.get("network").map(|value| value.fields(&keys::NETWORK, reader));
@@ -85,7 +83,7 @@ impl Settings {
             let mut list = |key, parse: fn(&str) -> Result<String, Wrong>| {
                 boot.get(key)
                     .and_then(|value| value.list(reader, |item, reader| item.parse_token(reader, parse)))
-                    .unwrap_or_default()
+                    .or_empty()
             };
             let (config, cmdline) = (list("config", config_line), list("cmdline", cmdline_word));
             settings.boot = Boot { config, cmdline, ..Boot::default() };
@@ -487,7 +485,7 @@ fn key_file(path: &std::path::Path, name: &str) -> Result<String, Wrong> {
     plain_file::open(path)
         .and_then(|file| file.take(LONGEST_KEY_FILE + 1).read_to_end(&mut content))
         .map_err(|error| Wrong::new(format!("{name} cannot be read: {error}"), "Make the file readable"))?;
-    if u64::try_from(content.len()).is_ok_and(|length| length > LONGEST_KEY_FILE) {
+    if content.len() as u64 > LONGEST_KEY_FILE {
         let message = format!("{name} is larger than 1 MiB, which no file of public keys is");
         return Err(Wrong::new(message, "Check that this is the file that you mean"));
     }

@@ -2,6 +2,7 @@
 
 use super::document::{Flaw, flaw};
 use super::reader::{Wrong, shown};
+use crate::number;
 use crate::plain_file;
 use serde_json::Value;
 use serde_yaml::{NonFiniteFloatPolicy, Spanned};
@@ -27,9 +28,9 @@ pub(super) struct OtherDocument {
 pub(super) fn read_text(path: &Path, called: &str) -> Result<String, Wrong> {
     let mut bytes = Vec::new();
     plain_file::open(path)
-        .and_then(|file| file.take(MOST_BYTES.saturating_add(1)).read_to_end(&mut bytes))
+        .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|error| Wrong::new(format!("{called} cannot be read: {error}"), "Make the file readable"))?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > MOST_BYTES) {
+    if bytes.len() as u64 > MOST_BYTES {
         let message = format!("{called} is larger than 8 MiB");
         return Err(Wrong::new(message, "Check that this is the file that you mean"));
     }
@@ -59,7 +60,7 @@ pub(super) fn documents(text: &str, called: &str) -> Result<Vec<OtherDocument>, 
     let documents = documents.into_iter().filter(|document| !document.value.is_null());
     Ok(documents
         .map(|document| OtherDocument {
-            line: usize::try_from(document.defined.line()).unwrap_or(usize::MAX),
+            line: number::in_memory(document.defined.line()),
             value: document.value,
         })
         .collect())

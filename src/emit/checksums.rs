@@ -21,8 +21,8 @@ pub fn write_sha256sums(
     names: &[String],
 ) -> Result<Option<PathBuf>, EmitError> {
     let path = folder.join(CHECKSUMS);
-    // One that cannot be read has nothing to say.
-    let before = std::fs::read_to_string(&path).unwrap_or_default();
+    // One that cannot be read has nothing to say, and is written anew.
+    let before = std::fs::read_to_string(&path).unwrap_or_else(|_| String::new());
     let before: Vec<_> = before.lines().filter_map(|line| line.split_once("  ")).collect();
     let mut text = String::new();
     for name in names {

@@ -28,7 +28,9 @@ impl PendingFile {
     /// When the folder cannot be written to, or another run is making the same file.
     pub fn create(path: &Path, private: bool) -> Result<Self, EmitError> {
         let mut name = OsString::from(".");
-        name.push(path.file_name().unwrap_or_default());
+        name.push(path.file_name().ok_or(io::ErrorKind::InvalidFilename).map_err(|kind| {
+            EmitError::Write { doing: "naming", path: path.to_owned(), source: kind.into() }
+        })?);
         name.push(".partial");
         let partial = path.with_file_name(name);
         let mut options = OpenOptions::new();

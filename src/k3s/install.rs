@@ -3,6 +3,7 @@
 //! The script is the same on every card; what differs stands in a file of settings beside it.
 
 use super::{FIRST_START, Host, K3sError, service};
+use crate::absent::OrEmpty as _;
 use crate::cluster::{K3s, Role};
 use crate::digest::Digest;
 use crate::first_start::Script;
@@ -58,7 +59,7 @@ fn settings(
         ("release", release),
         ("binary", binary.to_owned()),
         ("checksums", host.binary.checksums_name().to_owned()),
-        ("sha256", sha256.map(|digest| digest.to_string()).unwrap_or_default()),
+        ("sha256", sha256.map(|digest| digest.to_string()).or_empty()),
         ("service", format!("{}.service", service::name(role))),
         ("role", role.to_string()),
     ])

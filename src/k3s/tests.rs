@@ -53,11 +53,7 @@ fn node(name: &str, last: u8, role: Option<Role>, config: &Value) -> Node {
         swap: Swap::Stock,
         files: Vec::new(),
         first_boot: Vec::new(),
-        k3s: role.map(|role| NodeK3s {
-            role,
-            config: config.as_object().cloned().unwrap_or_default(),
-            rejoins: false,
-        }),
+        k3s: role.map(|role| NodeK3s { role, config: config.as_object().cloned().unwrap(), rejoins: false }),
     }
 }
 

@@ -66,7 +66,7 @@ impl<'stock> Draft<'stock> {
         match self.edit_of(partition, path).map(|edit| &edit.action) {
             Some(Action::File { content, .. }) => {
                 let mut bytes = Vec::new();
-                let most = content.size().0.saturating_add(1);
+                let most = content.size().0 + 1;
                 let read = content.open().and_then(|reader| reader.take(most).read_to_end(&mut bytes));
                 read.map_err(|source| PatchError::content(content, partition, path, source))?;
                 Ok(Some(bytes))

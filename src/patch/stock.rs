@@ -2,6 +2,7 @@
 
 use super::links::MOST_LINKS;
 use super::{Partition, PatchError};
+use crate::absent::OrEmpty as _;
 use crate::disk::ByteCount;
 use crate::fs::{FileKind, ImagePath, Metadata, Mode, Owner, ReadFilesystem, UnixTime};
 use std::cell::RefCell;
@@ -90,7 +91,7 @@ impl StockFiles {
             match self.metadata(partition, &path)?.map(|found| found.kind) {
                 None => return Ok(None),
                 Some(FileKind::Symlink) => {
-                    let target = self.read_link(partition, &path)?.unwrap_or_default();
+                    let target = self.read_link(partition, &path)?.or_empty();
                     match resolve(&path, &target) {
                         Some(next) => path = next,
                         None => return Ok(None),

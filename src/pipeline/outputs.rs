@@ -327,7 +327,7 @@ fn holds(path: &Path, wanted: &[u8]) -> io::Result<bool> {
             return Ok(false);
         }
         // What is found may begin in one piece and end in the next.
-        window.drain(..window.len().saturating_sub(wanted.len() - 1));
+        window.drain(..window.len() - window.len().min(wanted.len() - 1));
     }
 }
 

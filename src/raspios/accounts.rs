@@ -3,6 +3,7 @@
 
 use super::RaspiosError;
 use super::text::{edit_required, map_lines};
+use crate::absent::OrEmpty as _;
 use crate::patch::{Draft, ImagePath, Owner, Partition};
 
 /// The user that Raspberry Pi OS is made for; what this number is called differs.
@@ -78,7 +79,7 @@ pub(super) fn set_field(
 
 /// Every name in the first field of a file.
 pub(super) fn names_in(draft: &Draft<'_>, path: &ImagePath) -> Result<Vec<String>, RaspiosError> {
-    let text = draft.read_text(Partition::Root, path)?.unwrap_or_default();
+    let text = draft.read_text(Partition::Root, path)?.or_empty();
     Ok(text.lines().filter_map(|line| line.split(':').next()).map(str::to_owned).collect())
 }
 

@@ -3,6 +3,7 @@
 
 use super::RaspiosError;
 use super::text::{line_end, split_at_block, with_block};
+use crate::absent::OrEmpty as _;
 use crate::cluster::PageSize;
 use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
 
@@ -19,7 +20,7 @@ pub fn add_config_lines(draft: &mut Draft<'_>, lines: &[impl AsRef<str>]) -> Res
         return Ok(());
     }
     let path = ImagePath::new("/config.txt")?;
-    let before = draft.read_text(Partition::Boot, &path)?.unwrap_or_default();
+    let before = draft.read_text(Partition::Boot, &path)?.or_empty();
     let wanted: Vec<&str> = lines.iter().map(AsRef::as_ref).collect();
     let after = with_config_lines(&before, &wanted);
     if after != before {

@@ -2,6 +2,7 @@
 
 use super::RaspiosError;
 use super::services::unit_path;
+use crate::absent::OrEmpty as _;
 use crate::cluster::TimeServer;
 use crate::patch::{Draft, ImagePath, Mode, Owner, Partition, UnixTime};
 
@@ -60,25 +61,26 @@ pub fn set_time_servers(draft: &mut Draft<'_>, servers: &[TimeServer]) -> Result
 
 /// Whom timesyncd runs as. Without such a user it does not start, and there is nothing to prepare.
 fn timesync_user(draft: &Draft<'_>) -> Result<Option<Owner>, RaspiosError> {
-    let passwd = draft.read_text(Partition::Root, &ImagePath::new("/etc/passwd")?)?.unwrap_or_default();
+    let passwd = draft.read_text(Partition::Root, &ImagePath::new("/etc/passwd")?)?.or_empty();
     let mut lines = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
     let found = lines.find(|fields| fields.first() == Some(&"systemd-timesync"));
     let number = |field: Option<&&str>| field.and_then(|text| text.parse().ok());
     Ok(found.and_then(|fields| Some(Owner { uid: number(fields.get(2))?, gid: number(fields.get(3))? })))
 }
 
+const DAY: i64 = 86_400;
+
 /// `2026-10-06`, in UTC.
-pub fn date(time: UnixTime) -> String {
-    date_and_time(time).split(' ').next().unwrap_or_default().to_owned()
+pub fn date(UnixTime(seconds): UnixTime) -> String {
+    let (year, month, day) = civil_date(seconds.div_euclid(DAY));
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 /// `2026-10-06 00:00:00`, in UTC, as fake-hwclock has it.
-fn date_and_time(UnixTime(seconds): UnixTime) -> String {
-    const DAY: i64 = 86_400;
-    let (year, month, day) = civil_date(seconds.div_euclid(DAY));
-    let second = seconds.rem_euclid(DAY);
+fn date_and_time(time: UnixTime) -> String {
+    let second = time.0.rem_euclid(DAY);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+    format!("{} {hour:02}:{minute:02}:{second:02}", date(time))
 }
 
 /// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
@@ -88,15 +90,15 @@ fn date_and_time(UnixTime(seconds): UnixTime) -> String {
 fn civil_date(days: i64) -> (i64, i64, i64) {
     const DAYS_OF_400_YEARS: i64 = 146_097;
     // Days from 0000-03-01 to 1970-01-01.
-    let days = days.saturating_add(719_468);
+    let days = days + 719_468;
     let (cycle, day) = (days.div_euclid(DAYS_OF_400_YEARS), days.rem_euclid(DAYS_OF_400_YEARS));
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
     // Five months from March on have 153 days, and so have the next five.
     let month = (5 * day + 2) / 153;
     let day = day - (153 * month + 2) / 5 + 1;
-    let year = cycle.saturating_mul(400).saturating_add(year);
-    if month < 10 { (year, month + 3, day) } else { (year.saturating_add(1), month - 9, day) }
+    let year = cycle * 400 + year;
+    if month < 10 { (year, month + 3, day) } else { (year + 1, month - 9, day) }
 }
 
 #[cfg(test)]

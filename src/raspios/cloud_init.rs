@@ -3,6 +3,7 @@
 
 use super::services::{UNIT_FOLDERS, mask_unit};
 use super::{RaspiosError, Release};
+use crate::absent::OrEmpty as _;
 use crate::patch::{Draft, FileKind, ImagePath, Mode, Owner, Partition};
 
 /// While this file exists, cloud-init's generator and its units do nothing (cloud-init documentation,
@@ -40,7 +41,7 @@ fn units(draft: &Draft<'_>) -> Result<Vec<String>, RaspiosError> {
             if draft.kind(Partition::Root, &path)? != Some(FileKind::File) {
                 continue;
             }
-            let text = draft.read(Partition::Root, &path)?.unwrap_or_default();
+            let text = draft.read(Partition::Root, &path)?.or_empty();
             let asks = String::from_utf8_lossy(&text).lines().any(asks_for_the_file);
             if !asks {
                 units.push(name);

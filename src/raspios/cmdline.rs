@@ -5,6 +5,7 @@
 //! right and is not.
 
 use super::RaspiosError;
+use crate::absent::OrEmpty as _;
 use crate::patch::{Draft, ImagePath, Partition};
 
 /// What a node is to be, as far as words can contradict it.
@@ -21,7 +22,7 @@ pub struct Expected {
 /// # Errors
 /// When the stock image cannot be read.
 pub fn check_cmdline(draft: &Draft<'_>, expected: Expected) -> Result<Vec<RaspiosError>, RaspiosError> {
-    let line = draft.read_text(Partition::Boot, &ImagePath::new("/cmdline.txt")?)?.unwrap_or_default();
+    let line = draft.read_text(Partition::Boot, &ImagePath::new("/cmdline.txt")?)?.or_empty();
     let contradictions = contradictions(&line, expected).into_iter();
     Ok(contradictions
         .map(|(word, breaks)| RaspiosError::Contradiction { word: word.to_owned(), breaks })

@@ -7,6 +7,7 @@
 use super::packages::Packages;
 use super::services::UNIT_FOLDERS;
 use super::{Codename, Release};
+use crate::absent::OrEmpty as _;
 use crate::patch::{ImagePath, Partition, PatchError, Stock};
 use serde::Serialize;
 
@@ -42,7 +43,7 @@ pub enum Effect {
 /// # Errors
 /// When the image cannot be read.
 pub fn customisations(stock: &dyn Stock, release: &Release) -> Result<Vec<Customisation>, PatchError> {
-    let status = read(stock, Partition::Root, "/var/lib/dpkg/status")?.unwrap_or_default();
+    let status = read(stock, Partition::Root, "/var/lib/dpkg/status")?.or_empty();
     let mut search = Search { stock, release, packages: Packages::parse(&status), found: Vec::new() };
     search.imager()?;
     search.settings_on_the_boot_partition()?;
@@ -90,7 +91,7 @@ impl Search<'_> {
     /// Raspberry Pi Imager, version 1 (init format `systemd`): a script that systemd runs instead of the
     /// ordinary boot (systemd-run-generator(8)), and that the script's own last lines take out again.
     fn imager(&mut self) -> Result<(), PatchError> {
-        let cmdline = read(self.stock, Partition::Boot, "/cmdline.txt")?.unwrap_or_default();
+        let cmdline = read(self.stock, Partition::Boot, "/cmdline.txt")?.or_empty();
         for word in cmdline.split_ascii_whitespace() {
             let found = format!("`{word}` in cmdline.txt");
             if word.starts_with("systemd.run=") {

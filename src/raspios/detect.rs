@@ -3,6 +3,7 @@
 use super::packages::Packages;
 use super::services::UNIT_FOLDERS;
 use super::{Architecture, BootMount, Codename, DetectError, Edition, FirstBoot, NetworkStack, Release};
+use crate::absent::OrEmpty as _;
 use crate::patch::{ImagePath, Partition, PatchError, Stock};
 
 /// Finds out which Raspberry Pi OS an image holds.
@@ -16,7 +17,7 @@ pub fn detect(stock: &dyn Stock) -> Result<Release, DetectError> {
     let codename = name.and_then(Codename::parse);
     if let Some(found) = files.foreign()? {
         // An image for a personal computer, such as Raspberry Pi Desktop, is called that.
-        let status = files.text("/var/lib/dpkg/status")?.unwrap_or_default();
+        let status = files.text("/var/lib/dpkg/status")?.or_empty();
         files.architecture(&Packages::parse(&status), &os_release)?;
         return Err(DetectError::OtherDebian { found, codename });
     }
@@ -54,7 +55,7 @@ pub fn foreign(stock: &dyn Stock) -> Result<Option<String>, PatchError> {
 pub fn booted_before(stock: &dyn Stock, release: &Release) -> Result<Option<&'static str>, PatchError> {
     // systemd writes 32 hexadecimal digits; a stock image has `uninitialized` or an empty file there
     // (machine-id(5)).
-    let machine_id = Files(stock).text("/etc/machine-id")?.unwrap_or_default();
+    let machine_id = Files(stock).text("/etc/machine-id")?.or_empty();
     if machine_id.trim().len() == 32 && machine_id.trim().bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(Some("has a machine id, which it got when it was booted"));
     }
@@ -171,7 +172,7 @@ impl Files<'_> {
             return not("the root partition has no /etc/os-release");
         };
         // Debian's own name on 64-bit images, Raspbian's on 32-bit ones.
-        let id = os_release.value("ID").unwrap_or_default();
+        let id = os_release.value("ID").or_empty();
         if !["debian", "raspbian"].contains(&id) {
             return not(&format!("/etc/os-release says `ID={id}`"));
         }
@@ -182,9 +183,9 @@ impl Files<'_> {
     }
 
     fn release(&self, codename: Codename, os_release: &OsRelease) -> Result<Release, DetectError> {
-        let status = self.text("/var/lib/dpkg/status")?.unwrap_or_default();
+        let status = self.text("/var/lib/dpkg/status")?.or_empty();
         let packages = Packages::parse(&status);
-        let issue = self.text("/etc/rpi-issue")?.unwrap_or_default();
+        let issue = self.text("/etc/rpi-issue")?.or_empty();
         Ok(Release {
             codename,
             date: date(&issue),
@@ -222,7 +223,7 @@ impl Files<'_> {
 
     /// Field 2 of /etc/fstab is the mount point (fstab(5)).
     fn boot_mount(&self, codename: Codename) -> Result<BootMount, PatchError> {
-        let fstab = self.text("/etc/fstab")?.unwrap_or_default();
+        let fstab = self.text("/etc/fstab")?.or_empty();
         let lines = fstab.lines().filter(|line| !line.trim_start().starts_with('#'));
         for mount_point in lines.filter_map(|line| line.split_whitespace().nth(1)) {
             match mount_point {
@@ -235,7 +236,7 @@ impl Files<'_> {
     }
 
     fn first_boot(&self, codename: Codename) -> Result<FirstBoot, DetectError> {
-        let cmdline = self.bytes(Partition::Boot, "/cmdline.txt")?.unwrap_or_default();
+        let cmdline = self.bytes(Partition::Boot, "/cmdline.txt")?.or_empty();
         let cmdline = String::from_utf8_lossy(&cmdline);
         // The kernel takes the last `init=`.
         let init = cmdline.split_ascii_whitespace().filter_map(|word| word.strip_prefix("init=")).next_back();

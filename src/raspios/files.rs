@@ -141,8 +141,8 @@ fn content_of(path: &Path) -> io::Result<Content> {
     if file.metadata()?.len() <= LARGEST_IN_MEMORY {
         let mut bytes = Vec::new();
         // One byte more, in case it grows meanwhile.
-        (&mut file).take(LARGEST_IN_MEMORY.saturating_add(1)).read_to_end(&mut bytes)?;
-        if u64::try_from(bytes.len()).is_ok_and(|length| length <= LARGEST_IN_MEMORY) {
+        (&mut file).take(LARGEST_IN_MEMORY + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 <= LARGEST_IN_MEMORY {
             return Ok(bytes.into());
         }
     }

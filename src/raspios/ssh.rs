@@ -3,6 +3,7 @@
 use super::services::{alias_unit, enable_unit};
 use super::text::edit_required;
 use super::{Codename, RaspiosError, Release};
+use crate::absent::OrEmpty as _;
 use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
 
 /// Before 50-cloud-init.conf and what else there may be: sshd takes the first value it finds, and reads
@@ -51,7 +52,7 @@ fn settings(codename: Codename, password_login: bool) -> String {
 fn reads_settings_first(text: &str) -> bool {
     for line in text.lines() {
         let mut words = line.split([' ', '\t', '=']).filter(|word| !word.is_empty());
-        let keyword = words.next().unwrap_or_default().to_ascii_lowercase();
+        let keyword = words.next().or_empty().to_ascii_lowercase();
         match keyword.as_str() {
             "include" if words.any(|files| files.starts_with("/etc/ssh/sshd_config.d/")) => return true,
             "match"

@@ -47,7 +47,7 @@ pub(super) fn split_at_block(text: &str) -> Option<(&str, &str, &str)> {
     let mut begin = None;
     let mut at = 0_usize;
     for line in text.split_inclusive('\n') {
-        let next = at.saturating_add(line.len());
+        let next = at + line.len();
         match (line.trim_end(), begin) {
             (BEGIN, None) => begin = Some((at, next)),
             (END, Some((start, inside))) => {
@@ -72,7 +72,7 @@ pub(super) fn map_lines(text: &str, mut change: impl FnMut(&str) -> Option<Strin
     let mut changed = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         let body = line.trim_end_matches(['\r', '\n']);
-        let end = line.strip_prefix(body).unwrap_or_default();
+        let end = line.split_at(body.len()).1;
         if let Some(body) = change(body) {
             changed.push_str(&body);
             changed.push_str(end);

@@ -85,7 +85,7 @@ pub fn text(bytes: &[u8]) -> String {
 /// A tool of the system that judges our results. `None` where it is missing, which is said; with
 /// CARDWRIGHT_JUDGES=1 (as in CI) a missing tool is a failure.
 pub fn judge(tool: &str) -> Option<Command> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::var_os("PATH").unwrap();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
     let found = folders.map(|folder| folder.join(tool)).find(|candidate| candidate.is_file());
     if found.is_none() {
