@@ -50,6 +50,12 @@ pub enum FsError {
         /// What stands there.
         found: FileKind,
     },
+    /// A name on FAT that is only the short name of something else.
+    #[error("the name is no more than the short one (8.3) of `{of}`")]
+    ShortName {
+        /// The long name.
+        of: String,
+    },
     /// Something stands there already.
     #[error("something is there already")]
     AlreadyExists,
@@ -101,6 +107,9 @@ impl Hint for FsError {
                 "Start from an image that was never booted or mounted for writing; cardwright does not replay journals"
                     .to_owned(),
             ),
+            Self::ShortName { of } => {
+                Some(format!("Write `{of}` if you mean that file, or else choose another name"))
+            }
             Self::CannotGrow { .. } => Some("Set a smaller `image.grow`".to_owned()),
             Self::Full { .. } | Self::NoRoomForNames => Some("Put less on the card".to_owned()),
             _ => None,

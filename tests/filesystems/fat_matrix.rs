@@ -4,7 +4,9 @@ use crate::disk::{FileDisk, changes, same, write_patched};
 use crate::judge::{all_here, check, run, text};
 use crate::model::{Recorder, TIME, Tree, assert_same, noise, path, read_tree};
 use cardwright::disk::{ByteCount, Overlay};
-use cardwright::fs::{FileKind, FsError, Mode, Owner, ReadFilesystem, UnixTime, WriteFilesystem, fat};
+use cardwright::fs::{
+    FileKind, FsError, ImagePath, Mode, Owner, ReadFilesystem, UnixTime, WriteFilesystem, fat,
+};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -211,7 +213,7 @@ fn a_name_is_found_in_any_case_and_stays_as_it_is_written() {
         Box::new(writer).finish().unwrap();
         let reader = fat::Reader::open(overlay).unwrap();
         assert_eq!(names(&reader), before);
-        for at in ["/cmdline.txt", "/CONFIG.TXT", "/BCM271~1.DTB"] {
+        for at in ["/cmdline.txt", "/CONFIG.TXT", "/bcm2712-rpi-5-b.dtb"] {
             assert_eq!(reader.read(&path(at), ByteCount(10)).unwrap(), b"new", "{at}");
         }
     });
@@ -329,4 +331,96 @@ fn times_that_no_fat_can_tell_become_the_nearest() {
         // 1980-01-01.
         assert_eq!(found.modified, UnixTime(315_532_800));
     });
+}
+
+/// The short names in a directory, as `mdir` shows them: `BCM271~1 DTB`.
+fn short_names(image: &Path, directory: &str) -> Vec<String> {
+    let said = check("mdir", &["-a", "-i", text(image), directory]);
+    let lines = said.lines().filter(|line| line.len() > 12 && line.as_bytes()[8] == b' ');
+    lines.map(|line| line[..12].to_owned()).filter(|name| !name.starts_with([' ', '.'])).collect()
+}
+
+#[test]
+fn the_short_name_of_another_file_is_no_name() {
+    if !all_here(&JUDGES) {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let stock = make(directory.path(), 64, &["-F", "32", "-s", "1"]);
+    // bcm2712-rpi-5-b.dtb has the alias that mtools gave it.
+    let alias = short_names(&stock, "::").into_iter().find(|name| name.starts_with("BCM271")).unwrap();
+    assert_eq!(alias, "BCM271~1 DTB");
+    let aliased = path("/BCM271~1.DTB");
+    let below = path("/overlays/SOME-O~1.DTB");
+    let is_refused = |result: Result<(), FsError>, long: &str| {
+        assert!(matches!(&result, Err(FsError::ShortName { of }) if of == long), "{result:?}");
+    };
+
+    let reader = fat::Reader::open(FileDisk::open(&stock)).unwrap();
+    is_refused(reader.metadata(&aliased).map(|_| ()), "bcm2712-rpi-5-b.dtb");
+    is_refused(reader.read(&aliased, ByteCount(1 << 20)).map(|_| ()), "bcm2712-rpi-5-b.dtb");
+    is_refused(reader.metadata(&path("/bcm271~1.dtb")).map(|_| ()), "bcm2712-rpi-5-b.dtb");
+    assert!(reader.metadata(&path("/BCM2712-RPI-5-B.DTB")).unwrap().is_some());
+
+    let patch = changes(&stock, |overlay| {
+        let mut writer = fat::Writer::open(overlay, TIME).unwrap();
+        let mut write = |path: &ImagePath| {
+            writer.write_file(path, &mut &b"mine"[..], ByteCount(4), Mode::FILE, Owner::ROOT)
+        };
+        is_refused(write(&aliased), "bcm2712-rpi-5-b.dtb");
+        is_refused(write(&below), "some-overlay-0.dtbo");
+        is_refused(writer.make_directory(&aliased, Mode::FILE, Owner::ROOT), "bcm2712-rpi-5-b.dtb");
+        is_refused(writer.remove(&aliased), "bcm2712-rpi-5-b.dtb");
+        is_refused(writer.rename(&aliased, &path("/x.dtb")), "bcm2712-rpi-5-b.dtb");
+        is_refused(writer.rename(&path("/kernel8.img"), &aliased), "bcm2712-rpi-5-b.dtb");
+        // Names that look like aliases and are none.
+        for free in ["/BCM271~7.DTB", "/KERNEL~1.IMG"] {
+            writer.write_file(&path(free), &mut &b"mine"[..], ByteCount(4), Mode::FILE, Owner::ROOT).unwrap();
+        }
+        Box::new(writer).finish().unwrap();
+    });
+    let patched = directory.path().join("patched.img");
+    write_patched(&stock, &patch, &patched);
+    check("fsck.vfat", &["-n", text(&patched)]);
+    let after = fat::Reader::open(FileDisk::open(&patched)).unwrap();
+    let content = |at: &str| after.read(&path(at), ByteCount(1 << 20)).unwrap();
+    assert!(content("/bcm2712-rpi-5-b.dtb") == noise(1, 70_000));
+    assert_eq!(content("/BCM271~7.DTB"), b"mine");
+}
+
+#[test]
+fn short_names_that_are_made_up_are_nobody_elses() {
+    if !all_here(&JUDGES) {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let stock = make(directory.path(), 64, &["-F", "32", "-s", "1"]);
+    let patch = changes(&stock, |overlay| {
+        let mut writer = fat::Writer::open(overlay, TIME).unwrap();
+        let mut put = |name: String| {
+            let result =
+                writer.write_file(&path(&name), &mut &b""[..], ByteCount(0), Mode::FILE, Owner::ROOT);
+            result.unwrap_or_else(|error| panic!("{name}: {error}"));
+        };
+        // First the names that look like aliases, of both forms; then what would be given them.
+        for number in 1..=4 {
+            put(format!("/overlays/LONG-N~{number}.TXT"));
+        }
+        for number in 0..200 {
+            put(format!("/overlays/long-name-{number}.txt"));
+            put(format!("/overlays/Long Name {number}.txt"));
+        }
+        for number in 0..30 {
+            put(format!("/overlays/x{}.y", "+".repeat(number + 1)));
+        }
+        Box::new(writer).finish().unwrap();
+    });
+    let patched = directory.path().join("patched.img");
+    write_patched(&stock, &patch, &patched);
+    check("fsck.vfat", &["-n", text(&patched)]);
+    let names = short_names(&patched, "::overlays");
+    assert_eq!(names.len(), 40 + 4 + 400 + 30);
+    let unique: std::collections::BTreeSet<_> = names.iter().collect();
+    assert_eq!(unique.len(), names.len(), "{names:?}");
+    fat::Reader::open(FileDisk::open(&patched)).unwrap();
 }

@@ -8,6 +8,7 @@ use super::directory::{Directory, Meaning, RawEntry};
 use super::volume::Volume;
 use crate::fs::FsError;
 use crate::number;
+use std::collections::BTreeSet;
 
 impl Volume {
     /// Checks all of it.
@@ -19,8 +20,15 @@ impl Volume {
         }
         let mut next = Some(Directory::Root);
         while let Some(directory) = next {
+            // What is mended behind `fatfs` is found by its short name.
+            let mut short_names = BTreeSet::new();
             for entry in self.entries(directory)? {
-                match entry.meaning() {
+                let meaning = entry.meaning();
+                let is_named = matches!(meaning, Meaning::File | Meaning::Directory);
+                if is_named && !short_names.insert(entry.short_name()) {
+                    return Err(damaged("two entries of a directory have the same short name"));
+                }
+                match meaning {
                     Meaning::End => break,
                     Meaning::Nothing | Meaning::Dots => {}
                     Meaning::File => self.check_file(&entry, &mut claims)?,

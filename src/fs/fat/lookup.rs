@@ -1,4 +1,4 @@
-//! Finding a path, as FAT finds it: in whatever case it is written.
+//! Finding a path, as FAT finds it, in whatever case it is written; but by long names.
 
 use super::cache::Cursor;
 use super::volume::Filesystem;
@@ -7,18 +7,36 @@ use crate::fs::{FileKind, FsError, ImagePath};
 pub(super) type Directory<'a> = fatfs::Dir<'a, Cursor>;
 pub(super) type Entry<'a> = fatfs::DirEntry<'a, Cursor>;
 
-/// The entry of one name in a directory, by its long name or its short one.
+/// The entry of one name in a directory. An entry with a long name is found by that one alone.
+///
+/// Its short name (8.3) is an alias that whoever wrote it made up. `fatfs` takes either for the name of a file,
+/// as DOS did, so that `BCM271~1.DTB` is one of the firmware's files: which one hangs on the order in which they
+/// were written. Nobody means that, so a name that is only an alias is an error; so is one that is both, because
+/// `fatfs` would take whichever comes first.
 pub(super) fn entry_in<'a>(directory: &Directory<'a>, name: &str) -> Result<Option<Entry<'a>>, FsError> {
     let wanted = folded(name);
+    let (mut found, mut alias_of) = (None, None);
     for entry in directory.iter() {
         let entry = entry?;
-        if !is_dots(&entry)
-            && (folded(&entry.file_name()) == wanted || folded(&entry.short_file_name()) == wanted)
-        {
-            return Ok(Some(entry));
+        if is_dots(&entry) {
+            continue;
+        }
+        if folded(&entry.file_name()) == wanted {
+            if found.is_some() {
+                return Err(FsError::Damaged(format!("two entries of a directory are called `{name}`")));
+            }
+            found = Some(entry);
+        } else if folded(&entry.short_file_name()) == wanted {
+            alias_of = Some(entry.file_name());
         }
     }
-    Ok(None)
+    match (found, alias_of) {
+        (found, None) => Ok(found),
+        (None, Some(of)) => Err(FsError::ShortName { of }),
+        (Some(_), Some(of)) => {
+            Err(FsError::Damaged(format!("`{name}` is the name of one file and the short name of `{of}`")))
+        }
+    }
 }
 
 /// The entry at a path. The root directory has none.
