@@ -15,6 +15,7 @@
 
 mod allocation;
 mod disk;
+mod ext4_attributes;
 mod ext4_damage;
 mod ext4_grow;
 mod ext4_image;

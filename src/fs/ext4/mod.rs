@@ -7,6 +7,7 @@
 //! where things are ([`geometry`]) and what groups say of themselves ([`descriptors`]).
 
 mod allocation;
+mod attributes;
 mod descriptors;
 mod device;
 mod error;

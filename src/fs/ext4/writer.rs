@@ -1,5 +1,6 @@
 //! Writing an ext4.
 
+use super::attributes;
 use super::device;
 use super::error::from_writer;
 use super::journal::{self, Log};
@@ -8,9 +9,10 @@ use super::superblock::Superblock;
 use crate::disk::{ByteCount, Revert};
 use crate::fs::{FileKind, FsError, ImagePath, Mode, Owner, UnixTime, WriteFilesystem};
 use crate::number;
+use fs_ext4::Filesystem;
 use fs_ext4::inode::{Inode, InodeFlags};
 use fs_ext4::path::EXT4_ROOT_INODE;
-use fs_ext4::{Filesystem, xattr};
+use fs_ext4::xattr::{self, XattrEntry};
 use std::io;
 use std::sync::Arc;
 
@@ -28,8 +30,8 @@ const BLOCKS_PER_TREE_BLOCK: u64 = 40;
 /// The times of the directories around it stay those of the stock image.
 ///
 /// A regular file that is replaced keeps its inode, unless it has a second name (a hard link, whose
-/// content nobody asked to change) or extended attributes (capabilities or an ACL that were given to
-/// what was in it before): then it becomes a new file.
+/// content nobody asked to change): then it becomes a new file. In either case it keeps its extended
+/// attributes as the kernel would have (`attributes.rs`).
 pub struct Writer {
     filesystem: Filesystem,
     disk: Arc<dyn Revert>,
@@ -46,6 +48,8 @@ struct Found {
 
 /// A name in a directory, and what stands there.
 struct Place {
+    /// Without links in it.
+    path: ImagePath,
     directory: u32,
     name: String,
     found: Option<Found>,
@@ -108,7 +112,7 @@ impl Writer {
             Some(parent) => self.look(&parent)?.ok_or(FsError::NotFound)?.number,
             None => EXT4_ROOT_INODE,
         };
-        Ok(Place { directory, name: path.name().to_owned(), found: self.look(&path)? })
+        Ok(Place { directory, name: path.name().to_owned(), found: self.look(&path)?, path })
     }
 
     fn target(&self, link: &Found) -> Result<String, FsError> {
@@ -117,30 +121,64 @@ impl Writer {
             .map_err(|_| FsError::Damaged("the target of a symbolic link is not UTF-8".to_owned()))
     }
 
-    /// Whether writing into this file changes nothing but this file.
-    fn keeps_inode(&self, found: &Found) -> Result<bool, FsError> {
-        if found.kind != FileKind::File || found.inode.links_count != 1 {
-            return Ok(false);
-        }
+    fn attributes(&self, found: &Found) -> Result<Vec<XattrEntry>, FsError> {
         let raw = self.filesystem.read_inode_raw(found.number).map_err(from_writer)?;
-        let attributes = xattr::list_names(&self.filesystem, &found.inode, &raw).map_err(from_writer)?;
-        Ok(attributes.is_empty())
+        xattr::read_all_resolved(&self.filesystem, &found.inode, &raw).map_err(from_writer)
     }
 
-    /// Makes room for a file at `place`: a file or link that is there goes, a file that can stay is emptied.
+    fn set_attribute(&self, path: &ImagePath, name: &str, value: &[u8]) -> Result<(), FsError> {
+        self.filesystem.apply_setxattr(path.as_str(), name, value).map_err(from_writer)
+    }
+
+    /// Makes room for a file at `place`: a file that can stay is emptied, anything else there goes.
     fn inode_for_file(&self, place: &Place, mode: Mode) -> Result<u32, FsError> {
+        let attributes = match &place.found {
+            Some(found) if found.kind == FileKind::File => self.attributes(found)?,
+            _ => Vec::new(),
+        };
+        let is_capability = |attribute: &&XattrEntry| attribute.name == attributes::CAPABILITY;
         if let Some(found) = &place.found {
-            if self.keeps_inode(found)? {
+            if found.kind == FileKind::File && found.inode.links_count == 1 {
                 if found.inode.size > 0 {
                     self.filesystem.apply_truncate_ino(found.number, 0).map_err(from_writer)?;
                 }
-                self.filesystem.apply_chmod_ino(found.number, mode.bits()).map_err(from_writer)?;
+                if let Some(capability) = attributes.iter().find(is_capability) {
+                    let (path, name) = (place.path.as_str(), &capability.name);
+                    self.filesystem.apply_removexattr(path, name).map_err(from_writer)?;
+                }
+                self.set_mode(found, &place.path, &attributes, mode)?;
                 return Ok(found.number);
             }
             self.unlink(place)?;
         }
         let name = place.name.as_bytes();
-        self.filesystem.apply_create_at(place.directory, name, mode.bits()).map_err(from_writer)
+        let number =
+            self.filesystem.apply_create_at(place.directory, name, mode.bits()).map_err(from_writer)?;
+        for attribute in attributes.iter().filter(|attribute| !is_capability(attribute)) {
+            if attribute.name == attributes::ACL {
+                let acl = attributes::acl_with_mode(&attribute.value, mode)?;
+                self.set_attribute(&place.path, attributes::ACL, &acl)?;
+            } else {
+                self.set_attribute(&place.path, &attribute.name, &attribute.value)?;
+            }
+        }
+        Ok(number)
+    }
+
+    /// Gives what stands at `path` a mode, and an ACL that it has the same.
+    fn set_mode(
+        &self,
+        found: &Found,
+        path: &ImagePath,
+        attributes: &[XattrEntry],
+        mode: Mode,
+    ) -> Result<(), FsError> {
+        self.filesystem.apply_chmod_ino(found.number, mode.bits()).map_err(from_writer)?;
+        let Some(acl) = attributes.iter().find(|attribute| attribute.name == attributes::ACL) else {
+            return Ok(());
+        };
+        let changed = attributes::acl_with_mode(&acl.value, mode)?;
+        if changed == acl.value { Ok(()) } else { self.set_attribute(path, attributes::ACL, &changed) }
     }
 
     fn unlink(&self, place: &Place) -> Result<(), FsError> {
@@ -160,7 +198,9 @@ impl Writer {
     fn check_room(&self, size: ByteCount, place: &Place) -> Result<(), FsError> {
         let superblock = Superblock::read(&self.disk)?;
         let content = size.0.div_ceil(superblock.block_size);
-        let needed = content + content / BLOCKS_PER_TREE_BLOCK + BLOCKS_BESIDE_CONTENT;
+        // A block of extended attributes stays in use, and one more becomes so where others share it.
+        let attributes = u64::from(place.found.as_ref().is_some_and(|found| found.inode.file_acl != 0));
+        let needed = content + content / BLOCKS_PER_TREE_BLOCK + BLOCKS_BESIDE_CONTENT + 2 * attributes;
         let returned = place.found.as_ref().map_or(0, |found| {
             let counts_sectors = found.inode.flags & InodeFlags::HUGE_FILE.bits() == 0;
             let last_name = found.inode.links_count == 1;
@@ -217,7 +257,7 @@ impl WriteFilesystem for Writer {
         let place = self.place(path)?;
         let number = match &place.found {
             Some(found) if found.kind == FileKind::Directory => {
-                self.filesystem.apply_chmod_ino(found.number, mode.bits()).map_err(from_writer)?;
+                self.set_mode(found, &place.path, &self.attributes(found)?, mode)?;
                 found.number
             }
             Some(found) => {
