@@ -39,6 +39,7 @@ imitate() {
   } >"$root/etc/fstab"
 
   imitate_users "$root"
+  if [ "$variant" = full ]; then imitate_packages "$root"; fi
 
   # Services. Nothing that asks for ssh, and no prompt on the console while the wizard has it.
   for unit in ssh.service sshd.service ssh.socket getty@tty1.service; do not_wanted "$root" $unit; done
@@ -68,6 +69,16 @@ bear_with_emulation() {
   local settings=$1/etc/systemd/system.conf.d/emulation.conf
   mkdir -p "${settings%/*}"
   printf '[Manager]\nDefaultDeviceTimeoutSec=15min\nDefaultTimeoutStartSec=15min\n' >"$settings"
+}
+
+# The packages whose files are imitated, in dpkg's own lists: an image without them is none of Raspberry Pi OS.
+imitate_packages() {
+  local root=$1 package
+  for package in raspberrypi-sys-mods userconf-pi; do
+    printf 'Package: %s\nStatus: install ok installed\nMaintainer: none\nArchitecture: all\nVersion: 1\nDescription: imitated\n\n' \
+      "$package" >>"$root/var/lib/dpkg/status"
+    : >"$root/var/lib/dpkg/info/$package.list"
+  done
 }
 
 # The user pi, edited by hand and not with adduser, which would need the tree to run.
