@@ -10,6 +10,9 @@ find_e2fsprogs() {
   local version folder=$cache/e2fsprogs options mirror package
   version=$(mke2fs -V 2>&1 | sed -n 's/^mke2fs \([0-9.]*\).*/\1/p')
   if dpkg --compare-versions "$version" ge 1.47.1; then return; fi
+  mkdir -p "$cache"
+  exec 7>"$cache/e2fsprogs.lock"
+  flock 7 # Tests that run side by side both come here.
   if [ ! -e "$folder/complete" ]; then
     say "mke2fs $version is too old: a newer one comes from bookworm-backports into $folder"
     mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' | grep -v security | sed -n 1p)
@@ -24,6 +27,7 @@ find_e2fsprogs() {
     for package in "$folder"/apt/*.deb; do dpkg -x "$package" "$folder"; done
     touch "$folder/complete"
   fi
+  exec 7>&-
   # Not `grep -q`: it would not wait for the end of the list, and whoever then still writes to it fails.
   ldconfig -p | grep libarchive.so.13 >/dev/null || die "libarchive.so.13 not found: apt-get install libarchive13"
   e2fsprogs_folder=$folder/sbin/
