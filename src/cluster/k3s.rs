@@ -108,20 +108,65 @@ pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Setting<ClusterK
 
 /// Reads the `k3s:` of a node.
 pub(super) fn read_role(fields: &Fields<'_>, reader: &mut Reader) -> Setting<RoleOfNode> {
-    const ROLES: [(&str, Option<Role>); 3] =
-        [("server", Some(Role::Server)), ("agent", Some(Role::Agent)), ("none", None)];
     fields.setting("k3s", reader, |value, reader| {
-        if value.is_off() {
-            return Some(RoleOfNode { role: None, flags: Flags::default() });
-        }
         if !matches!(value.kind(), Kind::Mapping(_)) {
-            return Some(RoleOfNode { role: value.one_of(&ROLES, reader)?, flags: Flags::default() });
+            return role(value, "k3s", reader);
         }
         let fields = value.fields(&keys::K3S_NODE, reader)?;
-        let role = fields.required("role", "agent", reader, |value, reader| value.one_of(&ROLES, reader));
+        let role = fields.required("role", "agent", reader, |value, reader| role(value, "role", reader));
         let flags = Flags::read(&fields, reader);
-        Some(RoleOfNode { role: role.value()?, flags: flags? })
+        Some(RoleOfNode { flags: flags?, ..role.value()? })
     })
+}
+
+/// What others call k3s's roles.
+const SERVERS: [&str; 13] = [
+    "master",
+    "masters",
+    "control-plane",
+    "controlplane",
+    "controller",
+    "leader",
+    "manager",
+    "main",
+    "primary",
+    "etcd",
+    "init",
+    "servers",
+    "head",
+];
+const AGENTS: [&str; 10] =
+    ["worker", "workers", "node", "nodes", "minion", "slave", "compute", "agents", "client", "member"];
+
+/// The role that stands under `key`. Between the two nothing is guessed by spelling: they are opposites, and
+/// `worker` is nearer to `server` than to `agent`.
+fn role(value: &Cursor<'_>, key: &str, reader: &mut Reader) -> Option<RoleOfNode> {
+    const FARTHEST: usize = 2;
+    let without_flags = |role| Some(RoleOfNode { role, flags: Flags::default() });
+    if value.is_off() {
+        return without_flags(None);
+    }
+    let text = value.token(reader)?;
+    let folded = text.to_lowercase().replace(['_', ' '], "-");
+    let wrong = match folded.as_str() {
+        "server" if text == "server" => return without_flags(Some(Role::Server)),
+        "agent" if text == "agent" => return without_flags(Some(Role::Agent)),
+        other if SERVERS.contains(&other) || AGENTS.contains(&other) => {
+            let role = if SERVERS.contains(&other) { Role::Server } else { Role::Agent };
+            let message = format!("{} is called `{role}` in k3s", shown(text));
+            Wrong::new(message, format!("Write `{key}: {role}`"))
+        }
+        other => {
+            let near = keys::nearest(other, &["server", "agent", "none"]);
+            let hint = match near.filter(|(_, distance)| *distance <= FARTHEST) {
+                Some((role, _)) => format!("Did you mean `{role}`?"),
+                None => "Write `server`, `agent` or `none`".to_owned(),
+            };
+            Wrong::new(format!("{} is no role of k3s", shown(text)), hint)
+        }
+    };
+    reader.report(&value.spot(), wrong);
+    None
 }
 
 fn version(text: &str) -> Result<K3sVersion, Wrong> {
@@ -237,15 +282,23 @@ pub(super) fn config_of(fields: &Fields<'_>, reader: &mut Reader) -> Option<Map<
     for (key, value) in value.entries(reader)? {
         // `key+:` adds to a list in k3s's configuration files.
         let name = key.value.trim_end_matches('+');
-        let flag = name.trim_start_matches('-');
+        let flag = name.trim().trim_start_matches('-').to_lowercase().replace('_', "-");
+        // k3s has an environment variable for each flag, with this before it.
+        let flag = flag.strip_prefix("k3s-").unwrap_or(&flag);
         if let Some((_, hint)) = DECIDED.iter().find(|(decided, _)| *decided == flag) {
-            let message = format!("`{}` is set by cardwright", key.value);
+            let message = format!("{} is set by cardwright", shown(key.value));
             let refused = Wrong::new(message, *hint);
             reader.report(&key.spot, if flag.contains("token") { refused.secret() } else { refused });
             wrong = true;
-        } else if flag != name {
-            let hint = format!("Write `{flag}`: keys are the long flags of k3s without their dashes");
-            reader.report(&key.spot, Wrong::new(format!("{} begins with a dash", shown(key.value)), hint));
+        } else if !is_flag_name(name) {
+            let hint = if is_flag_name(flag) {
+                format!("Write `{flag}`: keys are the long flags of k3s without their dashes")
+            } else {
+                "Keys are the long flags of k3s without their dashes, like `write-kubeconfig-mode`".to_owned()
+            };
+            let message = format!("{} is no name of a flag", shown(key.value));
+            let refused = Wrong::new(message, hint);
+            reader.report(&key.spot, if keys::may_be_secret(key.value) { refused.secret() } else { refused });
             wrong = true;
         } else if matches!(name, "cluster-cidr" | "service-cidr")
             && value.parse_token(reader, networks).is_none()
@@ -256,6 +309,13 @@ pub(super) fn config_of(fields: &Fields<'_>, reader: &mut Reader) -> Option<Map<
         }
     }
     (!wrong).then_some(config)
+}
+
+/// Whether it looks like one: small letters, digits and dashes between them.
+fn is_flag_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_lowercase())
+        && !text.ends_with('-')
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 /// One or two networks with a comma between them, as k3s takes them for IPv4 and IPv6.

@@ -1,10 +1,11 @@
 //! Which keys nodes.yaml has, and where: the one list that the loader, its hints and the schema share.
 
+use super::foreign::{self, Counterpart};
+
 /// One kind of mapping in nodes.yaml.
 #[derive(Debug)]
 pub(super) struct Level {
     /// Its name among the definitions of nodes.schema.json; of the whole file, nothing.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the schema is compared with in a test"))]
     pub(super) name: &'static str,
     /// Where it stands, as a hint says it.
     pub(super) home: &'static str,
@@ -56,87 +57,66 @@ levels! {
     OUTPUT "output" "under `output:`" ["dir", "format"];
 }
 
-/// What people write who have other programs' words in mind, and the key that means it here.
-const OTHER_WORDS: &[(&str, &str)] = &[
-    ("host", "name"),
-    ("hostname", "name"),
-    ("ip", "address"),
-    ("ipv4", "address"),
-    ("addr", "address"),
-    ("ip_address", "address"),
-    ("role", "k3s"),
-    ("kubernetes", "k3s"),
-    ("cidr", "prefix"),
-    ("nameservers", "dns"),
-    ("routers", "gateway"),
-    ("router", "gateway"),
-    ("nic", "interface"),
-    ("password", "password_hash"),
-    ("passwd", "password_hash"),
-    ("hashed_passwd", "password_hash"),
-    ("ssh_keys", "ssh_authorized_keys"),
-    ("authorized_keys", "ssh_authorized_keys"),
-    ("ssh_key", "ssh_authorized_keys"),
-    ("ssh_pwauth", "password_login"),
-    ("tz", "timezone"),
-    ("time_zone", "timezone"),
-    ("ntp_server", "ntp"),
-    ("ntp_servers", "ntp"),
-    ("ntpservers", "ntp"),
-    ("time_server", "ntp"),
-    ("time_servers", "ntp"),
-    ("timeservers", "ntp"),
-    ("timesyncd", "ntp"),
-    ("write_files", "files"),
-    ("runcmd", "first_boot"),
-    ("commands", "first_boot"),
-    ("folder", "dir"),
-    ("directory", "dir"),
-    ("permissions", "mode"),
-    ("src", "source"),
-    ("contents", "content"),
-    ("checksum", "sha256"),
-    ("sha256sum", "sha256"),
-    ("args", "config"),
-    ("virtual_ip", "virtual_address"),
-    ("vip", "virtual_address"),
-];
-
 /// What to do about a key that a level does not have.
 pub(super) fn advice(level: &Level, unknown: &str) -> String {
     match meant(level, unknown) {
         Some("password_hash") => {
-            "Did you mean `password_hash`? Put there what `openssl passwd -6` prints, in single quotes"
-                .to_owned()
+            return "Did you mean `password_hash`? Put there what `openssl passwd -6` prints, in single quotes"
+                .to_owned();
         }
-        Some(key) => format!("Did you mean `{key}`?"),
-        None => {
-            match (level_with(unknown), other_word(unknown).and_then(|key| Some((key, level_with(key)?)))) {
-                (Some(other), _) => format!("`{unknown}` belongs {}", other.home),
-                (None, Some((key, other))) => format!("Did you mean `{key}`? It belongs {}", other.home),
-                (None, None) => {
-                    let known: Vec<_> = level.keys.iter().map(|key| format!("`{key}`")).collect();
-                    format!("Known here: {}", known.join(", "))
-                }
-            }
+        Some(key) => return format!("Did you mean `{key}`?"),
+        None => {}
+    }
+    let counterpart = foreign::counterpart(level, unknown);
+    match (counterpart, level_with(unknown)) {
+        (Some(Counterpart::Example(example)), _) => format!("Write it like `{example}`"),
+        (Some(Counterpart::K3sExample(example)), _) => format!("Write it like `{example}`, {}", K3S.home),
+        (Some(Counterpart::Nothing(instead)), _) => instead.to_owned(),
+        (_, Some(other)) => format!("`{unknown}` belongs {}", other.home),
+        (Some(Counterpart::Key(key)), None) => match level_with(key) {
+            Some(other) => format!("Did you mean `{key}`? It belongs {}", other.home),
+            None => format!("Did you mean `{key}`?"),
+        },
+        (None, None) => {
+            let known: Vec<_> = level.keys.iter().map(|key| format!("`{key}`")).collect();
+            format!("Known here: {}", known.join(", "))
         }
     }
+}
+
+/// What to do about a key of `k3s:` that stands beside it in a node: at the top of the file it would be every
+/// node's.
+pub(super) fn advice_beside_role(level: &Level, unknown: &str, role: Option<&str>) -> Option<String> {
+    if level.name != NODE.name {
+        return None;
+    }
+    let key = match foreign::counterpart(&K3S_NODE, unknown) {
+        Some(Counterpart::Key(key)) => key,
+        _ => unknown,
+    };
+    let value = match key {
+        "labels" => "{room: attic}",
+        "taints" => "[\"room=attic:NoSchedule\"]",
+        "config" => "{debug: true}",
+        _ => return None,
+    };
+    let role = role.filter(|role| matches!(*role, "server" | "agent")).unwrap_or("agent");
+    Some(format!("For this node alone, write `k3s: {{role: {role}, {key}: {value}}}`"))
 }
 
 /// The key of the level that an unknown one most probably stands for. A key that belongs to another level
 /// is taken for that one rather than for a bad misspelling.
 pub(super) fn meant(level: &Level, unknown: &str) -> Option<&'static str> {
-    let other_word = other_word(unknown).filter(|key| level.keys.contains(key));
-    other_word.or_else(|| match nearest(unknown, level.keys) {
+    match foreign::counterpart(level, unknown) {
+        Some(Counterpart::Key(key)) if level.keys.contains(&key) => return Some(key),
+        // Another program's word is none of ours misspelt.
+        Some(_) => return None,
+        None => {}
+    }
+    match nearest(unknown, level.keys) {
         Some((key, distance)) if distance <= 1 || level_with(unknown).is_none() => Some(key),
         _ => None,
-    })
-}
-
-/// The key that another program's word stands for.
-fn other_word(unknown: &str) -> Option<&'static str> {
-    let folded = folded(unknown);
-    OTHER_WORDS.iter().find(|(word, _)| *word == folded).map(|(_, key)| *key)
+    }
 }
 
 /// A level that has this key.
@@ -148,13 +128,14 @@ fn folded(word: &str) -> String {
     word.to_lowercase().replace('-', "_")
 }
 
-/// The known word that a mistyped one most probably was, and how many letters it is away.
+/// The known word that a mistyped one most probably was, and how many letters it is away. None where two are
+/// as near: a guess between them would be right half of the time.
 pub(super) fn nearest<'k>(typed: &str, known: &[&'k str]) -> Option<(&'k str, usize)> {
     let folded = folded(typed);
-    known
-        .iter()
-        .map(|key| (*key, strsim::damerau_levenshtein(&folded, key)))
+    let distances = || known.iter().map(|key| (*key, strsim::damerau_levenshtein(&folded, key)));
+    distances()
         .min_by_key(|(_, distance)| *distance)
+        .filter(|(nearest, least)| distances().all(|(key, distance)| key == *nearest || distance > *least))
         .filter(|(key, distance)| *distance <= 3 && distance * 2 <= key.len().max(folded.len()))
 }
 
@@ -183,6 +164,16 @@ mod tests {
             (&CLUSTER, "address", "`address` belongs in a node, under `nodes:`"),
             (&CLUSTER, "node", "Did you mean `nodes`?"),
             (&CLUSTER, "nameservers", "Did you mean `dns`? It belongs under `network:`"),
+            (&CLUSTER, "cluster_name", "Did you mean `cluster`?"),
+            (&NETWORK, "gateway4", "Did you mean `gateway`?"),
+            (&CLUSTER, "wifi", "Remove it: cardwright sets up the wired network, and has no key for Wi-Fi"),
+            (
+                &NODE,
+                "extra_server_args",
+                "Write it like `server: {config: {write-kubeconfig-mode: \"0640\"}}`, under `k3s:` at the top of the file",
+            ),
+            (&NODE, "AUTO_SETUP_NET_STATIC_IP", "Did you mean `address`?"),
+            (&NODE, "users", "Write it like `user: {name: ann}`"),
             (&USER, "suod", "Did you mean `sudo`?"),
             (
                 &USER,
@@ -197,6 +188,43 @@ mod tests {
         ] {
             assert_eq!(advice(level, unknown), expected, "{unknown}");
         }
+    }
+
+    #[test]
+    fn a_foreign_word_leads_to_a_key_that_there_is() {
+        for (words, levels, counterpart) in super::foreign::all() {
+            let super::Counterpart::Key(key) = counterpart else { continue };
+            assert!(super::level_with(key).is_some(), "{words:?} {key}");
+            for level in levels {
+                assert!(ALL.iter().any(|known| known.name == *level), "{words:?} {level}");
+            }
+            // Where a key is known, it is never looked up.
+            for level in ALL.iter().filter(|level| levels.contains(&level.name)) {
+                let known = words.iter().find(|word| level.keys.contains(word));
+                assert!(known.is_none(), "{known:?} of {:?}", level.name);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_guessed_between_two_words_that_are_as_near() {
+        assert_eq!(super::nearest("rood", &["root", "boot"]), Some(("root", 1)));
+        assert_eq!(super::nearest("soot", &["root", "boot"]), None);
+    }
+
+    #[test]
+    fn labels_beside_a_role_belong_into_it() {
+        use super::advice_beside_role as advice;
+        assert_eq!(
+            advice(&NODE, "labels", Some("server")).as_deref(),
+            Some("For this node alone, write `k3s: {role: server, labels: {room: attic}}`")
+        );
+        assert_eq!(
+            advice(&NODE, "node-taints", None).as_deref(),
+            Some("For this node alone, write `k3s: {role: agent, taints: [\"room=attic:NoSchedule\"]}`")
+        );
+        assert_eq!(advice(&NODE, "adress", None), None);
+        assert_eq!(advice(&CLUSTER, "labels", None), None);
     }
 
     #[test]

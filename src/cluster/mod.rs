@@ -12,6 +12,7 @@ pub(crate) mod claimed;
 mod document;
 mod extra_files;
 mod flags;
+mod foreign;
 mod joining;
 mod k3s;
 mod keys;

@@ -194,8 +194,14 @@ impl<'t> Cursor<'t> {
         };
         for entry in entries.iter().filter(|entry| !level.keys.contains(&entry.key.as_str())) {
             let spot = Spot { place: entry.place, path: self.path_of(&entry.key) };
-            let wrong =
-                Wrong::new(format!("unknown key {}", shown(&entry.key)), keys::advice(level, &entry.key));
+            let role =
+                entries.iter().find(|entry| entry.key == "k3s").and_then(|entry| match &entry.value.kind {
+                    Kind::Scalar(scalar) => Some(scalar.text.as_str()),
+                    Kind::Nothing | Kind::List(_) | Kind::Mapping(_) => None,
+                });
+            let hint = keys::advice_beside_role(level, &entry.key, role)
+                .unwrap_or_else(|| keys::advice(level, &entry.key));
+            let wrong = Wrong::new(format!("unknown key {}", shown(&entry.key)), hint);
             reader.report(&spot, if keys::may_be_secret(&entry.key) { wrong.secret() } else { wrong });
         }
         let mistyped = entries.iter().filter_map(|entry| {

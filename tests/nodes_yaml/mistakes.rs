@@ -32,6 +32,32 @@ fn unknown_keys_are_refused_with_the_nearest_known_one() {
 }
 
 #[test]
+fn keys_of_other_programs_are_answered_with_what_says_the_same() {
+    let top = |text: &'static str| (TOP, text);
+    assert_answers!(answers(&[
+        // Raspberry Pi Imager and rpi-preseed.
+        &[top("image: demo\nssh: {enabled: true, password_authentication: false}")],
+        &[top("image: demo\nwlan: {ssid: home}\nkeymap: de\npackages: {install: [vim]}")],
+        // cloud-init.
+        &[top("image: demo\nusers: [{name: ann, sudo: ALL}]\nssh_pwauth: false\nruncmd: [ls]")],
+        &[top("image: demo\nwrite_files: [{path: /x, content: a, permissions: '0644'}]")],
+        &[top("image: demo\nfiles: [{path: /x, content: a, permissions: '0644', encoding: b64}]")],
+        &[top("image: demo\nuser: {name: ann, plain_text_passwd: hunter2, groups: [sudo]}")],
+        // netplan.
+        &[("prefix: 24, gateway: 192.168.50.1", "version: 2, dhcp4: false, gateway4: 192.168.50.1")],
+        &[(EAST, "east, addresses: [192.168.50.12/24], k3s: agent, macaddress: 'b8:27:eb:12:34:56'")],
+        // DietPi.
+        &[top("image: demo\nAUTO_SETUP_TIMEZONE: Europe/Berlin\nAUTO_SETUP_SWAPFILE_SIZE: 0")],
+        // sdm.
+        &[top("image: demo\nbootconfig: x\ncopyfile: y\nrunatboot: z")],
+        // k3s-ansible.
+        &[top("image: demo\nk3s_cluster: {}\nk3s_version: v1.36.4+k3s1\ntoken: hunter2")],
+        &[("version: v1.36.4+k3s1", "version: v1.36.4+k3s1, extra_server_args: x, api_endpoint: 10.0.0.1")],
+        &[(EAST, "east, ansible_host: 192.168.50.12, ansible_user: ann, k3s: agent")],
+    ]));
+}
+
+#[test]
 fn what_is_missing_is_named_with_an_example() {
     assert_answers!(answers(&[
         &[("cluster: compass\n", "")],
@@ -220,6 +246,13 @@ fn roles_have_to_make_a_cluster() {
         &[("k3s: {version: v1.36.4+k3s1}\n", ""), (", k3s: server", ""), (", k3s: agent", "")],
         &[("k3s: server", "k3s: sever")],
         &[("k3s: server", "k3s: master")],
+        &[("k3s: server", "k3s: Control_Plane")],
+        &[("k3s: agent", "k3s: worker")],
+        &[("k3s: agent", "k3s: node")],
+        &[("k3s: agent", "k3s: {role: minion}")],
+        &[("k3s: agent", "k3s: Agent")],
+        &[("k3s: agent", "k3s: yes")],
+        &[("k3s: agent", "k3s: waiter")],
         &[("k3s: server", "k3s: {role: server, config: {node-label: [a=b]}}")],
     ]));
 }
@@ -255,6 +288,11 @@ fn versions_and_settings_of_k3s_are_checked() {
         &[k3s("version: v1.36.4+k3s1, config: {node-ip+: 10.0.0.1}")],
         &[k3s("version: v1.36.4+k3s1, config: {--node-name: x}")],
         &[k3s("version: v1.36.4+k3s1, config: {--disable: x}")],
+        &[k3s("version: v1.36.4+k3s1, config: {'token ': hunter2}")],
+        &[k3s("version: v1.36.4+k3s1, config: {K3S_TOKEN: hunter2, Node_Name: x}")],
+        &[k3s(
+            "version: v1.36.4+k3s1, config: {write_kubeconfig_mode: '0640', Debug: true, 'a b': c, '': d}"
+        )],
         &[k3s("version: v1.36.4+k3s1, config: [disable]")],
     ]));
 }
@@ -368,6 +406,7 @@ fn labels_taints_components_and_registries_are_checked() {
         &[k3s("version: v1.36.4+k3s1, registries: missing.yaml")],
         &[(EAST, "east, address: 192.168.50.12, k3s: {role: agent, labels: {a: [b]}}")],
         &[(EAST, "east, address: 192.168.50.12, k3s: agent, labels: {a: b}")],
+        &[(NORTH, "north, address: 192.168.50.11, k3s: server, taints: [a=b:NoSchedule]")],
     ]));
 }
 
