@@ -3,11 +3,12 @@
 use crate::cluster::{Artifact, Install};
 use crate::digest::Digest;
 use crate::disk::ByteCount;
-use crate::fetch::{self, FetchError};
+use crate::fetch::{self, FetchError, Fetched};
 use crate::hint::Hint;
 use crate::k3s::{Binary, Payload};
 use crate::patch::Content;
 use crate::plain_file;
+use crate::temporary::TemporaryFolder;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -76,6 +77,17 @@ impl Hint for PayloadError {
     }
 }
 
+/// What is to be put inside the cards.
+#[derive(Debug)]
+pub struct Opened {
+    /// The files.
+    pub payload: Payload,
+    /// What was downloaded and could not be kept in the cache is in these, until they are dropped.
+    pub(crate) folders: Vec<TemporaryFolder>,
+    /// Why the cache could not be used, where it could not.
+    pub trouble: Option<FetchError>,
+}
+
 /// Gets what nodes.yaml wants inside the cards; nothing where k3s is to be downloaded at the first boot.
 /// What is named by an address is downloaded into `cache`, unless it is there; `progress` hears of it.
 ///
@@ -84,9 +96,9 @@ impl Hint for PayloadError {
 pub fn open(
     install: &Install,
     binary: Binary,
-    cache: &Path,
+    cache: Option<&Path>,
     progress: &dyn Fn(ByteCount, Option<ByteCount>),
-) -> Result<Option<Payload>, PayloadError> {
+) -> Result<Option<Opened>, PayloadError> {
     let Install::Bundled { arm64, armhf, images } = install else { return Ok(None) };
     let program = match binary {
         Binary::Arm64 => arm64,
@@ -94,7 +106,14 @@ pub fn open(
     };
     let needed = binary.file_name();
     let program = program.as_ref().ok_or(PayloadError::NoBinary { needed })?;
-    let (path, program) = get(program, cache, progress)?;
+    let (mut folders, mut trouble) = (Vec::new(), None);
+    let mut get = |artifact| {
+        let (fetched, content) = get(artifact, cache, progress)?;
+        folders.extend(fetched.folder);
+        trouble = trouble.take().or(fetched.trouble);
+        Ok::<_, PayloadError>((fetched.path, content))
+    };
+    let (path, program) = get(program)?;
     if let Some(found) =
         plain_file::open(&path).and_then(|file| what_else_it_is(&file, binary)).map_err(failed(&path))?
     {
@@ -102,31 +121,36 @@ pub fn open(
     }
     let mut archives = Vec::new();
     for image in images {
-        let (_, content) = get(image, cache, progress)?;
+        let (_, content) = get(image)?;
         archives.push((image.file_name(), content));
     }
-    Ok(Some(Payload { binary: program, images: archives }))
+    let payload = Payload { binary: program, images: archives };
+    Ok(Some(Opened { payload, folders, trouble }))
 }
 
-/// A file, and where it is on this machine.
+/// A file, and what is in it.
 fn get(
     artifact: &Artifact,
-    cache: &Path,
+    cache: Option<&Path>,
     progress: &dyn Fn(ByteCount, Option<ByteCount>),
-) -> Result<(PathBuf, Content), PayloadError> {
-    let (path, expected) = match artifact {
-        Artifact::Path { path, sha256 } => (path.clone(), *sha256),
+) -> Result<(Fetched, Content), PayloadError> {
+    let (fetched, expected) = match artifact {
+        Artifact::Path { path, sha256 } => {
+            (Fetched { path: path.clone(), folder: None, trouble: None }, *sha256)
+        }
         Artifact::Url { url, sha256 } => {
             let mut tell = |done, total: Option<u64>| progress(ByteCount(done), total.map(ByteCount));
-            (fetch::fetch(url, *sha256, cache, &mut tell)?, Some(*sha256))
+            (fetch::fetch_anyway(url, *sha256, cache, &std::env::temp_dir(), &mut tell)?, Some(*sha256))
         }
     };
     // Of a download too: the cache is only a folder, and anything may have happened to it.
-    let content = Content::of_file(&path).map_err(failed(&path))?;
+    let content = Content::of_file(&fetched.path).map_err(failed(&fetched.path))?;
     let found = content.digest();
     match expected {
-        Some(expected) if expected != found => Err(PayloadError::WrongDigest { path, expected, found }),
-        _ => Ok((path, content)),
+        Some(expected) if expected != found => {
+            Err(PayloadError::WrongDigest { path: fetched.path, expected, found })
+        }
+        _ => Ok((fetched, content)),
     }
 }
 
@@ -180,7 +204,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("k3s");
         std::fs::write(&path, content).unwrap();
-        open(&bundled(Artifact::Path { path, sha256 }, Vec::new()), binary, folder.path(), &|_, _| ())
+        let install = bundled(Artifact::Path { path, sha256 }, Vec::new());
+        Ok(open(&install, binary, Some(folder.path()), &|_, _| ())?.map(|opened| opened.payload))
     }
 
     #[test]
@@ -222,8 +247,8 @@ mod tests {
             artifacts.push(Artifact::Path { path, sha256: None });
         }
         let program = artifacts.remove(0);
-        let payload = open(&bundled(program, artifacts), Binary::Arm64, folder.path(), &|_, _| ());
-        let images = payload.unwrap().unwrap().images;
+        let payload = open(&bundled(program, artifacts), Binary::Arm64, None, &|_, _| ());
+        let images = payload.unwrap().unwrap().payload.images;
         assert_eq!(images.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["b.tar", "a.tar.zst"]);
         assert_eq!(images[0].1.digest(), Digest::of(b"#!b.tar"));
     }
@@ -231,8 +256,7 @@ mod tests {
     #[test]
     fn a_missing_file_is_named() {
         let missing = Artifact::Path { path: "nowhere/k3s".into(), sha256: None };
-        let error =
-            open(&bundled(missing, Vec::new()), Binary::Arm64, Path::new(""), &|_, _| ()).unwrap_err();
+        let error = open(&bundled(missing, Vec::new()), Binary::Arm64, None, &|_, _| ()).unwrap_err();
         assert!(error.to_string().starts_with("`nowhere/k3s`"), "{error}");
     }
 }

@@ -18,15 +18,18 @@ use crate::cluster::{CannotRejoin, Cluster, ClusterName, ImageSource, Node};
 use crate::demo;
 use crate::disk::{ByteCount, DiskError, ReadAt, StockImage};
 use crate::emit::{EmitError, Stage};
-use crate::fetch::{self, FetchError};
+use crate::fetch::{self, FetchError, Fetched};
 use crate::foundation::{Extent, FoundationError};
-use crate::hint::Hint;
+use crate::hint::{Hint, Warning};
 use crate::identity::{ClusterSecret, Creation, IdentityError};
+use crate::ownership;
 use crate::papers::PapersError;
+use crate::papers::shell_word;
 use crate::patch::{Patch, PatchError};
 use crate::payload::{self, PayloadError};
 use crate::plan::{self, Ground, PlanError};
 use crate::raspios::RaspiosError;
+use crate::temporary::TemporaryFolder;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -142,6 +145,10 @@ pub trait Progress: Sync {
     fn downloading(&self, done: ByteCount, total: Option<ByteCount>);
     /// Some bytes more are done in a stage of the work that has so many in all.
     fn working(&self, stage: Stage, more: ByteCount, total: ByteCount);
+    /// Something is not as it should be, and the work goes on.
+    fn warning(&self, warning: Warning) {
+        drop(warning);
+    }
 }
 
 /// For callers who want to hear nothing.
@@ -150,6 +157,18 @@ pub struct Silent;
 impl Progress for Silent {
     fn downloading(&self, _done: ByteCount, _total: Option<ByteCount>) {}
     fn working(&self, _stage: Stage, _more: ByteCount, _total: ByteCount) {}
+}
+
+/// Returns the warning that others may put files of theirs into a folder that secrets are written to.
+pub fn writable_warning(folder: &Path) -> Option<Warning> {
+    let mode = ownership::mode_if_others_may_write(folder)?;
+    Some(Warning {
+        message: format!(
+            "other users of this machine may replace what is in {}: its mode is {mode:04o}",
+            folder.display()
+        ),
+        hint: Some(format!("Run `chmod go-w {}`", shell_word(&folder.display().to_string()))),
+    })
 }
 
 /// Opens the stock image that a cluster names. What is packed is unpacked, as far as it is needed, into a
@@ -176,9 +195,13 @@ pub fn open_image(
         ImageSource::Url { url, sha256 } => {
             let mut tell =
                 |done, total: Option<u64>| progress.downloading(ByteCount(done), total.map(ByteCount));
-            let path = fetch::fetch(url, *sha256, cache.unwrap_or(scratch), &mut tell)?;
+            let Fetched { path, folder, trouble } =
+                fetch::fetch_anyway(url, *sha256, cache, scratch, &mut tell)?;
+            if let Some(error) = trouble {
+                progress.warning(fetch::cache_warning(&error));
+            }
             // Checked once more: the cache is only a folder, and anything may have happened to it.
-            Ok(open(&path, Some(*sha256))?)
+            Ok(open(&path, Some(*sha256))?.keeping(folder))
         }
     }
 }
@@ -228,6 +251,8 @@ pub struct Plans<'cluster> {
     pub common: Patch,
     /// The whole patch of every node, in the order of nodes.yaml.
     pub nodes: Vec<(&'cluster Node, Patch)>,
+    /// Holds what was downloaded for the patches and could not be kept in the cache.
+    _downloads: Vec<TemporaryFolder>,
 }
 
 impl Plans<'_> {
@@ -245,7 +270,8 @@ impl Plans<'_> {
     }
 }
 
-/// Plans every node.
+/// Plans every node. What is to be put inside the cards and named by an address is downloaded into `cache`; without
+/// one, into a folder that is gone with the plans.
 ///
 /// # Errors
 /// When the stock image lacks something that nodes.yaml asks for, when what is to be put inside the cards
@@ -254,15 +280,24 @@ pub fn plan_cluster<'cluster>(
     base: &Base,
     cluster: &'cluster Cluster,
     secret: &ClusterSecret,
+    cache: Option<&Path>,
     progress: &dyn Progress,
 ) -> Result<Plans<'cluster>, Error> {
-    let payload = match &cluster.k3s {
+    let opened = match &cluster.k3s {
         Some(k3s) => {
-            let cache = fetch::cache_folder().unwrap_or_else(|| cluster.output.folder.clone());
             let binary = plan::host(&base.release).binary;
-            payload::open(&k3s.install, binary, &cache, &|done, total| progress.downloading(done, total))?
+            payload::open(&k3s.install, binary, cache, &|done, total| progress.downloading(done, total))?
         }
         None => None,
+    };
+    let (payload, downloads) = match opened {
+        Some(opened) => {
+            if let Some(error) = opened.trouble {
+                progress.warning(fetch::cache_warning(&error));
+            }
+            (Some(opened.payload), opened.folders)
+        }
+        None => (None, Vec::new()),
     };
     let ground = Ground {
         cluster,
@@ -279,7 +314,7 @@ pub fn plan_cluster<'cluster>(
     }
     let common = plan::common(&ground).map_err(Error::PlanCommon)?;
     let extent = Extent::decide(base, cluster.grow, nodes.iter().map(|(_, patch)| patch))?;
-    Ok(Plans { cluster: &cluster.name, extent, common, nodes })
+    Ok(Plans { cluster: &cluster.name, extent, common, nodes, _downloads: downloads })
 }
 
 /// The node of that name.

@@ -3,17 +3,27 @@
 //! The rule that bounds the folder: it keeps the few files that were used last. Several runs may use it at
 //! the same time: a file appears under its name only when it is whole, and whoever has one open keeps it.
 
+use crate::ownership::{self, PRIVATE, create_folder};
+use crate::temporary::{self, Pattern, TemporaryFile};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
-use tempfile::NamedTempFile;
+use std::time::SystemTime;
 
 /// How files begin that are not whole yet.
 const NEW: &str = ".new-";
 
-/// A file that is not whole and this old was left behind by a run that was killed.
-const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+/// The folder for packed templates.
+pub(crate) const TEMPLATES: &str = "templates";
+/// The folder for what was read of stock images.
+pub(crate) const PAGES: &str = "pages";
+
+/// Removes what killed runs left in a cache.
+pub(crate) fn sweep_cache(cache: Option<&Path>) {
+    for (cache, name) in cache.iter().flat_map(|cache| [TEMPLATES, PAGES].map(|name| (cache, name))) {
+        Shelf::new(cache, name, 0).sweep();
+    }
+}
 
 /// A folder of the cache.
 #[derive(Debug, Clone)]
@@ -28,11 +38,19 @@ impl Shelf {
         Self { folder: cache.join(name), keep }
     }
 
-    /// Opens a file, and notes that it was used. `None` where there is none.
+    /// Opens a file, and notes that it was used. `None` where there is none. One that is a link, or somebody
+    /// else's, counts as none: in a folder where others may write, nobody knows what they put there.
     pub(crate) fn find(&self, name: &str) -> Option<File> {
-        let file = File::options().read(true).write(true).open(self.folder.join(name)).ok()?;
+        self.sweep();
+        let mut options = File::options();
+        options.read(true).write(true);
+        let file = ownership::without_links(&mut options).open(self.folder.join(name)).ok()?;
+        let metadata = file.metadata().ok()?;
+        if !metadata.is_file() || !ownership::is_ours(&metadata) {
+            return None;
+        }
         // That a file is forgotten early because its time could not be set costs time only.
-        let _ = file.set_modified(SystemTime::now());
+        drop(file.set_modified(SystemTime::now()));
         Some(file)
     }
 
@@ -40,18 +58,26 @@ impl Shelf {
     ///
     /// # Errors
     /// When the folder cannot be written to.
-    pub(crate) fn begin(&self) -> io::Result<NamedTempFile> {
-        fs::create_dir_all(&self.folder)?;
-        tempfile::Builder::new().prefix(NEW).tempfile_in(&self.folder)
+    pub(crate) fn begin(&self) -> io::Result<TemporaryFile> {
+        create_folder(&self.folder, true)?;
+        self.sweep();
+        TemporaryFile::create(&self.folder, Pattern::new(NEW, ""), PRIVATE)
+    }
+
+    /// Removes what runs left behind that were killed.
+    pub(crate) fn sweep(&self) {
+        temporary::sweep(&self.folder, Pattern::new(NEW, ""), None);
     }
 
     /// Gives a file that was begun its name, and removes those that were not used for longest.
     ///
     /// # Errors
-    /// When it cannot be flushed or renamed.
-    pub(crate) fn put(&self, file: NamedTempFile, name: &str) -> io::Result<File> {
-        file.as_file().sync_all()?;
-        let file = file.persist(self.folder.join(name)).map_err(|error| error.error)?;
+    /// When it cannot be flushed or renamed: gives it back.
+    pub(crate) fn put(&self, file: TemporaryFile, name: &str) -> Result<File, (io::Error, TemporaryFile)> {
+        if let Err(error) = file.file().sync_all() {
+            return Err((error, file));
+        }
+        let file = file.persist(&self.folder.join(name))?;
         self.tidy();
         Ok(file)
     }
@@ -65,14 +91,12 @@ impl Shelf {
             let used = used.unwrap_or(SystemTime::UNIX_EPOCH);
             if !entry.file_name().to_string_lossy().starts_with(NEW) {
                 files.push((used, entry.path()));
-            } else if used.elapsed().is_ok_and(|age| age > ABANDONED) {
-                let _ = fs::remove_file(entry.path());
             }
         }
         files.sort();
         files.reverse();
         for (_, path) in files.drain(..).skip(self.keep) {
-            let _ = fs::remove_file(path);
+            drop(fs::remove_file(path));
         }
     }
 }
@@ -81,12 +105,13 @@ impl Shelf {
 mod tests {
     use super::*;
     use std::io::{Read as _, Write as _};
+    use std::time::Duration;
 
     fn put(shelf: &Shelf, name: &str, age: u64) {
         let mut file = shelf.begin().unwrap();
         file.write_all(name.as_bytes()).unwrap();
         let used = SystemTime::now() - Duration::from_secs(age);
-        file.as_file().set_modified(used).unwrap();
+        file.file().set_modified(used).unwrap();
         shelf.put(file, name).unwrap();
     }
 
@@ -108,12 +133,39 @@ mod tests {
     fn what_was_begun_and_not_put_leaves_nothing_behind() {
         let folder = tempfile::tempdir().unwrap();
         let shelf = Shelf::new(folder.path(), "shelf", 2);
-        let abandoned = folder.path().join("shelf").join(".new-x");
+        let folder = folder.path().join("shelf");
         drop(shelf.begin().unwrap());
-        fs::write(&abandoned, "half").unwrap();
-        let old = SystemTime::now() - 2 * ABANDONED;
-        File::options().write(true).open(&abandoned).unwrap().set_modified(old).unwrap();
+        let held = shelf.begin().unwrap();
+        fs::write(folder.join(".new-killed"), "half").unwrap();
+        assert!(shelf.find("a").is_none());
+        // However young it is: nobody holds it.
+        assert!(!folder.join(".new-killed").exists() && held.path().exists());
         put(&shelf, "a", 0);
+        drop(held);
+        assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_cannot_get_its_name_is_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::new(folder.path(), "shelf", 2);
+        fs::create_dir_all(folder.path().join("shelf").join("a")).unwrap();
+        assert!(shelf.find("a").is_none());
+        let mut file = shelf.begin().unwrap();
+        file.write_all(b"worth keeping").unwrap();
+        let (_, file) = shelf.put(file, "a").unwrap_err();
+        assert_eq!(file.into_anonymous().metadata().unwrap().len(), 13);
         assert_eq!(fs::read_dir(folder.path().join("shelf")).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_the_place_of_a_file_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::new(folder.path(), "shelf", 2);
+        put(&shelf, "a", 0);
+        let at = |name: &str| folder.path().join("shelf").join(name);
+        std::os::unix::fs::symlink(at("a"), at("b")).unwrap();
+        assert!(shelf.find("a").is_some() && shelf.find("b").is_none());
     }
 }

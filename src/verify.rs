@@ -33,6 +33,8 @@ pub struct VerifyOptions {
     pub threads: usize,
     /// The folder for what is unpacked.
     pub scratch: PathBuf,
+    /// The folder for downloads; without it they are not kept.
+    pub cache: Option<PathBuf>,
 }
 
 /// Holds the image at `path` against the plan of a node. `stock` is what `base` was found in.
@@ -66,7 +68,7 @@ pub fn verify(
         cluster.rejoin(name)?;
     }
     let node = named_node(&cluster, name)?;
-    let plans = plan_cluster(base, &cluster, secret, progress)?;
+    let plans = plan_cluster(base, &cluster, secret, options.cache.as_deref(), progress)?;
     // All of both is going to be read.
     let total = ByteCount(stock.size().0 + image.size().0);
     let tell = |more| progress.working(Stage::Unpacking, more, total);

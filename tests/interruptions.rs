@@ -71,6 +71,80 @@ fn a_build_that_is_killed_at_any_moment_leaves_old_files_or_new_ones() {
     assert_eq!(names.count(), new.len(), "a rest of a killed build is still there");
 }
 
+/// Everything in a folder and below that is not whole.
+fn rests(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut rests = Vec::new();
+    for entry in entries {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            rests.extend(self::rests(&entry.path()));
+        }
+        if name.ends_with(".partial") || name.starts_with(".new-") || name.starts_with(".cardwright-") {
+            rests.push(name);
+        }
+    }
+    rests
+}
+
+#[test]
+fn a_build_that_is_told_to_end_leaves_nothing_half_written() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let workshop = Workshop::with_nodes(&nodes("10.0.0.1"));
+        let began = Instant::now();
+        workshop.succeed(["build"]);
+        let whole = began.elapsed();
+        let old = results(&workshop.path("images"));
+        let elsewhere = Workshop::with_nodes(&nodes("10.0.0.2"));
+        elsewhere.succeed(["build"]);
+        let new = results(&elsewhere.path("images"));
+        fs::write(workshop.path("nodes.yaml"), nodes("10.0.0.2")).unwrap();
+        let mut ended = 0;
+        for part in 1..=8 {
+            // Without what the last one has kept, so that there is something to do.
+            fs::remove_dir_all(workshop.path("cache")).unwrap();
+            let mut build = workshop.command();
+            build.env("CARDWRIGHT_SECRET", SECRET).arg("build").stdout(Stdio::null()).stderr(Stdio::null());
+            let mut build = build.spawn().unwrap();
+            thread::sleep(whole * part / 9);
+            let told = Command::new("kill").args(["-s", signal, &build.id().to_string()]).output().unwrap();
+            let status = build.wait().unwrap();
+            // One that was done already, or that had not begun to listen.
+            ended += u32::from(told.status.success() && status.code() == Some(code));
+            if status.code().is_some() {
+                assert_eq!(
+                    rests(&workshop.path("")),
+                    Vec::<String>::new(),
+                    "after {part} parts of {whole:?}"
+                );
+            }
+            for (name, bytes) in results(&workshop.path("images")) {
+                assert!(bytes == old[&name] || bytes == new[&name], "{name} is neither old nor new");
+            }
+        }
+        assert!(ended > 2, "only {ended} builds ended with {code}");
+        workshop.succeed(["build"]);
+        assert!(results(&workshop.path("images")) == new);
+    }
+}
+
+#[test]
+fn what_killed_builds_left_in_the_cache_is_swept_however_young_it_is() {
+    let workshop = Workshop::with_nodes(&nodes("10.0.0.1"));
+    for folder in ["templates", "pages"] {
+        fs::create_dir_all(workshop.path("cache").join(folder)).unwrap();
+        fs::write(workshop.path("cache").join(folder).join(".new-a1B2c3"), "half").unwrap();
+    }
+    fs::create_dir(workshop.path("images")).unwrap();
+    for rest in [".north.img.partial", ".east.img.gz.a1B2c3.partial", ".kubeconfig.a1B2c3.partial"] {
+        fs::write(workshop.path("images").join(rest), "half").unwrap();
+    }
+    // A raw image needs no template, and no other format's rest is in its way.
+    workshop.succeed(["build", "--format", "img"]);
+    assert_eq!(rests(&workshop.path("")), Vec::<String>::new());
+}
+
 /// A filesystem in memory with little room, for as long as this lives.
 struct SmallDisk<'at>(&'at Path);
 

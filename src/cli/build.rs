@@ -6,9 +6,9 @@ use super::{Failure, paint, problems, progress};
 use cardwright::cluster::Cluster;
 use cardwright::emit::EmitError;
 use cardwright::escape::{self, escaped};
-use cardwright::fetch;
 use cardwright::format::ImageFormat;
 use cardwright::hint::Warning;
+use cardwright::ownership::create_folder;
 use cardwright::papers;
 use cardwright::pipeline::{self, BuildOptions, Built, BuiltImage, Error, Imager};
 use std::path::Path;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 struct Report<'built> {
     #[serde(flatten)]
     built: &'built Built,
-    /// Of the stock image.
+    /// What people were warned of.
     warnings: Vec<Warning>,
 }
 
@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
         cluster.output.format = format;
     }
     let mut options = BuildOptions {
-        cache: fetch::cache_folder(),
+        cache: super::cache(),
         only: arguments.only.clone(),
         checksums: !arguments.papers.no_checksums,
         bmap: arguments.papers.bmap,
@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     // Before the folder, the secret or anything else is made: a wrong folder stays as it was.
     pipeline::check_outputs(&cluster, pipeline::existing_secret(&cluster)?.as_ref(), &options)?;
     let folder = &cluster.output.folder;
-    let made = std::fs::create_dir_all(folder);
+    let made = create_folder(folder, false);
     made.map_err(|source| {
         Error::from(EmitError::Write { doing: "making the folder", path: folder.clone(), source })
     })?;
@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let built = pipeline::build(&cluster, &image, &base, &secret, &options, &bar)?;
     drop(bar);
     if arguments.json {
-        let report = Report { built: &built, warnings: super::warnings_of(&image, &base) };
+        let report = Report { built: &built, warnings: super::warnings() };
         return paint::json(&report).map_err(Failure::Output);
     }
     show(&built).map_err(Failure::Output)?;

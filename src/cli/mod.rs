@@ -24,7 +24,7 @@ use clap::Parser as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// How a command failed.
 enum Failure {
@@ -118,8 +118,7 @@ fn rejoin(cluster: &mut Cluster, node: Option<&str>) -> Result<(), Failure> {
 
 /// The stock image of a cluster. Whether it has the right SHA-256 is for `build` to find out.
 fn open_unchecked(cluster: &Cluster, scratch: &Path) -> Result<StockImage, Failure> {
-    let cache = fetch::cache_folder();
-    Ok(pipeline::open_image(&cluster.image, scratch, cache.as_deref(), &progress::Bar::new())?)
+    Ok(pipeline::open_image(&cluster.image, scratch, cache().as_deref(), &progress::Bar::new())?)
 }
 
 /// The stock image of a cluster.
@@ -136,13 +135,37 @@ fn open_base(image: &Arc<StockImage>, cluster: &Cluster, selection: &BaseSelecti
         source_date_epoch: source_date_epoch()?,
     };
     let base = pipeline::open_base(Arc::clone(image) as _, &image_name(cluster), understanding)?;
-    warnings_of(image, &base).iter().for_each(paint::warning);
+    image.warnings().iter().map(Warning::of).chain(base.warnings.iter().map(Warning::of)).for_each(warn);
     Ok(base)
 }
 
-/// What may disappoint about a stock image, as people and programs are told.
-fn warnings_of(image: &StockImage, base: &Base) -> Vec<Warning> {
-    image.warnings().iter().map(Warning::of).chain(base.warnings.iter().map(Warning::of)).collect()
+/// Every warning that people were told, for programs to be told as well.
+static WARNINGS: Mutex<Vec<Warning>> = Mutex::new(Vec::new());
+
+/// Tells people of something that may disappoint.
+fn warn(warning: Warning) {
+    paint::warning(&warning);
+    WARNINGS.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
+}
+
+/// What people were warned of until now.
+fn warnings() -> Vec<Warning> {
+    WARNINGS.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// The cache, where it can be used; the first time, says why it cannot.
+fn cache() -> Option<PathBuf> {
+    static CACHE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let open = || {
+        let folder = fetch::cache_folder()?;
+        if let Some(trouble) = fetch::cache_trouble(&folder) {
+            warn(fetch::cache_warning(&trouble));
+            return None;
+        }
+        pipeline::writable_warning(&folder).into_iter().for_each(warn);
+        Some(folder)
+    };
+    CACHE.get_or_init(open).clone()
 }
 
 /// What the stock image is called in messages.
@@ -183,6 +206,5 @@ fn open_secret(cluster: &Cluster, locked: bool) -> Result<ClusterSecret, Failure
 
 /// A folder for large nameless files: the cache, which is on a real disk, or else the system's own.
 fn scratch_folder() -> PathBuf {
-    let cache = fetch::cache_folder().filter(|folder| std::fs::create_dir_all(folder).is_ok());
-    cache.unwrap_or_else(std::env::temp_dir)
+    cache().unwrap_or_else(std::env::temp_dir)
 }

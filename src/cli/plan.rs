@@ -5,6 +5,7 @@ use super::paint::{BOLD, CYAN, DIM, GREEN, Line, RED, Span, YELLOW, paint, sourc
 use super::{Failure, paint, progress};
 use anstyle::Style;
 use cardwright::cluster::Node;
+use cardwright::fetch;
 use cardwright::patch::Partition;
 use cardwright::pipeline::{self, Error};
 use cardwright::plan::{Change, PlannedEdit, report};
@@ -21,19 +22,22 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     let base = super::open_base(&image, &cluster, &arguments.base)?;
     let secret = super::open_secret(&cluster, arguments.base.locked)?;
 
-    let planned = pipeline::plan_cluster(&base, &cluster, &secret, &progress::Bar::new())?;
+    let planned =
+        pipeline::plan_cluster(&base, &cluster, &secret, super::cache().as_deref(), &progress::Bar::new())?;
     let mut plans = Vec::new();
     for node in nodes {
         plans
             .push((node, report(planned.of(node)?, &planned.common, &base.disk.files).map_err(Error::from)?));
     }
     // So that the build which most probably follows need not read the same once more.
-    let _ = image.remember();
+    if let Err(error) = image.remember() {
+        super::warn(fetch::cache_warning(&error));
+    }
     let extent = &planned.extent;
     if arguments.json {
         let nodes: Vec<_> =
             plans.iter().map(|(node, edits)| json!({ "node": node.name, "edits": edits })).collect();
-        let report = json!({ "cluster": cluster.name, "release": base.release, "disk": { "size": extent.size, "growth": extent.growth }, "nodes": nodes, "warnings": super::warnings_of(&image, &base) });
+        let report = json!({ "cluster": cluster.name, "release": base.release, "disk": { "size": extent.size, "growth": extent.growth }, "nodes": nodes, "warnings": super::warnings() });
         return paint::json(&report).map_err(Failure::Output);
     }
     if extent.growth.0 > 0 {

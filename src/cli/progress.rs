@@ -4,6 +4,7 @@
 use super::paint;
 use cardwright::disk::ByteCount;
 use cardwright::emit::Stage;
+use cardwright::hint::Warning;
 use cardwright::pipeline::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal as _, stderr};
@@ -77,6 +78,10 @@ impl Progress for Bar {
         };
         self.stage(doing, Some(total));
         self.line.inc(more.0);
+    }
+
+    fn warning(&self, warning: Warning) {
+        self.line.suspend(|| super::warn(warning));
     }
 }
 

@@ -16,7 +16,7 @@ const MOST_LISTED: usize = 50;
 struct Report<'verified> {
     #[serde(flatten)]
     verified: &'verified Verified,
-    /// Of the stock image.
+    /// What people were warned of.
     warnings: Vec<Warning>,
 }
 
@@ -27,14 +27,19 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
     let base = super::open_base(&stock, &cluster, &arguments.base)?;
     // Never made here: an image cannot have been made from a secret that does not exist.
     let secret = super::open_secret(&cluster, true)?;
-    let options = VerifyOptions { node: arguments.node.clone(), threads: pipeline::all_threads(), scratch };
+    let options = VerifyOptions {
+        node: arguments.node.clone(),
+        threads: pipeline::all_threads(),
+        scratch,
+        cache: super::cache(),
+    };
     let bar = progress::Bar::new();
     let verified = verify(&cluster, &stock, &base, &secret, &arguments.card, &options, &bar)?;
     drop(bar);
 
     let (node, count) = (&verified.node, verified.differences.len());
     if arguments.json {
-        let report = Report { verified: &verified, warnings: super::warnings_of(&stock, &base) };
+        let report = Report { verified: &verified, warnings: super::warnings() };
         paint::json(&report).map_err(Failure::Output)?;
     } else if count == 0 {
         let line = spans![

@@ -113,7 +113,7 @@ impl Copies<'_> {
             others.iter_mut().try_for_each(|other| other.must_share(file))?;
             return Ok(Some(Vec::new()));
         }
-        let file = first.file.file().and_then(File::try_clone);
+        let file = first.file.file().try_clone();
         let file = file.map_err(EmitError::write("creating", first.file.path()))?;
         // Tried with one that is still empty, before anything depends on it.
         if others.first_mut().is_none_or(|probe| probe.share(&file).is_err()) {
@@ -139,7 +139,7 @@ struct Copy {
 impl Copy {
     fn begin(number: usize, path: &Path, size: ByteCount) -> Result<Self, EmitError> {
         let file = PendingFile::create(path, true)?;
-        let disk = file.file().and_then(File::try_clone).and_then(|file| DiskFile::with_size(file, size));
+        let disk = file.file().try_clone().and_then(|file| DiskFile::with_size(file, size));
         let disk = disk.map_err(EmitError::write("creating", path))?;
         Ok(Self { number, file, disk, digest: None, took: None })
     }
@@ -147,7 +147,7 @@ impl Copy {
     /// Lets it begin with the blocks of `from`, which has its size.
     fn share(&mut self, from: &File) -> std::io::Result<()> {
         self.file.share(from)?;
-        self.disk = DiskFile::new(self.file.file()?.try_clone()?)?;
+        self.disk = DiskFile::new(self.file.file().try_clone()?)?;
         Ok(())
     }
 
@@ -206,7 +206,7 @@ impl Work<'_, '_> {
             let batch = batches.lock().map_err(|_| EmitError::Worker)?.next();
             let Some(mut batch) = batch.filter(|_| !self.stop.load(Ordering::Relaxed)) else { return Ok(()) };
             let result = self.copy(&mut batch, &|copy: &Copy| {
-                if let Ok(file) = copy.file.file().and_then(File::try_clone) {
+                if let Ok(file) = copy.file.file().try_clone() {
                     // The flusher ends early only with an error, which is told when it is joined.
                     let _ = to_flusher.send(file);
                 }

@@ -15,7 +15,6 @@ use crate::format::ImageFormat;
 use crate::number;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -76,8 +75,8 @@ impl Images<'_> {
     /// When the stock image cannot be read or a file cannot be written. Then nothing is left behind.
     pub fn make(&self, progress: &Progress<'_>) -> Result<Made, EmitError> {
         let wanted: Vec<&Card<'_>> = self.cards.iter().filter(|card| card.image.is_some()).collect();
-        let copied = match self.format {
-            ImageFormat::Img => self.make_raw(&wanted, progress),
+        let (copied, cache_trouble) = match self.format {
+            ImageFormat::Img => self.make_raw(&wanted, progress).map(|copied| (copied, None)),
             ImageFormat::ImgXz => {
                 let (check, blocks) = template::blocks_to_keep(self.stock).unwrap_or((Check::Crc64, vec![]));
                 self.make_packed(&Xz { check }, &blocks, &wanted, progress)
@@ -85,7 +84,8 @@ impl Images<'_> {
             ImageFormat::ImgZst => self.make_packed(&Zstd, &[], &wanted, progress),
             ImageFormat::ImgGz => self.make_packed(&Gzip, &[], &wanted, progress),
         }?;
-        Ok(Made(wanted.into_iter().map(|card| card.name.to_owned()).zip(copied).collect()))
+        let images = wanted.into_iter().map(|card| card.name.to_owned()).zip(copied).collect();
+        Ok(Made { images, cache_trouble })
     }
 
     fn make_raw(&self, wanted: &[&Card<'_>], progress: &Progress<'_>) -> Result<Vec<Copied>, EmitError> {
@@ -115,7 +115,7 @@ impl Images<'_> {
         blocks: &[XzBlock],
         wanted: &[&Card<'_>],
         progress: &Progress<'_>,
-    ) -> Result<Vec<Copied>, EmitError> {
+    ) -> Result<(Vec<Copied>, Option<io::Error>), EmitError> {
         let slots = Slots::of(self.cards, self.disk.size);
         let maker = Maker {
             format,
@@ -130,7 +130,7 @@ impl Images<'_> {
         let key = Key { stock, format: self.format.name() };
         let folder = wanted.iter().find_map(|card| card.image?.parent()).unwrap_or(Path::new("."));
         let is_right = || self.stock.check().map_err(io::Error::other);
-        let template = template::obtain(&maker, &key, self.cache, folder, &is_right)?;
+        let (template, trouble) = template::obtain(&maker, &key, self.cache, folder, &is_right)?;
         let copies = Copies {
             original: &template,
             file: None,
@@ -142,7 +142,7 @@ impl Images<'_> {
                 template.changes(layers).map_err(EmitError::Cache)
             },
         };
-        self.copy(&copies, progress)
+        Ok((self.copy(&copies, progress)?, trouble))
     }
 
     fn copy(&self, copies: &Copies<'_>, progress: &Progress<'_>) -> Result<Vec<Copied>, EmitError> {
@@ -159,7 +159,11 @@ impl Images<'_> {
 }
 
 /// Images that are whole and on the disk, but have no names yet. When it is dropped, they are gone.
-pub struct Made(Vec<(String, Copied)>);
+pub struct Made {
+    images: Vec<(String, Copied)>,
+    /// Why the cache could not be used, where it could not: the next build will take as long as this one.
+    pub cache_trouble: Option<io::Error>,
+}
 
 impl Made {
     /// Gives the images their names. What was said of the old ones in a bmap beside them is removed.
@@ -169,9 +173,9 @@ impl Made {
     pub fn publish(self) -> Result<Vec<Written>, EmitError> {
         let mut written = Vec::new();
         let mut files = Vec::new();
-        for (name, Copied { file, digest, took }) in self.0 {
+        for (name, Copied { file, digest, took }) in self.images {
             let path = file.path().to_owned();
-            let size = file.file().and_then(fs::File::metadata).map(|metadata| ByteCount(metadata.len()));
+            let size = file.file().metadata().map(|metadata| ByteCount(metadata.len()));
             let size = size.map_err(EmitError::write("reading back", &path))?;
             // Before the new image has its name: a bmap never stands beside an image it is not of.
             bmap::remove(&path)?;

@@ -35,6 +35,7 @@ pub(crate) use manifest::is_manifest;
 pub use manifest::{Entry, Manifest, write_manifest};
 pub use papers::{ImagePapers, Paper};
 pub use pending::PendingFile;
+pub(crate) use pending::sweep_all;
 pub(crate) use provenance::images_of;
 pub use provenance::{Provenance, write_provenance};
 

@@ -2,23 +2,30 @@
 
 use super::{EmitError, reflink};
 use crate::durable::flush_folder;
+use crate::ownership::{self, PRIVATE};
+use crate::temporary::{self, Pattern, TemporaryFile};
 use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// A file in the making, beside its final place, under the name `.NAME.partial`.
+/// How the names of files in the making end.
+const ENDING: &str = ".partial";
+
+/// The mode of what everybody may read.
+const PUBLIC: u32 = 0o644;
+
+/// A file in the making, beside its final place, under the name `.NAME.` and some random letters and digits
+/// and `.partial`.
 ///
 /// [`publish`](Self::publish) renames it; dropping it removes it. After a kill it stays, and the next run
-/// takes it over: its name is always the same, and a lock keeps two runs apart.
+/// that makes the same file removes it. A lock tells one that is still being made, and keeps two runs apart.
 #[derive(Debug)]
 pub struct PendingFile {
-    /// `None` once published.
-    file: Option<File>,
-    partial: PathBuf,
+    temporary: TemporaryFile,
     path: PathBuf,
-    private: bool,
+    mode: u32,
 }
 
 impl PendingFile {
@@ -27,35 +34,24 @@ impl PendingFile {
     /// # Errors
     /// When the folder cannot be written to, or another run is making the same file.
     pub fn create(path: &Path, private: bool) -> Result<Self, EmitError> {
-        let mut name = OsString::from(".");
-        name.push(path.file_name().ok_or(io::ErrorKind::InvalidFilename).map_err(|kind| {
-            EmitError::Write { doing: "naming", path: path.to_owned(), source: kind.into() }
-        })?);
-        name.push(".partial");
-        let partial = path.with_file_name(name);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.mode(if private { 0o600 } else { 0o644 });
-        }
-        let file = options.open(&partial).map_err(EmitError::write("creating", &partial))?;
-        if is_locked(&file) {
+        let failed = |source| EmitError::write("creating", path)(source);
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(failed(io::ErrorKind::InvalidInput.into()));
+        };
+        let prefix = prefix(name);
+        let pattern = Pattern::new(&prefix, ENDING);
+        let mode = if private { PRIVATE } else { PUBLIC };
+        let temporary = TemporaryFile::create(folder, pattern, mode).map_err(failed)?;
+        // Only now, so that of two runs that begin at once each sees the other's.
+        if sweep(folder, name, Some(temporary.path())) {
             return Err(EmitError::Busy { path: path.to_owned() });
         }
-        // One left over by a killed run may have any content, and other permissions.
-        file.set_len(0).map_err(EmitError::write("emptying", &partial))?;
-        restrict(&file, private).map_err(EmitError::write("setting the permissions of", &partial))?;
-        Ok(Self { file: Some(file), partial, path: path.to_owned(), private })
+        Ok(Self { temporary, path: path.to_owned(), mode })
     }
 
     /// The open file.
-    ///
-    /// # Errors
-    /// After it was published, which takes the value, there is none: this cannot happen.
-    pub fn file(&self) -> io::Result<&File> {
-        self.file.as_ref().ok_or_else(|| io::Error::other("the file was published already"))
+    pub fn file(&self) -> &File {
+        self.temporary.file()
     }
 
     /// Lets it begin with the blocks of another file, where the filesystem can share them.
@@ -63,13 +59,10 @@ impl PendingFile {
     /// # Errors
     /// When it cannot; then nothing has changed.
     pub(super) fn share(&mut self, from: &File) -> io::Result<()> {
-        if let Some(file) = reflink::share(from, self.file()?, &self.partial)? {
-            if is_locked(&file) {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            self.file = Some(file);
+        if let Some(file) = reflink::share(from, self.temporary.file(), self.temporary.path())? {
+            self.temporary.set_file(file);
         }
-        restrict(self.file()?, self.private)
+        ownership::set_mode_if_private(self.file(), self.mode)
     }
 
     /// Where it will stand.
@@ -91,21 +84,20 @@ impl PendingFile {
     /// When that fails; the old files are then untouched, but for those whose new ones have their names.
     pub fn publish_all(files: Vec<Self>) -> Result<(), EmitError> {
         for pending in &files {
-            let flushed = pending.file().and_then(File::sync_all);
-            flushed.map_err(EmitError::write("flushing", &pending.partial))?;
+            let flushed = pending.file().sync_all();
+            flushed.map_err(EmitError::write("flushing", &pending.path))?;
         }
-        let mut folders = BTreeSet::new();
-        for mut pending in files {
-            drop(pending.file.take()); // Windows renames no file that is open.
-            if let Err(source) = std::fs::rename(&pending.partial, &pending.path) {
-                let _ = std::fs::remove_file(&pending.partial);
-                return Err(EmitError::Write { doing: "renaming", path: pending.partial.clone(), source });
-            }
-            folders.extend(pending.path.parent().map(Path::to_owned));
-        }
+        let parents = files.iter().filter_map(|pending| pending.path.parent());
+        let folders: BTreeSet<PathBuf> = parents.map(Path::to_owned).collect();
+        let named = files.into_iter().map(|pending| (pending.temporary, pending.path));
+        TemporaryFile::persist_all(named.collect()).map_err(|(path, source)| EmitError::Write {
+            doing: "renaming a new file to",
+            path,
+            source,
+        })?;
         for folder in &folders {
             // What is in the files is safe already, and some network filesystems cannot do more.
-            let _ = flush_folder(folder);
+            drop(flush_folder(folder));
         }
         Ok(())
     }
@@ -116,36 +108,35 @@ impl PendingFile {
     /// As its parts.
     pub fn write_whole(path: &Path, content: &[u8], private: bool) -> Result<(), EmitError> {
         let pending = Self::create(path, private)?;
-        let written = pending.file().and_then(|mut file| file.write_all(content));
+        let written = pending.file().write_all(content);
         written.map_err(EmitError::write("writing", path))?;
         pending.publish()
     }
 }
 
-/// Takes the lock of a file, or says that another run has it.
-fn is_locked(file: &File) -> bool {
-    // Some network filesystems know no locks; there two runs at once stay the user's business.
-    matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+fn prefix(name: &OsStr) -> OsString {
+    let mut prefix = OsString::from(".");
+    prefix.push(name);
+    prefix.push(".");
+    prefix
 }
 
-impl Drop for PendingFile {
-    fn drop(&mut self) {
-        if self.file.take().is_some() {
-            // Nothing can be done about a failure here, and the next run takes the file over anyway.
-            let _ = std::fs::remove_file(&self.partial);
-        }
+/// Removes what killed runs left of the file of a name; `own` is left alone. Returns whether another run is
+/// making it.
+fn sweep(folder: &Path, name: &OsStr, own: Option<&Path>) -> bool {
+    let prefix = prefix(name);
+    // Versions up to 0.1 had no random part in the name.
+    let mut earlier = prefix.clone();
+    earlier.push("partial");
+    temporary::sweep(folder, Pattern::new(&prefix, ENDING), own) | temporary::sweep_one(&folder.join(earlier))
+}
+
+/// Removes what killed runs left of the files of these names.
+pub(crate) fn sweep_all<'name>(folder: &Path, names: impl IntoIterator<Item = &'name str>) {
+    for name in names {
+        // Whoever makes one of them now is met when that file is made.
+        sweep(folder, OsStr::new(name), None);
     }
-}
-
-#[cfg(unix)]
-fn restrict(file: &File, private: bool) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    if private { file.set_permissions(std::fs::Permissions::from_mode(0o600)) } else { Ok(()) }
-}
-
-#[cfg(not(unix))]
-fn restrict(_file: &File, _private: bool) -> io::Result<()> {
-    Ok(()) // On Windows a file takes the permissions of its folder.
 }
 
 #[cfg(test)]
@@ -158,7 +149,7 @@ mod tests {
         let path = folder.path().join("x.img");
         std::fs::write(&path, "old").unwrap();
         let pending = PendingFile::create(&path, true).unwrap();
-        pending.file().unwrap().write_all(b"half of the n").unwrap();
+        pending.file().write_all(b"half of the n").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         drop(pending);
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
@@ -169,9 +160,11 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_run_left_is_taken_over() {
+    fn what_a_killed_run_left_is_removed() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(".x.img.partial"), "a long rest of a killed run").unwrap();
+        for rest in [".x.img.a1B2c3.partial", ".x.img.partial"] {
+            std::fs::write(folder.path().join(rest), "a long rest of a killed run").unwrap();
+        }
         let path = folder.path().join("x.img");
         PendingFile::write_whole(&path, b"new", true).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
@@ -185,6 +178,21 @@ mod tests {
         let first = PendingFile::create(&path, true).unwrap();
         assert!(matches!(PendingFile::create(&path, true), Err(EmitError::Busy { .. })));
         first.publish().unwrap();
+    }
+
+    /// In a folder where others may write, as /tmp is.
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_was_planted_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (theirs, path) = (folder.path().join("theirs"), folder.path().join("kubeconfig"));
+        std::fs::write(&theirs, "").unwrap();
+        for name in [".kubeconfig.partial", ".kubeconfig.a1B2c3.partial", "kubeconfig"] {
+            std::os::unix::fs::symlink(&theirs, folder.path().join(name)).unwrap();
+        }
+        PendingFile::write_whole(&path, b"secret", true).unwrap();
+        assert_eq!(std::fs::read(&theirs).unwrap(), b"");
+        assert!(path.symlink_metadata().unwrap().is_file());
     }
 
     #[cfg(unix)]

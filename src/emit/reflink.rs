@@ -16,17 +16,25 @@ pub(super) fn share(from: &File, to: &File, _path: &Path) -> io::Result<Option<F
     Ok(None)
 }
 
-/// As on Linux; but here the clone is another file, which takes the place of the one at `path`.
+/// As on Linux; but here the clone is another file, which takes the place of the one at `path`, locked as that
+/// was. It has the permissions of `from` at first (clonefile(2)), so it is made in a folder that nobody else
+/// can look into.
 #[cfg(target_os = "macos")]
 pub(super) fn share(from: &File, _to: &File, path: &Path) -> io::Result<Option<File>> {
-    let folder =
-        File::open(path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new(".")))?;
-    let name = Path::new(path.file_name().unwrap_or_default());
-    let cloned = Path::new(".").join(name).with_extension("clone");
-    let _ = std::fs::remove_file(path.with_file_name(&cloned));
-    rustix::fs::fclonefileat(from, &folder, &cloned, rustix::fs::CloneFlags::empty())?;
-    std::fs::rename(path.with_file_name(&cloned), path)?;
-    File::options().read(true).write(true).open(path).map(Some)
+    use crate::temporary::{Lock, TemporaryFolder, lock};
+    use std::os::unix::fs::PermissionsExt as _;
+    let parent = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = TemporaryFolder::create(parent)?;
+    let clone = folder.path().join("clone");
+    let flags = rustix::fs::CloneFlags::NOOWNERCOPY;
+    rustix::fs::fclonefileat(from, &File::open(folder.path())?, "clone", flags)?;
+    std::fs::set_permissions(&clone, std::fs::Permissions::from_mode(0o600))?;
+    let file = File::options().read(true).write(true).open(&clone)?;
+    if lock(&file) == Lock::Theirs {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    std::fs::rename(&clone, path)?;
+    Ok(Some(file))
 }
 
 /// Nothing is known of it here.

@@ -3,6 +3,8 @@
 use super::FetchError;
 use crate::digest::Digest;
 use crate::durable::flush_folder;
+use crate::hint::Warning;
+use crate::ownership::{create_folder, has_other_names, is_ours, with_mode, without_links};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -28,6 +30,22 @@ fn cache_folder_of(system: &str, variable: impl Fn(&str) -> Option<OsString>) ->
                 .join("cardwright"),
         })
     })
+}
+
+/// Returns why a cache cannot be used; `None` where it can. Its folder is made where it is missing.
+pub fn cache_trouble(cache: &Path) -> Option<FetchError> {
+    let tried = create_folder(cache, true).and_then(|()| tempfile::tempfile_in(cache).map(drop));
+    tried.err().map(cache_error("writing to", cache))
+}
+
+/// Returns what people are told when the cache cannot be used.
+pub fn cache_warning(error: &dyn std::fmt::Display) -> Warning {
+    Warning {
+        message: format!(
+            "the cache cannot be used, so the next build will take as long as this one: {error}"
+        ),
+        hint: Some("Set CARDWRIGHT_CACHE to a folder that you may write to and that has room".to_owned()),
+    }
 }
 
 /// The longest name that is taken from an address.
@@ -70,15 +88,27 @@ impl Part {
     /// `None` when the file is complete.
     pub(super) fn open(entry: &Entry) -> Result<Option<Self>, FetchError> {
         if let Some(folder) = entry.part.parent() {
-            fs::create_dir_all(folder).map_err(cache_error("creating", folder))?;
+            create_folder(folder, true).map_err(cache_error("creating", folder))?;
         }
         loop {
             if entry.path.is_file() {
                 return Ok(None);
             }
-            let opened =
-                OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&entry.part);
+            if entry.path.symlink_metadata().is_ok() {
+                // Better before the download than after it.
+                let source = io::Error::from(io::ErrorKind::AlreadyExists);
+                return Err(cache_error("making", &entry.path)(source));
+            }
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false);
+            let opened = without_links(with_mode(&mut options, 0o644)).open(&entry.part);
             let file = opened.map_err(cache_error("opening", &entry.part))?;
+            let metadata = file.metadata().map_err(cache_error("reading", &entry.part))?;
+            if !metadata.is_file() || !is_ours(&metadata) || has_other_names(&metadata) {
+                // Where others may write to the cache, what stands there may lead to any file of ours.
+                let source = io::Error::other("it is somebody else's, or a file that has another name, too");
+                return Err(cache_error("using", &entry.part)(source));
+            }
             // Some network filesystems know no locks; there two runs at once stay the user's business.
             let _ = file.lock();
             // Whoever had the lock may have completed the file, or removed it.

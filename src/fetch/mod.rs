@@ -10,13 +10,51 @@ mod error;
 #[cfg(test)]
 mod tests;
 
-pub use cache::cache_folder;
+pub use cache::{cache_folder, cache_trouble, cache_warning};
 pub use error::FetchError;
 
 use crate::digest::Digest;
+use crate::temporary::TemporaryFolder;
 use cache::{Entry, Part};
 use download::{Client, Progress};
 use std::path::{Path, PathBuf};
+
+/// A file that was downloaded.
+#[derive(Debug)]
+pub struct Fetched {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The folder that it is in, where that is not the cache: it is gone when this is dropped.
+    pub(crate) folder: Option<TemporaryFolder>,
+    /// Why the cache could not be used, where it could not.
+    pub trouble: Option<FetchError>,
+}
+
+/// As [`fetch`], but a cache that cannot be used is no error: the file then is in a folder of its own in
+/// `scratch`, as it is without a cache.
+///
+/// # Errors
+/// As [`fetch`], and when `scratch` cannot be written to.
+pub fn fetch_anyway(
+    url: &str,
+    expected: Digest,
+    cache: Option<&Path>,
+    scratch: &Path,
+    progress: &mut dyn FnMut(u64, Option<u64>),
+) -> Result<Fetched, FetchError> {
+    let trouble = match cache.map(|cache| fetch(url, expected, cache, progress)) {
+        Some(Err(trouble @ FetchError::Cache { .. })) => Some(trouble),
+        Some(fetched) => return Ok(Fetched { path: fetched?, folder: None, trouble: None }),
+        None => None,
+    };
+    let folder = TemporaryFolder::create(scratch).map_err(|source| FetchError::Cache {
+        doing: "making a folder in",
+        path: scratch.to_owned(),
+        source,
+    })?;
+    let path = fetch(url, expected, folder.path(), progress)?;
+    Ok(Fetched { path, folder: Some(folder), trouble })
+}
 
 /// Downloads `url` into `cache`, unless it is there already, and returns where it is.
 ///

@@ -247,3 +247,58 @@ fn addresses_that_are_no_web_addresses_are_refused() {
     let error = Cache::new().fetch("http://me:secret@/ x", Digest([1; 32])).unwrap_err();
     assert!(!error.to_string().contains("secret"), "{error}");
 }
+
+#[test]
+fn a_cache_that_cannot_be_used_costs_time_only() {
+    let server = Server::new(|_, request| serve(&file(), request, usize::MAX));
+    let digest = Digest::of(&file());
+    let cache = Cache::new();
+    let fetched = |cache: Option<&Path>| {
+        let scratch = tempfile::tempdir().unwrap();
+        let fetched = fetch_anyway(&server.url(), digest, cache, scratch.path(), &mut |_, _| {}).unwrap();
+        assert!(fs::read(&fetched.path).unwrap() == file());
+        let (path, trouble) = (fetched.path.clone(), fetched.trouble.is_some());
+        drop(fetched);
+        assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0, "a download stayed");
+        (path, trouble)
+    };
+    let (path, trouble) = fetched(Some(&cache.path()));
+    assert!(path.starts_with(cache.path()) && path.exists() && !trouble);
+    let (path, trouble) = fetched(None);
+    assert!(!path.exists() && !trouble);
+
+    // A folder in the place of the file, or of its part; a file in the place of the folder.
+    let name = format!("{digest}-stock.img.xz");
+    let entry = cache.path().join(&name);
+    fs::remove_file(&entry).unwrap();
+    for wrong in [entry.clone(), cache.path().join(format!("{name}.part"))] {
+        fs::create_dir(&wrong).unwrap();
+        assert!(fetched(Some(&cache.path())).1);
+        fs::remove_dir(&wrong).unwrap();
+    }
+    fs::write(&entry, "").unwrap();
+    assert!(fetched(Some(&entry)).1);
+    // Every download was one, and none was thrown away.
+    assert_eq!(server.ranges(), [None; 5]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_part_that_was_planted_is_not_written_to() {
+    let server = Server::new(|_, request| serve(&file(), request, usize::MAX));
+    let digest = Digest::of(&file());
+    for hard in [true, false] {
+        let cache = Cache::new();
+        fs::create_dir_all(cache.path()).unwrap();
+        let victim = cache.folder.path().join("victim");
+        fs::write(&victim, "mine").unwrap();
+        let part = cache.path().join(format!("{digest}-stock.img.xz.part"));
+        if hard {
+            fs::hard_link(&victim, &part).unwrap();
+        } else {
+            std::os::unix::fs::symlink(&victim, &part).unwrap();
+        }
+        assert!(matches!(cache.fetch(&server.url(), digest), Err(FetchError::Cache { .. })));
+        assert_eq!(fs::read(&victim).unwrap(), b"mine");
+    }
+}

@@ -5,6 +5,8 @@ use super::schedule::derive;
 use super::{Authority, CertifiedKey, IdentityError, SshKeyPair, certificate, hexadecimal};
 use crate::durable::flush_folder;
 use crate::fs::UnixTime;
+use crate::ownership::PRIVATE;
+use crate::temporary::{self, Pattern, TemporaryFile};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -162,21 +164,21 @@ impl ClusterSecret {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        // tempfile makes it with mode 0600.
-        let mut file =
-            tempfile::Builder::new().prefix(".cluster.secret.").tempfile_in(folder).map_err(not_written)?;
+        let pattern = Pattern::new(".cluster.secret.", "");
+        temporary::sweep(folder, pattern, None);
+        let mut file = TemporaryFile::create(folder, pattern, PRIVATE).map_err(not_written)?;
         file.write_all(line.as_bytes()).map_err(not_written)?;
-        file.as_file().sync_all().map_err(not_written)?;
-        match file.persist_noclobber(path) {
+        file.file().sync_all().map_err(not_written)?;
+        match file.persist_new(path) {
             Ok(_) => {
                 flush_folder(folder).map_err(not_written)?;
                 Ok((Self(bytes), true))
             }
-            Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {
-                let theirs = Self::read(path)?.ok_or_else(|| not_written(refused.error))?;
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let theirs = Self::read(path)?.ok_or_else(|| not_written(error))?;
                 Ok((theirs, false))
             }
-            Err(refused) => Err(not_written(refused.error)),
+            Err(error) => Err(not_written(error)),
         }
     }
 }

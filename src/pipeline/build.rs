@@ -1,18 +1,21 @@
 //! The last stretch of the road: every node planned and patched, the images, and the papers beside them.
 
-use super::outputs::{PROVENANCE, check_outputs, manifest_name};
-use super::{Error, Plans, Progress, named_node, plan_cluster};
+use super::outputs::{self, PROVENANCE, check_outputs, manifest_name};
+use super::{Error, Plans, Progress, named_node, plan_cluster, writable_warning};
 use crate::base::Base;
 use crate::cluster::{Cluster, Node};
 use crate::digest::Digest;
 use crate::disk::{ByteCount, Layer, StockImage};
 use crate::emit::{self, Card, Disk, EmitError, Entry, ImagePapers, Images, Manifest, Provenance};
+use crate::fetch;
 use crate::foundation::Foundation;
 use crate::identity::ClusterSecret;
+use crate::ownership::create_folder;
 use crate::papers::{Papers, WrittenPapers};
 use crate::patch::Patch;
 use crate::plan;
 use crate::raspios::{self, Architecture};
+use crate::shelf;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -148,9 +151,14 @@ fn build_from(
         named_node(cluster, name)?;
     }
     check_outputs(cluster, Some(secret), options)?;
-    std::fs::create_dir_all(folder).map_err(EmitError::write("making the folder", folder))?;
+    create_folder(folder, false).map_err(EmitError::write("making the folder", folder))?;
+    if let Some(warning) = writable_warning(folder) {
+        progress.warning(warning);
+    }
+    emit::sweep_all(folder, outputs::all_names(cluster).iter().map(String::as_str));
+    shelf::sweep_cache(options.cache.as_deref());
     // Also those whose images are not wanted: the layout of an image depends on where nodes differ.
-    let plans = plan_cluster(base, cluster, secret, progress)?;
+    let plans = plan_cluster(base, cluster, secret, options.cache.as_deref(), progress)?;
     let foundation = Foundation::lay(base, &plans.extent, &plans.common, folder)?;
     let mut patched = Vec::new();
     for planned in &plans.nodes {
@@ -159,8 +167,9 @@ fn build_from(
         let layer = foundation.patch(&patch.beyond(&plans.common), folder).map_err(failed)?;
         patched.push(Patched::new(cluster, base, &plans, planned, layer, options)?);
     }
-    // A cache that cannot be written to costs the next run some time, and this one nothing.
-    let _ = image.remember();
+    if let Err(error) = image.remember() {
+        progress.warning(fetch::cache_warning(&error));
+    }
 
     // They speak of images that are about to be others.
     let manifest = folder.join(manifest_name(cluster));
@@ -238,6 +247,9 @@ fn write_images(
     let papers =
         ImagePapers { disk_digests: options.imager.is_some(), unused: options.bmap.then_some(unused) };
     let made = images.make(&tell)?;
+    if let Some(error) = &made.cache_trouble {
+        progress.warning(fetch::cache_warning(error));
+    }
     // The last chance to find out that all this was made from another file than the one that was named.
     image.check()?;
     let written = made.publish()?;

@@ -159,6 +159,17 @@ fn outputs(cluster: &Cluster, options: &BuildOptions) -> Vec<Output> {
     outputs
 }
 
+/// Returns what any build of a cluster may write, in any format: of all of it a killed run may have left a
+/// part.
+pub(super) fn all_names(cluster: &Cluster) -> Vec<String> {
+    let mut names = image_names(cluster);
+    names.extend(cluster.nodes.iter().map(|node| format!("{}.img.bmap", node.name)));
+    names.extend([emit::CHECKSUMS, PROVENANCE].map(str::to_owned));
+    names.push(manifest_name(cluster));
+    names.extend(PaperFile::of(cluster).into_iter().map(|file| file.name().to_owned()));
+    names
+}
+
 /// Returns the names of the images of all nodes, in every format.
 fn image_names(cluster: &Cluster) -> Vec<String> {
     let formats = ImageFormat::ALL.into_iter();

@@ -38,7 +38,7 @@ impl Workbench {
     /// The plans of the nodes by their addresses' last numbers, which stay when names change.
     fn plans(&self, text: &str) -> BTreeMap<String, Patch> {
         let cluster = cluster(text);
-        let plans = pipeline::plan_cluster(&self.base, &cluster, &self.secret, &Silent).unwrap();
+        let plans = pipeline::plan_cluster(&self.base, &cluster, &self.secret, None, &Silent).unwrap();
         plans.nodes.into_iter().map(|(node, patch)| (node.name.to_string(), patch)).collect()
     }
 

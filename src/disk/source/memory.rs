@@ -11,7 +11,7 @@ use super::unpack::LARGEST_IMAGE;
 use crate::digest::Digest;
 use crate::disk::{ByteCount, ByteOffset, ReadAt};
 use crate::number;
-use crate::shelf::Shelf;
+use crate::shelf::{self, Shelf};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -50,7 +50,7 @@ struct Known {
 impl Memory {
     /// What `cache` has of the image whose packed file has this digest.
     pub(super) fn open(cache: &Path, digest: Digest) -> Self {
-        let shelf = Shelf::new(cache, "pages", MOST_IMAGES);
+        let shelf = Shelf::new(cache, shelf::PAGES, MOST_IMAGES);
         let name = digest.to_string();
         let known = shelf.find(&name).and_then(Known::read);
         Self { shelf, name, known, asked: Mutex::new(Some(BTreeSet::new())) }
@@ -122,8 +122,8 @@ impl Memory {
             write(&bytes)?;
         }
         file.write_all(&hasher.finalize())?;
-        self.shelf.put(file.into_inner().map_err(io::IntoInnerError::into_error)?, &self.name)?;
-        Ok(())
+        let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        self.shelf.put(file, &self.name).map(drop).map_err(|(error, _)| error)
     }
 
     fn asked(&self) -> std::sync::MutexGuard<'_, Option<BTreeSet<u64>>> {

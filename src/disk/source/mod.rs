@@ -27,6 +27,7 @@ use crate::codec::gzip::SomethingFollows;
 use crate::digest::Digest;
 use crate::hint::Hint;
 use crate::plain_file::{self, NotPlain};
+use crate::temporary::TemporaryFolder;
 use file_digest::FileDigest;
 use memory::Memory;
 use packed::PackedImage;
@@ -44,6 +45,8 @@ pub struct StockImage {
     disk: Disk,
     digest: Arc<FileDigest>,
     memory: Option<Memory>,
+    /// Holds the file, where it is a download that is not kept. Windows removes no file that is open.
+    _folder: Option<TemporaryFolder>,
 }
 
 /// Where the bytes of the disk come from.
@@ -152,6 +155,7 @@ impl StockImage {
             disk,
             digest: Arc::clone(digest),
             memory,
+            _folder: None,
         };
         if image.size().0 == 0 {
             return Err(context.empty());
@@ -167,6 +171,11 @@ impl StockImage {
                 Err(DiskError::Inside { file: context.file.to_owned(), problem })
             }
         }
+    }
+
+    /// Keeps the folder that the file is in for as long as the image.
+    pub(crate) fn keeping(self, folder: Option<TemporaryFolder>) -> Self {
+        Self { _folder: folder, ..self }
     }
 
     /// Says what there is where there is no partition table.

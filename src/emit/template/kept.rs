@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::disk::{BLOCK_SIZE, ByteOffset, DiskFile, ReadAt};
 use crate::emit::EmitError;
 use crate::number;
-use crate::shelf::Shelf;
+use crate::shelf::{self, Shelf};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -60,37 +60,64 @@ impl Key {
 }
 
 /// The template that `maker` would make: the one in the cache, or else a new one, which is then there.
-/// Without a cache, it goes into a nameless file in `scratch`. `is_right` says whether the stock image is the
-/// one that the key names, before a template of it is kept.
+/// Without a cache, or where that cannot be used, it goes into a nameless file in `scratch`; then the error
+/// of the cache is handed out beside it. `is_right` says whether the stock image is the one that the key
+/// names, before a template of it is kept.
 ///
 /// # Errors
-/// When the stock image cannot be read, or no place can be written to.
+/// When the stock image cannot be read, or `scratch` cannot be written to.
 pub(in crate::emit) fn obtain<'build>(
     maker: &Maker<'build>,
     key: &Key,
     cache: Option<&Path>,
     scratch: &Path,
     is_right: &dyn Fn() -> io::Result<()>,
-) -> Result<Template<'build>, EmitError> {
-    let Some(cache) = cache else {
-        let file = tempfile::tempfile_in(scratch).map_err(EmitError::Cache)?;
-        let contents = maker.make(&file)?;
-        return opened(maker, file, contents).ok_or(EmitError::Worker);
+) -> Result<(Template<'build>, Option<io::Error>), EmitError> {
+    let trouble = match cache.map(|cache| obtain_from(cache, maker, key, is_right)) {
+        Some(Err(EmitError::Cache(error))) => Some(error),
+        Some(obtained) => return obtained,
+        None => None,
     };
+    let in_scratch = EmitError::write("writing a temporary file in", scratch);
+    let file = match tempfile::tempfile_in(scratch) {
+        Ok(file) => file,
+        Err(error) => return Err(in_scratch(error)),
+    };
+    let contents = match maker.make(&file) {
+        Err(EmitError::Cache(error)) => return Err(in_scratch(error)),
+        made => made?,
+    };
+    Ok((opened(maker, file, contents).ok_or(EmitError::Worker)?, trouble))
+}
+
+fn obtain_from<'build>(
+    cache: &Path,
+    maker: &Maker<'build>,
+    key: &Key,
+    is_right: &dyn Fn() -> io::Result<()>,
+) -> Result<(Template<'build>, Option<io::Error>), EmitError> {
     let (shelf, name) =
-        (Shelf::new(cache, "templates", MOST_TEMPLATES), key.name(maker).map_err(EmitError::Layer)?);
+        (Shelf::new(cache, shelf::TEMPLATES, MOST_TEMPLATES), key.name(maker).map_err(EmitError::Layer)?);
     let found = shelf.find(&name).and_then(|file| {
         let contents = read(&file)?;
         opened(maker, file, contents)
     });
     if let Some(template) = found {
-        return Ok(template);
+        return Ok((template, None));
     }
     let new = shelf.begin().map_err(EmitError::Cache)?;
-    let contents = maker.make(new.as_file())?;
+    let contents = maker.make(new.file())?;
     is_right().map_err(EmitError::Base)?;
-    let kept = finish(new.as_file(), &contents).and_then(|()| shelf.put(new, &name));
-    opened(maker, kept.map_err(EmitError::Cache)?, contents).ok_or(EmitError::Worker)
+    let kept = match finish(new.file(), &contents) {
+        Ok(()) => shelf.put(new, &name),
+        Err(error) => Err((error, new)),
+    };
+    // One that cannot be kept serves this run all the same.
+    let (file, trouble) = match kept {
+        Ok(file) => (file, None),
+        Err((error, file)) => (file.into_anonymous(), Some(error)),
+    };
+    Ok((opened(maker, file, contents).ok_or(EmitError::Worker)?, trouble))
 }
 
 fn opened<'build>(maker: &Maker<'build>, file: File, contents: Contents) -> Option<Template<'build>> {

@@ -1,0 +1,108 @@
+//! Who a file belongs to and who may write to it: the one place where Unix and Windows differ in that.
+
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::io;
+use std::path::Path;
+
+/// The mode of a file that is its owner's alone.
+pub(crate) const PRIVATE: u32 = 0o600;
+
+/// Returns whether a file belongs to whoever runs this program.
+#[cfg(unix)]
+pub(crate) fn is_ours(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    metadata.uid() == rustix::process::geteuid().as_raw()
+}
+
+/// Returns whether a file has more names than one.
+#[cfg(unix)]
+pub(crate) fn has_other_names(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    metadata.nlink() > 1
+}
+
+/// Lets a new file have these permission bits, less those that the umask takes.
+#[cfg(unix)]
+pub(crate) fn with_mode(options: &mut OpenOptions, mode: u32) -> &mut OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    options.mode(mode)
+}
+
+/// Sets the bits of a [private](PRIVATE) file, whatever the umask took or a clone brought along.
+#[cfg(unix)]
+pub(crate) fn set_mode_if_private(file: &File, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    if mode == PRIVATE { file.set_permissions(std::fs::Permissions::from_mode(mode)) } else { Ok(()) }
+}
+
+/// Lets opening fail where the name is a link, and not wait where it is a FIFO (open(2)).
+#[cfg(unix)]
+pub(crate) fn without_links(options: &mut OpenOptions) -> &mut OpenOptions {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    // Both flags are small positive numbers on every Unix.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+    options.custom_flags(flags.cast_signed())
+}
+
+/// Makes a folder, and those above it, of which nobody but its owner may change the content, whatever the
+/// umask. Of `private` ones nobody else may see it either. Those that are there stay as they are.
+///
+/// # Errors
+/// When it is not there and cannot be made.
+pub fn create_folder(folder: &Path, private: bool) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(if private { 0o700 } else { 0o755 });
+    }
+    #[cfg(not(unix))]
+    let _: bool = private; // A folder takes the permissions of the one above it.
+    builder.create(folder)
+}
+
+/// Returns the permission bits of a folder in which others may make and replace files; `None` where they may
+/// not, or there is no such folder.
+#[cfg(unix)]
+pub fn mode_if_others_may_write(folder: &Path) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = std::fs::metadata(folder).ok()?.permissions().mode() & 0o7777;
+    (mode & 0o022 != 0).then_some(mode)
+}
+
+#[cfg(not(unix))]
+mod elsewhere {
+    use super::{File, Metadata, OpenOptions, Path, io};
+
+    /// Windows keeps other users out of a person's folders itself.
+    pub(crate) fn is_ours(_metadata: &Metadata) -> bool {
+        true
+    }
+
+    pub(crate) fn has_other_names(_metadata: &Metadata) -> bool {
+        false
+    }
+
+    pub(crate) fn with_mode(options: &mut OpenOptions, _mode: u32) -> &mut OpenOptions {
+        options
+    }
+
+    pub(crate) fn set_mode_if_private(_file: &File, _mode: u32) -> io::Result<()> {
+        Ok(()) // A file takes the permissions of its folder.
+    }
+
+    pub(crate) fn without_links(options: &mut OpenOptions) -> &mut OpenOptions {
+        options
+    }
+
+    /// There are no such bits.
+    pub fn mode_if_others_may_write(_folder: &Path) -> Option<u32> {
+        None
+    }
+}
+#[cfg(not(unix))]
+pub use elsewhere::mode_if_others_may_write;
+#[cfg(not(unix))]
+pub(crate) use elsewhere::{has_other_names, is_ours, set_mode_if_private, with_mode, without_links};
