@@ -4,6 +4,7 @@ mod arguments;
 mod build;
 mod check;
 mod inspect;
+mod interrupt;
 mod map;
 mod paint;
 mod plan;
@@ -54,6 +55,7 @@ impl From<Error> for Failure {
 
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
+    interrupt::clean_up_at_signals();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
