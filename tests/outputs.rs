@@ -275,3 +275,28 @@ fn a_copy_of_a_card_that_was_in_use_is_kept() {
     refused(&workshop, &["--format", "img"], &["images/north.img is a copy of a card that was in use"]);
     workshop.succeed(["build", "--format", "img", "--only", "east"]);
 }
+
+#[test]
+fn commands_that_show_make_no_secret() {
+    let workshop = workshop(NODES);
+    let before = listing(&workshop.path(""));
+    let run = |arguments: &[&str]| {
+        let output = workshop.command().env("CARDWRIGHT_CACHE", "").env("HOME", "").args(arguments).output();
+        output.unwrap()
+    };
+    let output = run(&["plan"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("there is no cluster.secret yet, which `cardwright build` makes"));
+    assert!(text(&output.stdout).contains("/etc/rancher/k3s/config.yaml"));
+    let plan: serde_json::Value = serde_json::from_slice(&run(&["plan", "--json"]).stdout).unwrap();
+    assert_eq!(plan["throwaway_secret"], true);
+    for arguments in [&["check"][..], &["inspect", "demo"], &["verify", "demo"], &["plan", "--locked"]] {
+        run(arguments);
+    }
+    assert_eq!(run(&["plan", "--locked"]).status.code(), Some(1));
+    assert!(before == listing(&workshop.path("")), "something was made");
+    // With a secret, the plan is that of the build.
+    workshop.command().arg("build").output().unwrap();
+    let plan: serde_json::Value = serde_json::from_slice(&run(&["plan", "--json"]).stdout).unwrap();
+    assert_eq!(plan["throwaway_secret"], false);
+}

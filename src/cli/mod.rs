@@ -206,6 +206,23 @@ fn open_secret(cluster: &Cluster, locked: bool) -> Result<ClusterSecret, Failure
     Ok(secret)
 }
 
+/// The secret of a cluster, for a command that makes nothing: where there is none yet, one that is gone
+/// afterwards. Says so, and returns whether it is one.
+fn secret_to_look_at(cluster: &Cluster, locked: bool) -> Result<(ClusterSecret, bool), Failure> {
+    if let Some(secret) = pipeline::existing_secret(cluster)? {
+        return Ok((secret, false));
+    }
+    if Creation::of(locked, std::env::var_os("CI").as_deref()) == Creation::Forbidden {
+        return Ok((open_secret(cluster, locked)?, false));
+    }
+    let path = pipeline::secret_path(cluster);
+    paint::note(format!(
+        "there is no {} yet, which `cardwright build` makes: keys and their digests will be others than those shown",
+        path.display()
+    ));
+    Ok((ClusterSecret::throwaway().map_err(Error::from)?, true))
+}
+
 /// A folder for large nameless files: the cache, which is on a real disk, or else the system's own.
 fn scratch_folder() -> PathBuf {
     cache().unwrap_or_else(std::env::temp_dir)

@@ -20,7 +20,7 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     let nodes = if arguments.only.is_empty() { cluster.nodes.iter().collect() } else { named? };
     let image = Arc::new(super::open_image(&cluster, &super::scratch_folder())?);
     let base = super::open_base(&image, &cluster, &arguments.base)?;
-    let secret = super::open_secret(&cluster, arguments.base.locked)?;
+    let (secret, is_throwaway) = super::secret_to_look_at(&cluster, arguments.base.locked)?;
 
     let planned =
         pipeline::plan_cluster(&base, &cluster, &secret, super::cache().as_deref(), &progress::Bar::new())?;
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     if arguments.json {
         let nodes: Vec<_> =
             plans.iter().map(|(node, edits)| json!({ "node": node.name, "edits": edits })).collect();
-        let report = json!({ "cluster": cluster.name, "release": base.release, "disk": { "size": extent.size, "growth": extent.growth }, "nodes": nodes, "warnings": super::warnings() });
+        let report = json!({ "cluster": cluster.name, "release": base.release, "disk": { "size": extent.size, "growth": extent.growth }, "nodes": nodes, "throwaway_secret": is_throwaway, "warnings": super::warnings() });
         return paint::json(&report).map_err(Failure::Output);
     }
     if extent.growth.0 > 0 {

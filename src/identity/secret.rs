@@ -72,6 +72,16 @@ impl ClusterSecret {
         }
     }
 
+    /// Makes a secret that is written nowhere: for looking at what would be done with one.
+    ///
+    /// # Errors
+    /// When this machine gives no randomness.
+    pub fn throwaway() -> Result<Self, IdentityError> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        getrandom::fill(bytes.as_mut_slice()).map_err(IdentityError::Randomness)?;
+        Ok(Self(bytes))
+    }
+
     /// The secret in an environment variable's value.
     ///
     /// # Errors
@@ -155,8 +165,7 @@ impl ClusterSecret {
     /// never takes the place of another: where two programs make one at the same time, both use the
     /// first.
     fn make(path: &Path) -> Result<(Self, bool), IdentityError> {
-        let mut bytes = Zeroizing::new([0; 32]);
-        getrandom::fill(bytes.as_mut_slice()).map_err(IdentityError::Randomness)?;
+        let Self(bytes) = Self::throwaway()?;
         let line = Zeroizing::new(format!("{}\n", *hexadecimal::encode(bytes.as_slice())));
 
         let not_written = |source| IdentityError::NotWritten { path: path.to_owned(), source };
