@@ -9,7 +9,7 @@ use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// What stands at a path instead of a plain file.
+/// The thing that is at a path instead of a plain file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotPlain(&'static str);
 

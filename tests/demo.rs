@@ -143,3 +143,75 @@ fn a_card_is_not_taken_for_a_stock_image() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("made by cardwright already"), "{}", text(&output.stderr));
 }
+
+/// A plain cluster with these files, each a flow mapping.
+fn with_files(files: &[&str]) -> Workshop {
+    let files = files.iter().map(|file| format!("  - {{{file}}}\n")).collect::<Vec<_>>().concat();
+    Workshop::with_nodes(&format!(
+        "cluster: compass\nimage: demo\nnetwork: {{prefix: 24, gateway: 192.168.50.1}}\nuser: {{name: ann}}\nfiles:\n{files}\
+         nodes:\n  - {{name: north, address: 192.168.50.11}}\n"
+    ))
+}
+
+#[test]
+fn files_of_ones_own_land_as_root_would_have_copied_them() {
+    let workshop = with_files(&[
+        "path: ~/.bashrc, content: mine",
+        "path: ~/.config/new/x, source: source.txt",
+        "path: /etc/motd, content: hello",
+        "path: /lib/own/x, content: hello, mode: 0600, owner: user",
+        "path: /Overlays/own.dtbo, partition: boot, content: hello",
+        "path: /ISSUE.TXT, partition: boot, content: hello",
+    ]);
+    fs::write(workshop.path("source.txt"), "from here").unwrap();
+    workshop.succeed(["build", "--format", "img"]);
+    let image = workshop.path("images/north.img");
+    judge_card(&image);
+    workshop.succeed(["verify", "images/north.img"]);
+    for (path, mode, owner) in [
+        ("/home/ann/.bashrc", "0644", 1000),
+        ("/home/ann/.config/new", "0755", 1000),
+        ("/home/ann/.config/new/x", "0644", 1000),
+        ("/etc/motd", "0644", 0),
+        ("/usr/lib/own", "0755", 0),
+        ("/usr/lib/own/x", "0600", 1000),
+    ] {
+        let Some(mut debugfs) = support::judge("debugfs") else { return };
+        let offset = support::partition(&image, 2).0;
+        debugfs.args(["-R", &format!("stat {path}")]).arg(format!("{}?offset={offset}", image.display()));
+        let said = support::content(debugfs);
+        let words: Vec<_> = said.split_whitespace().collect();
+        let after = |word: &str| words.iter().skip_while(|found| **found != word).nth(1).copied();
+        assert_eq!(
+            (after("Mode:"), after("User:")),
+            (Some(mode), Some(owner.to_string().as_str())),
+            "{path}: {said}"
+        );
+    }
+    assert_eq!(root_file(&image, "/home/ann/.config/new/x").as_deref(), Some("from here"));
+}
+
+#[test]
+fn what_only_the_image_tells_of_a_file_is_said_with_its_line_before_anything_is_written() {
+    let mut seen = String::new();
+    for file in [
+        "path: /etc/ssh, content: a",
+        "path: /etc/hostname/x, content: a",
+        "path: /home/pi/x, content: a",
+        "path: /etc/NetworkManager/system-connections/eth0.nmconnection, content: a",
+        "path: /BCM271~1.DTB, partition: boot, content: a",
+    ] {
+        let workshop = with_files(&["path: /etc/motd, content: fine", file]);
+        for command in ["plan", "build"] {
+            let output = workshop.run([command]);
+            let errors = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{file}: {errors}");
+            if command == "plan" {
+                seen += &errors;
+            }
+            assert!(errors.contains("`files:`, line 7, column 12: "), "{errors}");
+            assert!(!workshop.path("images/north.img.xz").exists());
+        }
+    }
+    insta::assert_snapshot!(seen);
+}

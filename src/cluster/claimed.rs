@@ -19,7 +19,7 @@ pub(crate) struct Claimed {
     pub(crate) instead: &'static str,
 }
 
-/// Which plans write it.
+/// The plans that write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Writer {
     /// Those of all nodes.
@@ -28,8 +28,10 @@ pub(crate) enum Writer {
     EveryK3s,
     /// Some: by the release, or by something else that was asked for.
     SomePlans,
+    /// Some, and only cardwright has a use for the name.
+    Reserved,
 }
-use Writer::{EveryK3s, EveryPlan, SomePlans};
+use Writer::{EveryK3s, EveryPlan, Reserved, SomePlans};
 
 const ACCOUNTS: &str =
     "Set the user under `user:`; more of them are added with `first_boot:`, as in `adduser …`";
@@ -70,9 +72,9 @@ claimed! {
         "Set `password_login:` under `ssh:`, or put settings of your own into another file beside it";
     "/etc/ssh/cardwright_host_ed25519_key*" EveryPlan "the node proves with it to be itself" SECRETS;
     "/etc/cardwright/**" EveryPlan "cardwright keeps its record of the card there" RECORD;
-    "/usr/local/lib/cardwright/**" SomePlans "cardwright keeps its own programs there" RECORD;
-    "/etc/systemd/system/cardwright-*" SomePlans "it is a unit of cardwright's" UNITS;
-    "/etc/systemd/system/*.wants/cardwright-*" SomePlans "it starts a unit of cardwright's" UNITS;
+    "/usr/local/lib/cardwright/**" Reserved "cardwright keeps its own programs there" RECORD;
+    "/etc/systemd/system/cardwright-*" Reserved "it is a unit of cardwright's" UNITS;
+    "/etc/systemd/system/*.wants/cardwright-*" Reserved "it starts a unit of cardwright's" UNITS;
     "/etc/rancher/k3s/config.yaml" EveryK3s "k3s's role and the cluster's token are in it"
         "Write flags of k3s under `config:` of `k3s:`, or put a file into `/etc/rancher/k3s/config.yaml.d`";
     "/etc/rancher/k3s/registries.yaml" SomePlans "what `registries:` says is in it" "Write it under `registries:` of `k3s:`";
@@ -97,10 +99,19 @@ claimed! {
     "/etc/rpi/swap.conf.d/90-cardwright.conf" SomePlans "it says that there is no swap" "Set `swap:`, or leave it out";
 }
 
-/// What there is to say about a path without links in it, of a user whose home is `home`.
+/// Returns what there is to say about a path without links in it, of a user whose home is `home`.
 pub(crate) fn find(path: &ImagePath, home: &ImagePath) -> Option<&'static Claimed> {
-    ALL.iter().find(|claimed| claimed.matches(path, home))
+    let own = || path.name().contains("cardwright").then_some(&OWN);
+    ALL.iter().find(|claimed| claimed.matches(path, home)).or_else(own)
 }
+
+/// A drop-in of cardwright's in a directory that others have a use for.
+const OWN: Claimed = Claimed {
+    pattern: "*cardwright*",
+    by: SomePlans,
+    what: "it is a file of cardwright's own",
+    instead: "Put settings of your own into another file beside it",
+};
 
 impl Claimed {
     fn matches(&self, path: &ImagePath, home: &ImagePath) -> bool {
@@ -161,7 +172,6 @@ mod tests {
             "/etc/sudoers.d/own",
             "/home/bob/.ssh/authorized_keys",
             "/home/ann/.ssh/config",
-            "/etc/cardwright",
         ] {
             assert_eq!(found(free), None, "{free}");
         }

@@ -21,7 +21,7 @@ pub(super) fn read(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Locate
     Some(files)
 }
 
-/// Whether two files would be written to the same path.
+/// Tells whether two files would be written to the same path.
 pub(super) fn same_place(one: &ExtraFile, other: &ExtraFile) -> bool {
     one.partition == other.partition
         && match (&one.path, &other.path) {
@@ -66,7 +66,7 @@ pub(super) fn check_node(files: &[Located<ExtraFile>], user: &str, runs_k3s: boo
         }
         let claimed = claimed::find(path, &home).filter(|_| *on == Partition::Root);
         let claimed = claimed.filter(|claimed| match claimed.by {
-            Writer::EveryPlan => true,
+            Writer::EveryPlan | Writer::Reserved => true,
             Writer::EveryK3s => runs_k3s,
             Writer::SomePlans => false,
         });
@@ -148,8 +148,8 @@ fn content(fields: &Fields<'_>, reader: &mut Reader) -> Option<FileSource> {
     }
 }
 
-/// What the system mounts something else over, so that a file there is never seen, and the links that lead
-/// there on every release (hier(7); base-files' `/var/run`, tmpfiles' `/var/lock`).
+/// Directories that the system mounts something else over, so that a file there is never seen, and the links
+/// that lead there on every release (hier(7); base-files' `/var/run`, tmpfiles' `/var/lock`).
 const COVERED: [(&str, &str); 7] = [
     ("/proc", "/proc"),
     ("/sys", "/sys"),

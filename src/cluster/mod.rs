@@ -258,16 +258,16 @@ pub enum Swap {
 pub struct ExtraFile {
     /// On which partition.
     pub partition: Partition,
-    /// Which path.
+    /// The path on it.
     pub path: FilePath,
     /// What is in it.
     pub content: FileSource,
     /// Permission bits. Where absent, a file that is there keeps its own, and a new one gets 0644.
     pub mode: Option<Mode>,
-    /// Whose it is. Where absent, a file that is there keeps its owner, and a new one gets that of the
+    /// User and group. Where absent, a file that is there keeps its owner, and a new one gets that of the
     /// directory it goes into.
     pub owner: Option<FileOwner>,
-    /// Where nodes.yaml names it; for messages.
+    /// The place in nodes.yaml that names it; for messages.
     pub place: Option<Place>,
 }
 

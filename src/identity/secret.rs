@@ -6,9 +6,9 @@ use super::{Authority, CertifiedKey, IdentityError, SshKeyPair, certificate, hex
 use crate::durable::flush_folder;
 use crate::fs::UnixTime;
 use crate::ownership::PRIVATE;
+use crate::plain_file;
 use crate::temporary::{self, Pattern, TemporaryFile};
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -145,7 +145,7 @@ impl ClusterSecret {
 
     fn read(path: &Path) -> Result<Option<Self>, IdentityError> {
         let unreadable = |source| IdentityError::Unreadable { path: path.to_owned(), source };
-        let file = match File::open(path) {
+        let file = match plain_file::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unreadable(error)),
@@ -262,6 +262,18 @@ mod tests {
         }
         write(&path, TEXT, 0o400);
         ClusterSecret::open(&path, Creation::Allowed).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_no_secret_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cluster.secret");
+        assert!(
+            std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&path).status().unwrap().success()
+        );
+        let error = ClusterSecret::open(&path, Creation::Allowed).unwrap_err();
+        assert!(error.to_string().contains("it is a named pipe"), "{error}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub struct Draft<'stock> {
     claims: Claims,
 }
 
-/// What will stand at a path, without its content.
+/// The attributes of what will be at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attributes {
     /// File, directory, symlink, …
@@ -29,8 +29,8 @@ pub struct Attributes {
     pub owner: Owner,
 }
 
-/// Whose paths are whose: what makes a card that card is not to be replaced by a file that happens to have
-/// the same path.
+/// The paths that belong to cardwright, and those that belong to the user: what makes a card that card is not to
+/// be replaced by a file that happens to have the same path.
 ///
 /// Paths are kept without links in them, and of the FAT partition in small letters, so that one place has one
 /// spelling. A path is claimed also where the stock image has the right thing there already.
@@ -159,7 +159,7 @@ impl<'stock> Draft<'stock> {
         last: LastLink,
     ) -> Result<ImagePath, PatchError> {
         match partition {
-            Partition::Boot => Ok(path.clone()),
+            Partition::Boot => self.as_written(path),
             Partition::Root => links::follow(partition, path, last, |path| self.read_link(path)),
         }
     }
@@ -182,6 +182,26 @@ impl<'stock> Draft<'stock> {
     /// When the stock image cannot be read.
     pub fn list_stock(&self, partition: Partition, path: &ImagePath) -> Result<Vec<String>, PatchError> {
         self.stock.list(partition, &self.stock_path(partition, path))
+    }
+
+    /// A path of the FAT partition as it is written there, or by an edit before: FAT takes capital letters for
+    /// small ones, and a file that is replaced keeps its name.
+    fn as_written(&self, path: &ImagePath) -> Result<ImagePath, PatchError> {
+        let boot = Partition::Boot;
+        let mut written = ImagePath::root();
+        for part in path.parts() {
+            let same = |name: &&str| name.to_lowercase() == part.to_lowercase();
+            let in_stock = self.stock.list(boot, &written)?;
+            let edited = self
+                .edits
+                .iter()
+                .filter(|edit| edit.partition == boot && edit.path.parent().as_ref() == Some(&written));
+            let mut names = in_stock.iter().map(String::as_str).chain(edited.map(|edit| edit.path.name()));
+            let name = names.find(same).unwrap_or(part);
+            let Ok(next) = written.join(name) else { return Ok(path.clone()) };
+            written = next;
+        }
+        Ok(written)
     }
 
     /// Writes a file whose content anybody may see, and the directories above it where they are missing.
@@ -278,7 +298,11 @@ impl<'stock> Draft<'stock> {
         Ok((partition, partition.one_spelling(&self.without_links(partition, path)?)))
     }
 
-    fn refuse_below_moved(&self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
+    /// Refuses a path at or below what was moved away: nothing is there any more.
+    ///
+    /// # Errors
+    /// With [`PatchError::MovedAway`].
+    pub fn refuse_below_moved(&self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
         for edit in self.edits.iter().filter(|edit| edit.partition == partition) {
             if let Action::Rename { to } = &edit.action
                 && path.starts_with(&edit.path)

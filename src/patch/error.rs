@@ -47,7 +47,7 @@ pub enum PatchError {
         path: ImagePath,
         /// What it was to become.
         wanted: &'static str,
-        /// What stands there, in the stock image or by an edit before.
+        /// The kind of what is there, in the stock image or by an edit before.
         found: FileKind,
     },
     /// Something is to be written below what is no directory.
@@ -55,11 +55,11 @@ pub enum PatchError {
     NoDirectory {
         /// Where.
         partition: Partition,
-        /// What was to be written.
+        /// The path that was to be written.
         path: ImagePath,
-        /// What it would lie below.
+        /// The path above it.
         above: ImagePath,
-        /// What that is, in the stock image or by an edit before.
+        /// The kind of what is there, in the stock image or by an edit before.
         found: FileKind,
     },
     /// Something is to be written below what is moved away.
@@ -67,11 +67,11 @@ pub enum PatchError {
     MovedAway {
         /// Where.
         partition: Partition,
-        /// What was to be written.
+        /// The path that was to be written.
         path: ImagePath,
-        /// What it would lie below.
+        /// The path above it.
         above: ImagePath,
-        /// Where that is moved to.
+        /// The path that this is moved to.
         to: ImagePath,
     },
     /// A file of the user's would replace one that cardwright itself writes, or the other way round.
@@ -95,9 +95,9 @@ pub enum PatchError {
     /// A file of this machine that is to be put on the card could not be read.
     #[error("reading {}, which is to become `{path}` on the {partition} partition, failed: {source}", file.display())]
     SourceFile {
-        /// Which file of this machine.
+        /// The file of this machine.
         file: PathBuf,
-        /// Where it goes.
+        /// The partition that it goes to.
         partition: Partition,
         /// As which path.
         path: ImagePath,

@@ -3,10 +3,10 @@
 use super::{Partition, PatchError};
 use crate::fs::ImagePath;
 
-/// How many links are followed before they count as a circle; the kernel's own limit is 40.
+/// The most links that are followed before they count as a circle; the kernel's own limit is 40.
 pub(super) const MOST_LINKS: usize = 40;
 
-/// What is done about a link at the very end of a path.
+/// The treatment of a link at the very end of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LastLink {
     /// It is what the path means, as for lstat(2).

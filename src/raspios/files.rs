@@ -46,8 +46,11 @@ fn add_file(
     file: &ExtraFile,
 ) -> Result<(), RaspiosError> {
     let path = file.path.on_card(&account.home)?;
+    draft.refuse_below_moved(file.partition, &path)?;
+    // One place has one path in a plan, or two edits of it would not know of each other.
+    let path = draft.without_links(file.partition, &path)?;
     if file.partition == Partition::Root {
-        refuse_hidden(draft, release, &path)?;
+        refuse_hidden(release, &path)?;
     }
     let content = match &file.content {
         FileSource::Inline(text) => Content::from(text.as_str()),
@@ -78,12 +81,11 @@ fn add_file(
     })
 }
 
-/// Refuses a path that is hidden once the node runs, be it through links of the image.
-fn refuse_hidden(draft: &Draft<'_>, release: &Release, path: &ImagePath) -> Result<(), RaspiosError> {
-    let real = draft.without_links(Partition::Root, path)?;
+/// Refuses a path, without links in it, that is hidden once the node runs.
+fn refuse_hidden(release: &Release, path: &ImagePath) -> Result<(), RaspiosError> {
     for mount in MOUNTS.into_iter().chain([release.boot_mount.path()]) {
-        if real.starts_with(&ImagePath::new(mount)?) {
-            return Err(RaspiosError::HiddenByMount { path: real, mount });
+        if path.starts_with(&ImagePath::new(mount)?) {
+            return Err(RaspiosError::HiddenByMount { path: path.clone(), mount });
         }
     }
     Ok(())
@@ -159,7 +161,7 @@ mod tests {
     use crate::patch::{Action, Sensitivity};
     use crate::raspios::test_node::user;
     use crate::raspios::test_stock::{
-        USER, attributes, bullseye, edit, patch, path, paths, put_as, text, trixie,
+        USER, attributes, bullseye, edit, patch, path, paths, put_as, put_boot, text, trixie,
     };
     use crate::raspios::{detect, set_user};
 
@@ -217,7 +219,7 @@ mod tests {
             ("/home/pi/.config/one/two", 0o644, USER),
             ("/srv/mail/new", 0o755, Owner { uid: 8, gid: 12 }),
             ("/srv/mail/new/y", 0o644, Owner { uid: 8, gid: 12 }),
-            ("/mail/z", 0o644, Owner { uid: 8, gid: 12 }),
+            ("/srv/mail/z", 0o644, Owner { uid: 8, gid: 12 }),
             ("/opt/a", 0o755, Owner::ROOT),
             ("/opt/a/b", 0o644, Owner::ROOT),
         ] {
@@ -249,13 +251,12 @@ mod tests {
 
     #[test]
     fn a_file_is_not_put_where_none_can_be() {
-        let stock = trixie().symlink(Partition::Root, &path("/etc/dangling"), "/nowhere");
+        let stock = trixie();
         for (files, expected) in [
             (vec![inline("/etc/hostname/x")], "`/etc/hostname` is a file, not a directory"),
             (vec![inline("/etc/ssh")], "a directory is there"),
             (vec![inline("/opt/x"), inline("/opt/x/y")], "`/opt/x` is a file, not a directory"),
             (vec![inline("/opt/x/y"), inline("/opt/x")], "a directory is there"),
-            (vec![inline("/etc/dangling/x")], "a symbolic link is there"),
         ] {
             let _ = patch(&stock, |draft| {
                 let error = add(draft, &files).unwrap_err().to_string();
@@ -297,14 +298,35 @@ mod tests {
         let _ = patch(&stock, |draft| {
             let account = set_user(draft, &user("ann")).unwrap();
             let release = detect(&trixie()).unwrap();
-            let error = add_files(draft, &release, &account, &[inline("/home/pi/.bashrc")]).unwrap_err();
-            assert_eq!(error.hint().unwrap(), "Write `/home/ann/.bashrc` instead");
+            for file in [".bashrc", "new", "one/two"] {
+                let files = [inline(&format!("/home/pi/{file}"))];
+                let error = add_files(draft, &release, &account, &files).unwrap_err();
+                assert_eq!(error.hint().unwrap(), format!("Write `/home/ann/{file}` instead"));
+            }
             add_files(draft, &release, &account, &[inline("~/.bashrc")]).unwrap();
             assert_eq!(
                 draft.read_text(Partition::Root, &path("/home/ann/.bashrc")).unwrap().unwrap(),
                 "text\n"
             );
         });
+    }
+
+    #[test]
+    fn a_place_has_one_path_whatever_way_it_is_written() {
+        let stock = trixie().symlink(Partition::Root, &path("/lib"), "usr/lib");
+        let on_boot = |at: &str| ExtraFile { partition: Partition::Boot, ..inline(at) };
+        let files = [
+            inline("/lib/own/x"),
+            inline("/usr/lib/own/x"),
+            on_boot("/New/a"),
+            on_boot("/new/A"),
+            on_boot("/new/b"),
+        ];
+        let stock = put_boot(stock, "/Config.old", "old\n");
+        let patch = patch(&stock, |draft| add(draft, &files).unwrap());
+        assert_eq!(paths(&patch), ["/usr/lib/own", "/usr/lib/own/x", "/New", "/New/a", "/New/b"]);
+        let replaced = self::patch(&stock, |draft| add(draft, &[on_boot("/CONFIG.OLD")]).unwrap());
+        assert_eq!(paths(&replaced), ["/Config.old"]);
     }
 
     #[test]

@@ -554,6 +554,7 @@ fn extra_files_are_checked() {
         "path: /etc/ssh/sshd_config.d/10-cardwright.conf, content: a",
         "path: /etc/rancher/k3s/config.yaml, content: a",
         "path: /etc/cardwright/card.json, content: a",
+        "path: /etc/systemd/system/cardwright-first-boot.service, content: a",
     ] {
         out += &answers(&[&[(TOP, &file(text))]]);
     }
