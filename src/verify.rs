@@ -7,9 +7,10 @@ use crate::emit::{self, Stage};
 use crate::foundation::Extent;
 use crate::identity::ClusterSecret;
 use crate::number;
-use crate::patch::{self, Difference};
+use crate::patch;
 use crate::pipeline::{Error, Progress, named_node, plan_cluster};
 use crate::raspios;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +22,28 @@ pub struct Verified {
     pub node: String,
     /// Where it differs; empty when it is what it should be.
     pub differences: Vec<Difference>,
+}
+
+/// One way in which an image is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Difference {
+    /// Of the disk as a whole: its size, its partition table, what no file is made of.
+    Disk {
+        /// What is wrong: a clause that follows "the disk".
+        what: String,
+    },
+    /// Of a file, directory or link on one of the partitions.
+    File(patch::Difference),
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disk { what } => write!(formatter, "disk: it {what}"),
+            Self::File(difference) => difference.fmt(formatter),
+        }
+    }
 }
 
 /// How an image is to be read back.
@@ -76,7 +99,8 @@ pub fn verify(
         image.unpack_all(options.threads, &tell).map_err(emit::EmitError::Base)?;
     }
     let mut differences = outside_the_files(base, &plans.extent, image.given_size(), &disk, path)?;
-    differences.extend(patch::check(plans.of(node)?, &base.disk.files, &disk.files)?);
+    let of_files = patch::check(plans.of(node)?, &base.disk.files, &disk.files)?;
+    differences.extend(of_files.into_iter().map(Difference::File));
     Ok(Verified { node: node.name.to_string(), differences })
 }
 
@@ -94,22 +118,19 @@ fn outside_the_files(
     path: &Path,
 ) -> Result<Vec<Difference>, Error> {
     let mut differences = Vec::new();
-    let mut differs = |what: String| {
-        let root = patch::ImagePath::root();
-        differences.push(Difference { partition: patch::Partition::Boot, path: root, what });
-    };
+    let mut differs = |what: String| differences.push(Difference::Disk { what });
     // That of the file: one that ends in the middle of a sector would be padded by whoever reads it here.
     if size != extent.size {
         let (found, wanted) = (size.0, extent.size.0);
-        differs(format!("lies on a disk of {found} bytes, where it should be one of {wanted}"));
+        differs(format!("has {found} bytes, where it should have {wanted}"));
     }
     if disk.table != extent.table {
-        differs("lies on a disk with another partition table than planned".to_owned());
+        differs("has another partition table than planned".to_owned());
     }
     if before_the_partitions(&*disk.bytes, base).map_err(emit::EmitError::write("reading", path))?
         != expected_before_the_partitions(base, extent)?
     {
-        differs("comes after other bytes than planned".to_owned());
+        differs("has other bytes before its first partition than planned".to_owned());
     }
     let unused = |disk: &Disk| -> Result<u64, Error> {
         let root = patch::ImagePath::root();
@@ -122,7 +143,7 @@ fn outside_the_files(
         Ok(disk.root.length.0 - disk.files.root.summary().map_err(failed)?.size.0)
     };
     if unused(disk)? > unused(&base.disk)?.max(LARGEST_REMAINDER) {
-        differs("shares the disk with a root filesystem that does not fill its partition".to_owned());
+        differs("has a root filesystem that does not fill its partition".to_owned());
     }
     Ok(differences)
 }

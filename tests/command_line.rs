@@ -202,3 +202,42 @@ fn the_time_of_what_is_written_comes_from_source_date_epoch() {
         assert_eq!(said.matches("0x6553f100").count(), 3, "{said}");
     }
 }
+
+#[test]
+fn another_size_or_partition_table_is_a_difference_of_the_disk_and_of_no_file() {
+    let workshop = Workshop::with_nodes(SINGLE);
+    workshop.succeed(["build", "--format", "img"]);
+    let image = fs::read(workshop.path("images/alone.img")).unwrap();
+    let mut with_other_table = image.clone();
+    // The disk's identifier in the MBR.
+    with_other_table[440] ^= 1;
+    let mut with_other_gap = image.clone();
+    with_other_gap[4096] ^= 1;
+    let longer = [&image[..], &[0; 512]].concat();
+    let mut with_other_file = image.clone();
+    // The record is a file that nothing else depends on.
+    let at = image.windows(9).position(|bytes| bytes == b"\"single\",").unwrap();
+    with_other_file[at + 1] = b'S';
+    let wanted = image.len();
+    for (changed, kind, what) in [
+        (longer, "disk", format!("has {} bytes, where it should have {wanted}", wanted + 512)),
+        (with_other_table, "disk", "has another partition table than planned".to_owned()),
+        (with_other_gap, "disk", "has other bytes before its first partition than planned".to_owned()),
+        (with_other_file, "file", String::new()),
+    ] {
+        fs::write(workshop.path("changed.img"), changed).unwrap();
+        let output = workshop.run(["verify", "--json", "changed.img"]);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let differences = report["differences"].as_array().unwrap();
+        assert!(differences.iter().all(|difference| difference["kind"] == kind), "{report}");
+        if kind == "disk" {
+            assert!(differences.contains(&serde_json::json!({ "kind": "disk", "what": what })), "{report}");
+            let said = text(&workshop.run(["verify", "changed.img"]).stdout);
+            assert!(said.contains(&format!("disk: it {what}\n")), "{said}");
+        } else {
+            assert_eq!(differences[0]["path"], "/etc/cardwright/card.json");
+            assert_eq!(differences[0]["partition"], "root");
+        }
+    }
+}
