@@ -462,6 +462,12 @@ impl Given<'_> {
             let file = self.file.to_owned();
             return DiskError::SomethingFollows { file, packing: "gzip", length: *length };
         }
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            return self.damaged(format!(
+                "it ends too early: after {} unpacked bytes its {packing} stream goes on",
+                done.0
+            ));
+        }
         self.damaged(format!("it cannot be unpacked as {packing} after {} bytes: {error}", done.0))
     }
 }

@@ -146,7 +146,13 @@ fn without_padding(given: &Given<'_>, end: u64) -> Result<u64, DiskError> {
     }
     // What is left of a stream ends at a multiple of four bytes, and the last of them are not zero.
     if !(end - at).is_multiple_of(4) {
-        return Err(given.damaged("the zeros behind an xz stream are no multiple of four bytes"));
+        // Zeros are also what many a compressed Block holds in the middle.
+        return Err(match footer_before(given, at) {
+            Some(stream_end) if stream_end == at => {
+                given.damaged("the zeros behind an xz stream are no multiple of four bytes")
+            }
+            _ => without_end(given, end),
+        });
     }
     Ok(at)
 }
@@ -182,23 +188,49 @@ fn read_stream(given: &Given<'_>, end: u64, blocks_left: u64) -> Result<FoundStr
 
 /// Reads the footer that ends at `end`: the check type, and the size of the Index before it.
 fn read_footer(given: &Given<'_>, end: u64) -> Result<(Check, u64), DiskError> {
-    let no_footer = || {
-        given.damaged(format!(
-            "there is no end of an xz stream before byte {end}: it was cut short, or something was added to it"
-        ))
-    };
+    let no_footer = || without_end(given, end);
     let start = end.checked_sub(HEADER).ok_or_else(no_footer)?;
     let mut footer = [0; HEADER_SIZE];
     read(given, start, &mut footer)?;
-    let [c0, c1, c2, c3, body @ .., y, z] = footer;
-    if [y, z] != FOOTER_MAGIC || CRC32.checksum(&body).to_le_bytes() != [c0, c1, c2, c3] {
+    if !is_footer(&footer) {
         return Err(no_footer());
     }
+    let [_, _, _, _, body @ .., _, _] = footer;
     let [s0, s1, s2, s3, flags @ ..] = body;
     let check = Check::from_flags(flags).ok_or_else(|| given.unknown(unknown_flags(flags)))?;
     // Backward Size counts units of four bytes, less one.
     let index_size = (u64::from(u32::from_le_bytes([s0, s1, s2, s3])) + 1) * 4;
     Ok((check, index_size))
+}
+
+/// Returns whether these bytes are a stream footer, whatever it says (section 2.1.2).
+fn is_footer(bytes: &[u8; HEADER_SIZE]) -> bool {
+    let [c0, c1, c2, c3, body @ .., y, z] = bytes;
+    [*y, *z] == FOOTER_MAGIC && CRC32.checksum(body).to_le_bytes() == [*c0, *c1, *c2, *c3]
+}
+
+/// The error of a file in which no stream ends at `end`, where one should.
+fn without_end(given: &Given<'_>, end: u64) -> DiskError {
+    match footer_before(given, end) {
+        Some(stream_end) => {
+            given.damaged(format!("something follows its xz stream, which ends at byte {stream_end}"))
+        }
+        None => given.damaged(format!("it ends too early: its xz stream has no end at byte {end}")),
+    }
+}
+
+/// How far before the end of a file the end of its stream is looked for: a signature that was added is smaller.
+const FARTHEST_FOOTER: u64 = 64 << 10;
+
+/// Where the last stream before `end` ends, where one does not far from there. It only makes an error say
+/// whether a file was cut short or added to, so what cannot be read is not there.
+fn footer_before(given: &Given<'_>, end: u64) -> Option<u64> {
+    let start = end.max(FARTHEST_FOOTER) - FARTHEST_FOOTER;
+    let mut bytes = vec![0; usize::try_from(end - start).ok()?];
+    read(given, start, &mut bytes).ok()?;
+    let is_footer_there = |window: &[u8]| window.first_chunk().is_some_and(is_footer);
+    let at = bytes.windows(HEADER_SIZE).rposition(is_footer_there)?;
+    Some(start + at as u64 + HEADER)
 }
 
 fn unknown_flags([first, second]: [u8; 2]) -> String {
@@ -359,10 +391,12 @@ mod tests {
         let whole = packed(&[7; 10_000], 4096, LibraryCheck::Crc64);
         for length in [whole.len() - 1, whole.len() - 12, whole.len() / 2, 13, 1] {
             let error = layout(&whole[..length].to_vec()).unwrap_err();
-            assert!(error.contains("is damaged: there is no end of an xz stream"), "{length}: {error}");
+            assert!(error.contains("is damaged: it ends too early: its xz stream"), "{length}: {error}");
         }
         let added = [&whole[..], b"something"].concat();
-        assert!(layout(&added).unwrap_err().contains("something was added to it"));
+        let error = layout(&added).unwrap_err();
+        let expected = format!("something follows its xz stream, which ends at byte {}", whole.len());
+        assert!(error.contains(&expected), "{error}");
         let zeros = [&whole[..], &[0; 3]].concat();
         assert!(layout(&zeros).unwrap_err().contains("no multiple of four"));
     }

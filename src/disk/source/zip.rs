@@ -3,7 +3,7 @@
 use super::Given;
 use super::unpack::{self, LARGEST_IMAGE};
 use crate::disk::cursor::Cursor;
-use crate::disk::{ByteCount, DiskError, DiskFile};
+use crate::disk::{ByteCount, ByteOffset, DiskError, DiskFile};
 use std::cell::Cell;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use zip::read::{ArchiveOffset, Config};
@@ -76,9 +76,25 @@ fn not_read(given: &Given<'_>, error: ZipError) -> DiskError {
         ZipError::UnsupportedArchive(found) => {
             given.unknown(format!("a zip archive of a rare kind ({found})"))
         }
+        ZipError::InvalidArchive(_) if !has_end(given) => {
+            given.damaged("it ends too early: the list of its files, which is at the end, is missing")
+        }
         ZipError::Io(error) => given.not_decoded("zip", ByteCount(0), error),
         error => given.not_decoded("zip", ByteCount(0), io::Error::other(error)),
     }
+}
+
+/// Returns whether the record that ends an archive is there (APPNOTE.TXT, 4.3.16), which a comment of 64 KiB at
+/// most may follow. It only makes an error say what happened, so what cannot be read is not there.
+fn has_end(given: &Given<'_>) -> bool {
+    const RECORD: usize = 22;
+    const FARTHEST: u64 = RECORD as u64 + 0xffff;
+    let size = given.bytes.size().0;
+    let length = size.min(FARTHEST);
+    let Ok(count) = usize::try_from(length) else { return false };
+    let mut bytes = vec![0; count];
+    given.bytes.read_at(ByteOffset(size - length), &mut bytes).is_ok()
+        && bytes.windows(RECORD).any(|record| record.starts_with(b"PK\x05\x06"))
 }
 
 /// A reader that gives no more than what is left to it.
