@@ -15,6 +15,7 @@
 mod support;
 
 use std::fs;
+use std::io::Write as _;
 use support::{Workshop, text};
 
 /// A cluster of one, without k3s.
@@ -162,10 +163,13 @@ fn wrong_usage_ends_with_2() {
 #[test]
 fn results_go_to_standard_output_and_talk_to_standard_error() {
     let workshop = Workshop::with_nodes(SINGLE);
-    let output = workshop.run(["build", "--format", "img"]);
+    fs::write(workshop.path("stock.img.xz"), cardwright::demo::IMAGE).unwrap();
+    let output = workshop.run(["build", "--format", "img", "--image", "stock.img.xz"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout).lines().count(), 1, "{}", text(&output.stdout));
-    assert!(text(&output.stderr).contains("dd if=images/alone.img"), "{}", text(&output.stderr));
+    if cfg!(target_os = "linux") {
+        assert!(text(&output.stderr).contains("dd if=images/alone.img"), "{}", text(&output.stderr));
+    }
     assert!(!text(&output.stderr).contains('\x1b'));
 }
 
@@ -239,5 +243,126 @@ fn another_size_or_partition_table_is_a_difference_of_the_disk_and_of_no_file() 
             assert_eq!(differences[0]["path"], "/etc/cardwright/card.json");
             assert_eq!(differences[0]["partition"], "root");
         }
+    }
+}
+
+/// A cluster of two, without k3s.
+const PAIR: &str = "\
+cluster: pair
+image: demo
+network: {prefix: 24, gateway: 10.1.1.1}
+nodes:
+  - {name: one, address: 10.1.1.2}
+  - {name: two, address: 10.1.1.3}
+";
+
+#[test]
+fn a_node_and_a_nodes_yaml_are_named_with_or_without_a_flag_on_every_command() {
+    let workshop = Workshop::with_nodes("");
+    fs::create_dir(workshop.path("lab")).unwrap();
+    // A folder of a node's name is no file.
+    fs::create_dir(workshop.path("two")).unwrap();
+    fs::write(workshop.path("lab/pair.yaml"), PAIR).unwrap();
+    fs::write(workshop.path("nodes.yaml"), PAIR).unwrap();
+    for named in [
+        &["two"][..],
+        &["-n", "two"],
+        &["--node", "two"],
+        &["--only", "two"],
+        &["two", "nodes.yaml"],
+        &["-f", "lab/pair.yaml", "two"],
+        &["--file", "lab/pair.yaml", "-n", "two"],
+        &["lab/pair.yaml", "two"],
+        &["lab/pair.yaml", "--only", "two"],
+    ] {
+        let run = |command: &[&str]| workshop.succeed([command, named].concat());
+        let built: serde_json::Value =
+            serde_json::from_str(&run(&["build", "--json", "--format", "img", "-o", "out"])).unwrap();
+        assert_eq!(built["images"].as_array().unwrap().len(), 1, "{named:?}: {built}");
+        assert_eq!(built["images"][0]["node"], "two", "{named:?}");
+        let planned: serde_json::Value = serde_json::from_str(&run(&["plan", "--json"])).unwrap();
+        assert_eq!(planned["nodes"].as_array().unwrap().len(), 1, "{named:?}");
+        assert_eq!(planned["nodes"][0]["node"], "two", "{named:?}");
+        assert_eq!(run(&["check"]), "pair: 2 nodes\ntwo: 10.1.1.3/24\n", "{named:?}");
+    }
+    for named in [&[][..], &["-n", "two"], &["--node", "two", "-f", "lab/pair.yaml"], &["--only", "two"]] {
+        workshop.succeed([&["verify", "out/two.img"][..], named].concat());
+    }
+    workshop.succeed(["plan", "nodes.yaml"]);
+    workshop.succeed(["check", "nodes.yaml"]);
+}
+
+#[test]
+fn what_is_named_and_is_not_there_is_answered_with_what_is() {
+    let workshop = Workshop::with_nodes(PAIR);
+    let mut said = Vec::new();
+    for (arguments, code) in [
+        (&["build", "three"][..], 2),
+        (&["check", "three"], 2),
+        (&["check", "-n", "three"], 1),
+        (&["plan", "three"], 1),
+        (&["build", "-f", "a.yaml", "b.yaml"], 2),
+        (&["plan", "three.yaml"], 2),
+        (&["inspect", "-n", "one", "x.img"], 2),
+        (&["inspect", "x.img"], 1),
+        (&["verify", "x.img"], 1),
+        (&["build", "--image", "x.img"], 1),
+        (&["build", "--image", "2026-10-06-raspios-trixie-arm64-lite.img.xz"], 1),
+    ] {
+        let output = workshop.run(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", text(&output.stderr));
+        said.push(format!("$ cardwright {}\n{}", arguments.join(" "), text(&output.stderr)));
+    }
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn verify_without_a_secret_asks_for_the_one_that_the_image_was_built_with() {
+    let workshop = Workshop::with_nodes(SINGLE);
+    workshop.succeed(["build", "--format", "img"]);
+    let output = workshop.command().args(["verify", "images/alone.img"]).output().unwrap();
+    insta::assert_snapshot!(workshop.seen(&output));
+    assert!(!workshop.path("cluster.secret").exists());
+}
+
+#[test]
+fn a_download_that_broke_off_is_said_to_end_too_early() {
+    let workshop = Workshop::with_nodes(SINGLE);
+    fs::write(workshop.path("stock.img.xz"), cardwright::demo::IMAGE).unwrap();
+    for format in ["img", "img.xz", "img.gz", "img.zst", "zip"] {
+        let path = workshop.path(&format!("images/alone.{format}"));
+        if format == "zip" {
+            let mut zip = zip::ZipWriter::new(fs::File::create(&path).unwrap());
+            zip.start_file("alone.img", zip::write::SimpleFileOptions::default()).unwrap();
+            zip.write_all(&fs::read(workshop.path("images/alone.img")).unwrap()).unwrap();
+            zip.finish().unwrap();
+        } else {
+            workshop.succeed(["build", "--image", "stock.img.xz", "--format", format]);
+        }
+        let whole = fs::read(&path).unwrap();
+        // Less than a sector is not missed in a raw image, whose end is filled with zeros.
+        let least = if format == "img" { 4097 } else { 1 };
+        for length in [whole.len() / 3, whole.len() / 4 * 3, whole.len() - least] {
+            fs::write(workshop.path("cut"), &whole[..length]).unwrap();
+            for arguments in [&["inspect", "cut"][..], &["build", "--image", "cut"]] {
+                let output = workshop.run(arguments);
+                let said = text(&output.stderr) + &text(&output.stdout);
+                let (early, short) = (said.contains("ends too early"), said.contains("cut short"));
+                assert!(early || short, "{format} at {length}: {said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn after_a_build_of_the_demo_nobody_is_told_to_flash_it() {
+    let workshop = Workshop::with_nodes(SINGLE);
+    let said = text(&workshop.run(["build"]).stderr);
+    assert!(said.contains("they do not boot") && !said.contains("dd of="), "{said}");
+    // What it says to run, runs.
+    let commands: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("  cardwright ")).collect();
+    assert_eq!(commands.len(), 3, "{said}");
+    for command in commands {
+        workshop.succeed(command.split(' '));
     }
 }

@@ -5,6 +5,7 @@ use cardwright::raspios::Codename;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 const STYLES: Styles = Styles::styled()
@@ -66,11 +67,25 @@ impl From<ForcedRelease> for Codename {
     }
 }
 
+/// Which nodes.yaml, and which of its nodes. Both may be named with or without a flag: no name of a node looks
+/// like one of a file.
+#[derive(Debug, Args)]
+pub(crate) struct ClusterSelection {
+    /// A nodes.yaml, or nodes of the one in this folder; all nodes when none is named
+    #[arg(value_name = "NODES_YAML|NODE")]
+    pub(crate) words: Vec<OsString>,
+    /// The nodes.yaml [default: nodes.yaml]
+    #[arg(long, short, value_name = "NODES_YAML")]
+    pub(crate) file: Option<PathBuf>,
+    /// These nodes only; an image of one is what a build of all nodes gives
+    #[arg(long, short = 'n', visible_alias = "node", value_name = "NODE,…", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct BuildArguments {
-    /// The cluster
-    #[arg(value_name = "NODES_YAML", default_value = "nodes.yaml")]
-    pub(crate) nodes: PathBuf,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterSelection,
     #[command(flatten)]
     pub(crate) base: BaseSelection,
     /// The folder for the results instead of the one nodes.yaml names
@@ -79,9 +94,6 @@ pub(crate) struct BuildArguments {
     /// The format of the images instead of the one nodes.yaml names: img.xz, img, img.zst or img.gz
     #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
     pub(crate) format: Option<ImageFormat>,
-    /// Write the images of these nodes only; they are what a build of all nodes gives
-    #[arg(long, value_name = "NODE,…", value_delimiter = ',')]
-    pub(crate) only: Option<Vec<String>>,
     #[command(flatten)]
     pub(crate) papers: PapersSelection,
     /// Have this server, flashed again, join the cluster that goes on without it, instead of founding another one
@@ -128,9 +140,8 @@ fn format_parser() -> impl TypedValueParser<Value = ImageFormat> {
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
-    /// The cluster
-    #[arg(value_name = "NODES_YAML", default_value = "nodes.yaml")]
-    pub(crate) nodes: PathBuf,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterSelection,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -138,12 +149,8 @@ pub(crate) struct CheckArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArguments {
-    /// The nodes; all of them when none is named
-    #[arg(value_name = "NODE")]
-    pub(crate) only: Vec<String>,
-    /// The cluster
-    #[arg(long = "file", short = 'f', value_name = "NODES_YAML", default_value = "nodes.yaml")]
-    pub(crate) nodes: PathBuf,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterSelection,
     #[command(flatten)]
     pub(crate) base: BaseSelection,
     /// Have this server, flashed again, join the cluster that goes on without it, instead of founding another one
@@ -159,6 +166,12 @@ pub(crate) struct InspectArguments {
     /// The image: a path, packed or not, or `demo`
     #[arg(value_name = "IMAGE|demo")]
     pub(crate) image: PathBuf,
+    /// Not of use here; said so in words
+    #[arg(long, short, hide = true, value_name = "NODES_YAML")]
+    pub(crate) file: Option<PathBuf>,
+    /// Not of use here; said so in words
+    #[arg(long, short, hide = true, alias = "only", value_name = "NODE")]
+    pub(crate) node: Option<String>,
     /// Print what was found as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -170,9 +183,9 @@ pub(crate) struct VerifyArguments {
     #[arg(value_name = "IMAGE")]
     pub(crate) card: PathBuf,
     /// Hold it against this node instead of the one it says it was made for
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, short, alias = "only", value_name = "NAME")]
     pub(crate) node: Option<String>,
-    /// The cluster
+    /// The nodes.yaml
     #[arg(long = "file", short = 'f', value_name = "NODES_YAML", default_value = "nodes.yaml")]
     pub(crate) nodes: PathBuf,
     #[command(flatten)]

@@ -1,12 +1,12 @@
 //! `cardwright build`
 
+use super::advice::{Ending, System};
 use super::arguments::BuildArguments;
-use super::paint::{Line, spans};
+use super::paint::spans;
+use super::selection::{NODES_YAML, Selection};
 use super::{Failure, paint, problems, progress};
-use cardwright::cluster::Cluster;
 use cardwright::emit::EmitError;
 use cardwright::escape::{self, escaped};
-use cardwright::format::ImageFormat;
 use cardwright::hint::Warning;
 use cardwright::ownership::create_folder;
 use cardwright::papers;
@@ -32,8 +32,10 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
             hint: "Name another folder with `--output`".to_owned(),
         });
     }
-    let mut cluster = super::load(&arguments.nodes, &arguments.base)?;
+    let selection = Selection::of(&arguments.cluster)?;
+    let mut cluster = super::load(&selection.file, &arguments.base)?;
     problems::show_warnings(&cluster);
+    selection.nodes_of(&cluster)?;
     super::rejoin(&mut cluster, arguments.rejoin.as_deref())?;
     if let Some(folder) = &arguments.output {
         cluster.output.folder.clone_from(folder);
@@ -43,7 +45,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     }
     let mut options = BuildOptions {
         cache: super::cache(),
-        only: arguments.only.clone(),
+        only: Some(selection.nodes.clone()).filter(|nodes| !nodes.is_empty()),
         checksums: !arguments.papers.no_checksums,
         bmap: arguments.papers.bmap,
         imager: arguments.papers.imager.then(|| Imager { base_url: arguments.papers.base_url.clone() }),
@@ -57,7 +59,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
         Error::from(EmitError::Write { doing: "making the folder", path: folder.clone(), source })
     })?;
 
-    let image = Arc::new(super::open_unchecked(&cluster, folder)?);
+    let image = Arc::new(super::open_unchecked(&cluster, &arguments.base, folder)?);
     let base = super::open_base(&image, &cluster, &arguments.base);
     // What seems wrong with a stock image is of no interest when it is another one than was named.
     let base =
@@ -74,7 +76,14 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
         return paint::json(&report).map_err(Failure::Output);
     }
     show(&built).map_err(Failure::Output)?;
-    advise(&cluster, &built, arguments.rejoin.as_deref());
+    let ending = Ending {
+        cluster: &cluster,
+        built: &built,
+        rejoin: arguments.rejoin.as_deref(),
+        boot_mount: base.release.boot_mount.path(),
+        arguments: same_arguments(arguments, &selection),
+    };
+    ending.advice(System::here()).into_iter().for_each(paint::note);
     Ok(())
 }
 
@@ -94,63 +103,11 @@ fn show(built: &Built) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What to do next, on standard error.
-fn advise(cluster: &Cluster, built: &Built, rejoin: Option<&str>) {
-    let Some(first) = built.images.first() else { return };
-    paint::note("");
-    if let Some(manifest) = &built.manifest {
-        paint::note("Flash one card per image with Raspberry Pi Imager, which lists them:");
-        paint::note(command(&format!("rpi-imager --repo {}", shown(manifest))));
-        paint::note(
-            "For the next card choose the next image: \"write another\" keeps the same one. Or else:",
-        );
-    } else {
-        paint::note(
-            "Flash one card per image, with Raspberry Pi Imager (choose \"Use custom\", skip customisation) or with:",
-        );
-    }
-    for image in &built.images {
-        paint::note(command(&flash(cluster.output.format, image)));
-    }
-    if let Some(node) = rejoin {
-        // etcd lets nobody in under a name that it still has a member of (k3s#4210).
-        paint::note(format!("Before `{node}` is switched on, take the old one out of the cluster:"));
-        paint::note(command(&format!("kubectl delete node {node}")));
-    }
-    paint::note("Then put the cards in, switch on, wait two minutes, and:");
-    let papers = &built.papers;
-    // The files that ssh_config names are found from the folder of nodes.yaml, where they are below it.
-    let folder = cluster.source.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let ssh = match folder.and_then(|folder| Some((folder, papers.ssh_config.strip_prefix(folder).ok()?))) {
-        Some((folder, below)) => format!("cd {} && ssh -F {} {}", shown(folder), shown(below), first.node),
-        None => format!("ssh -F {} {}", shown(&papers.ssh_config), first.node),
-    };
-    paint::note(command(&ssh));
-    if let Some(kubeconfig) = &papers.kubeconfig {
-        let kubectl = format!("kubectl --kubeconfig {} get nodes", shown(kubeconfig));
-        paint::note(command(&kubectl));
-    }
-}
-
-/// A line with a command to be typed.
-fn command(text: &str) -> Line {
-    spans!["  ", paint::paint(paint::CYAN, text)]
-}
-
-/// How an image gets onto a card.
-fn flash(format: ImageFormat, image: &BuiltImage) -> String {
-    let path = shown(&image.path);
-    let unpack = match format {
-        _ if image.bmap.is_some() => return format!("sudo bmaptool copy {path} /dev/sdX"),
-        ImageFormat::Img => return format!("sudo dd if={path} of=/dev/sdX bs=4M conv=fsync status=progress"),
-        ImageFormat::ImgXz => "xz -dc -T0",
-        ImageFormat::ImgZst => "zstd -dc",
-        ImageFormat::ImgGz => "gzip -dc",
-    };
-    format!("{unpack} {path} | sudo dd of=/dev/sdX bs=4M iflag=fullblock conv=fsync status=progress")
-}
-
-/// A path as a shell takes it.
-fn shown(path: &Path) -> String {
-    papers::shell_word(&path.display().to_string())
+/// What `plan` and `verify` have to be told to mean the same cluster and stock image as this build.
+fn same_arguments(arguments: &BuildArguments, selection: &Selection) -> String {
+    let file = Some(&selection.file).filter(|file| **file != Path::new(NODES_YAML));
+    let file = file.map(|file| format!(" -f {}", papers::shell_word(&file.display().to_string())));
+    let image = arguments.base.image.as_deref();
+    let image = image.map(|image| format!(" --image {}", papers::shell_word(image)));
+    file.into_iter().chain(image).collect()
 }

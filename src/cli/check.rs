@@ -1,18 +1,20 @@
 //! `cardwright check`
 
 use super::arguments::CheckArguments;
+use super::selection::Selection;
 use super::{Failure, paint, problems};
-use cardwright::cluster::{Cluster, Role};
+use cardwright::cluster::{Cluster, Node, Role};
 use serde_json::json;
 use std::fmt::Write as _;
 
 pub(super) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
-    let loaded = Cluster::load(&arguments.nodes);
+    let selection = Selection::of(&arguments.cluster)?;
+    let loaded = Cluster::load(&selection.file);
     if arguments.json {
         let found = loaded.as_ref().err().map_or(&[][..], |invalid| &invalid.problems);
         let warnings = loaded.as_ref().map_or(&[][..], |cluster| &cluster.warnings);
         let report = json!({
-            "file": arguments.nodes,
+            "file": selection.file,
             "valid": loaded.is_ok(),
             "problems": found,
             "warnings": warnings,
@@ -21,10 +23,20 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
     }
     let cluster = loaded?;
     problems::show_warnings(&cluster);
-    if !arguments.json {
-        paint::line(summary(&cluster)).map_err(Failure::Output)?;
+    let nodes = selection.nodes_of(&cluster)?;
+    if arguments.json {
+        return Ok(());
     }
-    Ok(())
+    paint::line(summary(&cluster)).map_err(Failure::Output)?;
+    // Of all nodes the summary says enough.
+    let named = nodes.into_iter().filter(|_| !selection.nodes.is_empty());
+    named.map(one).try_for_each(paint::line).map_err(Failure::Output)
+}
+
+/// `north: 192.168.50.11/24, k3s server`
+fn one(node: &Node) -> String {
+    let role = node.role().map_or_else(String::new, |role| format!(", k3s {role}"));
+    format!("{}: {}/{}{role}", node.name, node.network.address, node.network.prefix)
 }
 
 /// `compass: 4 nodes, k3s v1.36.4+k3s1 with 1 server and 3 agents`

@@ -12,12 +12,29 @@ use std::path::Path;
 
 pub(super) fn run(arguments: &InspectArguments) -> Result<(), Failure> {
     let path = &arguments.image;
+    if arguments.file.is_some() || arguments.node.is_some() {
+        return Err(Failure::Usage {
+            message: "`inspect` looks at an image alone: it needs neither a nodes.yaml nor a node".to_owned(),
+            hint: format!(
+                "Leave `--file` and `--node` out; `cardwright verify --node NAME {}` holds an image against the plan of a node",
+                path.display()
+            ),
+        });
+    }
     let image = if path == Path::new("demo") && !path.exists() {
         demo::open()
     } else {
         StockImage::open(path, None, &super::scratch_folder())
     };
-    let inspection = inspect(image.map_err(Error::from)?)?;
+    let image = image.map_err(Error::from).map_err(|error| {
+        if !super::is_missing(&error) {
+            return Failure::from(error);
+        }
+        let hint =
+            "Name an image by its path from the current folder, or `demo` for the one inside the program";
+        Failure::Advised { message: error.to_string(), hint: hint.to_owned() }
+    })?;
+    let inspection = inspect(image)?;
     inspection.warnings.iter().for_each(paint::warning);
     if arguments.json {
         return paint::json(&inspection).map_err(Failure::Output);

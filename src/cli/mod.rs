@@ -1,5 +1,6 @@
 //! Arguments in, one command out, and how it ended: 0 done, 1 failed, 2 wrong usage or an invalid nodes.yaml.
 
+mod advice;
 mod arguments;
 mod build;
 mod check;
@@ -10,17 +11,19 @@ mod paint;
 mod plan;
 mod problems;
 mod progress;
+mod selection;
 mod verify;
 
 use arguments::{Arguments, BaseSelection, Command};
 use cardwright::base::{Base, Understanding};
 use cardwright::cluster::{Cluster, ImageSource, InvalidCluster};
-use cardwright::disk::StockImage;
+use cardwright::disk::{DiskError, StockImage};
 use cardwright::fetch;
 use cardwright::hint::{Hint, Warning};
 use cardwright::identity::{ClusterSecret, Creation};
 use cardwright::patch::UnixTime;
 use cardwright::pipeline::{self, Error};
+use cardwright::raspios;
 use clap::Parser as _;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -35,6 +38,8 @@ enum Failure {
     Usage { message: String, hint: String },
     /// The work failed.
     Work(Box<Error>),
+    /// The work failed, and what to do depends on the command, or on where its subject was named.
+    Advised { message: String, hint: String },
     /// The output could not be written.
     Output(io::Error),
     /// The command did its work, and its result is a no: it has been shown already.
@@ -90,6 +95,10 @@ fn end(failure: Failure) -> ExitCode {
             paint::error(&error, error.hint().as_deref());
             ExitCode::FAILURE
         }
+        Failure::Advised { message, hint } => {
+            paint::error(message, Some(&hint));
+            ExitCode::FAILURE
+        }
         // Whoever reads our output has read enough, as `head` does.
         Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Failure::Output(error) => {
@@ -119,13 +128,36 @@ fn rejoin(cluster: &mut Cluster, node: Option<&str>) -> Result<(), Failure> {
 }
 
 /// The stock image of a cluster. Whether it has the right SHA-256 is for `build` to find out.
-fn open_unchecked(cluster: &Cluster, scratch: &Path) -> Result<StockImage, Failure> {
-    Ok(pipeline::open_image(&cluster.image, scratch, cache().as_deref(), &progress::Bar::new())?)
+fn open_unchecked(
+    cluster: &Cluster,
+    selection: &BaseSelection,
+    scratch: &Path,
+) -> Result<StockImage, Failure> {
+    let opened = pipeline::open_image(&cluster.image, scratch, cache().as_deref(), &progress::Bar::new());
+    opened.map_err(|error| match &cluster.image {
+        ImageSource::Path { path, .. } if is_missing(&error) => {
+            let named = match &selection.image {
+                Some(_) => "Check `--image`; paths start at the current folder",
+                None => "Check `image:`; paths start at the folder of nodes.yaml",
+            };
+            let name = path.file_name().and_then(|name| name.to_str());
+            let from = name.and_then(raspios::download_address);
+            let from = from.unwrap_or_else(|| raspios::DOWNLOAD_PAGE.to_owned());
+            let hint = format!("{named}. If it is not there yet, download it, and leave it packed: {from}");
+            Failure::Advised { message: error.to_string(), hint }
+        }
+        _ => error.into(),
+    })
+}
+
+/// Whether an image could not be opened because there is none.
+fn is_missing(error: &Error) -> bool {
+    matches!(error, Error::Disk(DiskError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound)
 }
 
 /// The stock image of a cluster.
-fn open_image(cluster: &Cluster, scratch: &Path) -> Result<StockImage, Failure> {
-    let image = open_unchecked(cluster, scratch)?;
+fn open_image(cluster: &Cluster, selection: &BaseSelection, scratch: &Path) -> Result<StockImage, Failure> {
+    let image = open_unchecked(cluster, selection, scratch)?;
     image.check().map_err(Error::from)?;
     Ok(image)
 }

@@ -66,6 +66,14 @@ impl Line {
     }
 }
 
+#[cfg(test)]
+impl Line {
+    /// Its text without styles.
+    pub(super) fn text(&self) -> String {
+        self.0.iter().map(|span| span.text.as_str()).collect()
+    }
+}
+
 impl IntoIterator for Line {
     type Item = Span;
     type IntoIter = std::vec::IntoIter<Span>;

@@ -2,6 +2,7 @@
 
 use super::arguments::PlanArguments;
 use super::paint::{BOLD, CYAN, DIM, GREEN, Line, RED, Span, YELLOW, paint, source, spans};
+use super::selection::Selection;
 use super::{Failure, paint, progress};
 use anstyle::Style;
 use cardwright::cluster::Node;
@@ -13,12 +14,13 @@ use serde_json::json;
 use std::sync::Arc;
 
 pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
-    let mut cluster = super::load(&arguments.nodes, &arguments.base)?;
+    let selection = Selection::of(&arguments.cluster)?;
+    let mut cluster = super::load(&selection.file, &arguments.base)?;
     super::rejoin(&mut cluster, arguments.rejoin.as_deref())?;
     let named: Result<Vec<&Node>, _> =
-        arguments.only.iter().map(|name| pipeline::named_node(&cluster, name)).collect();
-    let nodes = if arguments.only.is_empty() { cluster.nodes.iter().collect() } else { named? };
-    let image = Arc::new(super::open_image(&cluster, &super::scratch_folder())?);
+        selection.nodes.iter().map(|name| pipeline::named_node(&cluster, name)).collect();
+    let nodes = if selection.nodes.is_empty() { cluster.nodes.iter().collect() } else { named? };
+    let image = Arc::new(super::open_image(&cluster, &arguments.base, &super::scratch_folder())?);
     let base = super::open_base(&image, &cluster, &arguments.base)?;
     let (secret, is_throwaway) = super::secret_to_look_at(&cluster, arguments.base.locked)?;
 

@@ -4,7 +4,8 @@ use super::arguments::VerifyArguments;
 use super::paint::spans;
 use super::{Failure, paint, progress};
 use cardwright::hint::Warning;
-use cardwright::pipeline;
+use cardwright::identity::{IdentityError, SECRET_ENVIRONMENT_VARIABLE};
+use cardwright::pipeline::{self, Error};
 use cardwright::verify::{Verified, VerifyOptions, verify};
 use std::sync::Arc;
 
@@ -23,10 +24,10 @@ struct Report<'verified> {
 pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
     let cluster = super::load(&arguments.nodes, &arguments.base)?;
     let scratch = super::scratch_folder();
-    let stock = Arc::new(super::open_image(&cluster, &scratch)?);
+    let stock = Arc::new(super::open_image(&cluster, &arguments.base, &scratch)?);
     let base = super::open_base(&stock, &cluster, &arguments.base)?;
     // Never made here: an image cannot have been made from a secret that does not exist.
-    let secret = super::open_secret(&cluster, true)?;
+    let secret = super::open_secret(&cluster, true).map_err(|failure| without_secret(failure, arguments))?;
     let options = VerifyOptions {
         node: arguments.node.clone(),
         threads: pipeline::all_threads(),
@@ -34,8 +35,15 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
         cache: super::cache(),
     };
     let bar = progress::Bar::new();
-    let verified = verify(&cluster, &stock, &base, &secret, &arguments.card, &options, &bar)?;
+    let verified = verify(&cluster, &stock, &base, &secret, &arguments.card, &options, &bar);
     drop(bar);
+    let verified = verified.map_err(|error| {
+        if !super::is_missing(&error) {
+            return error.into();
+        }
+        let hint = "Name an image that `cardwright build` wrote, by its path from the current folder, like `images/north.img.xz`";
+        Failure::Advised { message: error.to_string(), hint: hint.to_owned() }
+    })?;
 
     let (node, count) = (&verified.node, verified.differences.len());
     if arguments.json {
@@ -67,4 +75,22 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
         );
     }
     if count == 0 { Ok(()) } else { Err(Failure::Differs) }
+}
+
+/// What to do where the secret is missing: here nobody wanted it to be made.
+fn without_secret(failure: Failure, arguments: &VerifyArguments) -> Failure {
+    let Failure::Work(error) = failure else { return failure };
+    match *error {
+        Error::Identity(IdentityError::Missing { path }) => Failure::Advised {
+            message: format!(
+                "there is no `{}`, and without the secret of its cluster nobody can tell whether `{}` is as planned",
+                path.display(),
+                arguments.card.display()
+            ),
+            hint: format!(
+                "Put the cluster.secret that it was built with beside nodes.yaml, or set {SECRET_ENVIRONMENT_VARIABLE} to what is in it"
+            ),
+        },
+        other => other.into(),
+    }
 }

@@ -173,9 +173,8 @@ impl Hint for DiskError {
         };
         match self {
             Self::Open { source, .. } => match source.kind() {
-                io::ErrorKind::NotFound => {
-                    Some("Check `image:`; paths start at the folder of nodes.yaml".to_owned())
-                }
+                // Who named it knows from where it is looked for.
+                io::ErrorKind::NotFound => Some("Check the path of the image".to_owned()),
                 io::ErrorKind::PermissionDenied => Some("Make the file readable for your user".to_owned()),
                 _ => None,
             },

@@ -144,7 +144,8 @@ fn another_folder_for_the_results_is_named_as_it_is_seen_from_nodes_yaml() {
     for name in ["nodes.yaml", "manifests"] {
         fs::rename(workshop.path(name), workshop.path("below").join(name)).unwrap();
     }
-    let output = workshop.run(["build", "--format", "img", "--image", "demo", "below/nodes.yaml"]);
+    fs::write(workshop.path("stock.img.xz"), cardwright::demo::IMAGE).unwrap();
+    let output = workshop.run(["build", "--format", "img", "--image", "stock.img.xz", "below/nodes.yaml"]);
     let advice = text(&output.stderr);
     assert!(advice.contains("\n  cd below && ssh -F images/ssh_config north\n"), "{advice}");
     assert!(advice.contains("\n  kubectl --kubeconfig below/images/kubeconfig get nodes\n"), "{advice}");

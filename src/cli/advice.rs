@@ -1,0 +1,281 @@
+//! What to do next, after a build.
+
+use super::paint::{CYAN, Line, paint, spans};
+use cardwright::cluster::{Cluster, ImageSource, Install, Node, Role};
+use cardwright::format::ImageFormat;
+use cardwright::k3s::STATUS_FILE;
+use cardwright::papers::shell_word;
+use cardwright::pipeline::{Built, BuiltImage};
+use cardwright::raspios::DOWNLOAD_PAGE;
+use std::path::Path;
+
+/// On which system cards are flashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum System {
+    Linux,
+    MacOs,
+    Windows,
+}
+
+impl System {
+    /// The one that this program runs on.
+    pub(super) fn here() -> Self {
+        if cfg!(target_os = "macos") {
+            Self::MacOs
+        } else if cfg!(windows) {
+            Self::Windows
+        } else {
+            Self::Linux
+        }
+    }
+}
+
+/// A build that went well.
+pub(super) struct Ending<'build> {
+    pub(super) cluster: &'build Cluster,
+    pub(super) built: &'build Built,
+    /// The server that is to rejoin its cluster.
+    pub(super) rejoin: Option<&'build str>,
+    /// Where a card mounts its boot partition.
+    pub(super) boot_mount: &'build str,
+    /// What `plan` and `verify` have to be told to mean the same cluster and stock image.
+    pub(super) arguments: String,
+}
+
+impl Ending<'_> {
+    /// What to do next on a system.
+    pub(super) fn advice(&self, system: System) -> Vec<Line> {
+        let Some(first) = self.built.images.first() else { return Vec::new() };
+        let mut lines = vec![Line::default()];
+        if self.cluster.image == ImageSource::Demo {
+            self.look_at(first, &mut lines);
+        } else {
+            self.flash(system, &mut lines);
+            self.switch_on(first, &mut lines);
+        }
+        lines
+    }
+
+    /// The demo's images are for looking at.
+    fn look_at(&self, first: &BuiltImage, lines: &mut Vec<Line>) {
+        let (arguments, path) = (&self.arguments, shown(&first.path));
+        lines.push(
+            "These images are made from the demo image: the right shape, but they do not boot, so do not flash them. Look at one:"
+                .into(),
+        );
+        lines.push(command(&format!("cardwright plan{arguments} --only {}", first.node)));
+        lines.push(command(&format!("cardwright inspect {path}")));
+        lines.push(command(&format!("cardwright verify{arguments} {path}")));
+        lines.push(
+            "For cards that boot, download Raspberry Pi OS Lite (64-bit), leave it packed, name it under `image:` in nodes.yaml and build again:"
+                .into(),
+        );
+        lines.push(command(DOWNLOAD_PAGE));
+    }
+
+    /// From images to cards.
+    fn flash(&self, system: System, lines: &mut Vec<Line>) {
+        let images = &self.built.images;
+        if let Some(manifest) = &self.built.manifest {
+            lines.push("Flash one card per image with Raspberry Pi Imager, which lists them:".into());
+            lines.push(command(&format!("rpi-imager --repo {}", shown(manifest))));
+            lines.push(
+                "For the next card choose the next image: \"write another\" keeps the same one.".into(),
+            );
+        } else if system != System::Linux {
+            lines.push(
+                "Flash one card per image with Raspberry Pi Imager: choose \"Use custom\" and the image, and skip customisation:"
+                    .into(),
+            );
+            lines.extend(images.iter().map(|image| command(&image.path.display().to_string())));
+        }
+        match system {
+            System::Linux => {
+                let how =
+                    "put the card in, see what it is called, and write to it. All that was on it is lost:";
+                let begin = if self.built.manifest.is_some() {
+                    "Or in a terminal"
+                } else {
+                    "Flash one card per image"
+                };
+                lines.push(format!("{begin}: {how}").into());
+                lines.push(command("lsblk -d -o NAME,SIZE,TRAN,VENDOR,MODEL"));
+            }
+            System::MacOs => {
+                lines.push("Or in a terminal: see what the card is called, and write to it. All that was on it is lost:".into());
+                lines.push(command("diskutil list external physical"));
+                lines.push(command("diskutil unmountDisk /dev/diskN"));
+            }
+            System::Windows => return,
+        }
+        let format = self.cluster.output.format;
+        lines.extend(images.iter().map(|image| command(&write_command(system, format, image))));
+        if system == System::Linux && self.built.manifest.is_none() {
+            lines.push(
+                "Or with Raspberry Pi Imager: choose \"Use custom\" and the image, and skip customisation."
+                    .into(),
+            );
+        }
+    }
+
+    /// From cards to a cluster.
+    fn switch_on(&self, first: &BuiltImage, lines: &mut Vec<Line>) {
+        if let Some(node) = self.rejoin {
+            // etcd lets nobody in under a name that it still has a member of (k3s#4210).
+            lines
+                .push(format!("Before `{node}` is switched on, take the old one out of the cluster:").into());
+            lines.push(command(&format!("kubectl delete node {node}")));
+        }
+        lines.push("Then put the cards in and switch on. A node answers after a minute or two:".into());
+        lines.push(command(&self.ssh(&first.node)));
+        let mut nodes = self.built.images.iter().filter_map(|image| self.cluster.node(&image.node));
+        let Some((node, role)) = nodes.find_map(|node| Some((node, node.role()?))) else { return };
+        let Some(k3s) = &self.cluster.k3s else { return };
+        let (how_long, unit) = match (&k3s.install, role) {
+            (Install::Download { .. }, _) => (
+                "k3s follows by itself: it is downloaded, then its images are, which takes five to ten minutes on most lines.",
+                "cardwright-install-k3s",
+            ),
+            (Install::Bundled { .. }, Role::Server) => (BUNDLED, "k3s"),
+            (Install::Bundled { .. }, Role::Agent) => (BUNDLED, "k3s-agent"),
+        };
+        lines.push(format!("{how_long} How far it is:").into());
+        lines.push(command(&self.on(node, &format!("journalctl -fu {unit}"))));
+        lines.push(command(&self.on(node, &format!("cat {}/{STATUS_FILE}", self.boot_mount))));
+        lines.push(format!("Any computer can read {STATUS_FILE} on the card's first partition, too.").into());
+        if let Some(kubeconfig) = &self.built.papers.kubeconfig {
+            lines.push("When the first server is done:".into());
+            lines.push(command(&format!("kubectl --kubeconfig {} get nodes", shown(kubeconfig))));
+        }
+    }
+
+    /// How one logs in at a node.
+    fn ssh(&self, node: &str) -> String {
+        let config = &self.built.papers.ssh_config;
+        // The files that ssh_config names are found from the folder of nodes.yaml, where they are below it.
+        let folder = self.cluster.source.parent().filter(|folder| !folder.as_os_str().is_empty());
+        match folder.and_then(|folder| Some((folder, config.strip_prefix(folder).ok()?))) {
+            Some((folder, below)) => format!("cd {} && ssh -F {} {node}", shown(folder), shown(below)),
+            None => format!("ssh -F {} {node}", shown(config)),
+        }
+    }
+
+    fn on(&self, node: &Node, what: &str) -> String {
+        format!("{} {what}", self.ssh(node.name.as_str()))
+    }
+}
+
+const BUNDLED: &str = "k3s follows by itself: nothing is downloaded, but its images are unpacked first, which takes some minutes.";
+
+/// A line with a command to be typed, or something else to be copied.
+fn command(text: &str) -> Line {
+    spans!["  ", paint(CYAN, text)]
+}
+
+/// How an image gets onto a card.
+fn write_command(system: System, format: ImageFormat, image: &BuiltImage) -> String {
+    let path = shown(&image.path);
+    let (device, options) = match system {
+        // macOS has its own dd, and a raw device that is far quicker.
+        System::MacOs => ("/dev/rdiskN", "bs=4m"),
+        System::Linux | System::Windows => ("/dev/sdX", "bs=4M iflag=fullblock conv=fsync status=progress"),
+    };
+    let unpack = match format {
+        _ if image.bmap.is_some() && system == System::Linux => {
+            return format!("sudo bmaptool copy {path} {device}");
+        }
+        ImageFormat::Img => {
+            let options = options.replace("iflag=fullblock ", "");
+            return format!("sudo dd if={path} of={device} {options}");
+        }
+        ImageFormat::ImgXz => "xz -dc -T0",
+        ImageFormat::ImgZst => "zstd -dc",
+        ImageFormat::ImgGz => "gzip -dc",
+    };
+    format!("{unpack} {path} | sudo dd of={device} {options}")
+}
+
+/// A path as a shell takes it.
+fn shown(path: &Path) -> String {
+    shell_word(&path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cardwright::disk::ByteCount;
+    use cardwright::papers::WrittenPapers;
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    fn cluster(image: &str, k3s: &str, format: ImageFormat) -> Cluster {
+        let text = format!(
+            "cluster: compass\nimage: {image}\nnetwork: {{prefix: 24, gateway: 192.168.50.1}}\n{k3s}nodes:\n\
+             \x20 - {{name: north, address: 192.168.50.11{0}server}}\n  - {{name: east, address: 192.168.50.12{0}agent}}\n",
+            if k3s.is_empty() { ", locale: C.UTF-8} #" } else { ", k3s: " },
+        );
+        let mut cluster = Cluster::parse(&text, Path::new("nodes.yaml")).unwrap();
+        cluster.output.format = format;
+        cluster
+    }
+
+    fn built(cluster: &Cluster, bmap: bool, manifest: bool) -> Built {
+        let file = |name: &str| Path::new("images").join(name);
+        let image = |node: &Node| BuiltImage {
+            node: node.name.to_string(),
+            path: file(&format!("{}.{}", node.name, cluster.output.format)),
+            size: ByteCount(0),
+            sha256: None,
+            disk_size: ByteCount(0),
+            disk_sha256: None,
+            bmap: bmap.then(PathBuf::new),
+            edits: 0,
+            changed_blocks: 0,
+            took: Duration::ZERO,
+        };
+        Built {
+            images: cluster.nodes.iter().map(image).collect(),
+            checksums: None,
+            provenance: None,
+            manifest: manifest.then(|| file("compass.rpi-imager-manifest")),
+            papers: WrittenPapers {
+                known_hosts: file("known_hosts"),
+                ssh_config: file("ssh_config"),
+                login_key: None,
+                kubeconfig: cluster.k3s.as_ref().map(|_| file("kubeconfig")),
+            },
+        }
+    }
+
+    #[test]
+    fn what_is_next_depends_on_the_image_the_system_and_how_k3s_gets_there() {
+        const DOWNLOAD: &str = "k3s: {version: v1.36.4+k3s1}\n";
+        const BUNDLED: &str =
+            "k3s: {version: v1.36.4+k3s1, install: {bundled: {binary: {arm64: Cargo.toml}}}}\n";
+        let mut said = Vec::new();
+        for (name, image, k3s, format, system, bmap, manifest) in [
+            ("the demo", "demo", DOWNLOAD, ImageFormat::ImgXz, System::Linux, false, false),
+            ("Linux", "x.img", DOWNLOAD, ImageFormat::ImgXz, System::Linux, false, false),
+            ("Linux, k3s inside", "x.img", BUNDLED, ImageFormat::Img, System::Linux, false, false),
+            ("Linux, no k3s, bmap, Imager", "x.img", "", ImageFormat::ImgXz, System::Linux, true, true),
+            ("macOS", "x.img", DOWNLOAD, ImageFormat::ImgGz, System::MacOs, false, false),
+            ("Windows", "x.img", "", ImageFormat::ImgXz, System::Windows, false, false),
+            ("Windows, Imager", "x.img", "", ImageFormat::ImgXz, System::Windows, false, true),
+        ] {
+            let cluster = cluster(image, k3s, format);
+            let built = built(&cluster, bmap, manifest);
+            let arguments = " --image demo".to_owned();
+            let ending = Ending {
+                cluster: &cluster,
+                built: &built,
+                rejoin: None,
+                boot_mount: "/boot/firmware",
+                arguments,
+            };
+            said.push(format!("## {name}"));
+            said.extend(ending.advice(system).iter().map(Line::text));
+            said.push(String::new());
+        }
+        insta::assert_snapshot!(said.join("\n"));
+    }
+}
