@@ -95,6 +95,7 @@ claimed! {
     "/etc/locale.gen" SomePlans "the locale is in it" "Set `locale:`, or leave it out";
     "/etc/locale.conf" SomePlans "the locale is in it" "Set `locale:`, or leave it out";
     "/etc/default/locale" SomePlans "the locale is in it" "Set `locale:`, or leave it out";
+    "/etc/systemd/timesyncd.conf.d/90-cardwright.conf" SomePlans "the time servers are in it" "Set `ntp:`, or leave it out";
     "/etc/rpi/swap.conf" SomePlans "it says that there is no swap" "Set `swap:`, or leave it out";
     "/etc/rpi/swap.conf.d/90-cardwright.conf" SomePlans "it says that there is no swap" "Set `swap:`, or leave it out";
 }

@@ -24,16 +24,32 @@ pub(crate) enum Install {
     Bundled(Vec<u8>),
 }
 
+/// What nodes.yaml has beside the rest.
+#[derive(Default)]
+pub(crate) struct More {
+    /// Further items of `files:`, a line each.
+    pub(crate) files: String,
+    /// Further keys, with their line ends.
+    pub(crate) keys: &'static str,
+    /// Further files beside it: name and content.
+    pub(crate) beside: Vec<(&'static str, Vec<u8>)>,
+}
+
 /// Builds the images of four nodes: north the server, the others agents. They ask this side of the wire for
 /// the time.
 pub(crate) fn build(test: &str, install: Install) -> TestCluster {
+    build_with(test, install, More::default())
+}
+
+/// As [`build`], with more in nodes.yaml.
+pub(crate) fn build_with(test: &str, install: Install, more: More) -> TestCluster {
     let user = User { name: "pi", password: "not-for-ssh", passwordless_sudo: true };
     let stub = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boot/k3s_stub.py");
     let nodes = NODES.map(|(name, address)| {
         let role = if name == "north" { "server" } else { "agent" };
         format!("  - {{name: {name}, address: {address}, k3s: {role}}}\n")
     });
-    let (install, beside) = match install {
+    let (install, mut beside) = match install {
         Install::Download => {
             let sha256 = Digest::of(&binary());
             let from = format!("base_url: 'http://{GATEWAY}:{PORT}', sha256: {{arm64: {sha256}}}");
@@ -44,10 +60,14 @@ pub(crate) fn build(test: &str, install: Install) -> TestCluster {
             vec![("k3s-arm64", binary()), (ARCHIVE, archive)],
         ),
     };
+    let More { files, keys, beside: more_beside } = more;
+    beside.extend(more_beside);
     let rest = format!(
-        "files:\n\
-         \x20 - {{path: /etc/systemd/timesyncd.conf.d/wire.conf, content: \"[Time]\\nNTP={GATEWAY}\\n\"}}\n\
+        "ntp: {GATEWAY}\n\
+         {keys}\
+         files:\n\
          \x20 - {{path: {STUB}, source: '{}', mode: 0755}}\n\
+         {files}\
          k3s:\n\
          \x20 version: {VERSION}\n\
          \x20 install: {{{install}}}\n\
@@ -58,6 +78,14 @@ pub(crate) fn build(test: &str, install: Install) -> TestCluster {
     );
     let recipe = Recipe { suite: Suite::Trixie, grow: "auto", user: &user, beside: &beside, rest: &rest };
     recipe.build(test)
+}
+
+/// Where a card tells how far its first start is.
+pub(crate) const STATUS: &str = "/boot/firmware/cardwright-status.txt";
+
+/// Waits until that file has this in a line.
+pub(crate) fn wait_for_status(machine: &mut Machine, line: &str) {
+    machine.wait_until(&format!("grep -q '{line}' {STATUS} 2>/dev/null && echo said"), "said");
 }
 
 /// The records of the stub on a machine, a JSON value each.

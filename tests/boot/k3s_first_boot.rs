@@ -3,15 +3,13 @@
 
 use crate::findings::Findings;
 use crate::k3s_binary::binary;
-use crate::k3s_cluster::{Install, VERSION, build, records, serve_releases};
+use crate::k3s_cluster::{Install, STATUS, VERSION, build, records, serve_releases, wait_for_status};
 use crate::machine::{Machine, PATIENCE};
 use crate::release_server::Reply;
 use crate::time_server::start_time_server;
 use crate::wire::Wire;
 use std::sync::mpsc;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-const STATUS: &str = "/boot/firmware/cardwright-status.txt";
 
 #[test]
 #[ignore = "boots a machine: run tests/rig/boot-test.sh --long"]
@@ -71,10 +69,6 @@ fn k3s_is_installed_once_whatever_goes_wrong() {
     findings.same("starts of k3s", &records(&machine, "calls").len(), &2);
     findings.settle("after the second boot");
     machine.power_off();
-}
-
-fn wait_for_status(machine: &mut Machine, line: &str) {
-    machine.wait_until(&format!("grep -q '{line}' {STATUS} 2>/dev/null && echo said"), "said");
 }
 
 fn holds_what_was_installed(machine: &Machine, findings: &mut Findings) {

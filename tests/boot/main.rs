@@ -14,6 +14,7 @@
     reason = "tests; and who waits for a boot wants to see how far it is"
 )]
 
+mod apt_repository;
 mod card;
 mod cluster;
 mod command;
@@ -24,6 +25,7 @@ mod k3s_binary;
 mod k3s_bundled;
 mod k3s_cluster;
 mod k3s_first_boot;
+mod late_time;
 mod login;
 mod machine;
 #[path = "../support/release_server.rs"]

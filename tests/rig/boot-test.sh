@@ -19,7 +19,7 @@ if [ "$(id -u)" != 0 ]; then
   say "skipped: booting cards needs root"
   exit 0
 fi
-need qemu-system-aarch64 qemu-system-arm; need mcopy mtools; need ip iproute2; need ssh openssh-client; need openssl openssl
+need qemu-system-aarch64 qemu-system-arm; need mcopy mtools; need ip iproute2; need ssh openssh-client; need openssl openssl; need gpg gnupg
 [ -c /dev/net/tun ] || die "/dev/net/tun not found: modprobe tun"
 for suite in trixie bookworm; do "$here/standin.sh" $suite >/dev/null; done
 cd "$here/../.."

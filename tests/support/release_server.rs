@@ -28,6 +28,8 @@ pub(crate) enum Reply {
     CutAfter(usize, Vec<u8>),
     /// The first bytes, then nothing for a long time.
     StallAfter(usize, Vec<u8>),
+    /// There is no such thing.
+    Missing,
 }
 
 /// The server. It runs, and has its address, until it is dropped.
@@ -116,6 +118,11 @@ fn read(stream: &TcpStream) -> Option<Request> {
 /// Sends a reply; a client that is gone is none of its business.
 fn send(mut stream: TcpStream, request: &Request, reply: &Reply) {
     let (content, most, ranges) = match reply {
+        Reply::Missing => {
+            let missing = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            drop(stream.write_all(missing.as_bytes()));
+            return;
+        }
         Reply::Whole(content) => (content, content.len(), true),
         Reply::WholeWithoutRanges(content) => (content, content.len(), false),
         Reply::CutAfter(most, content) | Reply::StallAfter(most, content) => (content, *most, true),
