@@ -261,10 +261,10 @@ pub trait WriteFilesystem {
     /// When a directory stands there.
     fn make_symlink(&mut self, path: &ImagePath, target: &str) -> Result<(), FsError>;
 
-    /// Removes a file or a link.
+    /// Removes a file, a link or, on ext4, an empty directory.
     ///
     /// # Errors
-    /// When nothing stands there, or a directory does.
+    /// When nothing stands there, or a directory that is not empty.
     fn remove(&mut self, path: &ImagePath) -> Result<(), FsError>;
 
     /// Moves a file or a directory with all that is in it.

@@ -350,9 +350,14 @@ impl<'stock> Draft<'stock> {
     ) -> Result<(), PatchError> {
         self.refuse_other(partition, path, "directory", |kind| kind == FileKind::Directory)?;
         let found = self.stock.metadata(partition, &self.stock_path(partition, path))?;
+        // One that was to go stays, without what was in it.
+        let is_removed = self.edit_of(partition, path).is_some_and(|edit| edit.action == Action::Remove);
         match found {
             Some(found)
-                if found.kind == FileKind::Directory && found.mode == mode && found.owner == owner =>
+                if found.kind == FileKind::Directory
+                    && found.mode == mode
+                    && found.owner == owner
+                    && !is_removed =>
             {
                 return Ok(());
             }
@@ -403,6 +408,34 @@ impl<'stock> Draft<'stock> {
         } else {
             self.forget(partition, path);
         }
+        Ok(())
+    }
+
+    /// Removes what the stock image has at `path`: a file, a link, or a directory with all that is in it. It
+    /// becomes nobody's: the user may put something else there.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read, or has a device, a socket or a pipe there.
+    pub fn remove_all(&mut self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
+        match self.stock.metadata(partition, &self.stock_path(partition, path))?.map(|found| found.kind) {
+            None => {
+                self.forget(partition, path);
+                return Ok(());
+            }
+            Some(FileKind::Directory) => {
+                for name in self.list_stock(partition, path)? {
+                    let below = path.join(&name).map_err(|error| PatchError::Filesystem {
+                        doing: "listing",
+                        partition,
+                        path: path.clone(),
+                        source: FsError::Damaged(error.to_string()),
+                    })?;
+                    self.remove_all(partition, &below)?;
+                }
+            }
+            Some(_) => self.refuse_other(partition, path, "removed file", is_file_or_link)?,
+        }
+        self.put(partition, path, Action::Remove, true);
         Ok(())
     }
 
@@ -628,6 +661,32 @@ mod tests {
         let patch = draft.finish();
         assert_eq!(patch.edits[1].path, path("/home/ann/.bashrc"));
         assert!(matches!(patch.edits[1].action, Action::File { owner: Owner { uid: 1000, gid: 1000 }, .. }));
+    }
+
+    #[test]
+    fn a_directory_goes_after_all_that_is_in_it() {
+        let stock = stock().symlink(Partition::Root, &path("/home/pi/a/link"), "/etc");
+        let mut draft = Draft::new(&stock, TIME);
+        draft.remove_all(Partition::Root, &path("/home/pi")).unwrap();
+        draft.remove_all(Partition::Root, &path("/etc/mtab")).unwrap();
+        draft.remove_all(Partition::Root, &path("/nothing")).unwrap();
+        assert!(!draft.exists(Partition::Root, &path("/home/pi/.bashrc")).unwrap());
+        let patch = draft.finish();
+        assert!(patch.edits.iter().all(|edit| edit.action == Action::Remove && edit.replaces_stock));
+        let paths: Vec<_> = patch.edits.iter().map(|edit| edit.path.as_str()).collect();
+        assert_eq!(paths, ["/home/pi/.bashrc", "/home/pi/a/link", "/home/pi/a", "/home/pi", "/etc/mtab"]);
+    }
+
+    #[test]
+    fn a_directory_that_goes_stays_where_something_is_put_into_it() {
+        let stock = stock();
+        let mut draft = Draft::new(&stock, TIME);
+        draft.remove_all(Partition::Root, &path("/home/pi")).unwrap();
+        draft.file(Partition::Root, &path("/home/pi/new"), "x", Mode::FILE, Owner::ROOT).unwrap();
+        let edits = draft.finish().edits;
+        let paths: Vec<_> = edits.iter().map(|edit| edit.path.as_str()).collect();
+        assert_eq!(paths, ["/home/pi/.bashrc", "/home/pi", "/home/pi/new"]);
+        assert!(matches!(edits[1].action, Action::Directory { .. }));
     }
 
     #[test]

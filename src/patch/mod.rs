@@ -111,7 +111,7 @@ pub enum Action {
         /// Where it points to.
         target: String,
     },
-    /// The file or link is removed.
+    /// The file, the link or the directory, which is empty by then, is removed.
     Remove,
     /// The file or directory is moved, with all that is in it.
     Rename {

@@ -77,6 +77,36 @@ pub(super) fn set_field(
     }
 }
 
+/// Takes a user out of all of these files, with the group of its name, as userdel(8) does.
+pub(super) fn remove_account(draft: &mut Draft<'_>, name: &str) -> Result<(), RaspiosError> {
+    for (path, lists) in LISTS_OF_USERS {
+        draft.edit_text(Partition::Root, &ImagePath::new(path)?, |text| {
+            let others = map_lines(text, |line| {
+                let is_its_own = line.split(':').next() == Some(name);
+                (!is_its_own).then(|| line.to_owned())
+            });
+            map_fields(&others, |fields| {
+                for list in lists {
+                    if let Some(list) = fields.get_mut(*list) {
+                        remove_from_list(list, name);
+                    }
+                }
+            })
+        })?;
+    }
+    Ok(())
+}
+
+/// The six files, and which of their fields list users.
+pub(super) const LISTS_OF_USERS: [(&str, &[usize]); 6] = [
+    ("/etc/passwd", &[]),
+    ("/etc/shadow", &[]),
+    ("/etc/group", &[3]),
+    ("/etc/gshadow", &[2, 3]),
+    ("/etc/subuid", &[]),
+    ("/etc/subgid", &[]),
+];
+
 /// Every name in the first field of a file.
 pub(super) fn names_in(draft: &Draft<'_>, path: &ImagePath) -> Result<Vec<String>, RaspiosError> {
     let text = draft.read_text(Partition::Root, path)?.or_empty();
@@ -96,6 +126,11 @@ pub(super) fn map_fields(text: &str, mut change: impl FnMut(&mut Vec<String>)) -
 pub(super) fn rename_in_list(list: &mut String, stock_name: &str, name: &str) {
     let renamed = |known| if known == stock_name { name } else { known };
     *list = list.split(',').map(renamed).collect::<Vec<_>>().join(",");
+}
+
+/// Takes a name out of a field that lists users.
+pub(super) fn remove_from_list(list: &mut String, name: &str) {
+    *list = list.split(',').filter(|known| *known != name).collect::<Vec<_>>().join(",");
 }
 
 /// Adds a name to a field that lists users, unless it is there.
@@ -152,6 +187,8 @@ mod tests {
         add_to_list(&mut list, "ann");
         add_to_list(&mut list, "bob");
         assert_eq!(list, "spi,ann,pip,bob");
+        remove_from_list(&mut list, "ann");
+        assert_eq!(list, "spi,pip,bob");
         let mut empty = String::new();
         add_to_list(&mut empty, "ann");
         assert_eq!(empty, "ann");

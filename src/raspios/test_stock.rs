@@ -137,17 +137,10 @@ pub(super) fn bookworm() -> MemoryStock {
         ("/var/lib/dpkg/status", &installed(&["dpkg", "network-manager", "raspberrypi-sys-mods"], "arm64")),
         ("/etc/default/locale", "LANG=en_GB.UTF-8\n"),
         ("/etc/fake-hwclock.data", "2025-05-06 10:00:00\n"),
-        ("/etc/xdg/autostart/piwiz.desktop", "[Desktop Entry]\n"),
-        (
-            "/etc/lightdm/lightdm.conf",
-            "[Seat:*]\ngreeter-session=pi-greeter\nautologin-user=rpi-first-boot-wizard\n",
-        ),
     ] {
         stock = put(stock, at, content);
     }
-    let rule = "rpi-first-boot-wizard ALL=(ALL) NOPASSWD: ALL\n";
-    stock = put_as(stock, "/etc/sudoers.d/010_wiz-nopasswd", rule, 0o440, Owner::ROOT);
-    stock = put_network_manager(put_passwordless_sudo(stock));
+    stock = put_network_manager(put_passwordless_sudo(put_desktop(stock)));
     put_boot(
         stock,
         "/cmdline.txt",
@@ -178,6 +171,54 @@ pub(super) fn bullseye() -> MemoryStock {
         "/cmdline.txt",
         "console=tty1 root=PARTUUID=1-02 rootwait quiet init=/usr/lib/raspberrypi-sys-mods/firstboot\n",
     )
+}
+
+/// What a desktop image has for the questions of its first boot: `rename-user -f` of userconf-pi, and what
+/// raspi-config does for it.
+pub(super) fn put_desktop(stock: MemoryStock) -> MemoryStock {
+    const WIZARD: &str = "rpi-first-boot-wizard";
+    const OWNER: Owner = Owner { uid: 109, gid: 65534 };
+    let known = |at: &str| {
+        let read = Draft::new(&stock, TIME).read_text(Partition::Root, &path(at)).unwrap();
+        read.unwrap_or_else(|| panic!("no {at}"))
+    };
+    let passwd = known("/etc/passwd") + &format!("{WIZARD}:x:109:65534:,,,,:/home/{WIZARD}:/bin/bash\n");
+    let shadow = known("/etc/shadow") + &format!("{WIZARD}:*:19000:0:99999:7:::\n");
+    // Groups that users are added to: alone in one, beside the first user in another.
+    let group = known("/etc/group")
+        .replace("adm:x:4:pi\n", &format!("adm:x:4:pi\nvideo:x:44:pi,{WIZARD}\nnetdev:x:107:{WIZARD}\n"));
+    let gshadow = known("/etc/gshadow")
+        .replace("adm:*::pi\n", &format!("adm:*::pi\nvideo:*::pi,{WIZARD}\nnetdev:!::{WIZARD}\n"));
+    let ids = |at: &str| known(at) + &format!("{WIZARD}:165536:65536\n");
+    let console =
+        format!("[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin {WIZARD} --noclear %I $TERM\n");
+    let files = [
+        ("/etc/passwd", passwd),
+        ("/etc/group", group),
+        ("/etc/subuid", ids("/etc/subuid")),
+        ("/etc/subgid", ids("/etc/subgid")),
+        ("/etc/systemd/system/getty@tty1.service.d/autologin.conf", console),
+        ("/etc/xdg/autostart/piwiz.desktop", "[Desktop Entry]\n".to_owned()),
+        (
+            "/etc/lightdm/lightdm.conf",
+            format!("[Seat:*]\ngreeter-session=pi-greeter\nautologin-user={WIZARD}\n"),
+        ),
+        ("/var/lib/userconf-pi/autologin", String::new()),
+    ];
+    let mut stock = stock;
+    for (at, content) in files {
+        stock = put(stock, at, &content);
+    }
+    for (at, content) in [("/etc/shadow", shadow), ("/etc/gshadow", gshadow)] {
+        stock = put_as(stock, at, &content, 0o640, SHADOW);
+    }
+    let rule = format!("{WIZARD} ALL=(ALL) NOPASSWD: ALL\n");
+    stock = put_as(stock, "/etc/sudoers.d/010_wiz-nopasswd", &rule, 0o440, Owner::ROOT);
+    for folder in ["", "/.config", "/.config/labwc"] {
+        let at = path(&format!("/home/{WIZARD}{folder}"));
+        stock = stock.directory(Partition::Root, &at, Mode::PRIVATE_DIRECTORY, OWNER);
+    }
+    stock
 }
 
 fn put_network_manager(stock: MemoryStock) -> MemoryStock {

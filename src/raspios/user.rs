@@ -4,7 +4,7 @@
 //! A new user beside it would leave the stock image's own, and the questions of its first boot, behind.
 
 use super::RaspiosError;
-use super::accounts::{Account, map_fields, names_in, rename_in_list, set_field};
+use super::accounts::{Account, LISTS_OF_USERS, map_fields, names_in, rename_in_list, set_field};
 use crate::cluster::User;
 use crate::patch::{Draft, ImagePath, Mode, Partition};
 
@@ -67,14 +67,7 @@ fn rename(draft: &mut Draft<'_>, account: Account, name: &str) -> Result<Account
         }
     }
     set_field(draft, "/etc/passwd", stock_name, 5, home.as_str())?;
-    for (path, lists) in [
-        ("/etc/passwd", &[][..]),
-        ("/etc/shadow", &[]),
-        ("/etc/group", &[3]),
-        ("/etc/gshadow", &[2, 3]),
-        ("/etc/subuid", &[]),
-        ("/etc/subgid", &[]),
-    ] {
+    for (path, lists) in LISTS_OF_USERS {
         draft.edit_text(Partition::Root, &ImagePath::new(path)?, |text| {
             map_fields(text, |fields| {
                 if let Some(first) = fields.first_mut().filter(|first| *first == stock_name) {
@@ -195,7 +188,7 @@ mod tests {
         with_password.password_hash = Some(Secret::new("$6$salt$hash".to_owned()));
         let made = patch(&stock, |draft| drop(set(draft, &with_password)));
         assert_eq!(paths(&made), ["/etc/shadow"]);
-        assert!(text(&made, "/etc/shadow").ends_with("pi:$6$salt$hash:20000:0:99999:7:::\n"));
+        assert!(text(&made, "/etc/shadow").contains("\npi:$6$salt$hash:20000:0:99999:7:::\n"));
         with_password.password_hash = Some(Secret::new("x:0:\nroot::".to_owned()));
         let _ = patch(&stock, |draft| {
             let error = set_user(draft, &with_password).unwrap_err();

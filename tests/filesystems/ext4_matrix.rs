@@ -46,6 +46,14 @@ fn work(recorder: &mut Recorder) {
         recorder.remove(&format!("/usr/lib/many/stock-{number:03}"));
     }
     recorder.remove("/etc/mtab");
+    // A directory of several blocks, and one of a single one inside it.
+    recorder.directory("/opt/gone");
+    recorder.directory("/opt/gone/inside");
+    let gone = |number: u32| format!("/opt/gone/{number:03}-{}", "x".repeat(100));
+    (0..200).for_each(|number| recorder.file(&gone(number), b"gone"));
+    (0..200).for_each(|number| recorder.remove(&gone(number)));
+    recorder.remove("/opt/gone/inside");
+    recorder.remove("/opt/gone");
     recorder.file("/etc/first-name", b"a file of its own\n");
     recorder.file("/etc/capable", b"without a capability\n");
     recorder.file("/etc/replaced-by-file", b"a file\n");

@@ -286,11 +286,22 @@ impl WriteFilesystem for Writer {
 
     fn remove(&mut self, path: &ImagePath) -> Result<(), FsError> {
         let place = self.place(path)?;
-        if place.found.is_none() {
-            return Err(FsError::NotFound);
+        match &place.found {
+            None => Err(FsError::NotFound),
+            Some(Found { kind: found @ FileKind::Directory, .. }) => {
+                let removed = self.filesystem.apply_rmdir_at(place.directory, place.name.as_bytes());
+                removed.map_err(|error| match error {
+                    fs_ext4::Error::DirectoryNotEmpty => {
+                        FsError::WrongKind { expected: FileKind::File, found: *found }
+                    }
+                    error => from_writer(error),
+                })
+            }
+            Some(_) => {
+                refuse_directory(&place, FileKind::File)?;
+                self.unlink(&place)
+            }
         }
-        refuse_directory(&place, FileKind::File)?;
-        self.unlink(&place)
     }
 
     fn rename(&mut self, from: &ImagePath, to: &ImagePath) -> Result<(), FsError> {
