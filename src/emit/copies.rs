@@ -44,12 +44,20 @@ impl Change<'_> {
     }
 }
 
+/// A file that holds the bytes of the original but for some places, and of which the original may be longer.
+pub(super) struct Kin<'work> {
+    /// Which one.
+    pub(super) file: &'work File,
+    /// The places, in order and apart. All that the original has beyond the file is zeros, or one of them.
+    pub(super) differs: Vec<Range<u64>>,
+}
+
 /// Copies that are to be made.
 pub(super) struct Copies<'work> {
     /// What they are copies of.
     pub(super) original: &'work dyn ReadAt,
-    /// A file that holds exactly the bytes of the original, to share blocks with.
-    pub(super) file: Option<&'work File>,
+    /// A file to share blocks with.
+    pub(super) kin: Option<Kin<'work>>,
     /// Whether blocks of zeros are left out.
     pub(super) sparse: bool,
     /// Whether they are hashed. Otherwise, where blocks are shared, only what differs is ever looked at.
@@ -98,28 +106,38 @@ impl Copies<'_> {
         done.collect()
     }
 
-    /// Lets the copies begin with blocks of the original, or else of the first copy, which is then made
-    /// here and now. Gives the places where what they begin with differs from the original; nothing where
-    /// they begin empty, because the filesystem cannot share blocks, or there is nobody to share with.
+    /// Lets the copies begin with blocks of a file that is nearly what they are to be. Gives the places where
+    /// what they begin with differs from the original; `None` where they begin empty, because the filesystem
+    /// cannot share blocks, or there is nobody to share with.
+    ///
+    /// ```text
+    /// stock image ──▶ north ──▶ east, south, west     it differs in what all cards get: made once, in north
+    /// stock image ──▶ north, east, south, west        it is the original: they are made side by side
+    ///                 north ──▶ east, south, west     there is none, or it is on another filesystem
+    /// ```
     fn share_blocks(
         &self,
         copies: &mut [Copy],
         progress: &(dyn Fn(ByteCount) + Sync),
     ) -> Result<Option<Vec<Range<u64>>>, EmitError> {
         let [first, others @ ..] = copies else { return Ok(None) };
-        if let Some(file) = self.file
-            && first.share(file).is_ok()
+        let shared = self.kin.as_ref().filter(|kin| first.share(kin.file).is_ok());
+        let differs = shared.map(|kin| kin.differs.clone());
+        if let Some(Kin { file, differs }) = shared
+            && differs.is_empty()
         {
             others.iter_mut().try_for_each(|other| other.must_share(file))?;
-            return Ok(Some(Vec::new()));
+        }
+        if others.is_empty() || differs.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(differs);
         }
         let file = first.file.file().try_clone();
         let file = file.map_err(EmitError::write("creating", first.file.path()))?;
         // Tried with one that is still empty, before anything depends on it.
-        if others.first_mut().is_none_or(|probe| probe.share(&file).is_err()) {
+        if differs.is_none() && others.first_mut().is_none_or(|probe| probe.share(&file).is_err()) {
             return Ok(None);
         }
-        let work = Work { copies: self, differs: None, stop: AtomicBool::new(false), progress };
+        let work = Work { copies: self, differs, stop: AtomicBool::new(false), progress };
         work.copy(&mut [first], &|_| ())?;
         others.iter_mut().try_for_each(|other| other.must_share(&file))?;
         Ok(Some((self.changes)(first.number)?.iter().map(Change::range).collect()))
@@ -144,11 +162,16 @@ impl Copy {
         Ok(Self { number, file, disk, digest: None, took: None })
     }
 
-    /// Lets it begin with the blocks of `from`, which has its size.
+    /// Lets it begin with the blocks of `from`, which is no longer than it will be; what is behind them is a hole.
+    ///
+    /// The file is emptied first: a clone whose end is no multiple of the filesystem's blocks may not end
+    /// inside another file (ioctl_ficlonerange(2), EINVAL).
     fn share(&mut self, from: &File) -> std::io::Result<()> {
-        self.file.share(from)?;
-        self.disk = DiskFile::new(self.file.file().try_clone()?)?;
-        Ok(())
+        let size = self.disk.size();
+        self.file.file().set_len(0)?;
+        let shared = self.file.share(from);
+        self.disk = DiskFile::with_size(self.file.file().try_clone()?, size)?;
+        shared
     }
 
     /// As [`share`](Self::share), where it is known to be possible.
@@ -343,7 +366,7 @@ mod tests {
         let paths: Vec<_> = (0..count).map(|number| folder.join(format!("{number}.img"))).collect();
         let copies = Copies {
             original: &original,
-            file: shared,
+            kin: shared.map(|file| Kin { file, differs: Vec::new() }),
             sparse,
             hashed,
             paths: paths.iter().map(std::path::PathBuf::as_path).collect(),
@@ -404,7 +427,7 @@ mod tests {
         std::fs::write(&north, "old").unwrap();
         let copies = Copies {
             original: &Broken(original()),
-            file: None,
+            kin: None,
             sparse: true,
             hashed: true,
             paths: vec![&north, &east],

@@ -1,7 +1,7 @@
 //! The images themselves, in every format: which original the copies are made of, and what is put into them.
 
 use super::card::{BLOCK, Card, Disk};
-use super::copies::{Change, Copied, Copies};
+use super::copies::{Change, Copied, Copies, Kin};
 use super::slots::Slots;
 use super::template::{self, Key, Maker};
 use super::{EmitError, PendingFile, bmap};
@@ -14,8 +14,10 @@ use crate::disk::{BLOCK_SIZE, ByteCount, Layer, ReadAt, StockImage, XzBlock};
 use crate::format::ImageFormat;
 use crate::number;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -90,14 +92,13 @@ impl Images<'_> {
 
     fn make_raw(&self, wanted: &[&Card<'_>], progress: &Progress<'_>) -> Result<Vec<Copied>, EmitError> {
         self.unpack(progress)?;
-        let is_stock = self.disk.shared.is_empty()
-            && self
-                .stock
-                .raw_file()
-                .is_some_and(|file| file.metadata().is_ok_and(|metadata| metadata.len() == self.disk.size.0));
+        let may_share = |file: &&File| {
+            file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= self.disk.size.0)
+        };
+        let stock = self.stock.raw_file().filter(may_share);
         let copies = Copies {
             original: self.disk,
-            file: self.stock.raw_file().filter(|_| is_stock),
+            kin: stock.map(|file| Kin { file, differs: places_of(&self.disk.shared, self.disk.size) }),
             sparse: true,
             hashed: self.hashed,
             paths: wanted.iter().filter_map(|card| card.image).collect(),
@@ -133,7 +134,7 @@ impl Images<'_> {
         let (template, trouble) = template::obtain(&maker, &key, self.cache, folder, &is_right)?;
         let copies = Copies {
             original: &template,
-            file: None,
+            kin: None,
             sparse: false,
             hashed: self.hashed,
             paths: wanted.iter().filter_map(|card| card.image).collect(),
@@ -191,6 +192,21 @@ impl Made {
 #[expect(clippy::expect_used, reason = "copies are numbered as the cards are that they are made of")]
 fn layers_of<'cards, 'layers>(cards: &'cards [&Card<'layers>], number: usize) -> &'cards [&'layers Layer] {
     &cards.get(number).expect("there is a card for every copy").layers
+}
+
+/// The places of a disk of this size where some layers have blocks, in order and apart.
+fn places_of(layers: &[&Layer], size: ByteCount) -> Vec<Range<u64>> {
+    let blocks: BTreeSet<u64> =
+        layers.iter().flat_map(|layer| layer.indices()).map(|index| index.0).collect();
+    let mut places: Vec<Range<u64>> = Vec::new();
+    for block in blocks {
+        let (start, end) = (block * BLOCK, ((block + 1) * BLOCK).min(size.0));
+        match places.last_mut() {
+            Some(last) if last.end == start => last.end = end,
+            _ => places.push(start..end),
+        }
+    }
+    places
 }
 
 /// The blocks of some layers, the topmost of each, as changes of a disk of this size.

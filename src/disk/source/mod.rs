@@ -266,11 +266,10 @@ impl StockImage {
         &*self.given
     }
 
-    /// The file, where it is not packed.
+    /// The file, where it is not packed. The disk may be longer by the zeros that it is padded with.
     pub(crate) fn raw_file(&self) -> Option<&File> {
         match (&self.disk, &*self.given) {
-            // Of one that is padded, the file is not the whole disk.
-            (Disk::AsGiven, Source::File(file)) if self.given_size() == self.size() => Some(file.file()),
+            (Disk::AsGiven, Source::File(file)) => Some(file.file()),
             _ => None,
         }
     }
