@@ -28,29 +28,7 @@
 //! # Example
 //!
 //! ```
-//! use cardwright::cluster::{Cluster, ImageSource};
-//! use cardwright::identity::ClusterSecret;
-//! use cardwright::pipeline::{self, BuildOptions, Silent};
-//! use std::sync::Arc;
-//!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let folder = tempfile::tempdir()?;
-//! let text = "
-//! cluster: compass
-//! image: demo
-//! network: {prefix: 24, gateway: 192.168.50.1}
-//! nodes:
-//!   - {name: north, address: 192.168.50.11}
-//!   - {name: south, address: 192.168.50.13}
-//! ";
-//! let mut cluster = Cluster::parse(text, &folder.path().join("nodes.yaml"))?;
-//! let secret = ClusterSecret::from_hex(&"5a".repeat(32))?;
-//! let image = Arc::new(pipeline::open_image(&cluster.image, folder.path(), None, &Silent)?);
-//! let base = pipeline::open_base(image.clone(), "the demo image", Default::default())?;
-//! let built = pipeline::build(&cluster, &image, &base, &secret, &BuildOptions::default(), &Silent)?;
-//! assert_eq!(built.images.len(), 2);
-//! # Ok(())
-//! # }
+#![doc = include_str!("../examples/cluster_of_two.rs")]
 //! ```
 
 mod absent;

@@ -271,6 +271,44 @@ pub struct ExtraFile {
     pub place: Option<Place>,
 }
 
+impl ExtraFile {
+    /// A file of the root partition with this text in it, at `/etc/motd`, or at `~/.bashrc` of the node's user.
+    ///
+    /// # Errors
+    /// When that is no path.
+    pub fn text(path: &str, text: impl Into<String>) -> Result<Self, InvalidPath> {
+        Self::with_content(path, FileSource::Inline(text.into()))
+    }
+
+    /// As [`text`](Self::text), with what is in a file of this machine. It is read when a node is planned.
+    ///
+    /// # Errors
+    /// When `path` is no path.
+    pub fn copy_of(source: impl Into<PathBuf>, path: &str) -> Result<Self, InvalidPath> {
+        Self::with_content(path, FileSource::Path(source.into()))
+    }
+
+    fn with_content(path: &str, content: FileSource) -> Result<Self, InvalidPath> {
+        let path = match path.strip_prefix('~').filter(|rest| rest.starts_with('/')) {
+            Some(rest) => FilePath::Home(ImagePath::new(rest)?),
+            None => FilePath::Absolute(ImagePath::new(path)?),
+        };
+        Ok(Self { partition: Partition::Root, path, content, mode: None, owner: None, place: None })
+    }
+
+    /// The same file with these permission bits.
+    #[must_use]
+    pub fn with_mode(self, mode: Mode) -> Self {
+        Self { mode: Some(mode), ..self }
+    }
+
+    /// The same file of this owner.
+    #[must_use]
+    pub fn with_owner(self, owner: FileOwner) -> Self {
+        Self { owner: Some(owner), ..self }
+    }
+}
+
 /// A path of an extra file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FilePath {

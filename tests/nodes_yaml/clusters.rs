@@ -2,8 +2,8 @@
 
 use crate::{EAST, HASH, KEY, TOP, VALID, edited, parse, parse_in, rendered};
 use cardwright::cluster::{
-    Access, Artifact, CannotRejoin, Cluster, FileOwner, FileSource, FoundingYear, Grow, ImageSource, Install,
-    Interface, InterfaceName, Lifetime, MacAddress, PageSize, Role, Swap, TimeServer,
+    Access, Artifact, CannotRejoin, Cluster, ExtraFile, FileOwner, FileSource, FoundingYear, Grow,
+    ImageSource, Install, Interface, InterfaceName, Lifetime, MacAddress, PageSize, Role, Swap, TimeServer,
 };
 use cardwright::disk::ByteCount;
 use cardwright::format::ImageFormat;
@@ -638,4 +638,27 @@ fn the_schema_takes_what_the_program_takes() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+}
+
+#[test]
+fn a_file_made_in_code_is_the_one_that_nodes_yaml_describes() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("motd"), "hello\n").unwrap();
+    let files = "files:\n  - {path: /etc/motd, content: hello}\n  - {path: ~/.bashrc, content: '', mode: 0600, owner: user}\n  - {path: /etc/issue, source: motd}";
+    let text = edited(&[(TOP, &format!("{TOP}\n{files}"))]);
+    let described = parse_in(folder.path(), &text).unwrap().nodes[0].files.clone();
+    let described: Vec<ExtraFile> =
+        described.into_iter().map(|file| ExtraFile { place: None, ..file }).collect();
+    let made = [
+        ExtraFile::text("/etc/motd", "hello").unwrap(),
+        ExtraFile::text("~/.bashrc", "")
+            .unwrap()
+            .with_mode(Mode::new(0o600).unwrap())
+            .with_owner(FileOwner::User),
+        ExtraFile::copy_of(folder.path().join("motd"), "/etc/issue").unwrap(),
+    ];
+    assert_eq!(described, made);
+    for wrong in ["motd", "", "~ann/x", "/a/../b"] {
+        assert!(ExtraFile::text(wrong, "").is_err(), "{wrong}");
+    }
 }

@@ -1,8 +1,8 @@
 //! FAT, the boot partition: `fatfs`.
 //!
 //! `fatfs` trusts what it reads, reads tables four bytes at a time, and writes some entries in a way that
-//! `fsck.vfat` rejects. So it works on a cache of pages ([`cache`]), after every table and directory has
-//! been checked once ([`check`]), and its new directory entries are mended behind it ([`mend`]).
+//! `fsck.vfat` rejects. So it works on a cache of pages (`cache`), after every table and directory has
+//! been checked once (`check`), and its new directory entries are mended behind it (`mend`).
 //!
 //! Field names: Microsoft's "FAT: General Overview of On-Disk Format", version 1.03.
 
