@@ -7,14 +7,16 @@
 //! ```
 
 mod build;
+mod check;
 mod outputs;
 
 pub use outputs::{Occupant, OccupiedOutputs, check_outputs};
 
 pub use build::{BuildOptions, Built, BuiltImage, Imager, all_threads, build};
+pub use check::{Checked, check};
 
 use crate::base::{Base, BaseError, Understanding};
-use crate::cluster::{CannotRejoin, Cluster, ClusterName, ImageSource, Node};
+use crate::cluster::{CannotRejoin, Cluster, ClusterName, ImageSource, InvalidCluster, Node, Problem};
 use crate::demo;
 use crate::disk::{ByteCount, DiskError, ReadAt, StockImage};
 use crate::emit::{EmitError, Stage};
@@ -22,6 +24,7 @@ use crate::fetch::{self, FetchError, Fetched};
 use crate::foundation::{Extent, FoundationError};
 use crate::hint::{Hint, Warning};
 use crate::identity::{ClusterSecret, Creation, IdentityError};
+use crate::k3s::Payload;
 use crate::ownership;
 use crate::papers::PapersError;
 use crate::papers::shell_word;
@@ -54,6 +57,9 @@ pub enum Error {
     /// The cluster secret could not be had.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// nodes.yaml asks for what the stock image does not give.
+    #[error("{} does not fit the stock image", .0.file.display())]
+    Unfit(Box<InvalidCluster>),
     /// A node could not be planned.
     #[error("planning node `{node}`: {source}")]
     Plan {
@@ -122,6 +128,7 @@ impl Hint for Error {
             Self::Disk(error) => error.hint(),
             Self::Base { source, .. } => source.hint(),
             Self::Identity(error) => error.hint(),
+            Self::Unfit(invalid) => invalid.hint(),
             Self::Plan { source, .. } | Self::PlanCommon(source) => source.hint(),
             Self::Payload(error) => error.hint(),
             Self::Foundation(error) => error.hint(),
@@ -214,6 +221,15 @@ pub fn open_base(image: Arc<dyn ReadAt>, name: &str, understanding: Understandin
     Base::open(image, understanding).map_err(|source| Error::Base { image: name.to_owned(), source })
 }
 
+/// What the stock image of a cluster is called in messages.
+pub fn image_name(cluster: &Cluster) -> String {
+    match &cluster.image {
+        ImageSource::Demo => "the demo image".to_owned(),
+        ImageSource::Path { path, .. } => path.display().to_string(),
+        ImageSource::Url { url, .. } => url.clone(),
+    }
+}
+
 /// The secret of a cluster, which lives beside its nodes.yaml, and whether it was made just now.
 ///
 /// # Errors
@@ -299,22 +315,59 @@ pub fn plan_cluster<'cluster>(
         }
         None => (None, Vec::new()),
     };
-    let ground = Ground {
-        cluster,
-        secret,
-        release: &base.release,
-        stock: &base.disk.files,
-        time: base.time,
-        payload: payload.as_ref(),
-    };
+    let plans = plan_with(base, cluster, secret, payload.as_ref())?;
+    Ok(Plans { _downloads: downloads, ..plans })
+}
+
+/// As [`plan_cluster`], with what is put inside the cards at hand. All that nodes.yaml asks for and the stock
+/// image does not give is reported at once.
+fn plan_with<'cluster>(
+    base: &Base,
+    cluster: &'cluster Cluster,
+    secret: &ClusterSecret,
+    payload: Option<&Payload>,
+) -> Result<Plans<'cluster>, Error> {
+    let ground =
+        Ground { cluster, secret, release: &base.release, stock: &base.disk.files, time: base.time, payload };
     let failed = |node: &Node, source| Error::Plan { node: node.name.to_string(), source };
-    let mut nodes = Vec::new();
+    let (mut nodes, mut problems) = (Vec::new(), Vec::new());
     for node in &cluster.nodes {
-        nodes.push((node, plan::plan(&ground, node).map_err(|source| failed(node, source))?));
+        let judged = plan::judge(&ground, node).map_err(|source| failed(node, source))?;
+        problems.extend(judged.mistakes.iter().map(|mistake| problem_of(mistake, cluster, node)));
+        nodes.push((node, judged.patch));
     }
     let common = plan::common(&ground).map_err(Error::PlanCommon)?;
-    let extent = Extent::decide(base, cluster.grow, nodes.iter().map(|(_, patch)| patch))?;
-    Ok(Plans { cluster: &cluster.name, extent, common, nodes, _downloads: downloads })
+    let extent = match Extent::decide(base, cluster.grow, nodes.iter().map(|(_, patch)| patch)) {
+        Ok(extent) => Some(extent),
+        Err(error) if error.is_about_room() => {
+            problems.push(Problem::at(cluster.image_spot.as_ref(), &error));
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
+    match extent.filter(|_| problems.is_empty()) {
+        Some(extent) => Ok(Plans { cluster: &cluster.name, extent, common, nodes, _downloads: Vec::new() }),
+        None => Err(Error::Unfit(Box::new(cluster.unfit(problems)))),
+    }
+}
+
+/// What is wrong with a value of nodes.yaml, at its place.
+fn problem_of(mistake: &RaspiosError, cluster: &Cluster, node: &Node) -> Problem {
+    // Its place is shown with it.
+    let (spot, mistake) = match (plan::spot_of(mistake, node), mistake) {
+        (Some(spot), RaspiosError::ExtraFile { source, .. }) => (Some(spot), &**source),
+        (spot, mistake) => (spot, mistake),
+    };
+    let mut problem = Problem::at(spot.as_ref(), mistake);
+    let is_name_list =
+        matches!(mistake, RaspiosError::UnknownTimezone { .. } | RaspiosError::UnknownLocale { .. });
+    if is_name_list && cluster.image == ImageSource::Demo {
+        problem.message.push_str("; the demo image has only a few");
+    }
+    if matches!(mistake, RaspiosError::Contradiction { .. }) {
+        problem.hint = Some("Take the word out of `cmdline:` under `boot:`".to_owned());
+    }
+    problem
 }
 
 /// The node of that name.

@@ -221,7 +221,7 @@ fn an_image_that_ends_in_a_sector_gives_whole_sectors_in_every_format() {
     fs::write(cut.workshop.path("images/north.img"), &expected[..expected.len() - 1]).unwrap();
     let (found, _, code) = cut.run(&["verify", "images/north.img"]);
     assert_eq!(code, 1, "{found}");
-    assert!(found.contains(&format!("a disk of {} bytes", expected.len() - 1)), "{found}");
+    assert!(found.contains(&format!("it has {} bytes", expected.len() - 1)), "{found}");
 }
 
 #[test]
@@ -268,4 +268,98 @@ fn a_root_partition_that_mkfs_xfs_made_is_named() {
 #[test]
 fn the_demo_image_is_warned_of_in_no_way() {
     assert!(!Bench::new().accepted(&BUILD).contains("warning"));
+}
+
+const MISTAKES: &str = "cluster: compass
+image: stock.img
+network: {prefix: 24, gateway: 192.168.50.1}
+locale: de_XX.UTF-8
+user: {shell: /usr/bin/fish}
+files:
+  - {path: /boot/notes.txt, content: these are on the root partition}
+  - {path: /boot/firmware/notes.txt, content: these are not}
+nodes:
+  - {name: north, address: 192.168.50.11, timezone: Europe/Berln}
+  - name: south
+    address: 192.168.50.13
+    boot: {cmdline: [quiet, ip=dhcp]}
+";
+
+#[test]
+fn every_mistake_that_only_the_image_shows_is_shown_at_once_with_its_place() {
+    let bench = Bench::with_nodes(MISTAKES);
+    let (_, said, code) = bench.run(&["check"]);
+    assert_eq!(code, 2, "{said}");
+    insta::assert_snapshot!("mistakes_that_the_image_shows", said);
+    // Whoever builds is told the same.
+    for arguments in [&BUILD[..], &["plan"]] {
+        let (_, told, code) = bench.run(arguments);
+        assert_eq!((told, code), (said.clone(), 2));
+    }
+    let (json, _, code) = bench.run(&["check", "--json"]);
+    assert_eq!(code, 2);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((json["valid"].as_bool(), json["problems"][0]["line"].as_u64()), (Some(false), Some(4)));
+    assert_eq!(json["problems"][0]["at"], "locale");
+}
+
+#[test]
+fn check_says_when_the_cards_are_too_small() {
+    let nodes =
+        MISTAKES.split("locale").next().unwrap().replace("stock.img", "{path: stock.img, grow: none}");
+    let text = "x".repeat(200_000);
+    let files: Vec<String> =
+        (0..4).map(|number| format!("  - {{path: /opt/{number}, content: {text}}}\n")).collect();
+    let nodes = format!("{nodes}files:\n{}nodes:\n  - {{name: a, address: 192.168.50.11}}\n", files.concat());
+    let bench = Bench::with_nodes(&nodes);
+    bench.accepted(&["check"]);
+    // A source of 60 MB, sparse on this machine.
+    fs::File::create(bench.workshop.path("large")).unwrap().set_len(60_000_000).unwrap();
+    let nodes = nodes.replace("nodes:\n", "  - {path: /opt/large, source: large}\nnodes:\n");
+    fs::write(bench.workshop.path("nodes.yaml"), nodes).unwrap();
+    let (_, said, code) = bench.run(&["check"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("what is to be put on a card does not fit"), "{said}");
+    assert!(said.contains("nodes.yaml:2:"), "{said}");
+}
+
+#[test]
+fn check_warns_where_it_cannot_look_at_the_image() {
+    let bench = Bench::with_nodes(MISTAKES);
+    let disk = fs::read(bench.image()).unwrap();
+    fs::remove_file(bench.image()).unwrap();
+    let said = bench.accepted(&["check"]);
+    assert!(said.contains("warning: time zones, locales, paths, packages and free space were not checked: there is no file `"), "{said}");
+    assert!(said.contains("nodes.yaml:2:8"), "{said}");
+    // What cannot be read at random is not decompressed, unless what it needs of it is known from before.
+    let Some(mut gzip) = judge("gzip") else { return };
+    fs::write(bench.workshop.path("raw"), disk).unwrap();
+    let compressed = gzip.arg("-c").arg(bench.workshop.path("raw")).output().unwrap().stdout;
+    let digest = cardwright::digest::Digest::of(&compressed);
+    fs::write(bench.image(), compressed).unwrap();
+    let said = bench.accepted(&["check"]);
+    assert!(said.contains("would have to be decompressed as a whole first"), "{said}");
+    let pinned = format!("{{path: stock.img, sha256: {digest}}}");
+    fs::write(bench.workshop.path("nodes.yaml"), MISTAKES.replace("stock.img", &pinned)).unwrap();
+    assert!(bench.accepted(&["check"]).contains("as a whole first"));
+    let right = "cluster: compass\nimage: stock.img\nnetwork: {prefix: 24, gateway: 192.168.50.1}\n\
+                 nodes: [{name: a, address: 192.168.50.11, timezone: Europe/Berlin}]\n";
+    fs::write(bench.workshop.path("right.yaml"), right.replace("stock.img", &pinned)).unwrap();
+    bench.accepted(&["plan", "--file", "right.yaml"]);
+    assert_eq!(bench.run(&["check"]).2, 2);
+}
+
+#[test]
+fn check_makes_nothing() {
+    let bench = Bench::new();
+    fs::remove_dir_all(bench.workshop.path("cache")).ok();
+    let list = || {
+        let mut names: Vec<_> =
+            fs::read_dir(bench.workshop.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = list();
+    bench.accepted(&["check"]);
+    assert_eq!(list(), before);
 }

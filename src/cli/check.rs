@@ -3,13 +3,21 @@
 use super::arguments::CheckArguments;
 use super::selection::Selection;
 use super::{Failure, paint, problems};
-use cardwright::cluster::{Cluster, Node, Role};
+use cardwright::base::Understanding;
+use cardwright::cluster::{Cluster, Node, Problem, Role};
+use cardwright::fetch;
+use cardwright::pipeline;
 use serde_json::json;
 use std::fmt::Write as _;
 
 pub(super) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
     let selection = Selection::of(&arguments.cluster)?;
-    let loaded = Cluster::load(&selection.file);
+    let understanding =
+        Understanding { source_date_epoch: super::source_date_epoch()?, ..Understanding::default() };
+    let loaded = Cluster::load(&selection.file).and_then(|cluster| {
+        let (cluster, problems) = with_image(cluster, understanding);
+        if problems.is_empty() { Ok(cluster) } else { Err(cluster.unfit(problems)) }
+    });
     if arguments.json {
         let found = loaded.as_ref().err().map_or(&[][..], |invalid| &invalid.problems);
         let warnings = loaded.as_ref().map_or(&[][..], |cluster| &cluster.warnings);
@@ -37,6 +45,16 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
 fn one(node: &Node) -> String {
     let role = node.role().map_or_else(String::new, |role| format!(", k3s {role}"));
     format!("{}: {}/{}{role}", node.name, node.network.address, node.network.prefix)
+}
+
+/// The cluster with the warnings of its stock image, and what does not fit that.
+fn with_image(mut cluster: Cluster, understanding: Understanding) -> (Cluster, Vec<Problem>) {
+    // What is there is used, and nothing is made: this only looks.
+    let cache = fetch::cache_folder();
+    let scratch = cache.clone().filter(|folder| folder.is_dir()).unwrap_or_else(std::env::temp_dir);
+    let checked = pipeline::check(&cluster, understanding, cache.as_deref(), &scratch);
+    cluster.warnings.extend(checked.warnings);
+    (cluster, checked.problems)
 }
 
 /// `compass: 4 nodes, k3s v1.36.4+k3s1 with 1 server and 3 agents`

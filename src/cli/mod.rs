@@ -54,7 +54,10 @@ impl From<InvalidCluster> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::Work(Box::new(error))
+        match error {
+            Error::Unfit(invalid) => Self::Invalid(invalid),
+            error => Self::Work(Box::new(error)),
+        }
     }
 }
 
@@ -168,7 +171,7 @@ fn open_base(image: &Arc<StockImage>, cluster: &Cluster, selection: &BaseSelecti
         force_release: selection.force_release.map(Into::into),
         source_date_epoch: source_date_epoch()?,
     };
-    let base = pipeline::open_base(Arc::clone(image) as _, &image_name(cluster), understanding)?;
+    let base = pipeline::open_base(Arc::clone(image) as _, &pipeline::image_name(cluster), understanding)?;
     image.warnings().iter().map(Warning::of).chain(base.warnings.iter().map(Warning::of)).for_each(warn);
     Ok(base)
 }
@@ -200,15 +203,6 @@ fn cache() -> Option<PathBuf> {
         Some(folder)
     };
     CACHE.get_or_init(open).clone()
-}
-
-/// What the stock image is called in messages.
-fn image_name(cluster: &Cluster) -> String {
-    match &cluster.image {
-        ImageSource::Demo => "the demo image".to_owned(),
-        ImageSource::Path { path, .. } => path.display().to_string(),
-        ImageSource::Url { url, .. } => url.clone(),
-    }
 }
 
 /// The time that files get, where the environment sets it: <https://reproducible-builds.org/specs/source-date-epoch/>.

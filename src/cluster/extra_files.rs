@@ -204,16 +204,13 @@ fn absolute_path(text: &str, partition: Partition) -> Result<ImagePath, Wrong> {
     }
     match partition {
         Partition::Root => {
-            if below("/boot") {
-                let rest = text.strip_prefix("/boot/firmware").or_else(|| text.strip_prefix("/boot"));
-                let rest = rest.filter(|rest| !rest.is_empty()).unwrap_or("/…");
-                let message = format!("{} lies on the boot partition, which is mounted there", shown(text));
-                let hint = match rest {
-                    "/config.txt" | "/cmdline.txt" => {
-                        "Write what you want to add under `boot:`, as `config:` or `cmdline:`".to_owned()
-                    }
-                    rest => format!("Write `partition: boot` and `path: {rest}`"),
-                };
+            // What else lies below /boot is judged when the release is known: up to bullseye, all of it is the boot
+            // partition, later /boot/firmware alone. These two are signposts there, and no settings.
+            if ["/boot/firmware", "/boot"].iter().any(|folder| {
+                text.strip_prefix(folder).is_some_and(|rest| ["/config.txt", "/cmdline.txt"].contains(&rest))
+            }) {
+                let message = format!("{} is the stock image's own, which cardwright adds to", shown(text));
+                let hint = "Write what you want to add under `boot:`, as `config:` or `cmdline:`";
                 return Err(Wrong::new(message, hint));
             }
             if let Some((folder, covered)) = COVERED.iter().find(|(folder, _)| below(folder)) {

@@ -39,6 +39,7 @@ pub use mac::MacAddress;
 pub use name_servers::PodFamilies;
 pub use names::{ClusterName, Hostname, InterfaceName, K3sVersion, TimeServer, UserName};
 pub use problem::{InvalidCluster, Problem};
+pub use reader::Spot;
 pub use ssh::{AuthorizedKey, NotAPublicKey};
 
 use crate::absent::OrEmpty as _;
@@ -46,6 +47,7 @@ use crate::disk::ByteCount;
 use crate::format::ImageFormat;
 use crate::fs::{ImagePath, InvalidPath, Mode, Owner};
 use crate::patch::{Digest, Partition};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -59,6 +61,10 @@ pub struct Cluster {
     pub source: PathBuf,
     /// The SHA-256 of the text it was read from.
     pub source_digest: Digest,
+    /// The text it was read from: messages show its lines.
+    pub source_text: Secret,
+    /// Where `image:` stands in it.
+    pub image_spot: Option<Spot>,
     /// Every path of this machine that the text names: files that are read, and the folder for the results.
     pub named_paths: Vec<PathBuf>,
     /// The stock image.
@@ -145,6 +151,24 @@ pub struct Node {
     pub first_boot: Vec<String>,
     /// What k3s is to be on this node; `None` where it is to be nothing.
     pub k3s: Option<NodeK3s>,
+    /// Where nodes.yaml says what only a stock image can judge.
+    pub spots: NodeSpots,
+}
+
+/// Where nodes.yaml has the values of a node that only a stock image can judge; `None` where it does not have
+/// them. [`ExtraFile`]s know their own places.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NodeSpots {
+    /// `timezone:`.
+    pub timezone: Option<Spot>,
+    /// `locale:`.
+    pub locale: Option<Spot>,
+    /// `name:` under `user:`.
+    pub user_name: Option<Spot>,
+    /// `shell:` under `user:`.
+    pub shell: Option<Spot>,
+    /// The words of `cmdline:` under `boot:`.
+    pub cmdline: BTreeMap<String, Spot>,
 }
 
 /// A wired network with a static address.
@@ -510,6 +534,17 @@ impl Cluster {
     /// Everything that is wrong with it, at once.
     pub fn parse(text: &str, path: &Path) -> Result<Self, InvalidCluster> {
         resolve::parse(text, path)
+    }
+
+    /// The error of a nodes.yaml that is valid by itself, and does not fit the stock image.
+    pub fn unfit(&self, mut problems: Vec<Problem>) -> InvalidCluster {
+        problems.sort_by(|one, other| {
+            (one.line, one.column, &one.message).cmp(&(other.line, other.column, &other.message))
+        });
+        // What the top of the file says is wrong for every node.
+        problems.dedup();
+        let text = self.source_text.reveal().to_owned();
+        InvalidCluster { file: self.source.clone(), text, problems }
     }
 
     /// The node of that name.

@@ -1,5 +1,6 @@
 //! What is wrong with a nodes.yaml, and where.
 
+use super::reader::Spot;
 use crate::hint::Hint;
 use std::fmt;
 use std::path::PathBuf;
@@ -20,6 +21,21 @@ pub struct Problem {
     /// Whether the line holds something that may not be shown.
     #[serde(skip)]
     pub hide_source: bool,
+}
+
+impl Problem {
+    /// The problem that an error is which shows with a stock image only. `spot` is where nodes.yaml says what it
+    /// is about.
+    pub fn at(spot: Option<&Spot>, error: &(impl fmt::Display + Hint)) -> Self {
+        Self {
+            line: spot.map_or(0, |spot| spot.place.line),
+            column: spot.map_or(0, |spot| spot.place.column),
+            at: spot.map_or_else(String::new, |spot| spot.path.clone()),
+            message: error.to_string(),
+            hint: error.hint(),
+            hide_source: false,
+        }
+    }
 }
 
 /// Everything that is wrong with a nodes.yaml.

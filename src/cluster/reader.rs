@@ -8,10 +8,11 @@ use crate::escape::escaped;
 
 /// Where something stands: in the file and in the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Spot {
-    pub(super) place: Place,
+pub struct Spot {
+    /// Line and column.
+    pub place: Place,
     /// `nodes[2].address`.
-    pub(super) path: String,
+    pub path: String,
 }
 
 /// A value and where it stood.

@@ -9,7 +9,8 @@ use super::settings::{self, Settings};
 use super::size;
 use super::{
     Boot, Cluster, ClusterName, Grow, Hostname, ImageSource, Interface, InterfaceName, InvalidCluster,
-    Ipv6Network, K3s, Network, Node, NodeK3s, Output, Problem, Role, User, UserName, rules, ssh,
+    Ipv6Network, K3s, Network, Node, NodeK3s, NodeSpots, Output, Problem, Role, Secret, User, UserName,
+    rules, ssh,
 };
 use crate::absent::OrEmpty as _;
 use crate::format::ImageFormat;
@@ -99,7 +100,8 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Cluster, InvalidCluster> 
     let in_order = |problem: &Problem| (problem.line, problem.column);
     if let (true, Some(cluster)) = (problems.is_empty(), cluster) {
         warnings.sort_by_key(in_order);
-        return Ok(Cluster { warnings, named_paths: folders.named(), ..cluster });
+        let source_text = Secret::new(text.to_owned());
+        return Ok(Cluster { warnings, source_text, named_paths: folders.named(), ..cluster });
     }
     problems.sort_by_key(in_order);
     Err(InvalidCluster { file: path.to_path_buf(), text: text.to_owned(), problems })
@@ -179,11 +181,14 @@ impl Draft {
     fn finish(self, path: &Path, source_digest: Digest) -> Option<Cluster> {
         let k3s = self.k3s.value();
         let nodes: Option<Vec<Node>> = self.nodes.into_iter().map(|node| node.finish(k3s.as_ref())).collect();
+        let image_spot = self.image.given().map(|image| image.spot.clone());
         let (image, grow) = self.image.value()?;
         Some(Cluster {
             name: self.name.value()?,
             source: path.to_path_buf(),
             source_digest,
+            source_text: Secret::new(String::new()),
+            image_spot,
             named_paths: Vec::new(),
             image,
             grow,
@@ -258,7 +263,16 @@ impl DraftNode {
         let default_interface = || InterfaceName::new("eth0").ok().map(Interface::Named);
         let default_name = || UserName::new(DEFAULT_USER).ok();
         let default_shell = || ImagePath::new("/bin/bash").ok();
+        let spot_of = |spot: Option<&Spot>| spot.cloned();
+        let spots = NodeSpots {
+            timezone: spot_of(self.settings.timezone.given().map(|given| &given.spot)),
+            locale: spot_of(self.settings.locale.given().map(|given| &given.spot)),
+            user_name: spot_of(self.settings.user_name.given().map(|given| &given.spot)),
+            shell: spot_of(self.settings.shell.given().map(|given| &given.spot)),
+            cmdline: self.settings.cmdline_spots,
+        };
         Some(Node {
+            spots,
             name: self.name.value()?,
             network: Network {
                 interface: self.settings.interface.value().or_else(default_interface)?,

@@ -4,7 +4,7 @@ use super::document::Kind;
 use super::extra_files;
 use super::keys;
 use super::mac;
-use super::reader::{Cursor, Fields, Located, Reader, Setting, Wrong, shown};
+use super::reader::{Cursor, Fields, Located, Reader, Setting, Spot, Wrong, shown};
 use super::size;
 use super::ssh::{self, NotAPublicKey};
 use super::{
@@ -15,6 +15,7 @@ use crate::disk::ByteCount;
 use crate::escape;
 use crate::fs::ImagePath;
 use crate::plain_file;
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -40,6 +41,8 @@ pub(super) struct Settings {
     pub(super) locale: Setting<String>,
     pub(super) ntp: Setting<Vec<TimeServer>>,
     pub(super) boot: Boot,
+    /// Where the words of `boot.cmdline` stand.
+    pub(super) cmdline_spots: BTreeMap<String, Spot>,
     pub(super) page_size: Setting<PageSize>,
     pub(super) swap: Setting<Swap>,
     /// How much the board has, for warnings.
@@ -81,11 +84,16 @@ impl Settings {
         }
         if let Some(boot) = fields.get("boot").and_then(|value| value.fields(&keys::BOOT, reader)) {
             let mut list = |key, parse: fn(&str) -> Result<String, Wrong>| {
-                boot.get(key)
-                    .and_then(|value| value.list(reader, |item, reader| item.parse_token(reader, parse)))
-                    .or_empty()
+                let one = |item: &Cursor<'_>, reader: &mut Reader| {
+                    item.parse_token(reader, parse).map(|text| item.located(text))
+                };
+                boot.get(key).and_then(|value| value.list(reader, one)).or_empty()
             };
             let (config, cmdline) = (list("config", config_line), list("cmdline", cmdline_word));
+            let spot_of = |word: &Located<String>| (word.value.clone(), word.spot.clone());
+            settings.cmdline_spots = cmdline.iter().map(spot_of).collect();
+            let texts = |lines: Vec<Located<String>>| lines.into_iter().map(|line| line.value).collect();
+            let (config, cmdline) = (texts(config), texts(cmdline));
             settings.boot = Boot { config, cmdline, ..Boot::default() };
             settings.page_size = boot.setting("page_size", reader, |value, reader| {
                 value.one_of(&[("4k", PageSize::FourKib), ("stock", PageSize::Stock)], reader)
@@ -182,6 +190,12 @@ impl Settings {
                 cmdline: both(&self.boot.cmdline, &other.boot.cmdline),
                 ..Boot::default()
             },
+            cmdline_spots: other
+                .cmdline_spots
+                .clone()
+                .into_iter()
+                .chain(self.cmdline_spots.clone())
+                .collect(),
             page_size: self.page_size.or(&other.page_size),
             swap: self.swap.or(&other.swap),
             memory: self.memory.or(&other.memory),

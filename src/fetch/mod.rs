@@ -75,6 +75,12 @@ pub fn fetch(
     fetch_with(&Client::from_environment(), url, expected, cache, progress)
 }
 
+/// Finds a file that [`fetch`] downloaded before; looks nowhere but into `cache`.
+pub fn find(url: &str, expected: Digest, cache: &Path) -> Option<PathBuf> {
+    let path = Entry::new(cache, expected, url).path;
+    path.is_file().then_some(path)
+}
+
 fn fetch_with(
     client: &Client,
     url: &str,

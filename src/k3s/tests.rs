@@ -3,7 +3,8 @@
 use super::*;
 use crate::cluster::{
     Access, Boot, ClusterName, Grow, Hostname, ImageSource, Install, Interface, InterfaceName, Ipv6Network,
-    K3sVersion, Manifest, Network, NodeK3s, Output, Registries, Role, Swap, User, UserName,
+    K3sVersion, Manifest, Network, NodeK3s, NodeSpots, Output, Registries, Role, Secret, Swap, User,
+    UserName,
 };
 use crate::format::ImageFormat;
 use crate::hint::Hint as _;
@@ -47,6 +48,7 @@ fn node(name: &str, last: u8, role: Option<Role>, config: &Value) -> Node {
         },
         ssh_password_login: false,
         timezone: None,
+        spots: NodeSpots::default(),
         locale: None,
         ntp: Vec::new(),
         boot: Boot::default(),
@@ -77,6 +79,8 @@ fn cluster(nodes: Vec<Node>) -> Cluster {
         name: ClusterName::new("compass").unwrap(),
         source: "nodes.yaml".into(),
         source_digest: Digest::of(b""),
+        source_text: Secret::new(String::new()),
+        image_spot: None,
         named_paths: Vec::new(),
         image: ImageSource::Demo,
         grow: Grow::Auto,

@@ -7,12 +7,12 @@ mod report;
 
 pub use report::{Change, PlannedEdit, report};
 
-use crate::cluster::{Cluster, Node, Swap};
+use crate::cluster::{Cluster, Node, Spot, Swap};
 use crate::hint::Hint;
 use crate::identity::{ClusterSecret, IdentityError, SshKeyPair};
 use crate::k3s::{self, K3sError, Payload};
 use crate::patch::{Draft, Patch, PatchError, Stock, UnixTime};
-use crate::raspios::{self, Architecture, Card, NetworkStack, RaspiosError, Release};
+use crate::raspios::{self, Account, Architecture, Card, NetworkStack, RaspiosError, Release};
 
 /// What a plan is made from, the node aside.
 pub struct Ground<'ground> {
@@ -59,14 +59,53 @@ impl Hint for PlanError {
     }
 }
 
+/// A plan, as far as it can be made, and what keeps it from being all that nodes.yaml asks for.
+#[derive(Debug)]
+pub struct Judged {
+    /// The plan.
+    pub patch: Patch,
+    /// Values of nodes.yaml that the stock image has no answer to, in no order; none when the plan is whole.
+    pub mistakes: Vec<RaspiosError>,
+}
+
+/// Mistakes that were found, so that planning goes on and finds the next.
+#[derive(Default)]
+struct Mistakes(Vec<RaspiosError>);
+
+impl Mistakes {
+    /// Notes a mistake; gives the value where there is none.
+    ///
+    /// # Errors
+    /// When it is no mistake of nodes.yaml.
+    fn note<T>(&mut self, result: Result<T, RaspiosError>) -> Result<Option<T>, RaspiosError> {
+        match result {
+            Err(mistake) if mistake.is_about_nodes_yaml() => {
+                self.0.push(mistake);
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
+    }
+}
+
 /// Everything that is to be changed in the stock image for `node`.
 ///
 /// # Errors
 /// When the stock image lacks something that was asked for, or cannot be read.
 pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
+    let Judged { patch, mistakes } = judge(ground, node)?;
+    mistakes.into_iter().next().map_or(Ok(patch), |mistake| Err(mistake.into()))
+}
+
+/// As [`plan`], with every mistake of nodes.yaml that shows with this stock image, and not only the first.
+///
+/// # Errors
+/// When the stock image cannot be read, or is not what every plan needs.
+pub fn judge(ground: &Ground<'_>, node: &Node) -> Result<Judged, PlanError> {
     let Ground { cluster, secret, release, stock, time, payload } = *ground;
     let mut draft = Draft::new(stock, time);
     let edits = &mut draft;
+    let mut mistakes = Mistakes::default();
 
     // What every node gets comes first: it lies in a layer below the node's own.
     if let (Some(payload), Some(_)) = (payload, node.role()) {
@@ -74,7 +113,11 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
     }
 
     // Then the user: a renamed home has to be moved before anything is put into it.
-    let account = raspios::set_user(edits, &node.user)?;
+    let account = match mistakes.note(raspios::set_user(edits, &node.user))? {
+        Some(account) => account,
+        // The user as far as it got, so that all else is judged as well.
+        None => Account::first_user(edits)?,
+    };
     raspios::set_authorized_keys(edits, &account, &login_keys(cluster, node, secret)?)?;
     raspios::set_sudo(edits, &account, node.user.passwordless_sudo)?;
     raspios::dismiss_wizard(edits)?;
@@ -95,14 +138,16 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
 
     let mut own_commands = Vec::new();
     if let Some(zone) = &node.timezone {
-        raspios::set_timezone(edits, zone)?;
+        mistakes.note(raspios::set_timezone(edits, zone))?;
     }
     if let Some(locale) = &node.locale {
-        own_commands = raspios::set_locale(edits, locale)?;
+        own_commands.extend(mistakes.note(raspios::set_locale(edits, locale))?.into_iter().flatten());
     }
     raspios::set_page_size(edits, node.boot.page_size)?;
     raspios::add_config_lines(edits, &node.boot.config)?;
-    raspios::add_cmdline_words(edits, &node.boot.cmdline)?;
+    for word in &node.boot.cmdline {
+        mistakes.note(raspios::add_cmdline_words(edits, &[word]))?;
+    }
 
     if let (Some(k3s), Some(_)) = (&cluster.k3s, node.role()) {
         raspios::add_cmdline_words(edits, &k3s::CMDLINE_WORDS)?;
@@ -113,17 +158,41 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
         ipv6: node.network.ipv6.is_some(),
         k3s: cluster.k3s.is_some() && node.role().is_some(),
     };
-    if let Some(contradiction) = raspios::check_cmdline(edits, expected)?.into_iter().next() {
-        return Err(contradiction.into());
+    for contradiction in raspios::check_cmdline(edits, expected)? {
+        match &contradiction {
+            RaspiosError::Contradiction { word, .. } if node.boot.cmdline.contains(word) => {
+                mistakes.0.push(contradiction);
+            }
+            // What the stock image brings along is nothing to be mended in nodes.yaml.
+            _ => return Err(contradiction.into()),
+        }
     }
 
     // What the user wants goes last, and may replace anything that came before it.
-    raspios::add_files(edits, release, &account, &node.files)?;
+    for file in &node.files {
+        mistakes.note(raspios::add_files(edits, release, &account, std::slice::from_ref(file)))?;
+    }
     raspios::run_at_first_boot(edits, release.boot_mount, &own_commands, &node.first_boot)?;
     let rejoins = node.k3s.as_ref().is_some_and(|k3s| k3s.rejoins);
     let card = Card { rejoins, ..Card::new(cluster.name.as_str(), node.name.as_str()) };
     raspios::write_card(edits, &card)?;
-    Ok(draft.finish())
+    Ok(Judged { patch: draft.finish(), mistakes: mistakes.0 })
+}
+
+/// The place in nodes.yaml of what a mistake is about.
+pub fn spot_of(mistake: &RaspiosError, node: &Node) -> Option<Spot> {
+    let spots = &node.spots;
+    match mistake {
+        RaspiosError::UnknownTimezone { .. } => spots.timezone.clone(),
+        RaspiosError::UnknownLocale { .. } => spots.locale.clone(),
+        RaspiosError::NameTaken { .. } => spots.user_name.clone(),
+        RaspiosError::MissingShell { .. } => spots.shell.clone(),
+        RaspiosError::CmdlineWord { word, .. } | RaspiosError::Contradiction { word, .. } => {
+            spots.cmdline.get(word).cloned()
+        }
+        RaspiosError::ExtraFile { place, .. } => place.map(|place| Spot { place, path: "files".to_owned() }),
+        _ => None,
+    }
 }
 
 /// What the plans of all nodes begin with; nothing where one of the nodes does not take it.

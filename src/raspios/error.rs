@@ -270,6 +270,22 @@ fn named(path: &FilePath, place: Option<Place>) -> String {
     }
 }
 
+impl RaspiosError {
+    /// Whether it is a value of nodes.yaml that the stock image has no answer to. Everything else is wrong with
+    /// the image itself.
+    pub fn is_about_nodes_yaml(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownTimezone { .. }
+                | Self::UnknownLocale { .. }
+                | Self::NameTaken { .. }
+                | Self::MissingShell { .. }
+                | Self::CmdlineWord { .. }
+                | Self::ExtraFile { .. }
+        )
+    }
+}
+
 fn did_you_mean(nearest: &[String], otherwise: &str) -> String {
     if nearest.is_empty() {
         return otherwise.to_owned();

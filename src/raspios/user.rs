@@ -89,7 +89,7 @@ fn set_shell(draft: &mut Draft<'_>, account: &Account, shell: &ImagePath) -> Res
     // The list of login shells stands for what is installed: some of them are links through other links.
     let listed = draft.read_text(Partition::Root, &ImagePath::new("/etc/shells")?)?;
     let is_listed = |shells: String| shells.lines().any(|line| line.trim() == shell.as_str());
-    if !listed.is_none_or(is_listed) && !draft.exists(Partition::Root, shell)? {
+    if !listed.is_some_and(is_listed) && !draft.exists(Partition::Root, shell)? {
         return Err(RaspiosError::MissingShell { shell: shell.clone() });
     }
     set_field(draft, "/etc/passwd", &account.name, 6, shell.as_str())

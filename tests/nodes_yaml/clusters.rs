@@ -3,7 +3,8 @@
 use crate::{EAST, HASH, KEY, TOP, VALID, edited, parse, parse_in, rendered};
 use cardwright::cluster::{
     Access, Artifact, CannotRejoin, Cluster, ExtraFile, FileOwner, FileSource, FoundingYear, Grow,
-    ImageSource, Install, Interface, InterfaceName, Lifetime, MacAddress, PageSize, Role, Swap, TimeServer,
+    ImageSource, Install, Interface, InterfaceName, Lifetime, MacAddress, Node, NodeSpots, PageSize, Role,
+    Swap, TimeServer,
 };
 use cardwright::disk::ByteCount;
 use cardwright::format::ImageFormat;
@@ -359,7 +360,10 @@ fn quotes_make_a_text_of_what_yaml_takes_for_something_else() {
 /// The cluster that a text means, whatever the text is.
 fn meaning(text: &str) -> Cluster {
     let cluster = parse(text).unwrap_or_else(|invalid| panic!("{text}\n{}", rendered(&invalid)));
-    Cluster { source_digest: parse(VALID).unwrap().source_digest, ..cluster }
+    let Cluster { source_digest, source_text, .. } = parse(VALID).unwrap();
+    // Where something stands is no part of it.
+    let nodes = cluster.nodes.into_iter().map(|node| Node { spots: NodeSpots::default(), ..node }).collect();
+    Cluster { source_digest, source_text, image_spot: None, nodes, ..cluster }
 }
 
 #[test]

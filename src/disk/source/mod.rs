@@ -49,6 +49,9 @@ pub struct StockImage {
     _folder: Option<TemporaryFolder>,
 }
 
+/// A Block that takes longer than a moment to decode.
+const LARGEST_BLOCK_AT_HAND: u64 = 256 << 20;
+
 /// Where the bytes of the disk come from.
 enum Disk {
     /// The file is the disk.
@@ -137,6 +140,52 @@ impl StockImage {
             }
             (None, None) => None,
         };
+        Self::assembled(source, digest, context, packing, memory)
+    }
+
+    /// Opens the file at `path` as far as that is quick: it is not hashed, and what `cache` remembers of the file
+    /// that has the SHA-256 `pinned` is believed. `None` where much would have to be decompressed first. For a
+    /// look at a file from which nothing is going to be made.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_at_hand(
+        path: &Path,
+        pinned: Option<Digest>,
+        scratch: &Path,
+        cache: Option<&Path>,
+    ) -> Result<Option<Self>, DiskError> {
+        let source = Arc::new(Source::at(path)?);
+        let digest = Arc::new(FileDigest::new(&source, None));
+        let context = Given { file: path, bytes: &*source, scratch };
+        if source.size().0 == 0 {
+            return Err(context.empty());
+        }
+        let packing = packing::tell(&context)?;
+        let memory = pinned.zip(cache).map(|(pinned, cache)| Memory::open(cache, pinned));
+        let memory = memory.filter(|memory| memory.size().is_some());
+        let is_random = matches!(packing, Packing::Raw | Packing::Xz);
+        if memory.is_none() && !is_random {
+            return Ok(None);
+        }
+        let is_remembered = memory.is_some();
+        let image = Self::assembled(&source, &digest, &context, packing, memory);
+        let largest = |layout: &XzLayout| layout.blocks.iter().map(|block| block.uncompressed_size).max();
+        // What one thread compressed is a single Block.
+        let is_slow = |image: &Self| {
+            image.xz_layout().and_then(largest).is_some_and(|size| size > LARGEST_BLOCK_AT_HAND)
+        };
+        image.map(|image| Some(image).filter(|image| is_remembered || !is_slow(image)))
+    }
+
+    fn assembled(
+        source: &Arc<Source>,
+        digest: &Arc<FileDigest>,
+        context: &Given<'_>,
+        packing: Packing,
+        memory: Option<Memory>,
+    ) -> Result<Self, DiskError> {
+        let given: &Arc<dyn ReadAt> = &(Arc::clone(source) as Arc<dyn ReadAt>);
         let known_size = memory.as_ref().and_then(Memory::size);
         let whole = |unpack| PackedImage::open(given, context, unpack, known_size).map(Disk::Packed);
         let disk = match packing {

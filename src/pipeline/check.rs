@@ -1,0 +1,163 @@
+//! What a stock image says about a nodes.yaml, where the image is at hand: for `check`, which downloads nothing,
+//! decompresses next to nothing, and writes nothing.
+
+use super::{Error, image_name, plan_with};
+use crate::base::{Base, BaseError, Understanding};
+use crate::cluster::{Artifact, Cluster, ImageSource, Install, Problem};
+use crate::demo;
+use crate::disk::{DiskError, StockImage};
+use crate::fetch;
+use crate::hint::Warning;
+use crate::identity::ClusterSecret;
+use crate::k3s::Payload;
+use crate::payload::{self, PayloadError};
+use crate::plan;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// What is wrong with nodes.yaml, or with its image.
+    pub problems: Vec<Problem>,
+    /// What may disappoint, and what could not be looked at.
+    pub warnings: Vec<Problem>,
+}
+
+/// Holds a nodes.yaml against its stock image: time zones, locales, the user, files, words for the kernel, and
+/// whether all of it fits. `cache` is where downloads are, `scratch` a folder for what is decompressed.
+pub fn check(
+    cluster: &Cluster,
+    understanding: Understanding,
+    cache: Option<&Path>,
+    scratch: &Path,
+) -> Checked {
+    let mut checked = Checked::default();
+    let image = match open(cluster, cache, scratch) {
+        Ok(AtHand::Open(image)) => Arc::new(*image),
+        Ok(AtHand::Not(reason)) => {
+            checked.skip(cluster, &reason);
+            return checked;
+        }
+        Err(error) => {
+            checked.problems.push(Problem::at(cluster.image_spot.as_ref(), &error));
+            return checked;
+        }
+    };
+    checked.warn(cluster, image.warnings().iter().map(Warning::of));
+    let base = match Base::open(Arc::clone(&image) as _, understanding) {
+        Ok(base) => base,
+        // `--force-release` is for the commands that make something.
+        Err(BaseError::Release(error)) => {
+            checked.skip(cluster, &error.to_string());
+            return checked;
+        }
+        Err(error) => {
+            let error = Error::Base { image: image_name(cluster), source: error };
+            checked.problems.push(Problem::at(cluster.image_spot.as_ref(), &error));
+            return checked;
+        }
+    };
+    checked.warn(cluster, base.warnings.iter().map(Warning::of));
+    checked.plan(cluster, &base, cache);
+    checked
+}
+
+impl Checked {
+    fn plan(&mut self, cluster: &Cluster, base: &Base, cache: Option<&Path>) {
+        let payload = match payload_at_hand(cluster, base, cache) {
+            Ok(payload) => payload,
+            Err(NoPayload::NotDownloaded(what)) => {
+                let message =
+                    format!("whether all fits on the cards was not checked: {what} is not downloaded yet");
+                let hint = "`cardwright plan` downloads it, and checks that too".to_owned();
+                self.warn(cluster, [Warning { message, hint: Some(hint) }]);
+                None
+            }
+            Err(NoPayload::Failed(error)) => {
+                self.problems.push(Problem::at(None, &error));
+                return;
+            }
+        };
+        // Nothing is made from it.
+        let secret = ClusterSecret::throwaway().map_err(Error::from);
+        let planned =
+            secret.and_then(|secret| plan_with(base, cluster, &secret, payload.as_ref()).map(|_| ()));
+        match planned {
+            Ok(()) => {}
+            Err(Error::Unfit(unfit)) => self.problems.extend(unfit.problems),
+            Err(error) => self.problems.push(Problem::at(cluster.image_spot.as_ref(), &error)),
+        }
+    }
+
+    fn skip(&mut self, cluster: &Cluster, reason: &str) {
+        let message =
+            format!("time zones, locales, paths, packages and free space were not checked: {reason}");
+        let hint = Some("`cardwright plan` checks them, with the image".to_owned());
+        self.warn(cluster, [Warning { message, hint }]);
+    }
+
+    /// Warnings about the image stand where nodes.yaml names it.
+    fn warn(&mut self, cluster: &Cluster, warnings: impl IntoIterator<Item = Warning>) {
+        let at = |Warning { message, hint }| {
+            let spot = cluster.image_spot.as_ref();
+            Problem {
+                line: spot.map_or(0, |spot| spot.place.line),
+                column: spot.map_or(0, |spot| spot.place.column),
+                at: spot.map_or_else(String::new, |spot| spot.path.clone()),
+                message,
+                hint,
+                hide_source: false,
+            }
+        };
+        self.warnings.extend(warnings.into_iter().map(at));
+    }
+}
+
+/// A stock image, or why it is not looked at: a clause.
+enum AtHand {
+    Open(Box<StockImage>),
+    Not(String),
+}
+
+fn open(cluster: &Cluster, cache: Option<&Path>, scratch: &Path) -> Result<AtHand, DiskError> {
+    let (path, pinned): (PathBuf, _) = match &cluster.image {
+        ImageSource::Demo => return Ok(AtHand::Open(Box::new(demo::open()?))),
+        ImageSource::Path { path, .. } if !path.exists() => {
+            return Ok(AtHand::Not(format!("there is no file `{}`", path.display())));
+        }
+        ImageSource::Path { path, sha256 } => (path.clone(), *sha256),
+        ImageSource::Url { url, sha256 } => match cache.and_then(|cache| fetch::find(url, *sha256, cache)) {
+            Some(path) => (path, Some(*sha256)),
+            None => return Ok(AtHand::Not("the image is not downloaded yet".to_owned())),
+        },
+    };
+    let opened = StockImage::open_at_hand(&path, pinned, scratch, cache)?;
+    let slow = || AtHand::Not(format!("`{}` would have to be decompressed as a whole first", path.display()));
+    Ok(opened.map_or_else(slow, |image| AtHand::Open(Box::new(image))))
+}
+
+/// Why what is put inside the cards is not looked at.
+enum NoPayload {
+    NotDownloaded(String),
+    Failed(PayloadError),
+}
+
+fn payload_at_hand(
+    cluster: &Cluster,
+    base: &Base,
+    cache: Option<&Path>,
+) -> Result<Option<Payload>, NoPayload> {
+    let Some(k3s) = &cluster.k3s else { return Ok(None) };
+    if let Install::Bundled { arm64, armhf, images } = &k3s.install {
+        for artifact in arm64.iter().chain(armhf).chain(images) {
+            if let Artifact::Url { url, sha256 } = artifact
+                && cache.is_none_or(|cache| fetch::find(url, *sha256, cache).is_none())
+            {
+                return Err(NoPayload::NotDownloaded(format!("`{}`", artifact.file_name())));
+            }
+        }
+    }
+    let opened = payload::open(&k3s.install, plan::host(&base.release).binary, cache, &|_, _| ());
+    opened.map(|opened| opened.map(|opened| opened.payload)).map_err(NoPayload::Failed)
+}
