@@ -215,3 +215,22 @@ fn what_only_the_image_tells_of_a_file_is_said_with_its_line_before_anything_is_
     }
     insta::assert_snapshot!(seen);
 }
+
+#[test]
+fn verify_notices_an_extended_attribute_that_nobody_planned() {
+    let workshop = with_files(&["path: ~/.bashrc, content: mine"]);
+    workshop.succeed(["build", "--format", "img"]);
+    let image = workshop.path("images/north.img");
+    let Some(mut debugfs) = support::judge("debugfs") else { return };
+    let offset = support::partition(&image, 2).0;
+    debugfs.args(["-w", "-R", "ea_set /home/ann/.bashrc user.own 1"]);
+    debugfs.arg(format!("{}?offset={offset}", image.display()));
+    support::content(debugfs);
+    let output = workshop.run(["verify", "images/north.img"]);
+    assert_eq!(output.status.code(), Some(1));
+    let seen = text(&output.stdout) + &text(&output.stderr);
+    assert!(
+        seen.contains("/home/ann/.bashrc has the extended attribute `user.own`, which it should not have"),
+        "{seen}"
+    );
+}

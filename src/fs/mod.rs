@@ -20,6 +20,9 @@ use std::io;
 /// stands there has no meaning.
 pub type UnusedRanges = Vec<std::ops::Range<u64>>;
 
+/// The extended attributes of a file by their names (xattr(7)).
+pub type ExtendedAttributes = std::collections::BTreeMap<String, Vec<u8>>;
+
 /// Seconds since 1970-01-01 00:00 UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(transparent)]
@@ -223,6 +226,15 @@ pub trait ReadFilesystem {
     /// # Errors
     /// Also when it is no directory.
     fn list(&self, path: &ImagePath) -> Result<Vec<String>, FsError>;
+
+    /// The extended attributes of what is at `path`, as they are on the disk; FAT has none.
+    ///
+    /// # Errors
+    /// Also when nothing is there, and when they are damaged.
+    fn extended_attributes(&self, path: &ImagePath) -> Result<ExtendedAttributes, FsError> {
+        self.metadata(path)?.ok_or(FsError::NotFound)?;
+        Ok(ExtendedAttributes::new())
+    }
 
     /// Label, features, size and free space.
     ///

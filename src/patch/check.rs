@@ -2,7 +2,8 @@
 
 use super::{Action, Edit, Partition, Patch, PatchError, StockFiles};
 use crate::digest::Digest;
-use crate::fs::{FileKind, FsError, ImagePath, Metadata, ReadFilesystem};
+use crate::fs::ext4::kept_attributes;
+use crate::fs::{ExtendedAttributes, FileKind, FsError, ImagePath, Metadata, Mode, ReadFilesystem};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -25,8 +26,8 @@ impl fmt::Display for Difference {
 }
 
 /// Holds `image` against `stock` with `patch` applied: content, mode, owner and link target of every edit,
-/// and that everything the patch does not name is what the stock image has. Extended attributes are not compared:
-/// the crate that reads ext4 here does not read them.
+/// and that everything the patch does not name is what the stock image has. Extended attributes are
+/// compared of the files that the patch writes.
 ///
 /// # Errors
 /// When one of the images cannot be read. What differs is no error but the result, in the order of the
@@ -184,6 +185,7 @@ impl Walk<'_> {
                     return Ok(());
                 }
                 self.attributes(path, found, Metadata { mode: *mode, owner: *owner, ..found });
+                self.extended_attributes(path, *mode)?;
                 if found.modified != self.patch.time && self.partition == Partition::Root {
                     self.differs(
                         path,
@@ -269,6 +271,34 @@ impl Walk<'_> {
         if found.owner != wanted.owner {
             self.differs(path, format!("belongs to {}, not to {}", found.owner, wanted.owner));
         }
+    }
+
+    /// Compares the extended attributes of a file that the patch writes with those that it keeps.
+    fn extended_attributes(&mut self, path: &ImagePath, mode: Mode) -> Result<(), PatchError> {
+        const DOING: &str = "reading the extended attributes of";
+        let stock_path = self.expected.stock_path(path);
+        let stock = self.stock.metadata(&stock_path).map_err(self.failed("looking up", &stock_path))?;
+        let wanted = if stock.is_some_and(|stock| stock.kind == FileKind::File) {
+            let before = self.stock.extended_attributes(&stock_path);
+            let kept = before.and_then(|before| kept_attributes(&before, mode));
+            kept.map_err(self.failed(DOING, &stock_path))?
+        } else {
+            ExtendedAttributes::new()
+        };
+        let found = self.image.extended_attributes(path).map_err(self.failed(DOING, path))?;
+        for (name, value) in &wanted {
+            match found.get(name) {
+                Some(found) if found == value => {}
+                Some(_) => {
+                    self.differs(path, format!("has another value of the extended attribute `{name}`"));
+                }
+                None => self.differs(path, format!("lacks the extended attribute `{name}`")),
+            }
+        }
+        for name in found.keys().filter(|name| !wanted.contains_key(*name)) {
+            self.differs(path, format!("has the extended attribute `{name}`, which it should not have"));
+        }
+        Ok(())
     }
 
     fn digest(&self, filesystem: &dyn ReadFilesystem, path: &ImagePath) -> Result<Digest, PatchError> {

@@ -18,6 +18,7 @@ fn read_all(reader: &ext4::Reader) -> Result<(), FsError> {
             let Ok(path) = directory.join(name) else { continue };
             let _ = reader.read(&path, LIMIT);
             let _ = reader.read_link(&path);
+            let _ = reader.extended_attributes(&path);
             if reader.metadata(&path).is_ok() && depth < 4 {
                 left.push((path, depth + 1));
             }

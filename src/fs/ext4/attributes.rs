@@ -8,7 +8,7 @@
 //! - A change of the mode changes the ACL (`posix_acl_chmod` in `fs/posix_acl.c`): it says the same as the mode,
 //!   or else 0600 would leave open what the ACL opens to others.
 
-use crate::fs::{FsError, Mode};
+use crate::fs::{ExtendedAttributes, FsError, Mode};
 
 /// The capabilities of a program (capabilities(7)).
 pub(super) const CAPABILITY: &str = "security.capability";
@@ -29,6 +29,19 @@ const GROUP: u16 = 0x08;
 const MASK: u16 = 0x10;
 /// `ACL_OTHER`: what everybody else may do.
 const OTHER: u16 = 0x20;
+
+/// Returns the attributes that a file with these has once it is written anew and given `mode`.
+///
+/// # Errors
+/// When its ACL is damaged.
+pub fn kept_attributes(before: &ExtendedAttributes, mode: Mode) -> Result<ExtendedAttributes, FsError> {
+    let kept = before.iter().filter(|(name, _)| *name != CAPABILITY);
+    kept.map(|(name, value)| {
+        let value = if name == ACL { acl_with_mode(value, mode)? } else { value.clone() };
+        Ok((name.clone(), value))
+    })
+    .collect()
+}
 
 /// Returns an ACL, as it is on the disk, that says the same as `mode`: where it has a mask, the group's bits are
 /// the mask's.

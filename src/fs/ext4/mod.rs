@@ -1,12 +1,14 @@
 //! ext4, the root partition: read by `ext4-view`, written by `rust-fs-ext4`.
 //!
 //! The two crates share no code, and neither's types leave this folder. What they leave open is ours:
-//! the fields of the superblock that `inspect` shows (`superblock`), which features are written to
-//! (`features`), the links inside a path (`links`), what the journal is left with (`journal`), what is
-//! free (`allocation`), and making a filesystem larger, which neither can (`grow`). The last two go by
-//! where things are (`geometry`) and what groups say of themselves (`descriptors`).
+//! extended attributes as they are read (`attribute_reader`) and kept (`attributes`), the fields of the
+//! superblock that `inspect` shows (`superblock`), which features are written to (`features`), the links
+//! inside a path (`links`), what the journal is left with (`journal`), what is free (`allocation`), and
+//! making a filesystem larger, which neither can (`grow`). The last two go by where things are (`geometry`)
+//! and what groups say of themselves (`descriptors`).
 
 mod allocation;
+mod attribute_reader;
 mod attributes;
 mod descriptors;
 mod device;
@@ -22,6 +24,7 @@ mod superblock;
 mod writer;
 
 pub use allocation::unused;
+pub use attributes::kept_attributes;
 pub use grow::grow;
 pub use reader::Reader;
 pub use writer::Writer;

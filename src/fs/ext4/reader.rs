@@ -1,11 +1,15 @@
 //! Reading an ext4.
 
+use super::attribute_reader::AttributeReader;
 use super::error::from_reader;
 use super::links::{LONGEST_TARGET, Part, without_links};
 use super::listings::{Known, Listing, Listings};
 use super::superblock::Superblock;
 use crate::disk::{ByteCount, ByteOffset, ReadAt, check_range};
-use crate::fs::{FileKind, FsError, ImagePath, Metadata, Mode, Owner, ReadFilesystem, Summary, UnixTime};
+use crate::fs::{
+    ExtendedAttributes, FileKind, FsError, ImagePath, Metadata, Mode, Owner, ReadFilesystem, Summary,
+    UnixTime,
+};
 use crate::number;
 use ext4_view::{Ext4, Ext4Read, FileType};
 use std::io;
@@ -21,6 +25,7 @@ const MOST_NAMES: usize = 1 << 20;
 /// A journal that needs recovery is read as if it had been replayed; nothing is written.
 pub struct Reader {
     filesystem: Ext4,
+    disk: Arc<dyn ReadAt>,
     superblock: Superblock,
     listings: Listings,
 }
@@ -32,8 +37,8 @@ impl Reader {
     /// When it is no ext4, is damaged, or has features that are not understood.
     pub fn open(disk: Arc<dyn ReadAt>) -> Result<Self, FsError> {
         let superblock = Superblock::read(&disk)?;
-        let filesystem = Ext4::load(Box::new(Source(disk))).map_err(from_reader)?;
-        Ok(Self { filesystem, superblock, listings: Listings::default() })
+        let filesystem = Ext4::load(Box::new(Source(Arc::clone(&disk)))).map_err(from_reader)?;
+        Ok(Self { filesystem, disk, superblock, listings: Listings::default() })
     }
 
     /// What stands at a path that has no links in its directory part.
@@ -154,6 +159,12 @@ impl ReadFilesystem for Reader {
         }
         names.sort_unstable();
         Ok(names)
+    }
+
+    /// Read past the journal: of a filesystem that needs recovery, those that it would have without.
+    fn extended_attributes(&self, path: &ImagePath) -> Result<ExtendedAttributes, FsError> {
+        let (path, _) = self.find(path)?.ok_or(FsError::NotFound)?;
+        AttributeReader::new(&self.disk, &self.superblock).read(&path)
     }
 
     fn summary(&self) -> Result<Summary, FsError> {
