@@ -117,7 +117,7 @@ fn an_input_is_found_behind_links_and_hard_links() {
 fn every_kind_of_input_is_kept() {
     let in_node = |more: &str| NODES.replace("address: 10.0.0.11,", &format!("address: 10.0.0.11, {more},"));
     let in_k3s = |more: &str| NODES.replace("v1.36.4+k3s1}", &format!("v1.36.4+k3s1, {more}}}"));
-    let object = r#"{"apiVersion": "v1", "kind": "ConfigMap"}"#;
+    let object = r#"{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}"#;
     for (name, content, nodes) in [
         ("id_ed25519.pub", KEY, in_node("user: {ssh_authorized_keys: [images/id_ed25519.pub]}")),
         ("known_hosts", "x\n", in_node("files: [{path: /etc/x, source: images/known_hosts}]")),

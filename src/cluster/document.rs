@@ -287,6 +287,12 @@ pub(super) fn flaw(error: &Error) -> Flaw {
         Error::ExternalMessage { msg, .. } => syntax(msg),
         other => {
             let message = other.to_string();
+            // What others wrote is read without looking for duplicates first.
+            if let Some(rest) = message.strip_prefix("duplicate mapping key: ") {
+                let key = rest.split(", set DuplicateKeyPolicy").next().unwrap_or(rest);
+                let message = format!("the key `{key}` is here a second time");
+                return Flaw { place, message, hint: Some("Keep one of the two".to_owned()) };
+            }
             let message =
                 message.split_once(" at line ").map_or(&*message, |(message, _)| message).to_owned();
             (message, "Put the value in quotes if it is meant as a text")

@@ -125,7 +125,7 @@ fn labels(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<(String, String
 }
 
 /// A key of a label or taint: `name`, or `domain/name` (kubernetes.io, "Labels and Selectors").
-fn qualified_name(text: &str) -> Result<(), Wrong> {
+pub(super) fn qualified_name(text: &str) -> Result<(), Wrong> {
     let (domain, name) = match text.split_once('/') {
         Some((domain, name)) => (Some(domain), name),
         None => (None, text),
@@ -148,7 +148,7 @@ fn qualified_name(text: &str) -> Result<(), Wrong> {
 }
 
 /// Letters and digits at both ends, and `-`, `_`, `.` between them; up to 63, or nothing.
-fn is_plain(text: &str) -> bool {
+pub(super) fn is_plain(text: &str) -> bool {
     let ends = |character: Option<char>| character.is_none_or(|character| character.is_ascii_alphanumeric());
     text.len() <= 63
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))

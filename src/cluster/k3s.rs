@@ -4,7 +4,7 @@ use super::access::{self, DraftAccess};
 use super::document::{Kind, Meaning, Scalar};
 use super::flags::{self, Flags};
 use super::keys;
-use super::reader::{Cursor, Fields, Reader, Setting, Wrong, shown};
+use super::reader::{Cursor, Fields, Located, Reader, Setting, Wrong, shown};
 use super::{Install, K3sVersion, Manifest, Registries, Role, bundled, manifests, registries};
 use crate::absent::OrEmpty as _;
 use crate::digest::Digest;
@@ -19,7 +19,7 @@ const RELEASES: &str = "https://github.com/k3s-io/k3s/releases/download";
 pub(super) struct ClusterK3s {
     pub(super) version: K3sVersion,
     pub(super) install: Install,
-    pub(super) manifests: Vec<Manifest>,
+    pub(super) manifests: Vec<Located<Manifest>>,
     pub(super) access: DraftAccess,
     pub(super) registries: Option<Registries>,
     /// For all nodes, then what only servers and only agents get.

@@ -1,7 +1,8 @@
 //! `manifests:` of `k3s:`, what the cluster is to run from the start.
 
 use super::Manifest;
-use super::reader::{Cursor, Reader, Wrong};
+use super::kubernetes_names::{self, is_label};
+use super::reader::{Cursor, Located, Reader, Wrong};
 use super::yaml_files::{self, OtherDocument, called};
 use crate::absent::OrEmpty as _;
 use serde_json::Value;
@@ -15,8 +16,8 @@ const PACKAGED: [&str; 7] =
     ["ccm", "coredns", "local-storage", "metrics-server", "rolebindings", "runtimes", "traefik"];
 
 /// Reads the list: files, and folders of files.
-pub(super) fn read(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Manifest>> {
-    let mut manifests: Vec<Manifest> = Vec::new();
+pub(super) fn read(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Located<Manifest>>> {
+    let mut manifests: Vec<Located<Manifest>> = Vec::new();
     let mut complete = true;
     for item in value.items(reader)? {
         let folders = reader.folders.clone();
@@ -28,9 +29,11 @@ pub(super) fn read(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Manife
         complete &= files.is_some();
         for path in files.into_iter().flatten() {
             match read_one(&path, &manifests) {
-                Ok(manifest) => manifests.push(manifest),
+                Ok(manifest) => manifests.push(item.located(manifest)),
                 Err(wrong) => {
-                    reader.report(&item.spot(), wrong);
+                    for wrong in wrong {
+                        reader.report(&item.spot(), wrong);
+                    }
                     complete = false;
                 }
             }
@@ -63,7 +66,18 @@ fn ending(path: &Path) -> Option<&'static str> {
     ENDINGS.into_iter().find(|known| *known == ending)
 }
 
-fn read_one(path: &Path, earlier: &[Manifest]) -> Result<Manifest, Wrong> {
+/// Everything that is wrong with one, or it.
+fn read_one(path: &Path, earlier: &[Located<Manifest>]) -> Result<Manifest, Vec<Wrong>> {
+    let (manifest, documents) = read_file(path, earlier).map_err(|wrong| vec![wrong])?;
+    let called = called(path);
+    let mut wrong = Vec::new();
+    for document in &documents {
+        kubernetes_names::check(&document.value, &format!("{called}, line {}", document.line), &mut wrong);
+    }
+    if wrong.is_empty() { Ok(manifest) } else { Err(wrong) }
+}
+
+fn read_file(path: &Path, earlier: &[Located<Manifest>]) -> Result<(Manifest, Vec<OtherDocument>), Wrong> {
     let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned()).or_empty();
     let called = called(path);
     let Some(ending) = ending(path) else {
@@ -74,7 +88,8 @@ fn read_one(path: &Path, earlier: &[Manifest]) -> Result<Manifest, Wrong> {
     };
     let base_name = file_name.strip_suffix(ending).and_then(|name| name.strip_suffix('.')).or_empty();
     check_name(base_name, ending, &called)?;
-    if let Some(other) = earlier.iter().find(|other| other.base_name() == base_name) {
+    if let Some(other) = earlier.iter().map(|other| &other.value).find(|other| other.base_name() == base_name)
+    {
         let message = format!("{called} has the name of another manifest, `{}`", other.file_name);
         return Err(Wrong::new(message, "Rename one of the two: k3s tells them apart by their names alone"));
     }
@@ -87,22 +102,15 @@ fn read_one(path: &Path, earlier: &[Manifest]) -> Result<Manifest, Wrong> {
     if documents.is_empty() {
         return Err(Wrong::new(format!("{called} is empty"), "Remove it from `manifests:`"));
     }
-    documents.iter().try_for_each(|document| check_object(document, &called))?;
     let holds_secrets = documents.iter().any(|document| mentions_secret(&document.value));
-    Ok(Manifest { file_name, text, holds_secrets })
+    Ok((Manifest { file_name, text, holds_secrets }, documents))
 }
 
 /// k3s makes an object of every file, whose name is the file's: a DNS subdomain (RFC 1123).
 fn check_name(base_name: &str, ending: &str, called: &str) -> Result<(), Wrong> {
-    let label = |label: &str| {
-        !label.is_empty()
-            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    if base_name.len() > 253 || !base_name.split('.').all(label) {
+    if base_name.len() > 253 || !base_name.split('.').all(is_label) {
         let candidate = base_name.to_lowercase().replace(['_', ' '], "-");
-        let hint = if candidate.split('.').all(label) {
+        let hint = if candidate.split('.').all(is_label) {
             format!("Rename it to `{candidate}.{ending}`")
         } else {
             "Rename it, with letters a to z, digits, `-` and `.`, like `it-works.yaml`".to_owned()
@@ -114,23 +122,6 @@ fn check_name(base_name: &str, ending: &str, called: &str) -> Result<(), Wrong> 
         return Err(Wrong::new(message, format!("Rename it, like `my-{base_name}.{ending}`")));
     }
     Ok(())
-}
-
-/// Whether a document is a Kubernetes object, as far as one can tell without a cluster.
-fn check_object(document: &OtherDocument, called: &str) -> Result<(), Wrong> {
-    let missing = ["apiVersion", "kind"]
-        .into_iter()
-        .find(|key| document.value.get(key).and_then(Value::as_str).is_none_or(str::is_empty));
-    match missing {
-        None => Ok(()),
-        Some(key) => {
-            let message = format!(
-                "{called}, line {}: what begins here is no Kubernetes object: it has no `{key}`",
-                document.line
-            );
-            Err(Wrong::new(message, "Begin every object with `apiVersion:` and `kind:`"))
-        }
-    }
 }
 
 /// Whether there is a Secret in it, be it in a list.

@@ -9,6 +9,7 @@
 mod access;
 mod bundled;
 pub(crate) mod claimed;
+mod contradictions;
 mod document;
 mod extra_files;
 mod flags;
@@ -16,6 +17,7 @@ mod foreign;
 mod joining;
 mod k3s;
 mod keys;
+mod kubernetes_names;
 mod mac;
 mod manifests;
 mod name_servers;

@@ -198,7 +198,7 @@ impl Draft {
                 version: k3s.version,
                 install: k3s.install,
                 registries: k3s.registries,
-                manifests: k3s.manifests,
+                manifests: k3s.manifests.into_iter().map(|manifest| manifest.value).collect(),
                 access: k3s.access.finish(),
             }),
             warnings: Vec::new(),

@@ -1,6 +1,8 @@
 //! The rules that hold across nodes.
 
+use super::contradictions;
 use super::extra_files;
+use super::flags::Flags;
 use super::k3s;
 use super::name_servers;
 use super::reader::{Located, Reader, Setting, Spot, Wrong};
@@ -8,7 +10,7 @@ use super::resolve::{DEFAULT_IPV6_PREFIX, DEFAULT_USER, Draft, DraftNode};
 use super::{Interface, MacAddress, Role};
 use crate::disk::ByteCount;
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Puts down every rule that is broken. What could not be read is left out: that was put down already.
 pub(super) fn check(draft: &Draft, reader: &mut Reader) {
@@ -28,6 +30,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader) {
     name_servers::check(draft, reader);
     users_can_get_in(draft, reader);
     memory_suffices(draft, reader);
+    contradictions::check(draft, reader);
     files_are_free(draft, reader);
 }
 
@@ -321,25 +324,64 @@ const INNER_NETWORKS: [(&str, &str, &str); 2] =
 
 fn subnets_are_clear_of_k3s(draft: &Draft, members: &[Member<'_>], reader: &mut Reader) {
     let Setting::Given(k3s) = &draft.k3s else { return };
-    let config = draft
+    // Where no server is left, what servers would be told counts: the ranges are wrong for the next one.
+    let own = draft
         .nodes
         .iter()
         .filter_map(|node| node.k3s.given())
         .find(|k3s| k3s.value.role == Some(Role::Server))
-        .map_or_else(Default::default, |server| k3s.value.config_of(Role::Server, &server.value.flags));
-    for (key, default, whose) in INNER_NETWORKS {
+        .map_or_else(Flags::default, |server| server.value.flags.clone());
+    let config = k3s.value.config_of(Role::Server, &own);
+    let networks_of = |(key, default, _): (&str, &str, &str)| {
         let networks = config.get(key).and_then(|value| value.as_str()).unwrap_or(default);
-        let Ok(networks) = k3s::networks(networks) else { continue };
+        k3s::networks(networks).unwrap_or_else(|_| Vec::new())
+    };
+    let taken =
+        members.iter().map(|member| member.subnet).chain(INNER_NETWORKS.into_iter().flat_map(networks_of));
+    let free = free_network(&taken.collect::<Vec<_>>());
+    for inner_network in INNER_NETWORKS {
+        let (key, _, whose) = inner_network;
+        let networks = networks_of(inner_network);
         for member in members.iter().filter(|member| member.node.role().is_some()) {
             let subnet = member.subnet;
             let overlap = networks.iter().find(|inner| inner.contains(&subnet) || subnet.contains(*inner));
             if let Some(inner) = overlap {
                 let message = format!("the subnet {subnet} overlaps {inner}, which k3s uses for its {whose}");
-                let hint = format!("Use another subnet, or set `{key}` in `config:` under `k3s:`");
+                let hint = match free.filter(|_| matches!(inner, IpNet::V4(_))) {
+                    Some(free) => {
+                        let ranges: Vec<String> = networks
+                            .iter()
+                            .map(
+                                |network| {
+                                    if network == inner { free.to_string() } else { network.to_string() }
+                                },
+                            )
+                            .collect();
+                        let ranges = ranges.join(",");
+                        let ranges = if ranges.contains(',') { format!("\"{ranges}\"") } else { ranges };
+                        // Only servers have the flag.
+                        format!(
+                            "Use another subnet, or write `server: {{config: {{{key}: {ranges}}}}}` under `k3s:`"
+                        )
+                    }
+                    None => {
+                        format!("Use another subnet, or set `{key}` in `config:` of `server:` under `k3s:`")
+                    }
+                };
                 reader.report(member.network_spot(), Wrong::new(message, hint));
             }
         }
     }
+}
+
+/// A range for pods or services that overlaps none of these.
+fn free_network(taken: &[IpNet]) -> Option<IpNet> {
+    let candidates = (52..=250).map(|second| Ipv4Addr::new(10, second, 0, 0));
+    let others = (16..=31).map(|second| Ipv4Addr::new(172, second, 0, 0));
+    candidates
+        .chain(others)
+        .filter_map(|first| IpNet::new(first.into(), 16).ok())
+        .find(|free| taken.iter().all(|taken| !taken.contains(free) && !free.contains(taken)))
 }
 
 fn ipv6_is_used(draft: &Draft, reader: &mut Reader) {

@@ -305,12 +305,12 @@ fn memory_that_is_short_is_warned_of() {
 fn manifests_are_read_whole_by_name_and_secrets_in_them_are_known() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("folder")).unwrap();
-    let object = |kind: &str| format!("apiVersion: v1\nkind: {kind}\n");
+    let object = |kind: &str| format!("apiVersion: v1\nkind: {kind}\nmetadata: {{name: a}}\n");
     for (name, text) in [
         ("folder/b.yaml", object("Namespace")),
         (
             "folder/a.json",
-            r#"{"apiVersion": "v1", "kind": "List", "items": [{"kind": "Secret"}]}"#.to_owned(),
+            r#"{"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "b"}}]}"#.to_owned(),
         ),
         ("folder/notes.txt", "x".to_owned()),
         ("one.yaml", format!("# first\n{}---\n{}", object("Namespace"), object("Secret"))),

@@ -11,6 +11,7 @@
 )]
 
 mod clusters;
+mod contradictions;
 mod hostile;
 mod injection;
 mod mistakes;

@@ -228,6 +228,9 @@ fn the_subnet_is_clear_of_the_networks_inside_k3s() {
             judge(configured("10.42.0.", "cluster-cidr: 10.52.0.0/16")),
             judge(configured("10.52.0.", "cluster-cidr: 10.52.0.0/16")),
             judge(configured("10.52.0.", "service-cidr: 10.52.0.0")),
+            judge(configured("10.42.0.", "service-cidr: 10.52.0.0/16")),
+            judge(configured("10.42.0.", "cluster-cidr: \"10.42.0.0/16,fd00:42::/56\"")),
+            judge(configured("10.52.0.", "cluster-cidr: 10.52.0.0/16").replace("k3s: server", "k3s: agent")),
         ]
         .join("\n")
     );
@@ -404,6 +407,11 @@ fn labels_taints_components_and_registries_are_checked() {
         &[k3s("version: v1.36.4+k3s1, registries: {mirors: {}, configs: {a: {auth: {password: hunter2}}}}")],
         &[k3s("version: v1.36.4+k3s1, registries: {configs: [hunter2]}")],
         &[k3s("version: v1.36.4+k3s1, registries: missing.yaml")],
+        &[k3s("version: v1.36.4+k3s1, registries: {mirrors: {docker.io: {endpoint: mirror.lan}}}")],
+        &[k3s("version: v1.36.4+k3s1, registries: {mirrors: {quay.io/a: {}, '*': {rewrite: {a: [b]}}}}")],
+        &[k3s(
+            "version: v1.36.4+k3s1, registries: {configs: {a: {auth: {username: [x]}, tls: {key_file: /a}}}}"
+        )],
         &[(EAST, "east, address: 192.168.50.12, k3s: {role: agent, labels: {a: [b]}}")],
         &[(EAST, "east, address: 192.168.50.12, k3s: agent, labels: {a: b}")],
         &[(NORTH, "north, address: 192.168.50.11, k3s: server, taints: [a=b:NoSchedule]")],
@@ -431,18 +439,34 @@ fn manifests_are_checked_before_they_are_on_a_card() {
             "good.yaml",
             "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n---\n---\napiVersion: v1\nkind: List\nitems: []\n",
         ),
-        ("good.json", "{\"apiVersion\": \"v1\", \"kind\": \"Namespace\"}"),
-        ("folder/a.yml", "apiVersion: v1\nkind: Namespace\n"),
+        ("good.json", "{\"apiVersion\": \"v1\", \"kind\": \"Namespace\", \"metadata\": {\"name\": \"a\"}}"),
+        ("folder/a.yml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n"),
         ("folder/README.md", "not for k3s"),
         ("empty/README.md", "not for k3s"),
         ("broken.yaml", "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: a\n name: b\n"),
         ("broken.json", "{\n  \"apiVersion\": \"v1\",\n}\n"),
-        ("second.yaml", "apiVersion: v1\nkind: Namespace\n---\nspec: {}\n"),
+        ("second.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n---\nspec: {}\n"),
         ("list.yaml", "- apiVersion: v1\n"),
         ("nothing.yaml", "# only words\n"),
         ("My_App.yaml", "apiVersion: v1\nkind: Namespace\n"),
         ("traefik.yaml", "apiVersion: v1\nkind: Namespace\n"),
         ("script.sh", ""),
+        (
+            "names.yaml",
+            "apiVersion: v1\nkind: Namespace\nmetadata: {name: My_Space}\n---\napiVersion: v1\nkind: ConfigMap\n\
+             metadata: {generateName: x-}\n---\napiVersion: v1\nkind: Service\n\
+             metadata: {name: web, namespace: a.b, labels: {version: 1.0, app: two words, -x: y}}\n---\n\
+             apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, annotations: [x]}\n\
+             spec: {template: {metadata: {labels: {on: true}}}}\n",
+        ),
+        (
+            "kustomize.yaml",
+            "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [a]\n",
+        ),
+        (
+            "item.yaml",
+            "apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Secret, metadata: {name: 12}}]\n",
+        ),
     ] {
         let path = folder.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -462,6 +486,8 @@ fn manifests_are_checked_before_they_are_on_a_card() {
         "[good.yaml, good.json]",
         "[empty]",
         "[missing.yaml]",
+        "[names.yaml, kustomize.yaml]",
+        "item.yaml",
     ] {
         let text = edited(&[("v1.36.4+k3s1", &format!("v1.36.4+k3s1, manifests: {manifests}"))]);
         writeln!(out, "## {manifests}").unwrap();
@@ -479,11 +505,22 @@ fn registries_in_a_file_are_checked_and_not_shown() {
         ("c.yaml", "configs:\n  a: {auth: {password: hunter2}\n"),
         ("d.yaml", "configs: hunter2\n"),
         ("e.yaml", "mirrors: {}\n---\nconfigs: {}\n"),
+        (
+            "f.yaml",
+            "mirrors:\n  docker.io:\n    endpoints: [https://a]\n  https://quay.io:\n    endpoint: https://a\n  ghcr.io:\n    \
+             endpoint: [mirror.lan:5000, 'https://ann:hunter2@a', 'https://']\n    rewrite: [a]\n",
+        ),
+        (
+            "g.yaml",
+            "configs:\n  a:\n    auth: {user: ann, password: 12345, token: hunter2}\n    \
+             tls: {ca_file: mine.pem, cert_file: /a, insecure_skip_verify: 'true'}\n    proxy: x\n  b: hunter2\n",
+        ),
+        ("h.yaml", "mirrors: {a: {endpoint: []}, a: {}}\n"),
     ] {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
     let mut out = String::new();
-    for name in ["a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml"] {
+    for name in ["a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml", "f.yaml", "g.yaml", "h.yaml"] {
         let text = edited(&[("v1.36.4+k3s1", &format!("v1.36.4+k3s1, registries: {name}"))]);
         writeln!(out, "## {name}").unwrap();
         out += &rendered(&parse_in(folder.path(), &text).unwrap_err());
