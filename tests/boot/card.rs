@@ -56,17 +56,21 @@ impl Card {
             .arg(to));
     }
 
-    /// The boot partition as mtools writes it: every Raspberry Pi OS of bookworm and later has it at 8 MiB.
+    /// The boot partition as mtools writes it.
     fn boot_partition(&self) -> String {
-        format!("{}@@8M", self.path.display())
+        format!("{}@@{}", self.path.display(), self.partition_start(0))
+    }
+
+    /// The first byte of a partition, as the MBR has it; the first partition is 0.
+    fn partition_start(&self, index: u64) -> u64 {
+        let mut start = [0; 4];
+        File::open(&self.path).unwrap().read_exact_at(&mut start, 446 + 16 * index + 8).unwrap();
+        u64::from(u32::from_le_bytes(start)) * 512
     }
 
     /// Lets e2fsck look at the root partition of a card that was taken out of a machine that was switched off.
     pub(crate) fn judge_root(&self) {
-        let mut start = [0; 4];
-        // The first sector of the second partition.
-        File::open(&self.path).unwrap().read_exact_at(&mut start, 446 + 16 + 8).unwrap();
-        let offset = u64::from(u32::from_le_bytes(start)) * 512;
+        let offset = self.partition_start(1);
         run(Command::new("e2fsck").arg("-fn").arg(format!("{}?offset={offset}", self.path.display())));
     }
 

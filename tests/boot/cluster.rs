@@ -20,6 +20,7 @@ pub(crate) const NODES: [(&str, &str); 4] = [
 /// A release of Raspberry Pi OS that there is a stand-in of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Suite {
+    Bullseye,
     Bookworm,
     Trixie,
 }
@@ -28,11 +29,20 @@ impl Suite {
     /// The bootable stand-in, made when it is not in the cache.
     fn stand_in(self) -> PathBuf {
         let name = match self {
+            Self::Bullseye => "bullseye",
             Self::Bookworm => "bookworm",
             Self::Trixie => "trixie",
         };
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rig/standin.sh");
         run(Command::new(script).arg(name)).trim().into()
+    }
+
+    /// Where its cards mount the boot partition.
+    pub(crate) fn boot_mount(self) -> &'static str {
+        match self {
+            Self::Bullseye => "/boot",
+            Self::Bookworm | Self::Trixie => "/boot/firmware",
+        }
     }
 }
 

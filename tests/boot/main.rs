@@ -15,6 +15,7 @@
 )]
 
 mod apt_repository;
+mod bullseye;
 mod card;
 mod cluster;
 mod command;

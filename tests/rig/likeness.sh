@@ -3,7 +3,7 @@
 # OS Lite. The texts are in imitation/; here is what is no text: modes, links, users, identities. Nothing of
 # the tree is run.
 #
-# Uses: here, suite, variant, disk_id, epoch, work.
+# Uses: here, suite, variant, disk_id, epoch, work. Sets boot_mount.
 
 # What `systemctl enable` leaves: wants ROOT UNIT TARGET
 wants() {
@@ -16,14 +16,21 @@ not_wanted() { find "$1/etc/systemd/system" -name "$2" -type l -delete; }
 unit_folder=/usr/lib/systemd/system
 [ "$suite" = trixie ] || unit_folder=/lib/systemd/system
 
+# Where the boot partition is mounted.
+boot_mount=/boot/firmware
+[ "$suite" != bullseye ] || boot_mount=/boot
+
 # imitate ROOT
 imitate() {
   local root=$1 unit
   cp -rT "$here/imitation/all" "$root"
   cp -rT "$here/imitation/$suite" "$root"
 
-  # Identity: the first boot of a machine that never ran.
-  echo uninitialized >"$root/etc/machine-id"; chmod 444 "$root/etc/machine-id"
+  # Identity: the first boot of a machine that never ran. Bullseye's file is empty, which is no first boot to
+  # systemd, and so brings no presets.
+  echo uninitialized >"$root/etc/machine-id"
+  [ "$suite" != bullseye ] || : >"$root/etc/machine-id"
+  chmod 444 "$root/etc/machine-id"
   rm -f "$root/var/lib/dbus/machine-id" "$root"/etc/ssh/ssh_host_* "$root/etc/localtime"
   ln -s /usr/share/zoneinfo/Europe/London "$root/etc/localtime"
   ln -sfn /proc/mounts "$root/etc/mtab"
@@ -34,7 +41,7 @@ imitate() {
   printf 'Raspberry Pi reference %s\nGenerated using pi-gen, https://github.com/RPi-Distro/pi-gen, %040d, stage2\n' \
     "$(date -u -d "@$epoch" +%Y-%m-%d)" 0 >"$root/etc/rpi-issue"
   { printf '%-15s %-15s %-7s %-17s %s  %s\n' proc /proc proc defaults 0 0
-    printf 'PARTUUID=%s-01  /boot/firmware  vfat    defaults          0       2\n' "$disk_id"
+    printf 'PARTUUID=%s-01  %s  vfat    defaults          0       2\n' "$disk_id" "$boot_mount"
     printf 'PARTUUID=%s-02  /               ext4    defaults,noatime  0       1\n' "$disk_id"
   } >"$root/etc/fstab"
 
@@ -48,6 +55,10 @@ imitate() {
   case $suite in
     trixie) wants "$root" rpi-resize.service sysinit.target ;;
     bookworm) wants "$root" regenerate_ssh_host_keys.service multi-user.target ;;
+    bullseye)
+      wants "$root" regenerate_ssh_host_keys.service multi-user.target
+      ln -s ../init.d/resize2fs_once "$root/etc/rc3.d/S01resize2fs_once"
+      imitate_dhcpcd "$root" ;;
   esac
 
   mkdir -p "$root/etc/NetworkManager/system-connections"
@@ -59,7 +70,18 @@ imitate() {
   fi
 
   imitate_boot "$root"
+  if [ "$boot_mount" = /boot ]; then boot_at_boot "$root"; fi
   if [ "$variant" = full ]; then bear_with_emulation "$root"; fi
+}
+
+# Bullseye has both dhcpcd and NetworkManager, and dhcpcd is the one that runs.
+imitate_dhcpcd() {
+  local root=$1 unit
+  for unit in NetworkManager.service NetworkManager-wait-online.service NetworkManager-dispatcher.service \
+    dbus-org.freedesktop.nm-dispatcher.service; do
+    not_wanted "$root" $unit
+  done
+  wants "$root" dhcpcd.service multi-user.target
 }
 
 # What no stock image has: patience. Where two emulated cores share two busy ones, udev took 76 of the 90 s
@@ -109,7 +131,7 @@ imitate_users() {
   chown -R 1000:1000 "$root/home/pi"; chmod 700 "$root/home/pi"
   chmod 440 "$root/etc/sudoers"
   # Passwordless sudo went from the stock images with pi-gen of 2026.
-  if [ "$suite" = bookworm ]; then
+  if [ "$suite" != trixie ]; then
     echo 'pi ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/010_pi-nopasswd"
     chmod 440 "$root/etc/sudoers.d/010_pi-nopasswd"
   fi
@@ -131,10 +153,23 @@ imitate_boot() {
     [ -s "$kernel" ] && [ -s "$initramfs" ] || die "no kernel or no initramfs in the tree"
     gzip -9nc "$kernel" >"$boot/kernel8.img"      # the real one is gzipped, too
     mv "$initramfs" "$boot/initramfs8"; rm "$kernel"
-    append_first_boot "$boot/initramfs8"
+    if [ -d "$here/imitation/$suite/usr/share/initramfs-tools" ]; then append_first_boot "$boot/initramfs8"; fi
   else
     for stub in kernel8.img kernel_2712.img initramfs8 initramfs_2712; do echo 'a name in a stand-in' >"$boot/$stub"; done
   fi
+}
+
+# Bullseye mounts the boot partition at /boot: what the other releases have in /boot/firmware is there, what
+# they have in /boot is nowhere, and the scripts that both have in common look there.
+boot_at_boot() {
+  local root=$1 file
+  for file in usr/lib/raspberrypi-sys-mods/sshswitch usr/lib/userconf-pi/userconf-service \
+    usr/lib/systemd/system/sshswitch.service usr/lib/systemd/system/userconfig.service; do
+    sed -i 's|/boot/firmware|/boot|g; s|boot-firmware\.mount|boot.mount|g' "$root/$file"
+  done
+  mv "$root/boot/firmware" "$root/boot.new"
+  rm -r "$root/boot"
+  mv "$root/boot.new" "$root/boot"
 }
 
 # The first boot's scripts go into an archive of their own behind the initramfs, and not through the package

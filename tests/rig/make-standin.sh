@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # make-standin.sh [option...] SUITE OUT.img - makes a stand-in for Raspberry Pi OS Lite, 64 bits.
 #
-# SUITE is bookworm or trixie. OUT.img is raw and sparse.
+# SUITE is bullseye, bookworm or trixie; bullseye only in full. OUT.img is raw and sparse.
 #   --variant full       bootable: Debian's arm64 packages and kernel (the default; the package step takes
 #                        ten minutes and more, and is kept in the cache)
 #   --variant synthetic  no packages: skeleton/ and filler, for tests that only edit; seconds
@@ -29,7 +29,7 @@ while [ $# -gt 0 ]; do
 done
 [ $# = 2 ] || die "SUITE and OUT.img are needed"
 suite=$1 out=$2
-case $suite in bookworm | trixie) ;; *) die "SUITE is bookworm or trixie, not $suite" ;; esac
+case $suite in bullseye | bookworm | trixie) ;; *) die "SUITE is bullseye, bookworm or trixie, not $suite" ;; esac
 # Sizes in MiB: of the boot partition, what the root partition has beside its files, and of the journal
 # (0: as mke2fs chooses).
 case $variant in
@@ -38,6 +38,11 @@ case $variant in
   demo) boot_size=40 room=40 journal=4 ;;
   *) die "no variant is called $variant" ;;
 esac
+mebibyte=1048576 alignment=8388608 cluster=1
+if [ "$suite" = bullseye ]; then
+  [ "$variant" = full ] || die "bullseye has no variant $variant: its files come from packages"
+  boot_size=256 alignment=4194304 cluster=4
+fi
 [ "$(id -u)" = 0 ] || die "must be run as root"
 need mke2fs e2fsprogs; need mcopy mtools; need mkfs.fat dosfstools; need sfdisk fdisk; need perl perl; need cpio cpio
 
@@ -66,19 +71,18 @@ imitate "$root"
 if [ -n "$added" ]; then cp -rT "$added" "$root/usr/share/added"; fi
 tidy "$root"
 
-mebibyte=1048576 alignment=8388608
 boot_size=$((boot_size * mebibyte)) boot_start=$alignment
 root_start=$((boot_start + boot_size))
 say "boot partition"
 fat=$work/boot.img
 truncate -s $boot_size "$fat"
-mkfs.fat --invariant -F 32 -s 1 -n bootfs -i "$(identity fat 8)" -h $((boot_start / 512)) "$fat" >/dev/null 2>&1
-find "$root/boot/firmware" -exec touch -h -d "@$epoch" {} +
+mkfs.fat --invariant -F 32 -s "$cluster" -n bootfs -i "$(identity fat 8)" -h $((boot_start / 512)) "$fat" >/dev/null 2>&1
+find "$root$boot_mount" -exec touch -h -d "@$epoch" {} +
 # Linux gives every name with a lower-case letter a long-name entry; mtools gives none to `cmdline.txt`, but
 # sets two case bits. So that a reader meets here what it meets in a real image, such names go in with a
 # capital letter, which makes mtools write a long name, and fat-lower.pl makes that letter small again.
 (
-  cd "$root/boot/firmware"
+  cd "$root$boot_mount"
   export MTOOLS_SKIP_CHECK=1
   find . -mindepth 1 -maxdepth 1 -printf '%P\n' | sort | while read -r name; do
     copied=$name
@@ -91,7 +95,7 @@ find "$root/boot/firmware" -exec touch -h -d "@$epoch" {} +
   done
 )
 perl "$here/fat-lower.pl" "$fat" <"$work/lower"
-find "$root/boot/firmware" -mindepth 1 -delete
+find "$root$boot_mount" -mindepth 1 -delete
 
 # The rule of pi-gen: the files, a fifth, and some room.
 used=$(du -x --apparent-size -s --block-size=1 "$root" | cut -f1)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # packages.sh SUITE - the slow step: Debian's arm64 packages, unpacked and configured under emulation.
 # Prints the path of the tarball, which is kept in the cache until something below changes.
-# SUITE: bookworm | trixie. Needs root and the packages of packages.txt.
+# SUITE: bullseye | bookworm | trixie. Needs root and the packages of packages.txt.
 set -euo pipefail
 export LC_ALL=C.UTF-8 TZ=UTC
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,10 +12,16 @@ suite=$1
 include=systemd,systemd-sysv,udev,dbus,libpam-systemd,systemd-timesyncd,network-manager,openssh-server,\
 sudo,ca-certificates,curl,kmod,procps,iproute2,iputils-ping,netbase,adduser,tzdata,e2fsprogs,dosfstools,\
 fdisk,busybox,zstd,initramfs-tools,linux-image-arm64
+hooks=()
 case $suite in
+  bullseye)
+    include=$include,fake-hwclock,dhcpcd5,openresolv
+    # debootstrap, which makes Raspberry Pi's, makes /bin, /lib and /sbin links already on bullseye.
+    # shellcheck disable=SC2016 # mmdebstrap's shell is the one that knows $1
+    hooks=(--setup-hook='for folder in bin lib sbin; do mkdir -p "$1/usr/$folder"; ln -s "usr/$folder" "$1/$folder"; done') ;;
   bookworm) include=$include,fake-hwclock ;;
   trixie) include=$include,cloud-init,netplan.io ;;
-  *) die "SUITE is bookworm or trixie, not $suite" ;;
+  *) die "SUITE is bullseye, bookworm or trixie, not $suite" ;;
 esac
 # Drivers of hardware that QEMU does not show: they would only make every later step slower.
 exclude=(/usr/share/man /usr/share/locale /usr/share/doc /usr/share/info)
@@ -46,7 +52,7 @@ lay_setup() {
 
 mkdir -p "$cache"
 lay_setup
-key=$({ echo "$suite $epoch $include" "${slim[@]}"; tar -C "$setup" --sort=name --numeric-owner -c . ; } | sha256sum | cut -c1-12)
+key=$({ echo "$suite $epoch $include" "${slim[@]}" "${hooks[@]}"; tar -C "$setup" --sort=name --numeric-owner -c . ; } | sha256sum | cut -c1-12)
 result=$cache/packages-$suite-$key.tar
 if [ -s "$result" ]; then echo "$result"; exit 0; fi
 
@@ -65,7 +71,7 @@ say "packages: mmdebstrap $suite for arm64; ten minutes or more"
 # A CPU without pointer authentication: Debian 13 is built with it, and QEMU computes each signature in
 # software, which makes everything some seven times slower.
 QEMU_CPU=cortex-a72 SOURCE_DATE_EPOCH=$epoch TMPDIR=$cache mmdebstrap --mode=root --arch=arm64 \
-  --variant=minbase --components=main "${slim[@]}" --include="$include" \
+  --variant=minbase --components=main "${slim[@]}" --include="$include" "${hooks[@]}" \
   --setup-hook="cp -rT --preserve=mode,timestamps,links $setup \"\$1\"" \
   "$suite" "$result.part.tar" "$mirror" >"$result.log" 2>&1 ||
   { tail -n 20 "$result.log" >&2; die "mmdebstrap failed; its whole log: $result.log"; }
