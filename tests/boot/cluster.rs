@@ -146,6 +146,11 @@ impl TestCluster {
         [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).trim().to_owned()).concat()
     }
 
+    /// The folder with nodes.yaml, for what else belongs to the test.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The image of a node.
     pub(crate) fn image(&self, node: &str) -> PathBuf {
         self.folder.join("images").join(format!("{node}.img"))

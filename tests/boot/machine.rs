@@ -199,6 +199,11 @@ impl Machine {
         }
     }
 
+    /// Plugs the network cable in, or pulls it out.
+    pub(crate) fn set_link(&mut self, up: bool) {
+        self.tell_qemu_with("set_link", &format!(r#"{{"name":"wire","up":{up}}}"#));
+    }
+
     /// Whether the machine, in its present or last start, wrote this to the serial console.
     fn serial_log_has(&self, text: &str) -> bool {
         fs::read(self.serial_log()).is_ok_and(|log| String::from_utf8_lossy(&log).contains(text))
@@ -223,8 +228,12 @@ impl Machine {
     }
 
     fn tell_qemu(&mut self, command: &str) {
+        self.tell_qemu_with(command, "{}");
+    }
+
+    fn tell_qemu_with(&mut self, command: &str, arguments: &str) {
         let stdin = self.qemu.as_mut().and_then(|qemu| qemu.stdin.as_mut()).expect("the machine is on");
-        writeln!(stdin, r#"{{"execute":"{command}"}}"#).unwrap();
+        writeln!(stdin, r#"{{"execute":"{command}","arguments":{arguments}}}"#).unwrap();
     }
 
     fn events(&self) -> PathBuf {

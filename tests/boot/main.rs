@@ -31,7 +31,9 @@ mod login;
 mod machine;
 #[path = "../support/release_server.rs"]
 mod release_server;
+mod router;
 mod service;
 mod single_node;
 mod time_server;
 mod wire;
+mod wire_life;

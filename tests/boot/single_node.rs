@@ -46,7 +46,7 @@ fn what_trixies_presets_enable_changes_nothing() {
     holds_what_nodes_yaml_says(&machine, &cluster, &ear).settle("with presets, after the second boot");
 }
 
-fn build(test: &str, suite: Suite, grow: &str, user: &User) -> TestCluster {
+pub(crate) fn build(test: &str, suite: Suite, grow: &str, user: &User) -> TestCluster {
     let nodes = NODES.map(|(name, address)| format!("  - {{name: {name}, address: {address}}}\n"));
     let rest = format!("nodes:\n{}", nodes.concat());
     Recipe { suite, grow, user, beside: &[], rest: &rest }.build(test)

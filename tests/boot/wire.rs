@@ -8,7 +8,8 @@ use std::process::Command;
 
 /// The address of this side of the wire: the gateway of every card, and where the tests' servers are.
 pub(crate) const GATEWAY: &str = "192.168.50.1";
-const BRIDGE: &str = "wire";
+/// The interface of this side.
+pub(crate) const BRIDGE: &str = "wire";
 
 /// A bridge that has [`GATEWAY`] as its address. Gone when dropped.
 pub(crate) struct Wire {
@@ -36,9 +37,35 @@ impl Wire {
         wire
     }
 
+    /// Has this side answer for an address that is a machine's, until the result is dropped.
+    pub(crate) fn claim(address: &str) -> Claim {
+        let address = format!("{address}/24");
+        ip(&format!("addr add {address} dev {BRIDGE}"));
+        Claim { address }
+    }
+
+    /// The number of packets that came from the machine in a place.
+    pub(crate) fn packets_from(port: usize) -> u64 {
+        let shown = run(Command::new("ip").args(["-s", "-j", "link", "show", "dev", &Self::port(port)]));
+        let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        shown[0]["stats64"]["rx"]["packets"].as_u64().expect("ip counts packets")
+    }
+
     /// The name of a tap.
     pub(crate) fn port(port: usize) -> String {
         format!("port{port}")
+    }
+}
+
+/// An address of a machine that this side has.
+pub(crate) struct Claim {
+    address: String,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // Best effort, as below.
+        let _ = Command::new("ip").args(["addr", "del", &self.address, "dev", BRIDGE]).status();
     }
 }
 

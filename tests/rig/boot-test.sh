@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # boot-test.sh [--long] [TEST...] - makes the stand-ins (kept in the cache), builds cards from them with
 # cardwright, and boots the cards under QEMU. Without --long: one node each of trixie and bookworm. With it:
-# bullseye, k3s's first boot, k3s inside the cards, four nodes on one network, and
+# bullseye, k3s's first boot, k3s inside the cards, routers, switches and pods, four nodes on one network, and
 # a re-flashed card as well. TEST: only tests whose name has it in it.
 #
 # The tests run in a network namespace of their own with nothing in it but loopback. To be run as root, with
@@ -21,7 +21,7 @@ if [ "$(id -u)" != 0 ]; then
   exit 0
 fi
 need qemu-system-aarch64 qemu-system-arm; need mcopy mtools; need ip iproute2; need ssh openssh-client; need openssl openssl
-need gpg gnupg
+need gpg gnupg; need radvd radvd
 [ -c /dev/net/tun ] || die "/dev/net/tun not found: modprobe tun"
 suites=(trixie bookworm)
 # Only for those who ask for it: its packages take as long as those of another release.
