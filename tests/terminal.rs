@@ -122,9 +122,7 @@ fn no_value_of_nodes_yaml_reaches_a_terminal_as_it_is() {
     }
     assert!(refused > found.len(), "{refused} of {}", found.len());
     // What begins as it should, in the texts of hints.
-    for beginning in
-        ["https://x/", "a://", "1.1.1.1/", "fd00::1/", "k=v:", "~/", "~", "true", "8", "v1.2.3+k3s1", "/"]
-    {
+    for beginning in ["https://x/", "1.1.1.1/", "k=v:", "~/", "v1.2.3+k3s1", "/"] {
         for path in found.iter().filter(|path| path.len() < 3) {
             let value = json!(format!("{beginning}{HOSTILE}"));
             if !path.iter().any(|step| matches!(step, Step::Key(key) if key == "ssh" || key == "swap")) {

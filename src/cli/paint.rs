@@ -103,21 +103,31 @@ fn rendered(line: &Line) -> String {
     spans.chain(["\n".to_owned()]).collect()
 }
 
+#[expect(clippy::disallowed_methods, reason = "what is written here is escaped")]
+fn stdout() -> impl io::Write {
+    anstream::stdout()
+}
+
+#[expect(clippy::disallowed_methods, reason = "what is written here is escaped")]
+fn stderr() -> impl io::Write {
+    anstream::stderr()
+}
+
 /// Writes one line of result to standard output.
 pub(super) fn line(line: impl Into<Line>) -> io::Result<()> {
-    anstream::stdout().write_all(rendered(&line.into()).as_bytes())
+    stdout().write_all(rendered(&line.into()).as_bytes())
 }
 
 /// Writes a value as JSON to standard output. Programs read it, but a terminal may show it.
 pub(super) fn json(value: &impl serde::Serialize) -> io::Result<()> {
     let text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
-    writeln!(anstream::stdout(), "{}", escaped_json(&text))
+    writeln!(stdout(), "{}", escaped_json(&text))
 }
 
 /// Writes one line of talk to standard error.
 pub(super) fn note(line: impl Into<Line>) {
     // Nobody is left to be told when standard error is gone.
-    let _ = anstream::stderr().write_all(rendered(&line.into()).as_bytes());
+    let _ = stderr().write_all(rendered(&line.into()).as_bytes());
 }
 
 /// Writes an error and what to do to standard error.
@@ -143,11 +153,7 @@ pub(super) fn usage(mut error: clap::Error) -> io::Result<()> {
         error.insert(kind, value);
     }
     let text = error.render().ansi().to_string();
-    if error.use_stderr() {
-        anstream::stderr().write_all(text.as_bytes())
-    } else {
-        anstream::stdout().write_all(text.as_bytes())
-    }
+    if error.use_stderr() { stderr().write_all(text.as_bytes()) } else { stdout().write_all(text.as_bytes()) }
 }
 
 /// What an error of clap's speaks of, escaped: it quotes arguments as they were given.

@@ -28,6 +28,7 @@ pub(super) struct Bar {
 impl Bar {
     pub(super) fn new() -> Self {
         let wanted = std::env::var_os("CARDWRIGHT_NO_PROGRESS").is_none();
+        #[expect(clippy::disallowed_methods, reason = "nothing is written to it")]
         let is_terminal = stderr().is_terminal();
         let target =
             if wanted && is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
