@@ -47,6 +47,12 @@ impl Ending<'_> {
     pub(super) fn advice(&self, system: System) -> Vec<Line> {
         let Some(first) = self.built.images.first() else { return Vec::new() };
         let mut lines = vec![Line::default()];
+        if let Some(node) = self.rejoin {
+            // etcd lets nobody in under a name that it still has a member of (k3s#4210).
+            lines
+                .push(format!("Before `{node}` is switched on, take the old one out of the cluster:").into());
+            lines.push(command(&format!("kubectl delete node {node}")));
+        }
         if self.cluster.image == ImageSource::Demo {
             self.look_at(first, &mut lines);
         } else {
@@ -120,12 +126,6 @@ impl Ending<'_> {
 
     /// From cards to a cluster.
     fn switch_on(&self, first: &BuiltImage, lines: &mut Vec<Line>) {
-        if let Some(node) = self.rejoin {
-            // etcd lets nobody in under a name that it still has a member of (k3s#4210).
-            lines
-                .push(format!("Before `{node}` is switched on, take the old one out of the cluster:").into());
-            lines.push(command(&format!("kubectl delete node {node}")));
-        }
         lines.push("Then put the cards in and switch on. A node answers after a minute or two:".into());
         lines.push(command(&self.ssh(&first.node)));
         let mut nodes = self.built.images.iter().filter_map(|image| self.cluster.node(&image.node));

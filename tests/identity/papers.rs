@@ -224,25 +224,22 @@ fn with_keys(keys: &[&str]) -> Workshop {
 
 #[test]
 fn ssh_uses_the_private_keys_beside_the_public_ones_that_nodes_yaml_names() {
-    const PUBLIC: &str =
-        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJlVjLLsdzCPQ4eJtKWZvUH8mPCYgYdYLVEGeiRTMNOR me\n";
+    let public = |key: &str| format!("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA{key} me\n");
+    let own = public("IJlVjLLsdzCPQ4eJtKWZvUH8mPCYgYdYLVEGeiRTMNOR");
+    let lab = public("IOVEedS6/61Ls+hMGjUJ2gRXUcryrhpRGRO8NNW/QYgS");
+    let colleague = public("ILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti");
     let home = tempfile::tempdir().unwrap();
     let at_home = |name: &str| home.path().join(name);
-    fs::write(at_home("lab key.pub"), PUBLIC).unwrap();
+    fs::write(at_home("lab key.pub"), &lab).unwrap();
     fs::write(at_home("lab key"), "").unwrap();
-    // A colleague's, whose other half is elsewhere; a list of keys, which is no half of a pair.
-    fs::write(at_home("colleague.pub"), PUBLIC).unwrap();
-    fs::write(at_home("authorized_keys"), PUBLIC).unwrap();
-    let workshop = with_keys(&[
-        "keys/own.pub",
-        "~/lab key.pub",
-        "~/colleague.pub",
-        "~/authorized_keys",
-        "keys/own.pub",
-        PUBLIC.trim(),
-    ]);
+    // Their other half is elsewhere; and a list of keys is no half of a pair.
+    fs::write(at_home("colleague.pub"), &colleague).unwrap();
+    fs::write(at_home("authorized_keys"), &colleague).unwrap();
+    // The first is named twice: as it is, and by its file.
+    let keys = [own.trim(), "keys/own.pub", "~/lab key.pub", "~/colleague.pub", "~/authorized_keys"];
+    let workshop = with_keys(&keys);
     fs::create_dir(workshop.path("keys")).unwrap();
-    fs::write(workshop.path("keys/own.pub"), PUBLIC).unwrap();
+    fs::write(workshop.path("keys/own.pub"), &own).unwrap();
     fs::write(workshop.path("keys/own"), "").unwrap();
     let mut command = workshop.command();
     command.env("HOME", home.path()).env("USERPROFILE", home.path());
