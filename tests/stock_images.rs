@@ -363,3 +363,42 @@ fn check_makes_nothing() {
     bench.accepted(&["check"]);
     assert_eq!(list(), before);
 }
+
+#[test]
+fn check_looks_at_a_download_that_is_there_and_downloads_none() {
+    let bench = Bench::with_nodes(MISTAKES);
+    let disk = fs::read(bench.image()).unwrap();
+    let digest = cardwright::digest::Digest::of(&disk);
+    // Nobody answers there.
+    let url = format!("{{url: 'http://127.0.0.1:9/stock.img', sha256: {digest}}}");
+    fs::write(bench.workshop.path("nodes.yaml"), MISTAKES.replace("stock.img", &url)).unwrap();
+    let said = bench.accepted(&["check"]);
+    assert!(said.contains("the image is not downloaded yet"), "{said}");
+    fs::create_dir_all(bench.workshop.path("cache")).unwrap();
+    fs::write(bench.workshop.path(&format!("cache/{digest}-stock.img")), disk).unwrap();
+    let (_, said, code) = bench.run(&["check"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("5 problems in nodes.yaml"), "{said}");
+}
+
+#[test]
+fn the_demo_image_says_that_it_knows_a_few_zones_only() {
+    let nodes = MISTAKES.replace("image: stock.img", "image: demo");
+    let bench = Bench::with_nodes(&nodes.replace("Europe/Berln", "Europe/Vienna"));
+    let (_, said, code) = bench.run(&["check"]);
+    assert_eq!(code, 2, "{said}");
+    let few = "the stock image knows no time zone `Europe/Vienna`; the demo image has only a few";
+    assert!(said.contains(few), "{said}");
+    assert!(said.contains("no locale `de_XX.UTF-8`; the demo image has only a few"), "{said}");
+}
+
+#[test]
+fn an_image_that_is_refused_is_refused_by_check_too() {
+    let bench = Bench::new();
+    let Some(()) = bench.put_boot("custom.toml", "config_version = 1\n") else { return };
+    assert!(bench.accepted(&["check"]).contains("`custom.toml` on the boot partition"));
+    bench.put_boot("userconf.txt", "pi:x\n").unwrap();
+    let (_, said, code) = bench.run(&["check"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("customised already: `userconf.txt`") && said.contains("nodes.yaml:2:8"), "{said}");
+}
