@@ -205,11 +205,11 @@ fn what_only_the_image_tells_of_a_file_is_said_with_its_line_before_anything_is_
         for command in ["plan", "build"] {
             let output = workshop.run([command]);
             let errors = text(&output.stderr);
-            assert_eq!(output.status.code(), Some(1), "{file}: {errors}");
+            assert_eq!(output.status.code(), Some(2), "{file}: {errors}");
             if command == "plan" {
                 seen += &errors;
             }
-            assert!(errors.contains("`files:`, line 7, column 12: "), "{errors}");
+            assert!(errors.contains("--> nodes.yaml:7:12"), "{errors}");
             assert!(!workshop.path("images/north.img.xz").exists());
         }
     }
