@@ -3,7 +3,7 @@
 //! Each has a random name and is made with `O_EXCL`, so that a link or a file that somebody put there before
 //! is never followed or taken over. Each is locked for as long as it is in the making:
 //!
-//! - whoever finds one without a lock knows that its program was killed, and may `sweep` it;
+//! - whoever finds one without a lock knows that its program was killed, and may remove it;
 //! - whoever finds one with a lock knows that another program is at work on the same file.
 //!
 //! All that this program has in the making is listed, for a signal handler that wants to
