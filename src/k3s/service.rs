@@ -1,5 +1,13 @@
 //! The unit that runs k3s, under the name, at the path and with the options that k3s's own installer
-//! gives it (k3s-io/k3s, install.sh), so that a later run of the installer writes over it and all is well.
+//! gives it (k3s-io/k3s, install.sh), so that a later run of the installer writes over it. It has to be told what the
+//! card is: without a command it makes a server, also of an agent, and it takes the architecture from the kernel,
+//! which has 64 bits under a 32-bit system as well:
+//!
+//! ```text
+//! curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.36.4+k3s1 INSTALL_K3S_EXEC=agent ARCH=arm sh -
+//! ```
+//!
+//! (`INSTALL_K3S_EXEC=server` on a server; `ARCH=arm` on a 32-bit system alone.)
 //!
 //! What is cardwright's own is in a drop-in beside it, which the installer leaves alone.
 
