@@ -90,6 +90,9 @@ pub fn verify(
     if card.as_ref().is_some_and(|card| card.rejoins) {
         cluster.rejoin(name)?;
     }
+    if let Some(through) = card.as_ref().and_then(|card| card.through.as_deref()) {
+        cluster.join_through(through)?;
+    }
     let node = named_node(&cluster, name)?;
     let plans = plan_cluster(base, &cluster, secret, options.cache.as_deref(), progress)?;
     // All of both is going to be read.

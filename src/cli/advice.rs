@@ -53,6 +53,7 @@ impl Ending<'_> {
                 .push(format!("Before `{node}` is switched on, take the old one out of the cluster:").into());
             lines.push(command(&format!("kubectl delete node {node}")));
         }
+        self.join(&mut lines);
         if self.cluster.image == ImageSource::Demo {
             self.look_at(first, &mut lines);
         } else {
@@ -147,6 +148,32 @@ impl Ending<'_> {
             lines.push("When the first server is done:".into());
             lines.push(command(&format!("kubectl --kubeconfig {} get nodes", shown(kubeconfig))));
         }
+    }
+
+    /// Through which server nodes join a cluster of several, and what to do when that one is gone for good.
+    fn join(&self, lines: &mut Vec<Line>) {
+        let Some(k3s) = &self.cluster.k3s else { return };
+        let mut nodes = self.built.images.iter().filter_map(|image| self.cluster.node(&image.node));
+        let by_one_address = |node: &Node| match node.role()? {
+            // What answers at the virtual address is there as long as one server is.
+            Role::Agent if k3s.access.virtual_address.is_some() => None,
+            Role::Server if !node.k3s.as_ref()?.rejoins => None,
+            _ => self.cluster.joined_by(node),
+        };
+        let Some((node, server)) = nodes.find_map(|node| Some((node, by_one_address(node)?))) else { return };
+        let mut others = self.cluster.servers();
+        let other = others.find(|other| other.name != server.name && other.name != node.name);
+        let Some(other) = other else { return };
+        let (node, server) = (&node.name, &server.name);
+        lines.push(
+            format!(
+                "`{node}` joins the cluster through `{server}`, and knows all servers from then on. Where `{server}` is gone for good, let it join through another:"
+            )
+            .into(),
+        );
+        let how = if self.rejoin == Some(node.as_str()) { "--rejoin" } else { "--only" };
+        let arguments = &self.arguments;
+        lines.push(command(&format!("cardwright build{arguments} {how} {node} --through {}", other.name)));
     }
 
     /// How one logs in at a node.
@@ -277,5 +304,40 @@ mod tests {
             said.push(String::new());
         }
         insta::assert_snapshot!(said.join("\n"));
+    }
+
+    #[test]
+    fn who_joins_a_cluster_of_several_servers_is_told_the_way_in_when_one_is_gone() {
+        let nodes = |virtual_address: &str| {
+            let text = format!(
+                "cluster: compass\nimage: x.img\nnetwork: {{prefix: 24, gateway: 192.168.50.1}}\n\
+                 k3s: {{version: v1.36.4+k3s1{virtual_address}}}\nnodes:\n\
+                 \x20 - {{name: north, address: 192.168.50.11, k3s: server}}\n\
+                 \x20 - {{name: south, address: 192.168.50.12, k3s: server}}\n\
+                 \x20 - {{name: west, address: 192.168.50.13, k3s: server}}\n\
+                 \x20 - {{name: east, address: 192.168.50.14, k3s: agent}}\n"
+            );
+            Cluster::parse(&text, Path::new("nodes.yaml")).unwrap()
+        };
+        let said = |cluster: &Cluster, rejoin: Option<&str>| {
+            let built = built(cluster, false, false);
+            let boot_mount = "/boot/firmware";
+            let ending = Ending { cluster, built: &built, rejoin, boot_mount, arguments: String::new() };
+            let lines: Vec<String> = ending.advice(System::Linux).iter().map(Line::text).collect();
+            // What the cluster still has under the name goes first.
+            assert_eq!(lines.contains(&"  kubectl delete node west".to_owned()), rejoin.is_some());
+            lines.into_iter().find(|line| line.contains("--through"))
+        };
+        let mut cluster = nodes("");
+        assert_eq!(said(&cluster, None).unwrap(), "  cardwright build --only east --through south");
+        cluster.join_through("west").unwrap();
+        assert_eq!(said(&cluster, None).unwrap(), "  cardwright build --only east --through north");
+        let mut with_address = nodes(", virtual_address: 192.168.50.9");
+        assert_eq!(said(&with_address, None), None);
+        with_address.rejoin("west").unwrap();
+        assert_eq!(
+            said(&with_address, Some("west")).unwrap(),
+            "  cardwright build --rejoin west --through south"
+        );
     }
 }

@@ -99,6 +99,10 @@ pub(crate) struct BuildArguments {
     /// Have this server, flashed again, join the cluster that goes on without it, instead of founding another one
     #[arg(long, value_name = "NODE")]
     pub(crate) rejoin: Option<String>,
+    /// Have nodes join the cluster through this server, where the first one is gone for good: the one that rejoins, and
+    /// agents
+    #[arg(long, value_name = "SERVER")]
+    pub(crate) through: Option<String>,
     /// How many threads work; the results do not depend on it
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
@@ -156,6 +160,10 @@ pub(crate) struct PlanArguments {
     /// Have this server, flashed again, join the cluster that goes on without it, instead of founding another one
     #[arg(long, value_name = "NODE")]
     pub(crate) rejoin: Option<String>,
+    /// Have nodes join the cluster through this server, where the first one is gone for good: the one that rejoins, and
+    /// agents
+    #[arg(long, value_name = "SERVER")]
+    pub(crate) through: Option<String>,
     /// Print the plan as JSON
     #[arg(long)]
     pub(crate) json: bool,

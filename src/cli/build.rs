@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let mut cluster = super::load(&selection.file, &arguments.base)?;
     problems::show_warnings(&cluster);
     selection.nodes_of(&cluster)?;
-    super::rejoin(&mut cluster, arguments.rejoin.as_deref())?;
+    super::rejoin(&mut cluster, arguments.rejoin.as_deref(), arguments.through.as_deref())?;
     if let Some(folder) = &arguments.output {
         cluster.output.folder.clone_from(folder);
     }

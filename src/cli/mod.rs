@@ -125,9 +125,11 @@ fn load(nodes: &Path, selection: &BaseSelection) -> Result<Cluster, Failure> {
     Ok(cluster)
 }
 
-/// Has the server that the arguments name rejoin the cluster.
-fn rejoin(cluster: &mut Cluster, node: Option<&str>) -> Result<(), Failure> {
-    node.map_or(Ok(()), |node| cluster.rejoin(node)).map_err(|error| Error::from(error).into())
+/// Has the server that the arguments name rejoin the cluster, and nodes join it through another than the first.
+fn rejoin(cluster: &mut Cluster, node: Option<&str>, through: Option<&str>) -> Result<(), Failure> {
+    let rejoined = node.map_or(Ok(()), |node| cluster.rejoin(node));
+    let joined = rejoined.and_then(|()| through.map_or(Ok(()), |server| cluster.join_through(server)));
+    joined.map_err(|error| Error::from(error).into())
 }
 
 /// The stock image of a cluster. Whether it has the right SHA-256 is for `build` to find out.

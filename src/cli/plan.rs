@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     let selection = Selection::of(&arguments.cluster)?;
     let mut cluster = super::load(&selection.file, &arguments.base)?;
-    super::rejoin(&mut cluster, arguments.rejoin.as_deref())?;
+    super::rejoin(&mut cluster, arguments.rejoin.as_deref(), arguments.through.as_deref())?;
     let named: Result<Vec<&Node>, _> =
         selection.nodes.iter().map(|name| pipeline::named_node(&cluster, name)).collect();
     let nodes = if selection.nodes.is_empty() { cluster.nodes.iter().collect() } else { named? };

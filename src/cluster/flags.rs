@@ -1,8 +1,9 @@
 //! What k3s is told about a node, for all nodes, those of one role, or one: `config`, `labels`, `taints`.
 
-use super::k3s::config_of;
+use super::Role;
+use super::k3s::{Config, config_of};
 use super::keys;
-use super::reader::{Cursor, Fields, Reader, Wrong, shown};
+use super::reader::{Cursor, Fields, Reader, Spot, Wrong, shown};
 use serde_json::{Map, Value};
 
 /// Prefixes of labels that Kubernetes keeps for itself: the kubelet does not start when it is to give its
@@ -25,7 +26,7 @@ const COMPONENTS: [(&str, &str); 6] = [
 /// One layer of it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Flags {
-    config: Map<String, Value>,
+    config: Config,
     /// Key and value.
     labels: Vec<(String, String)>,
     taints: Vec<Taint>,
@@ -40,8 +41,9 @@ struct Taint {
 }
 
 impl Flags {
-    pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Option<Self> {
-        let config = config_of(fields, reader);
+    /// Reads them from fields for all nodes, or for those of one role.
+    pub(super) fn read(fields: &Fields<'_>, role: Option<Role>, reader: &mut Reader) -> Option<Self> {
+        let config = config_of(fields, role, reader);
         let labels = match fields.get("labels") {
             None => Some(Vec::new()),
             Some(value) => labels(&value, reader),
@@ -53,11 +55,16 @@ impl Flags {
         Some(Self { config: config?, labels: labels?, taints: taints? })
     }
 
+    /// Returns where `config:` sets a flag.
+    pub(super) fn spot_of(&self, flag: &str) -> Option<&Spot> {
+        self.config.spots.iter().find(|(name, _)| name == flag).map(|(_, spot)| spot)
+    }
+
     /// The configuration that these layers make of a node; what comes later wins.
     pub(super) fn configuration<'f>(layers: impl IntoIterator<Item = &'f Self>) -> Map<String, Value> {
         let (mut config, mut labels, mut taints) = (Map::new(), Vec::new(), Vec::new());
         for layer in layers {
-            for (key, value) in &layer.config {
+            for (key, value) in &layer.config.keys {
                 config.insert(key.clone(), value.clone());
             }
             for (key, value) in &layer.labels {

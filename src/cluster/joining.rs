@@ -21,6 +21,20 @@ pub enum CannotRejoin {
         /// Which node.
         name: String,
     },
+    /// It is no server that another node could join.
+    #[error("no node can join the cluster through `{name}`, which is no server")]
+    NotThrough {
+        /// Which name.
+        name: String,
+        /// The names of the servers there are.
+        servers: Vec<String>,
+    },
+    /// It is to join itself.
+    #[error("`{name}` cannot rejoin the cluster through itself")]
+    ThroughItself {
+        /// Which node.
+        name: String,
+    },
     /// There is no other server.
     #[error("`{name}` is the only server: there is none that it could rejoin")]
     OnlyServer {
@@ -32,8 +46,13 @@ pub enum CannotRejoin {
 impl Hint for CannotRejoin {
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NoSuchNode { servers, .. } if servers.is_empty() => "No node of nodes.yaml is a server".to_owned(),
-            Self::NoSuchNode { servers, .. } => format!("The servers are {}", servers.join(", ")),
+            Self::NoSuchNode { servers, .. } | Self::NotThrough { servers, .. } if servers.is_empty() => {
+                "No node of nodes.yaml is a server".to_owned()
+            }
+            Self::NoSuchNode { servers, .. } | Self::NotThrough { servers, .. } => {
+                format!("The servers are {}", servers.join(", "))
+            }
+            Self::ThroughItself { .. } => "Name a server that is up".to_owned(),
             Self::NoServer { .. } => {
                 "Build without it: an agent that is flashed again rejoins by itself".to_owned()
             }
@@ -59,11 +78,45 @@ impl Cluster {
     /// The server that `node` joins; `None` for the one that founds the cluster.
     ///
     /// All join the first one. When that one itself is to rejoin, it joins the next.
+    /// [`join_through`](Self::join_through) says otherwise.
     pub fn joined_by(&self, node: &Node) -> Option<&Node> {
         let rejoins = node.k3s.as_ref().is_some_and(|k3s| k3s.rejoins);
+        let through = node.k3s.as_ref().and_then(|k3s| k3s.through.as_ref());
+        let chosen = through.and_then(|through| self.nodes.iter().find(|node| node.name == *through));
         let first = self.first_server().filter(|first| first.name != node.name);
         let other = || self.servers().find(|server| server.name != node.name).filter(|_| rejoins);
-        first.or_else(other)
+        chosen.or(first).or_else(other)
+    }
+
+    /// Has all nodes that join the cluster do so through this server, where the first one is gone for good. Agents
+    /// that join at the virtual address go on doing that.
+    ///
+    /// k3s itself needs the one address only until a node has joined: then it keeps the addresses of all servers
+    /// (docs.k3s.io, "Architecture", Fixed Registration Address).
+    ///
+    /// # Errors
+    /// When it is no server of the cluster, or is to rejoin the cluster itself.
+    pub fn join_through(&mut self, name: &str) -> Result<(), CannotRejoin> {
+        let Some(server) = self.servers().find(|server| server.name.as_str() == name) else {
+            let servers = self.servers().map(|server| server.name.to_string()).collect();
+            return Err(CannotRejoin::NotThrough { name: name.to_owned(), servers });
+        };
+        if server.k3s.as_ref().is_some_and(|k3s| k3s.rejoins) {
+            return Err(CannotRejoin::ThroughItself { name: name.to_owned() });
+        }
+        let through = server.name.clone();
+        let founder = self.first_server().map(|first| first.name.clone());
+        let has_virtual_address = self.k3s.as_ref().is_some_and(|k3s| k3s.access.virtual_address.is_some());
+        for node in self.nodes.iter_mut().filter(|node| node.name != through) {
+            let founds = founder.as_ref() == Some(&node.name);
+            if let Some(k3s) = &mut node.k3s
+                && (k3s.rejoins || !founds)
+                && (k3s.role == Role::Server || !has_virtual_address)
+            {
+                k3s.through = Some(through.clone());
+            }
+        }
+        Ok(())
     }
 
     /// Has a server that is flashed again join the cluster, which goes on without it, instead of founding

@@ -3,8 +3,9 @@
 use super::access::{self, DraftAccess};
 use super::document::{Kind, Meaning, Scalar};
 use super::flags::{self, Flags};
+use super::k3s_flags::{self, Effect, Flag, Followed};
 use super::keys;
-use super::reader::{Cursor, Fields, Located, Reader, Setting, Wrong, shown};
+use super::reader::{Cursor, Fields, Located, Reader, Setting, Spot, Wrong, shown};
 use super::{Install, K3sVersion, Manifest, Registries, Role, bundled, manifests, registries};
 use crate::absent::OrEmpty as _;
 use crate::digest::Digest;
@@ -53,6 +54,15 @@ impl ClusterK3s {
 }
 
 impl ClusterK3s {
+    /// Returns where a flag of a node is set: the place that wins.
+    pub(super) fn spot_of<'s>(&'s self, role: Role, own: &'s Flags, flag: &str) -> Option<&'s Spot> {
+        let of_role = match role {
+            Role::Server => &self.server,
+            Role::Agent => &self.agent,
+        };
+        [own, of_role, &self.common].into_iter().find_map(|flags| flags.spot_of(flag))
+    }
+
     /// Whether servers go without what takes most memory of what comes with k3s.
     pub(super) fn disables_the_heaviest(&self) -> bool {
         ["traefik", "metrics-server"].iter().all(|heavy| self.disabled.iter().any(|name| name == heavy))
@@ -79,14 +89,14 @@ pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Setting<ClusterK
             None => Some(Vec::new()),
             Some(value) => flags::disabled(&value, reader),
         };
-        let common = Flags::read(&fields, reader);
-        let mut of_role = |key| match fields.get(key) {
+        let common = Flags::read(&fields, None, reader);
+        let mut of_role = |key, role| match fields.get(key) {
             None => Some(Flags::default()),
-            Some(value) => {
-                value.fields(&keys::K3S_ROLE, reader).and_then(|fields| Flags::read(&fields, reader))
-            }
+            Some(value) => value
+                .fields(&keys::K3S_ROLE, reader)
+                .and_then(|fields| Flags::read(&fields, Some(role), reader)),
         };
-        let (server, agent) = (of_role("server"), of_role("agent"));
+        let (server, agent) = (of_role("server", Role::Server), of_role("agent", Role::Agent));
         let install = match install {
             Setting::Absent => download(RELEASES.to_owned()),
             Setting::Invalid => return None,
@@ -114,7 +124,8 @@ pub(super) fn read_role(fields: &Fields<'_>, reader: &mut Reader) -> Setting<Rol
         }
         let fields = value.fields(&keys::K3S_NODE, reader)?;
         let role = fields.required("role", "agent", reader, |value, reader| role(value, "role", reader));
-        let flags = Flags::read(&fields, reader);
+        let known = role.given().and_then(|role| role.value.role);
+        let flags = Flags::read(&fields, known, reader);
         Some(RoleOfNode { flags: flags?, ..role.value()? })
     })
 }
@@ -262,53 +273,95 @@ pub(super) fn url(text: &str) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
-/// What cardwright sets itself, and which key of nodes.yaml decides it.
-const DECIDED: [(&str, &str); 8] = [
-    ("token", "Remove it: every node gets its token from the cluster's secret"),
-    ("token-file", "Remove it: every node gets its token from the cluster's secret"),
-    ("agent-token", "Remove it: every node gets its token from the cluster's secret"),
-    ("agent-token-file", "Remove it: every node gets its token from the cluster's secret"),
-    ("server", "Remove it: nodes join the first node of `nodes:` with `k3s: server`, at its `address`"),
-    ("node-name", "Remove it: the `name` of the node decides it"),
-    ("node-ip", "Remove it: the `address` and `ipv6` of the node decide it"),
-    ("cluster-init", "Remove it: the number of nodes with `k3s: server` decides it"),
-];
+/// What a `config:` says, and where each of its keys stands.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Config {
+    pub(super) keys: Map<String, Value>,
+    pub(super) spots: Vec<(String, Spot)>,
+}
 
-/// The `config:` among some fields; empty where there is none.
-pub(super) fn config_of(fields: &Fields<'_>, reader: &mut Reader) -> Option<Map<String, Value>> {
-    let Some(value) = fields.get("config") else { return Some(Map::new()) };
-    let mut config = Map::new();
+/// The `config:` among some fields, of nodes of one role where there is one; empty where there is none.
+pub(super) fn config_of(fields: &Fields<'_>, role: Option<Role>, reader: &mut Reader) -> Option<Config> {
+    let Some(value) = fields.get("config") else { return Some(Config::default()) };
+    let mut config = Config::default();
     let mut wrong = false;
     for (key, value) in value.entries(reader)? {
         // `key+:` adds to a list in k3s's configuration files.
         let name = key.value.trim_end_matches('+');
-        let flag = name.trim().trim_start_matches('-').to_lowercase().replace('_', "-");
-        // k3s has an environment variable for each flag, with this before it.
-        let flag = flag.strip_prefix("k3s-").unwrap_or(&flag);
-        if let Some((_, hint)) = DECIDED.iter().find(|(decided, _)| *decided == flag) {
-            let message = format!("{} is set by cardwright", shown(key.value));
-            let refused = Wrong::new(message, *hint);
-            reader.report(&key.spot, if flag.contains("token") { refused.secret() } else { refused });
+        if let Err(refused) = check_key(key.value, name) {
+            reader.report(&key.spot, refused);
             wrong = true;
-        } else if !is_flag_name(name) {
-            let hint = if is_flag_name(flag) {
-                format!("Write `{flag}`: keys are the long flags of k3s without their dashes")
-            } else {
-                "Keys are the long flags of k3s without their dashes, like `write-kubeconfig-mode`".to_owned()
-            };
-            let message = format!("{} is no name of a flag", shown(key.value));
-            let refused = Wrong::new(message, hint);
-            reader.report(&key.spot, if keys::may_be_secret(key.value) { refused.secret() } else { refused });
-            wrong = true;
-        } else if matches!(name, "cluster-cidr" | "service-cidr")
-            && value.parse_token(reader, networks).is_none()
-        {
-            wrong = true;
+            continue;
+        }
+        let flag = k3s_flags::find(name);
+        if let (Some(Role::Agent), Some(Flag { role: Some(Role::Server), .. })) = (role, flag) {
+            let message = format!("`{name}` is a flag of servers, and agents do nothing about it");
+            reader.warn(
+                &key.spot,
+                Wrong::new(message, "Write it under `server: {config: …}` of `k3s:`, or remove it"),
+            );
+        }
+        let is_right = match flag.map(|flag| flag.effect) {
+            Some(Effect::Followed(Followed::Networks)) => value.parse_token(reader, networks).is_some(),
+            Some(Effect::Followed(Followed::Port)) => value.parse_token(reader, k3s_flags::port).is_some(),
+            Some(Effect::Followed(Followed::DataDir)) => {
+                value.parse_token(reader, k3s_flags::data_dir).is_some()
+            }
+            _ => true,
+        };
+        if is_right {
+            config.keys.insert(key.value.to_owned(), json(&value, reader));
+            config.spots.push((name.to_owned(), key.spot));
         } else {
-            config.insert(key.value.to_owned(), json(&value, reader));
+            wrong = true;
         }
     }
     (!wrong).then_some(config)
+}
+
+/// Refuses a key of `config:` that a card cannot follow; `name` is the key without its `+`.
+fn check_key(key: &str, name: &str) -> Result<(), Wrong> {
+    let bare = name.trim().trim_start_matches('-').to_lowercase().replace('_', "-");
+    // k3s has an environment variable for each flag, with this before it.
+    let bare = bare.strip_prefix("k3s-").unwrap_or(&bare);
+    let Some(flag) = k3s_flags::find(bare) else {
+        return check_spelling(key, name, bare);
+    };
+    match flag.effect {
+        Effect::Decided(instead) => {
+            let refused = Wrong::new(format!("{} is set by cardwright", shown(key)), instead);
+            let is_secret = flag.name.contains("token") || flag.name.contains("secret");
+            Err(if is_secret { refused.secret() } else { refused })
+        }
+        Effect::Refused(why, instead) => {
+            let refused = Wrong::new(format!("{} does not fit a card: {why}", shown(key)), instead);
+            // The credentials of a VPN.
+            Err(if flag.name.contains("auth") { refused.secret() } else { refused })
+        }
+        Effect::Followed(Followed::Port | Followed::DataDir) if key != name => {
+            let message = format!("{} would add to a list, and `{bare}` is one value", shown(key));
+            Err(Wrong::new(message, format!("Write `{bare}`")))
+        }
+        Effect::Passed | Effect::Followed(_) if flag.name != bare => {
+            let hint = format!("Write `{}`: keys are the long flags of k3s", flag.name);
+            Err(Wrong::new(format!("{} is the short form of a flag", shown(key)), hint))
+        }
+        Effect::Passed | Effect::Followed(_) => check_spelling(key, name, bare),
+    }
+}
+
+/// Refuses what is no name of a flag; `bare` is what may have been meant.
+fn check_spelling(key: &str, name: &str, bare: &str) -> Result<(), Wrong> {
+    if is_flag_name(name) {
+        return Ok(());
+    }
+    let hint = if is_flag_name(bare) {
+        format!("Write `{bare}`: keys are the long flags of k3s without their dashes")
+    } else {
+        "Keys are the long flags of k3s without their dashes, like `write-kubeconfig-mode`".to_owned()
+    };
+    let refused = Wrong::new(format!("{} is no name of a flag", shown(key)), hint);
+    Err(if keys::may_be_secret(key) { refused.secret() } else { refused })
 }
 
 /// Whether it looks like one: small letters, digits and dashes between them.

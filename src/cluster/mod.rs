@@ -16,6 +16,7 @@ mod flags;
 mod foreign;
 mod joining;
 mod k3s;
+mod k3s_flags;
 mod keys;
 mod kubernetes_names;
 mod mac;
@@ -499,6 +500,8 @@ pub struct NodeK3s {
     pub config: serde_json::Map<String, serde_json::Value>,
     /// Whether this server is to join a cluster that goes on without it, whoever founded that.
     pub rejoins: bool,
+    /// The server that it joins instead of the first one.
+    pub through: Option<Hostname>,
 }
 
 /// The two roles of a node.

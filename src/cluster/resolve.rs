@@ -256,7 +256,7 @@ impl DraftNode {
         };
         let k3s = match (self.k3s.value(), cluster) {
             (Some(RoleOfNode { role: Some(role), flags }), Some(cluster)) => {
-                Some(NodeK3s { role, config: cluster.config_of(role, &flags), rejoins: false })
+                Some(NodeK3s { role, config: cluster.config_of(role, &flags), rejoins: false, through: None })
             }
             _ => None,
         };

@@ -4,6 +4,7 @@ use super::contradictions;
 use super::extra_files;
 use super::flags::Flags;
 use super::k3s;
+use super::k3s_flags;
 use super::name_servers;
 use super::reader::{Located, Reader, Setting, Spot, Wrong};
 use super::resolve::{DEFAULT_IPV6_PREFIX, DEFAULT_USER, Draft, DraftNode};
@@ -26,6 +27,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader) {
     }
     ipv6_is_used(draft, reader);
     roles_make_a_cluster(draft, reader);
+    flags_agree(draft, reader);
     the_virtual_address_is_free(draft, &ipv4, reader);
     name_servers::check(draft, reader);
     users_can_get_in(draft, reader);
@@ -402,6 +404,55 @@ fn ipv6_is_used(draft: &Draft, reader: &mut Reader) {
         {
             unused(&own.spot, &format!("{} has no", node.called()), reader);
         }
+    }
+}
+
+/// The flag of both roles whose value is put onto all cards alike.
+const DATA_DIR: &str = "data-dir";
+
+/// Holds the flags of nodes against each other that have to be the same: k3s lets no server join that differs in one
+/// of its "critical configuration values", and what lies in `data-dir` is put onto all cards alike.
+fn flags_agree(draft: &Draft, reader: &mut Reader) {
+    let Setting::Given(k3s) = &draft.k3s else { return };
+    let members: Vec<_> = draft
+        .nodes
+        .iter()
+        .filter_map(|node| {
+            let own = node.k3s.given()?;
+            let role = own.value.role?;
+            Some((node, role, own, k3s.value.config_of(role, &own.value.flags)))
+        })
+        .collect();
+    let servers: Vec<_> = members.iter().filter(|(_, role, ..)| *role == Role::Server).collect();
+    for flag in k3s_flags::critical_flags() {
+        let Some((first, others)) = servers.split_first() else { break };
+        let before = flag.compared(&first.3);
+        let Some(other) = others.iter().find(|other| flag.compared(&other.3) != before) else { continue };
+        // All else is the same for all servers: one of the two has it of its own.
+        let spot = [other, first].into_iter().find_map(|node| node.2.value.flags.spot_of(flag.name));
+        let (other_called, first_called) = (other.0.called(), first.0.called());
+        let (what, why) = flag.shared_by_servers();
+        let message = format!("{what} is not the same on {other_called} as on {first_called}, and {why}");
+        let hint = "Set it for all servers at once: under `server: {config: …}` of `k3s:`";
+        reader.report(spot.unwrap_or(&other.2.spot), Wrong::new(message, hint));
+    }
+    for (_, _, own, config) in &servers {
+        // The file belongs to root:root where no group is named (k3s's `write-kubeconfig-group`).
+        if k3s_flags::lets_an_empty_group_in(config) {
+            let spot = k3s.value.spot_of(Role::Server, &own.value.flags, "write-kubeconfig-mode");
+            let message =
+                "`write-kubeconfig-mode` lets a group read the kubeconfig, and the group is root's own";
+            let hint = "Name a group that somebody is in, like `write-kubeconfig-group: sudo`";
+            reader.warn(spot.unwrap_or(&own.spot), Wrong::new(message, hint));
+        }
+    }
+    let Some((first, others)) = members.split_first() else { return };
+    if let Some(other) = others.iter().find(|other| first.3.get(DATA_DIR) != other.3.get(DATA_DIR)) {
+        let spot = [other, first].into_iter().find_map(|node| node.2.value.flags.spot_of(DATA_DIR));
+        let message =
+            format!("`{DATA_DIR}` is not the same on {} as on {}", other.0.called(), first.0.called());
+        let hint = "Set it for all nodes at once: in `config:` of the top-level `k3s:`";
+        reader.report(spot.unwrap_or(&other.2.spot), Wrong::new(message, hint));
     }
 }
 

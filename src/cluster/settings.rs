@@ -90,6 +90,7 @@ impl Settings {
                 boot.get(key).and_then(|value| value.list(reader, one)).or_empty()
             };
             let (config, cmdline) = (list("config", config_line), list("cmdline", cmdline_word));
+            warn_of_words_that_go(&cmdline, reader);
             let spot_of = |word: &Located<String>| (word.value.clone(), word.spot.clone());
             settings.cmdline_spots = cmdline.iter().map(spot_of).collect();
             let texts = |lines: Vec<Located<String>>| lines.into_iter().map(|line| line.value).collect();
@@ -632,6 +633,9 @@ fn command(text: &str) -> Result<String, Wrong> {
 /// The beginning of the lines between which cardwright's own stand in a file of the system.
 const OWN_LINES: &str = "# cardwright:";
 
+/// The longest line of config.txt: the firmware ignores what is behind it (raspberrypi.com, "config.txt", File format).
+const LONGEST_CONFIG_LINE: usize = 98;
+
 /// A line of config.txt.
 fn config_line(text: &str) -> Result<String, Wrong> {
     if text.trim().is_empty() {
@@ -644,11 +648,40 @@ fn config_line(text: &str) -> Result<String, Wrong> {
         let hint = "Write every line as an item of its own";
         return Err(Wrong::new(format!("{} is more than one line", shown(text)), hint));
     }
+    if text.len() > LONGEST_CONFIG_LINE {
+        let message = format!(
+            "{} has {} bytes, and the firmware reads {LONGEST_CONFIG_LINE} of a line",
+            shown(text),
+            text.len()
+        );
+        return Err(Wrong::new(
+            message,
+            "Write several lines: one `dtparam=` each instead of many with commas",
+        ));
+    }
     if text.trim_start().starts_with(OWN_LINES) {
         let message = format!("{} is a line by which cardwright knows its own", shown(text));
         return Err(Wrong::new(message, "Write another comment, or remove the item"));
     }
     Ok(text.to_owned())
+}
+
+/// The first boot of bullseye and bookworm takes ` quiet` out of cmdline.txt wherever it stands, so that a word it begins
+/// is cut as well, unless `splash` is in there too (raspberrypi-sys-mods, `firstboot`).
+fn warn_of_words_that_go(words: &[Located<String>], reader: &mut Reader) {
+    if words.iter().any(|word| word.value.contains("splash")) {
+        return;
+    }
+    for Located { value: word, spot } in words {
+        let Some(rest) = word.strip_prefix("quiet") else { continue };
+        let left = if rest.is_empty() { String::new() } else { format!(", and leaves {}", shown(rest)) };
+        let message =
+            format!("{} loses `quiet` at the first boot of bullseye and bookworm{left}", shown(word));
+        reader.warn(
+            spot,
+            Wrong::new(message, "Remove it, or write `loglevel=3`, which stays and does the same"),
+        );
+    }
 }
 
 /// A word of cmdline.txt.

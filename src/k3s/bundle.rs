@@ -5,8 +5,9 @@ use crate::cluster::{K3s, Role};
 use crate::first_start::Script;
 use crate::patch::{Content, Draft, ImagePath, Mode, Owner, Partition};
 
-/// Where k3s looks for archives to import, on servers and agents alike (docs.k3s.io, "Air-Gap Install").
-const IMAGES: &str = "/var/lib/rancher/k3s/agent/images";
+/// Where k3s looks for archives to import, below its `data-dir`, on servers and agents alike (docs.k3s.io, "Air-Gap
+/// Install").
+const IMAGES: &str = "agent/images";
 
 /// An empty file of this name lets k3s import every archive once, and not at every start; k3s does not make
 /// it by itself (k3s#12243).
@@ -25,11 +26,11 @@ pub struct Payload {
     pub images: Vec<(String, Content)>,
 }
 
-/// Puts a payload onto a card. It is the same on every card.
+/// Puts a payload onto a card of which k3s keeps its data in `data_dir`. It is the same on every card.
 ///
 /// # Errors
 /// When the stock image cannot be read or has something in the way.
-pub fn put_payload(draft: &mut Draft<'_>, payload: &Payload) -> Result<(), K3sError> {
+pub fn put_payload(draft: &mut Draft<'_>, payload: &Payload, data_dir: &str) -> Result<(), K3sError> {
     let program = ImagePath::new(service::PROGRAM)?;
     draft.file(Partition::Root, &program, payload.binary.clone(), Mode::EXECUTABLE, Owner::ROOT)?;
     for name in LINKS {
@@ -48,10 +49,10 @@ pub fn put_payload(draft: &mut Draft<'_>, payload: &Payload) -> Result<(), K3sEr
         return Ok(());
     }
     for (name, content) in &payload.images {
-        let path = ImagePath::new(format!("{IMAGES}/{name}"))?;
+        let path = ImagePath::new(format!("{data_dir}/{IMAGES}/{name}"))?;
         draft.file(Partition::Root, &path, content.clone(), Mode::FILE, Owner::ROOT)?;
     }
-    let cache = ImagePath::new(format!("{IMAGES}/{IMPORT_CACHE}"))?;
+    let cache = ImagePath::new(format!("{data_dir}/{IMAGES}/{IMPORT_CACHE}"))?;
     draft.file(Partition::Root, &cache, "", Mode::FILE, Owner::ROOT)?;
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! /var/lib/rancher/k3s/server/tls: the certificate authorities, on the card of the server that founds the
-//! cluster and on no other.
+//! /var/lib/rancher/k3s/server/tls (or where `data-dir` has it): the certificate authorities, on the card of the
+//! server that founds the cluster and on no other.
 //!
 //! k3s keeps each pair that it finds there at its first start and makes those that are missing (docs.k3s.io,
 //! "certificate", and pkg/daemons/control/deps). Servers that join get them from the first one. The keys
@@ -7,15 +7,14 @@
 //! (k3s#6637).
 
 use super::K3sError;
-use crate::cluster::{FoundingYear, Node};
+use crate::cluster::{FoundingYear, Node, NodeK3s};
 use crate::identity::{Authority, ClusterSecret};
 use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
-
-const SERVER: &str = "/var/lib/rancher/k3s/server";
 
 pub(super) fn write(
     draft: &mut Draft<'_>,
     node: &Node,
+    node_k3s: &NodeK3s,
     founded: FoundingYear,
     secret: &ClusterSecret,
 ) -> Result<(), K3sError> {
@@ -23,8 +22,9 @@ pub(super) fn write(
     if draft.time() >= end {
         return Err(K3sError::Expired { node: node.name.to_string(), founded });
     }
-    let tls = format!("{SERVER}/tls");
-    for folder in [SERVER, &tls, &format!("{tls}/etcd")] {
+    let server = format!("{}/server", node_k3s.data_dir());
+    let tls = format!("{server}/tls");
+    for folder in [&server, &tls, &format!("{tls}/etcd")] {
         draft.directory(Partition::Root, &ImagePath::new(folder)?, Mode::PRIVATE_DIRECTORY, Owner::ROOT)?;
     }
     for authority in Authority::ALL {

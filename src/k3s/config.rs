@@ -2,7 +2,7 @@
 //!
 //! Its keys are the long flags of `k3s server` and `k3s agent` (docs.k3s.io, "Configuration File").
 
-use super::{K3sError, SUPERVISOR_PORT, resolv_conf, token, yaml};
+use super::{K3sError, resolv_conf, token, yaml};
 use crate::cluster::{Cluster, K3s, Node, NodeK3s, Role};
 use crate::identity::ClusterSecret;
 use crate::patch::{Draft, ImagePath};
@@ -45,7 +45,7 @@ fn keys(
             // What answers at the virtual address runs in the cluster. Servers bring it there, so they
             // cannot wait for it.
             let address = virtual_address.filter(|_| role == Role::Agent).unwrap_or(server.network.address);
-            set("server", format!("https://{address}:{SUPERVISOR_PORT}").into());
+            set("server", format!("https://{address}:{}", cluster.supervisor_port()).into());
             set("token", token::to_join(k3s, role, secret)?.as_str().into());
         }
         (None, Role::Server) => {

@@ -2,17 +2,20 @@
 //! the cluster; the folders of several servers are not kept alike (docs.k3s.io, "Auto-Deploying Manifests").
 
 use super::K3sError;
-use crate::cluster::Manifest;
+use crate::cluster::{Manifest, NodeK3s};
 use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
 
-const SERVER: &str = "/var/lib/rancher/k3s/server";
-
-pub(super) fn write(draft: &mut Draft<'_>, manifests: &[Manifest]) -> Result<(), K3sError> {
+pub(super) fn write(
+    draft: &mut Draft<'_>,
+    node_k3s: &NodeK3s,
+    manifests: &[Manifest],
+) -> Result<(), K3sError> {
     if manifests.is_empty() {
         return Ok(());
     }
-    let folder = format!("{SERVER}/manifests");
-    for folder in [SERVER, &folder] {
+    let server = format!("{}/server", node_k3s.data_dir());
+    let folder = format!("{server}/manifests");
+    for folder in [&server, &folder] {
         draft.directory(Partition::Root, &ImagePath::new(folder)?, Mode::PRIVATE_DIRECTORY, Owner::ROOT)?;
     }
     for Manifest { file_name, text, holds_secrets } in manifests {

@@ -8,7 +8,8 @@
 //! - `/etc/rancher/k3s/registries.yaml`, where nodes.yaml says where images come from (`registries.rs`);
 //! - what k3s deploys by itself, on the same card (`manifests.rs`);
 //! - the unit `k3s.service` or `k3s-agent.service`, enabled, with names, paths and options as k3s's own
-//!   installer leaves them, so that a later run of that installer simply takes over (`service.rs`);
+//!   installer leaves them, so that a later run of that installer takes over, if it is told what the card is
+//!   (`service.rs`);
 //! - the one program k3s consists of, and the container images it starts with (`bundle.rs`), or else
 //!   `cardwright-install-k3s.service`, which downloads that program at the first boot (`install.rs`);
 //! - `cardwright-k3s-time.path`, which has a k3s that was started without the time started anew
@@ -52,9 +53,6 @@ pub const CMDLINE_WORDS: [&str; 2] = ["cgroup_enable=memory", "cgroup_memory=1"]
 
 /// What all scripts here begin with, after the beginning of every first start.
 const FIRST_START: &str = include_str!("first-start.sh");
-
-/// Where a server listens, for nodes that join and for kubectl.
-pub const SUPERVISOR_PORT: u16 = 6443;
 
 /// What k3s has to know about the system of a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,8 +111,8 @@ pub fn configure(
     config::write(draft, cluster, k3s, node, node_k3s, secret)?;
     resolv_conf::write(draft, cluster, node, node_k3s)?;
     if cluster.joined_by(node).is_none() {
-        certificates::write(draft, node, k3s.access.founded, secret)?;
-        manifests::write(draft, &k3s.manifests)?;
+        certificates::write(draft, node, node_k3s, k3s.access.founded, secret)?;
+        manifests::write(draft, node_k3s, &k3s.manifests)?;
     }
     if let Some(registries) = &k3s.registries {
         registries::write(draft, node, registries)?;

@@ -55,7 +55,12 @@ fn node(name: &str, last: u8, role: Option<Role>, config: &Value) -> Node {
         swap: Swap::Stock,
         files: Vec::new(),
         first_boot: Vec::new(),
-        k3s: role.map(|role| NodeK3s { role, config: config.as_object().cloned().unwrap(), rejoins: false }),
+        k3s: role.map(|role| NodeK3s {
+            role,
+            config: config.as_object().cloned().unwrap(),
+            rejoins: false,
+            through: None,
+        }),
     }
 }
 
@@ -128,7 +133,12 @@ fn the_table_of_claimed_paths_is_what_is_written() {
             let mut k3s = cluster.k3s.clone().unwrap();
             if bundled {
                 let images = vec![("a.tar".to_owned(), Content::from("a"))];
-                put_payload(&mut draft, &Payload { binary: Content::from("#!"), images }).unwrap();
+                put_payload(
+                    &mut draft,
+                    &Payload { binary: Content::from("#!"), images },
+                    "/var/lib/rancher/k3s",
+                )
+                .unwrap();
                 k3s.install = Install::Bundled { arm64: None, armhf: None, images: Vec::new() };
             }
             configure(&mut draft, &cluster, cluster.node(name).unwrap(), &k3s, &HOST, &secret()).unwrap();
@@ -404,7 +414,8 @@ fn a_payload_lands_where_k3s_looks_for_it() {
         );
     let put = |images: Vec<(String, Content)>| {
         let mut draft = Draft::new(&stock, UnixTime(1_781_740_800));
-        put_payload(&mut draft, &Payload { binary: "program".into(), images }).unwrap();
+        put_payload(&mut draft, &Payload { binary: "program".into(), images }, "/var/lib/rancher/k3s")
+            .unwrap();
         outline(&draft.finish())
     };
     assert_eq!(put(Vec::new()), ["/usr/local/bin/k3s 0755", "/usr/local/bin/crictl -> k3s"]);

@@ -3,7 +3,6 @@
 use crate::cluster::{Access, Cluster};
 use crate::fs::UnixTime;
 use crate::identity::{Authority, ClusterSecret, IdentityError};
-use crate::k3s::SUPERVISOR_PORT;
 use base64ct::{Base64, Encoding as _};
 use zeroize::Zeroizing;
 
@@ -30,7 +29,7 @@ kind: Config
 clusters:
 - name: \"{name}\"
   cluster:
-    server: https://{address}:{SUPERVISOR_PORT}
+    server: https://{address}:{port}
     certificate-authority-data: {authority}
 users:
 - name: \"{name}-admin\"
@@ -45,6 +44,7 @@ contexts:
 current-context: \"{name}\"
 ",
         name = cluster.name,
+        port = cluster.supervisor_port(),
         authority = *data(&authority.certificate),
         certificate = *data(&admin.certificate),
         key = *data(&admin.private_key),

@@ -109,7 +109,7 @@ pub fn judge(ground: &Ground<'_>, node: &Node) -> Result<Judged, PlanError> {
 
     // What every node gets comes first: it lies in a layer below the node's own.
     if let (Some(payload), Some(_)) = (payload, node.role()) {
-        k3s::put_payload(edits, payload)?;
+        k3s::put_payload(edits, payload, cluster.k3s_data_dir())?;
     }
 
     // Then the user: a renamed home has to be moved before anything is put into it.
@@ -174,7 +174,8 @@ pub fn judge(ground: &Ground<'_>, node: &Node) -> Result<Judged, PlanError> {
     }
     raspios::run_at_first_boot(edits, release.boot_mount, &own_commands, &node.first_boot)?;
     let rejoins = node.k3s.as_ref().is_some_and(|k3s| k3s.rejoins);
-    let card = Card { rejoins, ..Card::new(cluster.name.as_str(), node.name.as_str()) };
+    let through = node.k3s.as_ref().and_then(|k3s| k3s.through.as_ref()).map(ToString::to_string);
+    let card = Card { rejoins, through, ..Card::new(cluster.name.as_str(), node.name.as_str()) };
     raspios::write_card(edits, &card)?;
     Ok(Judged { patch: draft.finish(), mistakes: mistakes.0 })
 }
@@ -204,7 +205,7 @@ pub fn common(ground: &Ground<'_>) -> Result<Patch, PlanError> {
     if let (Some(payload), true) =
         (ground.payload, ground.cluster.nodes.iter().all(|node| node.role().is_some()))
     {
-        k3s::put_payload(&mut draft, payload)?;
+        k3s::put_payload(&mut draft, payload, ground.cluster.k3s_data_dir())?;
     }
     Ok(draft.finish())
 }

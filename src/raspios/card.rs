@@ -21,6 +21,9 @@ pub struct Card {
     /// Whether it is a server's that joins a cluster which went on without it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rejoins: bool,
+    /// The server through which it joins, where that is not the one that it would join by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<String>,
 }
 
 impl Card {
@@ -31,6 +34,7 @@ impl Card {
             node: node.to_owned(),
             program: format!("cardwright {}", env!("CARGO_PKG_VERSION")),
             rejoins: false,
+            through: None,
         }
     }
 }

@@ -39,6 +39,31 @@ fn a_card_that_rejoins_is_built_and_verified_as_one() {
 }
 
 #[test]
+fn a_card_that_joins_through_another_server_is_built_and_verified_as_one() {
+    let workshop = Workshop::with_nodes(THREE_SERVERS);
+    let output = workshop.run([
+        "build",
+        "--format",
+        "img",
+        "--only",
+        "west,east",
+        "--rejoin",
+        "east",
+        "--through",
+        "south",
+    ]);
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("\n  cardwright build --rejoin east --through north\n"), "{said}");
+    workshop.succeed(["verify", "images/west.img"]);
+    workshop.succeed(["verify", "images/east.img"]);
+    workshop.succeed(["build", "--format", "img", "--only", "west"]);
+    let output = workshop.run(["build", "--only", "west", "--through", "west"]);
+    assert!(!output.status.success());
+    assert!(text(&output.stderr).contains("`west`, which is no server"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn who_cannot_rejoin_is_told_so() {
     let workshop = Workshop::with_nodes(THREE_SERVERS);
     let mut seen = String::new();

@@ -65,7 +65,7 @@ fn what_the_example_suggests_in_comments_is_valid_too() {
     assert_eq!(north.timezone.as_deref(), Some("Europe/Berlin"));
     assert_eq!(north.locale.as_deref(), Some("de_DE.UTF-8"));
     assert_eq!(north.files.len(), 2);
-    assert_eq!(north.boot.cmdline, ["quiet"]);
+    assert_eq!(north.boot.cmdline, ["usb-storage.quirks=152d:0578:u"]);
     assert_eq!(north.ntp.iter().map(TimeServer::as_str).collect::<Vec<_>>(), ["192.168.50.1"]);
     assert_eq!(north.first_boot, ["apt-get update"]);
     assert_eq!(north.k3s.as_ref().unwrap().config["disable"][0], "metrics-server");
@@ -122,10 +122,10 @@ first_boot: [echo all]
 k3s:
   version: v1.36.4+k3s1
   install: {download: {base_url: http://mirror.lan/k3s/, sha256: {arm64: 483db18a48da399b5b7022ffae9a07bc6d99daab30e593aedac09b69ff422843}}}
-  config: {a: common, b: common, c: common, write-kubeconfig-mode: 0644, list: [1, 1.10, x, true, ~]}
-  server: {config: {b: role, c: role}}
+  config: {a: common, b: common, z: common, write-kubeconfig-mode: 0644, list: [1, 1.10, x, true, ~]}
+  server: {config: {b: role, z: role}}
 nodes:
-  - {name: north, address: 192.168.50.11, k3s: {role: server, config: {c: node}}}
+  - {name: north, address: 192.168.50.11, k3s: {role: server, config: {z: node}}}
   - name: east
     address: 10.0.0.12
     ipv6: fd00::12
@@ -187,7 +187,7 @@ nodes:
     assert!(sha256_arm64.is_some() && sha256_armhf.is_none());
     assert_eq!(
         serde_json::to_string(&north.k3s.as_ref().unwrap().config).unwrap(),
-        r#"{"a":"common","b":"role","c":"node","write-kubeconfig-mode":"0644","list":[1,"1.10","x",true,null]}"#
+        r#"{"a":"common","b":"role","z":"node","write-kubeconfig-mode":"0644","list":[1,"1.10","x",true,null]}"#
     );
 }
 
@@ -571,7 +571,7 @@ const PLAIN_MEANINGS: [(&str, &str); 34] = [
     ("ssh: {password_login: false}", "ssh: {password_login: no}"),
     ("first_boot: [apt-get update]", "first_boot: apt-get update"),
     ("boot: {config: [dtparam=audio=off]}", "boot: {config: dtparam=audio=off}"),
-    ("boot: {cmdline: [quiet]}", "boot: {cmdline: quiet}"),
+    ("boot: {cmdline: [loglevel=3]}", "boot: {cmdline: loglevel=3}"),
     ("files: [{path: /etc/motd, content: a}]", "files:  {path: /etc/motd, content: a}"),
     ("disable: [traefik]", "disable: traefik"),
     ("taints: [\"a=b:NoSchedule\"]", "taints: a=b:NoSchedule"),
@@ -665,4 +665,44 @@ fn a_file_made_in_code_is_the_one_that_nodes_yaml_describes() {
     for wrong in ["motd", "", "~ann/x", "/a/../b"] {
         assert!(ExtraFile::text(wrong, "").is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn flags_that_do_less_than_they_seem_to_are_warned_of() {
+    let with = |config: &str| warnings(&edited(&[("v1.36.4+k3s1", &format!("v1.36.4+k3s1, {config}"))]));
+    assert_eq!(
+        with("server: {config: {write-kubeconfig-mode: \"0640\"}}"),
+        [
+            "4:48 `write-kubeconfig-mode` lets a group read the kubeconfig, and the group is root's own. Name a group \
+             that somebody is in, like `write-kubeconfig-group: sudo`"
+        ]
+    );
+    assert!(with("config: {write-kubeconfig-mode: \"0640\", write-kubeconfig-group: sudo}").is_empty());
+    assert_eq!(
+        with("agent: {config: {tls-san: x}}"),
+        [
+            "4:47 `tls-san` is a flag of servers, and agents do nothing about it. Write it under `server: {config: …}` \
+             of `k3s:`, or remove it"
+        ]
+    );
+    // All nodes may have them in common.
+    assert!(with("config: {tls-san: x, data-dir: /srv/k3s, https-listen-port: 7443}").is_empty());
+}
+
+#[test]
+fn words_that_the_first_boot_takes_away_are_warned_of() {
+    let with =
+        |words: &str| warnings(&edited(&[(TOP, &format!("image: demo\nboot: {{cmdline: [{words}]}}"))]));
+    let hint = "Remove it, or write `loglevel=3`, which stays and does the same";
+    assert_eq!(
+        with("quiet, a=1, quieter=2"),
+        [
+            format!("3:18 `quiet` loses `quiet` at the first boot of bullseye and bookworm. {hint}"),
+            format!(
+                "3:30 `quieter=2` loses `quiet` at the first boot of bullseye and bookworm, and leaves `er=2`. {hint}"
+            ),
+        ]
+    );
+    assert!(with("loglevel=3, a=quiet").is_empty());
+    assert!(with("quiet, splash").is_empty());
 }

@@ -684,12 +684,82 @@ fn time_servers_are_checked() {
     assert_answers!(out);
 }
 
+/// k3s reads its flags whatever they do to a card.
+#[test]
+fn flags_of_k3s_that_contradict_the_card_are_refused() {
+    let mut out = String::new();
+    for config in [
+        "t: hunter2",
+        "s: https://192.168.50.9:6443",
+        "i+: 192.168.50.9",
+        "d: /srv/k3s",
+        "--o: /root/kubeconfig",
+        "data-dir: /tmp/k3s",
+        "data-dir: srv",
+        "data-dir+: /srv/k3s",
+        "https-listen-port: 6444",
+        "https-listen-port: six",
+        "supervisor-port: 9345",
+        "advertise-port: 443",
+        "bind-address: 127.0.0.1",
+        "cluster-reset: true",
+        "with-node-id: true",
+        "rootless: true",
+        "vpn-auth: 'name=tailscale,joinKey=hunter2'",
+        "private-registry: /etc/registries.yaml",
+        "disable-etcd: true",
+        "config: /etc/k3s.yaml",
+    ] {
+        let text = format!("version: v1.36.4+k3s1, config: {{{config}}}");
+        out += &answers(&[&[("version: v1.36.4+k3s1", &text)]]);
+    }
+    assert_answers!(out);
+}
+
+#[test]
+fn flags_that_servers_have_to_share_are_compared() {
+    let servers = |north: &str, east: &str| {
+        let with = |config: &str| format!("{{role: server, config: {{{config}}}}}");
+        let third = "}
+  - {name: south, address: 192.168.50.13, k3s: server}";
+        edited(&[
+            ("k3s: server", &format!("k3s: {}", with(north))),
+            ("k3s: agent}", &format!("k3s: {}{third}", with(east))),
+        ])
+    };
+    let judge =
+        |text: String| parse(&text).map_or_else(|invalid| rendered(&invalid), |_| "valid\n".to_owned());
+    let mut out = String::new();
+    for (north, east) in [
+        ("", "cluster-cidr: 10.52.0.0/16"),
+        ("secrets-encryption: true", ""),
+        ("flannel-backend: host-gw", "flannel-backend: wireguard-native"),
+        ("disable: [servicelb]", "disable: [traefik]"),
+        ("https-listen-port: 7443", ""),
+        ("data-dir: /srv/k3s", ""),
+    ] {
+        let said = judge(servers(north, east));
+        writeln!(out, "## north: {{{north}}}, east: {{{east}}}\n{said}").unwrap();
+    }
+    for (north, east) in [
+        ("", "flannel-backend: vxlan, egress-selector-mode: agent"),
+        ("disable: [traefik]", "disable: []"),
+        ("cluster-dns: 10.43.0.10", "secrets-encryption: false"),
+    ] {
+        assert!(parse(&servers(north, east)).is_ok(), "{north} / {east}: {}", judge(servers(north, east)));
+    }
+    assert_answers!(out);
+}
+
 #[test]
 fn boot_settings_and_commands_are_checked() {
     let top = |text: &'static str| (TOP, text);
     assert_answers!(answers(&[
         &[top("image: demo\nboot: {config: [\"a=1\\nb=2\"]}")],
         &[top("image: demo\nboot: {config: [\"\"]}")],
+        &[top(
+            "image: demo\nboot: {config: [\"dtoverlay=gpio-fan,gpiopin=14,temp=60000,dtparam=audio=off,dtparam=i2c_arm=on,dtparam=spi=on,dtparam=watchdog=on\"]}"
+        )],
         &[top("image: demo\nboot: {cmdline: [\"quiet splash\"]}")],
         &[top("image: demo\nboot: {cmdline: [init=/bin/sh]}")],
         &[top("image: demo\nboot: {cmdline: [root=/dev/sda2]}")],

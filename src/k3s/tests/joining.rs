@@ -218,3 +218,75 @@ fn nothing_secret_lands_where_everybody_can_read_it() {
         assert!(!secrets.iter().any(|secret| text.contains(secret.as_str())), "{}", edit.path);
     }
 }
+
+#[test]
+fn a_port_of_servers_is_followed_by_all_who_join() {
+    let mut cluster = three_servers();
+    for node in &mut cluster.nodes {
+        let k3s = node.k3s.as_mut().unwrap();
+        if k3s.role == Role::Server {
+            k3s.config.insert("https-listen-port".to_owned(), 7443.into());
+        }
+    }
+    for name in ["worker", "two", "three"] {
+        assert_eq!(config(&cluster, name)["server"], "https://192.168.50.11:7443", "{name}");
+    }
+    assert_eq!(config(&cluster, "one")["https-listen-port"], 7443);
+}
+
+#[test]
+fn what_k3s_keeps_lies_in_its_data_dir() {
+    let manifest = Manifest {
+        file_name: "it-works.yaml".to_owned(),
+        text: "kind: x\n".to_owned(),
+        holds_secrets: false,
+    };
+    let k3s = K3s { manifests: vec![manifest], ..releases() };
+    let mut cluster = three_servers();
+    for node in &mut cluster.nodes {
+        node.k3s.as_mut().unwrap().config.insert("data-dir".to_owned(), "/srv/k3s".into());
+    }
+    let plan = plan_with(&cluster, "one", &k3s, &HOST).unwrap();
+    assert!(paths(&plan).iter().all(|path| !path.starts_with("/var/lib/rancher")), "{:?}", paths(&plan));
+    for path in ["/srv/k3s/server/tls/etcd/server-ca.key", "/srv/k3s/server/manifests/it-works.yaml"] {
+        assert!(paths(&plan).contains(&path), "{path}");
+    }
+    assert_eq!(config(&cluster, "worker")["data-dir"], "/srv/k3s");
+    let stock = MemoryStock::new();
+    let mut draft = Draft::new(&stock, UnixTime(1_781_740_800));
+    let payload = Payload { binary: "program".into(), images: vec![("a.tar".to_owned(), "a".into())] };
+    put_payload(&mut draft, &payload, cluster.k3s_data_dir()).unwrap();
+    let written = outline(&draft.finish());
+    assert!(written.contains(&"/srv/k3s/agent/images/a.tar 0644".to_owned()), "{written:?}");
+}
+
+#[test]
+fn all_who_join_do_so_through_another_server_when_told_so() {
+    let mut cluster = three_servers();
+    cluster.rejoin("three").unwrap();
+    cluster.join_through("two").unwrap();
+    let server = |cluster: &Cluster, name: &str| config(cluster, name).get("server").cloned();
+    let two = Some(json!("https://192.168.50.12:6443"));
+    assert_eq!(["worker", "three"].map(|name| server(&cluster, name)), [two.clone(), two]);
+    // It founds the cluster where it is not told to rejoin, and the one that all go through is as before.
+    assert_eq!(server(&cluster, "one"), None);
+    assert_eq!(server(&cluster, "two"), Some(json!("https://192.168.50.11:6443")));
+    cluster.rejoin("one").unwrap();
+    cluster.join_through("two").unwrap();
+    assert_eq!(server(&cluster, "one"), Some(json!("https://192.168.50.12:6443")));
+    let error = cluster.join_through("three").unwrap_err();
+    assert_eq!(error.to_string(), "`three` cannot rejoin the cluster through itself");
+    let error = cluster.join_through("worker").unwrap_err();
+    assert_eq!(error.to_string(), "no node can join the cluster through `worker`, which is no server");
+    assert_eq!(error.hint().unwrap(), "The servers are one, two, three");
+}
+
+#[test]
+fn agents_join_at_the_virtual_address_whoever_is_gone() {
+    let mut cluster = with_virtual_address(three_servers());
+    let before = plan(&cluster, "worker");
+    cluster.join_through("two").unwrap();
+    assert_eq!(config(&cluster, "worker")["server"], "https://192.168.50.9:6443");
+    assert_eq!(outline(&plan(&cluster, "worker")), outline(&before));
+    assert_eq!(config(&cluster, "three")["server"], "https://192.168.50.12:6443");
+}

@@ -1,0 +1,512 @@
+//! Every flag of `k3s server` and `k3s agent`, and what it means for a card that cardwright makes.
+//!
+//! Names, aliases and roles are those of `pkg/cli/cmds/server.go`, `agent.go`, `log.go` and `root.go` of k3s; what
+//! all servers have to agree on is `CriticalControlArgs` in `pkg/daemons/config/types.go`. A flag that the table does
+//! not know is passed on: k3s gets new ones with every release.
+
+use super::reader::{Wrong, shown};
+use super::{Cluster, NodeK3s, Role};
+use crate::escape;
+use crate::fs::ImagePath;
+use ipnet::IpNet;
+use serde_json::{Map, Value};
+use std::net::IpAddr;
+
+/// Where k3s keeps what it has where nothing else is said.
+const DATA_DIR: &str = "/var/lib/rancher/k3s";
+
+/// The port of a server where nothing else is said: for nodes that join, and for kubectl.
+const PORT: u16 = 6443;
+
+/// A flag of k3s.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Flag {
+    /// Its long name, which is its key in config.yaml.
+    pub(super) name: &'static str,
+    /// Its short form, which k3s takes as a key as well.
+    pub(super) alias: Option<&'static str>,
+    /// The role that has it; `None` for both.
+    pub(super) role: Option<Role>,
+    pub(super) effect: Effect,
+    /// What k3s takes where it is absent, of a flag that has to be the same on all servers.
+    critical: Option<Default>,
+}
+
+/// What a flag does to what a card has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Nothing: k3s is told what nodes.yaml says.
+    Passed,
+    /// cardwright changes what it writes accordingly.
+    Followed(Followed),
+    /// Another key of nodes.yaml decides it: what to do instead.
+    Decided(&'static str),
+    /// It contradicts what is on the card: why, and what to do instead.
+    Refused(&'static str, &'static str),
+}
+
+/// The flags whose values cardwright follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Followed {
+    /// Certificates, manifests and container images lie below it.
+    DataDir,
+    /// It is in the addresses that nodes join, and in the kubeconfig.
+    Port,
+    /// Subnets have to be clear of it.
+    Networks,
+}
+
+/// What k3s takes where a flag is absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Default {
+    Value(&'static str),
+    /// The tenth address of each network of services.
+    OfServices,
+    /// Of the list, only whether this is in it.
+    Listed(&'static str),
+}
+
+const SERVER: Option<Role> = Some(Role::Server);
+const AGENT: Option<Role> = Some(Role::Agent);
+const BOTH: Option<Role> = None;
+
+const fn passed(name: &'static str, role: Option<Role>) -> Flag {
+    Flag { name, alias: None, role, effect: Effect::Passed, critical: None }
+}
+
+const fn critical(name: &'static str, default: &'static str) -> Flag {
+    Flag { critical: Some(Default::Value(default)), ..passed(name, SERVER) }
+}
+
+const fn decided(name: &'static str, role: Option<Role>, instead: &'static str) -> Flag {
+    Flag { effect: Effect::Decided(instead), ..passed(name, role) }
+}
+
+const fn refused(name: &'static str, role: Option<Role>, why: &'static str, instead: &'static str) -> Flag {
+    Flag { effect: Effect::Refused(why, instead), ..passed(name, role) }
+}
+
+const fn followed(name: &'static str, role: Option<Role>, what: Followed) -> Flag {
+    Flag { effect: Effect::Followed(what), ..passed(name, role) }
+}
+
+impl Flag {
+    const fn short(self, alias: &'static str) -> Self {
+        Self { alias: Some(alias), ..self }
+    }
+
+    const fn same_on_servers(self, default: Default) -> Self {
+        Self { critical: Some(default), ..self }
+    }
+}
+
+const TOKENS: &str = "Remove it: every node gets its token from the cluster's secret";
+const JOINED: &str = "Remove it: nodes join the first node of `nodes:` with `k3s: server`, at its `address`";
+const ONE_PORT: &str = "servers answer nodes and kubectl at one port";
+const SET_PORT: &str = "Set `https-listen-port`, which all cards follow";
+const ONCE: &str = "it is for one start, and a card has it at every start";
+const RESET: &str = "Run `k3s server --cluster-reset` on the node";
+const VPN: &str = "the node would have the address of the VPN, and other cards know its `address`";
+const REMOVE: &str = "Remove it";
+const WHOLE_SERVER: &str = "every other card and the kubeconfig need it on a server";
+
+/// All of them, in the order in which k3s lists them.
+#[rustfmt::skip]
+pub(super) const FLAGS: &[Flag] = &[
+    refused("config", BOTH, "k3s reads this very file", "Put files of your own into `/etc/rancher/k3s/config.yaml.d`, with `files:`").short("c"),
+    passed("debug", BOTH),
+    passed("v", BOTH),
+    passed("vmodule", BOTH),
+    passed("log", BOTH).short("l"),
+    passed("alsologtostderr", BOTH),
+    // Listener
+    refused("bind-address", BOTH, "a server has to answer at its `address`, at the virtual address and at its own loopback", "Remove it, and keep others out with a firewall"),
+    followed("https-listen-port", SERVER, Followed::Port).same_on_servers(Default::Value("6443")),
+    refused("supervisor-port", SERVER, ONE_PORT, SET_PORT),
+    refused("apiserver-port", SERVER, ONE_PORT, SET_PORT),
+    refused("apiserver-bind-address", SERVER, ONE_PORT, REMOVE),
+    passed("advertise-address", SERVER),
+    refused("advertise-port", SERVER, "nodes learn from it at which port servers answer", SET_PORT),
+    passed("tls-san", SERVER),
+    passed("tls-san-security", SERVER),
+    // Data
+    followed("data-dir", BOTH, Followed::DataDir).short("d"),
+    // Networking
+    followed("cluster-cidr", SERVER, Followed::Networks).same_on_servers(Default::Value("10.42.0.0/16")),
+    followed("service-cidr", SERVER, Followed::Networks).same_on_servers(Default::Value("10.43.0.0/16")),
+    passed("service-node-port-range", SERVER),
+    passed("cluster-dns", SERVER).same_on_servers(Default::OfServices),
+    critical("cluster-domain", "cluster.local"),
+    critical("flannel-backend", "vxlan"),
+    critical("flannel-ipv6-masq", "false"),
+    critical("flannel-ip-masq-disable-random-fully", "false"),
+    critical("flannel-external-ip", "false"),
+    critical("egress-selector-mode", "agent"),
+    passed("servicelb-namespace", SERVER),
+    // Client
+    passed("write-kubeconfig", SERVER).short("o"),
+    passed("write-kubeconfig-mode", SERVER),
+    passed("write-kubeconfig-group", SERVER),
+    passed("helm-job-image", SERVER),
+    // Cluster
+    decided("token", BOTH, TOKENS).short("t"),
+    decided("token-file", BOTH, TOKENS),
+    decided("agent-token", SERVER, TOKENS),
+    decided("agent-token-file", SERVER, TOKENS),
+    decided("cluster-secret", BOTH, TOKENS),
+    decided("server", BOTH, JOINED).short("s"),
+    decided("cluster-init", SERVER, "Remove it: the number of nodes with `k3s: server` decides it"),
+    refused("cluster-reset", SERVER, ONCE, RESET),
+    refused("cluster-reset-restore-path", SERVER, ONCE, RESET),
+    // Flags of the parts of Kubernetes
+    passed("kube-apiserver-arg", SERVER),
+    passed("etcd-arg", SERVER),
+    passed("kube-controller-manager-arg", SERVER),
+    passed("kube-scheduler-arg", SERVER),
+    passed("kube-cloud-controller-manager-arg", SERVER),
+    passed("kube-controller-arg", SERVER),
+    passed("kube-cloud-controller-arg", SERVER),
+    passed("helm-controller-arg", SERVER),
+    // Database: an outside one takes the place of SQLite and etcd, and keeps the certificates that are on the card.
+    passed("datastore-endpoint", SERVER),
+    passed("datastore-cafile", SERVER),
+    passed("datastore-certfile", SERVER),
+    passed("datastore-keyfile", SERVER),
+    passed("kine-tls", SERVER),
+    passed("etcd-expose-metrics", SERVER),
+    passed("etcd-disable-snapshots", SERVER),
+    passed("etcd-snapshot-name", SERVER),
+    passed("etcd-snapshot-schedule-cron", SERVER),
+    passed("etcd-snapshot-reconcile-interval", SERVER),
+    passed("etcd-snapshot-retention", SERVER),
+    passed("etcd-snapshot-dir", SERVER),
+    passed("etcd-snapshot-compress", SERVER),
+    passed("etcd-s3", SERVER),
+    passed("etcd-s3-endpoint", SERVER),
+    passed("etcd-s3-endpoint-ca", SERVER),
+    passed("etcd-s3-skip-ssl-verify", SERVER),
+    passed("etcd-s3-access-key", SERVER),
+    passed("etcd-s3-secret-key", SERVER),
+    passed("etcd-s3-session-token", SERVER),
+    passed("etcd-s3-bucket", SERVER),
+    passed("etcd-s3-bucket-lookup-type", SERVER),
+    passed("etcd-s3-region", SERVER),
+    passed("etcd-s3-folder", SERVER),
+    passed("etcd-s3-retention", SERVER),
+    passed("etcd-s3-proxy", SERVER),
+    passed("etcd-s3-config-secret", SERVER),
+    passed("etcd-s3-insecure", SERVER),
+    passed("etcd-s3-timeout", SERVER),
+    passed("default-local-storage-path", SERVER),
+    // Components. k3s compares of `disable` only what the load balancer is about.
+    passed("disable", SERVER).same_on_servers(Default::Listed("servicelb")),
+    passed("disable-scheduler", SERVER),
+    critical("disable-cloud-controller", "false"),
+    passed("disable-kube-proxy", SERVER),
+    critical("disable-network-policy", "false"),
+    critical("disable-helm-controller", "false"),
+    refused("disable-apiserver", SERVER, WHOLE_SERVER, "Remove it, or make the node an agent"),
+    passed("disable-controller-manager", SERVER),
+    refused("disable-etcd", SERVER, WHOLE_SERVER, "Remove it, or make the node an agent"),
+    passed("disable-agent", SERVER),
+    critical("embedded-registry", "false"),
+    critical("supervisor-metrics", "false"),
+    // Node
+    decided("node-name", BOTH, "Remove it: the `name` of the node decides it"),
+    refused("with-node-id", BOTH, "the node would have another name than its card", "Remove it: the `name` of the node decides it"),
+    passed("node-label", BOTH),
+    passed("node-taint", BOTH),
+    passed("image-credential-provider-bin-dir", BOTH),
+    passed("image-credential-provider-config", BOTH),
+    passed("selinux", BOTH),
+    passed("disable-selinux", BOTH),
+    passed("lb-server-port", BOTH),
+    passed("protect-kernel-defaults", BOTH),
+    // Runtime
+    passed("docker", BOTH),
+    passed("container-runtime-endpoint", BOTH),
+    passed("default-runtime", BOTH),
+    passed("image-service-endpoint", BOTH),
+    passed("disable-default-registry-endpoint", BOTH),
+    passed("nonroot-devices", BOTH),
+    passed("pause-image", BOTH),
+    passed("snapshotter", BOTH),
+    decided("private-registry", BOTH, "Remove it: what `registries:` says is where k3s looks"),
+    passed("system-default-registry", SERVER),
+    passed("airgap-extra-registry", BOTH),
+    // Networking of a node
+    decided("node-ip", BOTH, "Remove it: the `address` and `ipv6` of the node decide it").short("i"),
+    passed("node-external-ip", BOTH),
+    passed("node-internal-dns", BOTH),
+    passed("node-external-dns", BOTH),
+    passed("resolv-conf", BOTH),
+    passed("flannel-iface", BOTH),
+    passed("flannel-conf", BOTH),
+    passed("flannel-cni-conf", BOTH),
+    passed("no-flannel", AGENT),
+    refused("vpn-auth", BOTH, VPN, "Remove it"),
+    refused("vpn-auth-file", BOTH, VPN, "Remove it"),
+    passed("disable-apiserver-lb", AGENT),
+    passed("kubelet-arg", BOTH),
+    passed("kube-proxy-arg", BOTH),
+    critical("secrets-encryption", "false"),
+    critical("secrets-encryption-provider", "aescbc"),
+    passed("enable-pprof", BOTH),
+    refused("rootless", BOTH, "k3s runs as root on a card, and everything of it lies where root's lies", REMOVE),
+    passed("prefer-bundled-bin", BOTH),
+];
+
+/// Returns the flag of a key of config.yaml.
+pub(super) fn find(key: &str) -> Option<&'static Flag> {
+    FLAGS.iter().find(|flag| flag.name == key || flag.alias == Some(key))
+}
+
+/// Returns the flags that k3s has all servers agree on.
+pub(super) fn critical_flags() -> impl Iterator<Item = &'static Flag> {
+    FLAGS.iter().filter(|flag| flag.critical.is_some())
+}
+
+impl Flag {
+    /// Returns what k3s compares of this flag between two servers, where it does.
+    pub(super) fn compared(&self, config: &Map<String, Value>) -> Option<String> {
+        let given = given(config, self.name);
+        Some(match self.critical? {
+            Default::Listed(item) => given.iter().any(|given| given == item).to_string(),
+            _ if !given.is_empty() => given.join(","),
+            Default::Value(value) => value.to_owned(),
+            Default::OfServices => default_dns(config).join(","),
+        })
+    }
+}
+
+impl Flag {
+    /// Returns what servers share in this flag, and why they have to, as a clause.
+    pub(super) fn shared_by_servers(&self) -> (String, &'static str) {
+        let what = match self.critical {
+            Some(Default::Listed(item)) => format!("`{item}` in `{}`", self.name),
+            _ => format!("`{}`", self.name),
+        };
+        match self.effect {
+            Effect::Followed(Followed::Port) => (what, "cards join all of them at one port"),
+            _ => (what, "k3s lets no server join that differs"),
+        }
+    }
+}
+
+/// Returns the items that a flag has, written as one text with commas or as a list; `key+` adds to them.
+fn given(config: &Map<String, Value>, name: &str) -> Vec<String> {
+    fn push(value: &Value, items: &mut Vec<String>) {
+        match value {
+            Value::Null => {}
+            Value::Array(list) => list.iter().for_each(|item| push(item, items)),
+            Value::String(text) => items.extend(text.split(',').map(|item| item.trim().to_owned())),
+            other => items.push(other.to_string()),
+        }
+    }
+    let mut items = Vec::new();
+    for (key, value) in config.iter().filter(|(key, _)| key.trim_end_matches('+') == name) {
+        if key == name {
+            let mut first = Vec::new();
+            push(value, &mut first);
+            items.splice(0..0, first);
+        } else {
+            push(value, &mut items);
+        }
+    }
+    items
+}
+
+/// Whether a kubeconfig on a server may be read by its group, and the group is root's, in which nobody is.
+pub(super) fn lets_an_empty_group_in(config: &Map<String, Value>) -> bool {
+    let mode = given(config, "write-kubeconfig-mode");
+    // As k3s reads it: octal, with a leading zero or without.
+    let mode = mode.first().and_then(|mode| u16::from_str_radix(mode, 8).ok());
+    let group_alone = mode.is_some_and(|mode| mode & 0o040 != 0 && mode & 0o004 == 0);
+    group_alone && given(config, "write-kubeconfig-group").is_empty()
+}
+
+/// Returns the addresses of the cluster's own name server where none is named: the tenth of each network of services.
+fn default_dns(config: &Map<String, Value>) -> Vec<String> {
+    let mut services = given(config, "service-cidr");
+    if services.is_empty() {
+        services.push("10.43.0.0/16".to_owned());
+    }
+    let tenth = |network: &String| match network.parse().ok()? {
+        IpNet::V4(network) => Some(IpAddr::V4((network.network().to_bits().checked_add(10)?).into())),
+        IpNet::V6(network) => Some(IpAddr::V6((network.network().to_bits().checked_add(10)?).into())),
+    };
+    services.iter().filter_map(tenth).map(|address| address.to_string()).collect()
+}
+
+/// Ports that a server of k3s, or the system below it, uses itself (docs.k3s.io, "Requirements", and Kubernetes's
+/// "Ports and Protocols").
+const TAKEN: [(std::ops::RangeInclusive<u16>, &str); 5] = [
+    (22..=22, "sshd"),
+    (2379..=2382, "etcd"),
+    (6444..=6444, "k3s's own balancer (`lb-server-port`)"),
+    (10_248..=10_260, "the kubelet and its neighbours"),
+    (5001..=5001, "the embedded registry"),
+];
+
+/// Checks a port for servers.
+pub(super) fn port(text: &str) -> Result<u16, Wrong> {
+    let port = text.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
+        Wrong::new(format!("{} is not a port", shown(text)), "Write a number from 1 to 65535, like `6443`")
+    })?;
+    match TAKEN.iter().find(|(taken, _)| taken.contains(&port)) {
+        Some((_, whose)) => Err(Wrong::new(
+            format!("port {port} belongs to {whose} on a server"),
+            "Choose another one, or leave `6443`",
+        )),
+        None => Ok(port),
+    }
+}
+
+/// Folders in which nothing stays, or that are no place for k3s's data.
+const NO_PLACES: [&str; 9] =
+    ["/tmp", "/run", "/var/run", "/var/lock", "/proc", "/sys", "/dev", "/boot", "/etc"];
+
+/// Checks a folder for what k3s keeps.
+pub(super) fn data_dir(text: &str) -> Result<ImagePath, Wrong> {
+    let hint = "Write a folder of its own, like `/srv/k3s`";
+    let path = ImagePath::new(text).map_err(|error| Wrong::new(error.to_string(), hint))?;
+    let inside = |folder: &&str| {
+        path.as_str().strip_prefix(*folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if path.parent().is_none() || text.contains(escape::is_control) || NO_PLACES.iter().any(inside) {
+        return Err(Wrong::new(format!("k3s cannot keep its data in {}", shown(text)), hint));
+    }
+    Ok(path)
+}
+
+impl NodeK3s {
+    /// Returns the folder in which k3s keeps what it has: `data-dir` of `config:`, or k3s's own.
+    pub fn data_dir(&self) -> &str {
+        self.config.get("data-dir").and_then(Value::as_str).unwrap_or(DATA_DIR)
+    }
+}
+
+impl Cluster {
+    /// Returns the folder in which k3s keeps what it has, the same on all nodes.
+    pub fn k3s_data_dir(&self) -> &str {
+        let mut nodes = self.nodes.iter().filter_map(|node| node.k3s.as_ref());
+        nodes.next().map_or(DATA_DIR, NodeK3s::data_dir)
+    }
+
+    /// Returns the port at which servers answer nodes that join, and kubectl.
+    pub fn supervisor_port(&self) -> u16 {
+        let config = self.first_server().and_then(|server| server.k3s.as_ref()).map(|k3s| &k3s.config);
+        let given = config.map_or_else(Vec::new, |config| given(config, "https-listen-port"));
+        given.first().and_then(|port| port.parse().ok()).unwrap_or(PORT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::collections::BTreeSet;
+
+    fn compared(name: &str, config: &Value) -> String {
+        find(name).unwrap().compared(config.as_object().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_flag_is_there_once_and_says_why() {
+        let mut names = BTreeSet::new();
+        for flag in FLAGS {
+            assert!(names.insert(flag.name), "{}", flag.name);
+            assert!(flag.alias.is_none_or(|alias| names.insert(alias)), "{}", flag.name);
+            if let Effect::Refused(why, instead) = flag.effect {
+                assert!(!why.is_empty() && !instead.is_empty(), "{}", flag.name);
+            }
+        }
+        assert!(FLAGS.len() > 120, "{}", FLAGS.len());
+    }
+
+    /// The `cli` tags of k3s's `CriticalControlArgs`; `disable-service-lb` is its word for servicelb in `disable`.
+    #[test]
+    fn what_k3s_compares_between_servers_is_known() {
+        let of_k3s = [
+            "cluster-dns",
+            "cluster-cidr",
+            "cluster-domain",
+            "disable-cloud-controller",
+            "disable-helm-controller",
+            "disable-network-policy",
+            "disable",
+            "secrets-encryption",
+            "secrets-encryption-provider",
+            "embedded-registry",
+            "flannel-backend",
+            "flannel-ipv6-masq",
+            "flannel-ip-masq-disable-random-fully",
+            "flannel-external-ip",
+            "egress-selector-mode",
+            "service-cidr",
+            "supervisor-metrics",
+        ];
+        for name in of_k3s {
+            assert!(critical_flags().any(|flag| flag.name == name), "{name}");
+        }
+        // The port is ours: the addresses that nodes join have one.
+        assert_eq!(critical_flags().count(), of_k3s.len() + 1);
+    }
+
+    #[test]
+    fn an_absent_flag_is_what_k3s_takes_for_it() {
+        assert_eq!(
+            compared("flannel-backend", &json!({})),
+            compared("flannel-backend", &json!({"flannel-backend": "vxlan"}))
+        );
+        assert_eq!(
+            compared("secrets-encryption", &json!({})),
+            compared("secrets-encryption", &json!({"secrets-encryption": false}))
+        );
+        let dual = json!({"service-cidr": "10.43.0.0/16, fd00:43::/112"});
+        assert_eq!(compared("cluster-dns", &dual), "10.43.0.10,fd00:43::a");
+        assert_eq!(
+            compared("cluster-dns", &json!({"cluster-dns": ["10.43.0.10"]})),
+            compared("cluster-dns", &json!({}))
+        );
+    }
+
+    #[test]
+    fn of_disable_only_the_load_balancer_counts() {
+        assert_eq!(compared("disable", &json!({"disable": ["traefik"]})), "false");
+        assert_eq!(compared("disable", &json!({"disable": "traefik,servicelb"})), "true");
+        assert_eq!(compared("disable", &json!({"disable": "traefik", "disable+": ["servicelb"]})), "true");
+    }
+
+    #[test]
+    fn a_group_that_may_read_has_to_be_named() {
+        let lets = |config: &Value| lets_an_empty_group_in(config.as_object().unwrap());
+        assert!(
+            lets(&json!({"write-kubeconfig-mode": "0640"})) && lets(&json!({"write-kubeconfig-mode": 640}))
+        );
+        for fine in [
+            json!({}),
+            json!({"write-kubeconfig-mode": "0600"}),
+            json!({"write-kubeconfig-mode": "0644"}),
+            json!({"write-kubeconfig-mode": "0640", "write-kubeconfig-group": "sudo"}),
+        ] {
+            assert!(!lets(&fine), "{fine}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_one_that_is_free_on_a_server() {
+        assert_eq!(port("7443").unwrap(), 7443);
+        for wrong in ["0", "65536", "x", "22", "2379", "6444", "10250"] {
+            assert!(port(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_data_dir_is_a_folder_that_stays() {
+        assert!(data_dir("/srv/k3s").is_ok() && data_dir("/runner").is_ok());
+        for wrong in ["/", "srv", "/srv/../k3s", "/tmp/k3s", "/run", "/boot/firmware/k3s"] {
+            assert!(data_dir(wrong).is_err(), "{wrong}");
+        }
+    }
+}
