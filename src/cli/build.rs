@@ -7,6 +7,7 @@ use super::selection::{NODES_YAML, Selection};
 use super::{Failure, paint, problems, progress};
 use cardwright::emit::EmitError;
 use cardwright::escape::{self, escaped};
+use cardwright::fetch;
 use cardwright::hint::Warning;
 use cardwright::ownership::create_folder;
 use cardwright::papers;
@@ -44,7 +45,8 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
         cluster.output.format = format;
     }
     let mut options = BuildOptions {
-        cache: super::cache(),
+        // Looked at only; it is made when the build may begin.
+        cache: fetch::cache_folder(),
         only: Some(selection.nodes.clone()).filter(|nodes| !nodes.is_empty()),
         checksums: !arguments.papers.no_checksums,
         bmap: arguments.papers.bmap,
@@ -53,6 +55,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     };
     // Before the folder, the secret or anything else is made: a wrong folder stays as it was.
     pipeline::check_outputs(&cluster, pipeline::existing_secret(&cluster)?.as_ref(), &options)?;
+    options.cache = super::cache();
     let folder = &cluster.output.folder;
     let made = create_folder(folder, false);
     made.map_err(|source| {

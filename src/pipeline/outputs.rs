@@ -55,11 +55,10 @@ pub enum Occupant {
 
 impl fmt::Display for OccupiedOutputs {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "the build would write over what is not its own:")?;
-        for (path, occupant) in &self.files {
-            write!(formatter, "\n  {} {occupant}", path.display())?;
-        }
-        Ok(())
+        // In one line: whoever shows it may escape line ends, which a path may hold, too.
+        let files = self.files.iter().map(|(path, occupant)| format!("{} {occupant}", path.display()));
+        let files: Vec<String> = files.collect();
+        write!(formatter, "the build would write over what is not its own: {}", files.join("; "))
     }
 }
 
