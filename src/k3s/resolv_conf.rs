@@ -6,7 +6,6 @@
 use super::K3sError;
 use crate::cluster::{Cluster, Node, NodeK3s};
 use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
-use std::fmt::Write as _;
 
 /// The file, which `resolv-conf` in config.yaml names.
 pub(super) const PATH: &str = "/etc/rancher/k3s/resolv.conf";
@@ -30,13 +29,12 @@ pub(super) fn write(
     if servers.is_empty() {
         return Err(K3sError::NoNameServer { node: node.name.to_string() });
     }
-    let mut text = "# Written by cardwright, from nodes.yaml: the name servers of pods.\n".to_owned();
+    let mut lines = vec!["# Written by cardwright, from nodes.yaml: the name servers of pods.".to_owned()];
     if !node.network.search.is_empty() {
-        let _ = writeln!(text, "search {}", node.network.search.join(" "));
+        lines.push(format!("search {}", node.network.search.join(" ")));
     }
-    for server in servers.iter().take(MOST_ASKED) {
-        let _ = writeln!(text, "nameserver {server}");
-    }
+    lines.extend(servers.iter().take(MOST_ASKED).map(|server| format!("nameserver {server}")));
+    let text = lines.join("\n") + "\n";
     draft.file(Partition::Root, &ImagePath::new(PATH)?, text, Mode::FILE, Owner::ROOT)?;
     Ok(())
 }
