@@ -495,6 +495,18 @@ mod tests {
     }
 
     #[test]
+    fn the_schema_refuses_what_the_table_does() {
+        let schema: Value = serde_json::from_str(include_str!("../../nodes.schema.json")).unwrap();
+        let refused = schema["definitions"]["config"]["not"]["anyOf"].as_array().unwrap();
+        let refused: BTreeSet<&str> =
+            refused.iter().map(|key| key["required"][0].as_str().unwrap()).collect();
+        let is_refused = |flag: &&Flag| matches!(flag.effect, Effect::Decided(_) | Effect::Refused(..));
+        let names = FLAGS.iter().filter(is_refused).map(|flag| flag.name);
+        let known: BTreeSet<&str> = names.chain(FLAGS.iter().filter_map(|flag| flag.alias)).collect();
+        assert_eq!(refused, known);
+    }
+
+    #[test]
     fn a_port_is_one_that_is_free_on_a_server() {
         assert_eq!(port("7443").unwrap(), 7443);
         for wrong in ["0", "65536", "x", "22", "2379", "6444", "10250"] {
