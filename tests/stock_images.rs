@@ -282,7 +282,7 @@ nodes:
   - {name: north, address: 192.168.50.11, timezone: Europe/Berln}
   - name: south
     address: 192.168.50.13
-    boot: {cmdline: [quiet, ip=dhcp]}
+    boot: {cmdline: [loglevel=3, ip=dhcp]}
 ";
 
 #[test]

@@ -674,9 +674,12 @@ fn warn_of_words_that_go(words: &[Located<String>], reader: &mut Reader) {
     }
     for Located { value: word, spot } in words {
         let Some(rest) = word.strip_prefix("quiet") else { continue };
-        let left = if rest.is_empty() { String::new() } else { format!(", and leaves {}", shown(rest)) };
-        let message =
-            format!("{} loses `quiet` at the first boot of bullseye and bookworm{left}", shown(word));
+        let message = if rest.is_empty() {
+            "the first boot of bullseye and bookworm removes `quiet`".to_owned()
+        } else {
+            let (word, rest) = (shown(word), shown(rest));
+            format!("the first boot of bullseye and bookworm removes `quiet` from {word}, and leaves {rest}")
+        };
         reader.warn(
             spot,
             Wrong::new(message, "Remove it, or write `loglevel=3`, which stays and does the same"),

@@ -697,9 +697,9 @@ fn words_that_the_first_boot_takes_away_are_warned_of() {
     assert_eq!(
         with("quiet, a=1, quieter=2"),
         [
-            format!("3:18 `quiet` loses `quiet` at the first boot of bullseye and bookworm. {hint}"),
+            format!("3:18 the first boot of bullseye and bookworm removes `quiet`. {hint}"),
             format!(
-                "3:30 `quieter=2` loses `quiet` at the first boot of bullseye and bookworm, and leaves `er=2`. {hint}"
+                "3:30 the first boot of bullseye and bookworm removes `quiet` from `quieter=2`, and leaves `er=2`. {hint}"
             ),
         ]
     );
