@@ -1,4 +1,4 @@
-//! What is absent and means the same as what is empty.
+//! The reading of what is absent as what is empty, where the two mean the same.
 
 /// Takes an empty text or list where there is none.
 ///

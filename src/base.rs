@@ -32,11 +32,11 @@ pub struct Base {
     pub release: Release,
     /// The time that everything written above it gets.
     pub time: UnixTime,
-    /// What is no reason to refuse it, and may still disappoint.
+    /// Findings that are no reason to refuse it, and that may still disappoint.
     pub warnings: Vec<BaseWarning>,
 }
 
-/// What may disappoint about a stock image.
+/// A finding about a stock image that may disappoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BaseWarning {
@@ -44,16 +44,16 @@ pub enum BaseWarning {
     Customised(Customisation),
     /// It was forced: it lacks what every Raspberry Pi OS has.
     NotRaspberryPiOs {
-        /// What shows it, as a clause.
+        /// The evidence, as a clause.
         found: String,
     },
     /// The first boot cannot make the root partition larger.
     NeverGrows {
-        /// Why not, as a clause.
+        /// The reason why not, as a clause.
         reason: String,
-        /// How large the root partition of a card is, and stays.
+        /// The size that the root partition of a card has, and keeps.
         size: ByteCount,
-        /// How much of it is free in the stock image.
+        /// The room that is free in it in the stock image.
         free: ByteCount,
     },
 }
@@ -159,7 +159,7 @@ impl Hint for BaseError {
     }
 }
 
-/// What was found, and whose it is.
+/// Lists the customisations that were found, each with the tool that left it.
 fn list_of(customisations: &[Customisation]) -> String {
     let one = |Customisation { tool, found, means, .. }: &Customisation| format!("{found} ({tool}): {means}");
     customisations.iter().map(one).collect::<Vec<_>>().join("; ")
@@ -362,8 +362,8 @@ fn root_summary(disk: &Disk) -> Result<Summary, PatchError> {
     })
 }
 
-/// When the stock image was last written to: the same for everybody who has it, and later than every
-/// file in it. Never 0: k3s takes a manifest of 1970 for unchanged for ever (k3s#14568).
+/// Returns the time of the last write to the stock image: the same for everybody who has it, and later than
+/// every file in it. Never 0: k3s takes a manifest of 1970 for unchanged for ever (k3s#14568).
 fn stock_time(disk: &Disk) -> Result<UnixTime, BaseError> {
     let written = root_summary(disk)?.written;
     written.filter(|time| UnixTime::OF_FILES.contains(time)).ok_or(BaseError::NoTime)

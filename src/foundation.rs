@@ -66,7 +66,7 @@ pub enum FoundationError {
 }
 
 impl FoundationError {
-    /// Whether `image:` of nodes.yaml, or what is put on the cards, has to change.
+    /// Returns `true` if `image:` of nodes.yaml, or what is put on the cards, has to change.
     pub(crate) fn is_about_room(&self) -> bool {
         matches!(self, Self::NoRoom { .. } | Self::Disk(DiskError::CannotStretch { .. }))
     }

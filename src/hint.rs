@@ -12,9 +12,9 @@ pub trait Hint {
 /// Something that is valid and may still disappoint.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Warning {
-    /// What it is.
+    /// The mistake or finding.
     pub message: String,
-    /// What to do.
+    /// The remedy.
     pub hint: Option<String>,
 }
 

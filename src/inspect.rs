@@ -25,9 +25,9 @@ pub struct Inspection {
     pub no_release: Option<String>,
     /// For which node cardwright made it, where it did.
     pub card: Option<Card>,
-    /// What other tools left on it.
+    /// Traces of other tools on it.
     pub customisations: Vec<Customisation>,
-    /// What may disappoint about the file.
+    /// Findings about the file that may disappoint.
     pub warnings: Vec<Warning>,
 }
 

@@ -1,4 +1,4 @@
-//! Who a file belongs to and who may write to it: the one place where Unix and Windows differ in that.
+//! The owners of files, and who may write to them: the one place where Unix and Windows differ in that.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
@@ -49,7 +49,7 @@ pub(crate) fn without_links(options: &mut OpenOptions) -> &mut OpenOptions {
 /// umask. Of `private` ones nobody else may see it either. Those that are there stay as they are.
 ///
 /// # Errors
-/// When it is not there and cannot be made.
+/// Fails when it is not there and cannot be made.
 pub fn create_folder(folder: &Path, private: bool) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);

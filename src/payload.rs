@@ -77,14 +77,14 @@ impl Hint for PayloadError {
     }
 }
 
-/// What is to be put inside the cards.
+/// The files that are to be put inside the cards.
 #[derive(Debug)]
 pub struct Opened {
     /// The files.
     pub payload: Payload,
-    /// What was downloaded and could not be kept in the cache is in these, until they are dropped.
+    /// Downloads that could not be kept in the cache are in these, until they are dropped.
     pub(crate) folders: Vec<TemporaryFolder>,
-    /// Why the cache could not be used, where it could not.
+    /// The reason why the cache could not be used, if so.
     pub trouble: Option<FetchError>,
 }
 

@@ -68,7 +68,7 @@ pub enum Error {
         /// Why.
         source: PlanError,
     },
-    /// What all nodes have in common could not be planned.
+    /// The part that all nodes have in common could not be planned.
     #[error("planning what all nodes get: {0}")]
     PlanCommon(PlanError),
     /// What is to be put inside the cards could not be had.
@@ -85,7 +85,7 @@ pub enum Error {
         /// Why.
         source: PatchError,
     },
-    /// What the owner gets in with could not be made.
+    /// The owner's means of access could not be made.
     #[error(transparent)]
     Papers(#[from] PapersError),
     /// Something else is in the place of a result.
@@ -221,7 +221,7 @@ pub fn open_base(image: Arc<dyn ReadAt>, name: &str, understanding: Understandin
     Base::open(image, understanding).map_err(|source| Error::Base { image: name.to_owned(), source })
 }
 
-/// What the stock image of a cluster is called in messages.
+/// Returns the name of a cluster's stock image in messages.
 pub fn image_name(cluster: &Cluster) -> String {
     match &cluster.image {
         ImageSource::Demo => "the demo image".to_owned(),
@@ -243,7 +243,7 @@ pub fn open_secret(cluster: &Cluster, creation: Creation) -> Result<(ClusterSecr
 /// The secret of a cluster, where there is one already. None is made.
 ///
 /// # Errors
-/// When it cannot be read, or is none.
+/// Fails when it cannot be read, or is none.
 pub fn existing_secret(cluster: &Cluster) -> Result<Option<ClusterSecret>, Error> {
     match open_secret(cluster, Creation::Forbidden) {
         Ok((secret, _)) => Ok(Some(secret)),
@@ -351,7 +351,7 @@ fn plan_with<'cluster>(
     }
 }
 
-/// What is wrong with a value of nodes.yaml, at its place.
+/// Returns a mistake in a value of nodes.yaml as a problem at its place.
 fn problem_of(mistake: &RaspiosError, cluster: &Cluster, node: &Node) -> Problem {
     // Its place is shown with it.
     let (spot, mistake) = match (plan::spot_of(mistake, node), mistake) {

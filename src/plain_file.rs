@@ -36,7 +36,8 @@ impl NotPlain {
 /// Opens a plain file for reading; symbolic links are followed.
 ///
 /// # Errors
-/// When there is none, when it may not be read, and, with [`NotPlain`] inside, when it is something else.
+/// Fails when there is none, when it may not be read, and, with [`NotPlain`] inside, when it is something
+/// else.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     // Merely opening a device can do something to it.
     refuse_others(&std::fs::metadata(path)?)?;

@@ -72,7 +72,7 @@ impl Shelf {
     /// Gives a file that was begun its name, and removes those that were not used for longest.
     ///
     /// # Errors
-    /// When it cannot be flushed or renamed: gives it back.
+    /// Fails when it cannot be flushed or renamed: gives it back.
     pub(crate) fn put(&self, file: TemporaryFile, name: &str) -> Result<File, (io::Error, TemporaryFile)> {
         if let Err(error) = file.file().sync_all() {
             return Err((error, file));

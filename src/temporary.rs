@@ -19,13 +19,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tempfile::TempPath;
 
-/// How many random letters and digits a name has.
+/// The number of random letters and digits in a name.
 const RANDOM: usize = 10;
 
-/// How often a new file may be swept away between its making and its locking.
+/// The number of times that a new file may be swept away between its making and its locking.
 const ATTEMPTS: usize = 16;
 
-/// Where there are no locks, a file this old was left behind by a program that was killed.
+/// The age at which a file counts as left behind by a program that was killed, where there are no locks.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// All that is in the making.
@@ -58,7 +58,7 @@ impl Drop for Listing {
     }
 }
 
-/// How the names of some temporary files begin and end; between are random letters and digits.
+/// The beginning and end of some temporary files' names; between are random letters and digits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pattern<'name> {
     pub(crate) prefix: &'name OsStr,
@@ -92,7 +92,7 @@ impl TemporaryFile {
     /// whatever the umask; of any other mode the umask takes what it takes from every file.
     ///
     /// # Errors
-    /// When the folder cannot be written to.
+    /// Fails when the folder cannot be written to.
     pub(crate) fn create(folder: &Path, pattern: Pattern<'_>, mode: u32) -> io::Result<Self> {
         for _ in 0..ATTEMPTS {
             let new = Self::create_unlocked(folder, pattern, mode)?;
@@ -139,7 +139,7 @@ impl TemporaryFile {
     /// Gives it its final name. What had that name is gone then.
     ///
     /// # Errors
-    /// When it cannot be renamed: gives it back.
+    /// Fails when it cannot be renamed: gives it back.
     pub(crate) fn persist(mut self, path: &Path) -> Result<File, (io::Error, Self)> {
         let listed = listed();
         match fs::rename(&self.path, path) {
@@ -158,7 +158,7 @@ impl TemporaryFile {
     /// As [`persist`](Self::persist), unless something has that name already.
     ///
     /// # Errors
-    /// When it has, or the file cannot be renamed; then it is gone.
+    /// Fails when it has, or when the file cannot be renamed; then it is gone.
     pub(crate) fn persist_new(self, path: &Path) -> io::Result<File> {
         let Self { path: temporary, file, listing } = self;
         let listed = listed();
@@ -171,7 +171,7 @@ impl TemporaryFile {
     /// Gives several files their final names. A signal comes before all of it or after.
     ///
     /// # Errors
-    /// When one cannot be renamed: gives the name it was to have. It and those behind it are gone.
+    /// Fails when one cannot be renamed: gives the name it was to have. It and those behind it are gone.
     pub(crate) fn persist_all(files: Vec<(Self, PathBuf)>) -> Result<(), (PathBuf, io::Error)> {
         let listed = listed();
         let mut failed = None;
@@ -211,7 +211,7 @@ impl TemporaryFolder {
     /// Makes an empty folder in another.
     ///
     /// # Errors
-    /// When that cannot be written to.
+    /// Fails when that cannot be written to.
     pub(crate) fn create(parent: &Path) -> io::Result<Self> {
         let mut listed = listed();
         // tempfile makes it with mode 0700.

@@ -30,7 +30,7 @@ pub struct Verified {
 pub enum Difference {
     /// Of the disk as a whole: its size, its partition table, what no file is made of.
     Disk {
-        /// What is wrong: a clause that follows "the disk".
+        /// The difference: a clause that follows "the disk".
         what: String,
     },
     /// Of a file, directory or link on one of the partitions.

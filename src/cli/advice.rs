@@ -1,4 +1,4 @@
-//! What to do next, after a build.
+//! Advice on the next steps, after a build.
 
 use super::paint::{CYAN, Line, paint, spans};
 use cardwright::cluster::{Cluster, ImageSource, Install, Node, Role};
@@ -36,14 +36,14 @@ pub(super) struct Ending<'build> {
     pub(super) built: &'build Built,
     /// The server that is to rejoin its cluster.
     pub(super) rejoin: Option<&'build str>,
-    /// Where a card mounts its boot partition.
+    /// The mount point of a card's boot partition.
     pub(super) boot_mount: &'build str,
-    /// What `plan` and `verify` have to be told to mean the same cluster and stock image.
+    /// The arguments with which `plan` and `verify` mean the same cluster and stock image.
     pub(super) arguments: String,
 }
 
 impl Ending<'_> {
-    /// What to do next on a system.
+    /// Returns the next steps on a system.
     pub(super) fn advice(&self, system: System) -> Vec<Line> {
         let Some(first) = self.built.images.first() else { return Vec::new() };
         let mut lines = vec![Line::default()];
@@ -176,7 +176,7 @@ impl Ending<'_> {
         lines.push(command(&format!("cardwright build{arguments} {how} {node} --through {}", other.name)));
     }
 
-    /// How one logs in at a node.
+    /// Returns the command that logs in at a node.
     fn ssh(&self, node: &str) -> String {
         let config = &self.built.papers.ssh_config;
         // The files that ssh_config names are found from the folder of nodes.yaml, where they are below it.
@@ -199,7 +199,7 @@ fn command(text: &str) -> Line {
     spans!["  ", paint(CYAN, text)]
 }
 
-/// How an image gets onto a card.
+/// Returns the command that writes an image to a card.
 fn write_command(system: System, format: ImageFormat, image: &BuiltImage) -> String {
     let path = shown(&image.path);
     let (device, options) = match system {

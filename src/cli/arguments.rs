@@ -67,7 +67,7 @@ impl From<ForcedRelease> for Codename {
     }
 }
 
-/// Which nodes.yaml, and which of its nodes. Both may be named with or without a flag: no name of a node looks
+/// The nodes.yaml, and which of its nodes. Both may be named with or without a flag: no name of a node looks
 /// like one of a file.
 #[derive(Debug, Args)]
 pub(crate) struct ClusterSelection {

@@ -15,12 +15,12 @@ use cardwright::pipeline::{self, BuildOptions, Built, BuiltImage, Error, Imager}
 use std::path::Path;
 use std::sync::Arc;
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(serde::Serialize)]
 struct Report<'built> {
     #[serde(flatten)]
     built: &'built Built,
-    /// What people were warned of.
+    /// All warnings of this run.
     warnings: Vec<Warning>,
 }
 
@@ -106,7 +106,7 @@ fn show(built: &Built) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What `plan` and `verify` have to be told to mean the same cluster and stock image as this build.
+/// Returns the arguments with which `plan` and `verify` mean the same cluster and stock image as this build.
 fn same_arguments(arguments: &BuildArguments, selection: &Selection) -> String {
     let file = Some(&selection.file).filter(|file| **file != Path::new(NODES_YAML));
     let file = file.map(|file| format!(" -f {}", papers::shell_word(&file.display().to_string())));

@@ -1,4 +1,4 @@
-//! What happens when somebody ends the program: nothing that is half-written stays behind.
+//! The end of an interrupted program: nothing that is half-written stays behind.
 
 /// Begins to wait for SIGINT and SIGTERM. At the first one, files in the making are removed and the program
 /// exits as a shell says of a program that a signal ended: with 130 or 143.

@@ -155,7 +155,7 @@ fn open_unchecked(
     })
 }
 
-/// Whether an image could not be opened because there is none.
+/// Returns `true` if an image could not be opened because there is none.
 fn is_missing(error: &Error) -> bool {
     matches!(error, Error::Disk(DiskError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound)
 }
@@ -187,7 +187,7 @@ fn warn(warning: Warning) {
     WARNINGS.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
 }
 
-/// What people were warned of until now.
+/// Returns the warnings that were given until now.
 fn warnings() -> Vec<Warning> {
     WARNINGS.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }

@@ -156,7 +156,7 @@ pub(super) fn usage(mut error: clap::Error) -> io::Result<()> {
     if error.use_stderr() { stderr().write_all(text.as_bytes()) } else { stdout().write_all(text.as_bytes()) }
 }
 
-/// What an error of clap's speaks of, escaped: it quotes arguments as they were given.
+/// Escapes a value that an error of clap's mentions: clap quotes arguments as they were given.
 fn harmless(kind: ContextKind, value: &ContextValue) -> ContextValue {
     let plain = |text: &String| escaped(text).to_string();
     // Its advice mixes styles and arguments in one text; without styles it can be escaped.

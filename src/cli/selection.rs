@@ -1,4 +1,4 @@
-//! Which nodes.yaml a command is about, and which of its nodes.
+//! The choice of a nodes.yaml, and of nodes in it, that a command line makes.
 
 use super::Failure;
 use super::arguments::ClusterSelection;
@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 /// The file in the current folder that is meant where none is named.
 pub(super) const NODES_YAML: &str = "nodes.yaml";
 
-/// What the arguments name.
+/// The nodes.yaml and the nodes that the arguments name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Selection {
     /// The nodes.yaml.
     pub(super) file: PathBuf,
     /// The nodes, in the order in which they are named; all are meant where there is none.
     pub(super) nodes: Vec<String>,
-    /// How many of them, the first ones, were named without a flag and might have been meant as a file.
+    /// The number of names, the first ones, that came without a flag and might have been meant as a file.
     words: usize,
 }
 

@@ -12,12 +12,12 @@ use std::sync::Arc;
 /// How many differences are listed for people; `--json` lists all.
 const MOST_LISTED: usize = 50;
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(serde::Serialize)]
 struct Report<'verified> {
     #[serde(flatten)]
     verified: &'verified Verified,
-    /// What people were warned of.
+    /// All warnings of this run.
     warnings: Vec<Warning>,
 }
 
@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
     if count == 0 { Ok(()) } else { Err(Failure::Differs) }
 }
 
-/// What to do where the secret is missing: here nobody wanted it to be made.
+/// Adds what to do where the secret is missing: here nobody wanted it to be made.
 fn without_secret(failure: Failure, arguments: &VerifyArguments) -> Failure {
     let Failure::Work(error) = failure else { return failure };
     match *error {

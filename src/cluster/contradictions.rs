@@ -11,7 +11,7 @@ use serde_json::Value;
 struct Part {
     /// Its name among `disable`, or the flag that switches it off.
     name: &'static str,
-    /// What an object needs of it, where it does.
+    /// The need that an object has of it, if any.
     need: fn(&Value) -> Option<&'static str>,
     /// Parts of the names of what people deploy in its place.
     substitutes: &'static [&'static str],
@@ -57,7 +57,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader) {
     the_virtual_address_is_answered(draft, &k3s.value, reader);
 }
 
-/// What the servers do without.
+/// Lists the parts of k3s that the servers do without.
 fn switched_off(draft: &Draft, k3s: &ClusterK3s) -> Vec<String> {
     let mut off = Vec::new();
     for node in draft.nodes.iter().filter(|node| node.role() == Some(Role::Server)) {

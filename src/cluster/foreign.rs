@@ -6,7 +6,7 @@
 
 use super::keys::Level;
 
-/// What says the same in nodes.yaml.
+/// The way in which nodes.yaml says the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Counterpart {
     /// A key with a value of the same kind.
@@ -29,7 +29,7 @@ use Counterpart::{Example, K3sExample, Key, Nothing};
 const SETTINGS: &[&str] = &["", "node"];
 const K3S: &[&str] = &["k3s", "k3s_role", "k3s_node"];
 
-/// What holds at one level goes before what holds anywhere.
+/// The keys of other tools. Rows for one level go before those for every level.
 const TABLE: &[Row] = &[
     // The cluster.
     Row(&["name", "cluster_name", "clustername", "cluster_context"], &[""], Key("cluster")),
@@ -560,7 +560,7 @@ const TABLE: &[Row] = &[
     Row(&["type", "compression", "extension"], &["output"], Key("format")),
 ];
 
-/// What a key says here that a level does not have.
+/// Returns the counterpart of a key that a level does not have.
 pub(super) fn counterpart(level: &Level, unknown: &str) -> Option<Counterpart> {
     let word = unknown.to_lowercase().replace('-', "_");
     let of = |wanted: fn(&Row, &Level) -> bool| {

@@ -24,7 +24,7 @@ pub enum CannotRejoin {
     /// It is no server that another node could join.
     #[error("no node can join the cluster through `{name}`, which is no server")]
     NotThrough {
-        /// Which name.
+        /// The name that was given.
         name: String,
         /// The names of the servers there are.
         servers: Vec<String>,
@@ -32,7 +32,7 @@ pub enum CannotRejoin {
     /// It is to join itself.
     #[error("`{name}` cannot rejoin the cluster through itself")]
     ThroughItself {
-        /// Which node.
+        /// The name of the node.
         name: String,
     },
     /// There is no other server.
@@ -95,7 +95,7 @@ impl Cluster {
     /// (docs.k3s.io, "Architecture", Fixed Registration Address).
     ///
     /// # Errors
-    /// When it is no server of the cluster, or is to rejoin the cluster itself.
+    /// Fails when it is no server of the cluster, or is to rejoin the cluster itself.
     pub fn join_through(&mut self, name: &str) -> Result<(), CannotRejoin> {
         let Some(server) = self.servers().find(|server| server.name.as_str() == name) else {
             let servers = self.servers().map(|server| server.name.to_string()).collect();

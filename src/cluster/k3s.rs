@@ -130,7 +130,7 @@ pub(super) fn read_role(fields: &Fields<'_>, reader: &mut Reader) -> Setting<Rol
     })
 }
 
-/// What others call k3s's roles.
+/// Other names of a server.
 const SERVERS: [&str; 13] = [
     "master",
     "masters",
@@ -273,7 +273,7 @@ pub(super) fn url(text: &str) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
-/// What a `config:` says, and where each of its keys stands.
+/// The content of a `config:`, with the place of each of its keys.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Config {
     pub(super) keys: Map<String, Value>,
@@ -364,7 +364,7 @@ fn check_spelling(key: &str, name: &str, bare: &str) -> Result<(), Wrong> {
     Err(if keys::may_be_secret(key) { refused.secret() } else { refused })
 }
 
-/// Whether it looks like one: small letters, digits and dashes between them.
+/// Returns `true` if it looks like a flag: small letters, digits and dashes between them.
 fn is_flag_name(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_lowercase())
         && !text.ends_with('-')

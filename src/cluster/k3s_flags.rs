@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use serde_json::{Map, Value};
 use std::net::IpAddr;
 
-/// Where k3s keeps what it has where nothing else is said.
+/// The folder for all that k3s keeps, unless `data-dir` names another.
 const DATA_DIR: &str = "/var/lib/rancher/k3s";
 
 /// The port of a server where nothing else is said: for nodes that join, and for kubectl.
@@ -28,11 +28,11 @@ pub(super) struct Flag {
     /// The role that has it; `None` for both.
     pub(super) role: Option<Role>,
     pub(super) effect: Effect,
-    /// What k3s takes where it is absent, of a flag that has to be the same on all servers.
+    /// The default, of a flag that has to be the same on all servers.
     critical: Option<Default>,
 }
 
-/// What a flag does to what a card has.
+/// The effect of a flag on what a card has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
     /// Nothing: k3s is told what nodes.yaml says.
@@ -56,7 +56,7 @@ pub(super) enum Followed {
     Networks,
 }
 
-/// What k3s takes where a flag is absent.
+/// The value that k3s takes where a flag is absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Default {
     Value(&'static str),
@@ -316,7 +316,7 @@ fn given(config: &Map<String, Value>, name: &str) -> Vec<String> {
     items
 }
 
-/// Whether a kubeconfig on a server may be read by its group, and the group is root's, in which nobody is.
+/// Returns `true` if a server's kubeconfig may be read by its group, and that is root's, in which nobody is.
 pub(super) fn lets_an_empty_group_in(config: &Map<String, Value>) -> bool {
     let mode = given(config, "write-kubeconfig-mode");
     // As k3s reads it: octal, with a leading zero or without.

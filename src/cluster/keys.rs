@@ -84,8 +84,8 @@ pub(super) fn advice(level: &Level, unknown: &str) -> String {
     }
 }
 
-/// What to do about a key of `k3s:` that stands beside it in a node: at the top of the file it would be every
-/// node's.
+/// Returns the advice on a key of `k3s:` that stands beside it in a node: at the top of the file it would be
+/// every node's.
 pub(super) fn advice_beside_role(level: &Level, unknown: &str, role: Option<&str>) -> Option<String> {
     if level.name != NODE.name {
         return None;

@@ -66,7 +66,7 @@ pub struct Cluster {
     pub source_digest: Digest,
     /// The text it was read from: messages show its lines.
     pub source_text: Secret,
-    /// Where `image:` stands in it.
+    /// The place of `image:` in it.
     pub image_spot: Option<Spot>,
     /// Every path of this machine that the text names: files that are read, and the folder for the results.
     pub named_paths: Vec<PathBuf>,
@@ -141,7 +141,7 @@ pub struct Node {
     pub timezone: Option<String>,
     /// `de_DE.UTF-8`; the stock image's own where absent.
     pub locale: Option<String>,
-    /// Whom it asks for the time, in order; the stock image's own servers where there are none.
+    /// The time servers that it asks, in order; the stock image's own where there are none.
     pub ntp: Vec<TimeServer>,
     /// What is added to the boot partition's configuration.
     pub boot: Boot,
@@ -154,12 +154,12 @@ pub struct Node {
     pub first_boot: Vec<String>,
     /// What k3s is to be on this node; `None` where it is to be nothing.
     pub k3s: Option<NodeK3s>,
-    /// Where nodes.yaml says what only a stock image can judge.
+    /// The places of values that only a stock image can judge.
     pub spots: NodeSpots,
 }
 
-/// Where nodes.yaml has the values of a node that only a stock image can judge; `None` where it does not have
-/// them. [`ExtraFile`]s know their own places.
+/// The places in nodes.yaml of a node's values that only a stock image can judge; `None` where it does not
+/// have them. [`ExtraFile`]s know their own places.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NodeSpots {
     /// `timezone:`.
@@ -302,7 +302,7 @@ impl ExtraFile {
     /// A file of the root partition with this text in it, at `/etc/motd`, or at `~/.bashrc` of the node's user.
     ///
     /// # Errors
-    /// When that is no path.
+    /// Fails when `path` is no path.
     pub fn text(path: &str, text: impl Into<String>) -> Result<Self, InvalidPath> {
         Self::with_content(path, FileSource::Inline(text.into()))
     }
@@ -310,7 +310,7 @@ impl ExtraFile {
     /// As [`text`](Self::text), with what is in a file of this machine. It is read when a node is planned.
     ///
     /// # Errors
-    /// When `path` is no path.
+    /// Fails when `path` is no path.
     pub fn copy_of(source: impl Into<PathBuf>, path: &str) -> Result<Self, InvalidPath> {
         Self::with_content(path, FileSource::Path(source.into()))
     }
@@ -349,7 +349,7 @@ impl FilePath {
     /// The path on the card of a user whose home directory is `home`.
     ///
     /// # Errors
-    /// When the two together make no path.
+    /// Fails when the two together make no path.
     pub fn on_card(&self, home: &ImagePath) -> Result<ImagePath, InvalidPath> {
         match self {
             Self::Absolute(path) => Ok(path.clone()),

@@ -12,9 +12,9 @@ const FLAG: &str = "resolv-conf";
 /// The families of addresses that pods have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PodFamilies {
-    /// Whether they have IPv4 addresses.
+    /// The pods have IPv4 addresses.
     pub ipv4: bool,
-    /// Whether they have IPv6 addresses.
+    /// The pods have IPv6 addresses.
     pub ipv6: bool,
 }
 
@@ -31,8 +31,8 @@ impl PodFamilies {
         Self { ipv4: !ipv6 || networks.iter().any(|network| !network.contains(':')), ipv6 }
     }
 
-    /// Whether pods with such addresses can reach a name server: not one that is link-local, nor the
-    /// machine's own address, which inside a pod is the pod.
+    /// Returns `true` if pods with such addresses can reach a name server: not one that is link-local, nor
+    /// the machine's own address, which inside a pod is the pod.
     pub fn reach(self, server: &IpAddr) -> bool {
         let server = server.to_canonical();
         if server.is_loopback() || server.is_unspecified() || server.is_multicast() {
@@ -54,7 +54,7 @@ impl Cluster {
 }
 
 impl NodeK3s {
-    /// Whether nodes.yaml names another resolv.conf for the pods of this node.
+    /// Returns `true` if nodes.yaml names another resolv.conf for the pods of this node.
     pub fn names_its_own_resolv_conf(&self) -> bool {
         names_a_resolv_conf(&self.config)
     }

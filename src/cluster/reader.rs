@@ -342,7 +342,8 @@ impl<'t> Cursor<'t> {
         None
     }
 
-    /// Whether it is a word for "not at all": `none`, `off`, or what an older YAML takes for `false`.
+    /// Returns `true` for a word that means "not at all": `none`, `off`, or what an older YAML takes for
+    /// `false`.
     pub(super) fn is_off(&self) -> bool {
         let Kind::Scalar(scalar) = &self.value.kind else { return false };
         scalar.meaning == Meaning::Boolean(false)

@@ -62,7 +62,8 @@ fn from_file(path: &Path, spot: &Spot, reader: &mut Reader) -> Option<Registries
 /// Goes through it, puts down what k3s would not take, and gives what it takes.
 struct Check<'r> {
     reader: &'r mut Reader,
-    /// Whether k3s will read the very text. Otherwise what has a plain meaning can be written out for it.
+    /// The text is the very one that k3s will read. Otherwise what has a plain meaning can be written out for
+    /// it.
     as_it_is: bool,
     complete: bool,
 }
@@ -281,7 +282,7 @@ fn example_of(host: &str) -> &str {
 }
 
 impl Scalar {
-    /// Whether it is `true` or `false` to YAML, or to an older YAML as k3s reads it.
+    /// Returns `true` if it is `true` or `false` to YAML, or to an older YAML as k3s reads it.
     fn is_boolean(&self) -> bool {
         let old = ["yes", "no", "on", "off"].iter().any(|word| self.text.eq_ignore_ascii_case(word));
         matches!(self.meaning, Meaning::Boolean(_)) || (self.plain && old)

@@ -312,7 +312,7 @@ impl DraftNode {
     }
 }
 
-/// What Raspberry Pi OS calls its first user.
+/// The name that Raspberry Pi OS gives its first user.
 pub(super) const DEFAULT_USER: &str = "pi";
 
 /// What every IPv6 network on a wire has (RFC 4291, section 2.5.1).

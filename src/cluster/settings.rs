@@ -41,7 +41,7 @@ pub(super) struct Settings {
     pub(super) locale: Setting<String>,
     pub(super) ntp: Setting<Vec<TimeServer>>,
     pub(super) boot: Boot,
-    /// Where the words of `boot.cmdline` stand.
+    /// The places of the words of `boot.cmdline`.
     pub(super) cmdline_spots: BTreeMap<String, Spot>,
     pub(super) page_size: Setting<PageSize>,
     pub(super) swap: Setting<Swap>,
@@ -206,7 +206,7 @@ impl Settings {
     }
 }
 
-/// What is said under one of two keys that mean the same; both at once are put down.
+/// Returns what is said under one of two keys that mean the same; both at once are put down.
 fn one_of_two<T>(keys: [&str; 2], settings: [Setting<T>; 2], reader: &mut Reader) -> Setting<T> {
     match settings {
         [Setting::Given(_), Setting::Given(second)] => {
@@ -529,8 +529,8 @@ fn keys_of_a_website(text: &str) -> Option<Wrong> {
     Some(Wrong::new(message, hint))
 }
 
-/// What to do about it. `place` is the file and the line in it; the key is never shown, as it may be a
-/// private one.
+/// Returns what is wrong, and what to do about it. `place` is the file and the line in it; the key is never
+/// shown, as it may be a private one.
 fn not_a_key(error: NotAPublicKey, place: Option<(&str, usize)>) -> Wrong {
     let file = place.map_or_else(|| "FILE".to_owned(), |(file, _)| file.to_owned());
     let hint = match error {

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizedKey {
     line: String,
-    /// What stands before the key; mostly nothing.
+    /// The options before the key; mostly none.
     options: String,
     /// The key itself, in Base64.
     blob: String,
     identity_file: Option<PathBuf>,
 }
 
-/// Why a text is no public key that sshd takes. It never holds the text.
+/// The reason why a text is no public key that sshd takes. It never holds the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotAPublicKey {
@@ -47,7 +47,7 @@ pub enum NotAPublicKey {
     /// It is a public key as OpenSSL writes it.
     #[error("this is a public key in PEM, which sshd does not read")]
     Pem {
-        /// What `ssh-keygen -m` calls the format.
+        /// The name of the format for `ssh-keygen -m`.
         format: &'static str,
     },
     /// The key is behind words that are no options.
@@ -56,9 +56,9 @@ pub enum NotAPublicKey {
     /// The key is behind an option that is not written as it has to be.
     #[error("the option `{name}` {problem}; as it is, sshd would skip the key")]
     Option {
-        /// Which option.
+        /// The name of the option.
         name: &'static str,
-        /// What is wrong with it.
+        /// The mistake in it.
         problem: &'static str,
     },
 }
@@ -162,12 +162,12 @@ impl AuthorizedKey {
         self.identity_file = self.identity_file.take().or_else(|| other.identity_file.clone());
     }
 
-    /// Whether both lines hold the same key, whatever stands before and behind it.
+    /// Returns `true` if both lines hold the same key, whatever stands before and behind it.
     pub(super) fn is_same_key(&self, other: &Self) -> bool {
         self.blob == other.blob
     }
 
-    /// Whether both lines let the holder of the same key in on the same terms.
+    /// Returns `true` if both lines let the holder of the same key in on the same terms.
     pub(super) fn is_equivalent(&self, other: &Self) -> bool {
         self.is_same_key(other) && self.options == other.options
     }
@@ -206,7 +206,7 @@ fn is_type(word: &str) -> bool {
     TYPES.contains(&word) || word == "ssh-dss" || word.ends_with(CERTIFICATE)
 }
 
-/// How many bits a big-endian number has.
+/// Returns the number of bits of a big-endian number.
 fn bits(bytes: &[u8]) -> usize {
     let mut significant = bytes.iter().skip_while(|byte| **byte == 0);
     match significant.next() {

@@ -19,7 +19,7 @@ pub(crate) fn decoder(compressed: impl BufRead) -> impl Read {
 #[derive(Debug, thiserror::Error)]
 #[error("something follows: {length} bytes that are no gzip")]
 pub(crate) struct SomethingFollows {
-    /// How much it is.
+    /// The number of bytes.
     pub(crate) length: u64,
 }
 

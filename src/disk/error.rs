@@ -58,14 +58,14 @@ pub enum DiskError {
         /// What it is: `packed with bzip2`, `a web page`.
         found: String,
     },
-    /// What is compressed is whole, and then the file goes on.
+    /// The compressed data is whole, and then the file goes on.
     #[error("the image `{}` is whole, but something follows it: {length} bytes that are no {packing}", file.display())]
     SomethingFollows {
         /// The file.
         file: PathBuf,
-        /// What it is compressed with.
+        /// The format of the compressed data.
         packing: &'static str,
-        /// How much follows.
+        /// The number of bytes that follow.
         length: u64,
     },
     /// What is inside the packing contradicts itself, or ends too early.

@@ -1,5 +1,5 @@
-//! What something is that cardwright does not read, told by the bytes it begins with: so that an error names
-//! it instead of saying what it is not.
+//! The kinds of things that cardwright does not read, told by the bytes they begin with: so that an error
+//! names it instead of saying what it is not.
 //!
 //! The numbers are those that file(1) and libblkid go by; each format's own document calls them magic.
 
@@ -17,8 +17,8 @@ const fn magic(at: u64, bytes: &'static [u8], name: &'static str) -> Magic {
     Magic { at, bytes, name }
 }
 
-/// What a partition may hold, or a whole image where somebody copied one partition only. What lies above
-/// others comes first: a LUKS volume holds nothing that could be mistaken for something else.
+/// Things that a partition may hold, or a whole image where somebody copied one partition only. What lies
+/// above others comes first: a LUKS volume holds nothing that could be mistaken for something else.
 const FILESYSTEMS: [Magic; 20] = [
     magic(0, b"LUKS\xba\xbe", "LUKS (encrypted)"),
     magic(0x200, b"LABELONE", "an LVM physical volume"),
@@ -42,7 +42,7 @@ const FILESYSTEMS: [Magic; 20] = [
     magic(0xff6, b"SWAPSPACE2", "swap space"),
 ];
 
-/// What a file may be that people give for an image of a card.
+/// Files that people may give for an image of a card.
 const FILES: [Magic; 30] = [
     magic(0, b"BZh", "compressed with bzip2"),
     magic(0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
@@ -80,7 +80,7 @@ const FILES: [Magic; 30] = [
 /// is not known.
 ///
 /// # Errors
-/// When `disk` cannot be read.
+/// Fails when `disk` cannot be read.
 pub(crate) fn filesystem(disk: &dyn ReadAt) -> io::Result<Option<&'static str>> {
     find(disk, &FILESYSTEMS)
 }
@@ -88,7 +88,7 @@ pub(crate) fn filesystem(disk: &dyn ReadAt) -> io::Result<Option<&'static str>> 
 /// Names what `file` is where that is no image of a disk. `None` for what may be one.
 ///
 /// # Errors
-/// When `file` cannot be read.
+/// Fails when `file` cannot be read.
 pub(crate) fn no_image(file: &dyn ReadAt) -> io::Result<Option<&'static str>> {
     if let Some(name) = find(file, &FILES)? {
         return Ok(Some(name));
@@ -98,7 +98,7 @@ pub(crate) fn no_image(file: &dyn ReadAt) -> io::Result<Option<&'static str>> {
     Ok((is_read && is_lzma(header)).then_some("compressed with LZMA (the format before xz)"))
 }
 
-/// Whether this is the header of a .lzma file: it has no magic number, so that xz and file(1), too, ask
+/// Returns `true` for the header of a .lzma file: it has no magic number, so that xz and file(1), too, ask
 /// whether its fields make sense (lzma-file-format.txt, 1.1).
 fn is_lzma([properties, d0, d1, d2, d3, size @ ..]: [u8; 13]) -> bool {
     let dictionary = u32::from_le_bytes([d0, d1, d2, d3]);

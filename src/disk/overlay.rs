@@ -20,7 +20,7 @@ impl BlockIndex {
         Self(offset / BLOCK)
     }
 
-    /// Where the block begins: a number of 64 bits, as it holds a byte of a disk.
+    /// Returns the offset of the block: a number of 64 bits, as it holds a byte of a disk.
     pub(super) const fn start(self) -> u64 {
         self.0 * BLOCK
     }

@@ -27,7 +27,7 @@ pub(crate) fn is_bmap(text: &str) -> bool {
     text.contains(MADE_HERE)
 }
 
-/// What tells a bmap of this program from one that bmaptool made.
+/// The comment that tells a bmap of this program from one that bmaptool made.
 const MADE_HERE: &str = "<!-- Made by cardwright.";
 
 /// Removes the bmap of an image that is about to be another one.

@@ -46,7 +46,7 @@ impl Change<'_> {
 
 /// A file that holds the bytes of the original but for some places, and of which the original may be longer.
 pub(super) struct Kin<'work> {
-    /// Which one.
+    /// The file.
     pub(super) file: &'work File,
     /// The places, in order and apart. All that the original has beyond the file is zeros, or one of them.
     pub(super) differs: Vec<Range<u64>>,

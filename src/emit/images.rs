@@ -162,7 +162,7 @@ impl Images<'_> {
 /// Images that are whole and on the disk, but have no names yet. When it is dropped, they are gone.
 pub struct Made {
     images: Vec<(String, Copied)>,
-    /// Why the cache could not be used, where it could not: the next build will take as long as this one.
+    /// The reason why the cache could not be used, if so: the next build will take as long as this one.
     pub cache_trouble: Option<io::Error>,
 }
 

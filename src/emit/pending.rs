@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// How the names of files in the making end.
+/// The end of the names of files in the making.
 const ENDING: &str = ".partial";
 
 /// The mode of what everybody may read.

@@ -22,11 +22,11 @@ use std::path::{Path, PathBuf};
 /// A file that was downloaded.
 #[derive(Debug)]
 pub struct Fetched {
-    /// Where it is.
+    /// The file's path.
     pub path: PathBuf,
     /// The folder that it is in, where that is not the cache: it is gone when this is dropped.
     pub(crate) folder: Option<TemporaryFolder>,
-    /// Why the cache could not be used, where it could not.
+    /// The reason why the cache could not be used, if so.
     pub trouble: Option<FetchError>,
 }
 

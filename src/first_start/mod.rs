@@ -13,14 +13,14 @@ use shell::quote;
 /// The name of the file on the boot partition that tells how the first start goes. It holds no secrets.
 pub const STATUS_FILE: &str = "cardwright-status.txt";
 
-/// Where the scripts are.
+/// The folder of the scripts.
 const FOLDER: &str = "/usr/local/lib/cardwright";
 
 /// A script that runs at the first start.
 pub(crate) struct Script<'script> {
     /// The name of its file.
     pub(crate) name: &'script str,
-    /// What comes after the shared beginning, in order.
+    /// The parts after the shared beginning, in order.
     pub(crate) parts: &'script [&'script str],
     /// Its settings, beside the two that all scripts have: names of shell variables, and values.
     pub(crate) settings: &'script [(&'script str, String)],
@@ -30,7 +30,7 @@ impl Script<'_> {
     /// Writes the script and its settings. `boot_mount` is where the boot partition is mounted.
     ///
     /// # Errors
-    /// When the stock image cannot be read or has something in the way.
+    /// Fails when the stock image cannot be read or has something in the way.
     pub(crate) fn write<E>(&self, draft: &mut Draft<'_>, boot_mount: &str) -> Result<(), E>
     where
         E: From<PatchError> + From<InvalidPath>,

@@ -276,7 +276,7 @@ pub trait WriteFilesystem {
     /// Removes a file, a link or, on ext4, an empty directory.
     ///
     /// # Errors
-    /// When nothing stands there, or a directory that is not empty.
+    /// Fails when nothing stands there, or a directory that is not empty.
     fn remove(&mut self, path: &ImagePath) -> Result<(), FsError>;
 
     /// Moves a file or a directory with all that is in it.

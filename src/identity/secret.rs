@@ -75,7 +75,7 @@ impl ClusterSecret {
     /// Makes a secret that is written nowhere: for looking at what would be done with one.
     ///
     /// # Errors
-    /// When this machine gives no randomness.
+    /// Fails when this machine gives no randomness.
     pub fn throwaway() -> Result<Self, IdentityError> {
         let mut bytes = Zeroizing::new([0; 32]);
         getrandom::fill(bytes.as_mut_slice()).map_err(IdentityError::Randomness)?;

@@ -5,7 +5,7 @@ use crate::cluster::{K3s, Role};
 use crate::first_start::Script;
 use crate::patch::{Content, Draft, ImagePath, Mode, Owner, Partition};
 
-/// Where k3s looks for archives to import, below its `data-dir`, on servers and agents alike (docs.k3s.io, "Air-Gap
+/// The folder that k3s imports archives from, below its `data-dir`, on servers and agents alike (docs.k3s.io, "Air-Gap
 /// Install").
 const IMAGES: &str = "agent/images";
 

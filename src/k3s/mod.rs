@@ -51,7 +51,7 @@ use crate::patch::Draft;
 /// before it asked for, and means nothing to later ones.
 pub const CMDLINE_WORDS: [&str; 2] = ["cgroup_enable=memory", "cgroup_memory=1"];
 
-/// What all scripts here begin with, after the beginning of every first start.
+/// The shared part of all scripts here, after the beginning of every first start.
 const FIRST_START: &str = include_str!("first-start.sh");
 
 /// What k3s has to know about the system of a card.

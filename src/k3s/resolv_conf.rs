@@ -10,8 +10,8 @@ use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
 /// The file, which `resolv-conf` in config.yaml names.
 pub(super) const PATH: &str = "/etc/rancher/k3s/resolv.conf";
 
-/// How many name servers are asked (`MAXNS` of resolver(5)); the kubelet complains in every pod's events
-/// where there are more.
+/// The number of name servers that are asked (`MAXNS` of resolver(5)); the kubelet complains in every pod's
+/// events where there are more.
 const MOST_ASKED: usize = 3;
 
 /// Writes the name servers of nodes.yaml that pods can reach, unless the user names a file of their own.

@@ -116,7 +116,8 @@ fn plan(cluster: &Cluster, name: &str) -> Patch {
     plan_with(cluster, name, cluster.k3s.as_ref().unwrap(), &HOST).unwrap()
 }
 
-/// What cardwright writes, and the table of what a file of the user's may not replace, are one list.
+/// The paths that cardwright writes, and the table of what a file of the user's may not replace, are one
+/// list.
 #[test]
 fn the_table_of_claimed_paths_is_what_is_written() {
     use crate::cluster::claimed::{self, Writer};

@@ -70,7 +70,7 @@ impl PaperFile {
     }
 }
 
-/// Whether nodes.yaml names no key for some node.
+/// Returns `true` if nodes.yaml names no key for some node.
 fn needs_login_key(cluster: &Cluster) -> bool {
     cluster.nodes.iter().any(|node| node.user.authorized_keys.is_empty())
 }
@@ -107,9 +107,9 @@ pub enum PapersError {
     /// ssh_config cannot hold the path of a file.
     #[error("ssh_config cannot name the file `{}`: {reason}", path.display())]
     Path {
-        /// Which file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why not: a clause.
+        /// The reason why not, as a clause.
         reason: &'static str,
     },
 }
@@ -144,7 +144,7 @@ impl Papers {
     /// from there.
     ///
     /// # Errors
-    /// When a key or certificate cannot be made, or ssh_config cannot name the folder of the results.
+    /// Fails when a key or certificate cannot be made, or ssh_config cannot name the folder of the results.
     pub fn new(cluster: &Cluster, secret: &ClusterSecret, time: UnixTime) -> Result<Self, PapersError> {
         Ok(Self {
             known_hosts: ssh::known_hosts(cluster, secret)?,

@@ -38,7 +38,7 @@ pub(super) fn is_our_config(text: &str) -> bool {
     first.is_some_and(|line| line.starts_with(HEADER) && line.contains(INVITATION))
 }
 
-/// How the first line of an ssh_config begins, and what follows in it.
+/// The beginning of an ssh_config's first line; the cluster's name follows.
 const HEADER: &str = "# The nodes of ";
 const INVITATION: &str = ". From the folder of nodes.yaml: ssh -F ";
 
@@ -55,7 +55,7 @@ fn names(node: &Node) -> Vec<String> {
 /// nodes.yaml. The whole path would make the file another on every machine.
 ///
 /// # Errors
-/// When the folder of the results, or a key, has a path that ssh_config cannot hold.
+/// Fails when the folder of the results, or a key, has a path that ssh_config cannot hold.
 pub(super) fn config(cluster: &Cluster) -> Result<String, PapersError> {
     let result = |name: &str| argument(&seen_from_nodes_yaml(cluster, &cluster.output.folder.join(name)));
     let (known_hosts, login_key) = (result(KNOWN_HOSTS)?, result(LOGIN_KEY)?);

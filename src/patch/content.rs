@@ -30,7 +30,7 @@ impl Content {
     /// That of a file of this machine, which stays there. Its size and its digest are taken now.
     ///
     /// # Errors
-    /// When the file cannot be read, or is no plain file.
+    /// Fails when the file cannot be read, or is no plain file.
     pub fn of_file(path: &Path) -> io::Result<Self> {
         let file = plain_file::open(path)?;
         let size = ByteCount(file.metadata()?.len());

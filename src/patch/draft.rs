@@ -111,7 +111,7 @@ impl<'stock> Draft<'stock> {
     /// As [`kind`](Self::kind), with mode and owner.
     ///
     /// # Errors
-    /// When the stock image cannot be read.
+    /// Fails when the stock image cannot be read.
     pub fn attributes(
         &self,
         partition: Partition,
@@ -139,7 +139,7 @@ impl<'stock> Draft<'stock> {
     /// The same path without links in its directory part, as far as there will be something.
     ///
     /// # Errors
-    /// When the stock image cannot be read, or links lead in a circle.
+    /// Fails when the stock image cannot be read, or links lead in a circle.
     pub fn without_links(&self, partition: Partition, path: &ImagePath) -> Result<ImagePath, PatchError> {
         self.follow(partition, path, LastLink::Kept)
     }
@@ -147,7 +147,7 @@ impl<'stock> Draft<'stock> {
     /// As [`without_links`](Self::without_links), through a link at the end of it as well.
     ///
     /// # Errors
-    /// When the stock image cannot be read, or links lead in a circle.
+    /// Fails when the stock image cannot be read, or links lead in a circle.
     pub fn behind_links(&self, partition: Partition, path: &ImagePath) -> Result<ImagePath, PatchError> {
         self.follow(partition, path, LastLink::Followed)
     }
@@ -271,7 +271,7 @@ impl<'stock> Draft<'stock> {
     /// Lets the user replace a file that a concern only tidied, or that is a convenience.
     ///
     /// # Errors
-    /// When the stock image cannot be read.
+    /// Fails when the stock image cannot be read.
     pub fn leave_to_user(&mut self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
         let place = self.place(partition, path)?;
         self.claims.ours.remove(&place);
@@ -415,7 +415,7 @@ impl<'stock> Draft<'stock> {
     /// becomes nobody's: the user may put something else there.
     ///
     /// # Errors
-    /// When the stock image cannot be read, or has a device, a socket or a pipe there.
+    /// Fails when the stock image cannot be read, or has a device, a socket or a pipe there.
     pub fn remove_all(&mut self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
         match self.stock.metadata(partition, &self.stock_path(partition, path))?.map(|found| found.kind) {
             None => {

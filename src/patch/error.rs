@@ -79,7 +79,7 @@ pub enum PatchError {
     Claimed {
         /// Where.
         partition: Partition,
-        /// Which path.
+        /// The path.
         path: ImagePath,
     },
     /// A secret was about to be written where it can be read by others.

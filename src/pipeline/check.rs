@@ -1,4 +1,4 @@
-//! What a stock image says about a nodes.yaml, where the image is at hand: for `check`, which downloads nothing,
+//! Checks a nodes.yaml against its stock image, where the image is at hand: for `check`, which downloads nothing,
 //! decompresses next to nothing, and writes nothing.
 
 use super::{Error, image_name, plan_with};
@@ -15,12 +15,12 @@ use crate::plan;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What was found.
+/// The findings.
 #[derive(Debug, Default)]
 pub struct Checked {
-    /// What is wrong with nodes.yaml, or with its image.
+    /// Mistakes in nodes.yaml, or in its image.
     pub problems: Vec<Problem>,
-    /// What may disappoint, and what could not be looked at.
+    /// Findings that may disappoint, and things that could not be looked at.
     pub warnings: Vec<Problem>,
 }
 
@@ -137,7 +137,7 @@ fn open(cluster: &Cluster, cache: Option<&Path>, scratch: &Path) -> Result<AtHan
     Ok(opened.map_or_else(slow, |image| AtHand::Open(Box::new(image))))
 }
 
-/// Why what is put inside the cards is not looked at.
+/// The reason why the files for the cards are not looked at.
 enum NoPayload {
     NotDownloaded(String),
     Failed(PayloadError),

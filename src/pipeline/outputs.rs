@@ -39,7 +39,7 @@ pub struct OccupiedOutputs {
     pub files: Vec<(PathBuf, Occupant)>,
 }
 
-/// What is in the place of a result.
+/// A file or folder in the place of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Occupant {
@@ -208,7 +208,7 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// What a file is known by, whatever it is called: hard links have it in common.
+/// Returns the device and number that a file has under any name: hard links have them in common.
 #[cfg(unix)]
 fn identity(path: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt as _;
@@ -232,12 +232,12 @@ fn spelled_out(path: &Path) -> PathBuf {
     }
 }
 
-/// What earlier builds are known by.
+/// The marks by which results of earlier builds are recognised.
 struct Known {
     /// The images that build.json speaks of, where it is ours.
     images: Option<Vec<String>>,
     statement: Option<Metadata>,
-    /// What images of this cluster are called.
+    /// The names that images of this cluster have.
     names: Vec<String>,
     /// The public half of the cluster's own login key.
     login_key: Option<String>,
@@ -322,7 +322,7 @@ fn is_untouched_since(_file: &Metadata, _other: &Metadata) -> bool {
 /// Returns whether a file holds these bytes.
 ///
 /// # Errors
-/// When it cannot be read.
+/// Fails when it cannot be read.
 fn holds(path: &Path, wanted: &[u8]) -> io::Result<bool> {
     const PIECE: usize = 1 << 20;
     let finder = memchr::memmem::Finder::new(wanted);

@@ -76,7 +76,7 @@ impl Mistakes {
     /// Notes a mistake; gives the value where there is none.
     ///
     /// # Errors
-    /// When it is no mistake of nodes.yaml.
+    /// Fails when it is no mistake of nodes.yaml.
     fn note<T>(&mut self, result: Result<T, RaspiosError>) -> Result<Option<T>, RaspiosError> {
         match result {
             Err(mistake) if mistake.is_about_nodes_yaml() => {
@@ -100,7 +100,7 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
 /// As [`plan`], with every mistake of nodes.yaml that shows with this stock image, and not only the first.
 ///
 /// # Errors
-/// When the stock image cannot be read, or is not what every plan needs.
+/// Fails when the stock image cannot be read, or is not what every plan needs.
 pub fn judge(ground: &Ground<'_>, node: &Node) -> Result<Judged, PlanError> {
     let Ground { cluster, secret, release, stock, time, payload } = *ground;
     let mut draft = Draft::new(stock, time);
@@ -218,7 +218,7 @@ pub fn login_key(cluster: &Cluster, secret: &ClusterSecret) -> Result<SshKeyPair
     secret.login_key(&format!("{LOGIN_KEY_COMMENT}{}", cluster.name))
 }
 
-/// How the comment of every login key begins that this program makes.
+/// The beginning of the comment of every login key that this program makes.
 pub(crate) const LOGIN_KEY_COMMENT: &str = "cardwright-";
 
 /// Who may log in by key: whom nodes.yaml names, or else whoever has the cluster's own login key.

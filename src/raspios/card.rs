@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 const PATH: &str = "/etc/cardwright/card.json";
 
-/// What the text of every record holds: enough to find one in a file of which the filesystem is not read.
+/// The text in every record: enough to find one in a file of which the filesystem is not read.
 pub(crate) const IN_EVERY_RECORD: &[u8] = b"\"program\": \"cardwright ";
 
 /// What a card is, and what it was made by. Everybody on the node may read it.

@@ -10,7 +10,7 @@ use crate::patch::{Draft, ImagePath, Mode, Owner, Partition, UnixTime};
 /// forward to when it starts (systemd-timesyncd.service(8)).
 const TIMESYNC_FOLDER: &str = "/var/lib/systemd/timesync";
 
-/// What timesyncd reads beside its own configuration (timesyncd.conf(5)). All releases have timesyncd
+/// A file that timesyncd reads beside its own configuration (timesyncd.conf(5)). All releases have timesyncd
 /// (pi-gen, stage1/03-install-packages).
 const TIME_SERVERS: &str = "/etc/systemd/timesyncd.conf.d/90-cardwright.conf";
 
@@ -43,7 +43,7 @@ pub fn set_clock_floor(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
 /// Has timesyncd ask these servers for the time, and no others; with none, those of the stock image.
 ///
 /// # Errors
-/// When the image has no timesyncd.
+/// Fails when the image has no timesyncd.
 pub fn set_time_servers(draft: &mut Draft<'_>, servers: &[TimeServer]) -> Result<(), RaspiosError> {
     if servers.is_empty() {
         return Ok(());

@@ -8,7 +8,7 @@ use super::RaspiosError;
 use crate::absent::OrEmpty as _;
 use crate::patch::{Draft, ImagePath, Partition};
 
-/// What a node is to be, as far as words can contradict it.
+/// The purpose of a node, as far as words can contradict it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Expected {
     /// It has a static IPv6 address.
@@ -20,7 +20,7 @@ pub struct Expected {
 /// Finds the words of cmdline.txt, as it is going to be, that contradict the plan: one error each.
 ///
 /// # Errors
-/// When the stock image cannot be read.
+/// Fails when the stock image cannot be read.
 pub fn check_cmdline(draft: &Draft<'_>, expected: Expected) -> Result<Vec<RaspiosError>, RaspiosError> {
     let line = draft.read_text(Partition::Boot, &ImagePath::new("/cmdline.txt")?)?.or_empty();
     let contradictions = contradictions(&line, expected).into_iter();
@@ -72,7 +72,7 @@ fn contradictions(line: &str, expected: Expected) -> Vec<(&str, &'static str)> {
     found
 }
 
-/// What one word breaks by itself.
+/// Returns what one word breaks by itself.
 fn breaks(word: &str, expected: Expected) -> Option<&'static str> {
     let (key, value) = word.split_once('=').unwrap_or((word, ""));
     let is_off = ["0", "no", "off", "false", "n", "f"].contains(&value.to_ascii_lowercase().as_str());
@@ -114,7 +114,7 @@ fn breaks(word: &str, expected: Expected) -> Option<&'static str> {
 
 const LOSES_EVERYTHING: &str = "what the card writes is gone at the next boot, and with it the cluster";
 
-/// Whether an `init=` is systemd, or the first boot that ends in it.
+/// Returns `true` if an `init=` is systemd, or the first boot that ends in it.
 fn is_ordinary_init(path: &str) -> bool {
     path.ends_with("/firstboot")
         || ["/sbin/init", "/usr/sbin/init", "/lib/systemd/systemd", "/usr/lib/systemd/systemd"]

@@ -14,17 +14,17 @@ use serde::Serialize;
 /// Something that another tool left on an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Customisation {
-    /// Who leaves such a thing: `Raspberry Pi Imager`.
+    /// The tool that leaves such a thing: `Raspberry Pi Imager`.
     pub tool: &'static str,
-    /// What it is, and where: "`firstrun.sh` on the boot partition".
+    /// The thing and its place: "`firstrun.sh` on the boot partition".
     pub found: String,
-    /// What becomes of it on a card.
+    /// Its effect on a card.
     pub effect: Effect,
     /// The same for people, as a clause.
     pub means: &'static str,
 }
 
-/// What becomes of a customisation on a card.
+/// The effect of a customisation on a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
@@ -41,7 +41,7 @@ pub enum Effect {
 /// Finds what other tools left on an image, in a fixed order.
 ///
 /// # Errors
-/// When the image cannot be read.
+/// Fails when the image cannot be read.
 pub fn customisations(stock: &dyn Stock, release: &Release) -> Result<Vec<Customisation>, PatchError> {
     let status = read(stock, Partition::Root, "/var/lib/dpkg/status")?.or_empty();
     let mut search = Search { stock, release, packages: Packages::parse(&status), found: Vec::new() };
@@ -216,7 +216,7 @@ fn on_boot(name: &str) -> String {
     format!("`{name}` on the boot partition")
 }
 
-/// Whether a seed says nothing: comments, and the two lines of pi-gen's own meta-data
+/// Returns `true` if a seed says nothing: comments, and the two lines of pi-gen's own meta-data
 /// (stage2/04-cloud-init/files).
 fn is_stock_seed(text: &str) -> bool {
     text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).all(|line| {
@@ -225,7 +225,8 @@ fn is_stock_seed(text: &str) -> bool {
     })
 }
 
-/// Whether /etc/rc.local is that of the stock images up to bookworm: comments, and the address printed.
+/// Returns `true` for the /etc/rc.local of the stock images up to bookworm: comments, and the address
+/// printed.
 fn is_stock_rc_local(text: &str) -> bool {
     const STOCK: [&str; 5] = [
         "_IP=$(hostname -I) || true",

@@ -32,7 +32,7 @@ pub fn detect(stock: &dyn Stock) -> Result<Release, DetectError> {
 /// that [lacks the marks](foreign) of Raspberry Pi OS.
 ///
 /// # Errors
-/// When it holds no Debian.
+/// Fails when it holds no Debian.
 pub fn detect_as(stock: &dyn Stock, codename: Codename) -> Result<Release, DetectError> {
     let files = Files(stock);
     let os_release = files.check_debian()?;
@@ -42,7 +42,7 @@ pub fn detect_as(stock: &dyn Stock, codename: Codename) -> Result<Release, Detec
 /// Tells what shows that a Debian is not Raspberry Pi OS, as a clause; `None` for one that is.
 ///
 /// # Errors
-/// When the image cannot be read.
+/// Fails when the image cannot be read.
 pub fn foreign(stock: &dyn Stock) -> Result<Option<String>, PatchError> {
     Files(stock).foreign()
 }
@@ -89,7 +89,7 @@ impl OsRelease {
         }
     }
 
-    /// Whether it is older than the oldest release that cardwright knows, which is Debian 11.
+    /// Returns `true` if it is older than the oldest release that cardwright knows, which is Debian 11.
     fn is_too_old(&self) -> bool {
         const OLDER: [&str; 4] = ["wheezy", "jessie", "stretch", "buster"];
         let number = self.value("VERSION_ID").and_then(|number| number.parse::<u32>().ok());
@@ -149,7 +149,7 @@ impl Files<'_> {
         Ok(false)
     }
 
-    /// What shows that this is another Debian.
+    /// Returns the evidence that this is another Debian, if there is any.
     fn foreign(&self) -> Result<Option<String>, PatchError> {
         for (partition, path, builder) in OTHER_BUILDERS {
             if self.exists_on(partition, path)? {

@@ -5,7 +5,7 @@ use super::{RaspiosError, Release};
 use crate::cluster::{Interface, InterfaceName, Network, Node, NodeK3s};
 use crate::patch::{Draft, ImagePath, Partition};
 
-/// What dhcpcd is not to take from router advertisements and from the DHCPv6 servers they name: name servers
+/// Options that dhcpcd is not to take from router advertisements and from DHCPv6 servers: name servers
 /// and domains. Those of nodes.yaml are all there are, as with NetworkManager.
 ///
 /// A line each: dhcpcd 8.1 tells the kind of option from the beginning of the line alone.

@@ -1,6 +1,6 @@
-//! Where Raspberry Pi publishes the images.
+//! The places where Raspberry Pi publishes the images.
 
-/// Where a person chooses one.
+/// The page on which a person chooses one.
 pub const DOWNLOAD_PAGE: &str = "https://www.raspberrypi.com/software/operating-systems/";
 
 /// The folders of the newest release, by what stands in a file's name after the release.

@@ -23,7 +23,7 @@ pub enum DetectError {
     /// A Debian for the Raspberry Pi that somebody else built.
     #[error("this is a Debian, but not Raspberry Pi OS: {found}")]
     OtherDebian {
-        /// What shows it, as a clause.
+        /// The evidence, as a clause.
         found: String,
         /// The release that it says it is, where cardwright knows that.
         codename: Option<Codename>,
@@ -41,7 +41,7 @@ pub enum DetectError {
         "this Raspberry Pi OS {codename} is too old: its first boot is still `init=/usr/lib/raspi-config/init_resize.sh`"
     )]
     TooOldFirstBoot {
-        /// Which release.
+        /// The release.
         codename: Codename,
     },
     /// Raspberry Pi OS, of a release that cardwright has never seen.
@@ -152,7 +152,7 @@ pub enum RaspiosError {
     Contradiction {
         /// Which.
         word: String,
-        /// What it breaks, as a clause.
+        /// The thing that it breaks, as a clause.
         breaks: &'static str,
     },
     /// A time zone that the image does not know.
@@ -194,7 +194,7 @@ pub enum RaspiosError {
     ExtraFile {
         /// Which.
         path: FilePath,
-        /// Where nodes.yaml names it.
+        /// Its place in nodes.yaml.
         place: Option<Place>,
         /// Why.
         source: Box<RaspiosError>,
@@ -204,9 +204,9 @@ pub enum RaspiosError {
     Claimed {
         /// Which, without links in it.
         path: ImagePath,
-        /// What it is for, as a clause.
+        /// Its purpose, as a clause.
         what: &'static str,
-        /// What to do instead.
+        /// The remedy.
         instead: &'static str,
     },
     /// A file of this machine that could not be read.
@@ -271,7 +271,7 @@ fn named(path: &FilePath, place: Option<Place>) -> String {
 }
 
 impl RaspiosError {
-    /// Whether it is a value of nodes.yaml that the stock image has no answer to. Everything else is wrong with
+    /// Returns `true` for a value of nodes.yaml that the stock image has no answer to. Everything else is wrong with
     /// the image itself.
     pub fn is_about_nodes_yaml(&self) -> bool {
         matches!(

@@ -21,7 +21,7 @@ const MOUNTS: [&str; 5] = ["/proc", "/sys", "/dev", "/run", "/tmp"];
 /// A file that only its owner and group may read counts as a secret: no plan shows what is in it.
 ///
 /// # Errors
-/// When a file of this machine cannot be read, and when a path is one that the running system cannot see, that
+/// Fails when a file of this machine cannot be read, and when a path is one that the running system cannot see, that
 /// cardwright itself writes to, or where no file can be.
 pub fn add_files(
     draft: &mut Draft<'_>,

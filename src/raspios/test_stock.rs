@@ -173,8 +173,8 @@ pub(super) fn bullseye() -> MemoryStock {
     )
 }
 
-/// What a desktop image has for the questions of its first boot: `rename-user -f` of userconf-pi, and what
-/// raspi-config does for it.
+/// Adds what a desktop image has for the questions of its first boot: `rename-user -f` of userconf-pi, and
+/// what raspi-config does for it.
 pub(super) fn put_desktop(stock: MemoryStock) -> MemoryStock {
     const WIZARD: &str = "rpi-first-boot-wizard";
     const OWNER: Owner = Owner { uid: 109, gid: 65534 };

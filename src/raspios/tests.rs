@@ -54,7 +54,8 @@ fn the_first_boot_of_the_stock_image_is_not_touched() {
     }
 }
 
-/// What cardwright writes, and the table of what a file of the user's may not replace, are one list.
+/// The paths that cardwright writes, and the table of what a file of the user's may not replace, are one
+/// list.
 #[test]
 fn the_table_of_claimed_paths_is_what_is_written() {
     use crate::cluster::claimed::{self, Writer};

@@ -15,7 +15,7 @@ use crate::patch::{Draft, ImagePath, Partition};
 /// The user that asks the questions on a desktop image.
 const DESKTOP_WIZARD: &str = "rpi-first-boot-wizard";
 
-/// Where units have their drop-ins.
+/// The folder that units have their drop-ins in.
 const DROP_INS: &str = "/etc/systemd/system";
 
 /// Asks nobody anything at the first boot: the console gets its ordinary login, a desktop its ordinary
@@ -83,7 +83,7 @@ fn log_nobody_in(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
     Ok(draft.leave_to_user(Partition::Root, &greeter)?)
 }
 
-/// Whom a line of a unit has agetty log in without a password (agetty(8), `--autologin`).
+/// Returns the user whom a unit's line has agetty log in without a password (agetty(8), `--autologin`).
 fn automatic_login(line: &str) -> Option<&str> {
     let command = line.trim_start().strip_prefix("ExecStart=")?;
     let mut words = command.split_whitespace();
@@ -115,7 +115,7 @@ mod tests {
         dismiss_wizard(draft).unwrap();
     }
 
-    /// What raspi-config writes for whoever is to be logged in at the console.
+    /// Returns the text that raspi-config writes for whoever is to be logged in at the console.
     fn console_of(user: &str) -> String {
         format!("[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin {user} --noclear %I $TERM\n")
     }

@@ -244,14 +244,14 @@ impl StockImage {
         known.ok().flatten().map_or(problem, |found| DiskError::NoPartitionTable { found })
     }
 
-    /// What may disappoint about the file.
+    /// Returns what may disappoint about the file.
     pub fn warnings(&self) -> Vec<StockWarning> {
         let (given, padded) = (self.given_size(), self.size());
         let is_cut = given != padded;
         is_cut.then(|| StockWarning::Padded { file: self.file.clone(), given, padded }).into_iter().collect()
     }
 
-    /// How large the disk in the file is, before it is padded to whole sectors.
+    /// Returns the size of the disk in the file, before it is padded to whole sectors.
     pub fn given_size(&self) -> ByteCount {
         self.disk.size(&*self.given)
     }
@@ -382,7 +382,7 @@ impl ReadAt for AsGiven<'_> {
     }
 }
 
-/// What may disappoint about the file of a stock image.
+/// A finding about the file of a stock image that may disappoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StockWarning {
@@ -394,9 +394,9 @@ pub enum StockWarning {
     Padded {
         /// The file.
         file: PathBuf,
-        /// How large the disk in it is.
+        /// The size of the disk in it.
         given: ByteCount,
-        /// How large the disk on a card is.
+        /// The size of the disk on a card.
         padded: ByteCount,
     },
 }

@@ -333,7 +333,7 @@ fn zeros_behind_gzip_are_read_as_the_gzip_program_reads_them() {
     assert!(judged.status.success() && judged.stdout == disk);
 }
 
-/// What a program writes to its standard output about a file. `None` where there is no such program.
+/// Returns a program's standard output about a file; `None` where there is no such program.
 fn made_by(program: &str, arguments: &[&str], file: &Path) -> Option<Vec<u8>> {
     let Ok(output) = Command::new(program).args(arguments).arg(file).output() else {
         assert!(std::env::var_os("CARDWRIGHT_JUDGES").is_none(), "there is no `{program}` program");

@@ -219,11 +219,12 @@ fn without_end(given: &Given<'_>, end: u64) -> DiskError {
     }
 }
 
-/// How far before the end of a file the end of its stream is looked for: a signature that was added is smaller.
+/// The most bytes at the end of a file in which the end of its stream is looked for: a signature that was added is
+/// smaller.
 const FARTHEST_FOOTER: u64 = 64 << 10;
 
-/// Where the last stream before `end` ends, where one does not far from there. It only makes an error say
-/// whether a file was cut short or added to, so what cannot be read is not there.
+/// Returns the end of the last stream before `end`, where one ends not far from there. It only makes an error
+/// say whether a file was cut short or added to, so what cannot be read is not there.
 fn footer_before(given: &Given<'_>, end: u64) -> Option<u64> {
     let start = end.max(FARTHEST_FOOTER) - FARTHEST_FOOTER;
     let mut bytes = vec![0; usize::try_from(end - start).ok()?];

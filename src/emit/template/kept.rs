@@ -65,7 +65,7 @@ impl Key {
 /// names, before a template of it is kept.
 ///
 /// # Errors
-/// When the stock image cannot be read, or `scratch` cannot be written to.
+/// Fails when the stock image cannot be read, or `scratch` cannot be written to.
 pub(in crate::emit) fn obtain<'build>(
     maker: &Maker<'build>,
     key: &Key,

@@ -34,7 +34,7 @@ pub(super) struct Template<'stock> {
     contents: Contents,
     /// Where each span begins, and where the last one ends.
     starts: Vec<u64>,
-    /// Where the tail begins.
+    /// The offset of the tail.
     tail: u64,
     size: ByteCount,
 }
@@ -167,7 +167,7 @@ impl ReadAt for Template<'_> {
 }
 
 impl Origin {
-    /// What lies `by` bytes behind it; `None` beyond 64 bits.
+    /// Returns the origin `by` bytes behind it; `None` beyond 64 bits.
     fn further(self, by: u64) -> Option<Self> {
         Some(match self {
             Self::Stock(offset) => Self::Stock(offset.checked_add(by)?),

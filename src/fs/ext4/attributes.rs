@@ -33,7 +33,7 @@ const OTHER: u16 = 0x20;
 /// Returns the attributes that a file with these has once it is written anew and given `mode`.
 ///
 /// # Errors
-/// When its ACL is damaged.
+/// Fails when its ACL is damaged.
 pub fn kept_attributes(before: &ExtendedAttributes, mode: Mode) -> Result<ExtendedAttributes, FsError> {
     let kept = before.iter().filter(|(name, _)| *name != CAPABILITY);
     kept.map(|(name, value)| {

@@ -140,7 +140,7 @@ impl Geometry {
         self.first_block + u64::from(group) * u64::from(self.blocks_per_group)
     }
 
-    /// How many blocks a group has that there is.
+    /// Returns the number of blocks in an existing group.
     pub(super) fn blocks_in(&self, group: u32) -> u32 {
         let left = self.blocks - self.start_of(group);
         // What does not fit 32 bits is more than a whole group.

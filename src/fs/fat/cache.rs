@@ -118,7 +118,7 @@ impl Cache {
     }
 }
 
-/// Where a page begins that the disk has.
+/// Returns the offset of a page that the disk has.
 fn start_of(index: u64) -> u64 {
     index * PAGE as u64
 }

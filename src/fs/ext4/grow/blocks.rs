@@ -42,7 +42,7 @@ impl<'disk> Blocks<'disk> {
         Ok(self.disk.write_at(offset, bytes)?)
     }
 
-    /// Where a block begins.
+    /// Returns the offset of a block.
     pub(super) fn offset_of(&self, block: u64) -> Result<ByteOffset, FsError> {
         let offset = block.checked_mul(u64::from(self.block_size));
         offset.map(ByteOffset).ok_or_else(|| damaged("it refers to a block beyond 64 bits"))
