@@ -9,6 +9,7 @@ pub mod fat;
 mod fields;
 mod free;
 mod path;
+pub(crate) mod symlinks;
 
 pub use error::FsError;
 pub use path::{ImagePath, InvalidPath};

@@ -1,7 +1,7 @@
 //! A patch in the making.
 
-use super::links::{self, LastLink};
 use super::{Action, Content, Edit, Partition, Patch, PatchError, Sensitivity, Stock};
+use crate::fs::symlinks::{self, LastLink, Resolved, Step};
 use crate::fs::{FileKind, FsError, ImagePath, Mode, Owner, UnixTime};
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -160,7 +160,16 @@ impl<'stock> Draft<'stock> {
     ) -> Result<ImagePath, PatchError> {
         match partition {
             Partition::Boot => self.as_written(path),
-            Partition::Root => links::follow(partition, path, last, |path| self.read_link(path)),
+            Partition::Root => {
+                // Where nothing stands, names are taken as they are: of `/var/run/x` that is `/run/x`, whether or
+                // not there is a `/run`.
+                let look = |at: &ImagePath| Ok(self.read_link(at)?.map_or(Step::Below, Step::Link));
+                match symlinks::resolve(path, last, look)? {
+                    Resolved::Path(resolved) => Ok(resolved),
+                    Resolved::Nowhere => Ok(path.clone()),
+                    Resolved::Circle(_) => Err(PatchError::LinkCircle { partition, path: path.clone() }),
+                }
+            }
         }
     }
 
@@ -695,6 +704,19 @@ mod tests {
         let draft = Draft::new(&stock, TIME);
         let text = draft.read_text(Partition::Root, &path("/etc/os-release")).unwrap();
         assert_eq!(text.as_deref(), Some("ID=debian\n"));
+    }
+
+    #[test]
+    fn paths_are_resolved_as_far_as_there_will_be_links() {
+        let stock = stock().symlink(Partition::Root, &path("/loop"), "loop");
+        let mut draft = Draft::new(&stock, TIME);
+        draft.symlink(&path("/var/run"), "/run").unwrap();
+        let without = |at: &str| draft.without_links(Partition::Root, &path(at));
+        assert_eq!(without("/var/run/nothing/x").unwrap(), path("/run/nothing/x"));
+        assert_eq!(without("/etc/os-release").unwrap(), path("/etc/os-release"));
+        let behind = draft.behind_links(Partition::Root, &path("/etc/os-release"));
+        assert_eq!(behind.unwrap(), path("/usr/lib/os-release"));
+        assert!(matches!(without("/loop/x"), Err(PatchError::LinkCircle { .. })));
     }
 
     #[test]

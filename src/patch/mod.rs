@@ -9,7 +9,6 @@ mod check;
 mod content;
 mod draft;
 mod error;
-mod links;
 mod stock;
 
 pub use apply::{Filesystems, apply};

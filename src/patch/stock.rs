@@ -1,9 +1,9 @@
 //! The files of the stock image, as the plan sees them.
 
-use super::links::MOST_LINKS;
 use super::{Partition, PatchError};
 use crate::absent::OrEmpty as _;
 use crate::disk::ByteCount;
+use crate::fs::symlinks::MOST_LINKS;
 use crate::fs::{FileKind, ImagePath, Metadata, Mode, Owner, ReadFilesystem, UnixTime};
 use std::cell::RefCell;
 use std::collections::BTreeMap;

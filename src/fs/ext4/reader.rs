@@ -2,10 +2,11 @@
 
 use super::attribute_reader::AttributeReader;
 use super::error::from_reader;
-use super::links::{LONGEST_TARGET, Part, without_links};
+use super::links::{LONGEST_TARGET, without_links};
 use super::listings::{Known, Listing, Listings};
 use super::superblock::Superblock;
 use crate::disk::{ByteCount, ByteOffset, ReadAt, check_range};
+use crate::fs::symlinks::Step;
 use crate::fs::{
     ExtendedAttributes, FileKind, FsError, ImagePath, Metadata, Mode, Owner, ReadFilesystem, Summary,
     UnixTime,
@@ -73,11 +74,11 @@ impl Reader {
     /// The path without links in its directory part, and what stands there.
     fn find(&self, path: &ImagePath) -> Result<Option<(ImagePath, Metadata)>, FsError> {
         let path = without_links(path, |part| {
-            let Some(found) = self.look(part)? else { return Ok(Part::Other) };
+            let Some(found) = self.look(part)? else { return Ok(Step::Nowhere) };
             match found.kind {
-                FileKind::Directory => Ok(Part::Directory),
-                FileKind::Symlink => Ok(Part::Link(self.target(part, found.size)?)),
-                FileKind::File | FileKind::Special => Ok(Part::Other),
+                FileKind::Directory => Ok(Step::Below),
+                FileKind::Symlink => Ok(Step::Link(self.target(part, found.size)?)),
+                FileKind::File | FileKind::Special => Ok(Step::Nowhere),
             }
         })?;
         let Some(path) = path else { return Ok(None) };

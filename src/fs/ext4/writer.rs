@@ -4,9 +4,10 @@ use super::attributes;
 use super::device;
 use super::error::from_writer;
 use super::journal::{self, Log};
-use super::links::{Part, without_links};
+use super::links::without_links;
 use super::superblock::Superblock;
 use crate::disk::{ByteCount, Revert};
+use crate::fs::symlinks::Step;
 use crate::fs::{FileKind, FsError, ImagePath, Mode, Owner, UnixTime, WriteFilesystem};
 use crate::number;
 use fs_ext4::Filesystem;
@@ -102,9 +103,9 @@ impl Writer {
     fn place(&self, path: &ImagePath) -> Result<Place, FsError> {
         let path = without_links(path, |part| {
             Ok(match self.look(part)? {
-                Some(found) if found.kind == FileKind::Directory => Part::Directory,
-                Some(found) if found.kind == FileKind::Symlink => Part::Link(self.target(&found)?),
-                _ => Part::Other,
+                Some(found) if found.kind == FileKind::Directory => Step::Below,
+                Some(found) if found.kind == FileKind::Symlink => Step::Link(self.target(&found)?),
+                _ => Step::Nowhere,
             })
         })?;
         let path = path.ok_or(FsError::NotFound)?;
