@@ -29,6 +29,19 @@ pub struct Attributes {
     pub owner: Owner,
 }
 
+/// A file to be written.
+#[derive(Debug)]
+pub struct NewFile {
+    /// All that will be in it.
+    pub content: Content,
+    /// Permission bits.
+    pub mode: Mode,
+    /// User and group.
+    pub owner: Owner,
+    /// Plans show the content of plain files only.
+    pub sensitivity: Sensitivity,
+}
+
 /// The paths that belong to cardwright, and those that belong to the user: what makes a card that card is not to
 /// be replaced by a file that happens to have the same path.
 ///
@@ -225,7 +238,8 @@ impl<'stock> Draft<'stock> {
         mode: Mode,
         owner: Owner,
     ) -> Result<(), PatchError> {
-        self.write(partition, path, content.into(), mode, owner, Sensitivity::Plain)
+        let content = content.into();
+        self.write(partition, path, NewFile { content, mode, owner, sensitivity: Sensitivity::Plain })
     }
 
     /// Writes a file that holds a secret: on the root partition, for root alone to read.
@@ -233,7 +247,7 @@ impl<'stock> Draft<'stock> {
     /// # Errors
     /// As [`file`](Self::file).
     pub fn secret(&mut self, path: &ImagePath, content: impl Into<Content>) -> Result<(), PatchError> {
-        self.write(Partition::Root, path, content.into(), Mode::SECRET, Owner::ROOT, Sensitivity::Secret)
+        self.secret_with_mode(path, content, Mode::SECRET, Owner::ROOT)
     }
 
     /// Writes a file that may hold a secret, with the mode and owner its reader asks for (/etc/shadow is
@@ -248,7 +262,9 @@ impl<'stock> Draft<'stock> {
         mode: Mode,
         owner: Owner,
     ) -> Result<(), PatchError> {
-        self.write(Partition::Root, path, content.into(), mode, owner, Sensitivity::Secret)
+        let content = content.into();
+        let file = NewFile { content, mode, owner, sensitivity: Sensitivity::Secret };
+        self.write(Partition::Root, path, file)
     }
 
     /// Writes a file for the user, who may put one anywhere but where cardwright itself has something to say.
@@ -260,10 +276,7 @@ impl<'stock> Draft<'stock> {
         &mut self,
         partition: Partition,
         path: &ImagePath,
-        content: Content,
-        mode: Mode,
-        owner: Owner,
-        sensitivity: Sensitivity,
+        file: NewFile,
     ) -> Result<(), PatchError> {
         let place = self.place(partition, path)?;
         let behind = self.behind_links(partition, path)?;
@@ -272,7 +285,7 @@ impl<'stock> Draft<'stock> {
         if let Some((_, path)) = [&place, &behind].into_iter().find(|place| ours(place)) {
             return Err(PatchError::Claimed { partition, path: path.clone() });
         }
-        self.put_file(partition, path, content, mode, owner, sensitivity)?;
+        self.put_file(partition, path, file)?;
         self.claims.users.insert(place);
         Ok(())
     }
@@ -342,7 +355,7 @@ impl<'stock> Draft<'stock> {
             return Ok(());
         }
         let (mode, owner, sensitivity) = self.attributes_of_file(partition, path)?;
-        self.put_file(partition, path, after.into(), mode, owner, sensitivity)
+        self.put_file(partition, path, NewFile { content: after.into(), mode, owner, sensitivity })
     }
 
     /// Makes a directory with this mode and owner, and the ones above it where they are missing; or gives
@@ -467,28 +480,13 @@ impl<'stock> Draft<'stock> {
         Ok(())
     }
 
-    fn write(
-        &mut self,
-        partition: Partition,
-        path: &ImagePath,
-        content: Content,
-        mode: Mode,
-        owner: Owner,
-        sensitivity: Sensitivity,
-    ) -> Result<(), PatchError> {
+    fn write(&mut self, partition: Partition, path: &ImagePath, file: NewFile) -> Result<(), PatchError> {
         self.claim(partition, path)?;
-        self.put_file(partition, path, content, mode, owner, sensitivity)
+        self.put_file(partition, path, file)
     }
 
-    fn put_file(
-        &mut self,
-        partition: Partition,
-        path: &ImagePath,
-        content: Content,
-        mode: Mode,
-        owner: Owner,
-        sensitivity: Sensitivity,
-    ) -> Result<(), PatchError> {
+    fn put_file(&mut self, partition: Partition, path: &ImagePath, file: NewFile) -> Result<(), PatchError> {
+        let NewFile { content, mode, owner, sensitivity } = file;
         let readable_by_all = mode.open_to_others();
         if sensitivity == Sensitivity::Secret && (partition == Partition::Boot || readable_by_all) {
             return Err(PatchError::SecretInTheOpen { partition, path: path.clone() });
@@ -739,8 +737,13 @@ mod tests {
         let stock = stock();
         let mut draft = Draft::new(&stock, TIME);
         let secret = path("/secret");
-        let on_boot =
-            draft.write(Partition::Boot, &secret, "x".into(), Mode::SECRET, Owner::ROOT, Sensitivity::Secret);
+        let file = NewFile {
+            content: "x".into(),
+            mode: Mode::SECRET,
+            owner: Owner::ROOT,
+            sensitivity: Sensitivity::Secret,
+        };
+        let on_boot = draft.write(Partition::Boot, &secret, file);
         assert!(matches!(on_boot, Err(PatchError::SecretInTheOpen { .. })));
         let for_all = draft.secret_with_mode(&secret, "x", Mode::FILE, Owner::ROOT);
         assert!(matches!(for_all, Err(PatchError::SecretInTheOpen { .. })));

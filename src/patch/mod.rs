@@ -14,7 +14,7 @@ mod stock;
 pub use apply::{Filesystems, apply};
 pub use check::{Difference, check};
 pub use content::Content;
-pub use draft::{Attributes, Draft};
+pub use draft::{Attributes, Draft, NewFile};
 pub use error::PatchError;
 pub use stock::{MemoryStock, Stock, StockFiles};
 

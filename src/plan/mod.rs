@@ -168,9 +168,9 @@ pub fn judge(ground: &Ground<'_>, node: &Node) -> Result<Judged, PlanError> {
         }
     }
 
-    // What the user wants goes last, and may replace anything that came before it.
+    // The user's own files go last, so that none of them replaces what makes this node.
     for file in &node.files {
-        mistakes.note(raspios::add_files(edits, release, &account, std::slice::from_ref(file)))?;
+        mistakes.note(raspios::add_file(edits, release, &account, file))?;
     }
     raspios::run_at_first_boot(edits, release.boot_mount, &own_commands, &node.first_boot)?;
     let rejoins = node.k3s.as_ref().is_some_and(|k3s| k3s.rejoins);

@@ -3,7 +3,9 @@
 use super::accounts::Account;
 use super::{RaspiosError, Release};
 use crate::cluster::{ExtraFile, FileOwner, FileSource, claimed};
-use crate::patch::{Content, Draft, FileKind, ImagePath, Mode, Owner, Partition, PatchError, Sensitivity};
+use crate::patch::{
+    Content, Draft, FileKind, ImagePath, Mode, NewFile, Owner, Partition, PatchError, Sensitivity,
+};
 use crate::plain_file;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -14,32 +16,28 @@ const LARGEST_IN_MEMORY: u64 = 1 << 20;
 /// Where a running system mounts something above what the root partition has there.
 const MOUNTS: [&str; 5] = ["/proc", "/sys", "/dev", "/run", "/tmp"];
 
-/// Writes the extra files of a node, in their order: a later one takes the place of an earlier one.
+/// Writes an extra file of a node, in the place of an earlier one with the same path.
 ///
-/// They are written as by somebody who is root on the node and types `cp`: a file that is there keeps its owner
-/// and its mode, a new one goes to the owner of its directory, as do the directories that are made for it.
-/// A file that only its owner and group may read counts as a secret: no plan shows what is in it.
+/// It is written as by somebody who is root on the node and types `cp`: a file that is there keeps its owner and
+/// its mode, a new one goes to the owner of its directory, as do the directories that are made for it. A file that only its owner and group may read counts as a secret: no plan shows what is in it.
 ///
 /// # Errors
-/// Fails when a file of this machine cannot be read, and when a path is one that the running system cannot see, that
-/// cardwright itself writes to, or where no file can be.
-pub fn add_files(
+/// Fails when a file of this machine cannot be read, and when the path is one that the running system cannot see,
+/// that cardwright itself writes to, or where no file can be.
+pub fn add_file(
     draft: &mut Draft<'_>,
     release: &Release,
     account: &Account,
-    files: &[ExtraFile],
+    file: &ExtraFile,
 ) -> Result<(), RaspiosError> {
-    for file in files {
-        add_file(draft, release, account, file).map_err(|source| RaspiosError::ExtraFile {
-            path: file.path.clone(),
-            place: file.place,
-            source: Box::new(source),
-        })?;
-    }
-    Ok(())
+    write(draft, release, account, file).map_err(|source| RaspiosError::ExtraFile {
+        path: file.path.clone(),
+        place: file.place,
+        source: Box::new(source),
+    })
 }
 
-fn add_file(
+fn write(
     draft: &mut Draft<'_>,
     release: &Release,
     account: &Account,
@@ -68,7 +66,8 @@ fn add_file(
         Sensitivity::Plain
     };
     let partition = file.partition;
-    draft.extra_file(partition, &path, content, mode, owner, sensitivity).map_err(|error| match error {
+    let new = NewFile { content, mode, owner, sensitivity };
+    draft.extra_file(partition, &path, new).map_err(|error| match error {
         PatchError::Claimed { path, .. } if partition == Partition::Root => {
             let known = claimed::find(&path, &account.home);
             RaspiosError::Claimed {
@@ -180,7 +179,7 @@ mod tests {
     fn add(draft: &mut Draft<'_>, files: &[ExtraFile]) -> Result<(), RaspiosError> {
         let release = detect(&trixie()).unwrap();
         let account = Account::first_user(draft)?;
-        add_files(draft, &release, &account, files)
+        files.iter().try_for_each(|file| add_file(draft, &release, &account, file))
     }
 
     #[test]
@@ -299,11 +298,11 @@ mod tests {
             let account = set_user(draft, &user("ann")).unwrap();
             let release = detect(&trixie()).unwrap();
             for file in [".bashrc", "new", "one/two"] {
-                let files = [inline(&format!("/home/pi/{file}"))];
-                let error = add_files(draft, &release, &account, &files).unwrap_err();
+                let file_below = inline(&format!("/home/pi/{file}"));
+                let error = add_file(draft, &release, &account, &file_below).unwrap_err();
                 assert_eq!(error.hint().unwrap(), format!("Write `/home/ann/{file}` instead"));
             }
-            add_files(draft, &release, &account, &[inline("~/.bashrc")]).unwrap();
+            add_file(draft, &release, &account, &inline("~/.bashrc")).unwrap();
             assert_eq!(
                 draft.read_text(Partition::Root, &path("/home/ann/.bashrc")).unwrap().unwrap(),
                 "text\n"
@@ -378,7 +377,7 @@ mod tests {
             add(draft, &[inline("/boot/x"), inline("/runner")]).unwrap();
             let account = Account::first_user(draft).unwrap();
             let release = detect(&bullseye()).unwrap();
-            assert!(add_files(draft, &release, &account, &[inline("/boot/x")]).is_err());
+            assert!(add_file(draft, &release, &account, &inline("/boot/x")).is_err());
         });
     }
 }

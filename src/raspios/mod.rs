@@ -51,7 +51,7 @@ pub use customised::{Customisation, Effect, customisations};
 pub use detect::{booted_before, detect, detect_as, foreign};
 pub use download::{DOWNLOAD_PAGE, download_address};
 pub use error::{DetectError, RaspiosError};
-pub use files::add_files;
+pub use files::add_file;
 pub use first_boot::run_at_first_boot;
 pub use host_key::set_host_key;
 pub use hosts::{set_cluster_hosts, set_hostname};

@@ -111,7 +111,7 @@ fn a_file_of_the_users_does_not_replace_what_makes_the_card_this_node() {
         customise(&stock, &mut draft).unwrap();
         set_host_key(&mut draft, "PRIVATE\n", "ssh-ed25519 AAAA north").unwrap();
         let account = Account::first_user(&draft).unwrap();
-        add_files(&mut draft, &release, &account, &[extra(at)])
+        add_file(&mut draft, &release, &account, &extra(at))
     };
     for (at, hint) in [
         ("/etc/hostname", "`name:`"),
@@ -142,18 +142,19 @@ fn a_file_of_the_users_does_not_replace_what_makes_the_card_this_node() {
     let mut draft = Draft::new(&stock, super::test_stock::TIME);
     set_hostname(&mut draft, &node("raspberrypi", 11).name).unwrap();
     let account = Account::first_user(&draft).unwrap();
-    assert!(add_files(&mut draft, &release, &account, &[extra("/etc/hostname")]).is_err());
+    assert!(add_file(&mut draft, &release, &account, &extra("/etc/hostname")).is_err());
 }
 
 #[test]
 fn what_is_written_after_the_users_files_does_not_replace_one() {
-    use crate::patch::PatchError;
+    use crate::patch::{Mode, NewFile, Owner, PatchError, Sensitivity};
     let stock = trixie();
     let mut draft = Draft::new(&stock, super::test_stock::TIME);
     let at = path("/etc/cardwright/card.json");
-    let (mode, owner) = (crate::patch::Mode::FILE, crate::patch::Owner::ROOT);
-    let plain = crate::patch::Sensitivity::Plain;
-    draft.extra_file(Partition::Root, &at, "x".into(), mode, owner, plain).unwrap();
+    let (mode, owner, sensitivity) = (Mode::FILE, Owner::ROOT, Sensitivity::Plain);
+    draft
+        .extra_file(Partition::Root, &at, NewFile { content: "x".into(), mode, owner, sensitivity })
+        .unwrap();
     let error = write_card(&mut draft, &Card::new("compass", "north")).unwrap_err();
     assert!(matches!(error, RaspiosError::Patch(PatchError::Claimed { .. })), "{error}");
 }
