@@ -53,7 +53,8 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
         imager: arguments.papers.imager.then(|| Imager { base_url: arguments.papers.base_url.clone() }),
         ..BuildOptions::default()
     };
-    // Before the folder, the secret or anything else is made: a wrong folder stays as it was.
+    // Before the folder, the secret or anything else is made: a wrong folder stays as it was. `build` checks once
+    // more, as minutes may pass until then in which the stock image is downloaded.
     pipeline::check_outputs(&cluster, pipeline::existing_secret(&cluster)?.as_ref(), &options)?;
     options.cache = super::cache();
     let folder = &cluster.output.folder;

@@ -9,8 +9,7 @@ use super::settings::{self, Settings};
 use super::size;
 use super::{
     Boot, Cluster, ClusterName, Grow, Hostname, ImageSource, Interface, InterfaceName, InvalidCluster,
-    Ipv6Network, K3s, Network, Node, NodeK3s, NodeSpots, Output, Problem, Role, Secret, User, UserName,
-    rules, ssh,
+    Ipv6Network, K3s, Network, Node, NodeK3s, Output, Problem, Role, Secret, User, UserName, rules, ssh,
 };
 use crate::absent::OrEmpty as _;
 use crate::format::ImageFormat;
@@ -243,6 +242,7 @@ impl DraftNode {
     }
 
     fn finish(self, cluster: Option<&ClusterK3s>) -> Option<Node> {
+        let spots = self.settings.spots();
         let Settings { gateway, password_hash, .. } = self.settings;
         let gateway = gateway.value()?;
         let password_hash = password_hash.value();
@@ -263,14 +263,6 @@ impl DraftNode {
         let default_interface = || InterfaceName::new("eth0").ok().map(Interface::Named);
         let default_name = || UserName::new(DEFAULT_USER).ok();
         let default_shell = || ImagePath::new("/bin/bash").ok();
-        let spot_of = |spot: Option<&Spot>| spot.cloned();
-        let spots = NodeSpots {
-            timezone: spot_of(self.settings.timezone.given().map(|given| &given.spot)),
-            locale: spot_of(self.settings.locale.given().map(|given| &given.spot)),
-            user_name: spot_of(self.settings.user_name.given().map(|given| &given.spot)),
-            shell: spot_of(self.settings.shell.given().map(|given| &given.spot)),
-            cmdline: self.settings.cmdline_spots,
-        };
         Some(Node {
             spots,
             name: self.name.value()?,

@@ -8,7 +8,8 @@ use super::reader::{Cursor, Fields, Located, Reader, Setting, Spot, Wrong, shown
 use super::size;
 use super::ssh::{self, NotAPublicKey};
 use super::{
-    AuthorizedKey, Boot, ExtraFile, Interface, InterfaceName, PageSize, Secret, Swap, TimeServer, UserName,
+    AuthorizedKey, Boot, ExtraFile, Interface, InterfaceName, NodeSpots, PageSize, Secret, Swap, TimeServer,
+    UserName,
 };
 use crate::absent::OrEmpty as _;
 use crate::disk::ByteCount;
@@ -202,6 +203,20 @@ impl Settings {
             memory: self.memory.or(&other.memory),
             files,
             first_boot: both(&self.first_boot, &other.first_boot),
+        }
+    }
+
+    /// Returns the places of the values that only a stock image can judge.
+    pub(super) fn spots(&self) -> NodeSpots {
+        fn spot_of<T>(setting: &Setting<T>) -> Option<Spot> {
+            setting.given().map(|given| given.spot.clone())
+        }
+        NodeSpots {
+            timezone: spot_of(&self.timezone),
+            locale: spot_of(&self.locale),
+            user_name: spot_of(&self.user_name),
+            shell: spot_of(&self.shell),
+            cmdline: self.cmdline_spots.clone(),
         }
     }
 }

@@ -154,19 +154,7 @@ pub fn judge(ground: &Ground<'_>, node: &Node) -> Result<Judged, PlanError> {
         k3s::configure(edits, cluster, node, k3s, &host(release), secret)?;
     }
 
-    let expected = raspios::Expected {
-        ipv6: node.network.ipv6.is_some(),
-        k3s: cluster.k3s.is_some() && node.role().is_some(),
-    };
-    for contradiction in raspios::check_cmdline(edits, expected)? {
-        match &contradiction {
-            RaspiosError::Contradiction { word, .. } if node.boot.cmdline.contains(word) => {
-                mistakes.0.push(contradiction);
-            }
-            // What the stock image brings along is nothing to be mended in nodes.yaml.
-            _ => return Err(contradiction.into()),
-        }
-    }
+    judge_cmdline(edits, cluster, node, &mut mistakes)?;
 
     // The user's own files go last, so that none of them replaces what makes this node.
     for file in &node.files {
@@ -178,6 +166,31 @@ pub fn judge(ground: &Ground<'_>, node: &Node) -> Result<Judged, PlanError> {
     let card = Card { rejoins, through, ..Card::new(cluster.name.as_str(), node.name.as_str()) };
     raspios::write_card(edits, &card)?;
     Ok(Judged { patch: draft.finish(), mistakes: mistakes.0 })
+}
+
+/// Notes the words for cmdline.txt that contradict the plan.
+///
+/// # Errors
+/// Fails at a word that the stock image brings along: that is nothing to be corrected in nodes.yaml.
+fn judge_cmdline(
+    draft: &Draft<'_>,
+    cluster: &Cluster,
+    node: &Node,
+    mistakes: &mut Mistakes,
+) -> Result<(), RaspiosError> {
+    let expected = raspios::Expected {
+        ipv6: node.network.ipv6.is_some(),
+        k3s: cluster.k3s.is_some() && node.role().is_some(),
+    };
+    for contradiction in raspios::check_cmdline(draft, expected)? {
+        match &contradiction {
+            RaspiosError::Contradiction { word, .. } if node.boot.cmdline.contains(word) => {
+                mistakes.0.push(contradiction);
+            }
+            _ => return Err(contradiction),
+        }
+    }
+    Ok(())
 }
 
 /// The place in nodes.yaml of what a mistake is about.
