@@ -113,7 +113,7 @@ fn check_metadata(metadata: Option<&Value>, what: &str, wrong: &mut Vec<Wrong>) 
             None | Some(Value::Null) => continue,
             Some(Value::Object(entries)) => entries,
             Some(_) => {
-                let message = format!("{what} has `{field}` that are no mapping");
+                let message = format!("{what} has `{field}` that are not a mapping");
                 wrong.push(Wrong::new(message, format!("Write them like `{field}: {{app: web}}`")));
                 continue;
             }

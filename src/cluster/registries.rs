@@ -53,7 +53,7 @@ fn from_file(path: &Path, spot: &Spot, reader: &mut Reader) -> Option<Registries
     of_file.problems.sort_by_key(|problem| (problem.line, problem.column));
     for problem in of_file.problems {
         let message = format!("{called}, line {}: {}", problem.line, problem.message);
-        let hint = problem.hint.unwrap_or_else(|| "Mend the file".to_owned());
+        let hint = problem.hint.unwrap_or_else(|| "Correct the file".to_owned());
         reader.report(spot, Wrong::new(message, hint).secret());
     }
     complete.then_some(Registries::File(Secret::new(text)))

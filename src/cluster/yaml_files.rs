@@ -55,7 +55,7 @@ pub(super) fn documents(text: &str, called: &str) -> Result<Vec<OtherDocument>, 
     let documents = read.map_err(|error| {
         let Flaw { place, message, hint } = flaw(&error);
         let message = format!("{called}, line {}: {message}", place.line);
-        Wrong::new(message, hint.unwrap_or_else(|| "Mend the file".to_owned()))
+        Wrong::new(message, hint.unwrap_or_else(|| "Correct the file".to_owned()))
     })?;
     let documents = documents.into_iter().filter(|document| !document.value.is_null());
     Ok(documents
@@ -70,7 +70,7 @@ pub(super) fn documents(text: &str, called: &str) -> Result<Vec<OtherDocument>, 
 pub(super) fn json(text: &str, called: &str) -> Result<OtherDocument, Wrong> {
     let value = serde_json::from_str(text).map_err(|error| {
         let message = format!("{called}, line {}: {}", error.line(), error);
-        Wrong::new(message, "Mend the file, or write it as YAML")
+        Wrong::new(message, "Correct the file, or write it as YAML")
     })?;
     Ok(OtherDocument { line: 1, value })
 }

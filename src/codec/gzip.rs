@@ -17,7 +17,7 @@ pub(crate) fn decoder(compressed: impl BufRead) -> impl Read {
 
 /// The error of a file that goes on behind its last member with something else.
 #[derive(Debug, thiserror::Error)]
-#[error("something follows: {length} bytes that are no gzip")]
+#[error("something follows: {length} bytes that are not gzip")]
 pub(crate) struct SomethingFollows {
     /// The number of bytes.
     pub(crate) length: u64,

@@ -59,7 +59,7 @@ pub enum DiskError {
         found: String,
     },
     /// The compressed data is whole, and then the file goes on.
-    #[error("the image `{}` is whole, but something follows it: {length} bytes that are no {packing}", file.display())]
+    #[error("the image `{}` is whole, but something follows it: {length} bytes that are not {packing}", file.display())]
     SomethingFollows {
         /// The file.
         file: PathBuf,

@@ -51,7 +51,7 @@ pub enum FsError {
         found: FileKind,
     },
     /// A name on FAT that is only the short name of something else.
-    #[error("the name is no more than the short one (8.3) of `{of}`")]
+    #[error("this is only the short name (8.3) of `{of}`")]
     ShortName {
         /// The long name.
         of: String,

@@ -370,7 +370,7 @@ impl<'stock> Draft<'stock> {
         mode: Mode,
         owner: Owner,
     ) -> Result<(), PatchError> {
-        self.refuse_other(partition, path, "directory", |kind| kind == FileKind::Directory)?;
+        self.refuse_other(partition, path, "make the directory", |kind| kind == FileKind::Directory)?;
         let found = self.stock.metadata(partition, &self.stock_path(partition, path))?;
         // One that was to go stays, without what was in it.
         let is_removed = self.edit_of(partition, path).is_some_and(|edit| edit.action == Action::Remove);
@@ -385,7 +385,7 @@ impl<'stock> Draft<'stock> {
             }
             Some(found) if found.kind != FileKind::Directory => {
                 let (path, found) = (path.clone(), found.kind);
-                return Err(PatchError::InTheWay { partition, path, wanted: "directory", found });
+                return Err(PatchError::InTheWay { partition, path, doing: "make the directory", found });
             }
             Some(_) => {}
             None => self.parents(partition, path)?,
@@ -401,7 +401,7 @@ impl<'stock> Draft<'stock> {
     pub fn symlink(&mut self, path: &ImagePath, target: &str) -> Result<(), PatchError> {
         let partition = Partition::Root;
         self.claim(partition, path)?;
-        self.refuse_other(partition, path, "symbolic link", is_file_or_link)?;
+        self.refuse_other(partition, path, "make the symbolic link", is_file_or_link)?;
         let stock_path = self.stock_path(partition, path);
         let found = self.stock.metadata(partition, &stock_path)?;
         match found.map(|found| found.kind) {
@@ -424,7 +424,7 @@ impl<'stock> Draft<'stock> {
     /// When the stock image cannot be read or has a directory there.
     pub fn remove(&mut self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
         self.claim(partition, path)?;
-        self.refuse_other(partition, path, "removed file", is_file_or_link)?;
+        self.refuse_other(partition, path, "remove the file", is_file_or_link)?;
         if self.stock.metadata(partition, &self.stock_path(partition, path))?.is_some() {
             self.put(partition, path, Action::Remove, true);
         } else {
@@ -455,7 +455,7 @@ impl<'stock> Draft<'stock> {
                     self.remove_all(partition, &below)?;
                 }
             }
-            Some(_) => self.refuse_other(partition, path, "removed file", is_file_or_link)?,
+            Some(_) => self.refuse_other(partition, path, "remove the file", is_file_or_link)?,
         }
         self.put(partition, path, Action::Remove, true);
         Ok(())
@@ -475,7 +475,7 @@ impl<'stock> Draft<'stock> {
             let (path, source) = (from.clone(), FsError::NotFound);
             return Err(PatchError::Filesystem { doing: "moving", partition, path, source });
         }
-        self.refuse_other(partition, to, "moved file or directory", |_| false)?;
+        self.refuse_other(partition, to, "move something to", |_| false)?;
         self.put(partition, from, Action::Rename { to: to.clone() }, true);
         Ok(())
     }
@@ -491,7 +491,7 @@ impl<'stock> Draft<'stock> {
         if sensitivity == Sensitivity::Secret && (partition == Partition::Boot || readable_by_all) {
             return Err(PatchError::SecretInTheOpen { partition, path: path.clone() });
         }
-        self.refuse_other(partition, path, "file", is_file_or_link)?;
+        self.refuse_other(partition, path, "write the file", is_file_or_link)?;
         let stock_path = self.stock_path(partition, path);
         let found = self.stock.metadata(partition, &stock_path)?;
         if let Some(found) = found {
@@ -530,13 +530,13 @@ impl<'stock> Draft<'stock> {
         &self,
         partition: Partition,
         path: &ImagePath,
-        wanted: &'static str,
+        doing: &'static str,
         right: impl FnOnce(FileKind) -> bool,
     ) -> Result<(), PatchError> {
         self.refuse_below_moved(partition, path)?;
         match self.kind(partition, path)? {
             Some(found) if !right(found) => {
-                Err(PatchError::InTheWay { partition, path: path.clone(), wanted, found })
+                Err(PatchError::InTheWay { partition, path: path.clone(), doing, found })
             }
             _ => Ok(()),
         }

@@ -39,14 +39,14 @@ pub enum PatchError {
         path: ImagePath,
     },
     /// Something of another kind stands where a file or a directory is to be written.
-    #[error("cannot make `{path}` on the {partition} partition a {wanted}: a {found} is there")]
+    #[error("cannot {doing} `{path}` on the {partition} partition: a {found} is there")]
     InTheWay {
         /// Where.
         partition: Partition,
         /// Which path.
         path: ImagePath,
-        /// What it was to become.
-        wanted: &'static str,
+        /// The intention: a verb with its object.
+        doing: &'static str,
         /// The kind of what is there, in the stock image or by an edit before.
         found: FileKind,
     },

@@ -272,7 +272,7 @@ mod tests {
             let error = add(draft, &[file]).unwrap_err();
             assert_eq!(
                 error.to_string(),
-                "`files:`, line 7, column 12: cannot make `/etc/ssh` on the root partition a file: a directory is there"
+                "`files:`, line 7, column 12: cannot write the file `/etc/ssh` on the root partition: a directory is there"
             );
             assert!(error.hint().is_some());
         });

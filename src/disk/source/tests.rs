@@ -313,7 +313,9 @@ fn zeros_behind_gzip_are_left_out_and_anything_else_is_said() {
     {
         assert_eq!(
             error_of(&[&whole[..], rest].concat()),
-            format!("the image `/stock` is whole, but something follows it: {length} bytes that are no gzip")
+            format!(
+                "the image `/stock` is whole, but something follows it: {length} bytes that are not gzip"
+            )
         );
     }
     // What begins as a member is one, and has to be whole.
