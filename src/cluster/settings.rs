@@ -19,6 +19,7 @@ use crate::plain_file;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::SystemTime;
 
 /// One layer of settings: the cluster's, a node's own, or a node's own above the cluster's.
 #[derive(Debug, Clone, Default)]
@@ -468,9 +469,37 @@ fn all_authorized_keys(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Au
                 "Keep one of the two: sshd goes by the first whose `from` and `expiry-time` fit, not by both";
             reader.warn(&spot, Wrong::new(message, hint));
         }
+        warn_of_terms(&key, &spot, reader);
         keys.push(key);
     }
+    if !keys.is_empty() && keys.iter().all(|key| key.terms().cert_authority) {
+        let message = "every key here is that of a CA: only who has a certificate from it gets in";
+        let hint =
+            "Sign a key with `ssh-keygen -s CA -I NAME -n USER KEY.pub`, or add a key that logs in by itself";
+        reader.warn(&value.spot(), Wrong::new(message, hint));
+    }
     Some(keys)
+}
+
+/// Warns of a line that sshd takes and that may let nobody in.
+fn warn_of_terms(key: &AuthorizedKey, spot: &Spot, reader: &mut Reader) {
+    const DAY: u64 = 24 * 60 * 60;
+    let terms = key.terms();
+    if terms.from_names_alone {
+        let message =
+            "`from` has names alone, and sshd compares it with addresses alone: nobody gets in by this line";
+        let hint = "Write addresses or networks, like `from=\"192.168.50.0/24\"`, or set `UseDNS yes` for sshd, with `files:`";
+        reader.warn(spot, Wrong::new(message, hint));
+    }
+    // A warning may go by this machine's clock; nothing that is written does. sshd goes by the card's time zone, so
+    // the day itself is left out.
+    let today = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map(|since| since.as_secs() / DAY);
+    if let (Some(expiry), Ok(today)) = (terms.expiry, today)
+        && expiry + 1 < today
+    {
+        let message = "the `expiry-time` of this key is past: nobody gets in by this line";
+        reader.warn(spot, Wrong::new(message, "Write a later time, or name another key"));
+    }
 }
 
 /// An entry of `ssh_authorized_keys`: a file, or a key itself.
@@ -573,7 +602,10 @@ fn not_a_key(error: NotAPublicKey, place: Option<(&str, usize)>) -> Wrong {
             "Remove what stands before the key type, or look options up in sshd(8) under AUTHORIZED_KEYS FILE FORMAT"
                 .to_owned()
         }
-        NotAPublicKey::Option { name: "command" | "from" | "principals", .. } => {
+        NotAPublicKey::Option { name: "principals", .. } => {
+            "Remove it, or write it like `cert-authority,principals=\"ann\"`".to_owned()
+        }
+        NotAPublicKey::Option { name: "command" | "from", .. } => {
             "Write it like `from=\"192.168.50.*\"`, options separated by commas without spaces".to_owned()
         }
         NotAPublicKey::Option { .. } => {

@@ -1,6 +1,6 @@
 //! OpenSSH public keys.
 
-use super::ssh_options;
+use super::ssh_options::{self, Terms};
 use crate::escape;
 use ssh_key::PublicKey;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ pub struct AuthorizedKey {
     options: String,
     /// The key itself, in Base64.
     blob: String,
+    terms: Terms,
     identity_file: Option<PathBuf>,
 }
 
@@ -54,7 +55,7 @@ pub enum NotAPublicKey {
     #[error("this line begins with an option that sshd does not know, so it would skip the key")]
     UnknownOption,
     /// The key is behind an option that is not written as it has to be.
-    #[error("the option `{name}` {problem}; as it is, sshd would skip the key")]
+    #[error("the option `{name}` {problem}; as it is, sshd lets nobody in by this line")]
     Option {
         /// The name of the option.
         name: &'static str,
@@ -114,11 +115,12 @@ impl AuthorizedKey {
         if key.key_data().rsa().is_some_and(|rsa| bits(rsa.n.as_bytes()) < FEWEST_RSA_BITS) {
             return Err(NotAPublicKey::ShortRsa);
         }
-        ssh_options::check(options)?;
+        let terms = ssh_options::check(options)?;
         Ok(Self {
             line: line.to_owned(),
             options: options.to_owned(),
             blob: blob.to_owned(),
+            terms,
             identity_file: None,
         })
     }
@@ -153,13 +155,21 @@ impl AuthorizedKey {
     /// named, never read.
     pub(super) fn of_file(self, file: &Path) -> Self {
         let is_public = file.extension().is_some_and(|extension| extension == "pub");
-        let identity_file = is_public.then(|| file.with_extension("")).filter(|private| private.is_file());
+        // With the key of a CA one signs, and gets in with what it signed.
+        let identity_file = (is_public && !self.terms.cert_authority)
+            .then(|| file.with_extension(""))
+            .filter(|private| private.is_file());
         Self { identity_file, ..self }
     }
 
     /// Takes over the name of the private key from an equivalent line that was read from beside it.
     pub(super) fn learn_from(&mut self, other: &Self) {
         self.identity_file = self.identity_file.take().or_else(|| other.identity_file.clone());
+    }
+
+    /// Returns the terms on which the line lets somebody in.
+    pub(super) fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     /// Returns `true` if both lines hold the same key, whatever stands before and behind it.

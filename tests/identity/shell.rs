@@ -5,9 +5,11 @@
 use crate::card_file;
 use crate::support::{Workshop, judge, text};
 use std::fs;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 /// An sshd with the host key, settings and login keys of the card of `node`.
 struct Sshd {
@@ -114,15 +116,24 @@ fn sshd_shows_the_derived_key_and_no_other() {
 fn lets_in(workshop: &Workshop, lines: &str) -> bool {
     let path = |name: &str| workshop.path(name).display().to_string();
     fs::write(workshop.path("authorized_keys"), lines).unwrap();
-    let sshd = judge("sshd").unwrap();
+    // Over the network, as `from=` goes by the address that is there.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let mut sshd = judge("sshd").unwrap();
+    sshd.args(["-i", "-f", &path("sshd_config")]).stderr(Stdio::null());
+    let served = std::thread::spawn(move || {
+        let (connection, _) = listener.accept().unwrap();
+        let other_end = OwnedFd::from(connection.try_clone().unwrap());
+        sshd.stdin(OwnedFd::from(connection)).stdout(other_end).status().unwrap()
+    });
     let mut ssh = judge("ssh").unwrap();
     ssh.args(["-v", "-F", "none", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-i", &path("key")]);
-    ssh.args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o"]);
-    ssh.arg(format!("ProxyCommand={} -i -f {}", sshd.get_program().display(), path("sshd_config")));
-    let output = ssh.args(["-l", &user(), "north", "true"]).env_remove("SSH_AUTH_SOCK").output().unwrap();
+    ssh.args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-p", &port]);
+    let output = ssh.args(["-l", &user(), "127.0.0.1", "true"]).env_remove("SSH_AUTH_SOCK").output().unwrap();
     let said = text(&output.stderr);
     assert!(said.contains("Authentications that can continue"), "sshd was not asked: {said}");
-    said.contains("Authenticated to north")
+    served.join().unwrap();
+    said.contains("Authenticated to 127.0.0.1")
 }
 
 #[test]
@@ -170,7 +181,22 @@ fn a_key_with_options_is_accepted_exactly_where_sshd_accepts_it() {
         "expiry-time=\"soon\" ",
         "permitopen=\"8080\" ",
         "permitopen=\"[fd00::1]:22\" ",
+        "expiry-time=\"20200101\" ",
+        "expiry-time=\"20991301\" ",
+        "permitopen=\"a:no-such-service\" ",
         "permitlisten=\"8080\" ",
+        "permitlisten=\"x\" ",
+        "permitlisten=\"localhost/22\" ",
+        "from=\"\" ",
+        "from=\"*,\" ",
+        "from=\"!10.0.0.9\" ",
+        "from=\"*,!10.0.0.9\" ",
+        "from=\"*,192.168.50.7/24\" ",
+        "from=\"*,192.168.50.0/33\" ",
+        "from=\"*,192.168.50.0/24,fd00::/8\" ",
+        "from=\"127.0.0.0/8\" ",
+        "from=\"127.0.0.1/8\" ",
+        "principals=\"ann\" ",
         "tunnel=\"0\" ",
         "tunnel=\"tun0\" ",
         "no-touch-required,no-user-rc,no-x11-forwarding,no-agent-forwarding,no-port-forwarding ",
@@ -179,6 +205,9 @@ fn a_key_with_options_is_accepted_exactly_where_sshd_accepts_it() {
         let line = format!("{before}{key}");
         assert_eq!(AuthorizedKey::parse(&line).is_ok(), lets_in(&workshop, &line), "{line}");
     }
+    // Of a CA the line is right, and lets in who has a certificate: a warning says so.
+    let authority = format!("cert-authority {key}");
+    assert!(AuthorizedKey::parse(&authority).is_ok() && !lets_in(&workshop, &authority));
     // The same key on two terms: the first line that fits is the one that counts.
     assert!(lets_in(&workshop, &format!("expiry-time=\"20200101\" {key}restrict {key}")));
 }

@@ -452,6 +452,27 @@ fn a_key_that_is_named_twice_is_there_once_with_its_first_comment() {
 }
 
 #[test]
+fn keys_that_may_let_nobody_in_are_warned_of() {
+    let warned = |entries: &str| -> Vec<String> {
+        let text = edited(&[(TOP, &format!("image: demo\nuser: {{ssh_authorized_keys: {entries}}}"))]);
+        parse(&text).unwrap().warnings.into_iter().map(|warning| warning.message).collect()
+    };
+    let none = <[&str; 0]>::default();
+    let other = KEY.replace("ti ann", "tA ann");
+    let authority = "every key here is that of a CA: only who has a certificate from it gets in";
+    assert_eq!(warned(&format!("['cert-authority {KEY}']")), [authority]);
+    assert_eq!(warned(&format!("['cert-authority,principals=\"ann\" {KEY}']")), [authority]);
+    assert_eq!(warned(&format!("['cert-authority {KEY}', '{other}']")), none);
+    let names =
+        "`from` has names alone, and sshd compares it with addresses alone: nobody gets in by this line";
+    assert_eq!(warned(&format!("['from=\"*.lan\" {KEY}']")), [names]);
+    assert_eq!(warned(&format!("['from=\"*.lan,192.168.50.*\" {KEY}']")), none);
+    let past = "the `expiry-time` of this key is past: nobody gets in by this line";
+    assert_eq!(warned(&format!("['expiry-time=\"20260102\" {KEY}']")), [past]);
+    assert_eq!(warned(&format!("['expiry-time=\"29991231\" {KEY}']")), none);
+}
+
+#[test]
 fn a_key_file_is_read_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let comment = "#".repeat(100);

@@ -368,6 +368,8 @@ fn keys_are_checked_and_private_ones_never_shown() {
         "[options.pub, large.pub, utf16.pub, latin.pub]".to_owned(),
         format!("[\"# {KEY}\", \"garbage {KEY}\", \"no-such-option {KEY}\"]"),
         format!("['from=10.0.0.1 {KEY}', 'expiry-time=\"soon\" {KEY}']"),
+        format!("['from=\"\" {KEY}', 'from=\"192.168.50.7/24\" {KEY}', 'from=\"!10.0.0.9\" {KEY}']"),
+        format!("['permitlisten=\"x\" {KEY}', 'expiry-time=\"20200101\" {KEY}', 'principals=\"ann\" {KEY}']"),
         format!("[\"{}\"]", KEY.replace("ssh-ed25519 ", "ssh-ed25519-cert-v01@openssh.com ")),
         "[gh:ann, https://github.com/ann.keys]".to_owned(),
         "laptop.pub".to_owned(),
