@@ -161,6 +161,24 @@ fn wrong_usage_ends_with_2() {
 }
 
 #[test]
+fn an_empty_source_date_epoch_counts_as_none() {
+    let workshop = Workshop::with_nodes(SINGLE);
+    let mut command = workshop.command();
+    command.env("CARDWRIGHT_SECRET", support::SECRET).env("SOURCE_DATE_EPOCH", "").arg("plan");
+    support::content(command);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_source_date_epoch_that_is_no_text_is_refused() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let workshop = Workshop::with_nodes(SINGLE);
+    let wrong = std::ffi::OsStr::from_bytes(b"17\xff");
+    let output = workshop.command().env("SOURCE_DATE_EPOCH", wrong).arg("plan").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+}
+
+#[test]
 fn results_go_to_standard_output_and_talk_to_standard_error() {
     let workshop = Workshop::with_nodes(SINGLE);
     fs::write(workshop.path("stock.img.xz"), cardwright::demo::IMAGE).unwrap();

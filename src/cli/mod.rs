@@ -25,6 +25,7 @@ use cardwright::patch::UnixTime;
 use cardwright::pipeline::{self, Error};
 use cardwright::raspios;
 use clap::Parser as _;
+use std::env::VarError;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -209,7 +210,13 @@ fn cache() -> Option<PathBuf> {
 
 /// The time that files get, where the environment sets it: <https://reproducible-builds.org/specs/source-date-epoch/>.
 fn source_date_epoch() -> Result<Option<UnixTime>, Failure> {
-    let Ok(text) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    let text = match std::env::var("SOURCE_DATE_EPOCH") {
+        // As most programs take it: a Makefile that exports what it does not set leaves it empty.
+        Ok(text) if text.is_empty() => return Ok(None),
+        Ok(text) => text,
+        Err(VarError::NotPresent) => return Ok(None),
+        Err(VarError::NotUnicode(text)) => text.to_string_lossy().into_owned(),
+    };
     match text.trim().parse().map(UnixTime) {
         Ok(time) if UnixTime::OF_FILES.contains(&time) => Ok(Some(time)),
         _ => Err(Failure::Usage {

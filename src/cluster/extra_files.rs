@@ -240,13 +240,22 @@ fn absolute_path(text: &str, partition: Partition) -> Result<ImagePath, Wrong> {
                     "Write the path as it is on the partition, without `/boot/firmware`",
                 ));
             }
-            // What VFAT does not allow in a name; its names are ASCII here, as code pages differ.
+            // What VFAT does not allow in a name. Other names are ASCII here: it keeps each a second time, in a
+            // code page, and code pages differ.
             if text.contains(|character: char| {
                 !character.is_ascii() || r#"\:*?"<>|"#.contains(character) || character.is_control()
             }) {
+                let message = if text.is_ascii() {
+                    format!("{} has characters that FAT does not allow", shown(text))
+                } else {
+                    format!(
+                        "{} has characters beyond ASCII, which cardwright does not write on FAT",
+                        shown(text)
+                    )
+                };
                 return Err(Wrong::new(
-                    format!("{} has characters that FAT does not allow", shown(text)),
-                    "Use letters, digits, `-`, `_` and `.`",
+                    message,
+                    "Use the letters a to z and A to Z, digits, `-`, `_` and `.`",
                 ));
             }
         }

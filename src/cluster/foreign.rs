@@ -552,6 +552,12 @@ const TABLE: &[Row] = &[
     Row(&["img", "base_image", "source_image", "stock_image", "os"], &[""], Key("image")),
     Row(&["file", "name", "filename"], &["image_path", "artifact_path"], Key("path")),
     Row(&["link", "address", "download"], &["image_path", "artifact_path"], Key("url")),
+    // What the download page shows beside the image.
+    Row(
+        &["sha256", "checksum", "sha256sum", "sha", "hash"],
+        &["", "output"],
+        Nothing("Write it under `image:`, like `image: {path: images/raspios.img.xz, sha256: …}`"),
+    ),
     Row(&["checksum", "sha256sum", "sha", "hash"], &[], Key("sha256")),
     Row(&["size", "image_size"], &["image_path", "image_url"], Key("grow")),
     Row(&["out", "output_dir", "images_dir"], &[""], Key("output")),

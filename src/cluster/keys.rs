@@ -94,6 +94,13 @@ pub(super) fn advice_beside_role(level: &Level, unknown: &str, role: Option<&str
         Some(Counterpart::Key(key)) => key,
         _ => unknown,
     };
+    if let ("role", Some(role)) = (key, role) {
+        return Some(if matches!(role, "server" | "agent" | "none") {
+            format!("Remove it: `k3s: {role}` is the role")
+        } else {
+            "Remove it: what stands behind `k3s:` is the role".to_owned()
+        });
+    }
     let value = match key {
         "labels" => "{room: attic}",
         "taints" => "[\"room=attic:NoSchedule\"]",
@@ -223,6 +230,12 @@ mod tests {
             advice(&NODE, "node-taints", None).as_deref(),
             Some("For this node alone, write `k3s: {role: agent, taints: [\"room=attic:NoSchedule\"]}`")
         );
+        assert_eq!(
+            advice(&NODE, "role", Some("agent")).as_deref(),
+            Some("Remove it: `k3s: agent` is the role")
+        );
+        // Alone it is the role itself under another name.
+        assert_eq!(advice(&NODE, "role", None), None);
         assert_eq!(advice(&NODE, "adress", None), None);
         assert_eq!(advice(&CLUSTER, "labels", None), None);
     }

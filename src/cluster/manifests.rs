@@ -2,7 +2,7 @@
 
 use super::Manifest;
 use super::kubernetes_names::{self, is_label};
-use super::reader::{Cursor, Located, Reader, Wrong};
+use super::reader::{Cursor, Located, Reader, Wrong, shown};
 use super::yaml_files::{self, OtherDocument, called};
 use crate::absent::OrEmpty as _;
 use serde_json::Value;
@@ -23,7 +23,14 @@ pub(super) fn read(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Locate
         let folders = reader.folders.clone();
         let files = item.parse(reader, |text| {
             let path = folders.resolve(text)?;
-            if path.is_dir() { files_in(&path) } else { Ok(vec![folders.existing_file(text)?]) }
+            if path.is_dir() {
+                return files_in(&path);
+            }
+            if !path.exists() && !path.is_symlink() {
+                let message = format!("there is no file or folder {}", called(&path));
+                return Err(Wrong::new(message, hint_for_missing(text)));
+            }
+            Ok(vec![folders.existing_file(text)?])
         });
         files.iter().flatten().for_each(|path| folders.note(path));
         complete &= files.is_some();
@@ -40,6 +47,18 @@ pub(super) fn read(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Locate
         }
     }
     complete.then_some(manifests)
+}
+
+/// Returns what to do about a manifest that is not there, mostly since nodes.yaml alone was copied from the example.
+fn hint_for_missing(text: &str) -> String {
+    match Path::new(text).parent().and_then(Path::to_str).filter(|folder| !folder.is_empty()) {
+        Some(folder) if !text.starts_with(['/', '~']) => format!(
+            "Paths are relative to the folder of nodes.yaml: copy {} there too, or remove this from `manifests:`",
+            shown(&format!("{folder}/"))
+        ),
+        _ => "Paths are relative to the folder of nodes.yaml; check the spelling, or remove this from `manifests:`"
+            .to_owned(),
+    }
 }
 
 /// The manifests in a folder, by name. What else is in it is none of k3s's business.

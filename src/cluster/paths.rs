@@ -80,24 +80,27 @@ impl Folders {
         let shown_path = shown(&path.display().to_string());
         match plain_file::open(&path) {
             Ok(_) => Ok(path),
-            Err(error) => Err(match (NotPlain::of(&error), error.kind()) {
-                (Some(other), _) => {
-                    let hint = if path.is_dir() {
-                        "Name a single file, not a directory"
-                    } else {
-                        "Name a plain file; what a program prints has to be kept in one first"
-                    };
-                    Wrong::new(format!("{shown_path} is {}", other.found()), hint)
-                }
-                (None, io::ErrorKind::NotFound) => {
-                    let hint = "Paths are relative to the folder of nodes.yaml; check the spelling, or make the file";
-                    Wrong::new(format!("there is no file {shown_path}"), hint)
-                }
-                (None, _) => {
-                    Wrong::new(format!("{shown_path} cannot be opened: {error}"), "Make the file readable")
-                }
-            }),
+            Err(error) if NotPlain::of(&error).is_none() && error.kind() == io::ErrorKind::NotFound => {
+                let hint =
+                    "Paths are relative to the folder of nodes.yaml; check the spelling, or make the file";
+                Err(Wrong::new(format!("there is no file {shown_path}"), hint))
+            }
+            Err(error) => Err(unreadable(&path, &shown_path, &error)),
         }
+    }
+}
+
+/// Returns what to say of a file, which `called` names, that was not to be opened or read.
+pub(super) fn unreadable(path: &Path, called: &str, error: &io::Error) -> Wrong {
+    match NotPlain::of(error) {
+        Some(_) if path.is_dir() => {
+            Wrong::new(format!("{called} is a directory"), "Name a single file, not a directory")
+        }
+        Some(other) => {
+            let hint = "Name a plain file; what a program prints has to be kept in one first";
+            Wrong::new(format!("{called} is {}", other.found()), hint)
+        }
+        None => Wrong::new(format!("{called} cannot be read: {error}"), "Make the file readable"),
     }
 }
 

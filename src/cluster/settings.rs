@@ -4,6 +4,7 @@ use super::document::Kind;
 use super::extra_files;
 use super::keys;
 use super::mac;
+use super::paths;
 use super::reader::{Cursor, Fields, Located, Reader, Setting, Spot, Wrong, shown};
 use super::size;
 use super::ssh::{self, NotAPublicKey};
@@ -543,7 +544,7 @@ fn key_file(path: &std::path::Path, name: &str) -> Result<String, Wrong> {
     let mut content = Vec::new();
     plain_file::open(path)
         .and_then(|file| file.take(LONGEST_KEY_FILE + 1).read_to_end(&mut content))
-        .map_err(|error| Wrong::new(format!("{name} cannot be read: {error}"), "Make the file readable"))?;
+        .map_err(|error| paths::unreadable(path, name, &error))?;
     if content.len() as u64 > LONGEST_KEY_FILE {
         let message = format!("{name} is larger than 1 MiB, which no file of public keys is");
         return Err(Wrong::new(message, "Check that this is the file that you mean"));

@@ -1,6 +1,7 @@
 //! YAML of others that nodes.yaml names: read only as far as one has to, to see that it is what it should be.
 
 use super::document::{Flaw, flaw};
+use super::paths;
 use super::reader::{Wrong, shown};
 use crate::number;
 use crate::plain_file;
@@ -29,7 +30,7 @@ pub(super) fn read_text(path: &Path, called: &str) -> Result<String, Wrong> {
     let mut bytes = Vec::new();
     plain_file::open(path)
         .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|error| Wrong::new(format!("{called} cannot be read: {error}"), "Make the file readable"))?;
+        .map_err(|error| paths::unreadable(path, called, &error))?;
     if bytes.len() as u64 > MOST_BYTES {
         let message = format!("{called} is larger than 8 MiB");
         return Err(Wrong::new(message, "Check that this is the file that you mean"));

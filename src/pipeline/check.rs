@@ -12,6 +12,7 @@ use crate::identity::ClusterSecret;
 use crate::k3s::Payload;
 use crate::payload::{self, PayloadError};
 use crate::plan;
+use crate::raspios::DOWNLOAD_PAGE;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ pub fn check(
     let image = match open(cluster, cache, scratch) {
         Ok(AtHand::Open(image)) => Arc::new(*image),
         Ok(AtHand::Not(reason)) => {
-            checked.skip(cluster, &reason);
+            checked.skip(cluster, reason);
             return checked;
         }
         Err(error) => {
@@ -49,7 +50,8 @@ pub fn check(
         Ok(base) => base,
         // `--force-release` is for the commands that make something.
         Err(BaseError::Release(error)) => {
-            checked.skip(cluster, &error.to_string());
+            let hint = "`cardwright plan` checks them, with the image".to_owned();
+            checked.skip(cluster, Unseen { reason: error.to_string(), hint });
             return checked;
         }
         Err(error) => {
@@ -90,11 +92,11 @@ impl Checked {
         }
     }
 
-    fn skip(&mut self, cluster: &Cluster, reason: &str) {
+    fn skip(&mut self, cluster: &Cluster, unseen: Unseen) {
+        let Unseen { reason, hint } = unseen;
         let message =
             format!("time zones, locales, paths, packages and free space were not checked: {reason}");
-        let hint = Some("`cardwright plan` checks them, with the image".to_owned());
-        self.warn(cluster, [Warning { message, hint }]);
+        self.warn(cluster, [Warning { message, hint: Some(hint) }]);
     }
 
     /// Warnings about the image stand where nodes.yaml names it.
@@ -114,26 +116,49 @@ impl Checked {
     }
 }
 
-/// A stock image, or why it is not looked at: a clause.
+/// A stock image, or why it is not looked at.
 enum AtHand {
     Open(Box<StockImage>),
-    Not(String),
+    Not(Unseen),
+}
+
+/// An image that is not looked at.
+struct Unseen {
+    /// The reason, a clause.
+    reason: String,
+    /// What makes up for it.
+    hint: String,
 }
 
 fn open(cluster: &Cluster, cache: Option<&Path>, scratch: &Path) -> Result<AtHand, DiskError> {
     let (path, pinned): (PathBuf, _) = match &cluster.image {
         ImageSource::Demo => return Ok(AtHand::Open(Box::new(demo::open()?))),
         ImageSource::Path { path, .. } if !path.exists() => {
-            return Ok(AtHand::Not(format!("there is no file `{}`", path.display())));
+            // `plan` and `build` do not go on without it either.
+            return Ok(AtHand::Not(Unseen {
+                reason: format!("there is no file `{}`", path.display()),
+                hint: format!(
+                    "Download Raspberry Pi OS Lite from {DOWNLOAD_PAGE} and keep it there, or write `image: demo` to try everything without it"
+                ),
+            }));
         }
         ImageSource::Path { path, sha256 } => (path.clone(), *sha256),
-        ImageSource::Url { url, sha256 } => match cache.and_then(|cache| fetch::find(url, *sha256, cache)) {
-            Some(path) => (path, Some(*sha256)),
-            None => return Ok(AtHand::Not("the image is not downloaded yet".to_owned())),
-        },
+        ImageSource::Url { url, sha256 } => {
+            let Some(path) = cache.and_then(|cache| fetch::find(url, *sha256, cache)) else {
+                let hint = "`cardwright plan` downloads it, and checks them".to_owned();
+                return Ok(AtHand::Not(Unseen {
+                    reason: "the image is not downloaded yet".to_owned(),
+                    hint,
+                }));
+            };
+            (path, Some(*sha256))
+        }
     };
     let opened = StockImage::open_at_hand(&path, pinned, scratch, cache)?;
-    let slow = || AtHand::Not(format!("`{}` would have to be decompressed as a whole first", path.display()));
+    let slow = || {
+        let reason = format!("`{}` would have to be decompressed as a whole first", path.display());
+        AtHand::Not(Unseen { reason, hint: "`cardwright plan` checks them, with the image".to_owned() })
+    };
     Ok(opened.map_or_else(slow, |image| AtHand::Open(Box::new(image))))
 }
 

@@ -28,6 +28,11 @@ fn unknown_keys_are_refused_with_the_nearest_known_one() {
         &[("network:", "netwrok:")],
         &[("nodes:", "nods:")],
         &[("gateway:", "gatway:")],
+        &[(
+            TOP,
+            "image: images/raspios.img.xz\nsha256: 483db18a48da399b5b7022ffae9a07bc6d99daab30e593aedac09b69ff422843"
+        )],
+        &[(EAST, "east, address: 192.168.50.12, k3s: agent, role: agent")],
     ]));
 }
 
@@ -488,6 +493,7 @@ fn manifests_are_checked_before_they_are_on_a_card() {
         "[good.yaml, good.json]",
         "[empty]",
         "[missing.yaml]",
+        "[manifests/it-works.yaml]",
         "[names.yaml, kustomize.yaml]",
         "item.yaml",
     ] {
@@ -568,6 +574,7 @@ fn extra_files_are_checked() {
         "path: /run/x, content: a",
         "path: /boot/firmware/x, partition: boot, content: a",
         "path: '/a:b', partition: boot, content: a",
+        "path: '/ümlaut.txt', partition: boot, content: a",
         "path: /x, partition: boot, mode: 0755, owner: user, content: a",
         "path: /x, partition: data, content: a",
         "path: /x, mode: u+x, content: a",
@@ -653,7 +660,7 @@ fn sources_that_are_no_plain_files_are_refused_and_not_waited_for() {
     ] {
         let invalid = parse_in(folder.path(), &edited(&[edits])).unwrap_err();
         for problem in &invalid.problems {
-            writeln!(out, "{}", problem.message).unwrap();
+            writeln!(out, "{}. {}", problem.message, problem.hint.as_deref().unwrap()).unwrap();
         }
     }
     assert_answers!(out.replace(&folder.path().display().to_string(), "FOLDER"));
