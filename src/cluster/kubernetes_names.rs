@@ -1,7 +1,7 @@
 //! The names that Kubernetes takes: of objects, namespaces, labels and annotations (kubernetes.io, "Object Names and
 //! IDs" and "Labels and Selectors").
 //!
-//! k3s tries to deploy a manifest for ever and says in its log alone why the API server refuses it.
+//! With them, the values of Secrets and ConfigMaps. k3s tries to deploy a manifest for ever and says in its log alone why the API server refuses it.
 
 use super::flags::{is_plain, qualified_name};
 use super::reader::{Wrong, shown};
@@ -40,6 +40,7 @@ pub(super) fn check(object: &Value, what: &str, wrong: &mut Vec<Wrong>) {
     }
     let object_name = format!("{what}: the {}", shown(kind));
     check_name(object, api_version, kind, &object_name, wrong);
+    check_data(object, api_version, kind, &object_name, wrong);
     check_metadata(object.get("metadata"), &object_name, wrong);
     // Where workloads have the metadata of their pods.
     let templates = ["/spec/template/metadata", "/spec/jobTemplate/spec/template/metadata"];
@@ -94,6 +95,50 @@ fn check_name(object: &Value, api_version: &str, kind: &str, what: &str, wrong: 
         };
         wrong.push(Wrong::new(format!("{what} is called {}, which Kubernetes refuses", shown(name)), hint));
     }
+}
+
+/// Checks the values of a Secret or ConfigMap, which the API server takes as texts or in Base64 alone. They are never
+/// shown.
+fn check_data(object: &Value, api_version: &str, kind: &str, what: &str, wrong: &mut Vec<Wrong>) {
+    let fields = match (api_version, kind) {
+        ("v1", "Secret") => [("data", true), ("stringData", false)],
+        ("v1", "ConfigMap") => [("binaryData", true), ("data", false)],
+        _ => return,
+    };
+    for (field, in_base64) in fields {
+        let entries = match object.get(field) {
+            None | Some(Value::Null) => continue,
+            Some(Value::Object(entries)) => entries,
+            Some(_) => {
+                let message = format!("{what} has `{field}` that is no mapping");
+                wrong.push(Wrong::new(message, format!("Write it like `{field}: {{key: …}}`")));
+                continue;
+            }
+        };
+        for (key, value) in entries {
+            let (problem, hint) = match value {
+                Value::Null => continue,
+                Value::String(text) if !in_base64 || is_base64(text) => continue,
+                Value::String(_) if kind == "Secret" => {
+                    ("is not Base64", "Write the plain text under `stringData:`, or what `base64 -w0` prints")
+                }
+                Value::String(_) => {
+                    ("is not Base64", "Write a text under `data:`, or what `base64 -w0` prints")
+                }
+                _ => ("is read by YAML as something else than a text", "Put it in quotes"),
+            };
+            wrong.push(Wrong::new(format!("{what} has {} in `{field}`, which {problem}", shown(key)), hint));
+        }
+    }
+}
+
+/// Returns `true` if a text is Base64 with its padding, as Go's `base64.StdEncoding` takes it: in one line or more.
+pub(super) fn is_base64(text: &str) -> bool {
+    let text: String = text.chars().filter(|character| !matches!(character, '\r' | '\n')).collect();
+    let bare = text.trim_end_matches('=');
+    text.len().is_multiple_of(4)
+        && text.len() - bare.len() <= 2
+        && bare.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
 }
 
 fn check_metadata(metadata: Option<&Value>, what: &str, wrong: &mut Vec<Wrong>) {

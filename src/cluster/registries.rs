@@ -5,6 +5,7 @@
 
 use super::document::{self, Kind, Meaning, Scalar};
 use super::keys;
+use super::kubernetes_names::is_base64;
 use super::reader::{Cursor, Located, Reader, Spot, Wrong, shown};
 use super::yaml_files::{self, called};
 use super::{Registries, Secret};
@@ -130,6 +131,7 @@ impl Check<'_> {
                 let message = format!("{} is not the name of a registry", shown(name.value));
                 self.wrong(&name.spot, message, format!("Write its host alone, like `{}`", example_of(bare)));
             }
+            self.check_port(&name.spot, bare);
             let mut mirror = Map::new();
             for (key, value) in self.known(&value, "a mirror", &["endpoint", "rewrite"], EXAMPLE) {
                 let read = match key.value {
@@ -168,6 +170,7 @@ impl Check<'_> {
                     self.wrong(&item.spot(), "this endpoint holds credentials".to_owned(), hint);
                 }
                 Some(host) if !host.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                    self.check_port(&item.spot(), host);
                     endpoints.push(Value::String(text));
                 }
                 _ => {
@@ -200,6 +203,7 @@ impl Check<'_> {
         const EXAMPLE: &str = "registry.example.org: {auth: {username: …, password: …}}";
         let mut configs = Map::new();
         for (name, value) in self.entries(value, "`configs`", EXAMPLE) {
+            self.check_port(&name.spot, name.value);
             let mut config = Map::new();
             for (key, value) in self.known(&value, "the config of a registry", &["auth", "tls"], EXAMPLE) {
                 let read = match key.value {
@@ -213,13 +217,41 @@ impl Check<'_> {
         configs
     }
 
+    /// Checks the port behind a host, where there is one. An IPv6 address with a port is in brackets.
+    fn check_port(&mut self, spot: &Spot, host: &str) {
+        let port = match host.strip_prefix('[') {
+            Some(rest) => rest.split_once("]:").map(|(_, port)| port),
+            None => host.split_once(':').map(|(_, port)| port).filter(|port| !port.contains(':')),
+        };
+        let is_right = |port: &str| {
+            port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
+        };
+        if port.is_some_and(|port| !is_right(port)) {
+            // The host is not shown: somebody may have written credentials before it.
+            let message = "the port of this host is invalid".to_owned();
+            self.wrong(spot, message, "Write a number from 1 to 65535 behind the `:`, or no port");
+        }
+    }
+
     fn auth(&mut self, value: &Cursor<'_>) -> Map<String, Value> {
         const KEYS: [&str; 4] = ["username", "password", "auth", "identity_token"];
         let mut auth = Map::new();
-        for (key, value) in self.known(value, "`auth`", &KEYS, "auth: {username: …, password: …}") {
-            if let Some(text) = self.text(&value, &format!("`{}`", key.value)) {
+        let entries = self.known(value, "`auth`", &KEYS, "auth: {username: …, password: …}");
+        for (key, value) in &entries {
+            if let Some(text) = self.text(value, &format!("`{}`", key.value)) {
+                if key.value == "auth" && !is_base64(&text) {
+                    let message = "`auth` is not Base64".to_owned();
+                    self.wrong(&value.spot(), message, "Write `username:` and `password:` instead");
+                }
                 auth.insert(key.value.to_owned(), Value::String(text));
             }
+        }
+        // containerd takes a user name without a password for one whose password is empty, and passes over a password
+        // without a user name.
+        let has = |wanted: &str| entries.iter().any(|(key, _)| key.value == wanted);
+        if has("username") != has("password") {
+            let message = "`username` and `password` go together".to_owned();
+            self.wrong(&value.spot(), message, "Add the other, or remove this one");
         }
         auth
     }

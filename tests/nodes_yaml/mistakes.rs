@@ -419,6 +419,12 @@ fn labels_taints_components_and_registries_are_checked() {
         &[k3s(
             "version: v1.36.4+k3s1, registries: {configs: {a: {auth: {username: [x]}, tls: {key_file: /a}}}}"
         )],
+        &[k3s(
+            "version: v1.36.4+k3s1, registries: {configs: {'a:70000': {auth: {username: ann}}, 'b:x': {auth: {auth: 'ann:x'}}}}"
+        )],
+        &[k3s(
+            "version: v1.36.4+k3s1, registries: {mirrors: {'a:0': {endpoint: ['https://[fd00::1]:65536/v2', 'http://b:5000']}}}"
+        )],
         &[(EAST, "east, address: 192.168.50.12, k3s: {role: agent, labels: {a: [b]}}")],
         &[(EAST, "east, address: 192.168.50.12, k3s: agent, labels: {a: b}")],
         &[(NORTH, "north, address: 192.168.50.11, k3s: server, taints: [a=b:NoSchedule]")],
@@ -459,6 +465,12 @@ fn manifests_are_checked_before_they_are_on_a_card() {
         ("traefik.yaml", "apiVersion: v1\nkind: Namespace\n"),
         ("script.sh", ""),
         (
+            "data.yaml",
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {good: aHVudGVyMg==, plain: hunter2, short: aHVudGVyMg}\n\
+             stringData: {pin: 1234, plain: hunter2}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n\
+             data: {port: 8080, text: a}\nbinaryData: {picture: '???'}\n",
+        ),
+        (
             "names.yaml",
             "apiVersion: v1\nkind: Namespace\nmetadata: {name: My_Space}\n---\napiVersion: v1\nkind: ConfigMap\n\
              metadata: {generateName: x-}\n---\napiVersion: v1\nkind: Service\n\
@@ -489,6 +501,7 @@ fn manifests_are_checked_before_they_are_on_a_card() {
         "[My_App.yaml]",
         "[traefik.yaml]",
         "[script.sh]",
+        "[data.yaml]",
         "[latin.yaml]",
         "[good.yaml, good.json]",
         "[empty]",
