@@ -294,6 +294,9 @@ pub(super) fn config_of(fields: &Fields<'_>, role: Option<Role>, reader: &mut Re
             continue;
         }
         let flag = k3s_flags::find(name);
+        if flag.is_none() {
+            warn_of_unknown(&key, name, reader);
+        }
         if let (Some(Role::Agent), Some(Flag { role: Some(Role::Server), .. })) = (role, flag) {
             let message = format!("`{name}` is a flag of servers, and agents do nothing about it");
             reader.warn(
@@ -317,6 +320,19 @@ pub(super) fn config_of(fields: &Fields<'_>, role: Option<Role>, reader: &mut Re
         }
     }
     (!wrong).then_some(config)
+}
+
+/// Warns of a flag that is none today: k3s skips keys that it does not know (its `pkg/configfilearg/parser.go`), and
+/// says so in its log alone. A newer release may have it.
+fn warn_of_unknown(key: &Located<&str>, name: &str, reader: &mut Reader) {
+    let message =
+        format!("k3s has no flag {} that is known here, and would do nothing about it", shown(name));
+    let hint = match k3s_flags::nearest(name) {
+        Some(flag) => format!("Did you mean `{flag}`?"),
+        None => "Look it up with `k3s server --help` or `k3s agent --help` of your version".to_owned(),
+    };
+    let warning = Wrong::new(message, hint);
+    reader.warn(&key.spot, if keys::may_be_secret(name) { warning.secret() } else { warning });
 }
 
 /// Refuses a key of `config:` that a card cannot follow; `name` is the key without its `+`.

@@ -261,6 +261,23 @@ pub(super) fn find(key: &str) -> Option<&'static Flag> {
     FLAGS.iter().find(|flag| flag.name == key || flag.alias == Some(key))
 }
 
+/// Returns the name of the one flag that a mistyped key most probably was.
+pub(super) fn nearest(key: &str) -> Option<&'static str> {
+    const FARTHEST: usize = 2;
+    let near = |farthest| {
+        FLAGS
+            .iter()
+            .filter(move |flag| strsim::damerau_levenshtein(flag.name, key) <= farthest)
+            .map(|flag| flag.name)
+    };
+    // A third of a word that is another makes it another word.
+    let farthest = (key.len() / 3).min(FARTHEST);
+    (1..=farthest).find_map(|farthest| {
+        let mut near = near(farthest);
+        near.next().filter(|_| near.next().is_none())
+    })
+}
+
 /// Returns the flags that k3s has all servers agree on.
 pub(super) fn critical_flags() -> impl Iterator<Item = &'static Flag> {
     FLAGS.iter().filter(|flag| flag.critical.is_some())
@@ -294,7 +311,7 @@ impl Flag {
 }
 
 /// Returns the items that a flag has, written as one text with commas or as a list; `key+` adds to them.
-fn given(config: &Map<String, Value>, name: &str) -> Vec<String> {
+pub(super) fn given(config: &Map<String, Value>, name: &str) -> Vec<String> {
     fn push(value: &Value, items: &mut Vec<String>) {
         match value {
             Value::Null => {}
@@ -476,6 +493,19 @@ mod tests {
         assert_eq!(compared("disable", &json!({"disable": ["traefik"]})), "false");
         assert_eq!(compared("disable", &json!({"disable": "traefik,servicelb"})), "true");
         assert_eq!(compared("disable", &json!({"disable": "traefik", "disable+": ["servicelb"]})), "true");
+    }
+
+    #[test]
+    fn a_mistyped_flag_is_the_one_that_is_nearest() {
+        for (key, meant) in [
+            ("tls-sans", Some("tls-san")),
+            ("writekubeconfig-mode", Some("write-kubeconfig-mode")),
+            ("flannel-ifcae", Some("flannel-iface")),
+            ("nosuchflag", None),
+            ("x", None),
+        ] {
+            assert_eq!(super::nearest(key), meant, "{key}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod foreign;
 mod joining;
 mod k3s;
 mod k3s_flags;
+mod k3s_values;
 mod keys;
 mod kubernetes_names;
 mod mac;

@@ -5,6 +5,7 @@ use super::extra_files;
 use super::flags::Flags;
 use super::k3s;
 use super::k3s_flags;
+use super::k3s_values;
 use super::name_servers;
 use super::reader::{Located, Reader, Setting, Spot, Wrong};
 use super::resolve::{DEFAULT_IPV6_PREFIX, DEFAULT_USER, Draft, DraftNode};
@@ -33,6 +34,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader) {
     users_can_get_in(draft, reader);
     memory_suffices(draft, reader);
     contradictions::check(draft, reader);
+    k3s_values::check(draft, reader);
     files_are_free(draft, reader);
 }
 

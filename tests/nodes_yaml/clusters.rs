@@ -711,6 +711,70 @@ fn flags_that_do_less_than_they_seem_to_are_warned_of() {
 }
 
 #[test]
+fn flags_that_most_probably_are_mistakes_are_warned_of() {
+    let with = |config: &str| warnings(&edited(&[("v1.36.4+k3s1", &format!("v1.36.4+k3s1, {config}"))]));
+    assert_eq!(
+        with("server: {config: {disable-agent: true}}"),
+        [
+            "4:48 with `disable-agent`, `north` runs no pods and `kubectl get nodes` does not list it. Remove it, or keep \
+             pods away with `taints: [\"node-role.kubernetes.io/control-plane:NoSchedule\"]`"
+        ]
+    );
+    assert!(with("server: {config: {disable-agent: false}}").is_empty());
+    assert_eq!(
+        with("server: {config: {advertise-address: 203.0.113.7}}"),
+        [
+            "4:48 `north` would advertise `203.0.113.7`, which is no address of its own: nodes look for it there. Remove \
+             it: a server advertises the `address` of its node"
+        ]
+    );
+    assert!(
+        with("server: {config: {advertise-address: 203.0.113.7, node-external-ip: 203.0.113.7}}").is_empty()
+    );
+    let unknown = "k3s has no flag `nosuchflag` that is known here, and would do nothing about it. Look it up with `k3s \
+                   server --help` or `k3s agent --help` of your version";
+    assert_eq!(with("config: {nosuchflag: 1}"), [format!("4:39 {unknown}")]);
+    assert_eq!(
+        with("agent: {config: {kubelet-args: [max-pods=50]}}"),
+        [
+            "4:47 k3s has no flag `kubelet-args` that is known here, and would do nothing about it. Did you mean \
+             `kubelet-arg`?"
+        ]
+    );
+}
+
+#[test]
+fn a_resolv_conf_that_nothing_brings_is_warned_of() {
+    let with = |config: &str, files: &str| {
+        warnings(&edited(&[
+            (TOP, &format!("image: demo\nfiles: [{files}]")),
+            ("v1.36.4+k3s1", &format!("v1.36.4+k3s1, agent: {{config: {{{config}}}}}")),
+        ]))
+    };
+    let missing = |column: usize, path: &str| {
+        format!(
+            "5:{column} no file of nodes.yaml is `{path}`, and `east` runs no pods without it. Bring it with `files:`, or \
+             remove `resolv-conf`: cardwright writes one with the name servers of `dns:`"
+        )
+    };
+    assert_eq!(with("resolv-conf: /etc/mine", ""), [missing(47, "/etc/mine")]);
+    assert_eq!(with("kubelet-arg: ['resolv-conf=/etc/mine']", ""), [missing(47, "/etc/mine")]);
+    assert_eq!(
+        with("resolv-conf: /boot/firmware/mine", "{path: /mine, content: a}"),
+        [missing(47, "/boot/firmware/mine")]
+    );
+    for (config, files) in [
+        ("resolv-conf: /etc/mine", "{path: /etc/mine, content: a}"),
+        ("resolv-conf: /boot/firmware/mine", "{path: /mine, partition: boot, content: a}"),
+        ("resolv-conf: /etc/resolv.conf", ""),
+        ("resolv-conf: /run/systemd/resolve/resolv.conf", ""),
+        ("kubelet-arg: [max-pods=50]", ""),
+    ] {
+        assert_eq!(with(config, files), <[&str; 0]>::default(), "{config} {files}");
+    }
+}
+
+#[test]
 fn words_that_the_first_boot_takes_away_are_warned_of() {
     let with =
         |words: &str| warnings(&edited(&[(TOP, &format!("image: demo\nboot: {{cmdline: [{words}]}}"))]));

@@ -432,6 +432,37 @@ fn labels_taints_components_and_registries_are_checked() {
 }
 
 #[test]
+fn values_of_flags_that_contradict_each_other_are_refused() {
+    let mut out = String::new();
+    for config in [
+        "cluster-cidr: 10.43.0.0/17",
+        "service-cidr: 10.0.0.0/8",
+        "cluster-cidr: 10.50.0.0/16, service-cidr: 10.50.128.0/20, cluster-dns: 10.50.128.10",
+        "cluster-cidr: '10.42.0.0/16,fd00:42::/56', service-cidr: '10.43.0.0/16,fd00:42::/112'",
+        "cluster-dns: 10.42.0.10",
+        "cluster-dns: [10.43.0.10, 10.43.0.1]",
+        "cluster-dns: kube-dns, service-cidr: 10.44.0.0/16",
+        "service-cidr: 10.44.0.0/16, cluster-dns: 10.43.0.10",
+        "advertise-address: 192.168.50.12",
+        "advertise-address: north",
+    ] {
+        let text = edited(&[("v1.36.4+k3s1", &format!("v1.36.4+k3s1, server: {{config: {{{config}}}}}"))]);
+        writeln!(out, "## {config}").unwrap();
+        out += &parse(&text).map_or_else(|invalid| rendered(&invalid), |_| "valid\n".to_owned());
+    }
+    for right in [
+        "cluster-cidr: 10.50.0.0/16, service-cidr: 10.51.0.0/16, cluster-dns: 10.51.0.10",
+        "cluster-cidr: '10.42.0.0/16,fd00:42::/56', service-cidr: '10.43.0.0/16,fd00:43::/112', cluster-dns: '10.43.0.53,fd00:43::a'",
+        "advertise-address: 192.168.50.11",
+    ] {
+        let text = edited(&[("v1.36.4+k3s1", &format!("v1.36.4+k3s1, server: {{config: {{{right}}}}}"))]);
+        let cluster = parse(&text).unwrap_or_else(|invalid| panic!("{right}: {}", rendered(&invalid)));
+        assert_eq!(cluster.warnings, [], "{right}");
+    }
+    assert_answers!(out);
+}
+
+#[test]
 fn boards_are_described_in_words_that_are_known() {
     assert_answers!(answers(&[
         &[(TOP, "image: demo\nswap: on")],
