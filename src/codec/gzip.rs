@@ -3,7 +3,7 @@
 //! A part is a run of deflate blocks that ends at a byte boundary and refers to nothing before it. All
 //! parts lie in one member: readers that take the last four bytes of the file for its size are right then.
 
-use super::{Part, PartFormat, Record, zstd};
+use super::{Part, PartFormat, Record, SomethingFollows, zstd};
 use flate2::bufread::GzDecoder;
 use flate2::{Compress, Compression, FlushCompress};
 use std::io::{self, BufRead, Chain, Cursor, Read};
@@ -13,14 +13,6 @@ use std::io::{self, BufRead, Chain, Cursor, Read};
 /// holds [`SomethingFollows`].
 pub(crate) fn decoder(compressed: impl BufRead) -> impl Read {
     Members { member: Some(GzDecoder::new(Cursor::new(Vec::new()).chain(compressed))) }
-}
-
-/// The error of a file that goes on behind its last member with something else.
-#[derive(Debug, thiserror::Error)]
-#[error("something follows: {length} bytes that are not gzip")]
-pub(crate) struct SomethingFollows {
-    /// The number of bytes.
-    pub(crate) length: u64,
 }
 
 /// The first two bytes of every member (`ID1` and `ID2`, section 2.3.1).

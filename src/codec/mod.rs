@@ -13,6 +13,14 @@ mod tests;
 
 use std::io;
 
+/// The error of a file that goes on behind its compressed data with something else.
+#[derive(Debug, thiserror::Error)]
+#[error("something follows: {length} bytes")]
+pub(crate) struct SomethingFollows {
+    /// The number of bytes.
+    pub(crate) length: u64,
+}
+
 /// What the end of a packed file needs to know about one of its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Record {

@@ -1,9 +1,9 @@
 //! Zstandard (RFC 8878). A part is a frame with its content size and a checksum: Raspberry Pi Imager takes
 //! the size of an image from the frames, and shows nonsense where one does not say it.
 
-use super::{Part, PartFormat, Record};
+use super::{Part, PartFormat, Record, SomethingFollows};
 use std::hash::Hasher as _;
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Chain, Cursor, Read};
 use twox_hash::XxHash64;
 use zstd::bulk::Compressor;
 use zstd::stream::read::Decoder;
@@ -17,9 +17,59 @@ const LARGEST_WINDOW: u32 = 27;
 /// # Errors
 /// When there is not enough memory.
 pub(crate) fn decoder<'file>(packed: impl BufRead + 'file) -> io::Result<impl Read + 'file> {
-    let mut decoder = Decoder::with_buffer(packed)?;
+    let start = Cursor::new(Vec::new()).chain(packed);
+    Ok(Explained(Frames { frame: Some(frame(start)?) }))
+}
+
+/// The rest of a file, and before it what was read to find out that a frame begins there.
+type Rest<R> = Chain<Cursor<Vec<u8>>, R>;
+
+/// The frames of a file, one after the other.
+struct Frames<R: BufRead> {
+    /// The one that is being decompressed; `None` at the end.
+    frame: Option<Decoder<'static, Rest<R>>>,
+}
+
+fn frame<R: BufRead>(rest: Rest<R>) -> io::Result<Decoder<'static, Rest<R>>> {
+    let mut decoder = Decoder::with_buffer(rest)?.single_frame();
     decoder.window_log_max(LARGEST_WINDOW)?;
-    Ok(Explained(decoder))
+    Ok(decoder)
+}
+
+impl<R: BufRead> Read for Frames<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(frame) = &mut self.frame {
+            let length = frame.read(buffer)?;
+            if length > 0 || buffer.is_empty() {
+                return Ok(length);
+            }
+            let rest = self.frame.take().map(Decoder::finish);
+            self.frame = rest.map(next_frame).transpose()?.flatten();
+        }
+        Ok(0)
+    }
+}
+
+/// The frame that begins where the one before it ended, be it one to skip; `None` at the end of the file.
+fn next_frame<R: BufRead>(rest: Rest<R>) -> io::Result<Option<Decoder<'static, Rest<R>>>> {
+    // What was put before the last frame was read with it.
+    let (_, mut rest) = rest.into_inner();
+    let mut start = Vec::new();
+    (&mut rest).take(MAGIC.len() as u64).read_to_end(&mut start)?;
+    if start.is_empty() {
+        return Ok(None);
+    }
+    let is_frame = start.first_chunk().is_some_and(|magic| *magic == MAGIC || is_skippable(*magic));
+    if is_frame {
+        return frame(Cursor::new(start).chain(rest)).map(Some);
+    }
+    let length = start.len() as u64 + io::copy(&mut rest, &mut io::sink())?;
+    Err(io::Error::new(io::ErrorKind::InvalidData, SomethingFollows { length }))
+}
+
+/// Skippable frames have one of sixteen magic numbers (section 3.1.2).
+fn is_skippable(magic: [u8; 4]) -> bool {
+    u32::from_le_bytes(magic) & 0xffff_fff0 == 0x184d_2a50
 }
 
 /// Says what to make of the one error that is not damage.

@@ -58,8 +58,8 @@ pub enum DiskError {
         /// What it is: `packed with bzip2`, `a web page`.
         found: String,
     },
-    /// The compressed data is whole, and then the file goes on.
-    #[error("the image `{}` is whole, but something follows it: {length} bytes that are not {packing}", file.display())]
+    /// The compressed data ends, and then the file goes on.
+    #[error("something follows the compressed data of the image `{}`: {length} bytes that are not {packing}", file.display())]
     SomethingFollows {
         /// The file.
         file: PathBuf,
@@ -189,10 +189,9 @@ impl Hint for DiskError {
             Self::UnknownPacking { .. } => Some(
                 "Give an image as .img, .img.xz, .img.gz, .img.zst or a .zip that holds one .img".to_owned(),
             ),
-            Self::SomethingFollows { .. } => Some(
-                "Download the image again, or decompress it with `gzip -dc`, which leaves that out, and name the result"
-                    .to_owned(),
-            ),
+            Self::SomethingFollows { packing, .. } => Some(format!(
+                "Download the image again, or decompress it with `{packing} -dc`, which leaves that out, and name the result"
+            )),
             Self::Empty { .. }
             | Self::Damaged { .. }
             | Self::DamagedTable { .. }

@@ -23,7 +23,7 @@ use super::cursor::Cursor;
 use super::{
     ByteCount, ByteOffset, DiskError, DiskFile, Extended, PartitionTable, ReadAt, SECTOR, check_range, kinds,
 };
-use crate::codec::gzip::SomethingFollows;
+use crate::codec::SomethingFollows;
 use crate::digest::Digest;
 use crate::hint::Hint;
 use crate::plain_file::{self, NotPlain};
@@ -502,13 +502,13 @@ impl Given<'_> {
     }
 
     /// An error of a decoder: of the file below when the machine reported it, else of what is in the file.
-    fn not_decoded(&self, packing: &str, done: ByteCount, error: io::Error) -> DiskError {
+    fn not_decoded(&self, packing: &'static str, done: ByteCount, error: io::Error) -> DiskError {
         if error.raw_os_error().is_some() {
             return self.unreadable(error);
         }
         if let Some(SomethingFollows { length }) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
             let file = self.file.to_owned();
-            return DiskError::SomethingFollows { file, packing: "gzip", length: *length };
+            return DiskError::SomethingFollows { file, packing, length: *length };
         }
         if error.kind() == io::ErrorKind::UnexpectedEof {
             return self.damaged(format!(

@@ -293,10 +293,32 @@ fn what_is_cut_short_is_damaged_in_every_packing() {
 #[test]
 fn what_follows_the_end_is_no_part_of_it() {
     let disk = disk();
-    for whole in [xz_single(&disk, Check::Crc64), ::zstd::encode_all(&disk[..], 1).unwrap()] {
-        let error = error_of(&[&whole[..], b"something else"].concat());
-        assert!(error.starts_with("the image `/stock` is damaged: "), "{error}");
+    for (whole, format) in
+        [(xz_single(&disk, Check::Crc64), "xz"), (::zstd::encode_all(&disk[..], 1).unwrap(), "zstd")]
+    {
+        for rest in [&b"something else"[..], b"x", b"\x28\xb5\x2f"] {
+            let length = rest.len();
+            assert_eq!(
+                error_of(&[&whole[..], rest].concat()),
+                format!(
+                    "something follows the compressed data of the image `/stock`: {length} bytes that are not {format}"
+                )
+            );
+        }
     }
+}
+
+#[test]
+fn frames_to_skip_between_those_of_zstandard_hold_nothing() {
+    let disk = disk();
+    let (first, second) = disk.split_at(500_000);
+    let frame = |bytes| ::zstd::encode_all(bytes, 1).unwrap();
+    let skipped = [&0x184d_2a5f_u32.to_le_bytes()[..], &3_u32.to_le_bytes(), b"xyz"].concat();
+    let place = Place::with(&[&frame(first)[..], &skipped, &frame(second), &skipped].concat());
+    assert_holds(&place.open().unwrap(), &disk);
+    // One that is cut short is no whole one.
+    let error = error_of(&[&frame(&disk)[..], skipped.split_at(9).0].concat());
+    assert!(error.starts_with("the image `/stock` is damaged: it ends too early"), "{error}");
 }
 
 #[test]
@@ -314,7 +336,7 @@ fn zeros_behind_gzip_are_left_out_and_anything_else_is_said() {
         assert_eq!(
             error_of(&[&whole[..], rest].concat()),
             format!(
-                "the image `/stock` is whole, but something follows it: {length} bytes that are not gzip"
+                "something follows the compressed data of the image `/stock`: {length} bytes that are not gzip"
             )
         );
     }

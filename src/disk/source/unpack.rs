@@ -19,7 +19,11 @@ pub(super) fn nameless_file(given: &Given<'_>) -> Result<File, DiskError> {
 }
 
 /// Unpacks all that `reader` has to give; `packing` is what errors call it.
-pub(super) fn unpack(given: &Given<'_>, packing: &str, reader: impl Read) -> Result<DiskFile, DiskError> {
+pub(super) fn unpack(
+    given: &Given<'_>,
+    packing: &'static str,
+    reader: impl Read,
+) -> Result<DiskFile, DiskError> {
     let mut reader = reader;
     let mut disk = DiskFile::new(nameless_file(given)?).map_err(|source| given.cannot_unpack(source))?;
     let mut piece = vec![0; PIECE];

@@ -213,7 +213,8 @@ fn is_footer(bytes: &[u8; HEADER_SIZE]) -> bool {
 fn without_end(given: &Given<'_>, end: u64) -> DiskError {
     match footer_before(given, end) {
         Some(stream_end) => {
-            given.damaged(format!("something follows its xz stream, which ends at byte {stream_end}"))
+            let (file, length) = (given.file.to_owned(), end - stream_end);
+            DiskError::SomethingFollows { file, packing: "xz", length }
         }
         None => given.damaged(format!("it ends too early: its xz stream has no end at byte {end}")),
     }
@@ -396,8 +397,7 @@ mod tests {
         }
         let added = [&whole[..], b"something"].concat();
         let error = layout(&added).unwrap_err();
-        let expected = format!("something follows its xz stream, which ends at byte {}", whole.len());
-        assert!(error.contains(&expected), "{error}");
+        assert!(error.contains("something follows") && error.contains("9 bytes that are not xz"), "{error}");
         let zeros = [&whole[..], &[0; 3]].concat();
         assert!(layout(&zeros).unwrap_err().contains("no multiple of four"));
     }
