@@ -95,9 +95,9 @@ pub fn verify(
     }
     let node = named_node(&cluster, name)?;
     let plans = plan_cluster(base, &cluster, secret, options.cache.as_deref(), progress)?;
-    // All of both is going to be read.
+    // All of both is going to be read, so that the total is larger than either.
     let total = ByteCount(stock.size().0 + image.size().0);
-    let tell = |more| progress.working(Stage::Unpacking, more, total);
+    let tell = |more| progress.working(Stage::ReadingBoth, more, total);
     for image in [stock, &image] {
         image.unpack_all(options.threads, &tell).map_err(emit::EmitError::Base)?;
     }

@@ -104,8 +104,8 @@ fn describe_release(release: &Release) -> Line {
     let name = format!("Raspberry Pi OS {codename} {edition}, {architecture}{date}");
     let cloud_init = if release.cloud_init { "with cloud-init" } else { "without cloud-init" };
     let first_boot = match release.first_boot {
-        FirstBoot::InitScript => "first boot by init script",
-        FirstBoot::ResizeWord => "first boot by the word `resize`",
+        FirstBoot::InitScript => "its first boot is asked for by `init=` in cmdline.txt",
+        FirstBoot::ResizeWord => "its first boot is asked for by `resize` in cmdline.txt",
         FirstBoot::None => "booted before: no first boot left",
     };
     let mount = release.boot_mount.path();

@@ -252,7 +252,7 @@ fn secret_to_look_at(cluster: &Cluster, locked: bool) -> Result<(ClusterSecret, 
     }
     let path = pipeline::secret_path(cluster);
     paint::note(format!(
-        "there is no {} yet, which `cardwright build` makes: keys and their digests will be others than those shown",
+        "there is no {} yet; `cardwright build` makes it. All keys come from it: files that hold a public key will have another SHA-256 than the one shown",
         path.display()
     ));
     Ok((ClusterSecret::throwaway().map_err(Error::from)?, true))

@@ -71,18 +71,23 @@ impl Progress for Bar {
     }
 
     fn working(&self, stage: Stage, more: ByteCount, total: ByteCount) {
-        let doing = match stage {
-            Stage::Unpacking => "unpacking",
-            Stage::Packing => "packing",
-            Stage::Writing => "writing",
-            Stage::Hashing => "hashing",
-        };
-        self.stage(doing, Some(total));
+        self.stage(gerund(stage), Some(total));
         self.line.inc(more.0);
     }
 
     fn warning(&self, warning: Warning) {
         self.line.suspend(|| super::warn(warning));
+    }
+}
+
+/// The word for a stage, in front of the bytes done and of all.
+fn gerund(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Unpacking => "unpacking",
+        Stage::ReadingBoth => "reading both images",
+        Stage::Packing => "packing",
+        Stage::Writing => "writing",
+        Stage::Hashing => "hashing",
     }
 }
 

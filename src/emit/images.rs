@@ -26,6 +26,8 @@ use std::time::Duration;
 pub enum Stage {
     /// The stock image is unpacked.
     Unpacking,
+    /// An image and the stock image are unpacked, to be compared.
+    ReadingBoth,
     /// What all images have in common is packed.
     Packing,
     /// Images are written.
