@@ -7,7 +7,7 @@
 
 use crate::fs::ImagePath;
 
-/// A path, or a pattern of paths, on the root partition.
+/// A path, or a pattern of paths, on one partition.
 #[derive(Debug)]
 pub(crate) struct Claimed {
     /// `*` stands for any part of one name, `**` at the end for anything below; `~` is the user's home.
@@ -100,6 +100,45 @@ claimed! {
     "/etc/rpi/swap.conf.d/90-cardwright.conf" SomePlans "it says that there is no swap" "Set `swap:`, or leave it out";
 }
 
+const USER: &str = "Describe the user under `user:`";
+const CARD: &str = "Set what is in it with `name:`, `user:` and `network:`";
+const SEED: &str = "Set what is in it with `name:`, `user:` and `network:`; commands go under `first_boot:`, files under `files:`";
+
+/// Declares the table of the boot partition, a line each.
+macro_rules! claimed_on_boot {
+    ($($pattern:literal $what:literal $instead:expr;)*) => {
+        const ON_BOOT: &[Claimed] =
+            &[$(Claimed { pattern: $pattern, by: Reserved, what: $what, instead: $instead }),*];
+    };
+}
+
+// By these, another first boot takes a name, a user, keys or a network; a stock image that has one is refused or
+// reported as customised (`raspios::customisations`), and a card that has one would be too. Releases differ in
+// which they read. Where one reads it, it contradicts nodes.yaml, and where none does, it has no effect, so that
+// no card has a use for it. `/ssh` and `/ssh.txt` are free: they ask for what every card has (sshswitch.service).
+claimed_on_boot! {
+    "/custom.toml" "a first boot takes name, user and network from it" CARD;
+    "/rpi-preseed.toml" "a first boot takes name, user and network from it" CARD;
+    "/firstrun.sh" "Raspberry Pi Imager's script has that name, which sets name, user and network"
+        "Write commands of your own under `first_boot:`";
+    "/userconf" "a first boot takes user and password from it" USER;
+    "/userconf.txt" "a first boot takes user and password from it" USER;
+    "/wpa_supplicant.conf" "a first boot takes a second network, Wi-Fi, from it"
+        "Wi-Fi has no key yet; with NetworkManager, put a connection into `/etc/NetworkManager/system-connections` on the root partition, with `mode: 0600`";
+    "/user-data" "cloud-init would take name and user from it, and is switched off" SEED;
+    "/meta-data" "cloud-init would take the name from it, and is switched off" SEED;
+    "/vendor-data" "cloud-init would take settings from it, and is switched off" SEED;
+    "/network-config" "cloud-init would take the network from it, and is switched off"
+        "Describe the wired network under `network:`; Wi-Fi has no key yet";
+    "/cardwright-status*" "the card says there how its first boot went" "Choose another path";
+}
+
+/// Returns what there is to say about a path of the boot partition, in whatever letters.
+pub(crate) fn find_on_boot(path: &ImagePath) -> Option<&'static Claimed> {
+    let path = path.to_lowercase();
+    ON_BOOT.iter().find(|claimed| matches(claimed.pattern, path.as_str()))
+}
+
 /// Returns what there is to say about a path without links in it, of a user whose home is `home`.
 pub(crate) fn find(path: &ImagePath, home: &ImagePath) -> Option<&'static Claimed> {
     let own = || path.name().contains("cardwright").then_some(&OWN);
@@ -147,6 +186,30 @@ fn name_matches(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_that_settle_a_first_boot_are_not_the_users_to_write() {
+        let found = |path: &str| find_on_boot(&ImagePath::new(path).unwrap());
+        for (path, hint) in [
+            ("/custom.toml", "`user:`"),
+            ("/RPI-Preseed.toml", "`network:`"),
+            ("/firstrun.sh", "`first_boot:`"),
+            ("/userconf", "`user:`"),
+            ("/userconf.txt", "`user:`"),
+            ("/wpa_supplicant.conf", "Wi-Fi has no key yet"),
+            ("/user-data", "`name:`"),
+            ("/meta-data", "`name:`"),
+            ("/vendor-data", "`first_boot:`"),
+            ("/network-config", "`network:`"),
+            ("/cardwright-status.txt", "another path"),
+        ] {
+            let found = found(path).unwrap_or_else(|| panic!("{path}"));
+            assert!(found.instead.contains(hint), "{path}: {}", found.instead);
+        }
+        for free in ["/ssh", "/ssh.txt", "/usercfg.txt", "/overlays/custom.toml"] {
+            assert!(found(free).is_none(), "{free}");
+        }
+    }
 
     #[test]
     fn patterns_are_of_whole_names() {

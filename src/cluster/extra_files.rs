@@ -2,8 +2,10 @@
 
 use super::claimed::{self, Writer};
 use super::keys;
+use super::paths::Folders;
 use super::reader::{Cursor, Fields, Located, Reader, Setting, Spot, Wrong, shown};
-use super::{ExtraFile, FileOwner, FilePath, FileSource};
+use super::{ExtraFile, FileOwner, FilePath, FileSource, size};
+use crate::disk::ByteCount;
 use crate::escape;
 use crate::fs::{ImagePath, Mode, Owner};
 use crate::patch::Partition;
@@ -64,14 +66,27 @@ pub(super) fn check_node(files: &[Located<ExtraFile>], user: &str, runs_k3s: boo
                 reader.report(&file.spot, Wrong::new(message, hint));
             }
         }
-        let claimed = claimed::find(path, &home).filter(|_| *on == Partition::Root);
+        let claimed = match on {
+            Partition::Root => claimed::find(path, &home),
+            Partition::Boot => claimed::find_on_boot(path),
+        };
         let claimed = claimed.filter(|claimed| match claimed.by {
             Writer::EveryPlan | Writer::Reserved => true,
             Writer::EveryK3s => runs_k3s,
             Writer::SomePlans => false,
         });
         if let Some(claimed) = claimed {
-            let message = format!("`{}` is written by cardwright itself: {}", file.value.path, claimed.what);
+            let message = match on {
+                Partition::Root => {
+                    format!("`{}` is written by cardwright itself: {}", file.value.path, claimed.what)
+                }
+                Partition::Boot => {
+                    format!(
+                        "`{}` on the boot partition is not yours to write: {}",
+                        file.value.path, claimed.what
+                    )
+                }
+            };
             reader.report(&file.spot, Wrong::new(message, claimed.instead));
         }
     }
@@ -130,9 +145,7 @@ fn read_one(item: &Cursor<'_>, reader: &mut Reader) -> Option<Located<ExtraFile>
 fn content(fields: &Fields<'_>, reader: &mut Reader) -> Option<FileSource> {
     let folders = reader.folders.clone();
     match (fields.get("source"), fields.get("content")) {
-        (Some(source), None) => {
-            source.parse(reader, |text| folders.existing_file(text).map(FileSource::Path))
-        }
+        (Some(source), None) => source.parse(reader, |text| source_file(text, &folders)),
         (None, Some(content)) => content.token(reader).map(|text| FileSource::Inline(text.to_owned())),
         (None, None) if fields.is_mistyped("source") || fields.is_mistyped("content") => None,
         (None, None) => {
@@ -146,6 +159,25 @@ fn content(fields: &Fields<'_>, reader: &mut Reader) -> Option<FileSource> {
             None
         }
     }
+}
+
+/// A file of this machine that some card has room for. Holes count: on a card they are zeros like others. What the
+/// cards of this cluster have room for is known with the stock image.
+fn source_file(text: &str, folders: &Folders) -> Result<FileSource, Wrong> {
+    let path = folders.existing_file(text)?;
+    let found = std::fs::metadata(&path).map_err(|error| {
+        let message = format!("{} cannot be looked at: {error}", shown(text));
+        Wrong::new(message, "Make the file readable")
+    })?;
+    if found.len() >= size::LARGEST {
+        let message = format!(
+            "{} has {}, holes included: no partition of a card is that large",
+            shown(text),
+            ByteCount(found.len())
+        );
+        return Err(Wrong::new(message, format!("Name a file of less than {}", ByteCount(size::LARGEST))));
+    }
+    Ok(FileSource::Path(path))
 }
 
 /// Directories that the system mounts something else over, so that a file there is never seen, and the links
@@ -258,9 +290,30 @@ fn absolute_path(text: &str, partition: Partition) -> Result<ImagePath, Wrong> {
                     "Use the letters a to z and A to Z, digits, `-`, `_` and `.`",
                 ));
             }
+            if let Some(name) = path.parts().find(|name| name.ends_with(['.', ' '])) {
+                let message = format!("{} ends in a dot or a space, which FAT's drivers drop", shown(name));
+                return Err(Wrong::new(
+                    message,
+                    format!("Write {}", shown(name.trim_end_matches(['.', ' ']))),
+                ));
+            }
+            if let Some(name) = path.parts().find(|name| is_short_alias(name)) {
+                let message =
+                    format!("{} is a name as FAT makes them up for files with long names", shown(name));
+                return Err(Wrong::new(message, "Choose a name without `~` and a number"));
+            }
         }
     }
     Ok(path)
+}
+
+/// Tells whether a name is of the form that FAT gives a file beside its long name: `CONFIG~1.TXT`. Which file gets
+/// which of them hangs on the order in which they were written, so that a name of this form may be another file's.
+fn is_short_alias(name: &str) -> bool {
+    let (stem, extension) = name.split_once('.').unwrap_or((name, ""));
+    let number = stem.rsplit_once('~').map(|(_, number)| number);
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    stem.len() <= 8 && extension.len() <= 3 && !extension.contains('.') && number.is_some_and(is_number)
 }
 
 /// Octal, as chmod reads it, whether YAML takes `0644` for a number or not.

@@ -3,8 +3,8 @@
 use super::reader::{Wrong, shown};
 use crate::disk::ByteCount;
 
-/// Larger than any card.
-const LARGEST: u64 = 2 << 40;
+/// Larger than any card, and than any partition of one: its table, an MBR, counts sectors of 512 bytes in 32 bits.
+pub(super) const LARGEST: u64 = 2 << 40;
 
 /// `512MiB`, `1GiB`.
 pub(super) fn size(text: &str) -> Result<ByteCount, Wrong> {

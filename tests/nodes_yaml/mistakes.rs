@@ -645,10 +645,46 @@ fn extra_files_are_checked() {
         "path: /etc/rancher/k3s/config.yaml, content: a",
         "path: /etc/cardwright/card.json, content: a",
         "path: /etc/systemd/system/cardwright-first-boot.service, content: a",
+        "path: /config.txt., partition: boot, content: a",
+        "path: '/cmdline.txt ', partition: boot, content: a",
+        "path: /overlays./x, partition: boot, content: a",
+        "path: /longfilename1.txt, partition: boot, content: a}, {path: /LONGFI~1.TXT, partition: boot, content: b",
+        "path: /Custom.toml, partition: boot, content: a",
+        "path: /rpi-preseed.toml, partition: boot, content: a",
+        "path: /firstrun.sh, partition: boot, content: a",
+        "path: /userconf, partition: boot, content: a",
+        "path: /userconf.txt, partition: boot, content: a",
+        "path: /wpa_supplicant.conf, partition: boot, content: a",
+        "path: /user-data, partition: boot, content: a",
+        "path: /meta-data, partition: boot, content: a",
+        "path: /vendor-data, partition: boot, content: a",
+        "path: /network-config, partition: boot, content: a",
+        "path: /cardwright-status.txt, partition: boot, content: a",
     ] {
         out += &answers(&[&[(TOP, &file(text))]]);
     }
     assert_answers!(out.replace("no-such-folder\\", "no-such-folder/"));
+}
+
+#[test]
+fn free_names_on_the_boot_partition_stay_free() {
+    for path in ["/ssh", "/ssh.txt", "/a~b.txt", "/backup~12345678", "/x.tar.gz", "/overlays/custom.toml"] {
+        let file = format!("image: demo\nfiles: [{{path: {path}, partition: boot, content: a}}]");
+        parse(&edited(&[(TOP, &file)])).unwrap();
+    }
+}
+
+#[test]
+fn a_source_that_no_card_has_room_for_is_refused_by_its_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = std::fs::File::create(folder.path().join("big")).unwrap();
+    let text = edited(&[(TOP, "image: demo\nfiles: [{path: /big, source: big}]")]);
+    // Not every filesystem of a developer's machine knows files that large.
+    if source.set_len(2 << 40).is_ok() {
+        assert_answers!(rendered(&parse_in(folder.path(), &text).unwrap_err()));
+    }
+    source.set_len(20 << 30).unwrap();
+    parse_in(folder.path(), &text).unwrap();
 }
 
 #[test]
