@@ -49,6 +49,19 @@ pub enum FoundationError {
     /// There is no room for, or no way to keep, what is written.
     #[error("keeping what all nodes get in a temporary file failed: {0}")]
     Scratch(io::Error),
+    /// The boot partition could not be asked what is on it.
+    #[error("asking how much is free on the boot partition failed: {0}")]
+    BootFree(FsError),
+    /// A file does not fit on the boot partition.
+    #[error("`{path}` does not fit on the boot partition: it has {size}, and {free} are free there")]
+    BootFull {
+        /// Which.
+        path: ImagePath,
+        /// Its size.
+        size: ByteCount,
+        /// The free space that is left for it.
+        free: ByteCount,
+    },
     /// What is to be put on a card does not fit.
     #[error(
         "what is to be put on a card does not fit: {needed} are needed on the root partition, and {free} are free"
@@ -68,7 +81,12 @@ pub enum FoundationError {
 impl FoundationError {
     /// Returns `true` if `image:` of nodes.yaml, or what is put on the cards, has to change.
     pub(crate) fn is_about_room(&self) -> bool {
-        matches!(self, Self::NoRoom { .. } | Self::Disk(DiskError::CannotStretch { .. }))
+        matches!(
+            self,
+            Self::NoRoom { .. }
+                | Self::Disk(DiskError::CannotStretch { .. })
+                | Self::Grow(FsError::CannotGrow { .. })
+        )
     }
 }
 
@@ -76,7 +94,11 @@ impl Hint for FoundationError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Disk(error) => error.hint(),
-            Self::Grow(error) | Self::Free(error) => error.hint(),
+            Self::Grow(error) | Self::Free(error) | Self::BootFree(error) => error.hint(),
+            Self::BootFull { .. } => Some(
+                "Put it on the root partition, which can grow (`grow:` under `image:`), or leave it out"
+                    .to_owned(),
+            ),
             Self::Apply(error) => error.hint(),
             Self::Scratch(_) => {
                 Some("Make room in the folder that the images go to, or choose another one".to_owned())
@@ -133,11 +155,11 @@ impl Extent {
                 largest: fullest.and_then(largest_on_root),
             });
         }
-        Ok(Self::grown(base, ByteCount(growth))?)
+        Self::grown(base, ByteCount(growth))
     }
 
     /// That of cards that are larger than the stock image by `growth`.
-    fn grown(base: &Base, growth: ByteCount) -> Result<Self, DiskError> {
+    fn grown(base: &Base, growth: ByteCount) -> Result<Self, FoundationError> {
         let (stock, root) = (&base.disk.table, &base.disk.root);
         let size = ByteCount(more_room(base.disk.bytes.size().0, growth.0));
         if growth.0 == 0 {
@@ -146,8 +168,47 @@ impl Extent {
         let table = stock.stretched(root.number, size)?;
         let grown = table.partitions.iter().find(|entry| entry.number == root.number);
         let root = grown.unwrap_or(root).clone();
+        let window = Window::new(Arc::clone(&base.disk.bytes), base.disk.root.start, base.disk.root.length);
+        let window = window.map_err(|source| FoundationError::Grow(source.into()))?;
+        ext4::check_growth(&window, root.length).map_err(FoundationError::Grow)?;
         Ok(Self { size, growth, table, root })
     }
+}
+
+/// Checks that what a patch writes to the boot partition fits there. That partition does not grow: its end is where
+/// the root partition begins. The rule is the one that the writer goes by, file by file.
+///
+/// # Errors
+/// Fails with [`FoundationError::BootFull`] at the first file that does not fit.
+pub(crate) fn check_boot(base: &Base, patch: &Patch) -> Result<(), FoundationError> {
+    let boot = &base.disk.files.boot;
+    let cluster = boot.allocation_unit().0;
+    let mut free = boot.summary().map_err(FoundationError::BootFree)?.free.0 / cluster;
+    let name = fat::LONGEST_ENTRY.div_ceil(cluster);
+    for edit in patch.edits_of(Partition::Boot) {
+        let found = boot.metadata(&edit.path).map_err(FoundationError::BootFree)?;
+        let returned = found.map_or(0, |found| found.size.0.div_ceil(cluster));
+        match &edit.action {
+            Action::File { content, .. } => {
+                let needed = content.size().0.div_ceil(cluster);
+                let available = free + returned;
+                free = match available.checked_sub(needed) {
+                    Some(left) if left >= name => left,
+                    _ => {
+                        return Err(FoundationError::BootFull {
+                            path: edit.path.clone(),
+                            size: content.size(),
+                            free: ByteCount(number::excess(available, name) * cluster),
+                        });
+                    }
+                };
+            }
+            Action::Directory { .. } if found.is_none() => free = number::excess(free, 1),
+            Action::Remove => free += returned,
+            Action::Directory { .. } | Action::Symlink { .. } | Action::Rename { .. } => {}
+        }
+    }
+    Ok(())
 }
 
 /// By how much an image has to grow so that there is room for `more` bytes than there were.

@@ -16,19 +16,21 @@ pub use build::{BuildOptions, Built, BuiltImage, Imager, all_threads, build};
 pub use check::{Checked, check};
 
 use crate::base::{Base, BaseError, Understanding};
-use crate::cluster::{CannotRejoin, Cluster, ClusterName, ImageSource, InvalidCluster, Node, Problem};
+use crate::cluster::{
+    CannotRejoin, Cluster, ClusterName, ExtraFile, ImageSource, InvalidCluster, Node, Problem, Spot,
+};
 use crate::demo;
 use crate::disk::{ByteCount, DiskError, ReadAt, StockImage};
 use crate::emit::{EmitError, Stage};
 use crate::fetch::{self, FetchError, Fetched};
-use crate::foundation::{Extent, FoundationError};
+use crate::foundation::{self, Extent, FoundationError};
 use crate::hint::{Hint, Warning};
 use crate::identity::{ClusterSecret, Creation, IdentityError};
 use crate::k3s::Payload;
 use crate::ownership;
 use crate::papers::PapersError;
 use crate::papers::shell_word;
-use crate::patch::{Patch, PatchError};
+use crate::patch::{ImagePath, Partition, Patch, PatchError, SourceDigests};
 use crate::payload::{self, PayloadError};
 use crate::plan::{self, Ground, PlanError};
 use crate::raspios::RaspiosError;
@@ -315,7 +317,12 @@ pub fn plan_cluster<'cluster>(
         }
         None => (None, Vec::new()),
     };
-    let plans = plan_with(base, cluster, secret, payload.as_ref())?;
+    let mut plans = plan_with(base, cluster, secret, payload.as_ref())?;
+    let mut known = SourceDigests::default();
+    for (node, patch) in &mut plans.nodes {
+        let failed = |source: PatchError| Error::Plan { node: node.name.to_string(), source: source.into() };
+        patch.take_digests(&mut known).map_err(failed)?;
+    }
     Ok(Plans { _downloads: downloads, ..plans })
 }
 
@@ -334,6 +341,15 @@ fn plan_with<'cluster>(
     for node in &cluster.nodes {
         let judged = plan::judge(&ground, node).map_err(|source| failed(node, source))?;
         problems.extend(judged.mistakes.iter().map(|mistake| problem_of(mistake, cluster, node)));
+        match foundation::check_boot(base, &judged.patch) {
+            Ok(()) => {}
+            Err(FoundationError::BootFull { path, size, free }) => {
+                let spot = spot_on_boot(node, &path).or_else(|| cluster.image_spot.clone());
+                let error = FoundationError::BootFull { path, size, free };
+                problems.push(Problem::at(spot.as_ref(), &error));
+            }
+            Err(error) => return Err(error.into()),
+        }
         nodes.push((node, judged.patch));
     }
     let common = plan::common(&ground).map_err(Error::PlanCommon)?;
@@ -349,6 +365,18 @@ fn plan_with<'cluster>(
         Some(extent) => Ok(Plans { cluster: &cluster.name, extent, common, nodes, _downloads: Vec::new() }),
         None => Err(Error::Unfit(Box::new(cluster.unfit(problems)))),
     }
+}
+
+/// Returns the place in nodes.yaml of a file on the boot partition; `None` where nodes.yaml names none there.
+fn spot_on_boot(node: &Node, path: &ImagePath) -> Option<Spot> {
+    let on = Partition::Boot;
+    let named = |file: &&ExtraFile| {
+        let root = ImagePath::root();
+        let at = file.path.on_card(&root).ok();
+        file.partition == on && at.is_some_and(|at| on.one_spelling(&at) == on.one_spelling(path))
+    };
+    let place = node.files.iter().find(named)?.place?;
+    Some(Spot { place, path: "files".to_owned() })
 }
 
 /// Returns a mistake in a value of nodes.yaml as a problem at its place.

@@ -199,9 +199,11 @@ fn what_only_the_image_tells_of_a_file_is_said_with_its_line_before_anything_is_
         "path: /etc/hostname/x, content: a",
         "path: /home/pi/x, content: a",
         "path: /etc/NetworkManager/system-connections/eth0.nmconnection, content: a",
-        "path: /BCM271~1.DTB, partition: boot, content: a",
+        "path: /bin, content: a",
+        "path: /sbin, content: a",
+        "path: /bin/a, content: b",
     ] {
-        let workshop = with_files(&["path: /etc/motd, content: fine", file]);
+        let workshop = with_files(&["path: /usr/bin/a, content: fine", file]);
         for command in ["plan", "build"] {
             let output = workshop.run([command]);
             let errors = text(&output.stderr);
@@ -214,6 +216,53 @@ fn what_only_the_image_tells_of_a_file_is_said_with_its_line_before_anything_is_
         }
     }
     insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn a_file_that_is_too_large_for_a_partition_is_said_with_its_line_and_not_read() {
+    let mut seen = String::new();
+    for (file, growing) in [
+        ("path: /big.bin, partition: boot, source: big", ""),
+        ("path: /big.bin, source: big", "path: demo, grow: no"),
+        ("path: /big.bin, source: big", "path: demo, grow: auto"),
+    ] {
+        let workshop = with_files(&[file]);
+        let yaml = fs::read_to_string(workshop.path("nodes.yaml")).unwrap();
+        if !growing.is_empty() {
+            let image = format!("image: {{{growing}}}");
+            fs::write(workshop.path("nodes.yaml"), yaml.replace("image: demo", &image)).unwrap();
+        }
+        // Nothing but holes: reading so much would take minutes.
+        fs::File::create(workshop.path("big")).unwrap().set_len(1 << 40).unwrap();
+        let started = std::time::Instant::now();
+        for command in ["check", "plan", "build"] {
+            let output = workshop.run([command]);
+            let errors = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{command}, {file}: {errors}");
+            assert!(errors.contains("--> nodes.yaml:"), "{errors}");
+            if command == "check" {
+                seen += &errors;
+            }
+        }
+        assert!(started.elapsed() < std::time::Duration::from_secs(60), "{:?}", started.elapsed());
+        assert!(!workshop.path("images/north.img.xz").exists());
+    }
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn a_large_sources_digest_is_in_the_plan_and_its_content_on_the_card() {
+    let workshop = with_files(&["path: /opt/large, source: large"]);
+    let content = vec![7; 3 << 20];
+    fs::write(workshop.path("large"), &content).unwrap();
+    let plan = workshop.run(["plan", "--json"]);
+    let digest = cardwright::digest::Digest::of(&content).to_string();
+    assert!(text(&plan.stdout).contains(&digest), "{}", text(&plan.stdout));
+    // Keys are never shown, in no plan.
+    let said = text(&workshop.command().arg("plan").output().unwrap().stderr);
+    assert!(said.contains("there is no ") && said.contains("another SHA-256"), "{said}");
+    workshop.succeed(["build", "--format", "img"]);
+    workshop.succeed(["verify", "images/north.img"]);
 }
 
 #[test]

@@ -110,7 +110,7 @@ impl Hint for FsError {
             Self::ShortName { of } => {
                 Some(format!("Write `{of}` if you mean that file, or else choose another name"))
             }
-            Self::CannotGrow { .. } => Some("Set a smaller `image.grow`".to_owned()),
+            Self::CannotGrow { .. } => Some("Put less on the card, or set a smaller `grow:` under `image:`".to_owned()),
             Self::Full { .. } | Self::NoRoomForNames => Some("Put less on the card".to_owned()),
             _ => None,
         }

@@ -242,6 +242,9 @@ pub trait ReadFilesystem {
     /// # Errors
     /// When the filesystem cannot be read.
     fn summary(&self) -> Result<Summary, FsError>;
+
+    /// The unit that files take up space in: a block of ext4, a cluster of FAT.
+    fn allocation_unit(&self) -> ByteCount;
 }
 
 /// Writing a filesystem. Every call leaves it consistent; [`finish`](Self::finish) ends the work.

@@ -192,7 +192,9 @@ impl Walk<'_> {
                         format!("has the time {}, not {}", found.modified.0, self.patch.time.0),
                     );
                 }
-                let same = found.size == content.size() && self.digest(self.image, path)? == content.digest();
+                let failed = |source| PatchError::content(content, self.partition, path, source);
+                let same = found.size == content.size()
+                    && self.digest(self.image, path)? == content.read_digest().map_err(failed)?;
                 if !same {
                     self.differs(path, "has another content than planned");
                 }

@@ -21,8 +21,8 @@ pub enum Content {
         path: PathBuf,
         /// How large it is.
         size: ByteCount,
-        /// The SHA-256 of its content, checked when it is read.
-        digest: Digest,
+        /// The SHA-256 of its content, checked when it is read; `None` as long as nobody needed it.
+        digest: Option<Digest>,
     },
 }
 
@@ -32,11 +32,28 @@ impl Content {
     /// # Errors
     /// Fails when the file cannot be read, or is no plain file.
     pub fn of_file(path: &Path) -> io::Result<Self> {
-        let file = plain_file::open(path)?;
-        let size = ByteCount(file.metadata()?.len());
-        // No more than its size: whatever makes it grow meanwhile could go on for ever.
-        let digest = Digest::of_reader(&mut file.take(size.0))?;
-        Ok(Self::SourceFile { path: path.to_owned(), size, digest })
+        Self::measured(path)?.with_digest()
+    }
+
+    /// As [`of_file`](Self::of_file), with its size alone: whether a file fits is known without reading it.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be opened, or is no plain file.
+    pub fn measured(path: &Path) -> io::Result<Self> {
+        let size = ByteCount(plain_file::open(path)?.metadata()?.len());
+        Ok(Self::SourceFile { path: path.to_owned(), size, digest: None })
+    }
+
+    /// The same content with its digest, for which a file that was only measured is read.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read.
+    pub fn with_digest(&self) -> io::Result<Self> {
+        let mut content = self.clone();
+        if let Self::SourceFile { digest, .. } = &mut content {
+            *digest = Some(self.read_digest()?);
+        }
+        Ok(content)
     }
 
     /// How many bytes it has.
@@ -47,11 +64,26 @@ impl Content {
         }
     }
 
-    /// The SHA-256 of it.
-    pub fn digest(&self) -> Digest {
+    /// The SHA-256 of it; `None` of a file that was only measured.
+    pub fn digest(&self) -> Option<Digest> {
         match self {
-            Self::Bytes(bytes) => Digest::of(bytes),
+            Self::Bytes(bytes) => Some(Digest::of(bytes)),
             Self::SourceFile { digest, .. } => *digest,
+        }
+    }
+
+    /// The SHA-256 of it, for which a file that was only measured is read.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read.
+    pub fn read_digest(&self) -> io::Result<Digest> {
+        match self {
+            Self::SourceFile { path, size, digest: None } => {
+                // No more than its size: whatever makes it grow meanwhile could go on for ever.
+                Digest::of_reader(&mut plain_file::open(path)?.take(size.0))
+            }
+            Self::SourceFile { digest: Some(digest), .. } => Ok(*digest),
+            Self::Bytes(bytes) => Ok(Digest::of(bytes)),
         }
     }
 
@@ -118,7 +150,7 @@ impl fmt::Debug for Content {
 struct CheckedReader {
     inner: Take<File>,
     hasher: Sha256,
-    expected: Digest,
+    expected: Option<Digest>,
 }
 
 impl Read for CheckedReader {
@@ -126,7 +158,7 @@ impl Read for CheckedReader {
         let count = self.inner.read(buffer)?;
         if count == 0 && !buffer.is_empty() {
             let found = Digest(self.hasher.clone().finalize().into());
-            if found != self.expected {
+            if self.expected.is_some_and(|expected| found != expected) {
                 return Err(io::Error::new(
                     io::ErrorKind::InvalidData,
                     "the file changed while it was being read",
@@ -149,7 +181,7 @@ mod tests {
         let content = Content::SourceFile {
             path: file.path().to_owned(),
             size: ByteCount(5),
-            digest: Digest::of(b"befor"),
+            digest: Some(Digest::of(b"befor")),
         };
         let mut bytes = Vec::new();
         assert!(content.open().unwrap().read_to_end(&mut bytes).is_err());

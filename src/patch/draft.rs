@@ -3,7 +3,7 @@
 use super::{Action, Content, Edit, Partition, Patch, PatchError, Sensitivity, Stock};
 use crate::fs::symlinks::{self, LastLink, Resolved, Step};
 use crate::fs::{FileKind, FsError, ImagePath, Mode, Owner, UnixTime};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 
 /// A patch in the making: the stock files, and above them what was written so far.
@@ -51,8 +51,8 @@ pub struct NewFile {
 struct Claims {
     /// Written, edited or removed by a concern.
     ours: BTreeSet<(Partition, ImagePath)>,
-    /// Written for the user.
-    users: BTreeSet<(Partition, ImagePath)>,
+    /// Written for the user, with the path that the user gave it.
+    users: BTreeMap<(Partition, ImagePath), ImagePath>,
 }
 
 impl<'stock> Draft<'stock> {
@@ -267,7 +267,8 @@ impl<'stock> Draft<'stock> {
         self.write(Partition::Root, path, file)
     }
 
-    /// Writes a file for the user, who may put one anywhere but where cardwright itself has something to say.
+    /// Writes a file for the user, who may put one anywhere but where cardwright itself has something to say. `given`
+    /// is its path as the user wrote it.
     ///
     /// # Errors
     /// As [`file`](Self::file); with [`PatchError::Claimed`] when it would replace what a concern wrote, edited
@@ -276,6 +277,7 @@ impl<'stock> Draft<'stock> {
         &mut self,
         partition: Partition,
         path: &ImagePath,
+        given: &ImagePath,
         file: NewFile,
     ) -> Result<(), PatchError> {
         let place = self.place(partition, path)?;
@@ -286,8 +288,20 @@ impl<'stock> Draft<'stock> {
             return Err(PatchError::Claimed { partition, path: path.clone() });
         }
         self.put_file(partition, path, file)?;
-        self.claims.users.insert(place);
+        self.claims.users.insert(place, given.clone());
         Ok(())
+    }
+
+    /// The path that the user gave the file written for them at `path`; `None` when there is none.
+    ///
+    /// # Errors
+    /// Fails when the stock image cannot be read.
+    pub fn users_path(
+        &self,
+        partition: Partition,
+        path: &ImagePath,
+    ) -> Result<Option<&ImagePath>, PatchError> {
+        Ok(self.claims.users.get(&self.place(partition, path)?))
     }
 
     /// Lets the user replace a file that a concern only tidied, or that is a convenience.
@@ -308,7 +322,7 @@ impl<'stock> Draft<'stock> {
     /// Notes that a path is a concern's.
     fn claim(&mut self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
         let place = self.place(partition, path)?;
-        if self.claims.users.contains(&place) {
+        if self.claims.users.contains_key(&place) {
             return Err(PatchError::Claimed { partition, path: path.clone() });
         }
         self.claims.ours.insert(place);

@@ -18,6 +18,10 @@ pub use draft::{Attributes, Draft, NewFile};
 pub use error::PatchError;
 pub use stock::{MemoryStock, Stock, StockFiles};
 
+use crate::disk::ByteCount;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 pub use crate::digest::Digest;
 // The rooms above speak of files through this one; they have no business in `fs` itself.
 pub use crate::fs::{FileKind, FsError, ImagePath, InvalidPath, Metadata, Mode, Owner, UnixTime};
@@ -70,6 +74,10 @@ pub struct Patch {
     /// The edits, in order. No path is edited twice.
     pub edits: Vec<Edit>,
 }
+
+/// The source files of which the digest was taken, by their paths and their sizes.
+#[derive(Debug, Default)]
+pub struct SourceDigests(BTreeMap<(PathBuf, ByteCount), Content>);
 
 /// One change of one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +133,29 @@ impl Patch {
     pub fn beyond(&self, common: &Self) -> Self {
         let left = self.edits.iter().filter(|edit| !common.edits.contains(edit));
         Self { time: self.time, edits: left.cloned().collect() }
+    }
+
+    /// Takes the digest of every source file that was only measured. `known` holds those that were taken, so that
+    /// a file that goes onto many cards is read once.
+    ///
+    /// # Errors
+    /// Fails when a source file cannot be read.
+    pub fn take_digests(&mut self, known: &mut SourceDigests) -> Result<(), PatchError> {
+        for edit in &mut self.edits {
+            if let Action::File { content, .. } = &mut edit.action
+                && let (Some(source), None) = (content.source_path(), content.digest())
+            {
+                let key = (source.to_owned(), content.size());
+                *content = if let Some(known) = known.0.get(&key) {
+                    known.clone()
+                } else {
+                    let failed = |source| PatchError::content(content, edit.partition, &edit.path, source);
+                    content.with_digest().map_err(failed)?
+                };
+                known.0.insert(key, content.clone());
+            }
+        }
+        Ok(())
     }
 
     /// The edits of one partition, in order.

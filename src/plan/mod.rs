@@ -11,7 +11,7 @@ use crate::cluster::{Cluster, Node, Spot, Swap};
 use crate::hint::Hint;
 use crate::identity::{ClusterSecret, IdentityError, SshKeyPair};
 use crate::k3s::{self, K3sError, Payload};
-use crate::patch::{Draft, Patch, PatchError, Stock, UnixTime};
+use crate::patch::{Draft, Patch, PatchError, SourceDigests, Stock, UnixTime};
 use crate::raspios::{self, Account, Architecture, Card, NetworkStack, RaspiosError, Release};
 
 /// What a plan is made from, the node aside.
@@ -93,11 +93,16 @@ impl Mistakes {
 /// # Errors
 /// When the stock image lacks something that was asked for, or cannot be read.
 pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
-    let Judged { patch, mistakes } = judge(ground, node)?;
-    mistakes.into_iter().next().map_or(Ok(patch), |mistake| Err(mistake.into()))
+    let Judged { mut patch, mistakes } = judge(ground, node)?;
+    if let Some(mistake) = mistakes.into_iter().next() {
+        return Err(mistake.into());
+    }
+    patch.take_digests(&mut SourceDigests::default())?;
+    Ok(patch)
 }
 
-/// As [`plan`], with every mistake of nodes.yaml that shows with this stock image, and not only the first.
+/// As [`plan`], with every mistake of nodes.yaml that shows with this stock image, and not only the first, and
+/// without the digests of large source files ([`Patch::take_digests`]).
 ///
 /// # Errors
 /// Fails when the stock image cannot be read, or is not what every plan needs.

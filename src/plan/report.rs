@@ -91,7 +91,7 @@ fn planned(edit: &Edit, patch: &Patch, stock: &dyn Stock) -> Result<PlannedEdit,
             planned.owner = on_root.then_some(*owner);
             planned.secret = *sensitivity == Sensitivity::Secret;
             if !planned.secret {
-                planned.sha256 = Some(content.digest());
+                planned.sha256 = content.digest();
                 if let (true, Some(after)) = (edit.replaces_stock, content.bytes()) {
                     let before = stock.read(edit.partition, &before_renames(patch, edit))?;
                     planned.diff = before.and_then(|before| diff(&before, after));

@@ -209,6 +209,32 @@ pub enum RaspiosError {
         /// The remedy.
         instead: &'static str,
     },
+    /// A file of `files:` with a name on the boot partition that settles a first boot.
+    #[error("`{path}` on the boot partition is not yours to write: {what}")]
+    Reserved {
+        /// Which.
+        path: ImagePath,
+        /// Its purpose, as a clause.
+        what: &'static str,
+        /// The remedy.
+        instead: &'static str,
+    },
+    /// A file of `files:` in the place of a link that the system finds a directory through.
+    #[error("`{path}` is a link to the directory `{directory}`")]
+    DirectoryLink {
+        /// Which.
+        path: ImagePath,
+        /// The directory that it leads to.
+        directory: ImagePath,
+    },
+    /// A file of `files:` that is another one of them, by links of the image.
+    #[error("`{path}` is the same file as `{other}`, by a link of the stock image")]
+    SameFile {
+        /// Its path, as nodes.yaml has it.
+        path: ImagePath,
+        /// The path of the one before, as nodes.yaml has it.
+        other: ImagePath,
+    },
     /// A file of this machine that could not be read.
     #[error("reading {} for the card failed: {source}", path.display())]
     SourceFile {
@@ -250,7 +276,13 @@ impl Hint for RaspiosError {
             }
             Self::UnknownTimezone { nearest, .. } => did_you_mean(nearest, "Write a zone as `Europe/Berlin`"),
             Self::UnknownLocale { nearest, .. } => did_you_mean(nearest, "Write a locale as `de_DE.UTF-8`"),
-            Self::Claimed { instead, .. } | Self::Unsupported { instead, .. } => (*instead).to_owned(),
+            Self::Claimed { instead, .. }
+            | Self::Reserved { instead, .. }
+            | Self::Unsupported { instead, .. } => (*instead).to_owned(),
+            Self::DirectoryLink { directory, .. } => {
+                format!("Write the path of a file below it, like `{directory}/name`")
+            }
+            Self::SameFile { .. } => "Keep one of the two, or give both the same path".to_owned(),
             Self::HiddenByMount { mount, path } => match path.as_str().strip_prefix(mount) {
                 Some(rest) if mount.starts_with("/boot") && !rest.is_empty() => {
                     format!("Write `partition: boot` and `path: {rest}`")

@@ -43,12 +43,25 @@ fn write(
     account: &Account,
     file: &ExtraFile,
 ) -> Result<(), RaspiosError> {
-    let path = file.path.on_card(&account.home)?;
-    draft.refuse_below_moved(file.partition, &path)?;
+    let written = file.path.on_card(&account.home)?;
+    draft.refuse_below_moved(file.partition, &written)?;
     // One place has one path in a plan, or two edits of it would not know of each other.
-    let path = draft.without_links(file.partition, &path)?;
-    if file.partition == Partition::Root {
-        refuse_hidden(release, &path)?;
+    let path = draft.without_links(file.partition, &written)?;
+    match file.partition {
+        Partition::Root => {
+            refuse_hidden(release, &path)?;
+            refuse_directory_link(draft, &path)?;
+        }
+        Partition::Boot => {
+            if let Some(claimed) = claimed::find_on_boot(&path) {
+                return Err(RaspiosError::Reserved { path, what: claimed.what, instead: claimed.instead });
+            }
+        }
+    }
+    if let Some(other) = draft.users_path(file.partition, &path)?
+        && file.partition.one_spelling(other) != file.partition.one_spelling(&written)
+    {
+        return Err(RaspiosError::SameFile { path: written, other: other.clone() });
     }
     let content = match &file.content {
         FileSource::Inline(text) => Content::from(text.as_str()),
@@ -67,7 +80,7 @@ fn write(
     };
     let partition = file.partition;
     let new = NewFile { content, mode, owner, sensitivity };
-    draft.extra_file(partition, &path, new).map_err(|error| match error {
+    draft.extra_file(partition, &path, &written, new).map_err(|error| match error {
         PatchError::Claimed { path, .. } if partition == Partition::Root => {
             let known = claimed::find(&path, &account.home);
             RaspiosError::Claimed {
@@ -86,6 +99,19 @@ fn refuse_hidden(release: &Release, path: &ImagePath) -> Result<(), RaspiosError
         if path.starts_with(&ImagePath::new(mount)?) {
             return Err(RaspiosError::HiddenByMount { path: path.clone(), mount });
         }
+    }
+    Ok(())
+}
+
+/// Refuses the path of a link that leads to a directory, as `/bin` does: all that is found through the link would be
+/// gone.
+fn refuse_directory_link(draft: &Draft<'_>, path: &ImagePath) -> Result<(), RaspiosError> {
+    if draft.kind(Partition::Root, path)? != Some(FileKind::Symlink) {
+        return Ok(());
+    }
+    let behind = draft.behind_links(Partition::Root, path)?;
+    if draft.kind(Partition::Root, &behind)? == Some(FileKind::Directory) {
+        return Err(RaspiosError::DirectoryLink { path: path.clone(), directory: behind });
     }
     Ok(())
 }
@@ -147,7 +173,8 @@ fn content_of(path: &Path) -> io::Result<Content> {
             return Ok(bytes.into());
         }
     }
-    Content::of_file(path)
+    // What does not fit on a card need not be read for its digest, and `check` has no use for one.
+    Content::measured(path)
 }
 
 #[cfg(test)]
@@ -316,16 +343,44 @@ mod tests {
         let on_boot = |at: &str| ExtraFile { partition: Partition::Boot, ..inline(at) };
         let files = [
             inline("/lib/own/x"),
-            inline("/usr/lib/own/x"),
+            inline("/usr/lib/own/y"),
             on_boot("/New/a"),
             on_boot("/new/A"),
             on_boot("/new/b"),
         ];
         let stock = put_boot(stock, "/Config.old", "old\n");
         let patch = patch(&stock, |draft| add(draft, &files).unwrap());
-        assert_eq!(paths(&patch), ["/usr/lib/own", "/usr/lib/own/x", "/New", "/New/a", "/New/b"]);
+        assert_eq!(
+            paths(&patch),
+            ["/usr/lib/own", "/usr/lib/own/x", "/usr/lib/own/y", "/New", "/New/a", "/New/b"]
+        );
         let replaced = self::patch(&stock, |draft| add(draft, &[on_boot("/CONFIG.OLD")]).unwrap());
         assert_eq!(paths(&replaced), ["/Config.old"]);
+    }
+
+    #[test]
+    fn two_paths_of_one_file_are_not_two_files() {
+        let stock = trixie().symlink(Partition::Root, &path("/mail"), "srv/mail");
+        let _ = patch(&stock, |draft| {
+            let error = add(draft, &[inline("/mail/a"), inline("/srv/mail/a")]).unwrap_err();
+            assert!(error.to_string().contains("`/srv/mail/a` is the same file as `/mail/a`"), "{error}");
+            assert!(error.hint().is_some() && error.is_about_nodes_yaml());
+            // A home is written in two ways, without a link; a node's own file takes the cluster's place.
+            add(draft, &[inline("~/x"), inline("/home/pi/x")]).unwrap();
+        });
+    }
+
+    #[test]
+    fn a_link_to_a_directory_is_not_replaced() {
+        let stock = trixie()
+            .directory(Partition::Root, &path("/usr/bin"), Mode::EXECUTABLE, Owner::ROOT)
+            .symlink(Partition::Root, &path("/bin"), "usr/bin");
+        let _ = patch(&stock, |draft| {
+            let error = add(draft, &[inline("/bin")]).unwrap_err();
+            assert!(error.to_string().ends_with("`/bin` is a link to the directory `/usr/bin`"), "{error}");
+            assert!(error.hint().unwrap().contains("`/usr/bin/"), "{:?}", error.hint());
+            add(draft, &[inline("/bin/hello")]).unwrap();
+        });
     }
 
     #[test]
@@ -347,7 +402,9 @@ mod tests {
             let patch = patch(&stock, |draft| add(draft, &[large]).unwrap());
             let Action::File { content, .. } = &edit(&patch, "/opt/large").action else { panic!() };
             assert_eq!(content.bytes().is_some(), in_memory);
-            assert_eq!((content.size(), content.digest()), (ByteCount(size), Digest::of(&bytes)));
+            assert_eq!(content.size(), ByteCount(size));
+            assert_eq!(content.digest().is_some(), in_memory);
+            assert_eq!(content.read_digest().unwrap(), Digest::of(&bytes));
         }
     }
 

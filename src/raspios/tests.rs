@@ -153,7 +153,7 @@ fn what_is_written_after_the_users_files_does_not_replace_one() {
     let at = path("/etc/cardwright/card.json");
     let (mode, owner, sensitivity) = (Mode::FILE, Owner::ROOT, Sensitivity::Plain);
     draft
-        .extra_file(Partition::Root, &at, NewFile { content: "x".into(), mode, owner, sensitivity })
+        .extra_file(Partition::Root, &at, &at, NewFile { content: "x".into(), mode, owner, sensitivity })
         .unwrap();
     let error = write_card(&mut draft, &Card::new("compass", "north")).unwrap_err();
     assert!(matches!(error, RaspiosError::Patch(PatchError::Claimed { .. })), "{error}");

@@ -25,6 +25,6 @@ mod writer;
 
 pub use allocation::unused;
 pub use attributes::kept_attributes;
-pub use grow::grow;
+pub use grow::{check_growth, grow};
 pub use reader::Reader;
 pub use writer::Writer;

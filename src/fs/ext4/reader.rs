@@ -171,6 +171,10 @@ impl ReadFilesystem for Reader {
     fn summary(&self) -> Result<Summary, FsError> {
         Ok(self.superblock.summary())
     }
+
+    fn allocation_unit(&self) -> ByteCount {
+        ByteCount(self.superblock.block_size)
+    }
 }
 
 /// Reads until `piece` is full or the file ends.

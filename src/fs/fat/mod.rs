@@ -21,4 +21,5 @@ mod writer;
 
 pub use allocation::unused;
 pub use reader::Reader;
+pub(crate) use writer::LONGEST_ENTRY;
 pub use writer::Writer;

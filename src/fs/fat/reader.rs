@@ -111,4 +111,8 @@ impl ReadFilesystem for Reader {
             written: None,
         })
     }
+
+    fn allocation_unit(&self) -> ByteCount {
+        ByteCount(self.volume.shape.bytes_per_cluster)
+    }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// As much of a file as is written at once.
 const PIECE: u64 = 256 * 1024;
 /// Bytes that the entries of the longest name take: 20 pieces of it, and the entry itself.
-const LONGEST_ENTRY: u64 = 21 * 32;
+pub(crate) const LONGEST_ENTRY: u64 = 21 * 32;
 
 /// Writes a FAT filesystem.
 ///

@@ -20,7 +20,7 @@ use super::device;
 use super::geometry::Geometry;
 use super::journal;
 use super::superblock::{Superblock, damaged};
-use crate::disk::Revert;
+use crate::disk::{ByteCount, ReadAt, Revert};
 use crate::fs::fields::put_at;
 use crate::fs::{FsError, UnixTime};
 use crate::number;
@@ -49,6 +49,16 @@ pub fn grow(disk: &Arc<dyn Revert>) -> Result<(), FsError> {
     let checksums = Checksums::of(&raw, superblock.features);
     let table = DescriptorTable::read(disk, &old)?;
     Growth { old, new, blocks, checksums, table, more_free_blocks: 0 }.carry_out(raw, superblock.free_blocks)
+}
+
+/// Checks that the filesystem on `disk` can be made as large as `to`: that its numbers have room for so many groups,
+/// and that it has kept room for their descriptors.
+///
+/// # Errors
+/// Fails with [`FsError::CannotGrow`] when it cannot, and when it is no ext4 or is damaged.
+pub fn check_growth(disk: &dyn ReadAt, to: ByteCount) -> Result<(), FsError> {
+    let old = Geometry::of(&Superblock::read(disk)?)?;
+    old.grown_to(to).map(|_| ()).map_err(|reason| FsError::CannotGrow { to, reason })
 }
 
 /// One filesystem growing.
