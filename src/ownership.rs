@@ -65,11 +65,18 @@ pub fn create_folder(folder: &Path, private: bool) -> io::Result<()> {
 
 /// Returns the permission bits of a folder in which others may make and replace files; `None` where they may
 /// not, or there is no such folder.
+///
+/// Where Linux distributions give every user a group of their own (useradd(8), `USERGROUPS_ENAB`), it has the
+/// user's number, and their umask of 002 lets that group write: nobody else is in it. Elsewhere equal numbers
+/// are a chance.
 #[cfg(unix)]
 pub fn mode_if_others_may_write(folder: &Path) -> Option<u32> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::metadata(folder).ok()?.permissions().mode() & 0o7777;
-    (mode & 0o022 != 0).then_some(mode)
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let metadata = std::fs::metadata(folder).ok()?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    let is_owners_group = cfg!(target_os = "linux") && metadata.gid() == metadata.uid();
+    let others = if is_owners_group { 0o002 } else { 0o022 };
+    (mode & others != 0).then_some(mode)
 }
 
 #[cfg(not(unix))]
