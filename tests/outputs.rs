@@ -18,7 +18,8 @@ use cardwright::disk::{ByteOffset, ReadAt as _};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use support::{Workshop, content, judge, partition, text};
+use std::process::Command;
+use support::{SECRET, Workshop, content, judge, partition, text};
 
 const NODES: &str = "\
 cluster: compass
@@ -42,15 +43,40 @@ fn listing(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 /// Builds without a secret in the environment; it has to be refused with all of `said`, and to change nothing.
 #[track_caller]
 fn refused(workshop: &Workshop, arguments: &[&str], said: &[&str]) {
-    let folders = ["", "images"].map(|folder| workshop.path(folder));
-    let before = folders.each_ref().map(|folder| listing(folder));
-    let output = workshop.command().arg("build").args(arguments).output().unwrap();
-    let shown = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{shown}");
+    let shown = refusal(workshop, workshop.command(), arguments);
     for words in said.iter().chain(&["hint: Choose another folder with `--output`"]) {
         assert!(shown.contains(words), "`{words}` is not in {shown}");
     }
+}
+
+/// Builds with the fixed secret; it has to be refused for exactly these files, and to change nothing.
+#[track_caller]
+fn refused_for(workshop: &Workshop, arguments: &[&str], files: &[&str]) {
+    let mut command = workshop.command();
+    command.env("CARDWRIGHT_SECRET", SECRET);
+    let shown = refusal(workshop, command, arguments);
+    let listed: Vec<&str> = shown.lines().filter_map(|line| line.strip_prefix("  ")).collect();
+    assert_eq!(listed, files, "{shown}");
+}
+
+/// Returns what is said where a build is refused and changes nothing.
+#[track_caller]
+fn refusal(workshop: &Workshop, mut command: Command, arguments: &[&str]) -> String {
+    let folders = ["", "images"].map(|folder| workshop.path(folder));
+    let before = folders.each_ref().map(|folder| listing(folder));
+    let output = command.arg("build").args(arguments).output().unwrap();
+    let shown = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{shown}");
     assert!(before == folders.each_ref().map(|folder| listing(folder)), "something changed");
+    shown
+}
+
+/// The second byte of the text in a file of the root partition's, in the other case.
+fn edit(image: &Path) {
+    let mut bytes = fs::read(image).unwrap();
+    let place = bytes.windows(6).position(|window| window == b"north\n").unwrap();
+    bytes[place + 1] ^= 0x20;
+    fs::write(image, bytes).unwrap();
 }
 
 /// The demo image, decompressed.
@@ -251,11 +277,246 @@ fn a_build_replaces_earlier_results_in_every_format() {
         fs::remove_file(workshop.path("images/build.json")).unwrap();
         workshop.succeed(build.iter().chain(&["--no-checksums"]));
         workshop.succeed(build.iter().chain(&["--no-checksums"]));
-        // Other nodes, another name, another secret.
+        // Without any list, and without papers: by what is in them.
+        for entry in fs::read_dir(workshop.path("images")).unwrap() {
+            let path = entry.unwrap().path();
+            if !path.to_str().unwrap().ends_with(&format!(".{format}")) {
+                fs::remove_file(&path).unwrap();
+            }
+        }
+        workshop.succeed(build);
+        // Other nodes, another name.
         fs::write(workshop.path("nodes.yaml"), NODES.replace("compass", "rose").replace("east", "west"))
             .unwrap();
-        workshop.command().args(build).output().unwrap();
         workshop.succeed(build);
+    }
+}
+
+const CHANGED: &str = "images/north.img was changed since cardwright wrote it";
+
+#[test]
+fn an_image_that_was_changed_by_hand_is_kept() {
+    let workshop = Workshop::with_nodes(NODES);
+    let image = workshop.path("images/north.img");
+    let build = ["build", "--format", "img"];
+    workshop.succeed(build);
+    let as_built = fs::read(&image).unwrap();
+    edit(&image);
+    refused_for(&workshop, &build[1..], &[CHANGED]);
+    // What is left of a list is enough, and that of another build is none.
+    workshop.succeed(build.iter().chain(&["--only", "east"]));
+    refused_for(&workshop, &build[1..], &[CHANGED]);
+    fs::remove_file(workshop.path("images/build.json")).unwrap();
+    refused_for(&workshop, &build[1..], &[CHANGED]);
+    workshop.succeed(["build", "--format", "img.xz"]);
+    refused_for(&workshop, &build[1..], &[CHANGED]);
+    workshop.succeed(["build", "--format", "img.xz", "--no-checksums"]);
+    refused_for(&workshop, &build[1..], &[CHANGED]);
+    let shown = refusal(
+        &workshop,
+        {
+            let mut command = workshop.command();
+            command.env("CARDWRIGHT_SECRET", SECRET);
+            command
+        },
+        &build[1..],
+    );
+    assert!(shown.contains("or move that file out of images, or delete what nobody needs"), "{shown}");
+    // A list that was brought up to date does not make it ours.
+    fs::write(&image, &as_built).unwrap();
+    workshop.succeed(build);
+    edit(&image);
+    let Some(mut sums) = judge("sha256sum") else { return };
+    let sums = content({
+        sums.current_dir(workshop.path("images")).args(["north.img", "east.img"]);
+        sums
+    });
+    fs::write(workshop.path("images/SHA256SUMS"), sums).unwrap();
+    refused_for(&workshop, &build[1..], &[CHANGED]);
+    // The same bytes at another time are what was written.
+    fs::write(&image, &as_built).unwrap();
+    fs::remove_file(workshop.path("images/SHA256SUMS")).unwrap();
+    workshop.succeed(build);
+}
+
+#[test]
+fn an_image_without_a_list_that_was_changed_by_hand_is_kept() {
+    let workshop = Workshop::with_nodes(NODES);
+    let build = ["build", "--format", "img", "--no-checksums"];
+    for _ in 0..3 {
+        workshop.succeed(build.iter().chain(&["--bmap", "--imager"]));
+    }
+    edit(&workshop.path("images/north.img"));
+    refused_for(&workshop, &build[1..], &[CHANGED]);
+    refused_for(&workshop, &["--format", "img"], &[CHANGED]);
+    fs::remove_file(workshop.path("images/north.img")).unwrap();
+    workshop.succeed(build);
+}
+
+#[test]
+fn a_packed_image_that_was_changed_by_hand_is_kept() {
+    for (format, tool) in [("img.xz", "xz"), ("img.gz", "gzip"), ("img.zst", "zstd")] {
+        for lists in [true, false] {
+            let workshop = Workshop::with_nodes(NODES);
+            let build = ["build", "--format", format];
+            workshop.succeed(build.iter().chain((!lists).then_some(&"--no-checksums")));
+            let packed = workshop.path(&format!("images/north.{format}"));
+            for (action, file) in [("-d", &packed), ("-1", &workshop.path("images/north.img"))] {
+                let Some(mut command) = judge(tool) else { return };
+                content({
+                    command.args(["-q", action]).arg(file);
+                    command
+                });
+                if tool == "zstd" {
+                    fs::remove_file(file).unwrap();
+                }
+                if action == "-d" {
+                    edit(&workshop.path("images/north.img"));
+                }
+            }
+            let said = format!("images/north.{format} was changed since cardwright wrote it");
+            refused_for(&workshop, &build[1..], &[&said]);
+        }
+    }
+}
+
+#[test]
+fn an_image_that_was_cut_short_may_be_deleted() {
+    for format in ["img", "img.xz"] {
+        let workshop = Workshop::with_nodes(NODES);
+        workshop.succeed(["build", "--format", format]);
+        let image = workshop.path(&format!("images/north.{format}"));
+        let length = fs::metadata(&image).unwrap().len();
+        fs::File::options().write(true).open(&image).unwrap().set_len(length - 4096).unwrap();
+        let shown = refusal(
+            &workshop,
+            {
+                let mut command = workshop.command();
+                command.env("CARDWRIGHT_SECRET", SECRET);
+                command
+            },
+            &["--format", format],
+        );
+        let said =
+            format!("images/north.{format} is an image of cardwright's that was cut short or is damaged");
+        assert!(shown.contains(&said) && shown.contains("or delete what nobody needs"), "{shown}");
+        fs::remove_file(&image).unwrap();
+        workshop.succeed(["build", "--format", format]);
+    }
+}
+
+/// The next build made a new secret, and lost the way into running cards.
+#[test]
+fn keys_of_another_secret_are_kept() {
+    let workshop = Workshop::with_nodes(NODES);
+    let run = |arguments: &[&str]| workshop.command().args(arguments).output().unwrap();
+    assert!(run(&["build"]).status.success());
+    let secret = fs::read(workshop.path("cluster.secret")).unwrap();
+    fs::remove_file(workshop.path("cluster.secret")).unwrap();
+    let output = run(&["build"]);
+    insta::assert_snapshot!(workshop.seen(&output));
+    let lost = ["known_hosts", "id_ed25519", "id_ed25519.pub", "kubeconfig"]
+        .map(|name| format!("images/{name} was made with a cluster secret that is not there now"));
+    refused(&workshop, &[], &lost.each_ref().map(String::as_str));
+    assert!(!workshop.path("cluster.secret").exists());
+    // Also each of them alone, and with another secret.
+    let papers = lost.each_ref().map(|line| line.split(' ').next().unwrap().to_owned());
+    for (paper, said) in papers.iter().zip(&lost) {
+        let other = Workshop::with_nodes(NODES);
+        fs::create_dir(other.path("images")).unwrap();
+        fs::copy(workshop.path(paper), other.path(paper)).unwrap();
+        refused(&other, &[], &[said]);
+        refused_for(&other, &[], &[&format!("{paper} was made with another cluster secret")]);
+        other.succeed(["build", "--output", "elsewhere"]);
+    }
+    fs::write(workshop.path("cluster.secret"), secret).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(workshop.path("cluster.secret"), mode).unwrap();
+    }
+    assert!(run(&["build"]).status.success());
+    // Authorities that end at another time are still the same.
+    let later = NODES.replace("v1.36.4+k3s1}", "v1.36.4+k3s1, founded: 2025}");
+    fs::write(workshop.path("nodes.yaml"), later).unwrap();
+    let output = run(&["build"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    // Two clusters with one folder.
+    fs::create_dir(workshop.path("second")).unwrap();
+    fs::write(workshop.path("second/nodes.yaml"), NODES).unwrap();
+    let shown = refusal(&workshop, workshop.command(), &["second/nodes.yaml", "--output", "images"]);
+    assert!(
+        shown.contains("images/kubeconfig was made with a cluster secret that is not there now"),
+        "{shown}"
+    );
+    assert!(!workshop.path("second/cluster.secret").exists());
+}
+
+#[test]
+fn lines_of_the_users_own_in_ssh_config_are_kept() {
+    let workshop = Workshop::with_nodes(NODES);
+    workshop.succeed(["build"]);
+    let config = workshop.path("images/ssh_config");
+    let ours = fs::read_to_string(&config).unwrap();
+    for theirs in
+        [format!("{ours}\nHost *\n    ForwardAgent yes\n"), ours.replace("    User", "    Port 22\n    User")]
+    {
+        fs::write(&config, theirs).unwrap();
+        refused_for(
+            &workshop,
+            &[],
+            &["images/ssh_config was not written by cardwright, or was changed since"],
+        );
+    }
+    // One of other nodes is ours.
+    fs::write(&config, ours).unwrap();
+    let others = NODES.replace("east", "west").replace("10.0.0.12", "10.0.0.13");
+    fs::write(workshop.path("nodes.yaml"), others.replace("cluster:", "user: {name: ann}\ncluster:"))
+        .unwrap();
+    workshop.succeed(["build"]);
+}
+
+#[test]
+fn a_file_in_the_place_of_the_folder_is_said_to_be_one() {
+    let workshop = Workshop::with_nodes(NODES);
+    fs::write(workshop.path("images"), "").unwrap();
+    let run = |arguments: &[&str]| text(&workshop.run(arguments).stderr);
+    for (folder, file) in [("images", "images"), ("images/a/b", "images")] {
+        let shown = run(&["build", "--output", folder]);
+        assert!(
+            shown.contains(&format!("  {file} is a file where a folder is needed\nhint: Choose")),
+            "{shown}"
+        );
+    }
+    #[cfg(unix)]
+    assert!(run(&["build", "--output", "/dev/null"]).contains("  /dev/null is a file where"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_not_be_read_is_said_to_be_one() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    use std::os::unix::process::CommandExt as _;
+    let workshop = workshop(NODES);
+    let set_mode =
+        |name: &str, mode| fs::set_permissions(workshop.path(name), fs::Permissions::from_mode(mode));
+    let names = ["north.img.xz", "known_hosts", "build.json"];
+    for name in names {
+        fs::write(workshop.path("images").join(name), "theirs").unwrap();
+        set_mode(&format!("images/{name}"), 0).unwrap();
+    }
+    set_mode("", 0o777).unwrap();
+    set_mode("images", 0o777).unwrap();
+    let mut command = workshop.command();
+    // To root, everything may be read.
+    if fs::metadata(workshop.path("images")).unwrap().uid() == 0 {
+        command.uid(65534).gid(65534);
+    }
+    let output = command.env("CARDWRIGHT_SECRET", SECRET).arg("build").output().unwrap();
+    let shown = text(&output.stderr);
+    for name in names {
+        assert!(shown.contains(&format!("  images/{name} may not be read, so nobody knows")), "{shown}");
     }
 }
 

@@ -22,7 +22,7 @@ use cardwright::fetch;
 use cardwright::hint::{Hint, Warning};
 use cardwright::identity::{ClusterSecret, Creation};
 use cardwright::patch::UnixTime;
-use cardwright::pipeline::{self, Error};
+use cardwright::pipeline::{self, Error, OccupiedOutputs};
 use cardwright::raspios;
 use clap::Parser as _;
 use std::env::VarError;
@@ -96,6 +96,10 @@ fn end(failure: Failure) -> ExitCode {
             ExitCode::from(2)
         }
         Failure::Work(error) => {
+            if let Error::Occupied(occupied) = &*error {
+                paint::error_list(OccupiedOutputs::SUMMARY, occupied.lines(), error.hint().as_deref());
+                return ExitCode::FAILURE;
+            }
             paint::error(&error, error.hint().as_deref());
             ExitCode::FAILURE
         }

@@ -138,6 +138,17 @@ pub(super) fn error(message: impl Display, hint: Option<&str>) {
     }
 }
 
+/// Writes an error about several things, each on a line of its own, and what to do to standard error.
+pub(super) fn error_list(message: &str, things: impl Iterator<Item = String>, hint: Option<&str>) {
+    note(spans![paint(RED, "error:"), " ", message, ":"]);
+    for thing in things {
+        note(spans!["  ", thing]);
+    }
+    if let Some(hint) = hint {
+        note(spans![paint(CYAN, "hint:"), " ", hint]);
+    }
+}
+
 /// Writes what may disappoint and what to do to standard error.
 pub(super) fn warning(warning: &Warning) {
     note(spans![paint(YELLOW, "warning:"), " ", &warning.message]);

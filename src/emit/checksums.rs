@@ -44,6 +44,12 @@ pub fn write_sha256sums(
     Ok(Some(path))
 }
 
+/// Returns the digests of one image that a SHA256SUMS names.
+pub(crate) fn digests_of<'text>(text: &'text str, image: &'text str) -> impl Iterator<Item = Digest> + 'text {
+    let lines = text.lines().filter_map(|line| line.split_once("  "));
+    lines.filter(move |(_, name)| *name == image).filter_map(|(digest, _)| Digest::parse(digest))
+}
+
 /// Returns whether a SHA256SUMS speaks of one of these images. Its format takes no comments, so that is what
 /// a list of this program is known by.
 pub(crate) fn speaks_of(text: &str, images: &[String]) -> bool {

@@ -28,7 +28,7 @@ mod tests;
 pub(crate) use bmap::{is_bmap, path_beside as bmap_path};
 pub use card::{Card, Disk};
 pub use checksums::write_sha256sums;
-pub(crate) use checksums::{CHECKSUMS, speaks_of};
+pub(crate) use checksums::{CHECKSUMS, digests_of, speaks_of};
 pub use error::EmitError;
 pub use images::{Images, Made, Progress, Stage, Written};
 pub(crate) use manifest::is_manifest;

@@ -74,13 +74,17 @@ pub fn write_provenance(path: &Path, provenance: &Provenance) -> Result<(), Emit
     PendingFile::write_whole(path, format!("{text}\n").as_bytes(), false)
 }
 
-/// Returns the names of the images that a build.json speaks of; `None` where the text is no build.json of
-/// this program.
-pub(crate) fn images_of(text: &str) -> Option<Vec<String>> {
+/// Returns the names of the images that a build.json speaks of, and their SHA-256, where that can be read;
+/// `None` where the text is no build.json of this program.
+pub(crate) fn images_of(text: &str) -> Option<Vec<(String, Option<Digest>)>> {
     let statement: Value = serde_json::from_str(text).ok()?;
     if statement.pointer("/predicate/buildDefinition/buildType")? != BUILD_TYPE {
         return None;
     }
     let subjects = statement.get("subject")?.as_array()?.iter();
-    Some(subjects.filter_map(|subject| Some(subject.get("name")?.as_str()?.to_owned())).collect())
+    let image = |subject: &Value| {
+        let digest = subject.pointer("/digest/sha256").and_then(Value::as_str).and_then(Digest::parse);
+        Some((subject.get("name")?.as_str()?.to_owned(), digest))
+    };
+    Some(subjects.filter_map(image).collect())
 }

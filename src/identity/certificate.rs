@@ -11,12 +11,13 @@ use p256::ecdsa::{DerSignature, SigningKey};
 use p256::pkcs8::LineEnding;
 use sha2::{Digest as _, Sha256};
 use std::time::Duration;
+use x509_cert::Certificate;
 use x509_cert::builder::profile::BuilderProfile;
 use x509_cert::builder::{Builder as _, CertificateBuilder};
 use x509_cert::certificate::TbsCertificate;
-use x509_cert::der::EncodePem as _;
 use x509_cert::der::asn1::{GeneralizedTime, OctetString};
 use x509_cert::der::oid::db::rfc5280::ID_KP_CLIENT_AUTH;
+use x509_cert::der::{DecodePem as _, EncodePem as _};
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectKeyIdentifier,
 };
@@ -58,6 +59,19 @@ impl std::fmt::Debug for CertifiedKey {
     /// The certificate only.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("CertifiedKey").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
+}
+
+impl CertifiedKey {
+    /// Returns whether another certificate is of the same key; `None` where its PEM cannot be read. Names and
+    /// the end may differ.
+    pub(crate) fn is_key_of(&self, pem: &str) -> Option<bool> {
+        let key = |pem: &str| {
+            let certificate = Certificate::from_pem(pem).ok()?;
+            let info = certificate.tbs_certificate().subject_public_key_info();
+            Some(info.subject_public_key.raw_bytes().to_vec())
+        };
+        Some(key(pem)? == key(&self.certificate)?)
     }
 }
 

@@ -30,7 +30,7 @@ clusters:
 - name: \"{name}\"
   cluster:
     server: https://{address}:{port}
-    certificate-authority-data: {authority}
+    {AUTHORITY}{authority}
 users:
 - name: \"{name}-admin\"
   user:
@@ -51,13 +51,20 @@ current-context: \"{name}\"
     ))))
 }
 
+const AUTHORITY: &str = "certificate-authority-data: ";
+
 /// The first line, by which a kubeconfig is known to be ours. kubectl leaves it out when it changes the file,
 /// which then is somebody's own.
 const HEADER: &str = "# Whoever has this file may do everything in the cluster: keep it as a password.";
 
-/// Returns whether a text is a kubeconfig as this program wrote it.
-pub(super) fn is_ours(text: &str) -> bool {
-    text.lines().next() == Some(HEADER)
+/// Returns the PEM of the authority that a kubeconfig of this program trusts; `None` where the text is none.
+pub(super) fn authority_of(text: &str) -> Option<String> {
+    let mut lines = text.lines();
+    if lines.next() != Some(HEADER) {
+        return None;
+    }
+    let data = lines.find_map(|line| line.trim_start().strip_prefix(AUTHORITY))?;
+    String::from_utf8(Base64::decode_vec(data.trim()).ok()?).ok()
 }
 
 /// When the owner's certificate ends: its lifetime after the time of the build, which is the stock image's

@@ -13,7 +13,7 @@ use crate::cluster::Cluster;
 use crate::emit::{EmitError, PendingFile};
 use crate::fs::UnixTime;
 use crate::hint::Hint;
-use crate::identity::{ClusterSecret, IdentityError, SshKeyPair, SshPublicKey};
+use crate::identity::{Authority, ClusterSecret, IdentityError, SshKeyPair, SshPublicKey};
 use crate::plan;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
@@ -32,6 +32,9 @@ pub(crate) enum PaperFile {
 }
 
 impl PaperFile {
+    /// Those that every build writes.
+    pub(crate) const ALWAYS: [Self; 2] = [Self::KnownHosts, Self::SshConfig];
+
     /// Returns those that a cluster has.
     pub(crate) fn of(cluster: &Cluster) -> Vec<Self> {
         let mut files = vec![Self::KnownHosts, Self::SshConfig];
@@ -54,20 +57,48 @@ impl PaperFile {
         }
     }
 
-    /// Returns whether this program wrote such a file that is there already. The version before wrote no other
-    /// markers, so its files are known, too. `login_key` is the public half of the cluster's own.
-    pub(crate) fn is_ours(self, text: &str, login_key: Option<&str>) -> bool {
+    /// Returns who wrote such a file that is there already. The version before wrote no other markers, so its
+    /// files are known, too. Without a secret, what was made with one is another's.
+    pub(crate) fn author(self, text: &str, cluster: &Cluster, secret: Option<&ClusterSecret>) -> Author {
+        let made_with = |is_ours: bool, is_same: &dyn Fn(&ClusterSecret) -> bool| match (is_ours, secret) {
+            (true, Some(secret)) if is_same(secret) => Author::Us,
+            (true, _) => Author::OtherSecret,
+            (false, _) => Author::Stranger,
+        };
         match self {
-            Self::KnownHosts => ssh::is_our_known_hosts(text),
-            Self::SshConfig => ssh::is_our_config(text),
-            Self::Kubeconfig => kubeconfig::is_ours(text),
-            Self::LoginKey | Self::PublicLoginKey => SshPublicKey::find(text).is_some_and(|found| {
-                let known = login_key.and_then(SshPublicKey::find);
-                found.comment.starts_with(plan::LOGIN_KEY_COMMENT)
-                    || known.is_some_and(|known| known.key == found.key)
-            }),
+            Self::SshConfig if ssh::is_our_config(text) => Author::Us,
+            Self::SshConfig => Author::Stranger,
+            Self::KnownHosts => {
+                made_with(ssh::is_our_known_hosts(text), &|secret| ssh::are_host_keys_of(text, secret))
+            }
+            Self::Kubeconfig => match (kubeconfig::authority_of(text), &cluster.k3s) {
+                (Some(pem), Some(k3s)) => made_with(true, &|secret| {
+                    let authority = secret.authority(Authority::Server, k3s.access.founded.authorities_end());
+                    authority.is_ok_and(|authority| authority.is_key_of(&pem) == Some(true))
+                }),
+                _ => Author::Stranger,
+            },
+            Self::LoginKey | Self::PublicLoginKey => {
+                let Some(found) = SshPublicKey::find(text) else { return Author::Stranger };
+                let known = secret.and_then(|secret| plan::login_key(cluster, secret).ok());
+                let known = known.and_then(|known| SshPublicKey::find(&known.public));
+                let is_known = known.is_some_and(|known| known.key == found.key);
+                let is_ours = is_known || found.comment.starts_with(plan::LOGIN_KEY_COMMENT);
+                made_with(is_ours, &|_| is_known)
+            }
         }
     }
+}
+
+/// Who wrote a file in the place of a paper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Author {
+    /// This program, with the secret of the cluster.
+    Us,
+    /// This program, with another secret: cards made with it may be running.
+    OtherSecret,
+    /// Somebody else, or somebody changed it.
+    Stranger,
 }
 
 /// Returns `true` if nodes.yaml names no key for some node.

@@ -5,6 +5,8 @@ use crate::cluster::{AuthorizedKey, Cluster, Node};
 use crate::escape;
 use crate::identity::{ClusterSecret, IdentityError};
 use std::fmt::Write as _;
+use std::iter::Peekable;
+use std::net::Ipv6Addr;
 use std::path::{Component, Path, PathBuf};
 
 pub(super) const CONFIG: &str = "ssh_config";
@@ -32,10 +34,54 @@ pub(super) fn is_our_known_hosts(text: &str) -> bool {
     })
 }
 
-/// Returns whether a text is an ssh_config as this program wrote it.
+/// Returns whether the keys in a [known_hosts of this program](is_our_known_hosts) are those of a secret.
+pub(super) fn are_host_keys_of(text: &str, secret: &ClusterSecret) -> bool {
+    text.lines().filter(|line| !line.is_empty()).all(|line| {
+        let parts = line.split_once(' ').and_then(|(_, key)| Some((key, key.rsplit_once(' ')?.1)));
+        parts.is_some_and(|(key, node)| secret.host_key(node).is_ok_and(|known| known.public == key))
+    })
+}
+
+/// Returns whether a text is an ssh_config as this program wrote it: its first line, and sections of no other
+/// lines than [`config`] writes, in that order. What stands in them depends on nodes.yaml, which may have
+/// changed since.
 pub(super) fn is_our_config(text: &str) -> bool {
-    let first = text.lines().next();
-    first.is_some_and(|line| line.starts_with(HEADER) && line.contains(INVITATION))
+    let mut lines = text.lines();
+    let first = lines.next();
+    let mut lines = lines.peekable();
+    let mut is_ours = first.is_some_and(|line| line.starts_with(HEADER) && line.contains(INVITATION));
+    while is_ours && lines.peek().is_some() {
+        is_ours = is_our_section(&mut lines).is_some();
+    }
+    is_ours
+}
+
+/// Takes the lines of one section off; `None` where one is not as this program writes it.
+fn is_our_section<'text>(lines: &mut Peekable<impl Iterator<Item = &'text str>>) -> Option<()> {
+    lines.next()?.is_empty().then_some(())?;
+    let names = lines.next()?.strip_prefix("Host ")?;
+    let address = lines.next()?.strip_prefix("    HostName ")?;
+    match names.split(' ').collect::<Vec<_>>()[..] {
+        [_, first] if first == address => {}
+        [_, first, second] if first == address && second.parse::<Ipv6Addr>().is_ok() => {}
+        _ => return None,
+    }
+    lines.next()?.strip_prefix("    User ")?;
+    let mut has_identity = false;
+    // No path of ours begins with a tilde.
+    let is_identity = |line: &&str| {
+        line.strip_prefix("    IdentityFile ").is_some_and(|path| !path.starts_with(['~', ' ']))
+    };
+    while lines.next_if(is_identity).is_some() {
+        has_identity = true;
+    }
+    if has_identity {
+        lines.next_if_eq(&"    IdentitiesOnly yes")?;
+    }
+    lines.next()?.strip_prefix("    UserKnownHostsFile ")?;
+    lines.next_if_eq(&"    HostKeyAlgorithms ssh-ed25519")?;
+    lines.next_if_eq(&"    StrictHostKeyChecking yes")?;
+    Some(())
 }
 
 /// The beginning of an ssh_config's first line; the cluster's name follows.
@@ -185,6 +231,37 @@ mod tests {
             "# mine",
         ] {
             assert!(!is_our_known_hosts(&format!("{ours}{line}\n")), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_ssh_config_with_a_line_more_or_less_is_somebodys_own() {
+        let section = "\nHost north 10.0.0.1 fd00::2\n    HostName 10.0.0.1\n    User pi\n    IdentityFile images/id_ed25519\n    \
+            IdentitiesOnly yes\n    UserKnownHostsFile images/known_hosts\n    HostKeyAlgorithms ssh-ed25519\n    \
+            StrictHostKeyChecking yes\n";
+        let ours = format!("{HEADER}compass{INVITATION}images/ssh_config north\n{section}{section}");
+        assert!(is_our_config(&ours), "{ours}");
+        let without = "    IdentityFile images/id_ed25519\n    IdentitiesOnly yes\n";
+        assert!(is_our_config(&ours.replace(without, "")));
+        let lines: Vec<&str> = ours.lines().collect();
+        for number in 0..lines.len() {
+            let mut changed = lines.clone();
+            changed.insert(number + 1, "    ForwardAgent yes");
+            assert!(!is_our_config(&changed.join("\n")), "{number}");
+            changed.remove(number + 1);
+            changed.remove(number);
+            let is_one_key_less = lines[number].starts_with("    IdentityFile");
+            assert!(!is_our_config(&changed.join("\n")) || is_one_key_less, "{number}");
+        }
+        for (from, to) in [
+            ("StrictHostKeyChecking yes", "StrictHostKeyChecking no"),
+            ("Host north ", "Host north n1 "),
+            ("IdentityFile images/id_ed25519", "IdentityFile ~/.ssh/id_ed25519"),
+        ] {
+            assert!(!is_our_config(&ours.replace(from, to)), "{to}");
+        }
+        for more in ["\nHost *\n    ForwardAgent yes\n", "Include ~/.ssh/config\n", "# mine\n", "\n"] {
+            assert!(!is_our_config(&format!("{ours}{more}")), "{more}");
         }
     }
 

@@ -171,15 +171,10 @@ fn build_from(
         progress.warning(fetch::cache_warning(&error));
     }
 
-    // They speak of images that are about to be others.
     let manifest = folder.join(manifest_name(cluster));
     let statement = folder.join(PROVENANCE);
-    emit::remove(&manifest)?;
-    if !options.checksums {
-        emit::remove(&statement)?;
-    }
-    let images = write_images(cluster, image, &foundation, &patched, options, progress)?;
-    let names: Vec<String> = cluster.nodes.iter().map(|node| file_name(cluster, node)).collect();
+    let (images, papers) = write_images(cluster, image, &foundation, &patched, options, &papers, progress)?;
+    let names = outputs::image_names(cluster);
     let sums: Vec<_> = images.iter().map(|image| (name_of(&image.path), image.sha256)).collect();
     let checksums = emit::write_sha256sums(folder, &sums, &names)?;
     if options.checksums {
@@ -194,7 +189,7 @@ fn build_from(
         checksums,
         provenance: options.checksums.then_some(statement),
         manifest: options.imager.as_ref().map(|_| manifest),
-        papers: papers.write(cluster)?,
+        papers,
     })
 }
 
@@ -217,15 +212,16 @@ impl<'cluster> Patched<'cluster> {
     }
 }
 
-/// Writes the images that are wanted, and the papers that speak of what is in them.
+/// Writes the images that are wanted, the papers that speak of what is in them, and their owner's.
 fn write_images(
     cluster: &Cluster,
     image: &StockImage,
     foundation: &Foundation,
     patched: &[Patched<'_>],
     options: &BuildOptions,
+    papers_of_owner: &Papers,
     progress: &dyn Progress,
-) -> Result<Vec<BuiltImage>, Error> {
+) -> Result<(Vec<BuiltImage>, WrittenPapers), Error> {
     let disk =
         Disk { base: &*foundation.stock, shared: vec![&foundation.shared], size: foundation.bytes.size() };
     let names: Vec<String> = patched.iter().map(|patched| patched.node.name.to_string()).collect();
@@ -252,7 +248,10 @@ fn write_images(
     }
     // The last chance to find out that all this was made from another file than the one that was named.
     image.check()?;
+    forget_sums(cluster, &wanted().filter_map(|patched| patched.image.as_deref()).collect::<Vec<_>>())?;
     let written = made.publish()?;
+    // At once: images that are newer than these count as changed by somebody else.
+    let written_papers = papers_of_owner.write(cluster)?;
     let papers = images.write_papers(&papers, &tell)?;
     let built = written.into_iter().zip(papers).zip(wanted());
     let built = built.map(|((written, paper), patched)| BuiltImage {
@@ -267,7 +266,18 @@ fn write_images(
         changed_blocks: changed_blocks(foundation, &patched.layer),
         took: written.took,
     });
-    Ok(built.collect())
+    Ok((built.collect(), written_papers))
+}
+
+/// Takes out of a folder what speaks of images that are about to be others. A build that is killed in between
+/// then leaves images of which nothing is said, rather than something wrong.
+fn forget_sums(cluster: &Cluster, images: &[&Path]) -> Result<(), EmitError> {
+    let folder = &cluster.output.folder;
+    emit::remove(&folder.join(manifest_name(cluster)))?;
+    emit::remove(&folder.join(PROVENANCE))?;
+    let unknown: Vec<_> = images.iter().map(|image| (name_of(image), None)).collect();
+    emit::write_sha256sums(folder, &unknown, &outputs::image_names(cluster))?;
+    Ok(())
 }
 
 fn card<'build>(patched: &'build Patched<'_>, name: &'build str) -> Card<'build> {

@@ -7,18 +7,23 @@
 //!   of the path hides one;
 //! - a file that this program did not write. Text files have a first line or a shape of their own, images a
 //!   record inside ([`Card`](crate::raspios::Card)), and all of them are known in the results of the version
-//!   before, too.
+//!   before, too;
+//! - an image that somebody changed since. The lists of this program name its SHA-256; reading it whole is
+//!   avoided where the time of its last change tells that it is as the build left it. Without a list, only
+//!   that time is left, held against the papers that every build writes right after the images;
+//! - a key or kubeconfig of another cluster secret: cards may be running that nothing else opens.
 
 use super::{BuildOptions, Error, secret_path};
 use crate::base::Disk;
 use crate::cluster::{Cluster, ImageSource};
+use crate::digest::Digest;
 use crate::disk::StockImage;
 use crate::emit;
+use crate::escape::escaped;
 use crate::format::ImageFormat;
 use crate::hint::Hint;
-use crate::identity::ClusterSecret;
-use crate::papers::PaperFile;
-use crate::plan;
+use crate::identity::{ClusterSecret, SECRET_ENVIRONMENT_VARIABLE};
+use crate::papers::{Author, PaperFile};
 use crate::raspios;
 use std::fmt;
 use std::fs::{self, File, Metadata};
@@ -49,16 +54,45 @@ pub enum Occupant {
     Stranger,
     /// An image that this program made, with which a machine was started since.
     UsedCard,
+    /// An image that this program made, and somebody changed since.
+    Changed,
+    /// An image that this program made, of which a part is missing or damaged.
+    Incomplete,
+    /// A key or kubeconfig that this program made with another cluster secret.
+    OtherSecret,
+    /// A key or kubeconfig that this program made with a cluster secret, where there is none.
+    LostSecret,
+    /// A file that may not be read.
+    Unreadable,
     /// A folder or a device.
     NoFile,
+    /// A file or a device in the place of the folder.
+    NoFolder,
+}
+
+impl OccupiedOutputs {
+    /// The beginning of what is said of it.
+    pub const SUMMARY: &str = "the build would write over what is not its own";
+
+    /// Returns what is said of each of the files. Paths are as they are.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.files.iter().map(|(path, occupant)| format!("{} {occupant}", path.display()))
+    }
+
+    fn are_all(&self, wanted: &[Occupant]) -> bool {
+        self.files.iter().all(|(_, occupant)| wanted.contains(occupant))
+    }
+
+    fn has(&self, wanted: &Occupant) -> bool {
+        self.files.iter().any(|(_, occupant)| occupant == wanted)
+    }
 }
 
 impl fmt::Display for OccupiedOutputs {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // In one line: whoever shows it may escape line ends, which a path may hold, too.
-        let files = self.files.iter().map(|(path, occupant)| format!("{} {occupant}", path.display()));
-        let files: Vec<String> = files.collect();
-        write!(formatter, "the build would write over what is not its own: {}", files.join("; "))
+        // The line ends between them are not those of a path.
+        write!(formatter, "{}:", Self::SUMMARY)?;
+        self.lines().try_for_each(|line| write!(formatter, "\n  {}", escaped(&line)))
     }
 }
 
@@ -68,7 +102,15 @@ impl fmt::Display for Occupant {
             Self::Input(role, path) => write!(formatter, "is {role} `{}`", path.display()),
             Self::Stranger => write!(formatter, "was not written by cardwright, or was changed since"),
             Self::UsedCard => write!(formatter, "is a copy of a card that was in use"),
+            Self::Changed => write!(formatter, "was changed since cardwright wrote it"),
+            Self::Incomplete => {
+                write!(formatter, "is an image of cardwright's that was cut short or is damaged")
+            }
+            Self::OtherSecret => write!(formatter, "was made with another cluster secret"),
+            Self::LostSecret => write!(formatter, "was made with a cluster secret that is not there now"),
+            Self::Unreadable => write!(formatter, "may not be read, so nobody knows whose it is"),
             Self::NoFile => write!(formatter, "is no regular file"),
+            Self::NoFolder => write!(formatter, "is a file where a folder is needed"),
         }
     }
 }
@@ -76,10 +118,24 @@ impl fmt::Display for Occupant {
 impl Hint for OccupiedOutputs {
     fn hint(&self) -> Option<String> {
         let what = if self.files.len() == 1 { "that file" } else { "those files" };
-        Some(format!(
-            "Choose another folder with `--output` (or `dir:` under `output:`), or move {what} out of {}",
-            self.folder.display()
-        ))
+        let (folder, elsewhere) =
+            (self.folder.display(), "another folder with `--output` (or `dir:` under `output:`)");
+        if self.has(&Occupant::NoFolder) {
+            return Some(format!("Choose {elsewhere}, or move {what} away"));
+        }
+        let delete = if self.are_all(&[Occupant::Incomplete, Occupant::Changed]) {
+            ", or delete what nobody needs"
+        } else {
+            ""
+        };
+        let secret = if self.has(&Occupant::OtherSecret) || self.has(&Occupant::LostSecret) {
+            format!(
+                ". If machines run with that secret, put it back, into cluster.secret beside nodes.yaml or {SECRET_ENVIRONMENT_VARIABLE}"
+            )
+        } else {
+            String::new()
+        };
+        Some(format!("Choose {elsewhere}, or move {what} out of {folder}{delete}{secret}"))
     }
 }
 
@@ -109,15 +165,22 @@ pub fn check_outputs(
     secret: Option<&ClusterSecret>,
     options: &BuildOptions,
 ) -> Result<(), Error> {
+    let folder = &cluster.output.folder;
+    if let Some(file) = file_in_place_of(folder) {
+        let files = vec![(file, Occupant::NoFolder)];
+        return Err(OccupiedOutputs { folder: folder.clone(), files }.into());
+    }
     let inputs = Inputs::of(cluster);
-    let names = image_names(cluster);
-    let statement = cluster.output.folder.join(PROVENANCE);
+    let statement = folder.join(PROVENANCE);
     let known = Known {
+        cluster,
+        secret,
         // One that is not ours is found as an output itself.
         images: read_text(&statement).and_then(|text| emit::images_of(&text)),
         statement: fs::metadata(&statement).ok(),
-        names,
-        login_key: secret.and_then(|secret| plan::login_key(cluster, secret).ok()).map(|key| key.public),
+        sums: read_text(&folder.join(emit::CHECKSUMS)),
+        papers: PaperFile::ALWAYS.map(|file| fs::metadata(folder.join(file.name())).ok()),
+        names: image_names(cluster),
         scratch: options.cache.clone().filter(|folder| folder.is_dir()).unwrap_or_else(std::env::temp_dir),
     };
     let outputs = outputs(cluster, options);
@@ -129,7 +192,13 @@ pub fn check_outputs(
     if files.is_empty() {
         return Ok(());
     }
-    Err(OccupiedOutputs { folder: cluster.output.folder.clone(), files }.into())
+    Err(OccupiedOutputs { folder: folder.clone(), files }.into())
+}
+
+/// Returns what is no folder, in the place of a folder that is to be used or made, or of one above it.
+fn file_in_place_of(folder: &Path) -> Option<PathBuf> {
+    let mut there = folder.ancestors().filter_map(|path| Some((path, fs::metadata(path).ok()?)));
+    there.next().filter(|(_, metadata)| !metadata.is_dir()).map(|(path, _)| path.to_owned())
 }
 
 /// The name of the statement of what was made from what.
@@ -170,7 +239,7 @@ pub(super) fn all_names(cluster: &Cluster) -> Vec<String> {
 }
 
 /// Returns the names of the images of all nodes, in every format.
-fn image_names(cluster: &Cluster) -> Vec<String> {
+pub(super) fn image_names(cluster: &Cluster) -> Vec<String> {
     let formats = ImageFormat::ALL.into_iter();
     formats
         .flat_map(|format| cluster.nodes.iter().map(move |node| format!("{}.{format}", node.name)))
@@ -233,25 +302,29 @@ fn spelled_out(path: &Path) -> PathBuf {
 }
 
 /// The marks by which results of earlier builds are recognised.
-struct Known {
+struct Known<'build> {
+    cluster: &'build Cluster,
+    secret: Option<&'build ClusterSecret>,
     /// The images that build.json speaks of, where it is ours.
-    images: Option<Vec<String>>,
+    images: Option<Vec<(String, Option<Digest>)>>,
     statement: Option<Metadata>,
+    /// SHA256SUMS.
+    sums: Option<Zeroizing<String>>,
+    /// The papers that every build writes after the images.
+    papers: [Option<Metadata>; 2],
     /// The names that images of this cluster have.
     names: Vec<String>,
-    /// The public half of the cluster's own login key.
-    login_key: Option<String>,
     scratch: PathBuf,
 }
 
-impl Known {
+impl Known<'_> {
     /// Returns what is in the place of an output, where that is not ours.
     fn occupant(&self, Output { path, kind }: &Output) -> Option<Occupant> {
         // A link that leads nowhere holds nothing that could be lost, and is replaced as a name.
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-            Err(_) => return Some(Occupant::Stranger),
+            Err(_) => return Some(Occupant::Unreadable),
         };
         if !metadata.is_file() {
             return Some(Occupant::NoFile);
@@ -259,49 +332,76 @@ impl Known {
         if metadata.len() == 0 {
             return None;
         }
-        if let Kind::Image(format) = kind {
-            return self.image_occupant(path, *format, &metadata);
+        // Also where it could be replaced, because its folder is ours.
+        if File::open(path).is_err() {
+            return Some(Occupant::Unreadable);
         }
-        let is_ours = read_text(path).is_some_and(|text| match kind {
+        let is_ours = |text: &str| match kind {
             Kind::Image(_) => false,
-            Kind::Bmap => emit::is_bmap(&text),
-            Kind::Checksums => self.images.is_some() || emit::speaks_of(&text, &self.names),
-            Kind::Provenance => emit::images_of(&text).is_some(),
-            Kind::Manifest => emit::is_manifest(&text),
-            Kind::Paper(file) => file.is_ours(&text, self.login_key.as_deref()),
-        });
-        (!is_ours).then_some(Occupant::Stranger)
+            Kind::Bmap => emit::is_bmap(text),
+            Kind::Checksums => self.images.is_some() || emit::speaks_of(text, &self.names),
+            Kind::Provenance => emit::images_of(text).is_some(),
+            Kind::Manifest => emit::is_manifest(text),
+            Kind::Paper(_) => true,
+        };
+        match kind {
+            Kind::Image(format) => self.image_occupant(path, *format, &metadata),
+            Kind::Paper(file) => {
+                match read_text(path).map(|text| file.author(&text, self.cluster, self.secret)) {
+                    Some(Author::Us) => None,
+                    Some(Author::OtherSecret) if self.secret.is_none() => Some(Occupant::LostSecret),
+                    Some(Author::OtherSecret) => Some(Occupant::OtherSecret),
+                    Some(Author::Stranger) | None => Some(Occupant::Stranger),
+                }
+            }
+            _ if read_text(path).is_some_and(|text| is_ours(&text)) => None,
+            _ => Some(Occupant::Stranger),
+        }
     }
 
     /// As [`occupant`](Self::occupant), of an image: from the quickest way to tell to the slowest.
     fn image_occupant(&self, path: &Path, format: ImageFormat, metadata: &Metadata) -> Option<Occupant> {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-        let is_listed = self.images.iter().flatten().any(|listed| Some(listed) == name.as_ref());
-        let is_as_listed =
-            || self.statement.as_ref().is_some_and(|listed| is_untouched_since(metadata, listed));
-        if is_listed && is_as_listed() {
-            return None;
-        }
+        let is_changed = match self.is_as_written(path, metadata) {
+            Some(true) => return None,
+            Some(false) => true,
+            None => false,
+        };
         // These can only be decompressed from their beginning. But what nodes differ in is stored in them
         // as it is, and the record is among it.
-        if matches!(format, ImageFormat::ImgZst | ImageFormat::ImgGz)
-            && holds(path, raspios::IN_EVERY_RECORD).unwrap_or(false)
-        {
-            return None;
+        let holds_record = || holds(path, raspios::IN_EVERY_RECORD).unwrap_or(false);
+        let unused = is_changed.then_some(Occupant::Changed);
+        if matches!(format, ImageFormat::ImgZst | ImageFormat::ImgGz) && holds_record() {
+            return unused;
         }
-        let look = || {
-            let image = StockImage::open(path, None, &self.scratch).ok()?;
-            let disk = Disk::open(Arc::new(image)).ok()?;
-            raspios::customised_card(&disk.files).ok()??;
-            let release = raspios::detect(&disk.files).ok();
-            let used = release.and_then(|release| raspios::booted_before(&disk.files, &release).ok()?);
-            Some(used.is_some())
+        let open = || Disk::open(Arc::new(StockImage::open(path, None, &self.scratch).ok()?)).ok();
+        let Some(disk) = open() else {
+            return Some(if holds_record() { Occupant::Incomplete } else { Occupant::Stranger });
         };
-        match look() {
-            Some(false) => None,
-            Some(true) => Some(Occupant::UsedCard),
-            None => Some(Occupant::Stranger),
+        let Ok(Some(_)) = raspios::customised_card(&disk.files) else { return Some(Occupant::Stranger) };
+        let release = raspios::detect(&disk.files).ok();
+        let used = release.and_then(|release| raspios::booted_before(&disk.files, &release).ok()?);
+        if used.is_some() { Some(Occupant::UsedCard) } else { unused }
+    }
+
+    /// Returns whether an image is as a build left it; `None` where nothing tells.
+    fn is_as_written(&self, path: &Path, metadata: &Metadata) -> Option<bool> {
+        let name = path.file_name()?.to_str()?;
+        let listed = self.images.iter().flatten().find(|(listed, _)| listed == name);
+        let is_untouched_since =
+            |other: &Option<Metadata>| other.as_ref().map(|other| is_untouched_since(metadata, other));
+        if listed.is_some() && is_untouched_since(&self.statement) == Some(true) {
+            return Some(true);
         }
+        let listed = listed.and_then(|(_, digest)| *digest);
+        let sums = self.sums.as_deref().map_or("", |sums| sums);
+        let mut digests = listed.into_iter().chain(emit::digests_of(sums, name)).peekable();
+        if digests.peek().is_some() {
+            // One that cannot be read to its end is not what was written.
+            let found = File::open(path).and_then(|mut file| Digest::of_reader(&mut file)).ok();
+            return Some(digests.all(|digest| Some(digest) == found));
+        }
+        let [one, other] = &self.papers;
+        Some(is_untouched_since(one)? && is_untouched_since(other)?)
     }
 }
 
@@ -313,10 +413,10 @@ fn is_untouched_since(file: &Metadata, other: &Metadata) -> bool {
     (file.ctime(), file.ctime_nsec()) <= (other.mtime(), other.mtime_nsec())
 }
 
-/// There is no such time here.
+/// There is no such time here; a copy keeps that of the content.
 #[cfg(not(unix))]
-fn is_untouched_since(_file: &Metadata, _other: &Metadata) -> bool {
-    false
+fn is_untouched_since(file: &Metadata, other: &Metadata) -> bool {
+    matches!((file.modified(), other.modified()), (Ok(file), Ok(other)) if file <= other)
 }
 
 /// Returns whether a file holds these bytes.
