@@ -11,7 +11,7 @@ use crate::fetch;
 use crate::foundation::Foundation;
 use crate::identity::ClusterSecret;
 use crate::ownership::create_folder;
-use crate::papers::{Papers, WrittenPapers};
+use crate::papers::{PaperFile, Papers, WrittenPapers};
 use crate::patch::Patch;
 use crate::plan;
 use crate::raspios::{self, Architecture};
@@ -250,7 +250,7 @@ fn write_images(
     image.check()?;
     forget_sums(cluster, &wanted().filter_map(|patched| patched.image.as_deref()).collect::<Vec<_>>())?;
     let written = made.publish()?;
-    // At once: images that are newer than these count as changed by somebody else.
+    // At once, because images that are newer than these count as changed by somebody else.
     let written_papers = papers_of_owner.write(cluster)?;
     let papers = images.write_papers(&papers, &tell)?;
     let built = written.into_iter().zip(papers).zip(wanted());
@@ -269,12 +269,15 @@ fn write_images(
     Ok((built.collect(), written_papers))
 }
 
-/// Takes out of a folder what speaks of images that are about to be others. A build that is killed in between
-/// then leaves images of which nothing is said, rather than something wrong.
+/// Takes out of a folder what speaks of images that are about to be others, and the file whose time says that
+/// images newer than it are somebody else's. A build that is killed in between then leaves images of which
+/// nothing is said, rather than something wrong.
 fn forget_sums(cluster: &Cluster, images: &[&Path]) -> Result<(), EmitError> {
     let folder = &cluster.output.folder;
     emit::remove(&folder.join(manifest_name(cluster)))?;
     emit::remove(&folder.join(PROVENANCE))?;
+    // Written again right after the images.
+    emit::remove(&folder.join(PaperFile::SshConfig.name()))?;
     let unknown: Vec<_> = images.iter().map(|image| (name_of(image), None)).collect();
     emit::write_sha256sums(folder, &unknown, &outputs::image_names(cluster))?;
     Ok(())
