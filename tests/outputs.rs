@@ -547,7 +547,7 @@ fn commands_that_show_make_no_secret() {
     };
     let output = run(&["plan"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(text(&output.stderr).contains("there is no cluster.secret yet, which `cardwright build` makes"));
+    assert!(text(&output.stderr).contains("there is no cluster.secret yet; `cardwright build` makes it"));
     assert!(text(&output.stdout).contains("/etc/rancher/k3s/config.yaml"));
     let plan: serde_json::Value = serde_json::from_slice(&run(&["plan", "--json"]).stdout).unwrap();
     assert_eq!(plan["throwaway_secret"], true);
