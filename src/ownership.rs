@@ -66,9 +66,9 @@ pub fn create_folder(folder: &Path, private: bool) -> io::Result<()> {
 /// Returns the permission bits of a folder in which others may make and replace files; `None` where they may
 /// not, or there is no such folder.
 ///
-/// Where Linux distributions give every user a group of their own (useradd(8), `USERGROUPS_ENAB`), it has the
-/// user's number, and their umask of 002 lets that group write: nobody else is in it. Elsewhere equal numbers
-/// are a chance.
+/// The group of the same number as the owner is that owner's alone on Linux distributions that give every user a
+/// group of their own (useradd(8), `USERGROUPS_ENAB`), and their umask of 002 lets it write. On other systems
+/// equal numbers are a chance.
 #[cfg(unix)]
 pub fn mode_if_others_may_write(folder: &Path) -> Option<u32> {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};

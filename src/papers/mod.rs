@@ -90,7 +90,7 @@ impl PaperFile {
     }
 }
 
-/// Who wrote a file in the place of a paper.
+/// The author of a file in the place of a paper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Author {
     /// This program, with the secret of the cluster.

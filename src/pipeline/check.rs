@@ -126,7 +126,7 @@ enum AtHand {
 struct Unseen {
     /// The reason, a clause.
     reason: String,
-    /// What makes up for it.
+    /// The way to have it looked at.
     hint: String,
 }
 
