@@ -292,6 +292,22 @@ fn a_build_replaces_earlier_results_in_every_format() {
     }
 }
 
+/// A build that is killed there has named its images, and has not written a word about them.
+#[test]
+fn a_build_goes_on_behind_one_that_was_killed_between_its_images_and_its_papers() {
+    let workshop = Workshop::with_nodes(NODES);
+    workshop.succeed(["build"]);
+    for name in ["build.json", "SHA256SUMS", "ssh_config"] {
+        fs::remove_file(workshop.path("images").join(name)).unwrap();
+    }
+    for name in ["images/north.img.xz", "images/east.img.xz"] {
+        let bytes = fs::read(workshop.path(name)).unwrap();
+        fs::remove_file(workshop.path(name)).unwrap();
+        fs::write(workshop.path(name), bytes).unwrap();
+    }
+    workshop.succeed(["build"]);
+}
+
 const CHANGED: &str = "images/north.img was changed since cardwright wrote it";
 
 #[test]

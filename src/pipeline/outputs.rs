@@ -400,8 +400,11 @@ impl Known<'_> {
             let found = File::open(path).and_then(|mut file| Digest::of_reader(&mut file)).ok();
             return Some(digests.all(|digest| Some(digest) == found));
         }
-        let [one, other] = &self.papers;
-        Some(is_untouched_since(one)? && is_untouched_since(other)?)
+        // Both before they are compared: a build that was killed between its images and its papers left the
+        // old known_hosts, which is older than the images, and no ssh_config.
+        let [known_hosts, ssh_config] = self.papers.each_ref().map(is_untouched_since);
+        let (known_hosts, ssh_config) = known_hosts.zip(ssh_config)?;
+        Some(known_hosts && ssh_config)
     }
 }
 
