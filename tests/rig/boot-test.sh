@@ -29,9 +29,9 @@ case " ${filters[*]} " in "  " | *bullseye*) suites+=(bullseye) ;; esac
 for suite in "${suites[@]}"; do "$here/standin.sh" "$suite" >/dev/null; done
 cd "$here/../.."
 # As `cargo test` builds it: what takes time here is the machines, not cardwright.
-cargo test --locked --test boot --no-run
+cargo test --locked --test it --no-run
 say "booting"
 # Whatever ends this script ends the machines as well.
-unshare --net --pid --fork --kill-child sh -c 'ip link set lo up && exec cargo test --locked --offline --test boot -- --ignored --test-threads=1 --nocapture "$@"' \
+unshare --net --pid --fork --kill-child sh -c 'ip link set lo up && exec cargo test --locked --offline --test it -- --ignored --test-threads=1 --nocapture "$@"' \
   boot-test "${filters[@]}"
 say "booted"

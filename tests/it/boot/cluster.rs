@@ -1,0 +1,165 @@
+//! A cluster for a test: a folder with a nodes.yaml, a login key, and the images cardwright builds from it.
+
+use crate::boot::card::Card;
+use crate::boot::command::run;
+use crate::boot::login::login_key;
+use crate::boot::machine::{Machine, Settings};
+use crate::boot::wire::GATEWAY;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The four nodes of every cluster here, with the addresses they are given.
+pub(crate) const NODES: [(&str, &str); 4] = [
+    ("north", "192.168.50.11"),
+    ("east", "192.168.50.12"),
+    ("south", "192.168.50.13"),
+    ("west", "192.168.50.14"),
+];
+
+/// A release of Raspberry Pi OS that there is a stand-in of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Suite {
+    Bullseye,
+    Bookworm,
+    Trixie,
+}
+
+impl Suite {
+    /// The bootable stand-in, made when it is not in the cache.
+    fn stand_in(self) -> PathBuf {
+        let name = match self {
+            Self::Bullseye => "bullseye",
+            Self::Bookworm => "bookworm",
+            Self::Trixie => "trixie",
+        };
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rig/standin.sh");
+        run(Command::new(script).arg(name)).trim().into()
+    }
+
+    /// Where its cards mount the boot partition.
+    pub(crate) fn boot_mount(self) -> &'static str {
+        match self {
+            Self::Bullseye => "/boot",
+            Self::Bookworm | Self::Trixie => "/boot/firmware",
+        }
+    }
+}
+
+/// A cluster whose images are built.
+pub(crate) struct TestCluster {
+    folder: PathBuf,
+    key: PathBuf,
+    /// What its images were made from.
+    pub(crate) suite: Suite,
+    /// The user of all its nodes.
+    pub(crate) user: String,
+    /// The password sudo asks for, where it does.
+    pub(crate) sudo_password: Option<String>,
+}
+
+/// What a cluster is built from.
+pub(crate) struct Recipe<'a> {
+    /// The stand-in.
+    pub(crate) suite: Suite,
+    /// `grow:` of the image.
+    pub(crate) grow: &'a str,
+    /// The user of all nodes.
+    pub(crate) user: &'a User,
+    /// Files beside nodes.yaml: name and content.
+    pub(crate) beside: &'a [(&'a str, Vec<u8>)],
+    /// What nodes.yaml has beside image, output, user and network: at least `nodes:`.
+    pub(crate) rest: &'a str,
+}
+
+impl Recipe<'_> {
+    /// Builds the images, in a folder that is named after the test.
+    pub(crate) fn build(&self, test: &str) -> TestCluster {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("boot").join(test);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).unwrap();
+        }
+        fs::create_dir_all(&folder).unwrap();
+        let (key, public_key) = login_key(&folder);
+        let Self { suite, grow, user, beside, rest } = self;
+        let User { name, password, passwordless_sudo } = user;
+        let sudo = if *passwordless_sudo { "passwordless" } else { "password" };
+        let hash = run(Command::new("openssl").args(["passwd", "-6", "-salt", "boottest", password]));
+        let image = suite.stand_in();
+        let nodes_yaml = format!(
+            "cluster: compass\n\
+             image: {{path: '{}', grow: {grow}}}\n\
+             output: {{format: img}}\n\
+             user:\n  name: {name}\n  sudo: {sudo}\n  password_hash: '{}'\n  ssh_authorized_keys: ['{public_key}']\n\
+             network: {{interface: eth0, prefix: 24, gateway: {GATEWAY}, dns: [{GATEWAY}, 192.168.50.2]}}\n\
+             {rest}",
+            image.display(),
+            hash.trim(),
+        );
+        let nodes_yaml_path = folder.join("nodes.yaml");
+        fs::write(&nodes_yaml_path, nodes_yaml).unwrap();
+        for (name, content) in *beside {
+            fs::write(folder.join(name), content).unwrap();
+        }
+        let mut build = Command::new(env!("CARGO_BIN_EXE_cardwright"));
+        build.arg("build").arg(&nodes_yaml_path);
+        // In CI a missing cluster.secret is not made; here it is meant to be.
+        let printed = run(build.env_remove("CI").env_remove("CARDWRIGHT_SECRET"));
+        eprintln!("{printed}");
+        let sudo_password = (!passwordless_sudo).then(|| (*password).to_owned());
+        TestCluster { folder, key, suite: *suite, user: (*name).to_owned(), sudo_password }
+    }
+}
+
+impl TestCluster {
+    /// A machine with a card on which the node's image was written.
+    pub(crate) fn machine(&self, node: &str) -> Machine {
+        self.machine_with(node, |_| ())
+    }
+
+    /// As [`machine`](Self::machine), with something about it changed.
+    pub(crate) fn machine_with(&self, node: &str, change: impl FnOnce(&mut Settings)) -> Machine {
+        let port = NODES.iter().position(|(name, _)| *name == node).expect("one of the four nodes");
+        let mut settings = Settings {
+            port,
+            address: NODES[port].1.to_owned(),
+            user: self.user.clone(),
+            key: self.key.clone(),
+            sudo_password: self.sudo_password.clone(),
+            kernel_words: String::new(),
+            clock: None,
+        };
+        change(&mut settings);
+        let folder = self.folder.join(node);
+        fs::create_dir_all(&folder).unwrap();
+        let card = Card::flash(&self.image(node), folder.join("card.img"));
+        Machine::new(&folder, card, settings)
+    }
+
+    /// Runs a command on a node as somebody does who has the results of the build and the key, and gives
+    /// what was printed: a host that is not the one of known_hosts is an error, and nothing is asked.
+    pub(crate) fn ssh(&self, node: &str, command: &str) -> String {
+        let mut ssh = Command::new("ssh");
+        ssh.current_dir(&self.folder).args(["-F", "images/ssh_config", "-o", "BatchMode=yes", "-i"]);
+        let output =
+            ssh.arg(&self.key).args([node, command]).stdin(Stdio::null()).output().expect("ssh starts");
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).trim().to_owned()).concat()
+    }
+
+    /// The folder with nodes.yaml, for what else belongs to the test.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The image of a node.
+    pub(crate) fn image(&self, node: &str) -> PathBuf {
+        self.folder.join("images").join(format!("{node}.img"))
+    }
+}
+
+/// The user of a cluster.
+pub(crate) struct User {
+    pub(crate) name: &'static str,
+    pub(crate) password: &'static str,
+    pub(crate) passwordless_sudo: bool,
+}

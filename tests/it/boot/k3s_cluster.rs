@@ -1,0 +1,117 @@
+//! What the tests with k3s have in common: the nodes.yaml, the stub that stands for k3s, and its records.
+
+use crate::boot::cluster::{NODES, Recipe, Suite, TestCluster, User};
+use crate::boot::k3s_binary::{STUB, binary};
+use crate::boot::machine::Machine;
+use crate::boot::wire::GATEWAY;
+use crate::support::release_server::{ReleaseServer, Reply, Request};
+use cardwright::digest::Digest;
+use std::path::Path;
+
+pub(crate) const VERSION: &str = "v1.36.4+k3s1";
+
+/// The archive of container images inside cards.
+pub(crate) const ARCHIVE: &str = "images.tar";
+
+/// Where the releases are.
+const PORT: u16 = 8080;
+
+/// How k3s gets onto the cards.
+pub(crate) enum Install {
+    /// From this side of the wire.
+    Download,
+    /// With the images, and with this archive of container images.
+    Bundled(Vec<u8>),
+}
+
+/// What nodes.yaml has beside the rest.
+#[derive(Default)]
+pub(crate) struct More {
+    /// Further items of `files:`, a line each.
+    pub(crate) files: String,
+    /// Further keys, with their line ends.
+    pub(crate) keys: &'static str,
+    /// Further files beside it: name and content.
+    pub(crate) beside: Vec<(&'static str, Vec<u8>)>,
+}
+
+/// Builds the images of four nodes: north the server, the others agents. They ask this side of the wire for
+/// the time.
+pub(crate) fn build(test: &str, install: Install) -> TestCluster {
+    build_with(test, install, More::default())
+}
+
+/// As [`build`], with more in nodes.yaml.
+pub(crate) fn build_with(test: &str, install: Install, more: More) -> TestCluster {
+    let user = User { name: "pi", password: "not-for-ssh", passwordless_sudo: true };
+    let stub = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/boot/k3s_stub.py");
+    let nodes = NODES.map(|(name, address)| {
+        let role = if name == "north" { "server" } else { "agent" };
+        format!("  - {{name: {name}, address: {address}, k3s: {role}}}\n")
+    });
+    let (install, mut beside) = match install {
+        Install::Download => {
+            let sha256 = Digest::of(&binary());
+            let from = format!("base_url: 'http://{GATEWAY}:{PORT}', sha256: {{arm64: {sha256}}}");
+            (format!("download: {{{from}}}"), Vec::new())
+        }
+        Install::Bundled(archive) => (
+            format!("bundled: {{binary: {{arm64: k3s-arm64}}, images: [{ARCHIVE}]}}"),
+            vec![("k3s-arm64", binary()), (ARCHIVE, archive)],
+        ),
+    };
+    let More { files, keys, beside: more_beside } = more;
+    beside.extend(more_beside);
+    let rest = format!(
+        "ntp: {GATEWAY}\n\
+         {keys}\
+         files:\n\
+         \x20 - {{path: {STUB}, source: '{}', mode: 0755}}\n\
+         {files}\
+         k3s:\n\
+         \x20 version: {VERSION}\n\
+         \x20 install: {{{install}}}\n\
+         \x20 server: {{config: {{disable: [traefik]}}}}\n\
+         nodes:\n{}",
+        stub.display(),
+        nodes.concat()
+    );
+    let recipe = Recipe { suite: Suite::Trixie, grow: "auto", user: &user, beside: &beside, rest: &rest };
+    recipe.build(test)
+}
+
+/// Where a card tells how far its first start is.
+pub(crate) const STATUS: &str = "/boot/firmware/cardwright-status.txt";
+
+/// Waits until that file has this in a line.
+pub(crate) fn wait_for_status(machine: &mut Machine, line: &str) {
+    machine.wait_until(&format!("grep -q '{line}' {STATUS} 2>/dev/null && echo said"), "said");
+}
+
+/// The records of the stub on a machine, a JSON value each.
+pub(crate) fn records(machine: &Machine, name: &str) -> Vec<serde_json::Value> {
+    let text = machine.ask_as_root(&format!("cat /var/lib/k3s-stub/{name} 2>/dev/null || true"));
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
+}
+
+/// Waits until the server let `node` in for the `times`-th time, and gives the node password it came with.
+pub(crate) fn wait_for_welcome(server: &mut Machine, node: &str, times: usize) -> String {
+    let count = format!(
+        "grep '\"node\": \"{node}\"' /var/lib/k3s-stub/visitors 2>/dev/null | grep -c welcome || true"
+    );
+    server.wait_until(&count, &times.to_string());
+    let visit = records(server, "visitors").into_iter().rfind(|visit| visit["node"] == node).unwrap();
+    visit["password"].as_str().unwrap().to_owned()
+}
+
+/// Serves releases where the cards look for them. `answer` is asked as [`ReleaseServer::start`] tells.
+pub(crate) fn serve_releases(answer: impl Fn(usize, &Request) -> Reply + Send + 'static) -> ReleaseServer {
+    ReleaseServer::start_at(&format!("{GATEWAY}:{PORT}"), answer)
+}
+
+/// Serves what [`binary`] is, and nothing goes wrong.
+pub(crate) fn serve_good_releases() -> ReleaseServer {
+    serve_releases(|_, _| Reply::Whole(binary()))
+}

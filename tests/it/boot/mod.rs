@@ -1,0 +1,26 @@
+//! Cards that boot: images are built by cardwright from bootable stand-ins for Raspberry Pi OS, written to
+//! cards, and started under QEMU. `tests/rig/boot-test.sh` makes what is needed and runs these tests; they
+//! are ignored otherwise. What the stand-ins imitate, and what such a boot cannot show, is told in
+//! tests/rig/README.md.
+
+mod apt_repository;
+mod bullseye;
+mod card;
+mod cluster;
+mod command;
+mod dhcp_ear;
+mod findings;
+mod four_nodes;
+mod k3s_binary;
+mod k3s_bundled;
+mod k3s_cluster;
+mod k3s_first_boot;
+mod late_time;
+mod login;
+mod machine;
+mod router;
+mod service;
+mod single_node;
+mod time_server;
+mod wire;
+mod wire_life;

@@ -1,0 +1,50 @@
+//! Every test of the program and of the library's public interface, in one crate: one thing to compile and to link.
+//!
+//! `cargo test --test it` runs them in threads of one process. So no test changes what belongs to the process (its
+//! environment, working directory, umask, limits or signals): each starts the program, or a shell around it, as a
+//! child with its own.
+//!
+//! The ignored tests are those of `boot`, and no others: they boot machines, and `tests/rig/boot-test.sh`, which makes
+//! the stand-ins that they need, runs them.
+
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, unused_imports, reason = "some tests, and what they share, are for Linux only")
+)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    missing_docs,
+    reason = "a test fails by panicking, and who waits for one wants to see how far it is"
+)]
+
+#[cfg(unix)]
+mod boot;
+mod command_line;
+mod demo;
+mod filesystems;
+mod formats;
+mod identity;
+#[cfg(target_os = "linux")]
+mod interruptions;
+#[cfg(target_os = "linux")]
+mod k3s_install;
+mod k3s_settings;
+mod nodes_yaml;
+mod outputs;
+mod papers;
+mod payload;
+#[cfg(unix)]
+mod shared_folders;
+#[cfg(target_os = "linux")]
+mod stand_in;
+mod stock_images;
+mod support;
+mod terminal;
