@@ -1,9 +1,9 @@
 //! Builds the images of a cluster of two from the demo image, with a file of our own on one of them.
 
-use cardwright::base::Understanding;
 use cardwright::cluster::{Cluster, ExtraFile};
 use cardwright::identity::ClusterSecret;
 use cardwright::pipeline::{self, BuildOptions, Silent};
+use cardwright::stock_system::Understanding;
 use std::sync::Arc;
 
 const NODES_YAML: &str = "

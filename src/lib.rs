@@ -31,34 +31,25 @@
 #![doc = include_str!("../examples/cluster_of_two.rs")]
 //! ```
 
-mod absent;
-pub mod base;
+pub mod access;
+pub mod artifacts;
+pub mod base_layer;
+mod cache;
 pub mod cluster;
-mod codec;
 pub mod demo;
-pub mod digest;
-pub mod disk;
-mod durable;
-pub mod emit;
-pub mod escape;
 pub mod fetch;
 mod first_start;
-pub mod format;
-pub mod foundation;
+pub mod formats;
 pub mod fs;
-pub mod hint;
 pub mod identity;
-pub mod inspect;
+pub mod io;
 pub mod k3s;
-mod number;
-pub mod ownership;
-pub mod papers;
+pub mod output;
+pub mod partition;
 pub mod patch;
-pub mod payload;
 pub mod pipeline;
-mod plain_file;
 pub mod plan;
 pub mod raspios;
-mod shelf;
-pub mod temporary;
-pub mod verify;
+pub mod stock_image;
+pub mod stock_system;
+pub mod types;

@@ -1,10 +1,10 @@
 //! Advice on the next steps, after a build.
 
 use super::paint::{CYAN, Line, paint, spans};
+use cardwright::access::shell_word;
 use cardwright::cluster::{Cluster, ImageSource, Install, Node, Role};
-use cardwright::format::ImageFormat;
+use cardwright::formats::ImageFormat;
 use cardwright::k3s::STATUS_FILE;
-use cardwright::papers::shell_word;
 use cardwright::pipeline::{Built, BuiltImage};
 use cardwright::raspios::DOWNLOAD_PAGE;
 use std::path::Path;
@@ -230,8 +230,8 @@ fn shown(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cardwright::disk::ByteCount;
-    use cardwright::papers::WrittenPapers;
+    use cardwright::access::WrittenPapers;
+    use cardwright::types::ByteCount;
     use std::path::PathBuf;
     use std::time::Duration;
 

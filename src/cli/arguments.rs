@@ -1,6 +1,6 @@
 //! What may be typed.
 
-use cardwright::format::ImageFormat;
+use cardwright::formats::ImageFormat;
 use cardwright::raspios::Codename;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{PossibleValuesParser, TypedValueParser};

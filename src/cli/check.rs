@@ -3,10 +3,10 @@
 use super::arguments::CheckArguments;
 use super::selection::Selection;
 use super::{Failure, paint, problems};
-use cardwright::base::Understanding;
 use cardwright::cluster::{Cluster, Node, Problem, Role};
 use cardwright::fetch;
 use cardwright::pipeline;
+use cardwright::stock_system::Understanding;
 use serde_json::json;
 use std::fmt::Write as _;
 

@@ -4,10 +4,11 @@ use super::arguments::InspectArguments;
 use super::paint::{BOLD, DIM, GREEN, Line, YELLOW, line, paint, spans};
 use super::{Failure, map, paint};
 use cardwright::demo;
-use cardwright::disk::{StockImage, TableKind};
-use cardwright::inspect::{Found, Inspection, inspect};
+use cardwright::partition::TableKind;
 use cardwright::pipeline::Error;
+use cardwright::pipeline::inspect::{Found, Inspection, inspect};
 use cardwright::raspios::{Customisation, Effect, FirstBoot, Release};
+use cardwright::stock_image::StockImage;
 use std::path::Path;
 
 pub(super) fn run(arguments: &InspectArguments) -> Result<(), Failure> {
@@ -55,7 +56,7 @@ fn show(path: &Path, found: &Inspection) -> std::io::Result<()> {
     }
     line("")?;
     for (entry, filesystem) in found.table.partitions.iter().zip(&found.filesystems) {
-        let start = format!("at {}", cardwright::disk::ByteCount(entry.start.0));
+        let start = format!("at {}", cardwright::types::ByteCount(entry.start.0));
         let place =
             spans!["  ", paint(BOLD, entry.number), format!("  {} ", entry.length), paint(DIM, start), "  "];
         line(place.and(describe(filesystem)))?;

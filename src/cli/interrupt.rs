@@ -12,7 +12,7 @@ pub(super) fn clean_up_at_signals() {
     };
     std::thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
-            cardwright::temporary::discard_all();
+            cardwright::io::temporary::discard_all();
             // On a terminal the line of the progress bar is unfinished.
             super::paint::note("");
             super::paint::note("interrupted");

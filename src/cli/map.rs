@@ -1,6 +1,7 @@
 //! A disk drawn to scale.
 
-use cardwright::disk::{ByteCount, PartitionEntry};
+use cardwright::partition::PartitionEntry;
+use cardwright::types::ByteCount;
 
 /// How wide the drawing is, in characters: fits into 80 columns with its margin.
 pub(super) const WIDTH: usize = 74;
@@ -34,7 +35,8 @@ pub(super) fn draw(size: ByteCount, partitions: &[PartitionEntry], width: usize)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cardwright::disk::{ByteOffset, PartitionKind};
+    use cardwright::partition::PartitionKind;
+    use cardwright::types::ByteOffset;
 
     fn entry(number: u32, start: u64, length: u64) -> PartitionEntry {
         PartitionEntry {

@@ -5,8 +5,8 @@
 //! terminal are those of the styles below. Nothing else in the program writes to standard output or error.
 
 use anstyle::{AnsiColor, Style};
-use cardwright::escape::{escaped, escaped_json};
-use cardwright::hint::Warning;
+use cardwright::types::Warning;
+use cardwright::types::escape::{escaped, escaped_json};
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue};
 use std::fmt::Display;

@@ -3,7 +3,7 @@
 use super::paint::{BOLD, CYAN, DIM, Line, RED, YELLOW, note, paint, source, spans};
 use anstyle::Style;
 use cardwright::cluster::{Cluster, InvalidCluster, Problem};
-use cardwright::escape::escaped;
+use cardwright::types::escape::escaped;
 
 /// Shows all problems on standard error.
 pub(super) fn show(invalid: &InvalidCluster) {

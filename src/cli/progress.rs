@@ -2,10 +2,10 @@
 //! elsewhere.
 
 use super::paint;
-use cardwright::disk::ByteCount;
-use cardwright::emit::Stage;
-use cardwright::hint::Warning;
+use cardwright::output::Stage;
 use cardwright::pipeline::Progress;
+use cardwright::types::ByteCount;
+use cardwright::types::Warning;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal as _, stderr};
 use std::sync::{Mutex, PoisonError};

@@ -3,10 +3,10 @@
 use super::arguments::VerifyArguments;
 use super::paint::spans;
 use super::{Failure, paint, progress};
-use cardwright::hint::Warning;
 use cardwright::identity::{IdentityError, SECRET_ENVIRONMENT_VARIABLE};
+use cardwright::pipeline::verify::{Verified, VerifyOptions, verify};
 use cardwright::pipeline::{self, Error};
-use cardwright::verify::{Verified, VerifyOptions, verify};
+use cardwright::types::Warning;
 use std::sync::Arc;
 
 /// How many differences are listed for people; `--json` lists all.

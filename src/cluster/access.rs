@@ -4,7 +4,7 @@ use super::document::Kind;
 use super::keys;
 use super::reader::{Cursor, Fields, Located, Reader, Setting, Wrong, shown};
 use super::settings;
-use crate::fs::UnixTime;
+use crate::types::UnixTime;
 use std::net::Ipv4Addr;
 
 /// How a k3s cluster is reached, and for how long.

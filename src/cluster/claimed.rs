@@ -5,7 +5,7 @@
 //! every plan writes, so that `check` says it without an image. Tests plan nodes on all releases and hold what
 //! they wrote against the table.
 
-use crate::fs::ImagePath;
+use crate::types::ImagePath;
 
 /// A path, or a pattern of paths, on one partition.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 //!
 //! The YAML crate is named in this file, and in the one that reads the YAML of others (`yaml_files`).
 
-use crate::number;
+use crate::types::number;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_yaml::{DuplicateKeyPolicy, Error, Location, NonFiniteFloatPolicy, Spanned};
 use std::fmt;

@@ -5,10 +5,10 @@ use super::keys;
 use super::paths::Folders;
 use super::reader::{Cursor, Fields, Located, Reader, Setting, Spot, Wrong, shown};
 use super::{ExtraFile, FileOwner, FilePath, FileSource, size};
-use crate::disk::ByteCount;
-use crate::escape;
-use crate::fs::{ImagePath, Mode, Owner};
 use crate::patch::Partition;
+use crate::types::ByteCount;
+use crate::types::escape;
+use crate::types::{ImagePath, Mode, Owner};
 use std::collections::BTreeMap;
 
 /// Reads the list; the same path twice in it is put down.

@@ -1,7 +1,7 @@
 //! Who founds the cluster, and at whom the others join.
 
 use super::{Cluster, Node, Role};
-use crate::hint::Hint;
+use crate::types::Hint;
 
 /// Why a node cannot be made to rejoin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -7,8 +7,8 @@ use super::k3s_flags::{self, Effect, Flag, Followed};
 use super::keys;
 use super::reader::{Cursor, Fields, Located, Reader, Setting, Spot, Wrong, shown};
 use super::{Install, K3sVersion, Manifest, Registries, Role, bundled, manifests, registries};
-use crate::absent::OrEmpty as _;
-use crate::digest::Digest;
+use crate::types::Digest;
+use crate::types::absent::OrEmpty as _;
 use ipnet::IpNet;
 use serde_json::{Map, Number, Value};
 

@@ -6,8 +6,8 @@
 
 use super::reader::{Wrong, shown};
 use super::{Cluster, NodeK3s, Role};
-use crate::escape;
-use crate::fs::ImagePath;
+use crate::types::ImagePath;
+use crate::types::escape;
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 use std::net::IpAddr;

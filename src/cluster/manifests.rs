@@ -4,7 +4,7 @@ use super::Manifest;
 use super::kubernetes_names::{self, is_label};
 use super::reader::{Cursor, Located, Reader, Wrong, shown};
 use super::yaml_files::{self, OtherDocument, called};
-use crate::absent::OrEmpty as _;
+use crate::types::absent::OrEmpty as _;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 

@@ -46,11 +46,12 @@ pub use problem::{InvalidCluster, Problem};
 pub use reader::Spot;
 pub use ssh::{AuthorizedKey, NotAPublicKey};
 
-use crate::absent::OrEmpty as _;
-use crate::disk::ByteCount;
-use crate::format::ImageFormat;
-use crate::fs::{ImagePath, InvalidPath, Mode, Owner};
-use crate::patch::{Digest, Partition};
+use crate::formats::ImageFormat;
+use crate::patch::Partition;
+use crate::types::ByteCount;
+use crate::types::Digest;
+use crate::types::absent::OrEmpty as _;
+use crate::types::{ImagePath, InvalidPath, Mode, Owner};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! Paths of this machine that nodes.yaml names.
 
 use super::reader::{Wrong, shown};
-use crate::escape;
-use crate::plain_file::{self, NotPlain};
+use crate::io::plain_file::{self, NotPlain};
+use crate::types::escape;
 use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! What is wrong with a nodes.yaml, and where.
 
 use super::reader::Spot;
-use crate::hint::Hint;
+use crate::types::Hint;
 use std::fmt;
 use std::path::PathBuf;
 

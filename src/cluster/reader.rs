@@ -4,7 +4,7 @@ use super::document::{Entry, Flaw, Kind, Meaning, Place, Scalar, Value};
 use super::keys::{self, Level};
 use super::paths::Folders;
 use super::problem::Problem;
-use crate::escape::escaped;
+use crate::types::escape::escaped;
 
 /// Where something stands: in the file and in the document.
 #[derive(Debug, Clone, PartialEq, Eq)]

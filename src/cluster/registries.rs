@@ -9,7 +9,7 @@ use super::kubernetes_names::is_base64;
 use super::reader::{Cursor, Located, Reader, Spot, Wrong, shown};
 use super::yaml_files::{self, called};
 use super::{Registries, Secret};
-use crate::absent::OrEmpty as _;
+use crate::types::absent::OrEmpty as _;
 use serde_json::{Map, Value};
 use std::path::Path;
 

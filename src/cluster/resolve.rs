@@ -11,10 +11,10 @@ use super::{
     Boot, Cluster, ClusterName, Grow, Hostname, ImageSource, Interface, InterfaceName, InvalidCluster,
     Ipv6Network, K3s, Network, Node, NodeK3s, Output, Problem, Role, Secret, User, UserName, rules, ssh,
 };
-use crate::absent::OrEmpty as _;
-use crate::format::ImageFormat;
-use crate::fs::ImagePath;
-use crate::patch::Digest;
+use crate::formats::ImageFormat;
+use crate::types::Digest;
+use crate::types::ImagePath;
+use crate::types::absent::OrEmpty as _;
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};

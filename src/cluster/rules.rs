@@ -10,7 +10,7 @@ use super::name_servers;
 use super::reader::{Located, Reader, Setting, Spot, Wrong};
 use super::resolve::{DEFAULT_IPV6_PREFIX, DEFAULT_USER, Draft, DraftNode};
 use super::{Interface, MacAddress, Role};
-use crate::disk::ByteCount;
+use crate::types::ByteCount;
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
 

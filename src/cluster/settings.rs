@@ -12,11 +12,11 @@ use super::{
     AuthorizedKey, Boot, ExtraFile, Interface, InterfaceName, NodeSpots, PageSize, Secret, Swap, TimeServer,
     UserName,
 };
-use crate::absent::OrEmpty as _;
-use crate::disk::ByteCount;
-use crate::escape;
-use crate::fs::ImagePath;
-use crate::plain_file;
+use crate::io::plain_file;
+use crate::types::ByteCount;
+use crate::types::ImagePath;
+use crate::types::absent::OrEmpty as _;
+use crate::types::escape;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -1,7 +1,7 @@
 //! Sizes of disks and memories, as nodes.yaml writes them.
 
 use super::reader::{Wrong, shown};
-use crate::disk::ByteCount;
+use crate::types::ByteCount;
 
 /// Larger than any card, and than any partition of one: its table, an MBR, counts sectors of 512 bytes in 32 bits.
 pub(super) const LARGEST: u64 = 2 << 40;
@@ -64,7 +64,7 @@ fn hint(number: &str, unit: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{memory, size};
-    use crate::disk::ByteCount;
+    use crate::types::ByteCount;
 
     #[test]
     fn memory_is_read_as_boards_are_sold() {

@@ -1,7 +1,7 @@
 //! OpenSSH public keys.
 
 use super::ssh_options::{self, Terms};
-use crate::escape;
+use crate::types::escape;
 use ssh_key::PublicKey;
 use std::path::{Path, PathBuf};
 

@@ -3,8 +3,8 @@
 use super::document::{Flaw, flaw};
 use super::paths;
 use super::reader::{Wrong, shown};
-use crate::number;
-use crate::plain_file;
+use crate::io::plain_file;
+use crate::types::number;
 use serde_json::Value;
 use serde_yaml::{NonFiniteFloatPolicy, Spanned};
 use std::io::Read as _;

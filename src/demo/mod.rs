@@ -2,7 +2,8 @@
 //! nothing downloaded, and for tests. It has the stock files that cardwright reads and edits, and does
 //! not boot. `tests/rig/make-demo.sh` makes it from text files.
 
-use crate::disk::{DiskError, StockImage};
+use crate::io::DiskError;
+use crate::stock_image::StockImage;
 
 /// The image, packed with xz.
 pub const IMAGE: &[u8] = include_bytes!("trixie-lite.img.xz");

@@ -1,10 +1,10 @@
 //! The folder where downloads are kept, and a file in it that is not complete yet.
 
 use super::FetchError;
-use crate::digest::Digest;
-use crate::durable::flush_folder;
-use crate::hint::Warning;
-use crate::ownership::{create_folder, has_other_names, is_ours, with_mode, without_links};
+use crate::io::ownership::{create_folder, has_other_names, is_ours, with_mode, without_links};
+use crate::io::sync::flush_folder;
+use crate::types::Digest;
+use crate::types::Warning;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};

@@ -1,7 +1,7 @@
 //! What can go wrong with a download.
 
-use crate::digest::Digest;
-use crate::hint::Hint;
+use crate::types::Digest;
+use crate::types::Hint;
 use std::io;
 use std::path::PathBuf;
 

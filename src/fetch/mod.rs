@@ -13,8 +13,8 @@ mod tests;
 pub use cache::{cache_folder, cache_trouble, cache_warning};
 pub use error::FetchError;
 
-use crate::digest::Digest;
-use crate::temporary::TemporaryFolder;
+use crate::io::temporary::TemporaryFolder;
+use crate::types::Digest;
 use cache::{Entry, Part};
 use download::{Client, Progress};
 use std::path::{Path, PathBuf};

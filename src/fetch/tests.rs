@@ -1,7 +1,7 @@
 //! Downloads from a small server on this machine that misbehaves as it is told to.
 
 use super::*;
-use crate::hint::Hint as _;
+use crate::types::Hint as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;

@@ -7,7 +7,8 @@
 
 mod shell;
 
-use crate::patch::{Draft, ImagePath, InvalidPath, Mode, Owner, Partition, PatchError};
+use crate::patch::{Draft, Partition, PatchError};
+use crate::types::{ImagePath, InvalidPath, Mode, Owner};
 use shell::quote;
 
 /// The name of the file on the boot partition that tells how the first start goes. It holds no secrets.

@@ -1,8 +1,8 @@
 //! What can go wrong with a filesystem.
 
 use super::FileKind;
-use crate::disk::ByteCount;
-use crate::hint::Hint;
+use crate::types::ByteCount;
+use crate::types::Hint;
 use std::io;
 
 /// An error of reading or writing a filesystem. It does not name the path: whoever asked knows it.

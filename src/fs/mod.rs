@@ -8,13 +8,11 @@ pub mod ext4;
 pub mod fat;
 mod fields;
 mod free;
-mod path;
 pub(crate) mod symlinks;
 
 pub use error::FsError;
-pub use path::{ImagePath, InvalidPath};
 
-use crate::disk::ByteCount;
+use crate::types::{ByteCount, ImagePath, Mode, Owner, UnixTime};
 use std::io;
 
 /// The parts of a filesystem that hold nothing, in bytes from its start: in order, and apart. Whatever
@@ -23,95 +21,6 @@ pub type UnusedRanges = Vec<std::ops::Range<u64>>;
 
 /// The extended attributes of a file by their names (xattr(7)).
 pub type ExtendedAttributes = std::collections::BTreeMap<String, Vec<u8>>;
-
-/// Seconds since 1970-01-01 00:00 UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-#[serde(transparent)]
-pub struct UnixTime(pub i64);
-
-impl UnixTime {
-    /// The times that a file on a card can have: from 1980-01-01, the first day of FAT, to 2038-01-19
-    /// 03:14:07, the last second that ext4 keeps without its extra bits of epoch, which ext4-view 1.0, the
-    /// reader of what was written, takes for damage.
-    pub const OF_FILES: std::ops::RangeInclusive<Self> = Self(315_532_800)..=Self(i32::MAX as i64);
-}
-
-/// The permission bits of a file: the lower twelve bits of `st_mode`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Mode(u16);
-
-impl Mode {
-    /// `rw-r--r--`: what everybody may read.
-    pub const FILE: Self = Self(0o644);
-    /// `rw-------`: what holds a secret.
-    pub const SECRET: Self = Self(0o600);
-    /// `rwxr-xr-x`: a program, or a directory that everybody may enter.
-    pub const EXECUTABLE: Self = Self(0o755);
-    /// `rwx------`: a directory of one user's own.
-    pub const PRIVATE_DIRECTORY: Self = Self(0o700);
-    /// `r--r-----`: what sudo asks of its rules.
-    pub const SUDOERS: Self = Self(0o440);
-
-    /// Any of the twelve bits; `None` for a number that has more.
-    pub const fn new(bits: u16) -> Option<Self> {
-        if bits <= 0o7777 { Some(Self(bits)) } else { None }
-    }
-
-    /// The twelve bits.
-    pub const fn bits(self) -> u16 {
-        self.0
-    }
-
-    /// Whether others than the owner and the group may do anything with the file.
-    pub const fn open_to_others(self) -> bool {
-        !self.0.is_multiple_of(8)
-    }
-
-    /// The same without the bits that let a program run as its owner or its group.
-    #[must_use]
-    pub const fn without_set_id(self) -> Self {
-        Self(self.0 & !0o6000)
-    }
-
-    /// The permission bits of a whole `st_mode`, which also holds the type of the file.
-    pub const fn from_st_mode(st_mode: u16) -> Self {
-        Self(st_mode & 0o7777)
-    }
-}
-
-impl std::fmt::Display for Mode {
-    /// As `chmod` takes it: `0644`.
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{:04o}", self.0)
-    }
-}
-
-impl serde::Serialize for Mode {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-/// Who a file belongs to, by number: the names live in the image's own /etc/passwd.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
-pub struct Owner {
-    /// User.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-}
-
-impl std::fmt::Display for Owner {
-    /// As `chown` takes it: `1000:1000`.
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}:{}", self.uid, self.gid)
-    }
-}
-
-impl Owner {
-    /// root:root.
-    pub const ROOT: Self = Self { uid: 0, gid: 0 };
-}
 
 /// What kind of thing stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]

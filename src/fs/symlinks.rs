@@ -3,7 +3,7 @@
 //! Nothing is read here. Whoever knows what stands at a path of the image says so, be it a filesystem or a patch
 //! that is not applied yet.
 
-use super::ImagePath;
+use crate::types::ImagePath;
 
 /// The most links that Linux follows in one path (`MAXSYMLINKS`).
 pub(crate) const MOST_LINKS: usize = 40;

@@ -5,7 +5,7 @@
 
 use super::schedule::derive;
 use super::{IdentityError, elliptic_key};
-use crate::fs::UnixTime;
+use crate::types::UnixTime;
 use p256::SecretKey;
 use p256::ecdsa::{DerSignature, SigningKey};
 use p256::pkcs8::LineEnding;

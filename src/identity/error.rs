@@ -1,8 +1,8 @@
 //! What can go wrong with the cluster secret.
 
 use super::SECRET_ENVIRONMENT_VARIABLE;
-use crate::fs::UnixTime;
-use crate::hint::Hint;
+use crate::types::Hint;
+use crate::types::UnixTime;
 use std::io;
 use std::path::PathBuf;
 

@@ -3,11 +3,11 @@
 use super::permissions::mode_if_open_to_others;
 use super::schedule::derive;
 use super::{Authority, CertifiedKey, IdentityError, SshKeyPair, certificate, hexadecimal};
-use crate::durable::flush_folder;
-use crate::fs::UnixTime;
-use crate::ownership::PRIVATE;
-use crate::plain_file;
-use crate::temporary::{self, Pattern, TemporaryFile};
+use crate::io::ownership::PRIVATE;
+use crate::io::plain_file;
+use crate::io::sync::flush_folder;
+use crate::io::temporary::{self, Pattern, TemporaryFile};
+use crate::types::UnixTime;
 use std::ffi::OsStr;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
@@ -201,7 +201,7 @@ impl std::fmt::Debug for ClusterSecret {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hint::Hint as _;
+    use crate::types::Hint as _;
 
     const TEXT: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 

@@ -1,7 +1,7 @@
 //! The key schedule, held against the vectors of its documentation and against judges.
 
 use super::*;
-use crate::fs::UnixTime;
+use crate::types::UnixTime;
 use std::io::Write as _;
 use std::process::{Command, Output};
 

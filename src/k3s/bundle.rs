@@ -3,7 +3,8 @@
 use super::{FIRST_START, Host, K3sError, service};
 use crate::cluster::{K3s, Role};
 use crate::first_start::Script;
-use crate::patch::{Content, Draft, ImagePath, Mode, Owner, Partition};
+use crate::patch::{Content, Draft, Partition};
+use crate::types::{ImagePath, Mode, Owner};
 
 /// The folder that k3s imports archives from, below its `data-dir`, on servers and agents alike (docs.k3s.io, "Air-Gap
 /// Install").

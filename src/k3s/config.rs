@@ -5,7 +5,8 @@
 use super::{K3sError, resolv_conf, token, yaml};
 use crate::cluster::{Cluster, K3s, Node, NodeK3s, Role};
 use crate::identity::ClusterSecret;
-use crate::patch::{Draft, ImagePath};
+use crate::patch::Draft;
+use crate::types::ImagePath;
 use serde_json::{Map, Value};
 use std::net::Ipv4Addr;
 

@@ -1,9 +1,10 @@
 //! What can go wrong with planning k3s.
 
 use crate::cluster::FoundingYear;
-use crate::hint::Hint;
 use crate::identity::IdentityError;
-use crate::patch::{InvalidPath, PatchError};
+use crate::patch::PatchError;
+use crate::types::Hint;
+use crate::types::InvalidPath;
 
 /// Why a node could not be given k3s.
 #[derive(Debug, thiserror::Error)]

@@ -3,11 +3,12 @@
 //! The script is the same on every card; what differs stands in a file of settings beside it.
 
 use super::{FIRST_START, Host, K3sError, service};
-use crate::absent::OrEmpty as _;
 use crate::cluster::{K3s, Role};
-use crate::digest::Digest;
 use crate::first_start::Script;
-use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::Digest;
+use crate::types::absent::OrEmpty as _;
+use crate::types::{ImagePath, Mode, Owner};
 
 /// What the script leaves behind as the last thing it does.
 const MARKER: &str = "/var/lib/cardwright/k3s-installed";

@@ -11,7 +11,8 @@
 use super::{FIRST_START, Host, K3sError, service};
 use crate::cluster::{K3s, Role};
 use crate::first_start::Script;
-use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::{ImagePath, Mode, Owner};
 
 const PATH_UNIT: &str = "cardwright-k3s-time.path";
 const SERVICE_UNIT: &str = "cardwright-k3s-time.service";

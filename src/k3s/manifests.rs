@@ -3,7 +3,8 @@
 
 use super::K3sError;
 use crate::cluster::{Manifest, NodeK3s};
-use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::{ImagePath, Mode, Owner};
 
 pub(super) fn write(
     draft: &mut Draft<'_>,

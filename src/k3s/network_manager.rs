@@ -6,7 +6,8 @@
 
 use super::K3sError;
 use crate::cluster::{Interface, Node, NodeK3s};
-use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::{ImagePath, Mode, Owner};
 
 pub(super) fn write(draft: &mut Draft<'_>, node: &Node) -> Result<(), K3sError> {
     let path = ImagePath::new("/etc/NetworkManager/conf.d/90-cardwright-k3s.conf")?;

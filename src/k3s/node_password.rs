@@ -7,7 +7,8 @@
 use super::K3sError;
 use crate::cluster::Node;
 use crate::identity::ClusterSecret;
-use crate::patch::{Draft, ImagePath};
+use crate::patch::Draft;
+use crate::types::ImagePath;
 
 pub(super) fn write(draft: &mut Draft<'_>, node: &Node, secret: &ClusterSecret) -> Result<(), K3sError> {
     let password = secret.node_password(node.name.as_str());

@@ -2,7 +2,8 @@
 
 use super::{K3sError, yaml};
 use crate::cluster::{Node, Registries};
-use crate::patch::{Draft, ImagePath};
+use crate::patch::Draft;
+use crate::types::ImagePath;
 
 const PATH: &str = "/etc/rancher/k3s/registries.yaml";
 

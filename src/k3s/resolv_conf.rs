@@ -5,7 +5,8 @@
 
 use super::K3sError;
 use crate::cluster::{Cluster, Node, NodeK3s};
-use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::{ImagePath, Mode, Owner};
 
 /// The file, which `resolv-conf` in config.yaml names.
 pub(super) const PATH: &str = "/etc/rancher/k3s/resolv.conf";

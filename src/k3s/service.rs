@@ -13,7 +13,8 @@
 
 use super::K3sError;
 use crate::cluster::Role;
-use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::{ImagePath, Mode, Owner};
 
 const UNITS: &str = "/etc/systemd/system";
 

@@ -6,11 +6,10 @@ use crate::cluster::{
     K3sVersion, Manifest, Network, NodeK3s, NodeSpots, Output, Registries, Role, Secret, Swap, User,
     UserName,
 };
-use crate::format::ImageFormat;
-use crate::hint::Hint as _;
-use crate::patch::{
-    Action, Content, Digest, ImagePath, MemoryStock, Mode, Owner, Partition, Patch, Sensitivity, UnixTime,
-};
+use crate::formats::ImageFormat;
+use crate::patch::{Action, Content, MemoryStock, Partition, Patch, Sensitivity};
+use crate::types::Hint as _;
+use crate::types::{Digest, ImagePath, Mode, Owner, UnixTime};
 use serde_json::{Map, Value, json};
 use std::net::Ipv4Addr;
 

@@ -6,8 +6,8 @@
 
 use super::K3sError;
 use crate::cluster::{K3s, Role};
-use crate::digest::Digest;
 use crate::identity::{Authority, ClusterSecret};
+use crate::types::Digest;
 use zeroize::Zeroizing;
 
 /// The token with which a node joins as a server or agent. An agent's lets nobody in as a server.

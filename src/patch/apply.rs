@@ -26,7 +26,7 @@ pub fn apply(patch: &Patch, mut filesystems: Filesystems) -> Result<(), PatchErr
     }
     for (partition, filesystem) in [(Partition::Boot, filesystems.boot), (Partition::Root, filesystems.root)]
     {
-        let root = crate::fs::ImagePath::root();
+        let root = crate::types::ImagePath::root();
         let failed = |source| PatchError::stock("closing", partition, &root, source);
         filesystem.finish().map_err(failed)?;
     }
@@ -88,9 +88,10 @@ fn apply_edit(edit: &Edit, filesystem: &mut dyn WriteFilesystem) -> Result<(), P
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::ByteCount;
-    use crate::fs::{FsError, ImagePath, Mode, Owner, UnixTime};
+    use crate::fs::FsError;
     use crate::patch::{Content, Sensitivity};
+    use crate::types::ByteCount;
+    use crate::types::{ImagePath, Mode, Owner, UnixTime};
 
     /// A filesystem that takes files and forgets them.
     struct Nowhere;

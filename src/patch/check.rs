@@ -1,9 +1,10 @@
 //! Holding a patch against an image: is every edit there, and is everything else as it was?
 
 use super::{Action, Edit, Partition, Patch, PatchError, StockFiles};
-use crate::digest::Digest;
 use crate::fs::ext4::kept_attributes;
-use crate::fs::{ExtendedAttributes, FileKind, FsError, ImagePath, Metadata, Mode, ReadFilesystem};
+use crate::fs::{ExtendedAttributes, FileKind, FsError, Metadata, ReadFilesystem};
+use crate::types::Digest;
+use crate::types::{ImagePath, Mode};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,8 +1,8 @@
 //! The content of a file that is to be written.
 
-use crate::digest::Digest;
-use crate::disk::ByteCount;
-use crate::plain_file;
+use crate::io::plain_file;
+use crate::types::ByteCount;
+use crate::types::Digest;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::fs::File;

@@ -2,7 +2,8 @@
 
 use super::{Action, Content, Edit, Partition, Patch, PatchError, Sensitivity, Stock};
 use crate::fs::symlinks::{self, LastLink, Resolved, Step};
-use crate::fs::{FileKind, FsError, ImagePath, Mode, Owner, UnixTime};
+use crate::fs::{FileKind, FsError};
+use crate::types::{ImagePath, Mode, Owner, UnixTime};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 

@@ -1,8 +1,9 @@
 //! What can go wrong with a patch.
 
 use super::{Content, Partition};
-use crate::fs::{FileKind, FsError, ImagePath};
-use crate::hint::Hint;
+use crate::fs::{FileKind, FsError};
+use crate::types::Hint;
+use crate::types::ImagePath;
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -18,13 +18,14 @@ pub use draft::{Attributes, Draft, NewFile};
 pub use error::PatchError;
 pub use stock::{MemoryStock, Stock, StockFiles};
 
-use crate::disk::ByteCount;
+use crate::types::ByteCount;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use crate::digest::Digest;
+pub use crate::types::Digest;
 // The rooms above speak of files through this one; they have no business in `fs` itself.
-pub use crate::fs::{FileKind, FsError, ImagePath, InvalidPath, Metadata, Mode, Owner, UnixTime};
+pub use crate::fs::{FileKind, FsError, Metadata};
+pub use crate::types::{ImagePath, InvalidPath, Mode, Owner, UnixTime};
 
 /// One of the two partitions of a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]

@@ -1,10 +1,11 @@
 //! The files of the stock image, as the plan sees them.
 
 use super::{Partition, PatchError};
-use crate::absent::OrEmpty as _;
-use crate::disk::ByteCount;
 use crate::fs::symlinks::MOST_LINKS;
-use crate::fs::{FileKind, ImagePath, Metadata, Mode, Owner, ReadFilesystem, UnixTime};
+use crate::fs::{FileKind, Metadata, ReadFilesystem};
+use crate::types::ByteCount;
+use crate::types::absent::OrEmpty as _;
+use crate::types::{ImagePath, Mode, Owner, UnixTime};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 

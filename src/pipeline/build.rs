@@ -2,20 +2,22 @@
 
 use super::outputs::{self, PROVENANCE, check_outputs, manifest_name};
 use super::{Error, Plans, Progress, named_node, plan_cluster, writable_warning};
-use crate::base::Base;
+use crate::access::{PaperFile, Papers, WrittenPapers};
+use crate::base_layer::Foundation;
+use crate::cache;
 use crate::cluster::{Cluster, Node};
-use crate::digest::Digest;
-use crate::disk::{ByteCount, Layer, StockImage};
-use crate::emit::{self, Card, Disk, EmitError, Entry, ImagePapers, Images, Manifest, Provenance};
 use crate::fetch;
-use crate::foundation::Foundation;
 use crate::identity::ClusterSecret;
-use crate::ownership::create_folder;
-use crate::papers::{PaperFile, Papers, WrittenPapers};
+use crate::io::Layer;
+use crate::io::ownership::create_folder;
+use crate::output::{self, Card, Disk, EmitError, Entry, ImagePapers, Images, Manifest, Provenance};
 use crate::patch::Patch;
 use crate::plan;
 use crate::raspios::{self, Architecture};
-use crate::shelf;
+use crate::stock_image::StockImage;
+use crate::stock_system::Base;
+use crate::types::ByteCount;
+use crate::types::Digest;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -155,8 +157,8 @@ fn build_from(
     if let Some(warning) = writable_warning(folder) {
         progress.warning(warning);
     }
-    emit::sweep_all(folder, outputs::all_names(cluster).iter().map(String::as_str));
-    shelf::sweep_cache(options.cache.as_deref());
+    output::sweep_all(folder, outputs::all_names(cluster).iter().map(String::as_str));
+    cache::sweep_cache(options.cache.as_deref());
     // Also those whose images are not wanted: the layout of an image depends on where nodes differ.
     let plans = plan_cluster(base, cluster, secret, options.cache.as_deref(), progress)?;
     let foundation = Foundation::lay(base, &plans.extent, &plans.common, folder)?;
@@ -176,13 +178,13 @@ fn build_from(
     let (images, papers) = write_images(cluster, image, &foundation, &patched, options, &papers, progress)?;
     let names = outputs::image_names(cluster);
     let sums: Vec<_> = images.iter().map(|image| (name_of(&image.path), image.sha256)).collect();
-    let checksums = emit::write_sha256sums(folder, &sums, &names)?;
+    let checksums = output::write_sha256sums(folder, &sums, &names)?;
     if options.checksums {
-        emit::write_provenance(&statement, &provenance(cluster, image, base, &patched, &images)?)?;
+        output::write_provenance(&statement, &provenance(cluster, image, base, &patched, &images)?)?;
     }
     if let Some(imager) = &options.imager {
         let entries = entries(cluster, base, &images);
-        emit::write_manifest(&manifest, &described(cluster, base, imager), &entries)?;
+        output::write_manifest(&manifest, &described(cluster, base, imager), &entries)?;
     }
     Ok(Built {
         images,
@@ -274,12 +276,12 @@ fn write_images(
 /// nothing is said, rather than something wrong.
 fn forget_sums(cluster: &Cluster, images: &[&Path]) -> Result<(), EmitError> {
     let folder = &cluster.output.folder;
-    emit::remove(&folder.join(manifest_name(cluster)))?;
-    emit::remove(&folder.join(PROVENANCE))?;
+    output::remove(&folder.join(manifest_name(cluster)))?;
+    output::remove(&folder.join(PROVENANCE))?;
     // Written again right after the images.
-    emit::remove(&folder.join(PaperFile::SshConfig.name()))?;
+    output::remove(&folder.join(PaperFile::SshConfig.name()))?;
     let unknown: Vec<_> = images.iter().map(|image| (name_of(image), None)).collect();
-    emit::write_sha256sums(folder, &unknown, &outputs::image_names(cluster))?;
+    output::write_sha256sums(folder, &unknown, &outputs::image_names(cluster))?;
     Ok(())
 }
 

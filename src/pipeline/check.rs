@@ -2,17 +2,18 @@
 //! decompresses next to nothing, and writes nothing.
 
 use super::{Error, image_name, plan_with};
-use crate::base::{Base, BaseError, Understanding};
+use crate::artifacts::{self, PayloadError};
 use crate::cluster::{Artifact, Cluster, ImageSource, Install, Problem};
 use crate::demo;
-use crate::disk::{DiskError, StockImage};
 use crate::fetch;
-use crate::hint::Warning;
 use crate::identity::ClusterSecret;
+use crate::io::DiskError;
 use crate::k3s::Payload;
-use crate::payload::{self, PayloadError};
 use crate::plan;
 use crate::raspios::DOWNLOAD_PAGE;
+use crate::stock_image::StockImage;
+use crate::stock_system::{Base, BaseError, Understanding};
+use crate::types::Warning;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -183,6 +184,6 @@ fn payload_at_hand(
             }
         }
     }
-    let opened = payload::open(&k3s.install, plan::host(&base.release).binary, cache, &|_, _| ());
+    let opened = artifacts::open(&k3s.install, plan::host(&base.release).binary, cache, &|_, _| ());
     opened.map(|opened| opened.map(|opened| opened.payload)).map_err(NoPayload::Failed)
 }

@@ -14,17 +14,17 @@
 //! - a key or kubeconfig of another cluster secret: cards may be running that nothing else opens.
 
 use super::{BuildOptions, Error, secret_path};
-use crate::base::Disk;
+use crate::access::{Author, PaperFile};
 use crate::cluster::{Cluster, ImageSource};
-use crate::digest::Digest;
-use crate::disk::StockImage;
-use crate::emit;
-use crate::escape::escaped;
-use crate::format::ImageFormat;
-use crate::hint::Hint;
+use crate::formats::ImageFormat;
 use crate::identity::{ClusterSecret, SECRET_ENVIRONMENT_VARIABLE};
-use crate::papers::{Author, PaperFile};
+use crate::output;
 use crate::raspios;
+use crate::stock_image::StockImage;
+use crate::stock_system::Disk;
+use crate::types::Digest;
+use crate::types::Hint;
+use crate::types::escape::escaped;
 use std::fmt;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
@@ -176,9 +176,9 @@ pub fn check_outputs(
         cluster,
         secret,
         // One that is not ours is found as an output itself.
-        images: read_text(&statement).and_then(|text| emit::images_of(&text)),
+        images: read_text(&statement).and_then(|text| output::images_of(&text)),
         statement: fs::metadata(&statement).ok(),
-        sums: read_text(&folder.join(emit::CHECKSUMS)),
+        sums: read_text(&folder.join(output::CHECKSUMS)),
         papers: PaperFile::ALWAYS.map(|file| fs::metadata(folder.join(file.name())).ok()),
         names: image_names(cluster),
         scratch: options.cache.clone().filter(|folder| folder.is_dir()).unwrap_or_else(std::env::temp_dir),
@@ -217,10 +217,10 @@ fn outputs(cluster: &Cluster, options: &BuildOptions) -> Vec<Output> {
     let mut outputs = Vec::new();
     for node in cluster.nodes.iter().filter(|node| is_wanted(node.name.as_str())) {
         let image = output(&super::build::file_name(cluster, node), Kind::Image(cluster.output.format));
-        outputs.push(Output { path: emit::bmap_path(&image.path), kind: Kind::Bmap });
+        outputs.push(Output { path: output::bmap_path(&image.path), kind: Kind::Bmap });
         outputs.push(image);
     }
-    outputs.push(output(emit::CHECKSUMS, Kind::Checksums));
+    outputs.push(output(output::CHECKSUMS, Kind::Checksums));
     outputs.push(output(PROVENANCE, Kind::Provenance));
     outputs.push(output(&manifest_name(cluster), Kind::Manifest));
     outputs.extend(PaperFile::of(cluster).into_iter().map(|file| output(file.name(), Kind::Paper(file))));
@@ -232,7 +232,7 @@ fn outputs(cluster: &Cluster, options: &BuildOptions) -> Vec<Output> {
 pub(super) fn all_names(cluster: &Cluster) -> Vec<String> {
     let mut names = image_names(cluster);
     names.extend(cluster.nodes.iter().map(|node| format!("{}.img.bmap", node.name)));
-    names.extend([emit::CHECKSUMS, PROVENANCE].map(str::to_owned));
+    names.extend([output::CHECKSUMS, PROVENANCE].map(str::to_owned));
     names.push(manifest_name(cluster));
     names.extend(PaperFile::of(cluster).into_iter().map(|file| file.name().to_owned()));
     names
@@ -338,10 +338,10 @@ impl Known<'_> {
         }
         let is_ours = |text: &str| match kind {
             Kind::Image(_) => false,
-            Kind::Bmap => emit::is_bmap(text),
-            Kind::Checksums => self.images.is_some() || emit::speaks_of(text, &self.names),
-            Kind::Provenance => emit::images_of(text).is_some(),
-            Kind::Manifest => emit::is_manifest(text),
+            Kind::Bmap => output::is_bmap(text),
+            Kind::Checksums => self.images.is_some() || output::speaks_of(text, &self.names),
+            Kind::Provenance => output::images_of(text).is_some(),
+            Kind::Manifest => output::is_manifest(text),
             Kind::Paper(_) => true,
         };
         match kind {
@@ -394,7 +394,7 @@ impl Known<'_> {
         }
         let listed = listed.and_then(|(_, digest)| *digest);
         let sums = self.sums.as_deref().map_or("", |sums| sums);
-        let mut digests = listed.into_iter().chain(emit::digests_of(sums, name)).peekable();
+        let mut digests = listed.into_iter().chain(output::digests_of(sums, name)).peekable();
         if digests.peek().is_some() {
             // One that cannot be read to its end is not what was written.
             let found = File::open(path).and_then(|mut file| Digest::of_reader(&mut file)).ok();

@@ -8,11 +8,12 @@ mod report;
 pub use report::{Change, PlannedEdit, report};
 
 use crate::cluster::{Cluster, Node, Spot, Swap};
-use crate::hint::Hint;
 use crate::identity::{ClusterSecret, IdentityError, SshKeyPair};
 use crate::k3s::{self, K3sError, Payload};
-use crate::patch::{Draft, Patch, PatchError, SourceDigests, Stock, UnixTime};
+use crate::patch::{Draft, Patch, PatchError, SourceDigests, Stock};
 use crate::raspios::{self, Account, Architecture, Card, NetworkStack, RaspiosError, Release};
+use crate::types::Hint;
+use crate::types::UnixTime;
 
 /// What a plan is made from, the node aside.
 pub struct Ground<'ground> {

@@ -1,8 +1,9 @@
 //! A plan as a person or a program reads it: without anything secret.
 
-use crate::digest::Digest;
-use crate::disk::ByteCount;
-use crate::patch::{Action, Edit, ImagePath, Mode, Owner, Partition, Patch, PatchError, Sensitivity, Stock};
+use crate::patch::{Action, Edit, Partition, Patch, PatchError, Sensitivity, Stock};
+use crate::types::ByteCount;
+use crate::types::Digest;
+use crate::types::{ImagePath, Mode, Owner};
 use serde::Serialize;
 use similar::TextDiff;
 
@@ -134,7 +135,8 @@ fn diff(before: &[u8], after: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::patch::{Draft, MemoryStock, UnixTime};
+    use crate::patch::{Draft, MemoryStock};
+    use crate::types::UnixTime;
 
     fn path(text: &str) -> ImagePath {
         ImagePath::new(text).unwrap()

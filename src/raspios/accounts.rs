@@ -3,8 +3,9 @@
 
 use super::RaspiosError;
 use super::text::{edit_required, map_lines};
-use crate::absent::OrEmpty as _;
-use crate::patch::{Draft, ImagePath, Owner, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::absent::OrEmpty as _;
+use crate::types::{ImagePath, Owner};
 
 /// The user that Raspberry Pi OS is made for; what this number is called differs.
 const FIRST_USER: &str = "1000";

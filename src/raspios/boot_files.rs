@@ -3,9 +3,10 @@
 
 use super::RaspiosError;
 use super::text::{line_end, split_at_block, with_block};
-use crate::absent::OrEmpty as _;
 use crate::cluster::PageSize;
-use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::absent::OrEmpty as _;
+use crate::types::{ImagePath, Mode, Owner};
 
 /// The section of config.txt that every Raspberry Pi reads.
 const EVERY_MODEL: &str = "[all]";

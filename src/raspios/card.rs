@@ -1,7 +1,8 @@
 //! The record that cardwright leaves on a card: /etc/cardwright/card.json.
 
 use super::RaspiosError;
-use crate::patch::{Draft, ImagePath, Mode, Owner, Partition, Stock};
+use crate::patch::{Draft, Partition, Stock};
+use crate::types::{ImagePath, Mode, Owner};
 use serde::{Deserialize, Serialize};
 
 const PATH: &str = "/etc/cardwright/card.json";

@@ -2,9 +2,10 @@
 
 use super::RaspiosError;
 use super::services::unit_path;
-use crate::absent::OrEmpty as _;
 use crate::cluster::TimeServer;
-use crate::patch::{Draft, ImagePath, Mode, Owner, Partition, UnixTime};
+use crate::patch::{Draft, Partition};
+use crate::types::absent::OrEmpty as _;
+use crate::types::{ImagePath, Mode, Owner, UnixTime};
 
 /// The time of the file `clock` in here, not its content, is what systemd-timesyncd takes the clock
 /// forward to when it starts (systemd-timesyncd.service(8)).

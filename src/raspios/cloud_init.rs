@@ -3,8 +3,10 @@
 
 use super::services::{UNIT_FOLDERS, mask_unit};
 use super::{RaspiosError, Release};
-use crate::absent::OrEmpty as _;
-use crate::patch::{Draft, FileKind, ImagePath, Mode, Owner, Partition};
+use crate::fs::FileKind;
+use crate::patch::{Draft, Partition};
+use crate::types::absent::OrEmpty as _;
+use crate::types::{ImagePath, Mode, Owner};
 
 /// While this file exists, cloud-init's generator and its units do nothing (cloud-init documentation,
 /// "How to disable cloud-init").

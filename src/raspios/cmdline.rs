@@ -5,8 +5,9 @@
 //! right and is not.
 
 use super::RaspiosError;
-use crate::absent::OrEmpty as _;
-use crate::patch::{Draft, ImagePath, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::ImagePath;
+use crate::types::absent::OrEmpty as _;
 
 /// The purpose of a node, as far as words can contradict it.
 #[derive(Debug, Clone, Copy, Default)]

@@ -7,8 +7,9 @@
 use super::packages::Packages;
 use super::services::UNIT_FOLDERS;
 use super::{Codename, Release};
-use crate::absent::OrEmpty as _;
-use crate::patch::{ImagePath, Partition, PatchError, Stock};
+use crate::patch::{Partition, PatchError, Stock};
+use crate::types::ImagePath;
+use crate::types::absent::OrEmpty as _;
 use serde::Serialize;
 
 /// Something that another tool left on an image.

@@ -3,8 +3,9 @@
 use super::packages::Packages;
 use super::services::UNIT_FOLDERS;
 use super::{Architecture, BootMount, Codename, DetectError, Edition, FirstBoot, NetworkStack, Release};
-use crate::absent::OrEmpty as _;
-use crate::patch::{ImagePath, Partition, PatchError, Stock};
+use crate::patch::{Partition, PatchError, Stock};
+use crate::types::ImagePath;
+use crate::types::absent::OrEmpty as _;
 
 /// Finds out which Raspberry Pi OS an image holds.
 ///
@@ -289,9 +290,9 @@ fn edition(issue: &str) -> Edition {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hint::Hint as _;
     use crate::patch::MemoryStock;
     use crate::raspios::test_stock::{bookworm, bullseye, put, put_boot, trixie, without};
+    use crate::types::Hint as _;
 
     #[test]
     fn the_three_releases_are_told_apart() {

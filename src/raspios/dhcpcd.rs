@@ -3,7 +3,8 @@
 use super::text::{edit_required, with_block};
 use super::{RaspiosError, Release};
 use crate::cluster::{Interface, InterfaceName, Network, Node, NodeK3s};
-use crate::patch::{Draft, ImagePath, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::ImagePath;
 
 /// Options that dhcpcd is not to take from router advertisements and from DHCPv6 servers: name servers
 /// and domains. Those of nodes.yaml are all there are, as with NetworkManager.

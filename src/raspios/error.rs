@@ -2,8 +2,9 @@
 
 use super::Codename;
 use crate::cluster::{FilePath, Place};
-use crate::hint::Hint;
-use crate::patch::{ImagePath, InvalidPath, Partition, PatchError};
+use crate::patch::{Partition, PatchError};
+use crate::types::Hint;
+use crate::types::{ImagePath, InvalidPath};
 use std::io;
 use std::path::PathBuf;
 

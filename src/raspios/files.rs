@@ -3,10 +3,10 @@
 use super::accounts::Account;
 use super::{RaspiosError, Release};
 use crate::cluster::{ExtraFile, FileOwner, FileSource, claimed};
-use crate::patch::{
-    Content, Draft, FileKind, ImagePath, Mode, NewFile, Owner, Partition, PatchError, Sensitivity,
-};
-use crate::plain_file;
+use crate::fs::FileKind;
+use crate::io::plain_file;
+use crate::patch::{Content, Draft, NewFile, Partition, PatchError, Sensitivity};
+use crate::types::{ImagePath, Mode, Owner};
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -181,15 +181,15 @@ fn content_of(path: &Path) -> io::Result<Content> {
 mod tests {
     use super::*;
     use crate::cluster::{FilePath, Place};
-    use crate::disk::ByteCount;
-    use crate::hint::Hint as _;
-    use crate::patch::Digest;
     use crate::patch::{Action, Sensitivity};
     use crate::raspios::test_node::user;
     use crate::raspios::test_stock::{
         USER, attributes, bullseye, edit, patch, path, paths, put_as, put_boot, text, trixie,
     };
     use crate::raspios::{detect, set_user};
+    use crate::types::ByteCount;
+    use crate::types::Digest;
+    use crate::types::Hint as _;
 
     fn file(at: &str, content: FileSource) -> ExtraFile {
         let path = match at.strip_prefix('~') {

@@ -12,7 +12,8 @@
 use super::services::install_unit;
 use super::{BootMount, RaspiosError};
 use crate::first_start::Script;
-use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::{ImagePath, Mode, Owner};
 
 const UNIT: &str = "cardwright-first-boot.service";
 const FOLDER: &str = "/usr/local/lib/cardwright";

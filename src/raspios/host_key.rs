@@ -7,7 +7,8 @@
 //! HostKey).
 
 use super::RaspiosError;
-use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::{ImagePath, Mode, Owner};
 
 /// Only here can sshd be pointed to it: sshd_config itself belongs to Debian's package.
 const SETTINGS: &str = "/etc/ssh/sshd_config.d/10-cardwright-host-key.conf";

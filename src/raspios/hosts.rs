@@ -3,7 +3,8 @@
 use super::RaspiosError;
 use super::text::{map_lines, with_block, with_last_line_ended};
 use crate::cluster::{Hostname, Node};
-use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::{ImagePath, Mode, Owner};
 
 /// What Debian gives a machine's own name in /etc/hosts, whether it has a network or not (Debian
 /// reference, section 5.1.1).

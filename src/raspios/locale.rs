@@ -3,7 +3,8 @@
 use super::RaspiosError;
 use super::error::nearest;
 use super::text::map_lines;
-use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::{ImagePath, Mode, Owner};
 
 const AVAILABLE: &str = "/etc/locale.gen";
 
@@ -100,9 +101,9 @@ fn with_setting(text: &str, setting: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hint::Hint as _;
     use crate::patch::{MemoryStock, Patch};
     use crate::raspios::test_stock::{applied, bookworm, patch, paths, text, trixie};
+    use crate::types::Hint as _;
 
     fn set(stock: &MemoryStock, locale: &str) -> (Patch, Vec<String>) {
         let mut commands = Vec::new();

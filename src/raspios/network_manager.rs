@@ -5,7 +5,8 @@
 
 use super::RaspiosError;
 use crate::cluster::{Interface, Network, Node};
-use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::{ImagePath, Mode, Owner};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use uuid::Uuid;

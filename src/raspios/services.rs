@@ -4,7 +4,8 @@
 //! whatever is merely disabled; a masked unit they leave alone (systemd.preset(5)).
 
 use super::RaspiosError;
-use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::{ImagePath, Mode, Owner};
 
 /// Where systemd looks for units, the most important first (systemd.unit(5)). Up to bullseye the second
 /// /lib is not always a link to /usr/lib.

@@ -3,8 +3,9 @@
 use super::services::{alias_unit, enable_unit};
 use super::text::edit_required;
 use super::{Codename, RaspiosError, Release};
-use crate::absent::OrEmpty as _;
-use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::absent::OrEmpty as _;
+use crate::types::{ImagePath, Mode, Owner};
 
 /// Before 50-cloud-init.conf and what else there may be: sshd takes the first value it finds, and reads
 /// these files in the order of their names (sshd_config(5)).

@@ -3,7 +3,8 @@
 use super::RaspiosError;
 use super::accounts::{Account, add_to_list, map_fields};
 use super::text::edit_required;
-use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::{ImagePath, Mode, Owner};
 
 /// Lets the user do what root does: without a password, or with one.
 ///

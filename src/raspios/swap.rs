@@ -2,7 +2,8 @@
 
 use super::RaspiosError;
 use super::services::mask_unit;
-use crate::patch::{Draft, ImagePath, Mode, Owner, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::{ImagePath, Mode, Owner};
 
 /// What trixie's rpi-swap reads, and where it reads additions.
 const CONFIGURATION: &str = "/etc/rpi/swap.conf";
@@ -27,7 +28,8 @@ pub fn disable_swap(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::patch::{Action, MemoryStock, UnixTime};
+    use crate::patch::{Action, MemoryStock};
+    use crate::types::UnixTime;
 
     fn outline(with: &str) -> Vec<String> {
         let path = ImagePath::new(with).unwrap();

@@ -3,7 +3,7 @@
 use crate::cluster::{
     Boot, Hostname, Interface, InterfaceName, Ipv6Network, Network, Node, NodeSpots, Swap, User, UserName,
 };
-use crate::patch::ImagePath;
+use crate::types::ImagePath;
 use std::net::Ipv4Addr;
 
 /// A node of 192.168.50.0/24 that asks for nothing special.

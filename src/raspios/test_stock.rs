@@ -1,8 +1,7 @@
 //! Stock files for tests: what the three releases have where cardwright looks, in our own words.
 
-use crate::patch::{
-    Action, Draft, Edit, ImagePath, MemoryStock, Mode, Owner, Partition, Patch, Sensitivity, UnixTime,
-};
+use crate::patch::{Action, Draft, Edit, MemoryStock, Partition, Patch, Sensitivity};
+use crate::types::{ImagePath, Mode, Owner, UnixTime};
 
 pub(super) const TIME: UnixTime = UnixTime(1_791_244_800);
 pub(super) const USER: Owner = Owner { uid: 1000, gid: 1000 };

@@ -4,7 +4,8 @@ use super::test_node::node;
 use super::test_stock::{applied, bookworm, bullseye, patch, path, paths, text, trixie};
 use super::*;
 use crate::cluster::TimeServer;
-use crate::patch::{Draft, ImagePath, MemoryStock, Partition};
+use crate::patch::{Draft, MemoryStock, Partition};
+use crate::types::ImagePath;
 
 /// Everything that a node of nodes.yaml can ask for, in the order in which a card gets it.
 fn customise(stock: &MemoryStock, draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
@@ -91,7 +92,7 @@ fn the_table_of_claimed_paths_is_what_is_written() {
 #[test]
 fn a_file_of_the_users_does_not_replace_what_makes_the_card_this_node() {
     use crate::cluster::{ExtraFile, FilePath, FileSource};
-    use crate::hint::Hint as _;
+    use crate::types::Hint as _;
     let extra = |at: &str| ExtraFile {
         partition: Partition::Root,
         path: FilePath::Absolute(path(at)),
@@ -147,7 +148,8 @@ fn a_file_of_the_users_does_not_replace_what_makes_the_card_this_node() {
 
 #[test]
 fn what_is_written_after_the_users_files_does_not_replace_one() {
-    use crate::patch::{Mode, NewFile, Owner, PatchError, Sensitivity};
+    use crate::patch::{NewFile, PatchError, Sensitivity};
+    use crate::types::{Mode, Owner};
     let stock = trixie();
     let mut draft = Draft::new(&stock, super::test_stock::TIME);
     let at = path("/etc/cardwright/card.json");

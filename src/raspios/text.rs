@@ -1,7 +1,8 @@
 //! Editing the small text files of a system: what several concerns share.
 
 use super::RaspiosError;
-use crate::patch::{Draft, ImagePath, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::ImagePath;
 
 const BEGIN: &str = "# cardwright: begin";
 const END: &str = "# cardwright: end";

@@ -2,7 +2,9 @@
 
 use super::RaspiosError;
 use super::error::nearest;
-use crate::patch::{Draft, FileKind, ImagePath, Mode, Owner, Partition};
+use crate::fs::FileKind;
+use crate::patch::{Draft, Partition};
+use crate::types::{ImagePath, Mode, Owner};
 
 const ZONES: &str = "/usr/share/zoneinfo";
 
@@ -74,9 +76,9 @@ fn zones(draft: &Draft<'_>) -> Result<Vec<String>, RaspiosError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hint::Hint as _;
     use crate::patch::MemoryStock;
     use crate::raspios::test_stock::{applied, link, patch, path, paths, text, trixie};
+    use crate::types::Hint as _;
 
     #[test]
     fn a_zone_is_a_link_and_a_name() {

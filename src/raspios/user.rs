@@ -6,7 +6,8 @@
 use super::RaspiosError;
 use super::accounts::{Account, LISTS_OF_USERS, map_fields, names_in, rename_in_list, set_field};
 use crate::cluster::User;
-use crate::patch::{Draft, ImagePath, Mode, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::{ImagePath, Mode};
 
 /// Gives user 1000 its name, home directory, shell and password. Comes before everything that writes
 /// below the home directory.
@@ -109,11 +110,12 @@ fn set_password(draft: &mut Draft<'_>, account: &Account, hash: Option<&str>) ->
 mod tests {
     use super::*;
     use crate::cluster::{Secret, UserName};
-    use crate::patch::{Action, Owner, Sensitivity};
+    use crate::patch::{Action, Sensitivity};
     use crate::raspios::test_node::user;
     use crate::raspios::test_stock::{
         USER, attributes, bookworm, bullseye, edit, patch, path, paths, put, text, trixie,
     };
+    use crate::types::Owner;
 
     fn set(draft: &mut Draft<'_>, user: &User) -> Account {
         set_user(draft, user).unwrap()

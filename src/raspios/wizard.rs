@@ -10,7 +10,8 @@ use super::RaspiosError;
 use super::accounts::{names_in, remove_account};
 use super::services::{enable_unit, mask_unit};
 use super::text::map_lines;
-use crate::patch::{Draft, ImagePath, Partition};
+use crate::patch::{Draft, Partition};
+use crate::types::ImagePath;
 
 /// The user that asks the questions on a desktop image.
 const DESKTOP_WIZARD: &str = "rpi-first-boot-wizard";
@@ -103,11 +104,12 @@ fn automatic_login(line: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::patch::{MemoryStock, Owner};
+    use crate::patch::MemoryStock;
     use crate::raspios::test_stock::{
         applied, attributes, bookworm, bullseye, link, patch, path, paths, put, put_as, put_desktop, removed,
         text, trixie,
     };
+    use crate::types::Owner;
 
     const CONSOLE: &str = "/etc/systemd/system/getty@tty1.service.d/autologin.conf";
 

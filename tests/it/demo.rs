@@ -38,7 +38,7 @@ fn the_checksums_are_those_of_the_images() {
     assert_eq!(sums.lines().count(), 4);
     for (line, node) in sums.lines().zip(NODES) {
         let image = fs::read(workshop.path(&format!("images/{node}.img"))).unwrap();
-        assert_eq!(line, format!("{}  {node}.img", cardwright::digest::Digest::of(&image)));
+        assert_eq!(line, format!("{}  {node}.img", cardwright::types::Digest::of(&image)));
     }
 }
 
@@ -242,7 +242,7 @@ fn a_large_sources_digest_is_in_the_plan_and_its_content_on_the_card() {
     let content = vec![7; 3 << 20];
     fs::write(workshop.path("large"), &content).unwrap();
     let plan = workshop.run(["plan", "--json"]);
-    let digest = cardwright::digest::Digest::of(&content).to_string();
+    let digest = cardwright::types::Digest::of(&content).to_string();
     assert!(text(&plan.stdout).contains(&digest), "{}", text(&plan.stdout));
     // Keys are never shown, in no plan.
     let said = text(&workshop.command().arg("plan").output().unwrap().stderr);

@@ -218,7 +218,7 @@ fn images_are_made_from_a_stock_image_in_every_packing() {
 #[test]
 fn another_stock_image_under_the_old_name_is_found_out_before_any_image_appears() {
     let stock = cardwright::demo::IMAGE;
-    let pinned = format!("{{path: stock.img.xz, sha256: {}}}", cardwright::digest::Digest::of(stock));
+    let pinned = format!("{{path: stock.img.xz, sha256: {}}}", cardwright::types::Digest::of(stock));
     let nodes = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("nodes.yaml")).unwrap();
     let (start, rest) = nodes.split_once("image:\n").unwrap();
     let (_, end) = rest.split_once("\n\n").unwrap();
@@ -364,7 +364,7 @@ fn an_image_shares_the_blocks_of_a_raw_stock_image() {
             let mut of_all = of_stock.clone();
             for image in made["images"].as_array().unwrap() {
                 let path = workshop.path(image["path"].as_str().unwrap());
-                let found = cardwright::digest::Digest::of(&fs::read(&path).unwrap()).to_string();
+                let found = cardwright::types::Digest::of(&fs::read(&path).unwrap()).to_string();
                 assert!(wanted.contains(&found), "{what}: {} has other bytes", path.display());
                 let of_image = blocks_on_disk(&path).unwrap();
                 let changed = usize::try_from(image["changed_blocks"].as_u64().unwrap()).unwrap();

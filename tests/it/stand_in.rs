@@ -128,7 +128,7 @@ fn planned(workshop: &Workshop, stock: &Path, node: &str) -> BTreeSet<PathBuf> {
 
 fn main_job(suite: &'static str) {
     let Some(stock) = stand_in(suite) else { return };
-    let before = cardwright::digest::Digest::of(&fs::read(stock).unwrap());
+    let before = cardwright::types::Digest::of(&fs::read(stock).unwrap());
     let workshop = Workshop::with_example();
     let image = stock.display().to_string();
     workshop.succeed(["build", "--format", "img", "--image", &image]);
@@ -143,7 +143,7 @@ fn main_job(suite: &'static str) {
     let north = workshop.path("images/north.img");
     let compared = compare_untouched(stock, &north, &planned(&workshop, stock, "north"));
     assert!(compared > 3000, "only {compared} paths were compared");
-    let after = cardwright::digest::Digest::of(&fs::read(stock).unwrap());
+    let after = cardwright::types::Digest::of(&fs::read(stock).unwrap());
     assert_eq!(before, after, "the stock image was touched");
 }
 

@@ -5,7 +5,9 @@
 
 use crate::support::{Workshop, boot_file, judge, partition, text};
 use cardwright::demo;
-use cardwright::disk::{ByteOffset, ReadAt as _, StockImage};
+use cardwright::io::ReadAt as _;
+use cardwright::stock_image::StockImage;
+use cardwright::types::ByteOffset;
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -160,7 +162,7 @@ fn a_root_partition_that_is_not_the_last_is_built_with_a_warning() {
     third[12..16].copy_from_slice(&2048_u32.to_le_bytes());
     fs::write(&image, disk).unwrap();
     let said = bench.accepted(&BUILD);
-    let size = cardwright::disk::ByteCount(partition(&image, 2).1);
+    let size = cardwright::types::ByteCount(partition(&image, 2).1);
     assert!(said.contains("as partition 3 comes after it"), "{said}");
     assert!(said.contains(&format!("it has {size} on every card")), "{said}");
     bench.accepted(&["verify", "images/north.img"]);
@@ -197,7 +199,7 @@ fn an_image_that_ends_in_a_sector_gives_whole_sectors_in_every_format() {
         built.read_at(ByteOffset(0), &mut bytes).unwrap();
         assert!(bytes == expected, "{format}");
         let sums = fs::read_to_string(cut.workshop.path("images/SHA256SUMS")).unwrap();
-        let digest = cardwright::digest::Digest::of(&fs::read(&path).unwrap());
+        let digest = cardwright::types::Digest::of(&fs::read(&path).unwrap());
         assert!(sums.contains(&format!("{digest}  north.{format}\n")), "{sums}");
         let bmap = fs::read_to_string(cut.workshop.path("images/north.img.bmap")).unwrap();
         assert!(bmap.contains(&format!("<ImageSize> {} </ImageSize>", expected.len())), "{bmap}");
@@ -321,7 +323,7 @@ fn check_warns_where_it_cannot_look_at_the_image() {
     let Some(mut gzip) = judge("gzip") else { return };
     fs::write(bench.workshop.path("raw"), disk).unwrap();
     let compressed = gzip.arg("-c").arg(bench.workshop.path("raw")).output().unwrap().stdout;
-    let digest = cardwright::digest::Digest::of(&compressed);
+    let digest = cardwright::types::Digest::of(&compressed);
     fs::write(bench.image(), compressed).unwrap();
     let said = bench.accepted(&["check"]);
     assert!(said.contains("would have to be decompressed as a whole first"), "{said}");
@@ -354,7 +356,7 @@ fn check_makes_nothing() {
 fn check_looks_at_a_download_that_is_there_and_downloads_none() {
     let bench = Bench::with_nodes(MISTAKES);
     let disk = fs::read(bench.image()).unwrap();
-    let digest = cardwright::digest::Digest::of(&disk);
+    let digest = cardwright::types::Digest::of(&disk);
     // Nobody answers there.
     let url = format!("{{url: 'http://127.0.0.1:9/stock.img', sha256: {digest}}}");
     fs::write(bench.workshop.path("nodes.yaml"), MISTAKES.replace("stock.img", &url)).unwrap();

@@ -17,7 +17,7 @@ fn assert_shown(output: &Output, of: &str) {
         let said = std::str::from_utf8(stream).unwrap_or_else(|error| panic!("{of}: {error}"));
         let found = said.chars().find(|character| {
             let allowed = matches!(character, '\n' | '\t');
-            !allowed && cardwright::escape::is_control(*character)
+            !allowed && cardwright::types::escape::is_control(*character)
         });
         assert_eq!(found, None, "{of}:\n{said}");
         assert!(!said.contains("\nerror: h"), "{of}: a line of its own:\n{said}");

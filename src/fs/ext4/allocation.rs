@@ -6,10 +6,11 @@
 use super::descriptors::{BLOCK_UNINIT, Descriptor, DescriptorTable};
 use super::geometry::Geometry;
 use super::superblock::{Superblock, damaged};
-use crate::disk::{ByteOffset, ReadAt};
 use crate::fs::free::FreeSpace;
 use crate::fs::{FsError, UnusedRanges};
-use crate::number;
+use crate::io::ReadAt;
+use crate::types::ByteOffset;
+use crate::types::number;
 use std::ops::Range;
 
 /// The parts of an ext4 that hold nothing: its blocks that are free. All metadata (superblocks and their

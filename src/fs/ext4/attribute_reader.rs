@@ -7,10 +7,12 @@
 //! in `Documentation/filesystems/ext4/`.
 
 use super::superblock::{Superblock, damaged};
-use crate::disk::{ByteOffset, ReadAt, check_range};
 use crate::fs::fields::{u8_at, u16_at, u32_at};
-use crate::fs::{ExtendedAttributes, FsError, ImagePath};
-use crate::number;
+use crate::fs::{ExtendedAttributes, FsError};
+use crate::io::{ReadAt, check_range};
+use crate::types::ByteOffset;
+use crate::types::ImagePath;
+use crate::types::number;
 use std::cell::Cell;
 
 /// `EXT4_ROOT_INO`.

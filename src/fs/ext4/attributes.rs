@@ -8,7 +8,8 @@
 //! - A change of the mode changes the ACL (`posix_acl_chmod` in `fs/posix_acl.c`): it says the same as the mode,
 //!   or else 0600 would leave open what the ACL opens to others.
 
-use crate::fs::{ExtendedAttributes, FsError, Mode};
+use crate::fs::{ExtendedAttributes, FsError};
+use crate::types::Mode;
 
 /// The capabilities of a program (capabilities(7)).
 pub(super) const CAPABILITY: &str = "security.capability";

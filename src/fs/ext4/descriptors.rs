@@ -5,10 +5,11 @@
 
 use super::geometry::Geometry;
 use super::superblock::damaged;
-use crate::disk::{ByteOffset, ReadAt};
 use crate::fs::FsError;
 use crate::fs::fields::{put_at, u16_at, u32_at};
-use crate::number;
+use crate::io::ReadAt;
+use crate::types::ByteOffset;
+use crate::types::number;
 
 /// `EXT4_BG_INODE_UNINIT`: no inode of the group is in use, and its bitmap need not be read.
 pub(super) const INODE_UNINIT: u16 = 0x1;

@@ -1,8 +1,10 @@
 //! What the writing crate needs from outside: a disk, a time, and numbers for new inodes.
 
 use super::error::from_writer;
-use crate::disk::{ByteOffset, ReadAt, Revert, WriteAt, check_range};
-use crate::fs::{FsError, UnixTime};
+use crate::fs::FsError;
+use crate::io::{ReadAt, Revert, WriteAt, check_range};
+use crate::types::ByteOffset;
+use crate::types::UnixTime;
 use fs_ext4::block_io::BlockDevice;
 use fs_ext4::runtime::Runtime;
 use fs_ext4::{Error, Filesystem};

@@ -1,8 +1,8 @@
 //! Where things are in an ext4: pure arithmetic over the numbers in the superblock.
 
 use super::superblock::{MOST_GROUPS, Superblock, damaged};
-use crate::disk::ByteCount;
 use crate::fs::FsError;
+use crate::types::ByteCount;
 
 /// A remainder behind the last whole group becomes a group when that many blocks are left for files;
 /// `resize2fs` draws the line at the same place (`adjust_fs_info`).
@@ -216,7 +216,7 @@ impl Geometry {
 #[cfg(test)]
 mod tests {
     use super::Geometry;
-    use crate::disk::ByteCount;
+    use crate::types::ByteCount;
     use proptest::prelude::*;
 
     /// A stock root of 2.3 GiB.

@@ -5,8 +5,9 @@
 //! put back to what the stock image had, they are not part of what changed.
 
 use super::error::from_writer;
-use crate::disk::{ByteCount, ByteOffset, Revert};
 use crate::fs::FsError;
+use crate::io::Revert;
+use crate::types::{ByteCount, ByteOffset};
 use fs_ext4::{Filesystem, extent, jbd2};
 
 /// Where the log lies, without the journal's own superblock (its first block).

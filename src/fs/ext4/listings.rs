@@ -3,7 +3,8 @@
 //! Whoever lists a directory asks for each thing in it next. Looking up a path means reading, and checking, a
 //! block or more of every directory above it, every time: for all files of an image that is a minute.
 
-use crate::fs::{ImagePath, Metadata};
+use crate::fs::Metadata;
+use crate::types::ImagePath;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -59,8 +60,9 @@ impl Listings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::ByteCount;
-    use crate::fs::{FileKind, Mode, Owner, UnixTime};
+    use crate::fs::FileKind;
+    use crate::types::ByteCount;
+    use crate::types::{Mode, Owner, UnixTime};
 
     fn path(text: &str) -> ImagePath {
         ImagePath::new(text).unwrap()

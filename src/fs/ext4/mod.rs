@@ -17,10 +17,10 @@ mod features;
 mod geometry;
 mod grow;
 mod journal;
-mod links;
 mod listings;
 mod reader;
 mod superblock;
+mod symlink_path;
 mod writer;
 
 pub use allocation::unused;

@@ -2,16 +2,15 @@
 
 use super::attribute_reader::AttributeReader;
 use super::error::from_reader;
-use super::links::{LONGEST_TARGET, without_links};
 use super::listings::{Known, Listing, Listings};
 use super::superblock::Superblock;
-use crate::disk::{ByteCount, ByteOffset, ReadAt, check_range};
+use super::symlink_path::{LONGEST_TARGET, without_links};
 use crate::fs::symlinks::Step;
-use crate::fs::{
-    ExtendedAttributes, FileKind, FsError, ImagePath, Metadata, Mode, Owner, ReadFilesystem, Summary,
-    UnixTime,
-};
-use crate::number;
+use crate::fs::{ExtendedAttributes, FileKind, FsError, Metadata, ReadFilesystem, Summary};
+use crate::io::{ReadAt, check_range};
+use crate::types::number;
+use crate::types::{ByteCount, ByteOffset};
+use crate::types::{ImagePath, Mode, Owner, UnixTime};
 use ext4_view::{Ext4, Ext4Read, FileType};
 use std::io;
 use std::sync::Arc;

@@ -4,9 +4,12 @@
 //! `Documentation/filesystems/ext4/super.rst`.
 
 use super::features::Features;
-use crate::disk::{ByteCount, ByteOffset, ReadAt, kinds};
+use crate::formats::kinds;
 use crate::fs::fields::{array_at, u8_at, u16_at, u32_at};
-use crate::fs::{FsError, Summary, UnixTime};
+use crate::fs::{FsError, Summary};
+use crate::io::ReadAt;
+use crate::types::UnixTime;
+use crate::types::{ByteCount, ByteOffset};
 
 /// Where it begins, whatever the size of a block.
 pub(super) const START: ByteOffset = ByteOffset(1024);

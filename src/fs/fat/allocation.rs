@@ -2,9 +2,9 @@
 
 use super::cache::Cache;
 use super::volume::Volume;
-use crate::disk::ReadAt;
 use crate::fs::free::FreeSpace;
 use crate::fs::{FsError, UnusedRanges};
+use crate::io::ReadAt;
 use std::sync::Arc;
 
 /// The parts of a FAT that hold nothing: its clusters that are free. Boot sectors, tables and a root

@@ -1,8 +1,8 @@
 //! The boot sector: the shape of a FAT, checked before anything relies on it.
 
-use crate::disk::ByteCount;
 use crate::fs::FsError;
 use crate::fs::fields::{array_at, u8_at, u16_at, u32_at};
+use crate::types::ByteCount;
 
 /// Bytes of a boot sector, whatever the size of a sector.
 pub(super) const SIZE: usize = 512;

@@ -2,8 +2,9 @@
 //!
 //! `fatfs` reads and writes a table in pieces of four bytes, in two copies; here that costs memory only.
 
-use crate::disk::{ByteOffset, ReadAt, WriteAt, check_range};
-use crate::number;
+use crate::io::{ReadAt, WriteAt, check_range};
+use crate::types::ByteOffset;
+use crate::types::number;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom, Write};

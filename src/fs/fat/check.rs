@@ -7,7 +7,7 @@ use super::boot_sector::Root;
 use super::directory::{Directory, Meaning, RawEntry};
 use super::volume::Volume;
 use crate::fs::FsError;
-use crate::number;
+use crate::types::number;
 use std::collections::BTreeSet;
 
 impl Volume {

@@ -4,7 +4,7 @@ use super::boot_sector::{Root, Width};
 use super::volume::Volume;
 use crate::fs::FsError;
 use crate::fs::fields::{array_at, put_at, u8_at, u16_at, u32_at};
-use crate::number;
+use crate::types::number;
 
 /// Bytes of an entry, as they lie on the disk.
 const ENTRY: u64 = 32;

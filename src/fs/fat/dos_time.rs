@@ -1,7 +1,7 @@
 //! The dates of a FAT: local time without a zone, taken as UTC, in steps of two seconds from 1980 on.
 
-use crate::fs::UnixTime;
 use crate::fs::fields::put_at;
+use crate::types::UnixTime;
 
 const SECONDS_PER_DAY: i64 = 86400;
 /// 1980-01-01, in days since 1970.

@@ -2,7 +2,8 @@
 
 use super::cache::Cursor;
 use super::volume::Filesystem;
-use crate::fs::{FileKind, FsError, ImagePath};
+use crate::fs::{FileKind, FsError};
+use crate::types::ImagePath;
 
 pub(super) type Directory<'a> = fatfs::Dir<'a, Cursor>;
 pub(super) type Entry<'a> = fatfs::DirEntry<'a, Cursor>;

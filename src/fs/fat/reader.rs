@@ -4,9 +4,11 @@ use super::cache::Cache;
 use super::dos_time::unix_time;
 use super::lookup::{directory_at, entry_at, is_dots};
 use super::volume::{Filesystem, Volume};
-use crate::disk::{ByteCount, ReadAt};
-use crate::fs::{FileKind, FsError, ImagePath, Metadata, Mode, Owner, ReadFilesystem, Summary, UnixTime};
-use crate::number;
+use crate::fs::{FileKind, FsError, Metadata, ReadFilesystem, Summary};
+use crate::io::ReadAt;
+use crate::types::ByteCount;
+use crate::types::number;
+use crate::types::{ImagePath, Mode, Owner, UnixTime};
 use std::io::{self, Read};
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use super::boot_sector::Width;
 use super::volume::Volume;
 use crate::fs::FsError;
 use crate::fs::fields::u16_at;
-use crate::number;
+use crate::types::number;
 
 /// As much of the table as is counted at once.
 const PIECE: usize = 64 * 1024;

@@ -2,8 +2,9 @@
 
 use super::boot_sector::{self, BootSector};
 use super::cache::{Cache, Cursor};
-use crate::disk::{ReadAt, kinds};
+use crate::formats::kinds;
 use crate::fs::FsError;
+use crate::io::ReadAt;
 use std::cell::RefCell;
 use std::rc::Rc;
 

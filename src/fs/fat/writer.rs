@@ -3,13 +3,15 @@
 use super::boot_sector::Width;
 use super::cache::Cache;
 use super::dos_time::DosTime;
+use super::fix_up::DirectoryOnDisk;
 use super::lookup::{directory_at, entry_at};
-use super::mend::DirectoryOnDisk;
 use super::volume::{Filesystem, Volume};
-use crate::disk::{ByteCount, WriteAt};
 use crate::fs::fields::u32_at;
-use crate::fs::{FileKind, FsError, ImagePath, Mode, Owner, UnixTime, WriteFilesystem};
-use crate::number;
+use crate::fs::{FileKind, FsError, WriteFilesystem};
+use crate::io::WriteAt;
+use crate::types::ByteCount;
+use crate::types::number;
+use crate::types::{ImagePath, Mode, Owner, UnixTime};
 use std::io::{self, Write};
 use std::sync::Arc;
 

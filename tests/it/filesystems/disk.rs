@@ -1,6 +1,7 @@
 //! A disk in a file, and what was written over it.
 
-use cardwright::disk::{ByteCount, ByteOffset, Layer, Overlay, ReadAt};
+use cardwright::io::{Layer, Overlay, ReadAt};
+use cardwright::types::{ByteCount, ByteOffset};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;

@@ -1,11 +1,11 @@
 //! Changing one node changes only what must change.
 
-use cardwright::base::{Base, Understanding};
+use cardwright::access::Papers;
 use cardwright::cluster::Cluster;
 use cardwright::identity::ClusterSecret;
-use cardwright::papers::Papers;
 use cardwright::patch::Patch;
 use cardwright::pipeline::{self, Silent};
+use cardwright::stock_system::{Base, Understanding};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use crate::support::{SECRET, Workshop, cut, partition, text};
 use base64ct::{Base64Unpadded, Encoding as _};
 use cardwright::identity::{Authority, ClusterSecret};
-use cardwright::patch::UnixTime;
+use cardwright::types::UnixTime;
 use p256::pkcs8::DecodePrivateKey as _;
 use std::fs;
 

@@ -2,11 +2,12 @@
 
 use crate::k3s_install::{PATIENCE, VERSION};
 use cardwright::cluster::Cluster;
-use cardwright::digest::Digest;
 use cardwright::identity::ClusterSecret;
 use cardwright::k3s::{Binary, Host, STATUS_FILE, configure};
-use cardwright::patch::{Action, Draft, MemoryStock, UnixTime};
+use cardwright::patch::{Action, Draft, MemoryStock};
 use cardwright::raspios::{BootMount, run_at_first_boot};
+use cardwright::types::Digest;
+use cardwright::types::UnixTime;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};

@@ -183,8 +183,8 @@ fn whatever_a_power_cut_left_of_the_download_is_no_obstacle() {
 fn without_a_pin_the_digest_is_the_releases_own() {
     let server = ReleaseServer::start(|_, request| {
         if request.path.ends_with("/sha256sum-arm64.txt") {
-            let digest = cardwright::digest::Digest::of(&program());
-            let other = cardwright::digest::Digest::of(&other_program());
+            let digest = cardwright::types::Digest::of(&program());
+            let other = cardwright::types::Digest::of(&other_program());
             let lines = format!("{other}  k3s-airgap-images-arm64.tar\n{digest}  k3s-arm64\n");
             Reply::Whole(lines.into_bytes())
         } else {

@@ -6,10 +6,11 @@ use cardwright::cluster::{
     ImageSource, Install, Interface, InterfaceName, Lifetime, MacAddress, Node, NodeSpots, PageSize, Role,
     Swap, TimeServer,
 };
-use cardwright::disk::ByteCount;
-use cardwright::format::ImageFormat;
-use cardwright::fs::{Mode, Owner};
-use cardwright::patch::{Digest, Partition};
+use cardwright::formats::ImageFormat;
+use cardwright::patch::Partition;
+use cardwright::types::ByteCount;
+use cardwright::types::Digest;
+use cardwright::types::{Mode, Owner};
 use std::path::Path;
 
 #[test]

@@ -1,9 +1,10 @@
 //! A disk by the block.
 
-use crate::disk::{ByteOffset, Revert};
 use crate::fs::FsError;
 use crate::fs::ext4::superblock::damaged;
-use crate::number;
+use crate::io::Revert;
+use crate::types::ByteOffset;
+use crate::types::number;
 use std::sync::Arc;
 
 /// A disk in blocks of the filesystem's size. A number that lies outside of it is an error of the disk's.

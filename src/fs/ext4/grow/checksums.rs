@@ -6,7 +6,7 @@
 use super::superblocks::RawSuperblock;
 use crate::fs::ext4::features::Features;
 use crate::fs::fields::{put_at, u16_at, u32_at};
-use crate::number;
+use crate::types::number;
 use crc::{Algorithm, CRC_16_MODBUS, Crc};
 
 /// CRC-32C as the kernel's `crc32c()` leaves it: without the last inversion, so that one sum can go on where

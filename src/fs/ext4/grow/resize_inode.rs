@@ -7,12 +7,12 @@
 
 use super::blocks::Blocks;
 use super::checksums::Checksums;
-use crate::disk::{ByteCount, ByteOffset};
 use crate::fs::FsError;
 use crate::fs::ext4::geometry::Geometry;
 use crate::fs::ext4::superblock::damaged;
 use crate::fs::fields::{put_at, u32_at};
-use crate::number;
+use crate::types::number;
+use crate::types::{ByteCount, ByteOffset};
 
 /// `EXT4_RESIZE_INO`.
 const NUMBER: u32 = 7;

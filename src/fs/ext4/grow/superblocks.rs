@@ -2,11 +2,11 @@
 
 use super::blocks::Blocks;
 use super::checksums::Checksums;
-use crate::disk::Revert;
 use crate::fs::FsError;
 use crate::fs::ext4::geometry::Geometry;
 use crate::fs::ext4::superblock::{SIZE, START, VALID, damaged};
 use crate::fs::fields::{array_at, put_at, u16_at, u32_at};
+use crate::io::Revert;
 use std::sync::Arc;
 
 /// A superblock as it is on the disk.

@@ -1,0 +1,208 @@
+//! The papers beside the images, with which their owner gets in: without a question asked, a fingerprint
+//! accepted or a kubeconfig copied.
+//!
+//! They hold nothing that is not derived, so they are there before any card was switched on, and are the
+//! same after a card was flashed again.
+
+mod kubeconfig;
+mod ssh;
+
+pub use ssh::shell_word;
+
+use crate::cluster::Cluster;
+use crate::identity::{Authority, ClusterSecret, IdentityError, SshKeyPair, SshPublicKey};
+use crate::output::{EmitError, PendingFile};
+use crate::plan;
+use crate::types::Hint;
+use crate::types::UnixTime;
+use std::path::PathBuf;
+use zeroize::Zeroizing;
+
+const PUBLIC_LOGIN_KEY: &str = "id_ed25519.pub";
+const KUBECONFIG: &str = "kubeconfig";
+
+/// One of the files that the papers of a cluster are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PaperFile {
+    KnownHosts,
+    SshConfig,
+    LoginKey,
+    PublicLoginKey,
+    Kubeconfig,
+}
+
+impl PaperFile {
+    /// Those that every build writes.
+    pub(crate) const ALWAYS: [Self; 2] = [Self::KnownHosts, Self::SshConfig];
+
+    /// Returns those that a cluster has.
+    pub(crate) fn of(cluster: &Cluster) -> Vec<Self> {
+        let mut files = vec![Self::KnownHosts, Self::SshConfig];
+        if needs_login_key(cluster) {
+            files.extend([Self::LoginKey, Self::PublicLoginKey]);
+        }
+        if cluster.k3s.is_some() && cluster.first_server().is_some() {
+            files.push(Self::Kubeconfig);
+        }
+        files
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::KnownHosts => ssh::KNOWN_HOSTS,
+            Self::SshConfig => ssh::CONFIG,
+            Self::LoginKey => ssh::LOGIN_KEY,
+            Self::PublicLoginKey => PUBLIC_LOGIN_KEY,
+            Self::Kubeconfig => KUBECONFIG,
+        }
+    }
+
+    /// Returns who wrote such a file that is there already. The version before wrote no other markers, so its
+    /// files are known, too. Without a secret, what was made with one is another's.
+    pub(crate) fn author(self, text: &str, cluster: &Cluster, secret: Option<&ClusterSecret>) -> Author {
+        let made_with = |is_ours: bool, is_same: &dyn Fn(&ClusterSecret) -> bool| match (is_ours, secret) {
+            (true, Some(secret)) if is_same(secret) => Author::Us,
+            (true, _) => Author::OtherSecret,
+            (false, _) => Author::Stranger,
+        };
+        match self {
+            Self::SshConfig if ssh::is_our_config(text) => Author::Us,
+            Self::SshConfig => Author::Stranger,
+            Self::KnownHosts => {
+                made_with(ssh::is_our_known_hosts(text), &|secret| ssh::are_host_keys_of(text, secret))
+            }
+            Self::Kubeconfig => match (kubeconfig::authority_of(text), &cluster.k3s) {
+                (Some(pem), Some(k3s)) => made_with(true, &|secret| {
+                    let authority = secret.authority(Authority::Server, k3s.access.founded.authorities_end());
+                    authority.is_ok_and(|authority| authority.is_key_of(&pem) == Some(true))
+                }),
+                _ => Author::Stranger,
+            },
+            Self::LoginKey | Self::PublicLoginKey => {
+                let Some(found) = SshPublicKey::find(text) else { return Author::Stranger };
+                let known = secret.and_then(|secret| plan::login_key(cluster, secret).ok());
+                let known = known.and_then(|known| SshPublicKey::find(&known.public));
+                let is_known = known.is_some_and(|known| known.key == found.key);
+                let is_ours = is_known || found.comment.starts_with(plan::LOGIN_KEY_COMMENT);
+                made_with(is_ours, &|_| is_known)
+            }
+        }
+    }
+}
+
+/// The author of a file in the place of a paper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Author {
+    /// This program, with the secret of the cluster.
+    Us,
+    /// This program, with another secret: cards made with it may be running.
+    OtherSecret,
+    /// Somebody else, or somebody changed it.
+    Stranger,
+}
+
+/// Returns `true` if nodes.yaml names no key for some node.
+fn needs_login_key(cluster: &Cluster) -> bool {
+    cluster.nodes.iter().any(|node| node.user.authorized_keys.is_empty())
+}
+
+/// The texts of the papers.
+#[derive(Debug)]
+pub struct Papers {
+    /// What ssh knows the nodes by: each under its name and its addresses.
+    pub known_hosts: String,
+    /// How ssh gets to the nodes, for `ssh -F`.
+    pub ssh_config: String,
+    /// The cluster's own login key, where nodes.yaml names none for some node.
+    pub login_key: Option<SshKeyPair>,
+    /// What kubectl gets in with, where there is k3s.
+    pub kubeconfig: Option<Kubeconfig>,
+}
+
+/// A kubeconfig: whoever has it may do everything in the cluster.
+pub struct Kubeconfig(pub Zeroizing<String>);
+
+impl std::fmt::Debug for Kubeconfig {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Kubeconfig(…)")
+    }
+}
+
+/// An error of making the papers.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PapersError {
+    /// A key or certificate could not be made.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// ssh_config cannot hold the path of a file.
+    #[error("ssh_config cannot name the file `{}`: {reason}", path.display())]
+    Path {
+        /// The path of the file.
+        path: PathBuf,
+        /// The reason why not, as a clause.
+        reason: &'static str,
+    },
+}
+
+impl Hint for PapersError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Identity(error) => error.hint(),
+            Self::Path { .. } => Some(
+                "Rename the folder, or choose another one for the results, with `dir:` under `output:` or `--output`"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+/// Where the papers are.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct WrittenPapers {
+    /// What ssh knows the nodes by.
+    pub known_hosts: PathBuf,
+    /// How ssh gets to the nodes.
+    pub ssh_config: PathBuf,
+    /// The private key to log in with, where nodes.yaml names no public one.
+    pub login_key: Option<PathBuf>,
+    /// What kubectl gets in with, where there is k3s.
+    pub kubeconfig: Option<PathBuf>,
+}
+
+impl Papers {
+    /// Makes the papers of a cluster. `time` is the time that files on the cards get: what ends, is counted
+    /// from there.
+    ///
+    /// # Errors
+    /// Fails when a key or certificate cannot be made, or ssh_config cannot name the folder of the results.
+    pub fn new(cluster: &Cluster, secret: &ClusterSecret, time: UnixTime) -> Result<Self, PapersError> {
+        Ok(Self {
+            known_hosts: ssh::known_hosts(cluster, secret)?,
+            ssh_config: ssh::config(cluster)?,
+            login_key: needs_login_key(cluster).then(|| plan::login_key(cluster, secret)).transpose()?,
+            kubeconfig: kubeconfig::kubeconfig(cluster, secret, time)?.map(Kubeconfig),
+        })
+    }
+
+    /// Writes them into the folder of the results.
+    ///
+    /// # Errors
+    /// When that cannot be written to.
+    pub fn write(&self, cluster: &Cluster) -> Result<WrittenPapers, EmitError> {
+        let write = |name: &str, text: &str, private: bool| {
+            let path = cluster.output.folder.join(name);
+            PendingFile::write_whole(&path, text.as_bytes(), private).map(|()| path)
+        };
+        let login_key = self.login_key.as_ref().map(|key| {
+            write(PUBLIC_LOGIN_KEY, &format!("{}\n", key.public), false)?;
+            write(ssh::LOGIN_KEY, &key.private, true)
+        });
+        Ok(WrittenPapers {
+            known_hosts: write(ssh::KNOWN_HOSTS, &self.known_hosts, false)?,
+            ssh_config: write(ssh::CONFIG, &self.ssh_config, false)?,
+            login_key: login_key.transpose()?,
+            kubeconfig: self.kubeconfig.as_ref().map(|text| write(KUBECONFIG, &text.0, true)).transpose()?,
+        })
+    }
+}

@@ -1,0 +1,293 @@
+//! known_hosts and ssh_config: what ssh knows the nodes by, and how it gets there.
+
+use super::PapersError;
+use crate::cluster::{AuthorizedKey, Cluster, Node};
+use crate::identity::{ClusterSecret, IdentityError};
+use crate::types::escape;
+use std::fmt::Write as _;
+use std::iter::Peekable;
+use std::net::Ipv6Addr;
+use std::path::{Component, Path, PathBuf};
+
+pub(super) const CONFIG: &str = "ssh_config";
+pub(super) const KNOWN_HOSTS: &str = "known_hosts";
+pub(super) const LOGIN_KEY: &str = "id_ed25519";
+
+/// A line a node: its name and addresses with commas between them, then its key (sshd(8), "SSH_KNOWN_HOSTS
+/// FILE FORMAT").
+pub(super) fn known_hosts(cluster: &Cluster, secret: &ClusterSecret) -> Result<String, IdentityError> {
+    let mut text = String::new();
+    for node in &cluster.nodes {
+        let _ = writeln!(text, "{} {}", names(node).join(","), secret.host_key(node.name.as_str())?.public);
+    }
+    Ok(text)
+}
+
+/// Returns whether a text is a known_hosts of which every line is ours: the comment behind the key is the
+/// node's name, which stands first in the line, too. ssh itself adds lines without a comment (sshd(8),
+/// "SSH_KNOWN_HOSTS FILE FORMAT"), so a file that it has added to is somebody's own.
+pub(super) fn is_our_known_hosts(text: &str) -> bool {
+    text.lines().all(|line| match line.split(' ').collect::<Vec<_>>()[..] {
+        [""] => true,
+        [names, "ssh-ed25519", _, comment] => names.split(',').next() == Some(comment),
+        _ => false,
+    })
+}
+
+/// Returns whether the keys in a [known_hosts of this program](is_our_known_hosts) are those of a secret.
+pub(super) fn are_host_keys_of(text: &str, secret: &ClusterSecret) -> bool {
+    text.lines().filter(|line| !line.is_empty()).all(|line| {
+        let parts = line.split_once(' ').and_then(|(_, key)| Some((key, key.rsplit_once(' ')?.1)));
+        parts.is_some_and(|(key, node)| secret.host_key(node).is_ok_and(|known| known.public == key))
+    })
+}
+
+/// Returns whether a text is an ssh_config as this program wrote it: its first line, and sections of no other
+/// lines than [`config`] writes, in that order. What stands in them depends on nodes.yaml, which may have
+/// changed since.
+pub(super) fn is_our_config(text: &str) -> bool {
+    let mut lines = text.lines();
+    let first = lines.next();
+    let mut lines = lines.peekable();
+    let mut is_ours = first.is_some_and(|line| line.starts_with(HEADER) && line.contains(INVITATION));
+    while is_ours && lines.peek().is_some() {
+        is_ours = is_our_section(&mut lines).is_some();
+    }
+    is_ours
+}
+
+/// Takes the lines of one section off; `None` where one is not as this program writes it.
+fn is_our_section<'text>(lines: &mut Peekable<impl Iterator<Item = &'text str>>) -> Option<()> {
+    lines.next()?.is_empty().then_some(())?;
+    let names = lines.next()?.strip_prefix("Host ")?;
+    let address = lines.next()?.strip_prefix("    HostName ")?;
+    match names.split(' ').collect::<Vec<_>>()[..] {
+        [_, first] if first == address => {}
+        [_, first, second] if first == address && second.parse::<Ipv6Addr>().is_ok() => {}
+        _ => return None,
+    }
+    lines.next()?.strip_prefix("    User ")?;
+    let mut has_identity = false;
+    // No path of ours begins with a tilde.
+    let is_identity = |line: &&str| {
+        line.strip_prefix("    IdentityFile ").is_some_and(|path| !path.starts_with(['~', ' ']))
+    };
+    while lines.next_if(is_identity).is_some() {
+        has_identity = true;
+    }
+    if has_identity {
+        lines.next_if_eq(&"    IdentitiesOnly yes")?;
+    }
+    lines.next()?.strip_prefix("    UserKnownHostsFile ")?;
+    lines.next_if_eq(&"    HostKeyAlgorithms ssh-ed25519")?;
+    lines.next_if_eq(&"    StrictHostKeyChecking yes")?;
+    Some(())
+}
+
+/// The beginning of an ssh_config's first line; the cluster's name follows.
+const HEADER: &str = "# The nodes of ";
+const INVITATION: &str = ". From the folder of nodes.yaml: ssh -F ";
+
+/// What a node is called: by its name and by its addresses.
+fn names(node: &Node) -> Vec<String> {
+    let addresses = [node.network.address.to_string()].into_iter();
+    let addresses = addresses.chain(node.network.ipv6.as_ref().map(|ipv6| ipv6.address.to_string()));
+    [node.name.to_string()].into_iter().chain(addresses).collect()
+}
+
+/// A section a node, of names that only its nodes have, so that the file can also be included in another.
+///
+/// ssh looks for the files that it names from where it is run, so they are named as seen from the folder of
+/// nodes.yaml. The whole path would make the file another on every machine.
+///
+/// # Errors
+/// Fails when the folder of the results, or a key, has a path that ssh_config cannot hold.
+pub(super) fn config(cluster: &Cluster) -> Result<String, PapersError> {
+    let result = |name: &str| argument(&seen_from_nodes_yaml(cluster, &cluster.output.folder.join(name)));
+    let (known_hosts, login_key) = (result(KNOWN_HOSTS)?, result(LOGIN_KEY)?);
+    let mut text = format!(
+        "{HEADER}{}{INVITATION}{} {}\n",
+        cluster.name,
+        shell_word(&with_slashes(&seen_from_nodes_yaml(cluster, &cluster.output.folder.join(CONFIG)))),
+        // Without a node there is none to name, and no line below.
+        cluster.nodes.first().map_or("", |node| node.name.as_str()),
+    );
+    for node in &cluster.nodes {
+        let _ = write!(
+            text,
+            "\nHost {}\n    HostName {}\n    User {}\n",
+            names(node).join(" "),
+            node.network.address,
+            node.user.name
+        );
+        let identities = match node.user.authorized_keys.as_slice() {
+            [] => vec![login_key.clone()],
+            keys => own_keys(cluster, keys)?,
+        };
+        for identity in &identities {
+            let _ = writeln!(text, "    IdentityFile {identity}");
+        }
+        if !identities.is_empty() {
+            // Otherwise ssh first offers every other key that an agent holds, and sshd hangs up after six
+            // (sshd_config(5), MaxAuthTries). Keys of these names are still taken from the agent.
+            text.push_str("    IdentitiesOnly yes\n");
+        }
+        let _ = write!(
+            text,
+            "    UserKnownHostsFile {known_hosts}\n    HostKeyAlgorithms ssh-ed25519\n    StrictHostKeyChecking yes\n",
+        );
+    }
+    Ok(text)
+}
+
+/// The private keys on this machine with which one gets in by some of these public ones, each once.
+fn own_keys(cluster: &Cluster, keys: &[AuthorizedKey]) -> Result<Vec<String>, PapersError> {
+    let mut files: Vec<String> = Vec::new();
+    for file in keys.iter().filter_map(AuthorizedKey::identity_file) {
+        let file = argument(&seen_from_nodes_yaml(cluster, file))?;
+        if !files.contains(&file) {
+            files.push(file);
+        }
+    }
+    Ok(files)
+}
+
+/// A path as seen from the folder of nodes.yaml; the whole path where it does not lie below that.
+fn seen_from_nodes_yaml(cluster: &Cluster, path: &Path) -> PathBuf {
+    let here = cluster.source.parent().unwrap_or(Path::new(""));
+    let plain = |path: &Path| path.strip_prefix(".").unwrap_or(path).to_owned();
+    match plain(path).strip_prefix(plain(here)) {
+        Ok(below) if path.is_absolute() == here.is_absolute() => below.to_owned(),
+        _ => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+    }
+}
+
+/// A path as the argument of a keyword that names files, by the rules of ssh_config(5) and readconf.c.
+///
+/// A line is taken apart at spaces; double quotes hold a word together, and inside them a backslash stands
+/// before a quote or another backslash. Then a `~` at the beginning is a home folder, `none` no file,
+/// `%` begins a token and `${` an environment variable, of which only the token can be written otherwise.
+fn argument(path: &Path) -> Result<String, PapersError> {
+    let refused = |reason| Err(PapersError::Path { path: path.to_owned(), reason });
+    let Some(text) = path.to_str().map(|_| with_slashes(path)) else {
+        return refused("it is not UTF-8");
+    };
+    if text.contains(escape::is_control) {
+        return refused("it has a control character");
+    }
+    if text.contains("${") {
+        return refused("ssh takes `${` for an environment variable");
+    }
+    let here = if text.starts_with('~') || text == "none" { "./" } else { "" };
+    let text = format!("{here}{}", text.replace('%', "%%"));
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+%:~".contains(c);
+    if text.chars().all(plain) {
+        Ok(text)
+    } else {
+        Ok(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
+    }
+}
+
+/// A path with slashes between its parts, which ssh understands on every system.
+fn with_slashes(path: &Path) -> String {
+    let parts: Vec<_> = path
+        .components()
+        .filter(|part| !matches!(part, Component::RootDir | Component::CurDir))
+        .map(|part| part.as_os_str().to_string_lossy().into_owned())
+        .collect();
+    // Of `C:\\images` on Windows, the root stands after the prefix.
+    let (prefix, parts) = match (path.components().next(), parts.split_first()) {
+        (Some(Component::Prefix(_)), Some((prefix, rest))) => (prefix.as_str(), rest),
+        _ => ("", parts.as_slice()),
+    };
+    let root = if path.has_root() { "/" } else { "" };
+    format!("{prefix}{root}{}", parts.join("/"))
+}
+
+/// A text as one word of a POSIX shell, in quotes where it needs them.
+pub fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_hosts_that_ssh_added_to_is_somebodys_own() {
+        let ours = "north,10.0.0.1 ssh-ed25519 AAAA north\neast,10.0.0.2,fd00::2 ssh-ed25519 AAAA east\n";
+        assert!(is_our_known_hosts(ours) && is_our_known_hosts(""));
+        for line in [
+            "github.com ssh-ed25519 AAAA",
+            "github.com ssh-ed25519 AAAA my comment",
+            "|1|salt|hash ssh-ed25519 AAAA",
+            "@cert-authority *.example.org ssh-ed25519 AAAA",
+            "north ecdsa-sha2-nistp256 AAAA north",
+            "# mine",
+        ] {
+            assert!(!is_our_known_hosts(&format!("{ours}{line}\n")), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_ssh_config_with_a_line_more_or_less_is_somebodys_own() {
+        let section = "\nHost north 10.0.0.1 fd00::2\n    HostName 10.0.0.1\n    User pi\n    IdentityFile images/id_ed25519\n    \
+            IdentitiesOnly yes\n    UserKnownHostsFile images/known_hosts\n    HostKeyAlgorithms ssh-ed25519\n    \
+            StrictHostKeyChecking yes\n";
+        let ours = format!("{HEADER}compass{INVITATION}images/ssh_config north\n{section}{section}");
+        assert!(is_our_config(&ours), "{ours}");
+        let without = "    IdentityFile images/id_ed25519\n    IdentitiesOnly yes\n";
+        assert!(is_our_config(&ours.replace(without, "")));
+        let lines: Vec<&str> = ours.lines().collect();
+        for number in 0..lines.len() {
+            let mut changed = lines.clone();
+            changed.insert(number + 1, "    ForwardAgent yes");
+            assert!(!is_our_config(&changed.join("\n")), "{number}");
+            changed.remove(number + 1);
+            changed.remove(number);
+            let is_one_key_less = lines[number].starts_with("    IdentityFile");
+            assert!(!is_our_config(&changed.join("\n")) || is_one_key_less, "{number}");
+        }
+        for (from, to) in [
+            ("StrictHostKeyChecking yes", "StrictHostKeyChecking no"),
+            ("Host north ", "Host north n1 "),
+            ("IdentityFile images/id_ed25519", "IdentityFile ~/.ssh/id_ed25519"),
+        ] {
+            assert!(!is_our_config(&ours.replace(from, to)), "{to}");
+        }
+        for more in ["\nHost *\n    ForwardAgent yes\n", "Include ~/.ssh/config\n", "# mine\n", "\n"] {
+            assert!(!is_our_config(&format!("{ours}{more}")), "{more}");
+        }
+    }
+
+    #[test]
+    fn paths_are_written_as_ssh_reads_them() {
+        for (path, expected) in [
+            ("images/known_hosts", "images/known_hosts"),
+            ("./images/known_hosts", "images/known_hosts"),
+            ("/home/ann/images/known_hosts", "/home/ann/images/known_hosts"),
+            ("my images/known_hosts", "\"my images/known_hosts\""),
+            ("100%/known_hosts", "100%%/known_hosts"),
+            ("a\"b/known_hosts", "\"a\\\"b/known_hosts\""),
+            ("#1/known_hosts", "\"#1/known_hosts\""),
+            ("~/known_hosts", "./~/known_hosts"),
+            ("a~/known_hosts", "a~/known_hosts"),
+            ("none", "./none"),
+            ("$HOME/known_hosts", "\"$HOME/known_hosts\""),
+        ] {
+            assert_eq!(argument(Path::new(path)).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn paths_that_ssh_cannot_be_told_are_refused() {
+        for path in ["a\nHost *\n ProxyCommand x/known_hosts", "a\u{9b}/known_hosts", "${HOME}/known_hosts"] {
+            assert!(matches!(argument(Path::new(path)), Err(PapersError::Path { .. })), "{path:?}");
+        }
+    }
+}

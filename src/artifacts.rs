@@ -1,0 +1,265 @@
+//! The files that are put inside every card: had, from this machine or the network, and checked.
+
+use crate::cluster::{Artifact, Install};
+use crate::fetch::{self, FetchError, Fetched};
+use crate::io::plain_file;
+use crate::io::temporary::TemporaryFolder;
+use crate::k3s::{Binary, Payload};
+use crate::patch::Content;
+use crate::types::ByteCount;
+use crate::types::Digest;
+use crate::types::Hint;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+/// An error of getting a file that is to be put inside cards.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PayloadError {
+    /// It could not be downloaded.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// It could not be read.
+    #[error("`{}`, which is to be put on the cards, cannot be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Not the file whose SHA-256 was given.
+    #[error("`{}` has the SHA-256 `{found}`, not `{expected}`", path.display())]
+    WrongDigest {
+        /// The file.
+        path: PathBuf,
+        /// What was asked for.
+        expected: Digest,
+        /// What the file has.
+        found: Digest,
+    },
+    /// nodes.yaml names a program for another architecture only.
+    #[error("the stock image needs `{needed}`, and nodes.yaml names no such program")]
+    NoBinary {
+        /// The name of the program in a release.
+        needed: &'static str,
+    },
+    /// The file given for the program is something else.
+    #[error("`{}` is {found}, not the `{needed}` of a k3s release", path.display())]
+    NotTheBinary {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+        /// The name of the program in a release.
+        needed: &'static str,
+    },
+}
+
+impl Hint for PayloadError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Fetch(error) => error.hint(),
+            Self::Read { .. } => {
+                Some("Check the paths under `bundled:`, and that you may read the file".to_owned())
+            }
+            Self::WrongDigest { .. } => {
+                Some("Download the file again; if you meant to use another one, change `sha256:`".to_owned())
+            }
+            Self::NoBinary { needed } => {
+                let architecture = needed.trim_start_matches("k3s-");
+                Some(format!("Add `{architecture}: {needed}` under `binary:` of `bundled:`"))
+            }
+            Self::NotTheBinary { needed, .. } => {
+                Some(format!("Download `{needed}` from https://github.com/k3s-io/k3s/releases"))
+            }
+        }
+    }
+}
+
+/// The files that are to be put inside the cards.
+#[derive(Debug)]
+pub struct Opened {
+    /// The files.
+    pub payload: Payload,
+    /// Downloads that could not be kept in the cache are in these, until they are dropped.
+    pub(crate) folders: Vec<TemporaryFolder>,
+    /// The reason why the cache could not be used, if so.
+    pub trouble: Option<FetchError>,
+}
+
+/// Gets what nodes.yaml wants inside the cards; nothing where k3s is to be downloaded at the first boot.
+/// What is named by an address is downloaded into `cache`, unless it is there; `progress` hears of it.
+///
+/// # Errors
+/// When a file cannot be had, or is not what it should be.
+pub fn open(
+    install: &Install,
+    binary: Binary,
+    cache: Option<&Path>,
+    progress: &dyn Fn(ByteCount, Option<ByteCount>),
+) -> Result<Option<Opened>, PayloadError> {
+    let Install::Bundled { arm64, armhf, images } = install else { return Ok(None) };
+    let program = match binary {
+        Binary::Arm64 => arm64,
+        Binary::Armhf => armhf,
+    };
+    let needed = binary.file_name();
+    let program = program.as_ref().ok_or(PayloadError::NoBinary { needed })?;
+    let (mut folders, mut trouble) = (Vec::new(), None);
+    let mut get = |artifact| {
+        let (fetched, content) = get(artifact, cache, progress)?;
+        folders.extend(fetched.folder);
+        trouble = trouble.take().or(fetched.trouble);
+        Ok::<_, PayloadError>((fetched.path, content))
+    };
+    let (path, program) = get(program)?;
+    if let Some(found) =
+        plain_file::open(&path).and_then(|file| what_else_it_is(&file, binary)).map_err(failed(&path))?
+    {
+        return Err(PayloadError::NotTheBinary { path, found, needed });
+    }
+    let mut archives = Vec::new();
+    for image in images {
+        let (_, content) = get(image)?;
+        archives.push((image.file_name(), content));
+    }
+    let payload = Payload { binary: program, images: archives };
+    Ok(Some(Opened { payload, folders, trouble }))
+}
+
+/// A file, and what is in it.
+fn get(
+    artifact: &Artifact,
+    cache: Option<&Path>,
+    progress: &dyn Fn(ByteCount, Option<ByteCount>),
+) -> Result<(Fetched, Content), PayloadError> {
+    let (fetched, expected) = match artifact {
+        Artifact::Path { path, sha256 } => {
+            (Fetched { path: path.clone(), folder: None, trouble: None }, *sha256)
+        }
+        Artifact::Url { url, sha256 } => {
+            let mut tell = |done, total: Option<u64>| progress(ByteCount(done), total.map(ByteCount));
+            (fetch::fetch_anyway(url, *sha256, cache, &std::env::temp_dir(), &mut tell)?, Some(*sha256))
+        }
+    };
+    // Of a download too: the cache is only a folder, and anything may have happened to it.
+    let content = Content::of_file(&fetched.path).map_err(failed(&fetched.path))?;
+    let found = content.read_digest().map_err(failed(&fetched.path))?;
+    match expected {
+        Some(expected) if expected != found => {
+            Err(PayloadError::WrongDigest { path: fetched.path, expected, found })
+        }
+        _ => Ok((fetched, content)),
+    }
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> PayloadError {
+    let path = path.to_owned();
+    move |source| PayloadError::Read { path, source }
+}
+
+/// What a file is that is no program for an architecture: of an ELF, its machine says so (`e_machine`, the
+/// number at byte 18); a script may be anything.
+fn what_else_it_is(file: &File, binary: Binary) -> io::Result<Option<&'static str>> {
+    let mut start = Vec::new();
+    file.take(20).read_to_end(&mut start)?;
+    let machine = start.get(18..20).map(|bytes| bytes == [wanted_machine(binary), 0]);
+    Ok(match (start.as_slice(), machine) {
+        ([0x7f, b'E', b'L', b'F', ..], Some(true)) | ([b'#', b'!', ..], _) => None,
+        ([0x7f, b'E', b'L', b'F', ..], _) => Some("a program for another architecture"),
+        ([], _) => Some("empty"),
+        _ => Some("no program"),
+    })
+}
+
+/// `EM_AARCH64`, `EM_ARM`.
+fn wanted_machine(binary: Binary) -> u8 {
+    match binary {
+        Binary::Arm64 => 183,
+        Binary::Armhf => 40,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bundled(arm64: Artifact, images: Vec<Artifact>) -> Install {
+        Install::Bundled { arm64: Some(arm64), armhf: None, images }
+    }
+
+    fn elf(machine: u8) -> Vec<u8> {
+        let mut elf = vec![0; 64];
+        elf[..4].copy_from_slice(b"\x7fELF");
+        elf[18] = machine;
+        elf
+    }
+
+    fn open_with(
+        content: &[u8],
+        sha256: Option<Digest>,
+        binary: Binary,
+    ) -> Result<Option<Payload>, PayloadError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k3s");
+        std::fs::write(&path, content).unwrap();
+        let install = bundled(Artifact::Path { path, sha256 }, Vec::new());
+        Ok(open(&install, binary, Some(folder.path()), &|_, _| ())?.map(|opened| opened.payload))
+    }
+
+    #[test]
+    fn the_program_is_one_for_the_cards() {
+        let payload = open_with(&elf(183), None, Binary::Arm64).unwrap().unwrap();
+        assert_eq!(
+            (payload.binary.size(), payload.binary.digest()),
+            (ByteCount(64), Some(Digest::of(&elf(183))))
+        );
+        assert!(open_with(b"#!/bin/sh\n", None, Binary::Arm64).is_ok());
+        for (content, found) in [
+            (elf(62), "a program for another architecture"),
+            (elf(40), "a program for another architecture"),
+            (b"\x7fELF".to_vec(), "a program for another architecture"),
+            (b"<!DOCTYPE html>".to_vec(), "no program"),
+            (Vec::new(), "empty"),
+        ] {
+            let error = open_with(&content, None, Binary::Arm64).unwrap_err();
+            assert!(
+                matches!(error, PayloadError::NotTheBinary { found: what, .. } if what == found),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_digest_and_another_architecture_are_refused() {
+        let error = open_with(&elf(183), Some(Digest::of(b"")), Binary::Arm64).unwrap_err();
+        assert!(matches!(error, PayloadError::WrongDigest { .. }));
+        assert!(open_with(&elf(183), Some(Digest::of(&elf(183))), Binary::Arm64).is_ok());
+        let error = open_with(&elf(40), None, Binary::Armhf).unwrap_err();
+        assert_eq!(error.hint().unwrap(), "Add `armhf: k3s-armhf` under `binary:` of `bundled:`");
+    }
+
+    #[test]
+    fn archives_keep_their_names_and_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut artifacts = Vec::new();
+        for name in ["k3s", "b.tar", "a.tar.zst"] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, format!("#!{name}")).unwrap();
+            artifacts.push(Artifact::Path { path, sha256: None });
+        }
+        let program = artifacts.remove(0);
+        let payload = open(&bundled(program, artifacts), Binary::Arm64, None, &|_, _| ());
+        let images = payload.unwrap().unwrap().payload.images;
+        assert_eq!(images.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["b.tar", "a.tar.zst"]);
+        assert_eq!(images[0].1.digest(), Some(Digest::of(b"#!b.tar")));
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let missing = Artifact::Path { path: "nowhere/k3s".into(), sha256: None };
+        let error = open(&bundled(missing, Vec::new()), Binary::Arm64, None, &|_, _| ()).unwrap_err();
+        assert!(error.to_string().starts_with("`nowhere/k3s`"), "{error}");
+    }
+}

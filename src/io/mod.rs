@@ -1,0 +1,123 @@
+//! Bytes at offsets, and files: what everything above reads from and writes to.
+//!
+//! [`ReadAt`] and [`WriteAt`] are random access; [`Overlay`] is copy-on-write above a disk that is never written
+//! to. Nothing in here knows a format, a filesystem, a node or Raspberry Pi OS.
+
+pub(crate) mod cursor;
+mod error;
+mod extended;
+mod file;
+mod overlay;
+pub mod ownership;
+pub(crate) mod plain_file;
+pub(crate) mod sync;
+pub mod temporary;
+mod window;
+mod written;
+
+pub use error::DiskError;
+pub use extended::Extended;
+pub use file::DiskFile;
+pub use overlay::{BlockIndex, Layer, Overlay};
+pub use window::Window;
+
+use crate::types::{ByteCount, ByteOffset};
+use std::io;
+
+/// One block of the overlay, in bytes: the page of every Linux machine and the block of a stock ext4.
+pub const BLOCK_SIZE: usize = 4096;
+
+/// Something with a fixed size whose bytes can be read at any offset, by several threads at once.
+pub trait ReadAt: Send + Sync {
+    /// How large it is.
+    fn size(&self) -> ByteCount;
+
+    /// Fills all of `buffer` from `offset` on.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` when the range does not lie inside [`size`](Self::size); otherwise whatever
+    /// reading or decoding the bytes ran into.
+    fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()>;
+}
+
+/// A [`ReadAt`] that can be written to.
+pub trait WriteAt: ReadAt {
+    /// Writes all of `bytes` at `offset`.
+    ///
+    /// # Errors
+    /// `WriteZero` when the range does not lie inside [`size`](ReadAt::size): a disk never grows by
+    /// being written to.
+    fn write_at(&self, offset: ByteOffset, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// A [`WriteAt`] that remembers what it held before it was written to.
+pub trait Revert: WriteAt {
+    /// Puts the bytes of a range back to what they were before the first write, as far as whole blocks of
+    /// [`BLOCK_SIZE`] lie inside it.
+    ///
+    /// # Errors
+    /// When the range does not lie inside the disk.
+    fn revert(&self, offset: ByteOffset, length: ByteCount) -> io::Result<()>;
+}
+
+impl<T: ReadAt + ?Sized> ReadAt for std::sync::Arc<T> {
+    fn size(&self) -> ByteCount {
+        (**self).size()
+    }
+    fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
+        (**self).read_at(offset, buffer)
+    }
+}
+
+impl<T: WriteAt + ?Sized> WriteAt for std::sync::Arc<T> {
+    fn write_at(&self, offset: ByteOffset, bytes: &[u8]) -> io::Result<()> {
+        (**self).write_at(offset, bytes)
+    }
+}
+
+impl<T: Revert + ?Sized> Revert for std::sync::Arc<T> {
+    fn revert(&self, offset: ByteOffset, length: ByteCount) -> io::Result<()> {
+        (**self).revert(offset, length)
+    }
+}
+
+/// A whole disk in memory.
+impl ReadAt for [u8] {
+    fn size(&self) -> ByteCount {
+        ByteCount(self.len() as u64)
+    }
+    fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
+        let range = usize::try_from(offset.0)
+            .ok()
+            .and_then(|start| Some(start..start.checked_add(buffer.len())?))
+            .and_then(|range| self.get(range))
+            .ok_or_else(|| past_the_end(offset, ByteCount(buffer.len() as u64), ReadAt::size(self)))?;
+        buffer.copy_from_slice(range);
+        Ok(())
+    }
+}
+
+impl ReadAt for Vec<u8> {
+    fn size(&self) -> ByteCount {
+        self.as_slice().size()
+    }
+    fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
+        self.as_slice().read_at(offset, buffer)
+    }
+}
+
+/// The error of a read beyond the end.
+pub(crate) fn past_the_end(offset: ByteOffset, length: ByteCount, size: ByteCount) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        format!("{} bytes at offset {} lie outside a disk of {} bytes", length.0, offset.0, size.0),
+    )
+}
+
+/// Checks that `length` bytes at `offset` lie inside `size`.
+pub(crate) fn check_range(offset: ByteOffset, length: usize, size: ByteCount) -> io::Result<()> {
+    match offset.0.checked_add(length as u64) {
+        Some(end) if end <= size.0 => Ok(()),
+        _ => Err(past_the_end(offset, ByteCount(length as u64), size)),
+    }
+}

@@ -1,0 +1,399 @@
+//! Copy on write, in blocks of 4 KiB, over a disk that is never written to.
+
+use super::written::{Block, Written};
+use super::{BLOCK_SIZE, ReadAt, Revert, WriteAt, check_range};
+use crate::types::number;
+use crate::types::{ByteCount, ByteOffset};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// [`BLOCK_SIZE`] as the offsets count.
+const BLOCK: u64 = BLOCK_SIZE as u64;
+
+/// The number of a block of [`BLOCK_SIZE`] bytes, from the start of the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlockIndex(pub u64);
+
+impl BlockIndex {
+    /// The block that the byte at `offset` belongs to.
+    const fn holding(offset: u64) -> Self {
+        Self(offset / BLOCK)
+    }
+
+    /// Returns the offset of the block: a number of 64 bits, as it holds a byte of a disk.
+    pub(super) const fn start(self) -> u64 {
+        self.0 * BLOCK
+    }
+}
+
+/// Blocks that differ from the base: finished, immutable, and shared between nodes.
+#[derive(Debug, Default)]
+pub struct Layer {
+    blocks: Written,
+}
+
+impl Layer {
+    /// The numbers of the blocks in a range, in order.
+    pub fn indices_in(&self, range: std::ops::Range<BlockIndex>) -> impl Iterator<Item = BlockIndex> {
+        self.blocks.indices_in(range)
+    }
+
+    /// The numbers of all blocks, in order.
+    pub fn indices(&self) -> impl Iterator<Item = BlockIndex> {
+        self.indices_in(BlockIndex(0)..BlockIndex(u64::MAX))
+    }
+
+    /// Fills `buffer`, which is a block long or shorter, with the beginning of a block. Returns whether the
+    /// layer has that block; `buffer` is untouched where it has not.
+    ///
+    /// # Errors
+    /// When the file cannot be read that the blocks are in, or `buffer` is longer than a block.
+    pub fn read(&self, index: BlockIndex, buffer: &mut [u8]) -> io::Result<bool> {
+        self.blocks.read(index, 0, buffer)
+    }
+}
+
+/// A base, perhaps a finished layer above it, and above that the blocks written through this overlay.
+///
+/// Three storeys are two overlays: the lower one is the base of the upper.
+pub struct Overlay {
+    base: Arc<dyn ReadAt>,
+    shared: Option<Arc<Layer>>,
+    own: RwLock<Written>,
+}
+
+impl Overlay {
+    /// Nothing written yet. What will be is kept in memory.
+    pub fn new(base: Arc<dyn ReadAt>, shared: Option<Arc<Layer>>) -> Self {
+        Self { base, shared, own: RwLock::default() }
+    }
+
+    /// Nothing written yet. What will be is kept in a nameless file in `folder`, however much it is.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub fn in_file(base: Arc<dyn ReadAt>, shared: Option<Arc<Layer>>, folder: &Path) -> io::Result<Self> {
+        let own = Written::in_file(base.size(), folder)?;
+        Ok(Self { base, shared, own: RwLock::new(own) })
+    }
+
+    /// What was written through this overlay and differs from what lies below it.
+    ///
+    /// # Errors
+    /// When the base cannot be read, or the file that the blocks are in.
+    pub fn into_layer(self) -> io::Result<Layer> {
+        let mut blocks = {
+            let mut own = self.own_for_writing()?;
+            std::mem::take(&mut *own)
+        };
+        let mut unchanged = Vec::new();
+        let mut block = [0; BLOCK_SIZE];
+        for index in blocks.indices_in(BlockIndex(0)..BlockIndex(u64::MAX)) {
+            blocks.read(index, 0, &mut block)?;
+            if block == *self.below(index)? {
+                unchanged.push(index);
+            }
+        }
+        for index in unchanged {
+            blocks.remove(index);
+        }
+        Ok(Layer { blocks })
+    }
+
+    /// The block as it is in the shared layer or in the base.
+    fn below(&self, index: BlockIndex) -> io::Result<Block> {
+        let mut block = Box::new([0; BLOCK_SIZE]);
+        if let Some(shared) = &self.shared
+            && shared.read(index, &mut block[..])?
+        {
+            return Ok(block);
+        }
+        let inside = number::at_most(self.size().0 - index.start(), BLOCK_SIZE);
+        self.base.read_at(ByteOffset(index.start()), block.split_at_mut(inside).0)?;
+        Ok(block)
+    }
+
+    fn own_for_reading(&self) -> io::Result<RwLockReadGuard<'_, Written>> {
+        self.own.read().map_err(|_| poisoned())
+    }
+
+    fn own_for_writing(&self) -> io::Result<RwLockWriteGuard<'_, Written>> {
+        self.own.write().map_err(|_| poisoned())
+    }
+}
+
+/// A thread ended in the middle of a write: what it left cannot be trusted.
+fn poisoned() -> io::Error {
+    io::Error::other("an earlier write to this disk was not finished")
+}
+
+/// How much of `length` bytes at `offset` lies in the block that holds `offset`, and where in it.
+fn part_of_block(offset: u64, length: usize) -> (usize, usize) {
+    let within = number::in_memory(offset % BLOCK);
+    (within, length.min(BLOCK_SIZE - within))
+}
+
+impl ReadAt for Overlay {
+    fn size(&self) -> ByteCount {
+        self.base.size()
+    }
+
+    fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
+        check_range(offset, buffer.len(), self.size())?;
+        let own = self.own_for_reading()?;
+        let layers = [Some(&*own), self.shared.as_ref().map(|layer| &layer.blocks)];
+        let mut at = offset.0;
+        let mut rest = buffer;
+        while !rest.is_empty() {
+            let index = BlockIndex::holding(at);
+            let written = layers.iter().flatten().find(|blocks| blocks.contains(index));
+            let length = match written {
+                Some(_) => part_of_block(at, rest.len()).1,
+                // Everything up to the next block that is not the base's own is read in one go.
+                None => layers
+                    .iter()
+                    .flatten()
+                    .filter_map(|blocks| blocks.next_from(index))
+                    .map(|next| next.start() - at)
+                    .min()
+                    .map_or(rest.len(), |run| number::at_most(run, rest.len())),
+            };
+            let (piece, behind) = rest.split_at_mut(length);
+            match written {
+                Some(blocks) => {
+                    blocks.read(index, part_of_block(at, length).0, piece)?;
+                }
+                None => self.base.read_at(ByteOffset(at), piece)?,
+            }
+            at += length as u64;
+            rest = behind;
+        }
+        Ok(())
+    }
+}
+
+impl WriteAt for Overlay {
+    fn write_at(&self, offset: ByteOffset, bytes: &[u8]) -> io::Result<()> {
+        let size = self.size();
+        check_range(offset, bytes.len(), size)
+            .map_err(|error| io::Error::new(io::ErrorKind::WriteZero, error.to_string()))?;
+        let mut own = self.own_for_writing()?;
+        let mut at = offset.0;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let index = BlockIndex::holding(at);
+            let (within, length) = part_of_block(at, rest.len());
+            let (piece, behind) = rest.split_at(length);
+            let end = at + length as u64;
+            let whole = within == 0 && (length == BLOCK_SIZE || end == size.0);
+            let below = if whole || own.contains(index) { None } else { Some(self.below(index)?) };
+            own.write(index, within, piece, below)?;
+            at = end;
+            rest = behind;
+        }
+        Ok(())
+    }
+}
+
+impl Revert for Overlay {
+    fn revert(&self, offset: ByteOffset, length: ByteCount) -> io::Result<()> {
+        let size = self.size().0;
+        let end = offset.checked_add(length).filter(|end| end.0 <= size).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                format!("{} bytes at offset {} lie outside a disk of {size} bytes", length.0, offset.0),
+            )
+        })?;
+        let first = BlockIndex(offset.0.div_ceil(BLOCK));
+        // The last block of the disk may be a short one, and is then whole all the same.
+        let behind = BlockIndex(if end.0 == size { size.div_ceil(BLOCK) } else { end.0 / BLOCK });
+        let mut own = self.own_for_writing()?;
+        let dropped: Vec<BlockIndex> = own.indices_in(first..behind).collect();
+        for index in dropped {
+            own.remove(index);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// A disk that counts how often it is read and refuses to be read beyond its end.
+    struct CountingDisk {
+        bytes: Vec<u8>,
+        reads: AtomicUsize,
+    }
+
+    impl ReadAt for CountingDisk {
+        fn size(&self) -> ByteCount {
+            self.bytes.size()
+        }
+        fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
+            self.reads.fetch_add(1, Ordering::Relaxed);
+            self.bytes.read_at(offset, buffer)
+        }
+    }
+
+    fn disk(size: usize) -> Vec<u8> {
+        (0..size).map(|at| u8::try_from(at % 251).unwrap()).collect()
+    }
+
+    fn content(disk: &dyn ReadAt) -> Vec<u8> {
+        let mut bytes = vec![0; usize::try_from(disk.size().0).unwrap()];
+        disk.read_at(ByteOffset(0), &mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_write_beyond_the_end_is_refused_and_changes_nothing() {
+        let overlay = Overlay::new(Arc::new(disk(5000)), None);
+        let error = overlay.write_at(ByteOffset(4990), &[0; 11]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WriteZero);
+        assert!(overlay.write_at(ByteOffset(u64::MAX), &[0; 2]).is_err());
+        let error = overlay.read_at(ByteOffset(4990), &mut [0; 11]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        assert!(overlay.revert(ByteOffset(0), ByteCount(5001)).is_err());
+        assert_eq!(overlay.into_layer().unwrap().indices().count(), 0);
+    }
+
+    #[test]
+    fn the_short_last_block_of_a_disk_is_written_whole_without_reading_it() {
+        let base = Arc::new(CountingDisk { bytes: disk(5000), reads: AtomicUsize::new(0) });
+        let overlay = Overlay::new(base.clone(), None);
+        overlay.write_at(ByteOffset(4096), &[7; 904]).unwrap();
+        assert_eq!(base.reads.load(Ordering::Relaxed), 0);
+        let layer = overlay.into_layer().unwrap();
+        assert_eq!(layer.indices().collect::<Vec<_>>(), [BlockIndex(1)]);
+        let mut block = [9; BLOCK_SIZE];
+        assert!(layer.read(BlockIndex(1), &mut block).unwrap());
+        assert!(!layer.read(BlockIndex(0), &mut [0; 7]).unwrap());
+        assert_eq!(block[..904], [7; 904]);
+        assert_eq!(block[904..], [0; BLOCK_SIZE - 904]);
+    }
+
+    #[test]
+    fn a_block_written_with_the_bytes_it_had_is_no_change() {
+        let base = Arc::new(disk(3 * BLOCK_SIZE));
+        let lower = Overlay::new(base.clone(), None);
+        lower.write_at(ByteOffset(0), &[9; BLOCK_SIZE]).unwrap();
+        let shared = Arc::new(lower.into_layer().unwrap());
+        let upper = Overlay::new(base.clone(), Some(shared));
+        upper.write_at(ByteOffset(0), &[9; 100]).unwrap();
+        upper.write_at(ByteOffset(4096), &base[4096..2 * 4096]).unwrap();
+        upper.write_at(ByteOffset(2 * 4096), &[1]).unwrap();
+        let layer = upper.into_layer().unwrap();
+        assert_eq!(layer.indices().collect::<Vec<_>>(), [BlockIndex(2)]);
+    }
+
+    #[test]
+    fn what_was_written_back_to_the_base_over_a_shared_layer_is_a_change() {
+        let base = Arc::new(disk(BLOCK_SIZE));
+        let lower = Overlay::new(base.clone(), None);
+        lower.write_at(ByteOffset(0), &[9; BLOCK_SIZE]).unwrap();
+        let upper = Overlay::new(base.clone(), Some(Arc::new(lower.into_layer().unwrap())));
+        upper.write_at(ByteOffset(0), &base).unwrap();
+        assert_eq!(upper.into_layer().unwrap().indices().count(), 1);
+    }
+
+    #[test]
+    fn a_long_read_asks_the_base_once_for_every_run() {
+        let base = Arc::new(CountingDisk { bytes: disk(100 * BLOCK_SIZE), reads: AtomicUsize::new(0) });
+        let overlay = Overlay::new(base.clone(), None);
+        overlay.write_at(ByteOffset(50 * 4096), &[1; BLOCK_SIZE]).unwrap();
+        assert_eq!(content(&overlay)[50 * 4096 - 1..=50 * 4096], [base.bytes[50 * 4096 - 1], 1]);
+        assert_eq!(base.reads.load(Ordering::Relaxed), 2);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Write { at: usize, length: usize, byte: u8 },
+        Revert { at: usize, length: usize },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let (at, length) = (0..20_000_usize, 0..9_000_usize);
+        prop_oneof![
+            3 => (at.clone(), length.clone(), any::<u8>())
+                .prop_map(|(at, length, byte)| Step::Write { at, length, byte }),
+            1 => (at, length).prop_map(|(at, length)| Step::Revert { at, length }),
+        ]
+    }
+
+    /// The same step on an overlay and on plain bytes.
+    fn apply(step: &Step, overlay: &Overlay, model: &mut [u8], below: &[u8]) {
+        let clip = |at: usize, length: usize| {
+            let at = at.min(model.len());
+            (at, length.min(model.len() - at))
+        };
+        match *step {
+            Step::Write { at, length, byte } => {
+                let (at, length) = clip(at, length);
+                overlay.write_at(ByteOffset(at as u64), &vec![byte; length]).unwrap();
+                model[at..at + length].fill(byte);
+            }
+            Step::Revert { at, length } => {
+                let (at, length) = clip(at, length);
+                overlay.revert(ByteOffset(at as u64), ByteCount(length as u64)).unwrap();
+                for start in (0..model.len()).step_by(BLOCK_SIZE) {
+                    let end = (start + BLOCK_SIZE).min(model.len());
+                    if start >= at && end <= at + length {
+                        model[start..end].copy_from_slice(&below[start..end]);
+                    }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_overlay_behaves_like_a_plain_copy_of_the_disk(
+            size in 0..20_000_usize,
+            lower_steps in prop::collection::vec(step(), 0..4),
+            upper_steps in prop::collection::vec(step(), 0..8),
+            at in 0..20_000_usize,
+            length in 0..20_000_usize,
+            in_file in any::<bool>(),
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let overlay = |base, shared| {
+                if in_file { Overlay::in_file(base, shared, folder.path()).unwrap() } else { Overlay::new(base, shared) }
+            };
+            let bytes = disk(size);
+            let base: Arc<dyn ReadAt> = Arc::new(bytes.clone());
+            let lower = overlay(base.clone(), None);
+            let mut below = bytes.clone();
+            for step in &lower_steps {
+                apply(step, &lower, &mut below, &bytes);
+            }
+            let shared = Arc::new(lower.into_layer().unwrap());
+            let upper = overlay(base.clone(), Some(shared.clone()));
+            let mut model = below.clone();
+            for step in &upper_steps {
+                apply(step, &upper, &mut model, &below);
+            }
+            prop_assert_eq!(content(&upper), &model[..]);
+            let at = at.min(size);
+            let length = length.min(size - at);
+            let mut part = vec![0; length];
+            upper.read_at(ByteOffset(at as u64), &mut part).unwrap();
+            prop_assert_eq!(&part[..], &model[at..at + length]);
+
+            let layer = Arc::new(upper.into_layer().unwrap());
+            let mut block = [0; BLOCK_SIZE];
+            for index in layer.indices() {
+                layer.read(index, &mut block).unwrap();
+                let start = usize::try_from(index.start()).unwrap();
+                let inside = BLOCK_SIZE.min(size - start);
+                prop_assert_ne!(&block[..inside], &below[start..start + inside]);
+                prop_assert!(block[inside..].iter().all(|byte| *byte == 0));
+            }
+            let storeys: Arc<dyn ReadAt> = Arc::new(Overlay::new(base, Some(shared)));
+            prop_assert_eq!(content(&Overlay::new(storeys, Some(layer))), model);
+        }
+    }
+}

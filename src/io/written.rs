@@ -1,0 +1,133 @@
+//! The blocks that were written over a disk: in memory, or, where they are many, in a nameless file.
+
+use super::{BLOCK_SIZE, BlockIndex, DiskFile, ReadAt as _, WriteAt as _};
+use crate::types::{ByteCount, ByteOffset};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+
+/// One block's bytes. Of the last block of a disk whose size is no multiple of [`BLOCK_SIZE`], the bytes
+/// beyond the end are zero.
+pub(super) type Block = Box<[u8; BLOCK_SIZE]>;
+
+/// Blocks by their number.
+#[derive(Debug)]
+pub(super) enum Written {
+    /// In memory.
+    Memory(BTreeMap<BlockIndex, Block>),
+    /// In a file as large as the disk, each at its own place; all the rest of it is a hole.
+    File {
+        /// Which blocks count.
+        indices: BTreeSet<BlockIndex>,
+        /// Their bytes. The file has no name, and is gone with this.
+        file: DiskFile,
+    },
+}
+
+impl Default for Written {
+    fn default() -> Self {
+        Self::Memory(BTreeMap::new())
+    }
+}
+
+impl Written {
+    /// None yet, of a disk of `size`, in a nameless file in `folder`.
+    pub(super) fn in_file(size: ByteCount, folder: &Path) -> io::Result<Self> {
+        let whole_blocks = size.0.checked_next_multiple_of(BLOCK_SIZE as u64);
+        let whole_blocks = whole_blocks.ok_or(io::ErrorKind::FileTooLarge)?;
+        let file = DiskFile::with_size(tempfile::tempfile_in(folder)?, ByteCount(whole_blocks))?;
+        Ok(Self::File { indices: BTreeSet::new(), file })
+    }
+
+    pub(super) fn contains(&self, index: BlockIndex) -> bool {
+        match self {
+            Self::Memory(blocks) => blocks.contains_key(&index),
+            Self::File { indices, .. } => indices.contains(&index),
+        }
+    }
+
+    /// The numbers in a range, in order.
+    pub(super) fn indices_in(&self, range: Range<BlockIndex>) -> Box<dyn Iterator<Item = BlockIndex> + '_> {
+        if range.is_empty() {
+            return Box::new(std::iter::empty());
+        }
+        match self {
+            Self::Memory(blocks) => Box::new(blocks.range(range).map(|(index, _)| *index)),
+            Self::File { indices, .. } => Box::new(indices.range(range).copied()),
+        }
+    }
+
+    /// The first number from `index` on.
+    pub(super) fn next_from(&self, index: BlockIndex) -> Option<BlockIndex> {
+        match self {
+            Self::Memory(blocks) => blocks.range(index..).next().map(|(index, _)| *index),
+            Self::File { indices, .. } => indices.range(index..).next().copied(),
+        }
+    }
+
+    /// Fills `buffer` from a block, from byte `within` of it on. Returns whether there is such a block;
+    /// `buffer` may not reach beyond its end.
+    pub(super) fn read(&self, index: BlockIndex, within: usize, buffer: &mut [u8]) -> io::Result<bool> {
+        match self {
+            Self::Memory(blocks) => {
+                let Some(block) = blocks.get(&index) else { return Ok(false) };
+                let bytes = block.get(within..).and_then(|bytes| bytes.get(..buffer.len()));
+                buffer.copy_from_slice(bytes.ok_or_else(|| beyond_the_block(within, buffer.len()))?);
+                Ok(true)
+            }
+            Self::File { indices, file } => {
+                let there = indices.contains(&index);
+                if there {
+                    file.read_at(place_of(index, within), buffer)?;
+                }
+                Ok(there)
+            }
+        }
+    }
+
+    /// Writes `bytes` into a block, from byte `within` of it on. What else a new block holds comes from
+    /// `below`, or is zero where that is `None`.
+    pub(super) fn write(
+        &mut self,
+        index: BlockIndex,
+        within: usize,
+        bytes: &[u8],
+        below: Option<Block>,
+    ) -> io::Result<()> {
+        match self {
+            Self::Memory(blocks) => {
+                let block =
+                    blocks.entry(index).or_insert_with(|| below.unwrap_or_else(|| Box::new([0; BLOCK_SIZE])));
+                let place = block.get_mut(within..).and_then(|place| place.get_mut(..bytes.len()));
+                place.ok_or_else(|| beyond_the_block(within, bytes.len()))?.copy_from_slice(bytes);
+            }
+            Self::File { indices, file } => {
+                if let (Some(below), false) = (below, indices.contains(&index)) {
+                    file.write_at(place_of(index, 0), &below[..])?;
+                }
+                file.write_at(place_of(index, within), bytes)?;
+                indices.insert(index);
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets a block.
+    pub(super) fn remove(&mut self, index: BlockIndex) {
+        match self {
+            Self::Memory(blocks) => drop(blocks.remove(&index)),
+            Self::File { indices, .. } => {
+                indices.remove(&index);
+            }
+        }
+    }
+}
+
+fn place_of(index: BlockIndex, within: usize) -> ByteOffset {
+    ByteOffset(index.start() + within as u64)
+}
+
+fn beyond_the_block(within: usize, length: usize) -> io::Error {
+    io::Error::other(format!("{length} bytes from byte {within} on are no part of a block"))
+}

@@ -1,0 +1,134 @@
+//! NODE.img.bmap, which tells a program that writes cards what it need not write: bmaptool and bmap-rs take
+//! it. The format is version 2.0 of bmaptool's (`BmapCreate.py`, `BmapCopy.py`).
+//!
+//! What is left out means "whatever is there", not "zeros": a used card holds something everywhere. So
+//! nothing is left out but what the filesystems themselves say is free, zeros or not.
+
+use crate::output::image_job::BLOCK;
+use crate::output::{EmitError, PendingFile};
+use crate::types::ByteCount;
+use crate::types::Digest;
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// Where the bmap of an image stands: `north.img.bmap`, whatever `north.img` is packed in. bmaptool strips
+/// one ending after the other until it finds one.
+#[expect(clippy::expect_used, reason = "a file that was written has a name")]
+pub(crate) fn path_beside(image: &Path) -> PathBuf {
+    let name = image.file_name().expect("an image is a file").to_string_lossy().into_owned();
+    let packings = [".xz", ".zst", ".gz"];
+    let raw = packings.iter().find_map(|packing| name.strip_suffix(packing)).unwrap_or(&name);
+    image.with_file_name(format!("{raw}.bmap"))
+}
+
+/// Returns whether a text is a bmap that this program wrote.
+pub(crate) fn is_bmap(text: &str) -> bool {
+    text.contains(MADE_HERE)
+}
+
+/// The comment that tells a bmap of this program from one that bmaptool made.
+const MADE_HERE: &str = "<!-- Made by cardwright.";
+
+/// Removes the bmap of an image that is about to be another one.
+pub(in crate::output) fn remove(image: &Path) -> Result<(), EmitError> {
+    crate::output::remove(&path_beside(image))
+}
+
+/// What has to be written of a disk of which `unused` is free: whole blocks, in order and apart.
+pub(super) fn mapped(size: ByteCount, unused: &[Range<u64>]) -> Vec<Range<u64>> {
+    let mut mapped = Vec::new();
+    let mut done = 0;
+    for part in unused {
+        // A block that is free only in part has to be written.
+        let start = part.start.next_multiple_of(BLOCK);
+        let end = if part.end >= size.0 { size.0 } else { part.end / BLOCK * BLOCK };
+        if start < end {
+            if done < start {
+                mapped.push(done..start);
+            }
+            done = end;
+        }
+    }
+    if done < size.0 {
+        mapped.push(done..size.0);
+    }
+    mapped
+}
+
+/// Writes the bmap of an image. `parts` are what is mapped, with the SHA-256 of each.
+pub(super) fn write(
+    image: &Path,
+    size: ByteCount,
+    parts: &[(Range<u64>, Digest)],
+) -> Result<PathBuf, EmitError> {
+    let path = path_beside(image);
+    PendingFile::write_whole(&path, text(size, parts).as_bytes(), false)?;
+    Ok(path)
+}
+
+fn text(size: ByteCount, parts: &[(Range<u64>, Digest)]) -> String {
+    let blocks = size.0.div_ceil(BLOCK);
+    let counted: u64 = parts.iter().map(|(part, _)| part.end.div_ceil(BLOCK) - part.start / BLOCK).sum();
+    let mut text = format!(
+        "<?xml version=\"1.0\" ?>\n\
+         {MADE_HERE} What is not in here is free space of the filesystems in the image. -->\n\
+         <bmap version=\"2.0\">\n    \
+             <ImageSize> {} </ImageSize>\n    \
+             <BlockSize> {BLOCK} </BlockSize>\n    \
+             <BlocksCount> {blocks} </BlocksCount>\n    \
+             <MappedBlocksCount> {counted} </MappedBlocksCount>\n    \
+             <ChecksumType> sha256 </ChecksumType>\n    \
+             <BmapFileChecksum> {CHECKSUM_TO_COME} </BmapFileChecksum>\n    \
+             <BlockMap>\n",
+        size.0
+    );
+    for (part, digest) in parts {
+        let (first, last) = (part.start / BLOCK, part.end.div_ceil(BLOCK) - 1);
+        let blocks = if first == last { format!("{first}") } else { format!("{first}-{last}") };
+        let _ = writeln!(text, "        <Range chksum=\"{digest}\"> {blocks} </Range>");
+    }
+    text.push_str("    </BlockMap>\n</bmap>\n");
+    // The checksum is that of the file in which it stands as zeros.
+    let checksum = Digest::of(text.as_bytes()).to_string();
+    text.replacen(CHECKSUM_TO_COME, &checksum, 1)
+}
+
+const CHECKSUM_TO_COME: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One range.
+    fn one(start: u64, end: u64) -> [Range<u64>; 1] {
+        std::array::from_fn(|_| start..end)
+    }
+
+    #[test]
+    fn only_whole_blocks_that_are_free_are_left_out() {
+        let size = ByteCount(100_000);
+        assert_eq!(mapped(size, &[]), one(0, 100_000));
+        assert_eq!(mapped(size, &one(0, 100_000)), []);
+        assert_eq!(mapped(size, &one(1, 8191)), one(0, 100_000));
+        assert_eq!(mapped(size, &[1..8192, 12_000..30_000]), [0..4096, 8192..12_288, 28_672..100_000]);
+        // The last block is a short one.
+        assert_eq!(mapped(size, &one(50_000, 100_000)), one(0, 53_248));
+    }
+
+    #[test]
+    fn a_bmap_stands_beside_its_image_whatever_that_is_packed_in() {
+        for image in ["a/north.img", "a/north.img.xz", "a/north.img.zst", "a/north.img.gz"] {
+            assert_eq!(path_beside(Path::new(image)), Path::new("a/north.img.bmap"));
+        }
+    }
+
+    #[test]
+    fn a_bmap_says_what_bmaptool_reads() {
+        let parts = [(0..8192, Digest([0xab; 32])), (12_288..12_300, Digest([0xcd; 32]))];
+        let text = text(ByteCount(12_300), &parts);
+        insta::assert_snapshot!(text);
+        let checksum = text.split("<BmapFileChecksum> ").nth(1).unwrap().get(..64).unwrap();
+        assert_eq!(checksum, Digest::of(text.replace(checksum, CHECKSUM_TO_COME).as_bytes()).to_string());
+    }
+}

@@ -1,0 +1,213 @@
+//! The partition table of the PC, in the first sector of a disk. The offsets are those of UEFI 2.10,
+//! section 5.2.1 (Legacy Master Boot Record).
+
+use super::{
+    DiskError, PartitionEntry, PartitionKind, PartitionTable, SECTOR, SECTOR_SIZE, TableKind, damaged,
+};
+use crate::io::{ReadAt, WriteAt};
+use crate::types::{ByteCount, ByteOffset};
+use std::io;
+
+/// The type of the entry that guards a GPT against programs that do not know one.
+const PROTECTIVE: u8 = 0xee;
+
+/// The first sector, as far as it says where partitions are.
+pub(super) struct MasterBootRecord {
+    disk_id: u32,
+    entries: Vec<Entry>,
+}
+
+/// One of the four entries, when it is in use.
+struct Entry {
+    number: u32,
+    kind: u8,
+    start: u32,
+    sectors: u32,
+}
+
+/// An entry as it is written: whether it is active, first sector as cylinder, head and sector, type,
+/// last sector likewise, first sector, number of sectors.
+const ENTRY_SIZE: usize = 16;
+/// Where the four entries begin.
+const TABLE: usize = 446;
+
+impl MasterBootRecord {
+    pub(super) fn read(disk: &dyn ReadAt) -> Result<Self, DiskError> {
+        let mut sector = [0; SECTOR_SIZE];
+        if disk.size().0 < SECTOR {
+            let found = format!("it has only {} bytes", disk.size().0);
+            return Err(DiskError::NoPartitionTable { found });
+        }
+        disk.read_at(ByteOffset(0), &mut sector).map_err(DiskError::ReadTable)?;
+        if sector.last_chunk() != Some(&[0x55, 0xaa]) {
+            let found = "its first sector does not end as a partition table does (with 55 aa)".to_owned();
+            return Err(DiskError::NoPartitionTable { found });
+        }
+        let disk_id = little_endian(&sector, 440);
+        let mut entries = Vec::new();
+        let (_, from_table) = sector.split_at(TABLE);
+        let (table, _) = from_table.as_chunks::<ENTRY_SIZE>();
+        for (number, entry) in (1..).zip(table) {
+            let [active, _, _, _, kind, ..] = *entry;
+            if active & 0x7f != 0 {
+                // The boot sector of a filesystem ends with the same two bytes, and has its program here.
+                let found = "its first sector is a boot sector without a partition table".to_owned();
+                return Err(DiskError::NoPartitionTable { found });
+            }
+            if kind != 0 {
+                let (start, sectors) = (little_endian(entry, 8), little_endian(entry, 12));
+                entries.push(Entry { number, kind, start, sectors });
+            }
+        }
+        Ok(Self { disk_id, entries })
+    }
+
+    /// Whether this is only there to say that the disk has a GPT. A hybrid, which lists some partitions
+    /// of the GPT beside it, counts as a GPT: that is what Linux makes of it.
+    pub(super) fn is_protective(&self) -> bool {
+        self.entries.iter().any(|entry| entry.kind == PROTECTIVE)
+    }
+
+    pub(super) fn into_table(self) -> Result<PartitionTable, DiskError> {
+        let bytes = |sectors: u32| u64::from(sectors).checked_mul(SECTOR);
+        let partition = |entry: Entry| {
+            let range = bytes(entry.start).zip(bytes(entry.sectors));
+            let (start, length) =
+                range.ok_or_else(|| damaged(format!("partition {} ends beyond 64 bits", entry.number)))?;
+            let kind = match entry.kind {
+                0x06 | 0x0b | 0x0c | 0x0e => PartitionKind::Fat,
+                0x83 => PartitionKind::Linux,
+                other => PartitionKind::Other(format!("0x{other:02x}")),
+            };
+            Ok(PartitionEntry {
+                number: entry.number,
+                start: ByteOffset(start),
+                length: ByteCount(length),
+                kind,
+            })
+        };
+        Ok(PartitionTable {
+            kind: TableKind::Mbr { disk_id: format!("{:08x}", self.disk_id) },
+            partitions: self.entries.into_iter().map(partition).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// Writes the length of an entry, in sectors, and with it where the partition ends in cylinders, heads and
+/// sectors. The entry has to be one of the four.
+pub(super) fn write_length(disk: &dyn WriteAt, number: u32, start: u32, sectors: u32) -> io::Result<()> {
+    let index = number.checked_sub(1).filter(|index| *index < 4).ok_or(io::ErrorKind::InvalidInput)?;
+    let entry = u64::from(index) * ENTRY_SIZE as u64 + TABLE as u64;
+    let behind = u64::from(start) + u64::from(sectors);
+    let last = behind.checked_sub(1).ok_or(io::ErrorKind::InvalidInput)?;
+    disk.write_at(ByteOffset(entry + 5), &cylinder_head_sector(last))?;
+    disk.write_at(ByteOffset(entry + 12), &sectors.to_le_bytes())
+}
+
+/// A sector as the BIOS counted them, on a disk of 255 heads and 63 sectors a track, as parted and sfdisk
+/// write it. What lies beyond cylinder 1023 has the highest place there is.
+#[expect(clippy::expect_used, reason = "the remainders and the limit say so")]
+fn cylinder_head_sector(sector: u64) -> [u8; 3] {
+    const SECTORS: u64 = 63;
+    const HEADS: u64 = 255;
+    let cylinder = sector / SECTORS / HEADS;
+    if cylinder > 1023 {
+        return [0xfe, 0xff, 0xff];
+    }
+    let head = sector / SECTORS % HEADS;
+    // Sectors are counted from 1; the two upper bits of the cylinder stand above them.
+    let number = (sector % SECTORS + 1) | (cylinder >> 8 << 6);
+    [head, number, cylinder & 0xff].map(|part| u8::try_from(part).expect("each part is below 256"))
+}
+
+/// The 32-bit number at `offset`.
+#[expect(clippy::expect_used, reason = "the offsets are those of the fields")]
+fn little_endian(bytes: &[u8], offset: usize) -> u32 {
+    let field = bytes.get(offset..).and_then(<[u8]>::first_chunk);
+    u32::from_le_bytes(*field.expect("a sector and an entry are read whole"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::made::mbr_disk;
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A disk of 100 sectors with a FAT and a Linux partition.
+    fn disk() -> Vec<u8> {
+        mbr_disk(100, &[(0x0c, 8, 20), (0x83, 28, 72)])
+    }
+
+    fn error(disk: &[u8]) -> String {
+        PartitionTable::read(&disk.to_vec()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_table_of_a_stock_image_is_read() {
+        let table = PartitionTable::read(&disk()).unwrap();
+        assert_eq!(table.kind, TableKind::Mbr { disk_id: "8a4ce5f0".to_owned() });
+        let entry = |number, start: u64, sectors: u64, kind| PartitionEntry {
+            number,
+            start: ByteOffset(start * 512),
+            length: ByteCount(sectors * 512),
+            kind,
+        };
+        assert_eq!(
+            table.partitions,
+            [entry(1, 8, 20, PartitionKind::Fat), entry(2, 28, 72, PartitionKind::Linux)]
+        );
+    }
+
+    #[test]
+    fn partitions_keep_the_number_of_their_entry() {
+        let table = PartitionTable::read(&mbr_disk(100, &[(0, 0, 0), (0x83, 50, 1), (0x05, 8, 9)])).unwrap();
+        assert_eq!(table.partitions.iter().map(|entry| entry.number).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(table.partitions[1].kind, PartitionKind::Other("0x05".to_owned()));
+    }
+
+    #[test]
+    fn a_disk_without_a_table_is_no_disk() {
+        assert_eq!(error(&[]), "this is not the image of a disk: it has only 0 bytes");
+        assert!(error(&[0; 512]).contains("does not end as a partition table does"), "{}", error(&[0; 512]));
+        assert!(error(&mbr_disk(9, &[])).contains("its partition table is empty"));
+        let mut filesystem = disk();
+        filesystem[446] = 0xeb;
+        assert!(error(&filesystem).contains("boot sector without a partition table"));
+    }
+
+    #[test]
+    fn a_truncated_image_is_called_so() {
+        let disk = disk();
+        assert_eq!(
+            error(&disk[..99 * 512]),
+            "partition 2 ends at byte 51200, but the disk has only 50688 bytes: the image is cut short"
+        );
+    }
+
+    #[test]
+    fn partitions_may_not_overlap_nor_be_empty() {
+        let found = |entries: &[_]| error(&mbr_disk(100, entries));
+        assert!(found(&[(0x83, 28, 72), (0x0c, 8, 21)]).contains("partition 1 overlaps partition 2"));
+        assert!(found(&[(0x0c, 0, 8)]).contains("partition 1 overlaps the partition table"));
+        assert!(found(&[(0x0c, 8, 0)]).contains("partition 1 has no sectors"));
+        assert!(found(&[(0x0c, u32::MAX, u32::MAX)]).contains("the image is cut short"));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_entries_say_the_partitions_of_a_table_lie_inside_the_disk(
+            entries in prop::collection::vec((any::<u8>(), 0..40_u32, 0..40_u32), 0..=4),
+        ) {
+            if let Ok(table) = PartitionTable::read(&mbr_disk(64, &entries)) {
+                let mut taken = vec![false; 64 * 512];
+                for entry in &table.partitions {
+                    let start = usize::try_from(entry.start.0).unwrap();
+                    let length = usize::try_from(entry.length.0).unwrap();
+                    prop_assert!(length > 0);
+                    prop_assert!(taken[start..start + length].iter().all(|taken| !taken));
+                    taken[start..start + length].fill(true);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Partition tables: MBR, which the stock images have, and GPT.
+
+mod gpt;
+mod mbr;
+mod resize;
+
+use crate::io::{DiskError, ReadAt};
+use crate::types::{ByteCount, ByteOffset};
+
+/// A sector, in bytes. Images are made for SD cards, whose sectors have 512 bytes.
+const SECTOR_SIZE: usize = 512;
+
+/// [`SECTOR_SIZE`] as the offsets count.
+pub(crate) const SECTOR: u64 = SECTOR_SIZE as u64;
+
+/// A partition table.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct PartitionTable {
+    /// MBR or GPT, with the identity of the disk.
+    pub kind: TableKind,
+    /// The partitions in use, by number.
+    pub partitions: Vec<PartitionEntry>,
+}
+
+/// Which kind of table it is.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TableKind {
+    /// The table of the PC, at the end of the first sector.
+    Mbr {
+        /// The disk id at offset 440, as in `PARTUUID=xxxxxxxx-01`: 8 lower-case hexadecimal digits.
+        disk_id: String,
+    },
+    /// The table of UEFI.
+    Gpt {
+        /// The GUID of the disk.
+        disk_guid: String,
+    },
+}
+
+/// One partition.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct PartitionEntry {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Where it begins, in bytes.
+    pub start: ByteOffset,
+    /// How large it is, in bytes.
+    pub length: ByteCount,
+    /// What its entry says it holds.
+    pub kind: PartitionKind,
+}
+
+/// What the entry of a partition says it holds.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PartitionKind {
+    /// A FAT: MBR types 0x0b, 0x0c, 0x0e, 0x06; GPT basic data or EFI system.
+    Fat,
+    /// A Linux filesystem: MBR type 0x83; GPT Linux filesystem data or root.
+    Linux,
+    /// Anything else, by its type number or GUID. An extended partition (MBR types 0x05, 0x0f, 0x85) is
+    /// one of these: what it holds is neither looked at nor touched.
+    Other(String),
+}
+
+impl PartitionTable {
+    /// Reads the table of a disk.
+    ///
+    /// # Errors
+    /// When there is none, or it does not fit the disk.
+    pub fn read(disk: &dyn ReadAt) -> Result<Self, DiskError> {
+        let mbr = mbr::MasterBootRecord::read(disk)?;
+        let table = if mbr.is_protective() { gpt::read(disk)? } else { mbr.into_table()? };
+        table.check(disk.size())?;
+        Ok(table)
+    }
+
+    /// Whether the partitions fit the disk, and each other.
+    fn check(&self, size: ByteCount) -> Result<(), DiskError> {
+        if self.partitions.is_empty() {
+            return Err(DiskError::NoPartitionTable { found: "its partition table is empty".to_owned() });
+        }
+        let mut by_start: Vec<&PartitionEntry> = self.partitions.iter().collect();
+        by_start.sort_by_key(|entry| (entry.start, entry.number));
+        // The first sector is the table's own.
+        let mut taken = (SECTOR, "the partition table".to_owned());
+        for entry in by_start {
+            let PartitionEntry { number, start, length, .. } = entry;
+            if length.0 == 0 {
+                return Err(damaged(format!("partition {number} has no sectors")));
+            }
+            let end = start
+                .checked_add(*length)
+                .ok_or_else(|| damaged(format!("partition {number} ends beyond 64 bits")))?
+                .0;
+            if end > size.0 {
+                return Err(DiskError::BeyondTheEnd { number: *number, end, size: size.0 });
+            }
+            if start.0 < taken.0 {
+                return Err(damaged(format!("partition {number} overlaps {}", taken.1)));
+            }
+            taken = (end, format!("partition {number}"));
+        }
+        Ok(())
+    }
+}
+
+fn damaged(found: String) -> DiskError {
+    DiskError::DamagedTable { found }
+}
+
+/// Tables for tests, of this room and of those that need a disk.
+#[cfg(test)]
+pub(crate) mod made {
+    /// A disk of `sectors` sectors with an MBR of these entries: type, first sector, number of sectors.
+    pub(crate) fn mbr_disk(sectors: usize, entries: &[(u8, u32, u32)]) -> Vec<u8> {
+        let mut disk = vec![0; sectors * 512];
+        disk[440..444].copy_from_slice(&0x8a4c_e5f0_u32.to_le_bytes());
+        for (number, (kind, start, length)) in entries.iter().enumerate() {
+            let entry = &mut disk[446 + 16 * number..446 + 16 * (number + 1)];
+            entry[4] = *kind;
+            entry[8..12].copy_from_slice(&start.to_le_bytes());
+            entry[12..16].copy_from_slice(&length.to_le_bytes());
+        }
+        disk[510..512].copy_from_slice(&[0x55, 0xaa]);
+        disk
+    }
+}

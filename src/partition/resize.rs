@@ -1,0 +1,116 @@
+//! The last partition of a larger disk, made to reach its end.
+
+use super::{DiskError, PartitionTable, SECTOR, TableKind, mbr};
+use crate::io::WriteAt;
+use crate::types::ByteCount;
+use crate::types::number;
+
+impl PartitionTable {
+    /// The table of a disk of `size` whose last partition, number `number`, reaches to the end of the disk.
+    ///
+    /// # Errors
+    /// When that partition is not the last, when `size` has no room for it, or when the table is a GPT:
+    /// its copy at the end of the disk would have to move, and no stock image has one.
+    pub fn stretched(&self, number: u32, size: ByteCount) -> Result<Self, DiskError> {
+        let cannot = |reason: String| DiskError::CannotStretch { number, reason };
+        if !matches!(self.kind, TableKind::Mbr { .. }) {
+            return Err(cannot("the disk has a GPT, which cardwright does not change".to_owned()));
+        }
+        let mut table = self.clone();
+        let last = table.partitions.iter_mut().max_by_key(|entry| entry.start);
+        let last = last.filter(|entry| entry.number == number);
+        let Some(last) = last else { return Err(cannot("another partition comes after it".to_owned())) };
+        // A partition beyond the end of the disk has none of it, and is larger than that.
+        let sectors = number::excess(size.0 / SECTOR, last.start.0 / SECTOR);
+        // What an entry has room for, and where Linux stops counting (2 TiB).
+        if u32::try_from(sectors).is_err() || u32::try_from(size.0 / SECTOR).is_err() {
+            return Err(cannot(format!("a partition table of the PC has no room for a disk of {size}")));
+        }
+        let length = ByteCount(sectors * SECTOR);
+        if length < last.length {
+            return Err(cannot(format!("it has {} already, and the disk only {size}", last.length)));
+        }
+        last.length = length;
+        Ok(table)
+    }
+
+    /// Writes the length of partition `number` into the table of `disk`; nothing else is touched.
+    ///
+    /// # Errors
+    /// When the table is none that [`stretched`](Self::stretched) gives, or the disk cannot be written to.
+    pub fn write_length(&self, disk: &dyn WriteAt, number: u32) -> Result<(), DiskError> {
+        let entry = self.partitions.iter().find(|entry| entry.number == number);
+        let sectors = entry.and_then(|entry| {
+            let sectors = |bytes: u64| u32::try_from(bytes / SECTOR).ok();
+            Some((sectors(entry.start.0)?, sectors(entry.length.0)?))
+        });
+        let Some((start, length)) = sectors else {
+            let reason = "its place does not fit a partition table of the PC".to_owned();
+            return Err(DiskError::CannotStretch { number, reason });
+        };
+        mbr::write_length(disk, number, start, length).map_err(DiskError::WriteTable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::made::mbr_disk;
+    use super::*;
+    use crate::io::{Overlay, ReadAt};
+    use std::sync::Arc;
+
+    /// A disk of 100 sectors with a FAT and a Linux partition that ends before it does.
+    fn disk() -> Vec<u8> {
+        mbr_disk(100, &[(0x0c, 8, 20), (0x83, 28, 70)])
+    }
+
+    fn stretched(number: u32, sectors: u64) -> Result<PartitionTable, DiskError> {
+        PartitionTable::read(&disk()).unwrap().stretched(number, ByteCount(sectors * 512 + 511))
+    }
+
+    #[test]
+    fn the_last_partition_reaches_to_the_end() {
+        let table = stretched(2, 100).unwrap();
+        assert_eq!(table.partitions[1].length, ByteCount(72 * 512));
+        assert_eq!(stretched(2, 5000).unwrap().partitions[1].length, ByteCount(4972 * 512));
+        assert_eq!(table.partitions[0], PartitionTable::read(&disk()).unwrap().partitions[0]);
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_and_nothing_else_changes() {
+        for (sectors, last_in_cylinders) in [(20_000_u64, Some((19_999_u64 - 28) + 28)), (30_000_000, None)] {
+            let table = stretched(2, sectors).unwrap();
+            let larger = crate::io::Extended::new(disk(), ByteCount(sectors * 512)).unwrap();
+            let overlay = Overlay::new(Arc::new(larger), None);
+            table.write_length(&overlay, 2).unwrap();
+            assert_eq!(PartitionTable::read(&overlay).unwrap(), table);
+            let mut sector = vec![0; 512];
+            overlay.read_at(crate::types::ByteOffset(0), &mut sector).unwrap();
+            let entry = sector[462..478].to_vec();
+            match last_in_cylinders {
+                // 255 heads of 63 sectors, which are counted from 1.
+                Some(last) => {
+                    let (cylinder, head, number) = (last / (255 * 63), last / 63 % 255, last % 63 + 1);
+                    let expected = [head, number | (cylinder >> 8 << 6), cylinder & 0xff];
+                    assert_eq!(entry[5..8].iter().map(|byte| u64::from(*byte)).collect::<Vec<_>>(), expected);
+                }
+                None => assert_eq!(entry[5..8], [0xfe, 0xff, 0xff]),
+            }
+            sector[467..470].fill(0);
+            sector[474..478].copy_from_slice(&70_u32.to_le_bytes());
+            assert!(sector == disk()[..512]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_stretched_is_said() {
+        let error = |result: Result<PartitionTable, DiskError>| result.unwrap_err().to_string();
+        assert!(error(stretched(1, 200)).contains("another partition comes after it"));
+        assert!(error(stretched(3, 200)).contains("another partition comes after it"));
+        assert!(error(stretched(2, 90)).contains("already"));
+        assert!(error(stretched(2, 1 << 33)).contains("no room for a disk of"));
+        let mut table = PartitionTable::read(&disk()).unwrap();
+        table.kind = TableKind::Gpt { disk_guid: String::new() };
+        assert!(error(table.stretched(2, ByteCount(1 << 20))).contains("GPT"));
+    }
+}

@@ -1,0 +1,104 @@
+//! What an image is: its partitions, its filesystems, its release, and whether it is a card already.
+
+use crate::fs::{FsError, ReadFilesystem, Summary, ext4, fat};
+use crate::io::{ReadAt, Window};
+use crate::partition::{PartitionEntry, PartitionTable};
+use crate::pipeline::Error;
+use crate::raspios::{self, Card, Customisation, Release};
+use crate::stock_image::{Packing, StockImage};
+use crate::stock_system::Disk;
+use crate::types::ByteCount;
+use crate::types::Warning;
+use std::sync::Arc;
+
+/// What an image is.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Inspection {
+    /// What it is packed in.
+    pub packing: Packing,
+    /// How large the disk is, unpacked.
+    pub size: ByteCount,
+    /// The partition table.
+    pub table: PartitionTable,
+    /// What each partition holds, in the order of the table.
+    pub filesystems: Vec<Found>,
+    /// The release, where it is one that cardwright knows.
+    pub release: Option<Release>,
+    /// Why no release was found.
+    pub no_release: Option<String>,
+    /// For which node cardwright made it, where it did.
+    pub card: Option<Card>,
+    /// Traces of other tools on it.
+    pub customisations: Vec<Customisation>,
+    /// Findings about the file that may disappoint.
+    pub warnings: Vec<Warning>,
+}
+
+/// What one partition holds.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Found {
+    /// The number of the partition.
+    pub partition: u32,
+    /// Its filesystem, where there is one that cardwright reads.
+    pub filesystem: Option<Summary>,
+    /// Why none was found.
+    pub problem: Option<String>,
+}
+
+/// Looks at an image.
+///
+/// # Errors
+/// When it cannot be read or has no partition table. What is inside the partitions is no error.
+pub fn inspect(image: StockImage) -> Result<Inspection, Error> {
+    let packing = image.packing();
+    let warnings = image.warnings().iter().map(Warning::of).collect();
+    let image: Arc<dyn ReadAt> = Arc::new(image);
+    let table = PartitionTable::read(&*image)?;
+    let filesystems = table.partitions.iter().map(|entry| look(&image, entry)).collect();
+    let mut inspection = Inspection {
+        packing,
+        size: image.size(),
+        table,
+        filesystems,
+        release: None,
+        no_release: None,
+        card: None,
+        customisations: Vec::new(),
+        warnings,
+    };
+    match Disk::open(image) {
+        Ok(disk) => {
+            inspection.card = raspios::customised_card(&disk.files)?;
+            match raspios::detect(&disk.files) {
+                Ok(release) => {
+                    inspection.customisations = raspios::customisations(&disk.files, &release)?;
+                    inspection.release = Some(release);
+                }
+                Err(error) => inspection.no_release = Some(error.to_string()),
+            }
+        }
+        Err(error) => inspection.no_release = Some(error.to_string()),
+    }
+    Ok(inspection)
+}
+
+/// Looks at one partition: whatever its type says, it is what it holds.
+fn look(image: &Arc<dyn ReadAt>, entry: &PartitionEntry) -> Found {
+    let window = || -> Result<Arc<dyn ReadAt>, FsError> {
+        Ok(Arc::new(Window::new(Arc::clone(image), entry.start, entry.length)?))
+    };
+    let as_ext4 = || -> Result<Summary, FsError> { ext4::Reader::open(window()?)?.summary() };
+    let as_fat = || -> Result<Summary, FsError> { fat::Reader::open(window()?)?.summary() };
+    let found = match as_ext4() {
+        // What it is instead is said by the first.
+        Err(no_ext4 @ FsError::NotThisFilesystem { .. }) => match as_fat() {
+            Err(FsError::NotThisFilesystem { .. }) => Err(no_ext4),
+            found => found,
+        },
+        found => found,
+    };
+    match found {
+        Ok(summary) => Found { partition: entry.number, filesystem: Some(summary), problem: None },
+        Err(error) => Found { partition: entry.number, filesystem: None, problem: Some(error.to_string()) },
+    }
+}

@@ -1,0 +1,429 @@
+//! The road: nodes.yaml and a stock image in, one image per node out.
+//!
+//! ```text
+//! nodes.yaml ──▶ Cluster ┐
+//! cluster.secret ──▶ keys ├─plan─▶ Patch per node ─apply─▶ Layer ─emit─▶ north.img.xz …
+//! stock image ──▶ Base ──┘                                  above the Foundation
+//! ```
+
+mod build;
+mod check;
+pub mod inspect;
+mod outputs;
+pub mod verify;
+
+pub use outputs::{Occupant, OccupiedOutputs, check_outputs};
+
+pub use build::{BuildOptions, Built, BuiltImage, Imager, all_threads, build};
+pub use check::{Checked, check};
+
+use crate::access::PapersError;
+use crate::access::shell_word;
+use crate::artifacts::{self, PayloadError};
+use crate::base_layer::{self, Extent, FoundationError};
+use crate::cluster::{
+    CannotRejoin, Cluster, ClusterName, ExtraFile, ImageSource, InvalidCluster, Node, Problem, Spot,
+};
+use crate::demo;
+use crate::fetch::{self, FetchError, Fetched};
+use crate::identity::{ClusterSecret, Creation, IdentityError};
+use crate::io::ownership;
+use crate::io::temporary::TemporaryFolder;
+use crate::io::{DiskError, ReadAt};
+use crate::k3s::Payload;
+use crate::output::{EmitError, Stage};
+use crate::patch::{Partition, Patch, PatchError, SourceDigests};
+use crate::plan::{self, Ground, PlanError};
+use crate::raspios::RaspiosError;
+use crate::stock_image::StockImage;
+use crate::stock_system::{Base, BaseError, Understanding};
+use crate::types::ByteCount;
+use crate::types::ImagePath;
+use crate::types::{Hint, Warning};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// An error somewhere on the road.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The stock image could not be downloaded.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The stock image could not be opened.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The stock image is not what it should be.
+    #[error("{image}: {source}")]
+    Base {
+        /// Which image.
+        image: String,
+        /// Why.
+        source: BaseError,
+    },
+    /// The cluster secret could not be had.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// nodes.yaml asks for what the stock image does not give.
+    #[error("{} does not fit the stock image", .0.file.display())]
+    Unfit(Box<InvalidCluster>),
+    /// A node could not be planned.
+    #[error("planning node `{node}`: {source}")]
+    Plan {
+        /// Which node.
+        node: String,
+        /// Why.
+        source: PlanError,
+    },
+    /// The part that all nodes have in common could not be planned.
+    #[error("planning what all nodes get: {0}")]
+    PlanCommon(PlanError),
+    /// What is to be put inside the cards could not be had.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// What all cards stand on could not be made.
+    #[error(transparent)]
+    Foundation(#[from] FoundationError),
+    /// A patch could not be applied.
+    #[error("writing node `{node}`: {source}")]
+    Apply {
+        /// Which node.
+        node: String,
+        /// Why.
+        source: PatchError,
+    },
+    /// The owner's means of access could not be made.
+    #[error(transparent)]
+    Papers(#[from] PapersError),
+    /// Something else is in the place of a result.
+    #[error(transparent)]
+    Occupied(#[from] OccupiedOutputs),
+    /// A result could not be written.
+    #[error(transparent)]
+    Emit(#[from] EmitError),
+    /// An image that is to be read back could not be.
+    #[error(transparent)]
+    Check(#[from] PatchError),
+    /// The record of being a card could not be read.
+    #[error(transparent)]
+    Card(#[from] RaspiosError),
+    /// A node cannot be made to rejoin its cluster.
+    #[error(transparent)]
+    Rejoin(#[from] CannotRejoin),
+    /// nodes.yaml has no node of that name.
+    #[error("there is no node `{name}` in the cluster `{cluster}`")]
+    NoSuchNode {
+        /// Which name.
+        name: String,
+        /// In which cluster.
+        cluster: String,
+        /// The names it has.
+        known: Vec<String>,
+    },
+    /// An image that is to be verified does not say which node it is for.
+    #[error("{} does not say which node it was made for", image.display())]
+    NotACard {
+        /// Which image.
+        image: PathBuf,
+    },
+}
+
+impl Hint for Error {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Fetch(error) => error.hint(),
+            Self::Disk(error) => error.hint(),
+            Self::Base { source, .. } => source.hint(),
+            Self::Identity(error) => error.hint(),
+            Self::Unfit(invalid) => invalid.hint(),
+            Self::Plan { source, .. } | Self::PlanCommon(source) => source.hint(),
+            Self::Payload(error) => error.hint(),
+            Self::Foundation(error) => error.hint(),
+            Self::Apply { source, .. } | Self::Check(source) => source.hint(),
+            Self::Papers(error) => error.hint(),
+            Self::Occupied(error) => error.hint(),
+            Self::Emit(error) => error.hint(),
+            Self::Card(error) => error.hint(),
+            Self::Rejoin(error) => error.hint(),
+            Self::NoSuchNode { known, .. } => Some(format!("Its nodes are {}", known.join(", "))),
+            Self::NotACard { .. } => {
+                Some("Name the node with `--node`, or give an image that cardwright made".to_owned())
+            }
+        }
+    }
+}
+
+/// What the caller wants to hear while the road is walked.
+pub trait Progress: Sync {
+    /// A download goes on: bytes so far, and all of them where that is known.
+    fn downloading(&self, done: ByteCount, total: Option<ByteCount>);
+    /// Some bytes more are done in a stage of the work that has so many in all.
+    fn working(&self, stage: Stage, more: ByteCount, total: ByteCount);
+    /// Something is not as it should be, and the work goes on.
+    fn warning(&self, warning: Warning) {
+        drop(warning);
+    }
+}
+
+/// For callers who want to hear nothing.
+pub struct Silent;
+
+impl Progress for Silent {
+    fn downloading(&self, _done: ByteCount, _total: Option<ByteCount>) {}
+    fn working(&self, _stage: Stage, _more: ByteCount, _total: ByteCount) {}
+}
+
+/// Returns the warning that others may put files of theirs into a folder that secrets are written to.
+pub fn writable_warning(folder: &Path) -> Option<Warning> {
+    let mode = ownership::mode_if_others_may_write(folder)?;
+    Some(Warning {
+        message: format!(
+            "other users of this machine may replace what is in {}: its mode is {mode:04o}",
+            folder.display()
+        ),
+        hint: Some(format!("Run `chmod go-w {}`", shell_word(&folder.display().to_string()))),
+    })
+}
+
+/// Opens the stock image that a cluster names. What is packed is unpacked, as far as it is needed, into a
+/// nameless file in `scratch`. Downloads, and what saves work on the next run, are kept in `cache`.
+///
+/// Its SHA-256 may still be on its way: [`build`] waits for it, whoever does something else with the image
+/// has to [`check`](StockImage::check) it.
+///
+/// # Errors
+/// When it cannot be had, is damaged, or has another hash than the one pinned.
+pub fn open_image(
+    source: &ImageSource,
+    scratch: &Path,
+    cache: Option<&Path>,
+    progress: &dyn Progress,
+) -> Result<StockImage, Error> {
+    let open = |path: &Path, sha256| match cache {
+        Some(cache) => StockImage::open_remembered(path, sha256, scratch, cache),
+        None => StockImage::open(path, sha256, scratch),
+    };
+    match source {
+        ImageSource::Demo => Ok(demo::open()?),
+        ImageSource::Path { path, sha256 } => Ok(open(path, *sha256)?),
+        ImageSource::Url { url, sha256 } => {
+            let mut tell =
+                |done, total: Option<u64>| progress.downloading(ByteCount(done), total.map(ByteCount));
+            let Fetched { path, folder, trouble } =
+                fetch::fetch_anyway(url, *sha256, cache, scratch, &mut tell)?;
+            if let Some(error) = trouble {
+                progress.warning(fetch::cache_warning(&error));
+            }
+            // Checked once more: the cache is only a folder, and anything may have happened to it.
+            Ok(open(&path, Some(*sha256))?.keeping(folder))
+        }
+    }
+}
+
+/// Finds out what a stock image holds. `name` is what errors call it.
+///
+/// # Errors
+/// When it is no stock image of a known release.
+pub fn open_base(image: Arc<dyn ReadAt>, name: &str, understanding: Understanding) -> Result<Base, Error> {
+    Base::open(image, understanding).map_err(|source| Error::Base { image: name.to_owned(), source })
+}
+
+/// Returns the name of a cluster's stock image in messages.
+pub fn image_name(cluster: &Cluster) -> String {
+    match &cluster.image {
+        ImageSource::Demo => "the demo image".to_owned(),
+        ImageSource::Path { path, .. } => path.display().to_string(),
+        ImageSource::Url { url, .. } => url.clone(),
+    }
+}
+
+/// The secret of a cluster, which lives beside its nodes.yaml, and whether it was made just now.
+///
+/// # Errors
+/// When it is missing and `creation` is forbidden, cannot be read, or is none.
+pub fn open_secret(cluster: &Cluster, creation: Creation) -> Result<(ClusterSecret, bool), Error> {
+    let path = secret_path(cluster);
+    let environment = std::env::var(crate::identity::SECRET_ENVIRONMENT_VARIABLE).ok();
+    Ok(ClusterSecret::obtain(&path, creation, environment.as_deref())?)
+}
+
+/// The secret of a cluster, where there is one already. None is made.
+///
+/// # Errors
+/// Fails when it cannot be read, or is none.
+pub fn existing_secret(cluster: &Cluster) -> Result<Option<ClusterSecret>, Error> {
+    match open_secret(cluster, Creation::Forbidden) {
+        Ok((secret, _)) => Ok(Some(secret)),
+        Err(Error::Identity(IdentityError::Missing { .. })) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Where the secret of a cluster is kept.
+pub fn secret_path(cluster: &Cluster) -> PathBuf {
+    cluster.source.with_file_name("cluster.secret")
+}
+
+/// What is to be done for every node of a cluster.
+pub struct Plans<'cluster> {
+    /// Which cluster.
+    pub cluster: &'cluster ClusterName,
+    /// How large cards are.
+    pub extent: Extent,
+    /// What the patches of all nodes begin with.
+    pub common: Patch,
+    /// The whole patch of every node, in the order of nodes.yaml.
+    pub nodes: Vec<(&'cluster Node, Patch)>,
+    /// Holds what was downloaded for the patches and could not be kept in the cache.
+    _downloads: Vec<TemporaryFolder>,
+}
+
+impl Plans<'_> {
+    /// The patch of a node.
+    ///
+    /// # Errors
+    /// When it is none of the cluster that was planned.
+    pub fn of(&self, node: &Node) -> Result<&Patch, Error> {
+        let planned = self.nodes.iter().find(|(planned, _)| planned.name == node.name);
+        planned.map(|(_, patch)| patch).ok_or_else(|| Error::NoSuchNode {
+            name: node.name.to_string(),
+            cluster: self.cluster.to_string(),
+            known: self.nodes.iter().map(|(node, _)| node.name.to_string()).collect(),
+        })
+    }
+}
+
+/// Plans every node. What is to be put inside the cards and named by an address is downloaded into `cache`; without
+/// one, into a folder that is gone with the plans.
+///
+/// # Errors
+/// When the stock image lacks something that nodes.yaml asks for, when what is to be put inside the cards
+/// cannot be had, or does not fit.
+pub fn plan_cluster<'cluster>(
+    base: &Base,
+    cluster: &'cluster Cluster,
+    secret: &ClusterSecret,
+    cache: Option<&Path>,
+    progress: &dyn Progress,
+) -> Result<Plans<'cluster>, Error> {
+    let opened = match &cluster.k3s {
+        Some(k3s) => {
+            let binary = plan::host(&base.release).binary;
+            artifacts::open(&k3s.install, binary, cache, &|done, total| progress.downloading(done, total))?
+        }
+        None => None,
+    };
+    let (payload, downloads) = match opened {
+        Some(opened) => {
+            if let Some(error) = opened.trouble {
+                progress.warning(fetch::cache_warning(&error));
+            }
+            (Some(opened.payload), opened.folders)
+        }
+        None => (None, Vec::new()),
+    };
+    let mut plans = plan_with(base, cluster, secret, payload.as_ref())?;
+    let mut known = SourceDigests::default();
+    for (node, patch) in &mut plans.nodes {
+        let failed = |source: PatchError| Error::Plan { node: node.name.to_string(), source: source.into() };
+        patch.take_digests(&mut known).map_err(failed)?;
+    }
+    Ok(Plans { _downloads: downloads, ..plans })
+}
+
+/// As [`plan_cluster`], with what is put inside the cards at hand. All that nodes.yaml asks for and the stock
+/// image does not give is reported at once.
+fn plan_with<'cluster>(
+    base: &Base,
+    cluster: &'cluster Cluster,
+    secret: &ClusterSecret,
+    payload: Option<&Payload>,
+) -> Result<Plans<'cluster>, Error> {
+    let ground =
+        Ground { cluster, secret, release: &base.release, stock: &base.disk.files, time: base.time, payload };
+    let failed = |node: &Node, source| Error::Plan { node: node.name.to_string(), source };
+    let (mut nodes, mut problems) = (Vec::new(), Vec::new());
+    for node in &cluster.nodes {
+        let judged = plan::judge(&ground, node).map_err(|source| failed(node, source))?;
+        problems.extend(judged.mistakes.iter().map(|mistake| problem_of(mistake, cluster, node)));
+        match base_layer::check_boot(base, &judged.patch) {
+            Ok(()) => {}
+            Err(FoundationError::BootFull { path, size, free }) => {
+                let spot = spot_on_boot(node, &path).or_else(|| cluster.image_spot.clone());
+                let error = FoundationError::BootFull { path, size, free };
+                problems.push(Problem::at(spot.as_ref(), &error));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        nodes.push((node, judged.patch));
+    }
+    let common = plan::common(&ground).map_err(Error::PlanCommon)?;
+    let extent = match Extent::decide(base, cluster.grow, nodes.iter().map(|(_, patch)| patch)) {
+        Ok(extent) => Some(extent),
+        Err(error) if error.is_about_room() => {
+            problems.push(Problem::at(cluster.image_spot.as_ref(), &error));
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
+    match extent.filter(|_| problems.is_empty()) {
+        Some(extent) => Ok(Plans { cluster: &cluster.name, extent, common, nodes, _downloads: Vec::new() }),
+        None => Err(Error::Unfit(Box::new(cluster.unfit(problems)))),
+    }
+}
+
+/// Returns the place in nodes.yaml of a file on the boot partition; `None` where nodes.yaml names none there.
+fn spot_on_boot(node: &Node, path: &ImagePath) -> Option<Spot> {
+    let on = Partition::Boot;
+    let named = |file: &&ExtraFile| {
+        let root = ImagePath::root();
+        let at = file.path.on_card(&root).ok();
+        file.partition == on && at.is_some_and(|at| on.one_spelling(&at) == on.one_spelling(path))
+    };
+    let place = node.files.iter().find(named)?.place?;
+    Some(Spot { place, path: "files".to_owned() })
+}
+
+/// Returns a mistake in a value of nodes.yaml as a problem at its place.
+fn problem_of(mistake: &RaspiosError, cluster: &Cluster, node: &Node) -> Problem {
+    // Its place is shown with it.
+    let (spot, mistake) = match (plan::spot_of(mistake, node), mistake) {
+        (Some(spot), RaspiosError::ExtraFile { source, .. }) => (Some(spot), &**source),
+        (spot, mistake) => (spot, mistake),
+    };
+    let mut problem = Problem::at(spot.as_ref(), mistake);
+    let is_name_list =
+        matches!(mistake, RaspiosError::UnknownTimezone { .. } | RaspiosError::UnknownLocale { .. });
+    if is_name_list && cluster.image == ImageSource::Demo {
+        problem.message.push_str("; the demo image has only a few");
+    }
+    if matches!(mistake, RaspiosError::Contradiction { .. }) {
+        problem.hint = Some("Take the word out of `cmdline:` under `boot:`".to_owned());
+    }
+    problem
+}
+
+/// The node of that name.
+///
+/// # Errors
+/// When there is none; says which there are.
+pub fn named_node<'cluster>(cluster: &'cluster Cluster, name: &str) -> Result<&'cluster Node, Error> {
+    cluster.node(name).ok_or_else(|| Error::NoSuchNode {
+        name: name.to_owned(),
+        cluster: cluster.name.to_string(),
+        known: cluster.nodes.iter().map(|node| node.name.to_string()).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A node may be called `all`.
+    #[test]
+    fn what_all_nodes_get_is_not_said_of_a_node() {
+        let source = PlanError::Identity(IdentityError::MalformedVariable);
+        let said = Error::PlanCommon(source).to_string();
+        assert!(said.starts_with("planning what all nodes get: ") && !said.contains("node `"), "{said}");
+    }
+}

@@ -1,0 +1,171 @@
+//! Reading a finished image back and holding the plan against it.
+
+use crate::base_layer::Extent;
+use crate::cluster::Cluster;
+use crate::identity::ClusterSecret;
+use crate::io::{Extended, Overlay, ReadAt};
+use crate::output::{self, Stage};
+use crate::patch;
+use crate::pipeline::{Error, Progress, named_node, plan_cluster};
+use crate::raspios;
+use crate::stock_image::StockImage;
+use crate::stock_system::{Base, Disk};
+use crate::types::number;
+use crate::types::{ByteCount, ByteOffset};
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What reading an image back found.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Verified {
+    /// The node whose plan it was held against.
+    pub node: String,
+    /// Where it differs; empty when it is what it should be.
+    pub differences: Vec<Difference>,
+}
+
+/// One way in which an image is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Difference {
+    /// Of the disk as a whole: its size, its partition table, what no file is made of.
+    Disk {
+        /// The difference: a clause that follows "the disk".
+        what: String,
+    },
+    /// Of a file, directory or link on one of the partitions.
+    File(patch::Difference),
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disk { what } => write!(formatter, "disk: it {what}"),
+            Self::File(difference) => difference.fmt(formatter),
+        }
+    }
+}
+
+/// How an image is to be read back.
+#[derive(Debug, Clone)]
+pub struct VerifyOptions {
+    /// The name of the node whose plan the image is held against; the one the image says it was made for,
+    /// where it is absent.
+    pub node: Option<String>,
+    /// How many threads unpack.
+    pub threads: usize,
+    /// The folder for what is unpacked.
+    pub scratch: PathBuf,
+    /// The folder for downloads; without it they are not kept.
+    pub cache: Option<PathBuf>,
+}
+
+/// Holds the image at `path` against the plan of a node. `stock` is what `base` was found in.
+///
+/// # Errors
+/// When one of the images cannot be read, or it is not known which node the image is for. What differs is
+/// no error.
+pub fn verify(
+    cluster: &Cluster,
+    stock: &StockImage,
+    base: &Base,
+    secret: &ClusterSecret,
+    path: &Path,
+    options: &VerifyOptions,
+    progress: &dyn Progress,
+) -> Result<Verified, Error> {
+    let image = Arc::new(StockImage::open(path, None, &options.scratch)?);
+    let named = |source| Error::Base { image: path.display().to_string(), source };
+    let disk = Disk::open(Arc::clone(&image) as _).map_err(named)?;
+    let node = options.node.as_deref();
+    let card = match (raspios::customised_card(&disk.files), node) {
+        (Ok(card), _) => card,
+        // A record that is damaged is a difference like any other, where nothing hangs on it.
+        (Err(_), Some(_)) => None,
+        (Err(error), None) => return Err(error.into()),
+    };
+    let name = node.or(card.as_ref().map(|card| card.node.as_str()));
+    let name = name.ok_or_else(|| Error::NotACard { image: path.to_owned() })?;
+    let mut cluster = cluster.clone();
+    if card.as_ref().is_some_and(|card| card.rejoins) {
+        cluster.rejoin(name)?;
+    }
+    if let Some(through) = card.as_ref().and_then(|card| card.through.as_deref()) {
+        cluster.join_through(through)?;
+    }
+    let node = named_node(&cluster, name)?;
+    let plans = plan_cluster(base, &cluster, secret, options.cache.as_deref(), progress)?;
+    // All of both is going to be read, so that the total is larger than either.
+    let total = ByteCount(stock.size().0 + image.size().0);
+    let tell = |more| progress.working(Stage::ReadingBoth, more, total);
+    for image in [stock, &image] {
+        image.unpack_all(options.threads, &tell).map_err(output::EmitError::Base)?;
+    }
+    let mut differences = outside_the_files(base, &plans.extent, image.given_size(), &disk, path)?;
+    let of_files = patch::check(plans.of(node)?, &base.disk.files, &disk.files)?;
+    differences.extend(of_files.into_iter().map(Difference::File));
+    Ok(Verified { node: node.name.to_string(), differences })
+}
+
+/// A remainder too small for a group of blocks of its own stays unused when a filesystem grows: less than
+/// its tables of descriptors and inodes would take.
+const LARGEST_REMAINDER: u64 = 8 << 20;
+
+/// What no file of a plan says: the size of the disk, its partition table, and how much of the root
+/// partition its filesystem takes. All else is what the stock image has.
+fn outside_the_files(
+    base: &Base,
+    extent: &Extent,
+    size: ByteCount,
+    disk: &Disk,
+    path: &Path,
+) -> Result<Vec<Difference>, Error> {
+    let mut differences = Vec::new();
+    let mut differs = |what: String| differences.push(Difference::Disk { what });
+    // That of the file: one that ends in the middle of a sector would be padded by whoever reads it here.
+    if size != extent.size {
+        let (found, wanted) = (size.0, extent.size.0);
+        differs(format!("has {found} bytes, where it should have {wanted}"));
+    }
+    if disk.table != extent.table {
+        differs("has another partition table than planned".to_owned());
+    }
+    if before_the_partitions(&*disk.bytes, base).map_err(output::EmitError::write("reading", path))?
+        != expected_before_the_partitions(base, extent)?
+    {
+        differs("has other bytes before its first partition than planned".to_owned());
+    }
+    let unused = |disk: &Disk| -> Result<u64, Error> {
+        let root = patch::ImagePath::root();
+        let failed = |source| patch::PatchError::Filesystem {
+            doing: "reading the superblock of",
+            partition: patch::Partition::Root,
+            path: root,
+            source,
+        };
+        Ok(disk.root.length.0 - disk.files.root.summary().map_err(failed)?.size.0)
+    };
+    if unused(disk)? > unused(&base.disk)?.max(LARGEST_REMAINDER) {
+        differs("has a root filesystem that does not fill its partition".to_owned());
+    }
+    Ok(differences)
+}
+
+/// The bytes before the first partition of the base.
+fn before_the_partitions(disk: &dyn ReadAt, base: &Base) -> io::Result<Vec<u8>> {
+    let first = base.disk.boot.start.0.min(base.disk.root.start.0);
+    let mut bytes = vec![0; number::in_memory(first.min(disk.size().0))];
+    disk.read_at(ByteOffset(0), &mut bytes)?;
+    Ok(bytes)
+}
+
+fn expected_before_the_partitions(base: &Base, extent: &Extent) -> Result<Vec<u8>, Error> {
+    let stock = Extended::new(Arc::clone(&base.disk.bytes), extent.size).map_err(output::EmitError::Base)?;
+    let expected = Overlay::new(Arc::new(stock), None);
+    if extent.growth.0 > 0 {
+        extent.table.write_length(&expected, extent.root.number)?;
+    }
+    Ok(before_the_partitions(&expected, base).map_err(output::EmitError::Base)?)
+}

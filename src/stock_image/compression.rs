@@ -1,0 +1,48 @@
+//! What a file is packed in, told by how it begins and never by its name.
+
+use super::Given;
+use crate::formats::kinds;
+use crate::io::DiskError;
+use crate::types::ByteOffset;
+use crate::types::number;
+
+/// What a stock image is packed in, told by its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Packing {
+    /// Not at all.
+    Raw,
+    /// xz.
+    Xz,
+    /// gzip.
+    Gzip,
+    /// Zstandard.
+    Zstd,
+    /// A zip archive that holds one image.
+    Zip,
+}
+
+/// How the files that are read begin: the formats' own documents call it magic number or signature.
+const READ: [(&[u8], Packing); 5] = [
+    (b"\xfd7zXZ\0", Packing::Xz),
+    (b"\x1f\x8b\x08", Packing::Gzip),
+    (b"\x28\xb5\x2f\xfd", Packing::Zstd),
+    (b"PK\x03\x04", Packing::Zip),
+    // An archive with nothing in it.
+    (b"PK\x05\x06", Packing::Zip),
+];
+
+/// Tells the packing of a file. What begins like none of the known ones is taken for a disk.
+pub(super) fn tell(given: &Given<'_>) -> Result<Packing, DiskError> {
+    let mut start = [0; 8];
+    let length = number::at_most(given.bytes.size().0, start.len());
+    let (start, _) = start.split_at_mut(length);
+    given.bytes.read_at(ByteOffset(0), start).map_err(|source| given.unreadable(source))?;
+    if let Some((_, packing)) = READ.iter().find(|(magic, _)| start.starts_with(magic)) {
+        return Ok(*packing);
+    }
+    match kinds::no_image(given.bytes).map_err(|source| given.unreadable(source))? {
+        Some(found) => Err(given.unknown(found)),
+        None => Ok(Packing::Raw),
+    }
+}

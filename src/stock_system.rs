@@ -1,0 +1,374 @@
+//! The stock image, opened and understood: where its two partitions are, and which release it holds.
+
+use crate::fs::{FsError, ReadFilesystem, Summary, ext4, fat};
+use crate::io::{DiskError, ReadAt, Window};
+use crate::partition::{PartitionEntry, PartitionKind, PartitionTable};
+use crate::patch::{Partition, PatchError, Stock, StockFiles};
+use crate::raspios::{
+    self, Card, Codename, Customisation, DetectError, Effect, FirstBoot, RaspiosError, Release,
+};
+use crate::types::ByteCount;
+use crate::types::Hint;
+use crate::types::ImagePath;
+use crate::types::UnixTime;
+use std::fmt;
+use std::sync::Arc;
+
+/// A disk with the two partitions of a Raspberry Pi OS.
+pub struct Disk {
+    /// All of it.
+    pub bytes: Arc<dyn ReadAt>,
+    /// Its partition table.
+    pub table: PartitionTable,
+    /// The FAT partition with cmdline.txt and config.txt.
+    pub boot: PartitionEntry,
+    /// The Linux partition whose /etc/os-release says Debian or Raspbian.
+    pub root: PartitionEntry,
+    /// The files of both.
+    pub files: StockFiles,
+}
+
+/// A disk whose release is known and which may serve as the base of cards.
+pub struct Base {
+    /// The disk.
+    pub disk: Disk,
+    /// What it holds.
+    pub release: Release,
+    /// The time that everything written above it gets.
+    pub time: UnixTime,
+    /// Findings that are no reason to refuse it, and that may still disappoint.
+    pub warnings: Vec<BaseWarning>,
+}
+
+/// A finding about a stock image that may disappoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BaseWarning {
+    /// Another tool left something that does not contradict nodes.yaml.
+    Customised(Customisation),
+    /// It was forced: it lacks what every Raspberry Pi OS has.
+    NotRaspberryPiOs {
+        /// The evidence, as a clause.
+        found: String,
+    },
+    /// The first boot cannot make the root partition larger.
+    NeverGrows {
+        /// The reason why not, as a clause.
+        reason: String,
+        /// The size that the root partition of a card has, and keeps.
+        size: ByteCount,
+        /// The room that is free in it in the stock image.
+        free: ByteCount,
+    },
+}
+
+impl fmt::Display for BaseWarning {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Customised(Customisation { tool, found, means, .. }) => {
+                write!(formatter, "the stock image has {found}, left by {tool}: {means}")
+            }
+            Self::NotRaspberryPiOs { found } => {
+                write!(formatter, "the stock image is a Debian, but not Raspberry Pi OS: {found}")
+            }
+            Self::NeverGrows { reason, size, free } => write!(
+                formatter,
+                "the first boot cannot make the root partition larger, as {reason}: it has {size} on every card, \
+                 {free} of it free in the stock image"
+            ),
+        }
+    }
+}
+
+impl Hint for BaseWarning {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Customised(_) => "Start from the image as Raspberry Pi publishes it".to_owned(),
+            Self::NotRaspberryPiOs { .. } => "Try one card before you build more".to_owned(),
+            Self::NeverGrows { .. } => {
+                "Start from an image whose root partition is the last one, as Raspberry Pi publishes it"
+                    .to_owned()
+            }
+        })
+    }
+}
+
+/// An error of understanding a stock image.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BaseError {
+    /// It could not be read, or has no partition table.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// It has no partition of the wanted kind.
+    #[error("there is no {wanted} partition: {found}")]
+    NoPartition {
+        /// `boot` or `root`, and what would have made it one.
+        wanted: &'static str,
+        /// What was found instead, a clause a partition.
+        found: String,
+    },
+    /// A file of it could not be read.
+    #[error(transparent)]
+    Files(#[from] PatchError),
+    /// It holds no release that cardwright knows.
+    #[error(transparent)]
+    Release(#[from] DetectError),
+    /// Its record of being a card could not be read.
+    #[error(transparent)]
+    Card(#[from] RaspiosError),
+    /// Another tool set it up already, and what it set would win over nodes.yaml.
+    #[error("this image was customised already: {}", list_of(.0))]
+    Customised(Vec<Customisation>),
+    /// It was booted before: cards made from it would all be the same machine, and never grow.
+    #[error("this image {0}")]
+    BootedBefore(&'static str),
+    /// It is a card already, not a stock image.
+    #[error("this image was made by cardwright already, for node `{node}` of cluster `{cluster}`")]
+    AlreadyACard {
+        /// For which node.
+        node: String,
+        /// Of which cluster.
+        cluster: String,
+    },
+    /// The image does not say when it was made.
+    #[error(
+        "the root filesystem does not say when, between 1980 and 2038, it was last written to, so there is no time to give new files"
+    )]
+    NoTime,
+}
+
+impl Hint for BaseError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Disk(error) => error.hint(),
+            Self::Files(error) => error.hint(),
+            Self::Release(error) => error.hint(),
+            Self::Card(error) => error.hint(),
+            Self::Customised(_) => Some(
+                "Start from the image as Raspberry Pi publishes it, and say in nodes.yaml what was set there"
+                    .to_owned(),
+            ),
+            Self::BootedBefore(_) => {
+                Some("Give an image that was never booted, as Raspberry Pi publishes it".to_owned())
+            }
+            Self::NoPartition { .. } => {
+                Some("Give an image of Raspberry Pi OS as Raspberry Pi publishes it".to_owned())
+            }
+            Self::AlreadyACard { .. } => Some("Give the stock image that it was made from".to_owned()),
+            Self::NoTime => {
+                Some("Set SOURCE_DATE_EPOCH to the seconds since 1970 that new files shall have".to_owned())
+            }
+        }
+    }
+}
+
+/// Lists the customisations that were found, each with the tool that left it.
+fn list_of(customisations: &[Customisation]) -> String {
+    let one = |Customisation { tool, found, means, .. }: &Customisation| format!("{found} ({tool}): {means}");
+    customisations.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// What a filesystem said about a partition that was tried.
+fn tried(entry: &PartitionEntry, result: &Result<String, FsError>) -> String {
+    match result {
+        Ok(found) => format!("partition {} {found}", entry.number),
+        Err(error) => format!("partition {}: {error}", entry.number),
+    }
+}
+
+impl Disk {
+    /// Finds the partitions of a disk and opens their filesystems for reading.
+    ///
+    /// # Errors
+    /// When there is no partition table, or no boot or root partition in it.
+    pub fn open(bytes: Arc<dyn ReadAt>) -> Result<Self, BaseError> {
+        let table = PartitionTable::read(&*bytes)?;
+        let (boot, boot_files) = find(
+            &bytes,
+            &table,
+            &PartitionKind::Fat,
+            "boot (a FAT with cmdline.txt and config.txt)",
+            |window| Ok(Box::new(fat::Reader::open(window)?)),
+            |files| {
+                let missing = ["/cmdline.txt", "/config.txt"].into_iter().find(|path| {
+                    !matches!(ImagePath::new(*path).map(|path| files.metadata(&path)), Ok(Ok(Some(_))))
+                });
+                Ok(missing.map(|path| format!("has no {path}")))
+            },
+        )?;
+        let (root, root_files) = find(
+            &bytes,
+            &table,
+            &PartitionKind::Linux,
+            "root (an ext4 whose /etc/os-release says Debian or Raspbian)",
+            |window| Ok(Box::new(ext4::Reader::open(window)?)),
+            |_| Ok(None),
+        )?;
+        let files = StockFiles::new(boot_files, root_files);
+        require_debian(&files, &root)?;
+        Ok(Self { bytes, table, boot, root, files })
+    }
+
+    /// The part of `disk` (this disk, or an overlay above it) that one of the partitions takes.
+    ///
+    /// # Errors
+    /// When `disk` is too small for it.
+    pub fn window<D: ReadAt>(&self, partition: Partition, disk: D) -> std::io::Result<Window<D>> {
+        let entry = match partition {
+            Partition::Boot => &self.boot,
+            Partition::Root => &self.root,
+        };
+        Window::new(disk, entry.start, entry.length)
+    }
+}
+
+/// The first partition of a kind whose filesystem opens and passes `judge`, which says what is wrong with it.
+fn find(
+    bytes: &Arc<dyn ReadAt>,
+    table: &PartitionTable,
+    kind: &PartitionKind,
+    wanted: &'static str,
+    open: impl Fn(Arc<dyn ReadAt>) -> Result<Box<dyn ReadFilesystem>, FsError>,
+    judge: impl Fn(&dyn ReadFilesystem) -> Result<Option<String>, FsError>,
+) -> Result<(PartitionEntry, Box<dyn ReadFilesystem>), BaseError> {
+    let mut found = Vec::new();
+    for entry in table.partitions.iter().filter(|entry| entry.kind == *kind) {
+        let window = Window::new(Arc::clone(bytes), entry.start, entry.length);
+        let opened = window.map_err(FsError::from).and_then(|window| open(Arc::new(window)));
+        let judged = opened.and_then(|files| Ok((judge(&*files)?, files)));
+        match judged {
+            Ok((None, files)) => return Ok((entry.clone(), files)),
+            Ok((Some(wrong), _)) => found.push(tried(entry, &Ok(wrong))),
+            Err(error) => found.push(tried(entry, &Err(error))),
+        }
+    }
+    if found.is_empty() {
+        let kinds = table
+            .partitions
+            .iter()
+            .map(|entry| format!("partition {} is {}", entry.number, name_of(&entry.kind)));
+        found.extend(kinds);
+    }
+    if found.is_empty() {
+        found.push("the partition table is empty".to_owned());
+    }
+    Err(BaseError::NoPartition { wanted, found: found.join("; ") })
+}
+
+/// What a person calls a kind of partition.
+fn name_of(kind: &PartitionKind) -> String {
+    match kind {
+        PartitionKind::Fat => "a FAT".to_owned(),
+        PartitionKind::Linux => "a Linux filesystem".to_owned(),
+        PartitionKind::Other(code) => format!("of type {code}"),
+    }
+}
+
+/// Refuses a root partition that is not a Debian's.
+fn require_debian(files: &StockFiles, root: &PartitionEntry) -> Result<(), BaseError> {
+    let os_release = ImagePath::root().join("etc/os-release").ok();
+    let text = match os_release {
+        Some(path) => files.read(Partition::Root, &path)?,
+        None => None,
+    };
+    let text = String::from_utf8_lossy(text.as_deref().unwrap_or(b"")).into_owned();
+    let id = text.lines().find_map(|line| line.strip_prefix("ID=")).map(|id| id.trim_matches('"').to_owned());
+    match id.as_deref() {
+        Some("debian" | "raspbian") => Ok(()),
+        Some(other) => Err(BaseError::NoPartition {
+            wanted: "root (an ext4 whose /etc/os-release says Debian or Raspbian)",
+            found: format!("partition {} has an /etc/os-release that says ID={other}", root.number),
+        }),
+        None => Err(BaseError::NoPartition {
+            wanted: "root (an ext4 whose /etc/os-release says Debian or Raspbian)",
+            found: format!("partition {} has no /etc/os-release with an ID", root.number),
+        }),
+    }
+}
+
+/// How a base is to be understood.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Understanding {
+    /// Taken instead of what the image says it is.
+    pub force_release: Option<Codename>,
+    /// The time that everything written gets; the image's own where absent.
+    pub source_date_epoch: Option<UnixTime>,
+}
+
+impl Base {
+    /// Finds out what a disk holds.
+    ///
+    /// # Errors
+    /// When it is no stock image of a known release.
+    pub fn open(bytes: Arc<dyn ReadAt>, understanding: Understanding) -> Result<Self, BaseError> {
+        let disk = Disk::open(bytes)?;
+        if let Some(Card { node, cluster, .. }) = raspios::customised_card(&disk.files)? {
+            return Err(BaseError::AlreadyACard { node, cluster });
+        }
+        let release = match understanding.force_release {
+            Some(codename) => raspios::detect_as(&disk.files, codename)?,
+            None => raspios::detect(&disk.files)?,
+        };
+        if let Some(how) = raspios::booted_before(&disk.files, &release)? {
+            return Err(BaseError::BootedBefore(how));
+        }
+        let found = raspios::customisations(&disk.files, &release)?;
+        let (contradicting, others): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|found| found.effect == Effect::Contradicts);
+        if !contradicting.is_empty() {
+            return Err(BaseError::Customised(contradicting));
+        }
+        let time = match understanding.source_date_epoch {
+            Some(time) => time,
+            None => stock_time(&disk)?,
+        };
+        let foreign = raspios::foreign(&disk.files)?;
+        let warnings = foreign
+            .map(|found| BaseWarning::NotRaspberryPiOs { found })
+            .into_iter()
+            .chain(
+                others
+                    .into_iter()
+                    .filter(|found| found.effect != Effect::Agrees)
+                    .map(BaseWarning::Customised),
+            )
+            .chain(never_grows(&disk, &release)?)
+            .collect();
+        Ok(Self { disk, release, time, warnings })
+    }
+}
+
+/// Finds out whether the first boot will make the root partition larger. The scripts of all releases only
+/// move the end of the last partition, and trixie's only that of partition 2 (`resize_early`).
+fn never_grows(disk: &Disk, release: &Release) -> Result<Option<BaseWarning>, BaseError> {
+    let Disk { table, root, .. } = disk;
+    let follows = table.partitions.iter().find(|entry| entry.start > root.start);
+    let reason = if let Some(next) = follows {
+        format!("partition {} comes after it", next.number)
+    } else if release.first_boot == FirstBoot::None {
+        "cmdline.txt has neither `resize` nor `init=…firstboot`".to_owned()
+    } else if release.codename == Codename::Trixie && root.number != 2 {
+        format!("it is partition {}, not 2", root.number)
+    } else {
+        return Ok(None);
+    };
+    let free = root_summary(disk)?.free;
+    Ok(Some(BaseWarning::NeverGrows { reason, size: root.length, free }))
+}
+
+fn root_summary(disk: &Disk) -> Result<Summary, PatchError> {
+    disk.files.root.summary().map_err(|source| PatchError::Filesystem {
+        doing: "reading the superblock of",
+        partition: Partition::Root,
+        path: ImagePath::root(),
+        source,
+    })
+}
+
+/// Returns the time of the last write to the stock image: the same for everybody who has it, and later than
+/// every file in it. Never 0: k3s takes a manifest of 1970 for unchanged for ever (k3s#14568).
+fn stock_time(disk: &Disk) -> Result<UnixTime, BaseError> {
+    let written = root_summary(disk)?.written;
+    written.filter(|time| UnixTime::OF_FILES.contains(time)).ok_or(BaseError::NoTime)
+}
