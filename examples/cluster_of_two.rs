@@ -3,7 +3,7 @@
 use cardwright::cluster::{Cluster, ExtraFile};
 use cardwright::identity::ClusterSecret;
 use cardwright::pipeline::{self, BuildOptions, Silent};
-use cardwright::stock_system::Understanding;
+use cardwright::stock_system::OpenOptions;
 use std::sync::Arc;
 
 const NODES_YAML: &str = "
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Every key is derived from it. A real one is made by `ClusterSecret::open` and kept.
     let secret = ClusterSecret::from_hex(&"5a".repeat(32))?;
     let image = Arc::new(pipeline::open_image(&cluster.image, &folder, None, &Silent)?);
-    let base = pipeline::open_base(image.clone(), "the demo image", Understanding::default())?;
+    let base = pipeline::open_stock_system(image.clone(), "the demo image", OpenOptions::default())?;
     let built = pipeline::build(&cluster, &image, &base, &secret, &BuildOptions::default(), &Silent)?;
 
     assert_eq!(built.images.len(), 2);

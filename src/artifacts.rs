@@ -4,7 +4,7 @@ use crate::cluster::{Artifact, Install};
 use crate::fetch::{self, FetchError, Fetched};
 use crate::io::plain_file;
 use crate::io::temporary::TemporaryFolder;
-use crate::k3s::{Binary, Payload};
+use crate::k3s::{Artifacts, Binary};
 use crate::patch::Content;
 use crate::types::ByteCount;
 use crate::types::Digest;
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// An error of getting a file that is to be put inside cards.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum PayloadError {
+pub enum ArtifactError {
     /// It could not be downloaded.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -56,7 +56,7 @@ pub enum PayloadError {
     },
 }
 
-impl Hint for PayloadError {
+impl Hint for ArtifactError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Fetch(error) => error.hint(),
@@ -81,7 +81,7 @@ impl Hint for PayloadError {
 #[derive(Debug)]
 pub struct Opened {
     /// The files.
-    pub payload: Payload,
+    pub payload: Artifacts,
     /// Downloads that could not be kept in the cache are in these, until they are dropped.
     pub(crate) folders: Vec<TemporaryFolder>,
     /// The reason why the cache could not be used, if so.
@@ -98,33 +98,33 @@ pub fn open(
     binary: Binary,
     cache: Option<&Path>,
     progress: &dyn Fn(ByteCount, Option<ByteCount>),
-) -> Result<Option<Opened>, PayloadError> {
+) -> Result<Option<Opened>, ArtifactError> {
     let Install::Bundled { arm64, armhf, images } = install else { return Ok(None) };
     let program = match binary {
         Binary::Arm64 => arm64,
         Binary::Armhf => armhf,
     };
     let needed = binary.file_name();
-    let program = program.as_ref().ok_or(PayloadError::NoBinary { needed })?;
+    let program = program.as_ref().ok_or(ArtifactError::NoBinary { needed })?;
     let (mut folders, mut trouble) = (Vec::new(), None);
     let mut get = |artifact| {
         let (fetched, content) = get(artifact, cache, progress)?;
         folders.extend(fetched.folder);
         trouble = trouble.take().or(fetched.trouble);
-        Ok::<_, PayloadError>((fetched.path, content))
+        Ok::<_, ArtifactError>((fetched.path, content))
     };
     let (path, program) = get(program)?;
     if let Some(found) =
         plain_file::open(&path).and_then(|file| what_else_it_is(&file, binary)).map_err(failed(&path))?
     {
-        return Err(PayloadError::NotTheBinary { path, found, needed });
+        return Err(ArtifactError::NotTheBinary { path, found, needed });
     }
     let mut archives = Vec::new();
     for image in images {
         let (_, content) = get(image)?;
         archives.push((image.file_name(), content));
     }
-    let payload = Payload { binary: program, images: archives };
+    let payload = Artifacts { binary: program, images: archives };
     Ok(Some(Opened { payload, folders, trouble }))
 }
 
@@ -133,7 +133,7 @@ fn get(
     artifact: &Artifact,
     cache: Option<&Path>,
     progress: &dyn Fn(ByteCount, Option<ByteCount>),
-) -> Result<(Fetched, Content), PayloadError> {
+) -> Result<(Fetched, Content), ArtifactError> {
     let (fetched, expected) = match artifact {
         Artifact::Path { path, sha256 } => {
             (Fetched { path: path.clone(), folder: None, trouble: None }, *sha256)
@@ -148,15 +148,15 @@ fn get(
     let found = content.read_digest().map_err(failed(&fetched.path))?;
     match expected {
         Some(expected) if expected != found => {
-            Err(PayloadError::WrongDigest { path: fetched.path, expected, found })
+            Err(ArtifactError::WrongDigest { path: fetched.path, expected, found })
         }
         _ => Ok((fetched, content)),
     }
 }
 
-fn failed(path: &Path) -> impl FnOnce(io::Error) -> PayloadError {
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> ArtifactError {
     let path = path.to_owned();
-    move |source| PayloadError::Read { path, source }
+    move |source| ArtifactError::Read { path, source }
 }
 
 /// What a file is that is no program for an architecture: of an ELF, its machine says so (`e_machine`, the
@@ -200,7 +200,7 @@ mod tests {
         content: &[u8],
         sha256: Option<Digest>,
         binary: Binary,
-    ) -> Result<Option<Payload>, PayloadError> {
+    ) -> Result<Option<Artifacts>, ArtifactError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("k3s");
         std::fs::write(&path, content).unwrap();
@@ -225,7 +225,7 @@ mod tests {
         ] {
             let error = open_with(&content, None, Binary::Arm64).unwrap_err();
             assert!(
-                matches!(error, PayloadError::NotTheBinary { found: what, .. } if what == found),
+                matches!(error, ArtifactError::NotTheBinary { found: what, .. } if what == found),
                 "{error}"
             );
         }
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn another_digest_and_another_architecture_are_refused() {
         let error = open_with(&elf(183), Some(Digest::of(b"")), Binary::Arm64).unwrap_err();
-        assert!(matches!(error, PayloadError::WrongDigest { .. }));
+        assert!(matches!(error, ArtifactError::WrongDigest { .. }));
         assert!(open_with(&elf(183), Some(Digest::of(&elf(183))), Binary::Arm64).is_ok());
         let error = open_with(&elf(40), None, Binary::Armhf).unwrap_err();
         assert_eq!(error.hint().unwrap(), "Add `armhf: k3s-armhf` under `binary:` of `bundled:`");

@@ -5,10 +5,10 @@
 
 use crate::cluster::Grow;
 use crate::fs::{FsError, ext4, fat};
-use crate::io::{DiskError, Extended, Layer, Overlay, ReadAt, Revert, Window, WriteAt};
+use crate::io::{DiskError, Extended, Layer, Overlay, ReadAt, Rollback, Window, WriteAt};
 use crate::partition::{PartitionEntry, PartitionTable};
 use crate::patch::{self, Action, Filesystems, Partition, Patch, PatchError};
-use crate::stock_system::Base;
+use crate::stock_system::StockSystem;
 use crate::types::ByteCount;
 use crate::types::Hint;
 use crate::types::ImagePath;
@@ -33,7 +33,7 @@ const LARGEST_IN_MEMORY: u64 = 16 << 20;
 /// An error of laying the foundation.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum FoundationError {
+pub enum BaseLayerError {
     /// The partition table could not be changed.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -78,7 +78,7 @@ pub enum FoundationError {
     },
 }
 
-impl FoundationError {
+impl BaseLayerError {
     /// Returns `true` if `image:` of nodes.yaml, or what is put on the cards, has to change.
     pub(crate) fn is_about_room(&self) -> bool {
         matches!(
@@ -90,7 +90,7 @@ impl FoundationError {
     }
 }
 
-impl Hint for FoundationError {
+impl Hint for BaseLayerError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Disk(error) => error.hint(),
@@ -117,7 +117,7 @@ impl Hint for FoundationError {
 
 /// How large cards are, and how they are divided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Extent {
+pub struct DiskLayout {
     /// How large a card is.
     pub size: ByteCount,
     /// By how much it is larger than the stock image.
@@ -128,19 +128,19 @@ pub struct Extent {
     pub root: PartitionEntry,
 }
 
-impl Extent {
+impl DiskLayout {
     /// Decides how large cards are onto which `patches` fit, one patch a node.
     ///
     /// # Errors
     /// When they would not fit, when the stock image has a GPT, or when its root partition is not the last.
     pub fn decide<'p>(
-        base: &Base,
+        base: &StockSystem,
         grow: Grow,
         patches: impl IntoIterator<Item = &'p Patch>,
-    ) -> Result<Self, FoundationError> {
+    ) -> Result<Self, BaseLayerError> {
         let fullest = patches.into_iter().max_by_key(|patch| size_on_root(patch));
         let needed = more_room(fullest.map_or(0, size_on_root), SPARE);
-        let free = base.disk.files.root.summary().map_err(FoundationError::Free)?.free.0;
+        let free = base.disk.files.root.summary().map_err(BaseLayerError::Free)?.free.0;
         let enough = growth_for(number::excess(needed, free));
         let growth = match grow {
             Grow::Auto => enough,
@@ -148,7 +148,7 @@ impl Extent {
             Grow::By(growth) => growth.0,
         };
         if growth < enough && needed > more_room(free, usable_of(growth)) {
-            return Err(FoundationError::NoRoom {
+            return Err(BaseLayerError::NoRoom {
                 needed: ByteCount(needed),
                 free: ByteCount(more_room(free, usable_of(growth))),
                 growth: ByteCount(enough),
@@ -159,7 +159,7 @@ impl Extent {
     }
 
     /// That of cards that are larger than the stock image by `growth`.
-    fn grown(base: &Base, growth: ByteCount) -> Result<Self, FoundationError> {
+    fn grown(base: &StockSystem, growth: ByteCount) -> Result<Self, BaseLayerError> {
         let (stock, root) = (&base.disk.table, &base.disk.root);
         let size = ByteCount(more_room(base.disk.bytes.size().0, growth.0));
         if growth.0 == 0 {
@@ -169,8 +169,8 @@ impl Extent {
         let grown = table.partitions.iter().find(|entry| entry.number == root.number);
         let root = grown.unwrap_or(root).clone();
         let window = Window::new(Arc::clone(&base.disk.bytes), base.disk.root.start, base.disk.root.length);
-        let window = window.map_err(|source| FoundationError::Grow(source.into()))?;
-        ext4::check_growth(&window, root.length).map_err(FoundationError::Grow)?;
+        let window = window.map_err(|source| BaseLayerError::Grow(source.into()))?;
+        ext4::check_growth(&window, root.length).map_err(BaseLayerError::Grow)?;
         Ok(Self { size, growth, table, root })
     }
 }
@@ -179,14 +179,14 @@ impl Extent {
 /// the root partition begins. The rule is the one that the writer goes by, file by file.
 ///
 /// # Errors
-/// Fails with [`FoundationError::BootFull`] at the first file that does not fit.
-pub(crate) fn check_boot(base: &Base, patch: &Patch) -> Result<(), FoundationError> {
+/// Fails with [`BaseLayerError::BootFull`] at the first file that does not fit.
+pub(crate) fn check_boot(base: &StockSystem, patch: &Patch) -> Result<(), BaseLayerError> {
     let boot = &base.disk.files.boot;
     let cluster = boot.allocation_unit().0;
-    let mut free = boot.summary().map_err(FoundationError::BootFree)?.free.0 / cluster;
+    let mut free = boot.summary().map_err(BaseLayerError::BootFree)?.free.0 / cluster;
     let name = fat::LONGEST_ENTRY.div_ceil(cluster);
     for edit in patch.edits_of(Partition::Boot) {
-        let found = boot.metadata(&edit.path).map_err(FoundationError::BootFree)?;
+        let found = boot.metadata(&edit.path).map_err(BaseLayerError::BootFree)?;
         let returned = found.map_or(0, |found| found.size.0.div_ceil(cluster));
         match &edit.action {
             Action::File { content, .. } => {
@@ -195,7 +195,7 @@ pub(crate) fn check_boot(base: &Base, patch: &Patch) -> Result<(), FoundationErr
                 free = match available.checked_sub(needed) {
                     Some(left) if left >= name => left,
                     _ => {
-                        return Err(FoundationError::BootFull {
+                        return Err(BaseLayerError::BootFull {
                             path: edit.path.clone(),
                             size: content.size(),
                             free: ByteCount(number::excess(available, name) * cluster),
@@ -254,7 +254,7 @@ fn largest_on_root(patch: &Patch) -> Option<(ImagePath, ByteCount)> {
 }
 
 /// The stock image as large as cards are, and what all nodes get.
-pub struct Foundation {
+pub struct BaseLayer {
     /// The stock image.
     pub stock: Arc<dyn ReadAt>,
     /// The stock image, and behind it zeros up to the size of a card.
@@ -265,38 +265,38 @@ pub struct Foundation {
     root: PartitionEntry,
 }
 
-impl Foundation {
+impl BaseLayer {
     /// Makes the stock image as large as cards are, and writes `common` above it: what the patches of all
     /// nodes begin with. What is large is kept in a nameless file in `scratch`.
     ///
     /// # Errors
     /// When the filesystem cannot be made larger, or has no room.
     pub fn lay(
-        base: &Base,
-        extent: &Extent,
+        base: &StockSystem,
+        extent: &DiskLayout,
         common: &Patch,
         scratch: &Path,
-    ) -> Result<Self, FoundationError> {
+    ) -> Result<Self, BaseLayerError> {
         let stock = Arc::clone(&base.disk.bytes);
         let bytes: Arc<dyn ReadAt> = if extent.growth.0 == 0 {
             Arc::clone(&stock)
         } else {
             let larger = Extended::new(Arc::clone(&stock), extent.size);
-            Arc::new(larger.map_err(|source| FoundationError::Grow(source.into()))?)
+            Arc::new(larger.map_err(|source| BaseLayerError::Grow(source.into()))?)
         };
-        let overlay = overlay_for(common, &bytes, None, scratch).map_err(FoundationError::Scratch)?;
+        let overlay = overlay_for(common, &bytes, None, scratch).map_err(BaseLayerError::Scratch)?;
         let boot = base.disk.boot.clone();
         let mut foundation = Self { stock, bytes, shared: Arc::default(), boot, root: extent.root.clone() };
         if extent.growth.0 > 0 {
             extent.table.write_length(&overlay, extent.root.number)?;
             let root = foundation.window(Partition::Root, Arc::clone(&overlay)).map_err(FsError::from);
-            let root: Result<Arc<dyn Revert>, FsError> = root.map(|window| Arc::new(window) as _);
-            root.and_then(|root| ext4::grow(&root)).map_err(FoundationError::Grow)?;
+            let root: Result<Arc<dyn Rollback>, FsError> = root.map(|window| Arc::new(window) as _);
+            root.and_then(|root| ext4::grow(&root)).map_err(BaseLayerError::Grow)?;
         }
         if !common.edits.is_empty() {
             foundation.apply(common, &overlay)?;
         }
-        foundation.shared = Arc::new(into_layer(overlay).map_err(FoundationError::Scratch)?);
+        foundation.shared = Arc::new(into_layer(overlay).map_err(BaseLayerError::Scratch)?);
         Ok(foundation)
     }
 

@@ -29,7 +29,7 @@ pub struct Disk {
 }
 
 /// A disk whose release is known and which may serve as the base of cards.
-pub struct Base {
+pub struct StockSystem {
     /// The disk.
     pub disk: Disk,
     /// What it holds.
@@ -96,7 +96,7 @@ impl Hint for BaseWarning {
 /// An error of understanding a stock image.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum BaseError {
+pub enum StockSystemError {
     /// It could not be read, or has no partition table.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -138,7 +138,7 @@ pub enum BaseError {
     NoTime,
 }
 
-impl Hint for BaseError {
+impl Hint for StockSystemError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Disk(error) => error.hint(),
@@ -182,7 +182,7 @@ impl Disk {
     ///
     /// # Errors
     /// When there is no partition table, or no boot or root partition in it.
-    pub fn open(bytes: Arc<dyn ReadAt>) -> Result<Self, BaseError> {
+    pub fn open(bytes: Arc<dyn ReadAt>) -> Result<Self, StockSystemError> {
         let table = PartitionTable::read(&*bytes)?;
         let (boot, boot_files) = find(
             &bytes,
@@ -231,7 +231,7 @@ fn find(
     wanted: &'static str,
     open: impl Fn(Arc<dyn ReadAt>) -> Result<Box<dyn ReadFilesystem>, FsError>,
     judge: impl Fn(&dyn ReadFilesystem) -> Result<Option<String>, FsError>,
-) -> Result<(PartitionEntry, Box<dyn ReadFilesystem>), BaseError> {
+) -> Result<(PartitionEntry, Box<dyn ReadFilesystem>), StockSystemError> {
     let mut found = Vec::new();
     for entry in table.partitions.iter().filter(|entry| entry.kind == *kind) {
         let window = Window::new(Arc::clone(bytes), entry.start, entry.length);
@@ -253,7 +253,7 @@ fn find(
     if found.is_empty() {
         found.push("the partition table is empty".to_owned());
     }
-    Err(BaseError::NoPartition { wanted, found: found.join("; ") })
+    Err(StockSystemError::NoPartition { wanted, found: found.join("; ") })
 }
 
 /// What a person calls a kind of partition.
@@ -266,7 +266,7 @@ fn name_of(kind: &PartitionKind) -> String {
 }
 
 /// Refuses a root partition that is not a Debian's.
-fn require_debian(files: &StockFiles, root: &PartitionEntry) -> Result<(), BaseError> {
+fn require_debian(files: &StockFiles, root: &PartitionEntry) -> Result<(), StockSystemError> {
     let os_release = ImagePath::root().join("etc/os-release").ok();
     let text = match os_release {
         Some(path) => files.read(Partition::Root, &path)?,
@@ -276,11 +276,11 @@ fn require_debian(files: &StockFiles, root: &PartitionEntry) -> Result<(), BaseE
     let id = text.lines().find_map(|line| line.strip_prefix("ID=")).map(|id| id.trim_matches('"').to_owned());
     match id.as_deref() {
         Some("debian" | "raspbian") => Ok(()),
-        Some(other) => Err(BaseError::NoPartition {
+        Some(other) => Err(StockSystemError::NoPartition {
             wanted: "root (an ext4 whose /etc/os-release says Debian or Raspbian)",
             found: format!("partition {} has an /etc/os-release that says ID={other}", root.number),
         }),
-        None => Err(BaseError::NoPartition {
+        None => Err(StockSystemError::NoPartition {
             wanted: "root (an ext4 whose /etc/os-release says Debian or Raspbian)",
             found: format!("partition {} has no /etc/os-release with an ID", root.number),
         }),
@@ -289,35 +289,35 @@ fn require_debian(files: &StockFiles, root: &PartitionEntry) -> Result<(), BaseE
 
 /// How a base is to be understood.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Understanding {
+pub struct OpenOptions {
     /// Taken instead of what the image says it is.
     pub force_release: Option<Codename>,
     /// The time that everything written gets; the image's own where absent.
     pub source_date_epoch: Option<UnixTime>,
 }
 
-impl Base {
+impl StockSystem {
     /// Finds out what a disk holds.
     ///
     /// # Errors
     /// When it is no stock image of a known release.
-    pub fn open(bytes: Arc<dyn ReadAt>, understanding: Understanding) -> Result<Self, BaseError> {
+    pub fn open(bytes: Arc<dyn ReadAt>, understanding: OpenOptions) -> Result<Self, StockSystemError> {
         let disk = Disk::open(bytes)?;
         if let Some(Card { node, cluster, .. }) = raspios::customised_card(&disk.files)? {
-            return Err(BaseError::AlreadyACard { node, cluster });
+            return Err(StockSystemError::AlreadyACard { node, cluster });
         }
         let release = match understanding.force_release {
             Some(codename) => raspios::detect_as(&disk.files, codename)?,
             None => raspios::detect(&disk.files)?,
         };
         if let Some(how) = raspios::booted_before(&disk.files, &release)? {
-            return Err(BaseError::BootedBefore(how));
+            return Err(StockSystemError::BootedBefore(how));
         }
         let found = raspios::customisations(&disk.files, &release)?;
         let (contradicting, others): (Vec<_>, Vec<_>) =
             found.into_iter().partition(|found| found.effect == Effect::Contradicts);
         if !contradicting.is_empty() {
-            return Err(BaseError::Customised(contradicting));
+            return Err(StockSystemError::Customised(contradicting));
         }
         let time = match understanding.source_date_epoch {
             Some(time) => time,
@@ -341,7 +341,7 @@ impl Base {
 
 /// Finds out whether the first boot will make the root partition larger. The scripts of all releases only
 /// move the end of the last partition, and trixie's only that of partition 2 (`resize_early`).
-fn never_grows(disk: &Disk, release: &Release) -> Result<Option<BaseWarning>, BaseError> {
+fn never_grows(disk: &Disk, release: &Release) -> Result<Option<BaseWarning>, StockSystemError> {
     let Disk { table, root, .. } = disk;
     let follows = table.partitions.iter().find(|entry| entry.start > root.start);
     let reason = if let Some(next) = follows {
@@ -368,7 +368,7 @@ fn root_summary(disk: &Disk) -> Result<Summary, PatchError> {
 
 /// Returns the time of the last write to the stock image: the same for everybody who has it, and later than
 /// every file in it. Never 0: k3s takes a manifest of 1970 for unchanged for ever (k3s#14568).
-fn stock_time(disk: &Disk) -> Result<UnixTime, BaseError> {
+fn stock_time(disk: &Disk) -> Result<UnixTime, StockSystemError> {
     let written = root_summary(disk)?.written;
-    written.filter(|time| UnixTime::OF_FILES.contains(time)).ok_or(BaseError::NoTime)
+    written.filter(|time| UnixTime::OF_FILES.contains(time)).ok_or(StockSystemError::NoTime)
 }

@@ -11,7 +11,7 @@ pub use ssh::shell_word;
 
 use crate::cluster::Cluster;
 use crate::identity::{Authority, ClusterSecret, IdentityError, SshKeyPair, SshPublicKey};
-use crate::output::{EmitError, PendingFile};
+use crate::output::{AtomicFile, OutputError};
 use crate::plan;
 use crate::types::Hint;
 use crate::types::UnixTime;
@@ -23,7 +23,7 @@ const KUBECONFIG: &str = "kubeconfig";
 
 /// One of the files that the papers of a cluster are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PaperFile {
+pub(crate) enum AccessFile {
     KnownHosts,
     SshConfig,
     LoginKey,
@@ -31,7 +31,7 @@ pub(crate) enum PaperFile {
     Kubeconfig,
 }
 
-impl PaperFile {
+impl AccessFile {
     /// Those that every build writes.
     pub(crate) const ALWAYS: [Self; 2] = [Self::KnownHosts, Self::SshConfig];
 
@@ -108,7 +108,7 @@ fn needs_login_key(cluster: &Cluster) -> bool {
 
 /// The texts of the papers.
 #[derive(Debug)]
-pub struct Papers {
+pub struct AccessFiles {
     /// What ssh knows the nodes by: each under its name and its addresses.
     pub known_hosts: String,
     /// How ssh gets to the nodes, for `ssh -F`.
@@ -131,7 +131,7 @@ impl std::fmt::Debug for Kubeconfig {
 /// An error of making the papers.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum PapersError {
+pub enum AccessError {
     /// A key or certificate could not be made.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -145,7 +145,7 @@ pub enum PapersError {
     },
 }
 
-impl Hint for PapersError {
+impl Hint for AccessError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Identity(error) => error.hint(),
@@ -159,7 +159,7 @@ impl Hint for PapersError {
 
 /// Where the papers are.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct WrittenPapers {
+pub struct WrittenAccessFiles {
     /// What ssh knows the nodes by.
     pub known_hosts: PathBuf,
     /// How ssh gets to the nodes.
@@ -170,13 +170,13 @@ pub struct WrittenPapers {
     pub kubeconfig: Option<PathBuf>,
 }
 
-impl Papers {
+impl AccessFiles {
     /// Makes the papers of a cluster. `time` is the time that files on the cards get: what ends, is counted
     /// from there.
     ///
     /// # Errors
     /// Fails when a key or certificate cannot be made, or ssh_config cannot name the folder of the results.
-    pub fn new(cluster: &Cluster, secret: &ClusterSecret, time: UnixTime) -> Result<Self, PapersError> {
+    pub fn new(cluster: &Cluster, secret: &ClusterSecret, time: UnixTime) -> Result<Self, AccessError> {
         Ok(Self {
             known_hosts: ssh::known_hosts(cluster, secret)?,
             ssh_config: ssh::config(cluster)?,
@@ -189,16 +189,16 @@ impl Papers {
     ///
     /// # Errors
     /// When that cannot be written to.
-    pub fn write(&self, cluster: &Cluster) -> Result<WrittenPapers, EmitError> {
+    pub fn write(&self, cluster: &Cluster) -> Result<WrittenAccessFiles, OutputError> {
         let write = |name: &str, text: &str, private: bool| {
             let path = cluster.output.folder.join(name);
-            PendingFile::write_whole(&path, text.as_bytes(), private).map(|()| path)
+            AtomicFile::write_whole(&path, text.as_bytes(), private).map(|()| path)
         };
         let login_key = self.login_key.as_ref().map(|key| {
             write(PUBLIC_LOGIN_KEY, &format!("{}\n", key.public), false)?;
             write(ssh::LOGIN_KEY, &key.private, true)
         });
-        Ok(WrittenPapers {
+        Ok(WrittenAccessFiles {
             known_hosts: write(ssh::KNOWN_HOSTS, &self.known_hosts, false)?,
             ssh_config: write(ssh::CONFIG, &self.ssh_config, false)?,
             login_key: login_key.transpose()?,

@@ -1,6 +1,6 @@
 //! known_hosts and ssh_config: what ssh knows the nodes by, and how it gets there.
 
-use super::PapersError;
+use super::AccessError;
 use crate::cluster::{AuthorizedKey, Cluster, Node};
 use crate::identity::{ClusterSecret, IdentityError};
 use crate::types::escape;
@@ -102,7 +102,7 @@ fn names(node: &Node) -> Vec<String> {
 ///
 /// # Errors
 /// Fails when the folder of the results, or a key, has a path that ssh_config cannot hold.
-pub(super) fn config(cluster: &Cluster) -> Result<String, PapersError> {
+pub(super) fn config(cluster: &Cluster) -> Result<String, AccessError> {
     let result = |name: &str| argument(&seen_from_nodes_yaml(cluster, &cluster.output.folder.join(name)));
     let (known_hosts, login_key) = (result(KNOWN_HOSTS)?, result(LOGIN_KEY)?);
     let mut text = format!(
@@ -141,7 +141,7 @@ pub(super) fn config(cluster: &Cluster) -> Result<String, PapersError> {
 }
 
 /// The private keys on this machine with which one gets in by some of these public ones, each once.
-fn own_keys(cluster: &Cluster, keys: &[AuthorizedKey]) -> Result<Vec<String>, PapersError> {
+fn own_keys(cluster: &Cluster, keys: &[AuthorizedKey]) -> Result<Vec<String>, AccessError> {
     let mut files: Vec<String> = Vec::new();
     for file in keys.iter().filter_map(AuthorizedKey::identity_file) {
         let file = argument(&seen_from_nodes_yaml(cluster, file))?;
@@ -167,8 +167,8 @@ fn seen_from_nodes_yaml(cluster: &Cluster, path: &Path) -> PathBuf {
 /// A line is taken apart at spaces; double quotes hold a word together, and inside them a backslash stands
 /// before a quote or another backslash. Then a `~` at the beginning is a home folder, `none` no file,
 /// `%` begins a token and `${` an environment variable, of which only the token can be written otherwise.
-fn argument(path: &Path) -> Result<String, PapersError> {
-    let refused = |reason| Err(PapersError::Path { path: path.to_owned(), reason });
+fn argument(path: &Path) -> Result<String, AccessError> {
+    let refused = |reason| Err(AccessError::Path { path: path.to_owned(), reason });
     let Some(text) = path.to_str().map(|_| with_slashes(path)) else {
         return refused("it is not UTF-8");
     };
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn paths_that_ssh_cannot_be_told_are_refused() {
         for path in ["a\nHost *\n ProxyCommand x/known_hosts", "a\u{9b}/known_hosts", "${HOME}/known_hosts"] {
-            assert!(matches!(argument(Path::new(path)), Err(PapersError::Path { .. })), "{path:?}");
+            assert!(matches!(argument(Path::new(path)), Err(AccessError::Path { .. })), "{path:?}");
         }
     }
 }

@@ -20,18 +20,18 @@ pub(crate) const PAGES: &str = "pages";
 /// Removes what killed runs left in a cache.
 pub(crate) fn sweep_cache(cache: Option<&Path>) {
     for (cache, name) in cache.iter().flat_map(|cache| [TEMPLATES, PAGES].map(|name| (cache, name))) {
-        Shelf::new(cache, name, 0).sweep();
+        Bucket::new(cache, name, 0).sweep();
     }
 }
 
 /// A folder of the cache.
 #[derive(Debug, Clone)]
-pub(crate) struct Shelf {
+pub(crate) struct Bucket {
     folder: PathBuf,
     keep: usize,
 }
 
-impl Shelf {
+impl Bucket {
     /// The folder `name` of a cache; it keeps `keep` files.
     pub(crate) fn new(cache: &Path, name: &str, keep: usize) -> Self {
         Self { folder: cache.join(name), keep }
@@ -106,7 +106,7 @@ mod tests {
     use std::io::{Read as _, Write as _};
     use std::time::Duration;
 
-    fn put(shelf: &Shelf, name: &str, age: u64) {
+    fn put(shelf: &Bucket, name: &str, age: u64) {
         let mut file = shelf.begin().unwrap();
         file.write_all(name.as_bytes()).unwrap();
         let used = SystemTime::now() - Duration::from_secs(age);
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn the_files_used_last_are_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let shelf = Shelf::new(folder.path(), "shelf", 2);
+        let shelf = Bucket::new(folder.path(), "shelf", 2);
         assert!(shelf.find("a").is_none());
         put(&shelf, "a", 300);
         put(&shelf, "b", 200);
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn what_was_begun_and_not_put_leaves_nothing_behind() {
         let folder = tempfile::tempdir().unwrap();
-        let shelf = Shelf::new(folder.path(), "shelf", 2);
+        let shelf = Bucket::new(folder.path(), "shelf", 2);
         let folder = folder.path().join("shelf");
         drop(shelf.begin().unwrap());
         let held = shelf.begin().unwrap();
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn what_cannot_get_its_name_is_given_back() {
         let folder = tempfile::tempdir().unwrap();
-        let shelf = Shelf::new(folder.path(), "shelf", 2);
+        let shelf = Bucket::new(folder.path(), "shelf", 2);
         fs::create_dir_all(folder.path().join("shelf").join("a")).unwrap();
         assert!(shelf.find("a").is_none());
         let mut file = shelf.begin().unwrap();
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_link_in_the_place_of_a_file_is_none() {
         let folder = tempfile::tempdir().unwrap();
-        let shelf = Shelf::new(folder.path(), "shelf", 2);
+        let shelf = Bucket::new(folder.path(), "shelf", 2);
         put(&shelf, "a", 0);
         let at = |name: &str| folder.path().join("shelf").join(name);
         std::os::unix::fs::symlink(at("a"), at("b")).unwrap();

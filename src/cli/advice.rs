@@ -230,7 +230,7 @@ fn shown(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cardwright::access::WrittenPapers;
+    use cardwright::access::WrittenAccessFiles;
     use cardwright::types::ByteCount;
     use std::path::PathBuf;
     use std::time::Duration;
@@ -258,14 +258,14 @@ mod tests {
             bmap: bmap.then(PathBuf::new),
             edits: 0,
             changed_blocks: 0,
-            took: Duration::ZERO,
+            elapsed: Duration::ZERO,
         };
         Built {
             images: cluster.nodes.iter().map(image).collect(),
             checksums: None,
             provenance: None,
             manifest: manifest.then(|| file("compass.rpi-imager-manifest")),
-            papers: WrittenPapers {
+            papers: WrittenAccessFiles {
                 known_hosts: file("known_hosts"),
                 ssh_config: file("ssh_config"),
                 login_key: None,

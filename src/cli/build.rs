@@ -8,7 +8,7 @@ use super::{Failure, paint, problems, progress};
 use cardwright::access;
 use cardwright::fetch;
 use cardwright::io::ownership::create_folder;
-use cardwright::output::EmitError;
+use cardwright::output::OutputError;
 use cardwright::pipeline::{self, BuildOptions, Built, BuiltImage, Error, Imager};
 use cardwright::types::Warning;
 use cardwright::types::escape::{self, escaped};
@@ -60,11 +60,11 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let folder = &cluster.output.folder;
     let made = create_folder(folder, false);
     made.map_err(|source| {
-        Error::from(EmitError::Write { doing: "making the folder", path: folder.clone(), source })
+        Error::from(OutputError::Write { doing: "making the folder", path: folder.clone(), source })
     })?;
 
     let image = Arc::new(super::open_unchecked(&cluster, &arguments.base, folder)?);
-    let base = super::open_base(&image, &cluster, &arguments.base);
+    let base = super::open_stock_system(&image, &cluster, &arguments.base);
     // What seems wrong with a stock image is of no interest when it is another one than was named.
     let base =
         base.map_err(|failure| image.check().err().map_or(failure, |error| Error::from(error).into()))?;
@@ -97,7 +97,7 @@ fn show(built: &Built) -> std::io::Result<()> {
     let widest = built.images.iter().map(|image| shown(image).chars().count()).fold(0, usize::max);
     for image in &built.images {
         let (path, size, edits) = (format!("{:widest$}", shown(image)), image.size.to_string(), image.edits);
-        let seconds = format!("{:.1} s", image.took.as_secs_f64());
+        let seconds = format!("{:.1} s", image.elapsed.as_secs_f64());
         paint::line(spans![
             paint::paint(paint::GREEN, path),
             format!("  {size:>8}  {edits} edits  "),

@@ -3,17 +3,17 @@
 use super::arguments::CheckArguments;
 use super::selection::Selection;
 use super::{Failure, paint, problems};
-use cardwright::cluster::{Cluster, Node, Problem, Role};
+use cardwright::cluster::{Cluster, Diagnostic, Node, Role};
 use cardwright::fetch;
 use cardwright::pipeline;
-use cardwright::stock_system::Understanding;
+use cardwright::stock_system::OpenOptions;
 use serde_json::json;
 use std::fmt::Write as _;
 
 pub(super) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
     let selection = Selection::of(&arguments.cluster)?;
     let understanding =
-        Understanding { source_date_epoch: super::source_date_epoch()?, ..Understanding::default() };
+        OpenOptions { source_date_epoch: super::source_date_epoch()?, ..OpenOptions::default() };
     let loaded = Cluster::load(&selection.file).and_then(|cluster| {
         let (cluster, problems) = with_image(cluster, understanding);
         if problems.is_empty() { Ok(cluster) } else { Err(cluster.unfit(problems)) }
@@ -48,7 +48,7 @@ fn one(node: &Node) -> String {
 }
 
 /// The cluster with the warnings of its stock image, and what does not fit that.
-fn with_image(mut cluster: Cluster, understanding: Understanding) -> (Cluster, Vec<Problem>) {
+fn with_image(mut cluster: Cluster, understanding: OpenOptions) -> (Cluster, Vec<Diagnostic>) {
     // What is there is used, and nothing is made: this only looks.
     let cache = fetch::cache_folder();
     let scratch = cache.clone().filter(|folder| folder.is_dir()).unwrap_or_else(std::env::temp_dir);

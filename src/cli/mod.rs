@@ -22,7 +22,7 @@ use cardwright::io::DiskError;
 use cardwright::pipeline::{self, Error, OccupiedOutputs};
 use cardwright::raspios;
 use cardwright::stock_image::StockImage;
-use cardwright::stock_system::{Base, Understanding};
+use cardwright::stock_system::{OpenOptions, StockSystem};
 use cardwright::types::UnixTime;
 use cardwright::types::{Hint, Warning};
 use clap::Parser as _;
@@ -174,12 +174,17 @@ fn open_image(cluster: &Cluster, selection: &BaseSelection, scratch: &Path) -> R
 }
 
 /// The base that a disk makes; says what may disappoint about it.
-fn open_base(image: &Arc<StockImage>, cluster: &Cluster, selection: &BaseSelection) -> Result<Base, Failure> {
-    let understanding = Understanding {
+fn open_stock_system(
+    image: &Arc<StockImage>,
+    cluster: &Cluster,
+    selection: &BaseSelection,
+) -> Result<StockSystem, Failure> {
+    let understanding = OpenOptions {
         force_release: selection.force_release.map(Into::into),
         source_date_epoch: source_date_epoch()?,
     };
-    let base = pipeline::open_base(Arc::clone(image) as _, &pipeline::image_name(cluster), understanding)?;
+    let base =
+        pipeline::open_stock_system(Arc::clone(image) as _, &pipeline::image_name(cluster), understanding)?;
     image.warnings().iter().map(Warning::of).chain(base.warnings.iter().map(Warning::of)).for_each(warn);
     Ok(base)
 }

@@ -21,7 +21,7 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
         selection.nodes.iter().map(|name| pipeline::named_node(&cluster, name)).collect();
     let nodes = if selection.nodes.is_empty() { cluster.nodes.iter().collect() } else { named? };
     let image = Arc::new(super::open_image(&cluster, &arguments.base, &super::scratch_folder())?);
-    let base = super::open_base(&image, &cluster, &arguments.base)?;
+    let base = super::open_stock_system(&image, &cluster, &arguments.base)?;
     let (secret, is_throwaway) = super::secret_to_look_at(&cluster, arguments.base.locked)?;
 
     let planned =

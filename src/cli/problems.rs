@@ -2,7 +2,7 @@
 
 use super::paint::{BOLD, CYAN, DIM, Line, RED, YELLOW, note, paint, source, spans};
 use anstyle::Style;
-use cardwright::cluster::{Cluster, InvalidCluster, Problem};
+use cardwright::cluster::{Cluster, Diagnostic, InvalidCluster};
 use cardwright::types::escape::escaped;
 
 /// Shows all problems on standard error.
@@ -30,7 +30,7 @@ pub(super) fn show_warnings(cluster: &Cluster) {
     }
 }
 
-fn lines(invalid: &InvalidCluster, problem: &Problem) -> Vec<Line> {
+fn lines(invalid: &InvalidCluster, problem: &Diagnostic) -> Vec<Line> {
     let mut lines = vec![spans![paint(RED, "error:"), " ", paint(BOLD, &problem.message)]];
     let file = invalid.file.display();
     if problem.line == 0 {

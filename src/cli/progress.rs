@@ -85,7 +85,7 @@ fn gerund(stage: Stage) -> &'static str {
     match stage {
         Stage::Unpacking => "unpacking",
         Stage::ReadingBoth => "reading both images",
-        Stage::Packing => "packing",
+        Stage::Compression => "packing",
         Stage::Writing => "writing",
         Stage::Hashing => "hashing",
     }

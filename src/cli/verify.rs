@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
     let cluster = super::load(&arguments.nodes, &arguments.base)?;
     let scratch = super::scratch_folder();
     let stock = Arc::new(super::open_image(&cluster, &arguments.base, &scratch)?);
-    let base = super::open_base(&stock, &cluster, &arguments.base)?;
+    let base = super::open_stock_system(&stock, &cluster, &arguments.base)?;
     // Never made here: an image cannot have been made from a secret that does not exist.
     let secret = super::open_secret(&cluster, true).map_err(|failure| without_secret(failure, arguments))?;
     let options = VerifyOptions {

@@ -3,7 +3,7 @@
 use super::claimed::{self, Writer};
 use super::keys;
 use super::paths::Folders;
-use super::reader::{Cursor, Fields, Located, Reader, Setting, Spot, Wrong, shown};
+use super::reader::{Cursor, FieldSpan, Fields, Located, Reader, Setting, Wrong, shown};
 use super::{ExtraFile, FileOwner, FilePath, FileSource, size};
 use crate::patch::Partition;
 use crate::types::ByteCount;
@@ -39,7 +39,7 @@ pub(super) fn same_place(one: &ExtraFile, other: &ExtraFile) -> bool {
 pub(super) fn check_node(files: &[Located<ExtraFile>], user: &str, runs_k3s: bool, reader: &mut Reader) {
     // As every Raspberry Pi OS has it. What another image has is seen when it is planned.
     let Ok(home) = ImagePath::new(format!("/home/{user}")) else { return };
-    let mut known: BTreeMap<(Partition, ImagePath), &Spot> = BTreeMap::new();
+    let mut known: BTreeMap<(Partition, ImagePath), &FieldSpan> = BTreeMap::new();
     let placed: Vec<_> = files
         .iter()
         .filter_map(|file| {
@@ -93,11 +93,11 @@ pub(super) fn check_node(files: &[Located<ExtraFile>], user: &str, runs_k3s: boo
 }
 
 /// The list that an item is in: `nodes[2].files` of `nodes[2].files[0].path`.
-fn list_of(spot: &Spot) -> &str {
+fn list_of(spot: &FieldSpan) -> &str {
     spot.path.rsplit_once('[').map_or("", |(list, _)| list)
 }
 
-fn report_second(file: &Located<ExtraFile>, first: &Spot, reader: &mut Reader) {
+fn report_second(file: &Located<ExtraFile>, first: &FieldSpan, reader: &mut Reader) {
     let message = format!("`{}` is written a second time", file.value.path);
     let hint = format!("Keep one of the two; the first is in line {}", first.place.line);
     reader.report(&file.spot, Wrong::new(message, hint));

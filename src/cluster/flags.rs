@@ -3,7 +3,7 @@
 use super::Role;
 use super::k3s::{Config, config_of};
 use super::keys;
-use super::reader::{Cursor, Fields, Reader, Spot, Wrong, shown};
+use super::reader::{Cursor, FieldSpan, Fields, Reader, Wrong, shown};
 use serde_json::{Map, Value};
 
 /// Prefixes of labels that Kubernetes keeps for itself: the kubelet does not start when it is to give its
@@ -56,7 +56,7 @@ impl Flags {
     }
 
     /// Returns where `config:` sets a flag.
-    pub(super) fn spot_of(&self, flag: &str) -> Option<&Spot> {
+    pub(super) fn spot_of(&self, flag: &str) -> Option<&FieldSpan> {
         self.config.spots.iter().find(|(name, _)| name == flag).map(|(_, spot)| spot)
     }
 

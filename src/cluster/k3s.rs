@@ -5,7 +5,7 @@ use super::document::{Kind, Meaning, Scalar};
 use super::flags::{self, Flags};
 use super::k3s_flags::{self, Effect, Flag, Followed};
 use super::keys;
-use super::reader::{Cursor, Fields, Located, Reader, Setting, Spot, Wrong, shown};
+use super::reader::{Cursor, FieldSpan, Fields, Located, Reader, Setting, Wrong, shown};
 use super::{Install, K3sVersion, Manifest, Registries, Role, bundled, manifests, registries};
 use crate::types::Digest;
 use crate::types::absent::OrEmpty as _;
@@ -55,7 +55,7 @@ impl ClusterK3s {
 
 impl ClusterK3s {
     /// Returns where a flag of a node is set: the place that wins.
-    pub(super) fn spot_of<'s>(&'s self, role: Role, own: &'s Flags, flag: &str) -> Option<&'s Spot> {
+    pub(super) fn spot_of<'s>(&'s self, role: Role, own: &'s Flags, flag: &str) -> Option<&'s FieldSpan> {
         let of_role = match role {
             Role::Server => &self.server,
             Role::Agent => &self.agent,
@@ -277,7 +277,7 @@ pub(super) fn url(text: &str) -> Result<String, Wrong> {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Config {
     pub(super) keys: Map<String, Value>,
-    pub(super) spots: Vec<(String, Spot)>,
+    pub(super) spots: Vec<(String, FieldSpan)>,
 }
 
 /// The `config:` among some fields, of nodes of one role where there is one; empty where there is none.

@@ -5,7 +5,7 @@
 
 use super::k3s::{ClusterK3s, RoleOfNode};
 use super::k3s_flags::given;
-use super::reader::{Located, Reader, Spot, Wrong, shown};
+use super::reader::{FieldSpan, Located, Reader, Wrong, shown};
 use super::resolve::{Draft, DraftNode};
 use super::{Partition, Role};
 use ipnet::IpNet;
@@ -49,7 +49,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader) {
 
 impl Member<'_> {
     /// Returns the place that a flag is set at; the node's `k3s:` where it is set nowhere.
-    fn spot_of(&self, flag: &str) -> &Spot {
+    fn spot_of(&self, flag: &str) -> &FieldSpan {
         self.k3s.spot_of(self.role, &self.own.value.flags, flag).unwrap_or(&self.own.spot)
     }
 

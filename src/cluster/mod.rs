@@ -4,7 +4,7 @@
 //! in three steps, a file each: the text becomes a tree that knows where everything stood (`document`),
 //! the tree becomes one [`Node`] per node with the defaults filled in (`resolve`), and the nodes are held
 //! against each other (`rules`). Every step collects what is wrong and goes on, so that all of it is
-//! reported at once, as [`Problem`]s.
+//! reported at once, as [`Diagnostic`]s.
 
 mod access;
 mod bundled;
@@ -42,8 +42,8 @@ pub use joining::CannotRejoin;
 pub use mac::MacAddress;
 pub use name_servers::PodFamilies;
 pub use names::{ClusterName, Hostname, InterfaceName, K3sVersion, TimeServer, UserName};
-pub use problem::{InvalidCluster, Problem};
-pub use reader::Spot;
+pub use problem::{Diagnostic, InvalidCluster};
+pub use reader::FieldSpan;
 pub use ssh::{AuthorizedKey, NotAPublicKey};
 
 use crate::formats::ImageFormat;
@@ -69,7 +69,7 @@ pub struct Cluster {
     /// The text it was read from: messages show its lines.
     pub source_text: Secret,
     /// The place of `image:` in it.
-    pub image_spot: Option<Spot>,
+    pub image_spot: Option<FieldSpan>,
     /// Every path of this machine that the text names: files that are read, and the folder for the results.
     pub named_paths: Vec<PathBuf>,
     /// The stock image.
@@ -83,7 +83,7 @@ pub struct Cluster {
     /// k3s, where it is asked for.
     pub k3s: Option<K3s>,
     /// What is valid and may still disappoint, in the order of the file.
-    pub warnings: Vec<Problem>,
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// Where the stock image comes from.
@@ -165,15 +165,15 @@ pub struct Node {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NodeSpots {
     /// `timezone:`.
-    pub timezone: Option<Spot>,
+    pub timezone: Option<FieldSpan>,
     /// `locale:`.
-    pub locale: Option<Spot>,
+    pub locale: Option<FieldSpan>,
     /// `name:` under `user:`.
-    pub user_name: Option<Spot>,
+    pub user_name: Option<FieldSpan>,
     /// `shell:` under `user:`.
-    pub shell: Option<Spot>,
+    pub shell: Option<FieldSpan>,
     /// The words of `cmdline:` under `boot:`.
-    pub cmdline: BTreeMap<String, Spot>,
+    pub cmdline: BTreeMap<String, FieldSpan>,
 }
 
 /// A wired network with a static address.
@@ -544,7 +544,7 @@ impl Cluster {
     }
 
     /// The error of a nodes.yaml that is valid by itself, and does not fit the stock image.
-    pub fn unfit(&self, mut problems: Vec<Problem>) -> InvalidCluster {
+    pub fn unfit(&self, mut problems: Vec<Diagnostic>) -> InvalidCluster {
         problems.sort_by(|one, other| {
             (one.line, one.column, &one.message).cmp(&(other.line, other.column, &other.message))
         });

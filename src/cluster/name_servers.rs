@@ -1,6 +1,6 @@
 //! The name servers that pods can reach, among those of nodes.yaml.
 
-use super::reader::{Reader, Setting, Spot, Wrong};
+use super::reader::{FieldSpan, Reader, Setting, Wrong};
 use super::resolve::{Draft, DraftNode};
 use super::{Cluster, NodeK3s, Role};
 use serde_json::{Map, Value};
@@ -82,7 +82,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader) {
     let first_server = draft.nodes.iter().find(|node| node.role() == Some(Role::Server));
     let config = first_server.and_then(config_of);
     let families = PodFamilies::of_networks(config.as_ref().and_then(|config| config.get("cluster-cidr")));
-    let mut reported: Vec<&Spot> = Vec::new();
+    let mut reported: Vec<&FieldSpan> = Vec::new();
     for node in &draft.nodes {
         if config_of(node).is_none_or(|config| names_a_resolv_conf(&config)) {
             continue;

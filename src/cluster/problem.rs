@@ -1,13 +1,13 @@
 //! What is wrong with a nodes.yaml, and where.
 
-use super::reader::Spot;
+use super::reader::FieldSpan;
 use crate::types::Hint;
 use std::fmt;
 use std::path::PathBuf;
 
 /// One thing that is wrong, or that one is warned of.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Problem {
+pub struct Diagnostic {
     /// Line, from 1; 0 where the problem has no place (the file cannot be read).
     pub line: usize,
     /// Column in characters, from 1.
@@ -23,10 +23,10 @@ pub struct Problem {
     pub hide_source: bool,
 }
 
-impl Problem {
+impl Diagnostic {
     /// The problem that an error is which shows with a stock image only. `spot` is where nodes.yaml says what it
     /// is about.
-    pub fn at(spot: Option<&Spot>, error: &(impl fmt::Display + Hint)) -> Self {
+    pub fn at(spot: Option<&FieldSpan>, error: &(impl fmt::Display + Hint)) -> Self {
         Self {
             line: spot.map_or(0, |spot| spot.place.line),
             column: spot.map_or(0, |spot| spot.place.column),
@@ -48,7 +48,7 @@ pub struct InvalidCluster {
     /// which knows the lines that hold secrets.
     pub text: String,
     /// What is wrong, in the order of the file; at least one.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<Diagnostic>,
 }
 
 /// A line with one of these words is never shown: it may hold a password hash, a token or a private key,
@@ -61,7 +61,7 @@ const HARMLESS: [&str; 4] = ["password_login", "passwordless", "sudo: password",
 impl InvalidCluster {
     /// The line that a problem is about, without its end; `None` where there is none or where it may hold
     /// a secret.
-    pub fn source_line(&self, problem: &Problem) -> Option<&str> {
+    pub fn source_line(&self, problem: &Diagnostic) -> Option<&str> {
         if problem.hide_source {
             return None;
         }

@@ -3,12 +3,12 @@
 use super::document::{Entry, Flaw, Kind, Meaning, Place, Scalar, Value};
 use super::keys::{self, Level};
 use super::paths::Folders;
-use super::problem::Problem;
+use super::problem::Diagnostic;
 use crate::types::escape::escaped;
 
 /// Where something stands: in the file and in the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spot {
+pub struct FieldSpan {
     /// Line and column.
     pub place: Place,
     /// `nodes[2].address`.
@@ -19,7 +19,7 @@ pub struct Spot {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Located<T> {
     pub(super) value: T,
-    pub(super) spot: Spot,
+    pub(super) spot: FieldSpan,
 }
 
 /// What became of a key.
@@ -85,8 +85,8 @@ impl Wrong {
         Self { message: format!("{called}: {}", self.message), ..self }
     }
 
-    fn at(self, spot: &Spot) -> Problem {
-        Problem {
+    fn at(self, spot: &FieldSpan) -> Diagnostic {
+        Diagnostic {
             line: spot.place.line,
             column: spot.place.column,
             at: spot.path.clone(),
@@ -103,9 +103,9 @@ const MOST_PROBLEMS: usize = 1000;
 /// Collects what is wrong, and knows which folders paths are relative to.
 #[derive(Debug)]
 pub(super) struct Reader {
-    pub(super) problems: Vec<Problem>,
+    pub(super) problems: Vec<Diagnostic>,
     /// What is not wrong, but has to be said.
-    pub(super) warnings: Vec<Problem>,
+    pub(super) warnings: Vec<Diagnostic>,
     pub(super) folders: Folders,
 }
 
@@ -115,7 +115,7 @@ impl Reader {
     }
 
     /// Puts down what is wrong at a spot.
-    pub(super) fn report(&mut self, spot: &Spot, wrong: Wrong) {
+    pub(super) fn report(&mut self, spot: &FieldSpan, wrong: Wrong) {
         let problem = wrong.at(spot);
         if self.problems.len() >= MOST_PROBLEMS {
             return;
@@ -130,7 +130,7 @@ impl Reader {
     }
 
     /// Puts down what is valid and may still disappoint; once, though every node has it from the same place.
-    pub(super) fn warn(&mut self, spot: &Spot, about: Wrong) {
+    pub(super) fn warn(&mut self, spot: &FieldSpan, about: Wrong) {
         let warning = about.at(spot);
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
@@ -139,7 +139,7 @@ impl Reader {
 
     /// Puts down what is wrong with the YAML itself.
     pub(super) fn report_flaw(&mut self, flaw: Flaw, secret: bool) {
-        let spot = Spot { place: flaw.place, path: String::new() };
+        let spot = FieldSpan { place: flaw.place, path: String::new() };
         self.report(&spot, Wrong { message: flaw.message, hint: flaw.hint, secret });
     }
 }
@@ -167,8 +167,8 @@ impl<'t> Cursor<'t> {
         Self { value, path: String::new() }
     }
 
-    pub(super) fn spot(&self) -> Spot {
-        Spot { place: self.value.place, path: self.path.clone() }
+    pub(super) fn spot(&self) -> FieldSpan {
+        FieldSpan { place: self.value.place, path: self.path.clone() }
     }
 
     pub(super) fn kind(&self) -> &'t Kind {
@@ -194,7 +194,7 @@ impl<'t> Cursor<'t> {
             }
         };
         for entry in entries.iter().filter(|entry| !level.keys.contains(&entry.key.as_str())) {
-            let spot = Spot { place: entry.place, path: self.path_of(&entry.key) };
+            let spot = FieldSpan { place: entry.place, path: self.path_of(&entry.key) };
             let role =
                 entries.iter().find(|entry| entry.key == "k3s").and_then(|entry| match &entry.value.kind {
                     Kind::Scalar(scalar) => Some(scalar.text.as_str()),
@@ -219,7 +219,7 @@ impl<'t> Cursor<'t> {
                     .iter()
                     .map(|entry| {
                         let path = self.path_of(&entry.key);
-                        let spot = Spot { place: entry.place, path: path.clone() };
+                        let spot = FieldSpan { place: entry.place, path: path.clone() };
                         (Located { value: entry.key.as_str(), spot }, Cursor { value: &entry.value, path })
                     })
                     .collect(),
@@ -415,7 +415,7 @@ pub(super) struct Fields<'t> {
 
 impl<'t> Fields<'t> {
     /// Where the mapping stands.
-    pub(super) fn spot(&self) -> Spot {
+    pub(super) fn spot(&self) -> FieldSpan {
         self.cursor.spot()
     }
 
@@ -463,7 +463,7 @@ impl<'t> Fields<'t> {
 
     /// Puts down that a key is missing.
     pub(super) fn report_missing(&self, key: &str, example: &str, reader: &mut Reader) {
-        let spot = Spot { path: self.cursor.path_of(key), ..self.spot() };
+        let spot = FieldSpan { path: self.cursor.path_of(key), ..self.spot() };
         reader.report(&spot, Wrong::new(format!("`{key}` is missing"), format!("Add `{key}: {example}`")));
     }
 }

@@ -6,7 +6,7 @@
 use super::document::{self, Kind, Meaning, Scalar};
 use super::keys;
 use super::kubernetes_names::is_base64;
-use super::reader::{Cursor, Located, Reader, Spot, Wrong, shown};
+use super::reader::{Cursor, FieldSpan, Located, Reader, Wrong, shown};
 use super::yaml_files::{self, called};
 use super::{Registries, Secret};
 use crate::types::absent::OrEmpty as _;
@@ -26,7 +26,7 @@ pub(super) fn read(value: &Cursor<'_>, reader: &mut Reader) -> Option<Registries
 }
 
 /// The text of a file. Every mistake in it is put down at `spot`, where nodes.yaml names the file.
-fn from_file(path: &Path, spot: &Spot, reader: &mut Reader) -> Option<Registries> {
+fn from_file(path: &Path, spot: &FieldSpan, reader: &mut Reader) -> Option<Registries> {
     let called = called(path);
     let found = yaml_files::read_text(path, &called).and_then(|text| {
         let documents = yaml_files::documents(&text, &called)?;
@@ -72,7 +72,7 @@ struct Check<'r> {
 type Entries<'t> = Vec<(Located<&'t str>, Cursor<'t>)>;
 
 impl Check<'_> {
-    fn wrong(&mut self, spot: &Spot, message: String, hint: impl Into<String>) {
+    fn wrong(&mut self, spot: &FieldSpan, message: String, hint: impl Into<String>) {
         self.complete = false;
         self.reader.report(spot, Wrong::new(message, hint).secret());
     }
@@ -218,7 +218,7 @@ impl Check<'_> {
     }
 
     /// Checks the port behind a host, where there is one. An IPv6 address with a port is in brackets.
-    fn check_port(&mut self, spot: &Spot, host: &str) {
+    fn check_port(&mut self, spot: &FieldSpan, host: &str) {
         let port = match host.strip_prefix('[') {
             Some(rest) => rest.split_once("]:").map(|(_, port)| port),
             None => host.split_once(':').map(|(_, port)| port).filter(|port| !port.contains(':')),

@@ -4,12 +4,13 @@ use super::document::{self, Flaw, Kind, Place};
 use super::k3s::{self, ClusterK3s, RoleOfNode};
 use super::keys;
 use super::paths::Folders;
-use super::reader::{Cursor, Fields, Reader, Setting, Spot, Wrong, shown};
+use super::reader::{Cursor, FieldSpan, Fields, Reader, Setting, Wrong, shown};
 use super::settings::{self, Settings};
 use super::size;
 use super::{
-    Boot, Cluster, ClusterName, Grow, Hostname, ImageSource, Interface, InterfaceName, InvalidCluster,
-    Ipv6Network, K3s, Network, Node, NodeK3s, Output, Problem, Role, Secret, User, UserName, rules, ssh,
+    Boot, Cluster, ClusterName, Diagnostic, Grow, Hostname, ImageSource, Interface, InterfaceName,
+    InvalidCluster, Ipv6Network, K3s, Network, Node, NodeK3s, Output, Role, Secret, User, UserName, rules,
+    ssh,
 };
 use crate::formats::ImageFormat;
 use crate::types::Digest;
@@ -23,9 +24,9 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(super) struct Draft {
     /// The beginning of the file.
-    pub(super) spot: Spot,
+    pub(super) spot: FieldSpan,
     /// Where `network:` stands at the top.
-    pub(super) network: Option<Spot>,
+    pub(super) network: Option<FieldSpan>,
     /// The top level's settings.
     pub(super) settings: Settings,
     pub(super) k3s: Setting<ClusterK3s>,
@@ -40,7 +41,7 @@ pub(super) struct Draft {
 /// A node with the top level's settings filled in.
 #[derive(Debug)]
 pub(super) struct DraftNode {
-    pub(super) spot: Spot,
+    pub(super) spot: FieldSpan,
     pub(super) name: Setting<Hostname>,
     pub(super) address: Setting<Ipv4Addr>,
     pub(super) ipv6: Setting<Ipv6Addr>,
@@ -55,7 +56,7 @@ pub(super) fn load(path: &Path) -> Result<Cluster, InvalidCluster> {
     let refused = |message: String, hint: &str, place: Option<Place>, text: String| InvalidCluster {
         file: path.to_path_buf(),
         text,
-        problems: vec![Problem {
+        problems: vec![Diagnostic {
             line: place.map_or(0, |place| place.line),
             column: place.map_or(0, |place| place.column),
             at: String::new(),
@@ -96,7 +97,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Cluster, InvalidCluster> 
     let mut reader = Reader::new(Folders::of(path));
     let cluster = read(text, path, &mut reader);
     let Reader { mut problems, mut warnings, folders, .. } = reader;
-    let in_order = |problem: &Problem| (problem.line, problem.column);
+    let in_order = |problem: &Diagnostic| (problem.line, problem.column);
     if let (true, Some(cluster)) = (problems.is_empty(), cluster) {
         warnings.sort_by_key(in_order);
         let source_text = Secret::new(text.to_owned());

@@ -7,7 +7,7 @@ use super::k3s;
 use super::k3s_flags;
 use super::k3s_values;
 use super::name_servers;
-use super::reader::{Located, Reader, Setting, Spot, Wrong};
+use super::reader::{FieldSpan, Located, Reader, Setting, Wrong};
 use super::resolve::{DEFAULT_IPV6_PREFIX, DEFAULT_USER, Draft, DraftNode};
 use super::{Interface, MacAddress, Role};
 use crate::types::ByteCount;
@@ -70,7 +70,7 @@ fn interfaces_exist(draft: &Draft, reader: &mut Reader) {
         "/usr/lib/systemd/network/",
         "/usr/lib/udev/rules.d/",
     ];
-    let mut macs: Vec<(MacAddress, &Spot)> = Vec::new();
+    let mut macs: Vec<(MacAddress, &FieldSpan)> = Vec::new();
     for node in &draft.nodes {
         let Some(Located { value, spot }) = node.settings.interface.given() else { continue };
         match value {
@@ -106,7 +106,7 @@ fn interfaces_exist(draft: &Draft, reader: &mut Reader) {
     }
 }
 
-fn also_in(first: &Spot) -> String {
+fn also_in(first: &FieldSpan) -> String {
     format!("Change one of the two; the other is in line {}", first.place.line)
 }
 
@@ -124,7 +124,7 @@ fn networks_are_complete(draft: &Draft, reader: &mut Reader) {
         }
         if nodes.len() == draft.nodes.len() {
             let spot = draft.network.as_ref().unwrap_or(&draft.spot);
-            let spot = Spot { path: format!("network.{key}"), ..spot.clone() };
+            let spot = FieldSpan { path: format!("network.{key}"), ..spot.clone() };
             let hint = format!("Add `{key}: {example}` under `network:`");
             reader.report(&spot, Wrong::new(format!("the network has no `{key}`"), hint));
             continue;
@@ -159,7 +159,7 @@ impl Member<'_> {
     }
 
     /// Where the network is described, for problems of the network as a whole.
-    fn network_spot(&self) -> &Spot {
+    fn network_spot(&self) -> &FieldSpan {
         self.gateway.as_ref().map_or(&self.address.spot, |gateway| &gateway.spot)
     }
 }
@@ -389,7 +389,7 @@ fn free_network(taken: &[IpNet]) -> Option<IpNet> {
 }
 
 fn ipv6_is_used(draft: &Draft, reader: &mut Reader) {
-    let unused = |spot: &Spot, who_lacks_it: &str, reader: &mut Reader| {
+    let unused = |spot: &FieldSpan, who_lacks_it: &str, reader: &mut Reader| {
         let message = format!("IPv6 is described here, but {who_lacks_it} `ipv6` address");
         reader.report(spot, Wrong::new(message, "Give it one, like `ipv6: fd00::11`, or remove this"));
     };

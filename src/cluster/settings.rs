@@ -5,7 +5,7 @@ use super::extra_files;
 use super::keys;
 use super::mac;
 use super::paths;
-use super::reader::{Cursor, Fields, Located, Reader, Setting, Spot, Wrong, shown};
+use super::reader::{Cursor, FieldSpan, Fields, Located, Reader, Setting, Wrong, shown};
 use super::size;
 use super::ssh::{self, NotAPublicKey};
 use super::{
@@ -45,7 +45,7 @@ pub(super) struct Settings {
     pub(super) ntp: Setting<Vec<TimeServer>>,
     pub(super) boot: Boot,
     /// The places of the words of `boot.cmdline`.
-    pub(super) cmdline_spots: BTreeMap<String, Spot>,
+    pub(super) cmdline_spots: BTreeMap<String, FieldSpan>,
     pub(super) page_size: Setting<PageSize>,
     pub(super) swap: Setting<Swap>,
     /// How much the board has, for warnings.
@@ -210,7 +210,7 @@ impl Settings {
 
     /// Returns the places of the values that only a stock image can judge.
     pub(super) fn spots(&self) -> NodeSpots {
-        fn spot_of<T>(setting: &Setting<T>) -> Option<Spot> {
+        fn spot_of<T>(setting: &Setting<T>) -> Option<FieldSpan> {
             setting.given().map(|given| given.spot.clone())
         }
         NodeSpots {
@@ -483,7 +483,7 @@ fn all_authorized_keys(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Au
 }
 
 /// Warns of a line that sshd takes and that may let nobody in.
-fn warn_of_terms(key: &AuthorizedKey, spot: &Spot, reader: &mut Reader) {
+fn warn_of_terms(key: &AuthorizedKey, spot: &FieldSpan, reader: &mut Reader) {
     const DAY: u64 = 24 * 60 * 60;
     let terms = key.terms();
     if terms.from_names_alone {

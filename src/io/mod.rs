@@ -51,13 +51,13 @@ pub trait WriteAt: ReadAt {
 }
 
 /// A [`WriteAt`] that remembers what it held before it was written to.
-pub trait Revert: WriteAt {
+pub trait Rollback: WriteAt {
     /// Puts the bytes of a range back to what they were before the first write, as far as whole blocks of
     /// [`BLOCK_SIZE`] lie inside it.
     ///
     /// # Errors
     /// When the range does not lie inside the disk.
-    fn revert(&self, offset: ByteOffset, length: ByteCount) -> io::Result<()>;
+    fn rollback(&self, offset: ByteOffset, length: ByteCount) -> io::Result<()>;
 }
 
 impl<T: ReadAt + ?Sized> ReadAt for std::sync::Arc<T> {
@@ -75,9 +75,9 @@ impl<T: WriteAt + ?Sized> WriteAt for std::sync::Arc<T> {
     }
 }
 
-impl<T: Revert + ?Sized> Revert for std::sync::Arc<T> {
-    fn revert(&self, offset: ByteOffset, length: ByteCount) -> io::Result<()> {
-        (**self).revert(offset, length)
+impl<T: Rollback + ?Sized> Rollback for std::sync::Arc<T> {
+    fn rollback(&self, offset: ByteOffset, length: ByteCount) -> io::Result<()> {
+        (**self).rollback(offset, length)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Copy on write, in blocks of 4 KiB, over a disk that is never written to.
 
 use super::written::{Block, Written};
-use super::{BLOCK_SIZE, ReadAt, Revert, WriteAt, check_range};
+use super::{BLOCK_SIZE, ReadAt, Rollback, WriteAt, check_range};
 use crate::types::number;
 use crate::types::{ByteCount, ByteOffset};
 use std::io;
@@ -196,8 +196,8 @@ impl WriteAt for Overlay {
     }
 }
 
-impl Revert for Overlay {
-    fn revert(&self, offset: ByteOffset, length: ByteCount) -> io::Result<()> {
+impl Rollback for Overlay {
+    fn rollback(&self, offset: ByteOffset, length: ByteCount) -> io::Result<()> {
         let size = self.size().0;
         let end = offset.checked_add(length).filter(|end| end.0 <= size).ok_or_else(|| {
             io::Error::new(
@@ -257,7 +257,7 @@ mod tests {
         assert!(overlay.write_at(ByteOffset(u64::MAX), &[0; 2]).is_err());
         let error = overlay.read_at(ByteOffset(4990), &mut [0; 11]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
-        assert!(overlay.revert(ByteOffset(0), ByteCount(5001)).is_err());
+        assert!(overlay.rollback(ByteOffset(0), ByteCount(5001)).is_err());
         assert_eq!(overlay.into_layer().unwrap().indices().count(), 0);
     }
 
@@ -312,7 +312,7 @@ mod tests {
     #[derive(Debug, Clone)]
     enum Step {
         Write { at: usize, length: usize, byte: u8 },
-        Revert { at: usize, length: usize },
+        Rollback { at: usize, length: usize },
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -320,7 +320,7 @@ mod tests {
         prop_oneof![
             3 => (at.clone(), length.clone(), any::<u8>())
                 .prop_map(|(at, length, byte)| Step::Write { at, length, byte }),
-            1 => (at, length).prop_map(|(at, length)| Step::Revert { at, length }),
+            1 => (at, length).prop_map(|(at, length)| Step::Rollback { at, length }),
         ]
     }
 
@@ -336,9 +336,9 @@ mod tests {
                 overlay.write_at(ByteOffset(at as u64), &vec![byte; length]).unwrap();
                 model[at..at + length].fill(byte);
             }
-            Step::Revert { at, length } => {
+            Step::Rollback { at, length } => {
                 let (at, length) = clip(at, length);
-                overlay.revert(ByteOffset(at as u64), ByteCount(length as u64)).unwrap();
+                overlay.rollback(ByteOffset(at as u64), ByteCount(length as u64)).unwrap();
                 for start in (0..model.len()).step_by(BLOCK_SIZE) {
                     let end = (start + BLOCK_SIZE).min(model.len());
                     if start >= at && end <= at + length {

@@ -1,6 +1,6 @@
 //! A part of a disk, seen as a disk of its own: what a partition is to a filesystem.
 
-use super::{ReadAt, Revert, WriteAt, past_the_end};
+use super::{ReadAt, Rollback, WriteAt, past_the_end};
 use crate::types::{ByteCount, ByteOffset};
 use std::io;
 
@@ -56,9 +56,9 @@ impl<D: WriteAt> WriteAt for Window<D> {
     }
 }
 
-impl<D: Revert> Revert for Window<D> {
-    fn revert(&self, offset: ByteOffset, length: ByteCount) -> io::Result<()> {
-        self.disk.revert(self.absolute(offset, length)?, length)
+impl<D: Rollback> Rollback for Window<D> {
+    fn rollback(&self, offset: ByteOffset, length: ByteCount) -> io::Result<()> {
+        self.disk.rollback(self.absolute(offset, length)?, length)
     }
 }
 

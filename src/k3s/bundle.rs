@@ -20,7 +20,7 @@ const FOLDERS_OF_COMMANDS: [&str; 3] = ["/usr/local/sbin", "/usr/bin", "/usr/sbi
 
 /// What is put inside every card that runs k3s.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Payload {
+pub struct Artifacts {
     /// The program that k3s consists of, for the architecture of the cards.
     pub binary: Content,
     /// Archives of container images, and their names.
@@ -31,7 +31,7 @@ pub struct Payload {
 ///
 /// # Errors
 /// When the stock image cannot be read or has something in the way.
-pub fn put_payload(draft: &mut Draft<'_>, payload: &Payload, data_dir: &str) -> Result<(), K3sError> {
+pub fn put_payload(draft: &mut Draft<'_>, payload: &Artifacts, data_dir: &str) -> Result<(), K3sError> {
     let program = ImagePath::new(service::PROGRAM)?;
     draft.file(Partition::Root, &program, payload.binary.clone(), Mode::EXECUTABLE, Owner::ROOT)?;
     for name in LINKS {

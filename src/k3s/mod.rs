@@ -35,7 +35,7 @@ mod service;
 mod token;
 mod yaml;
 
-pub use bundle::{Payload, put_payload};
+pub use bundle::{Artifacts, put_payload};
 pub use error::K3sError;
 
 pub use crate::first_start::STATUS_FILE;
@@ -92,7 +92,7 @@ impl Binary {
     }
 }
 
-/// Writes everything but the [`Payload`] that makes `node` a k3s server or agent; nothing where it is neither.
+/// Writes everything but the [`Artifacts`] that makes `node` a k3s server or agent; nothing where it is neither.
 ///
 /// The words for cmdline.txt are [`CMDLINE_WORDS`], which whoever knows that file adds.
 ///

@@ -135,7 +135,7 @@ fn the_table_of_claimed_paths_is_what_is_written() {
                 let images = vec![("a.tar".to_owned(), Content::from("a"))];
                 put_payload(
                     &mut draft,
-                    &Payload { binary: Content::from("#!"), images },
+                    &Artifacts { binary: Content::from("#!"), images },
                     "/var/lib/rancher/k3s",
                 )
                 .unwrap();
@@ -414,7 +414,7 @@ fn a_payload_lands_where_k3s_looks_for_it() {
         );
     let put = |images: Vec<(String, Content)>| {
         let mut draft = Draft::new(&stock, UnixTime(1_781_740_800));
-        put_payload(&mut draft, &Payload { binary: "program".into(), images }, "/var/lib/rancher/k3s")
+        put_payload(&mut draft, &Artifacts { binary: "program".into(), images }, "/var/lib/rancher/k3s")
             .unwrap();
         outline(&draft.finish())
     };

@@ -1,6 +1,6 @@
 //! A file that appears whole or not at all.
 
-use super::{EmitError, reflink};
+use super::{OutputError, reflink};
 use crate::io::ownership::{self, PRIVATE};
 use crate::io::sync::flush_folder;
 use crate::io::temporary::{self, Pattern, TemporaryFile};
@@ -22,19 +22,19 @@ const PUBLIC: u32 = 0o644;
 /// [`publish`](Self::publish) renames it; dropping it removes it. After a kill it stays, and the next run
 /// that makes the same file removes it. A lock tells one that is still being made, and keeps two runs apart.
 #[derive(Debug)]
-pub struct PendingFile {
+pub struct AtomicFile {
     temporary: TemporaryFile,
     path: PathBuf,
     mode: u32,
 }
 
-impl PendingFile {
+impl AtomicFile {
     /// Begins the file that is to stand at `path`. Only its owner will be able to read it when `private`.
     ///
     /// # Errors
     /// When the folder cannot be written to, or another run is making the same file.
-    pub fn create(path: &Path, private: bool) -> Result<Self, EmitError> {
-        let failed = |source| EmitError::write("creating", path)(source);
+    pub fn create(path: &Path, private: bool) -> Result<Self, OutputError> {
+        let failed = |source| OutputError::write("creating", path)(source);
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(failed(io::ErrorKind::InvalidInput.into()));
         };
@@ -44,7 +44,7 @@ impl PendingFile {
         let temporary = TemporaryFile::create(folder, pattern, mode).map_err(failed)?;
         // Only now, so that of two runs that begin at once each sees the other's.
         if sweep(folder, name, Some(temporary.path())) {
-            return Err(EmitError::Busy { path: path.to_owned() });
+            return Err(OutputError::Busy { path: path.to_owned() });
         }
         Ok(Self { temporary, path: path.to_owned(), mode })
     }
@@ -74,7 +74,7 @@ impl PendingFile {
     ///
     /// # Errors
     /// When that fails; the old file is then untouched.
-    pub fn publish(self) -> Result<(), EmitError> {
+    pub fn publish(self) -> Result<(), OutputError> {
         Self::publish_all(vec![self])
     }
 
@@ -82,15 +82,15 @@ impl PendingFile {
     ///
     /// # Errors
     /// When that fails; the old files are then untouched, but for those whose new ones have their names.
-    pub fn publish_all(files: Vec<Self>) -> Result<(), EmitError> {
+    pub fn publish_all(files: Vec<Self>) -> Result<(), OutputError> {
         for pending in &files {
             let flushed = pending.file().sync_all();
-            flushed.map_err(EmitError::write("flushing", &pending.path))?;
+            flushed.map_err(OutputError::write("flushing", &pending.path))?;
         }
         let parents = files.iter().filter_map(|pending| pending.path.parent());
         let folders: BTreeSet<PathBuf> = parents.map(Path::to_owned).collect();
         let named = files.into_iter().map(|pending| (pending.temporary, pending.path));
-        TemporaryFile::persist_all(named.collect()).map_err(|(path, source)| EmitError::Write {
+        TemporaryFile::persist_all(named.collect()).map_err(|(path, source)| OutputError::Write {
             doing: "renaming a new file to",
             path,
             source,
@@ -106,10 +106,10 @@ impl PendingFile {
     ///
     /// # Errors
     /// As its parts.
-    pub fn write_whole(path: &Path, content: &[u8], private: bool) -> Result<(), EmitError> {
+    pub fn write_whole(path: &Path, content: &[u8], private: bool) -> Result<(), OutputError> {
         let pending = Self::create(path, private)?;
         let written = pending.file().write_all(content);
-        written.map_err(EmitError::write("writing", path))?;
+        written.map_err(OutputError::write("writing", path))?;
         pending.publish()
     }
 }
@@ -148,13 +148,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.img");
         std::fs::write(&path, "old").unwrap();
-        let pending = PendingFile::create(&path, true).unwrap();
+        let pending = AtomicFile::create(&path, true).unwrap();
         pending.file().write_all(b"half of the n").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         drop(pending);
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        PendingFile::write_whole(&path, b"new", true).unwrap();
+        AtomicFile::write_whole(&path, b"new", true).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
@@ -166,7 +166,7 @@ mod tests {
             std::fs::write(folder.path().join(rest), "a long rest of a killed run").unwrap();
         }
         let path = folder.path().join("x.img");
-        PendingFile::write_whole(&path, b"new", true).unwrap();
+        AtomicFile::write_whole(&path, b"new", true).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
@@ -175,8 +175,8 @@ mod tests {
     fn two_runs_do_not_write_one_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.img");
-        let first = PendingFile::create(&path, true).unwrap();
-        assert!(matches!(PendingFile::create(&path, true), Err(EmitError::Busy { .. })));
+        let first = AtomicFile::create(&path, true).unwrap();
+        assert!(matches!(AtomicFile::create(&path, true), Err(OutputError::Busy { .. })));
         first.publish().unwrap();
     }
 
@@ -190,7 +190,7 @@ mod tests {
         for name in [".kubeconfig.partial", ".kubeconfig.a1B2c3.partial", "kubeconfig"] {
             std::os::unix::fs::symlink(&theirs, folder.path().join(name)).unwrap();
         }
-        PendingFile::write_whole(&path, b"secret", true).unwrap();
+        AtomicFile::write_whole(&path, b"secret", true).unwrap();
         assert_eq!(std::fs::read(&theirs).unwrap(), b"");
         assert!(path.symlink_metadata().unwrap().is_file());
     }
@@ -201,7 +201,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.img");
-        PendingFile::write_whole(&path, b"secret", true).unwrap();
+        AtomicFile::write_whole(&path, b"secret", true).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

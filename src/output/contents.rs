@@ -1,7 +1,7 @@
 //! Hashes of what is on the cards, unpacked: for papers that speak of that. The disk that all cards begin as
 //! is read once for several cards at a time.
 
-use super::EmitError;
+use super::OutputError;
 use super::image_job::{Card, Disk, lay};
 use super::images::{Progress, Stage};
 use crate::io::ReadAt;
@@ -43,7 +43,7 @@ pub(super) fn hash(
     wanted: &[Wanted<'_>],
     threads: usize,
     progress: &Progress<'_>,
-) -> Result<Vec<Hashed>, EmitError> {
+) -> Result<Vec<Hashed>, OutputError> {
     let share = wanted.len().div_ceil(threads.max(1)).max(1);
     let total = ByteCount(disk.size.0 * wanted.len() as u64);
     let tell = |more| progress(Stage::Hashing, more, total);
@@ -52,19 +52,19 @@ pub(super) fn hash(
     thread::scope(|scope| {
         let spawn = |(number, share)| {
             let (results, tell) = (&results, &tell);
-            scope.spawn(move || -> Result<(), EmitError> {
+            scope.spawn(move || -> Result<(), OutputError> {
                 let hashed = hash_share(disk, share, tell)?;
-                results.lock().map_err(|_| EmitError::Worker)?.push((number, hashed));
+                results.lock().map_err(|_| OutputError::Worker)?.push((number, hashed));
                 Ok(())
             })
         };
         let workers: Vec<_> = shares.into_iter().enumerate().map(spawn).collect();
         workers
             .into_iter()
-            .map(|worker| worker.join().unwrap_or(Err(EmitError::Worker)))
+            .map(|worker| worker.join().unwrap_or(Err(OutputError::Worker)))
             .fold(Ok(()), Result::and)
     })?;
-    let mut results = results.into_inner().map_err(|_| EmitError::Worker)?;
+    let mut results = results.into_inner().map_err(|_| OutputError::Worker)?;
     results.sort_by_key(|(number, _)| *number);
     Ok(results.into_iter().flat_map(|(_, hashed)| hashed).collect())
 }
@@ -73,18 +73,18 @@ fn hash_share(
     disk: &Disk<'_>,
     share: &[Wanted<'_>],
     tell: &dyn Fn(ByteCount),
-) -> Result<Vec<Hashed>, EmitError> {
+) -> Result<Vec<Hashed>, OutputError> {
     let mut hashing: Vec<Hashing> = share.iter().map(Hashing::new).collect();
     let (mut piece, mut own) = (vec![0; PIECE], vec![0; PIECE]);
     let mut at = 0;
     while at < disk.size.0 {
         let length = number::at_most(disk.size.0 - at, PIECE);
         let (piece, _) = piece.split_at_mut(length);
-        disk.read_at(ByteOffset(at), piece).map_err(EmitError::Base)?;
+        disk.read_at(ByteOffset(at), piece).map_err(OutputError::StockImage)?;
         for (wanted, hashing) in share.iter().zip(&mut hashing) {
             let own = own.split_at_mut(length).0;
             own.copy_from_slice(piece);
-            lay(&wanted.card.layers, at, own).map_err(EmitError::Layer)?;
+            lay(&wanted.card.layers, at, own).map_err(OutputError::Layer)?;
             hashing.update(at, own, &wanted.parts);
         }
         tell(ByteCount((length * share.len()) as u64));

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 /// An error of writing a result.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum EmitError {
+pub enum OutputError {
     /// The stock image could not be read on.
     #[error("reading the stock image failed: {0}")]
-    Base(io::Error),
+    StockImage(io::Error),
     /// What was written over the stock image could not be read back.
     #[error("reading what is to be written above the stock image failed: {0}")]
     Layer(io::Error),
@@ -41,7 +41,7 @@ pub enum EmitError {
     Worker,
 }
 
-impl EmitError {
+impl OutputError {
     /// For `map_err`.
     pub(crate) fn write(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
@@ -49,10 +49,10 @@ impl EmitError {
     }
 }
 
-impl Hint for EmitError {
+impl Hint for OutputError {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Base(_) => Some(
+            Self::StockImage(_) => Some(
                 "Download the image again, and compare its SHA-256 with the one beside the download"
                     .to_owned(),
             ),

@@ -5,7 +5,7 @@ use super::regions::Slots;
 use super::replicas::{Change, Copied, Copies, Kin};
 use super::sidecar::bmap;
 use super::template::{self, Key, Maker};
-use super::{EmitError, PendingFile};
+use super::{AtomicFile, OutputError};
 use crate::formats::ImageFormat;
 use crate::formats::PartFormat;
 use crate::formats::gzip::Gzip;
@@ -32,7 +32,7 @@ pub enum Stage {
     /// An image and the stock image are unpacked, to be compared.
     ReadingBoth,
     /// What all images have in common is packed.
-    Packing,
+    Compression,
     /// Images are written.
     Writing,
     /// Content is hashed.
@@ -72,7 +72,7 @@ pub struct Written {
     /// The SHA-256 of the file, where images are hashed.
     pub sha256: Option<Digest>,
     /// How long it took; other images may have been written at the same time.
-    pub took: Duration,
+    pub elapsed: Duration,
 }
 
 impl Images<'_> {
@@ -80,7 +80,7 @@ impl Images<'_> {
     ///
     /// # Errors
     /// When the stock image cannot be read or a file cannot be written. Then nothing is left behind.
-    pub fn make(&self, progress: &Progress<'_>) -> Result<Made, EmitError> {
+    pub fn make(&self, progress: &Progress<'_>) -> Result<Made, OutputError> {
         let wanted: Vec<&Card<'_>> = self.cards.iter().filter(|card| card.image.is_some()).collect();
         let (copied, cache_trouble) = match self.format {
             ImageFormat::Img => self.make_raw(&wanted, progress).map(|copied| (copied, None)),
@@ -95,7 +95,7 @@ impl Images<'_> {
         Ok(Made { images, cache_trouble })
     }
 
-    fn make_raw(&self, wanted: &[&Card<'_>], progress: &Progress<'_>) -> Result<Vec<Copied>, EmitError> {
+    fn make_raw(&self, wanted: &[&Card<'_>], progress: &Progress<'_>) -> Result<Vec<Copied>, OutputError> {
         self.unpack(progress)?;
         let may_share = |file: &&File| {
             file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= self.disk.size.0)
@@ -109,7 +109,7 @@ impl Images<'_> {
             paths: wanted.iter().filter_map(|card| card.image).collect(),
             changes: &|number| {
                 let layers = layers_of(wanted, number);
-                blocks_of(layers, self.disk.size).map_err(EmitError::Layer)
+                blocks_of(layers, self.disk.size).map_err(OutputError::Layer)
             },
         };
         self.copy(&copies, progress)
@@ -121,7 +121,7 @@ impl Images<'_> {
         blocks: &[XzBlock],
         wanted: &[&Card<'_>],
         progress: &Progress<'_>,
-    ) -> Result<(Vec<Copied>, Option<io::Error>), EmitError> {
+    ) -> Result<(Vec<Copied>, Option<io::Error>), OutputError> {
         let slots = Slots::of(self.cards, self.disk.size);
         let maker = Maker {
             format,
@@ -130,9 +130,9 @@ impl Images<'_> {
             stock: self.stock.file_bytes(),
             blocks,
             threads: self.threads,
-            progress: &|more, total| progress(Stage::Packing, more, total),
+            progress: &|more, total| progress(Stage::Compression, more, total),
         };
-        let stock = self.stock.expected_digest().map_err(EmitError::Base)?;
+        let stock = self.stock.expected_digest().map_err(OutputError::StockImage)?;
         let key = Key { stock, format: self.format.name() };
         let folder = wanted.iter().find_map(|card| card.image?.parent()).unwrap_or(Path::new("."));
         let is_right = || self.stock.check().map_err(io::Error::other);
@@ -145,22 +145,22 @@ impl Images<'_> {
             paths: wanted.iter().filter_map(|card| card.image).collect(),
             changes: &|number| {
                 let layers = layers_of(wanted, number);
-                template.changes(layers).map_err(EmitError::Cache)
+                template.changes(layers).map_err(OutputError::Cache)
             },
         };
         Ok((self.copy(&copies, progress)?, trouble))
     }
 
-    fn copy(&self, copies: &Copies<'_>, progress: &Progress<'_>) -> Result<Vec<Copied>, EmitError> {
+    fn copy(&self, copies: &Copies<'_>, progress: &Progress<'_>) -> Result<Vec<Copied>, OutputError> {
         let total = ByteCount(copies.original.size().0 * copies.paths.len() as u64);
         copies.make(self.threads, &|more| progress(Stage::Writing, more, total))
     }
 
     /// Unpacks all of the stock image, with all threads: for whoever then reads all of it.
-    pub(super) fn unpack(&self, progress: &Progress<'_>) -> Result<(), EmitError> {
+    pub(super) fn unpack(&self, progress: &Progress<'_>) -> Result<(), OutputError> {
         let total = self.stock.size();
         let tell = |more| progress(Stage::Unpacking, more, total);
-        self.stock.unpack_all(self.threads, &tell).map_err(EmitError::Base)
+        self.stock.unpack_all(self.threads, &tell).map_err(OutputError::StockImage)
     }
 }
 
@@ -176,19 +176,19 @@ impl Made {
     ///
     /// # Errors
     /// When a file cannot be renamed or removed.
-    pub fn publish(self) -> Result<Vec<Written>, EmitError> {
+    pub fn publish(self) -> Result<Vec<Written>, OutputError> {
         let mut written = Vec::new();
         let mut files = Vec::new();
-        for (name, Copied { file, digest, took }) in self.images {
+        for (name, Copied { file, digest, elapsed }) in self.images {
             let path = file.path().to_owned();
             let size = file.file().metadata().map(|metadata| ByteCount(metadata.len()));
-            let size = size.map_err(EmitError::write("reading back", &path))?;
+            let size = size.map_err(OutputError::write("reading back", &path))?;
             // Before the new image has its name: a bmap never stands beside an image it is not of.
             bmap::remove(&path)?;
-            written.push(Written { name, path, size, sha256: digest, took });
+            written.push(Written { name, path, size, sha256: digest, elapsed });
             files.push(file);
         }
-        PendingFile::publish_all(files)?;
+        AtomicFile::publish_all(files)?;
         Ok(written)
     }
 }

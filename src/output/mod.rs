@@ -5,7 +5,7 @@
 //! disk itself, or of a packed file of it (the template) in which those places are not packed.
 //!
 //! Nothing here is ever half-written: every output is made beside its final place, flushed to the disk
-//! and then renamed ([`PendingFile`]).
+//! and then renamed ([`AtomicFile`]).
 
 mod atomic_file;
 mod contents;
@@ -21,9 +21,9 @@ mod template;
 #[cfg(test)]
 mod tests;
 
-pub use atomic_file::PendingFile;
+pub use atomic_file::AtomicFile;
 pub(crate) use atomic_file::sweep_all;
-pub use error::EmitError;
+pub use error::OutputError;
 pub use image_job::{Card, Disk};
 pub use images::{Images, Made, Progress, Stage, Written};
 pub(crate) use sidecar::bmap::{is_bmap, path_beside as bmap_path};
@@ -33,7 +33,7 @@ pub(crate) use sidecar::manifest::is_manifest;
 pub use sidecar::manifest::{Entry, Manifest, write_manifest};
 pub(crate) use sidecar::provenance::images_of;
 pub use sidecar::provenance::{Provenance, write_provenance};
-pub use sidecar::{ImagePapers, Paper};
+pub use sidecar::{SidecarOptions, Sidecars};
 
 use std::io;
 use std::path::Path;
@@ -42,10 +42,10 @@ use std::path::Path;
 ///
 /// # Errors
 /// When it is there and cannot be removed.
-pub fn remove(path: &Path) -> Result<(), EmitError> {
+pub fn remove(path: &Path) -> Result<(), OutputError> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(EmitError::write("removing", path)(error))
+            Err(OutputError::write("removing", path)(error))
         }
         _ => Ok(()),
     }

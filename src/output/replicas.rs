@@ -5,7 +5,7 @@
 //! are written.
 
 use super::image_job::put;
-use super::{EmitError, PendingFile};
+use super::{AtomicFile, OutputError};
 use crate::io::{DiskFile, ReadAt, WriteAt as _};
 use crate::types::Digest;
 use crate::types::number;
@@ -66,16 +66,16 @@ pub(super) struct Copies<'work> {
     /// Where they go.
     pub(super) paths: Vec<&'work Path>,
     /// In which places, in order and apart, the copy of that number differs from the original.
-    pub(super) changes: &'work (dyn Fn(usize) -> Result<Vec<Change<'work>>, EmitError> + Sync),
+    pub(super) changes: &'work (dyn Fn(usize) -> Result<Vec<Change<'work>>, OutputError> + Sync),
 }
 
 /// A copy that is whole, and flushed to the disk, but does not have its name yet.
 pub(super) struct Copied {
-    pub(super) file: PendingFile,
+    pub(super) file: AtomicFile,
     /// Its SHA-256, where that is wanted.
     pub(super) digest: Option<Digest>,
     /// How long the worker that made it was at work, perhaps on some others as well.
-    pub(super) took: Duration,
+    pub(super) elapsed: Duration,
 }
 
 impl Copies<'_> {
@@ -88,7 +88,7 @@ impl Copies<'_> {
         &self,
         threads: usize,
         progress: &(dyn Fn(ByteCount) + Sync),
-    ) -> Result<Vec<Copied>, EmitError> {
+    ) -> Result<Vec<Copied>, OutputError> {
         let mut copies = Vec::new();
         for (number, path) in self.paths.iter().enumerate() {
             // Images hold the node's tokens and password in clear.
@@ -96,13 +96,13 @@ impl Copies<'_> {
         }
         let differs = self.share_blocks(&mut copies, progress)?;
         // One of them may be done by now.
-        let waiting: Vec<&mut Copy> = copies.iter_mut().filter(|copy| copy.took.is_none()).collect();
+        let waiting: Vec<&mut Copy> = copies.iter_mut().filter(|copy| copy.elapsed.is_none()).collect();
         let batch = waiting.len().div_ceil(threads.max(1)).clamp(1, MOST_AT_ONCE);
         let work = Work { copies: self, differs, stop: AtomicBool::new(false), progress };
         work.run(waiting, batch, threads)?;
         let done = copies.into_iter().map(|copy| {
-            let took = copy.took.ok_or(EmitError::Worker)?;
-            Ok(Copied { file: copy.file, digest: copy.digest, took })
+            let elapsed = copy.elapsed.ok_or(OutputError::Worker)?;
+            Ok(Copied { file: copy.file, digest: copy.digest, elapsed })
         });
         done.collect()
     }
@@ -120,7 +120,7 @@ impl Copies<'_> {
         &self,
         copies: &mut [Copy],
         progress: &(dyn Fn(ByteCount) + Sync),
-    ) -> Result<Option<Vec<Range<u64>>>, EmitError> {
+    ) -> Result<Option<Vec<Range<u64>>>, OutputError> {
         let [first, others @ ..] = copies else { return Ok(None) };
         let shared = self.kin.as_ref().filter(|kin| first.share(kin.file).is_ok());
         let differs = shared.map(|kin| kin.differs.clone());
@@ -133,7 +133,7 @@ impl Copies<'_> {
             return Ok(differs);
         }
         let file = first.file.file().try_clone();
-        let file = file.map_err(EmitError::write("creating", first.file.path()))?;
+        let file = file.map_err(OutputError::write("creating", first.file.path()))?;
         // Tried with one that is still empty, before anything depends on it.
         if differs.is_none() && others.first_mut().is_none_or(|probe| probe.share(&file).is_err()) {
             return Ok(None);
@@ -148,19 +148,19 @@ impl Copies<'_> {
 /// A copy that is being made.
 struct Copy {
     number: usize,
-    file: PendingFile,
+    file: AtomicFile,
     disk: DiskFile,
     digest: Option<Digest>,
     /// `None` until it is whole.
-    took: Option<Duration>,
+    elapsed: Option<Duration>,
 }
 
 impl Copy {
-    fn begin(number: usize, path: &Path, size: ByteCount) -> Result<Self, EmitError> {
-        let file = PendingFile::create(path, true)?;
+    fn begin(number: usize, path: &Path, size: ByteCount) -> Result<Self, OutputError> {
+        let file = AtomicFile::create(path, true)?;
         let disk = file.file().try_clone().and_then(|file| DiskFile::with_size(file, size));
-        let disk = disk.map_err(EmitError::write("creating", path))?;
-        Ok(Self { number, file, disk, digest: None, took: None })
+        let disk = disk.map_err(OutputError::write("creating", path))?;
+        Ok(Self { number, file, disk, digest: None, elapsed: None })
     }
 
     /// Lets it begin with the blocks of `from`, which is no longer than it will be; what is behind them is a hole.
@@ -176,8 +176,8 @@ impl Copy {
     }
 
     /// As [`share`](Self::share), where it is known to be possible.
-    fn must_share(&mut self, from: &File) -> Result<(), EmitError> {
-        self.share(from).map_err(EmitError::write("writing", self.file.path()))
+    fn must_share(&mut self, from: &File) -> Result<(), OutputError> {
+        self.share(from).map_err(OutputError::write("writing", self.file.path()))
     }
 }
 
@@ -192,7 +192,7 @@ struct Work<'run, 'work> {
 }
 
 impl Work<'_, '_> {
-    fn run(&self, copies: Vec<&mut Copy>, batch: usize, threads: usize) -> Result<(), EmitError> {
+    fn run(&self, copies: Vec<&mut Copy>, batch: usize, threads: usize) -> Result<(), OutputError> {
         let mut batches: Vec<Vec<&mut Copy>> = Vec::new();
         for copy in copies {
             match batches.last_mut().filter(|last| last.len() < batch) {
@@ -210,11 +210,11 @@ impl Work<'_, '_> {
                 |to_flusher: mpsc::Sender<File>| scope.spawn(|| self.take_turns(&batches, to_flusher));
             let workers: Vec<_> = (0..workers).map(|_| spawn(to_flusher.clone())).collect();
             drop(to_flusher);
-            let results = workers.into_iter().map(|worker| worker.join().unwrap_or(Err(EmitError::Worker)));
+            let results = workers.into_iter().map(|worker| worker.join().unwrap_or(Err(OutputError::Worker)));
             let all_made = results.fold(Ok(()), Result::and);
-            let on_disk = flusher.join().map_err(|_| EmitError::Worker)?;
+            let on_disk = flusher.join().map_err(|_| OutputError::Worker)?;
             let first = self.copies.paths.first().copied().unwrap_or(Path::new("."));
-            all_made.and_then(|()| on_disk.map_err(EmitError::write("flushing", first)))
+            all_made.and_then(|()| on_disk.map_err(OutputError::write("flushing", first)))
         })
     }
 
@@ -223,11 +223,11 @@ impl Work<'_, '_> {
         &self,
         batches: &Mutex<impl Iterator<Item = Vec<&'copy mut Copy>>>,
         to_flusher: mpsc::Sender<File>,
-    ) -> Result<(), EmitError> {
+    ) -> Result<(), OutputError> {
         // The last one that is dropped tells the flusher that nothing more will come.
         let to_flusher = to_flusher;
         loop {
-            let batch = batches.lock().map_err(|_| EmitError::Worker)?.next();
+            let batch = batches.lock().map_err(|_| OutputError::Worker)?.next();
             let Some(mut batch) = batch.filter(|_| !self.stop.load(Ordering::Relaxed)) else { return Ok(()) };
             let result = self.copy(&mut batch, &|copy: &Copy| {
                 if let Ok(file) = copy.file.file().try_clone() {
@@ -241,7 +241,7 @@ impl Work<'_, '_> {
     }
 
     /// Makes some copies in one pass over the original. `flush` hears now and then of each.
-    fn copy(&self, copies: &mut [&mut Copy], flush: &dyn Fn(&Copy)) -> Result<(), EmitError> {
+    fn copy(&self, copies: &mut [&mut Copy], flush: &dyn Fn(&Copy)) -> Result<(), OutputError> {
         let started = Instant::now();
         let original = self.copies.original;
         let changes = copies.iter().map(|copy| (self.copies.changes)(copy.number));
@@ -254,7 +254,7 @@ impl Work<'_, '_> {
             let ((piece, _), (own, _)) = (piece.split_at_mut(length), own.split_at_mut(length));
             let range = at..at + length as u64;
             if self.copies.hashed || self.writes_into(&range, &changes) {
-                original.read_at(ByteOffset(at), piece).map_err(EmitError::Base)?;
+                original.read_at(ByteOffset(at), piece).map_err(OutputError::StockImage)?;
             }
             for ((copy, changes), hasher) in copies.iter().zip(&changes).zip(&mut hashers) {
                 let changes = overlapping(changes, &range, Change::range);
@@ -268,7 +268,7 @@ impl Work<'_, '_> {
                     &*own
                 };
                 let written = self.write(copy, at, bytes, changes);
-                written.map_err(EmitError::write("writing", copy.file.path()))?;
+                written.map_err(OutputError::write("writing", copy.file.path()))?;
                 if let Some(hasher) = hasher {
                     hasher.update(bytes);
                 }
@@ -283,7 +283,7 @@ impl Work<'_, '_> {
         }
         for (copy, hasher) in copies.iter_mut().zip(hashers) {
             copy.digest = hasher.map(|hasher| Digest(hasher.finalize().into()));
-            copy.took = Some(started.elapsed());
+            copy.elapsed = Some(started.elapsed());
         }
         Ok(())
     }
@@ -434,7 +434,7 @@ mod tests {
             paths: vec![&north, &east],
             changes: &|_| Ok(Vec::new()),
         };
-        assert!(matches!(copies.make(2, &|_| ()), Err(EmitError::Base(_))));
+        assert!(matches!(copies.make(2, &|_| ()), Err(OutputError::StockImage(_))));
         drop(copies);
         assert_eq!(std::fs::read(&north).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -2,20 +2,20 @@
 
 use super::outputs::{self, PROVENANCE, check_outputs, manifest_name};
 use super::{Error, Plans, Progress, named_node, plan_cluster, writable_warning};
-use crate::access::{PaperFile, Papers, WrittenPapers};
-use crate::base_layer::Foundation;
+use crate::access::{AccessFile, AccessFiles, WrittenAccessFiles};
+use crate::base_layer::BaseLayer;
 use crate::cache;
 use crate::cluster::{Cluster, Node};
 use crate::fetch;
 use crate::identity::ClusterSecret;
 use crate::io::Layer;
 use crate::io::ownership::create_folder;
-use crate::output::{self, Card, Disk, EmitError, Entry, ImagePapers, Images, Manifest, Provenance};
+use crate::output::{self, Card, Disk, Entry, Images, Manifest, OutputError, Provenance, SidecarOptions};
 use crate::patch::Patch;
 use crate::plan;
 use crate::raspios::{self, Architecture};
 use crate::stock_image::StockImage;
-use crate::stock_system::Base;
+use crate::stock_system::StockSystem;
 use crate::types::ByteCount;
 use crate::types::Digest;
 use std::collections::BTreeSet;
@@ -76,7 +76,7 @@ pub struct Built {
     pub manifest: Option<PathBuf>,
     /// What its owner gets in with.
     #[serde(flatten)]
-    pub papers: WrittenPapers,
+    pub papers: WrittenAccessFiles,
 }
 
 /// One image.
@@ -105,7 +105,7 @@ pub struct BuiltImage {
     pub changed_blocks: usize,
     /// How long it took to write, perhaps with others at the same time.
     #[serde(skip)]
-    pub took: Duration,
+    pub elapsed: Duration,
 }
 
 /// A node that was planned and patched, in memory.
@@ -128,7 +128,7 @@ struct Patched<'cluster> {
 pub fn build(
     cluster: &Cluster,
     image: &StockImage,
-    base: &Base,
+    base: &StockSystem,
     secret: &ClusterSecret,
     options: &BuildOptions,
     progress: &dyn Progress,
@@ -141,19 +141,19 @@ pub fn build(
 fn build_from(
     cluster: &Cluster,
     image: &StockImage,
-    base: &Base,
+    base: &StockSystem,
     secret: &ClusterSecret,
     options: &BuildOptions,
     progress: &dyn Progress,
 ) -> Result<Built, Error> {
     let folder = &cluster.output.folder;
     // What cannot be made of them is known before the first image is written.
-    let papers = Papers::new(cluster, secret, base.time)?;
+    let papers = AccessFiles::new(cluster, secret, base.time)?;
     for name in options.only.iter().flatten() {
         named_node(cluster, name)?;
     }
     check_outputs(cluster, Some(secret), options)?;
-    create_folder(folder, false).map_err(EmitError::write("making the folder", folder))?;
+    create_folder(folder, false).map_err(OutputError::write("making the folder", folder))?;
     if let Some(warning) = writable_warning(folder) {
         progress.warning(warning);
     }
@@ -161,7 +161,7 @@ fn build_from(
     cache::sweep_cache(options.cache.as_deref());
     // Also those whose images are not wanted: the layout of an image depends on where nodes differ.
     let plans = plan_cluster(base, cluster, secret, options.cache.as_deref(), progress)?;
-    let foundation = Foundation::lay(base, &plans.extent, &plans.common, folder)?;
+    let foundation = BaseLayer::lay(base, &plans.extent, &plans.common, folder)?;
     let mut patched = Vec::new();
     for planned in &plans.nodes {
         let (node, patch) = planned;
@@ -198,7 +198,7 @@ fn build_from(
 impl<'cluster> Patched<'cluster> {
     fn new(
         cluster: &Cluster,
-        base: &Base,
+        base: &StockSystem,
         plans: &Plans<'_>,
         (node, patch): &(&'cluster Node, Patch),
         layer: Layer,
@@ -206,7 +206,7 @@ impl<'cluster> Patched<'cluster> {
     ) -> Result<Self, Error> {
         let report = plan::report(patch, &plans.common, &base.disk.files)?;
         let report = serde_json::to_vec(&report).map_err(std::io::Error::other);
-        let report = report.map_err(EmitError::write("describing the plan in", &cluster.output.folder))?;
+        let report = report.map_err(OutputError::write("describing the plan in", &cluster.output.folder))?;
         let is_wanted =
             options.only.as_ref().is_none_or(|only| only.iter().any(|name| *name == *node.name.as_str()));
         let image = is_wanted.then(|| cluster.output.folder.join(file_name(cluster, node)));
@@ -218,12 +218,12 @@ impl<'cluster> Patched<'cluster> {
 fn write_images(
     cluster: &Cluster,
     image: &StockImage,
-    foundation: &Foundation,
+    foundation: &BaseLayer,
     patched: &[Patched<'_>],
     options: &BuildOptions,
-    papers_of_owner: &Papers,
+    papers_of_owner: &AccessFiles,
     progress: &dyn Progress,
-) -> Result<(Vec<BuiltImage>, WrittenPapers), Error> {
+) -> Result<(Vec<BuiltImage>, WrittenAccessFiles), Error> {
     let disk =
         Disk { base: &*foundation.stock, shared: vec![&foundation.shared], size: foundation.bytes.size() };
     let names: Vec<String> = patched.iter().map(|patched| patched.node.name.to_string()).collect();
@@ -243,7 +243,7 @@ fn write_images(
     let unused = wanted().filter(|_| options.bmap).map(|patched| foundation.unused(&patched.layer));
     let unused = unused.collect::<Result<Vec<_>, _>>()?;
     let papers =
-        ImagePapers { disk_digests: options.imager.is_some(), unused: options.bmap.then_some(unused) };
+        SidecarOptions { disk_digests: options.imager.is_some(), unused: options.bmap.then_some(unused) };
     let made = images.make(&tell)?;
     if let Some(error) = &made.cache_trouble {
         progress.warning(fetch::cache_warning(error));
@@ -266,7 +266,7 @@ fn write_images(
         bmap: paper.bmap,
         edits: patched.edits,
         changed_blocks: changed_blocks(foundation, &patched.layer),
-        took: written.took,
+        elapsed: written.elapsed,
     });
     Ok((built.collect(), written_papers))
 }
@@ -274,12 +274,12 @@ fn write_images(
 /// Takes out of a folder what speaks of images that are about to be others, and the file whose time says that
 /// images newer than it are somebody else's. A build that is killed in between then leaves images of which
 /// nothing is said, rather than something wrong.
-fn forget_sums(cluster: &Cluster, images: &[&Path]) -> Result<(), EmitError> {
+fn forget_sums(cluster: &Cluster, images: &[&Path]) -> Result<(), OutputError> {
     let folder = &cluster.output.folder;
     output::remove(&folder.join(manifest_name(cluster)))?;
     output::remove(&folder.join(PROVENANCE))?;
     // Written again right after the images.
-    output::remove(&folder.join(PaperFile::SshConfig.name()))?;
+    output::remove(&folder.join(AccessFile::SshConfig.name()))?;
     let unknown: Vec<_> = images.iter().map(|image| (name_of(image), None)).collect();
     output::write_sha256sums(folder, &unknown, &outputs::image_names(cluster))?;
     Ok(())
@@ -290,7 +290,7 @@ fn card<'build>(patched: &'build Patched<'_>, name: &'build str) -> Card<'build>
 }
 
 /// How many blocks differ from the stock image.
-fn changed_blocks(foundation: &Foundation, layer: &Layer) -> usize {
+fn changed_blocks(foundation: &BaseLayer, layer: &Layer) -> usize {
     foundation.shared.indices().chain(layer.indices()).collect::<BTreeSet<_>>().len()
 }
 
@@ -298,11 +298,11 @@ fn changed_blocks(foundation: &Foundation, layer: &Layer) -> usize {
 fn provenance(
     cluster: &Cluster,
     image: &StockImage,
-    base: &Base,
+    base: &StockSystem,
     patched: &[Patched<'_>],
     images: &[BuiltImage],
 ) -> Result<Provenance, Error> {
-    let stock = image.file_digest().map_err(EmitError::Base)?;
+    let stock = image.file_digest().map_err(OutputError::StockImage)?;
     Ok(Provenance {
         cluster: cluster.name.to_string(),
         nodes: images.iter().map(|image| image.node.clone()).collect(),
@@ -316,7 +316,7 @@ fn provenance(
 }
 
 /// What the manifest says of the cluster.
-fn described(cluster: &Cluster, base: &Base, imager: &Imager) -> Manifest {
+fn described(cluster: &Cluster, base: &StockSystem, imager: &Imager) -> Manifest {
     let count = cluster.nodes.len();
     Manifest {
         title: format!("Cluster {}", cluster.name),
@@ -328,7 +328,7 @@ fn described(cluster: &Cluster, base: &Base, imager: &Imager) -> Manifest {
 }
 
 /// What the manifest says of each image.
-fn entries(cluster: &Cluster, base: &Base, images: &[BuiltImage]) -> Vec<Entry> {
+fn entries(cluster: &Cluster, base: &StockSystem, images: &[BuiltImage]) -> Vec<Entry> {
     let described = images.iter().filter_map(|image| {
         let node = cluster.node(&image.node)?;
         let role = node.k3s.as_ref().map_or_else(String::new, |k3s| format!(" - k3s {}", k3s.role));

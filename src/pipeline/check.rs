@@ -2,17 +2,17 @@
 //! decompresses next to nothing, and writes nothing.
 
 use super::{Error, image_name, plan_with};
-use crate::artifacts::{self, PayloadError};
-use crate::cluster::{Artifact, Cluster, ImageSource, Install, Problem};
+use crate::artifacts::{self, ArtifactError};
+use crate::cluster::{Artifact, Cluster, Diagnostic, ImageSource, Install};
 use crate::demo;
 use crate::fetch;
 use crate::identity::ClusterSecret;
 use crate::io::DiskError;
-use crate::k3s::Payload;
+use crate::k3s::Artifacts;
 use crate::plan;
 use crate::raspios::DOWNLOAD_PAGE;
 use crate::stock_image::StockImage;
-use crate::stock_system::{Base, BaseError, Understanding};
+use crate::stock_system::{OpenOptions, StockSystem, StockSystemError};
 use crate::types::Warning;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,19 +21,14 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub struct Checked {
     /// Mistakes in nodes.yaml, or in its image.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<Diagnostic>,
     /// Findings that may disappoint, and things that could not be looked at.
-    pub warnings: Vec<Problem>,
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// Holds a nodes.yaml against its stock image: time zones, locales, the user, files, words for the kernel, and
 /// whether all of it fits. `cache` is where downloads are, `scratch` a folder for what is decompressed.
-pub fn check(
-    cluster: &Cluster,
-    understanding: Understanding,
-    cache: Option<&Path>,
-    scratch: &Path,
-) -> Checked {
+pub fn check(cluster: &Cluster, understanding: OpenOptions, cache: Option<&Path>, scratch: &Path) -> Checked {
     let mut checked = Checked::default();
     let image = match open(cluster, cache, scratch) {
         Ok(AtHand::Open(image)) => Arc::new(*image),
@@ -42,22 +37,22 @@ pub fn check(
             return checked;
         }
         Err(error) => {
-            checked.problems.push(Problem::at(cluster.image_spot.as_ref(), &error));
+            checked.problems.push(Diagnostic::at(cluster.image_spot.as_ref(), &error));
             return checked;
         }
     };
     checked.warn(cluster, image.warnings().iter().map(Warning::of));
-    let base = match Base::open(Arc::clone(&image) as _, understanding) {
+    let base = match StockSystem::open(Arc::clone(&image) as _, understanding) {
         Ok(base) => base,
         // `--force-release` is for the commands that make something.
-        Err(BaseError::Release(error)) => {
+        Err(StockSystemError::Release(error)) => {
             let hint = "`cardwright plan` checks them, with the image".to_owned();
             checked.skip(cluster, Unseen { reason: error.to_string(), hint });
             return checked;
         }
         Err(error) => {
-            let error = Error::Base { image: image_name(cluster), source: error };
-            checked.problems.push(Problem::at(cluster.image_spot.as_ref(), &error));
+            let error = Error::StockImage { image: image_name(cluster), source: error };
+            checked.problems.push(Diagnostic::at(cluster.image_spot.as_ref(), &error));
             return checked;
         }
     };
@@ -67,7 +62,7 @@ pub fn check(
 }
 
 impl Checked {
-    fn plan(&mut self, cluster: &Cluster, base: &Base, cache: Option<&Path>) {
+    fn plan(&mut self, cluster: &Cluster, base: &StockSystem, cache: Option<&Path>) {
         let payload = match payload_at_hand(cluster, base, cache) {
             Ok(payload) => payload,
             Err(NoPayload::NotDownloaded(what)) => {
@@ -78,7 +73,7 @@ impl Checked {
                 None
             }
             Err(NoPayload::Failed(error)) => {
-                self.problems.push(Problem::at(None, &error));
+                self.problems.push(Diagnostic::at(None, &error));
                 return;
             }
         };
@@ -89,7 +84,7 @@ impl Checked {
         match planned {
             Ok(()) => {}
             Err(Error::Unfit(unfit)) => self.problems.extend(unfit.problems),
-            Err(error) => self.problems.push(Problem::at(cluster.image_spot.as_ref(), &error)),
+            Err(error) => self.problems.push(Diagnostic::at(cluster.image_spot.as_ref(), &error)),
         }
     }
 
@@ -104,7 +99,7 @@ impl Checked {
     fn warn(&mut self, cluster: &Cluster, warnings: impl IntoIterator<Item = Warning>) {
         let at = |Warning { message, hint }| {
             let spot = cluster.image_spot.as_ref();
-            Problem {
+            Diagnostic {
                 line: spot.map_or(0, |spot| spot.place.line),
                 column: spot.map_or(0, |spot| spot.place.column),
                 at: spot.map_or_else(String::new, |spot| spot.path.clone()),
@@ -166,14 +161,14 @@ fn open(cluster: &Cluster, cache: Option<&Path>, scratch: &Path) -> Result<AtHan
 /// The reason why the files for the cards are not looked at.
 enum NoPayload {
     NotDownloaded(String),
-    Failed(PayloadError),
+    Failed(ArtifactError),
 }
 
 fn payload_at_hand(
     cluster: &Cluster,
-    base: &Base,
+    base: &StockSystem,
     cache: Option<&Path>,
-) -> Result<Option<Payload>, NoPayload> {
+) -> Result<Option<Artifacts>, NoPayload> {
     let Some(k3s) = &cluster.k3s else { return Ok(None) };
     if let Install::Bundled { arm64, armhf, images } = &k3s.install {
         for artifact in arm64.iter().chain(armhf).chain(images) {

@@ -5,7 +5,7 @@ use crate::io::{ReadAt, Window};
 use crate::partition::{PartitionEntry, PartitionTable};
 use crate::pipeline::Error;
 use crate::raspios::{self, Card, Customisation, Release};
-use crate::stock_image::{Packing, StockImage};
+use crate::stock_image::{Compression, StockImage};
 use crate::stock_system::Disk;
 use crate::types::ByteCount;
 use crate::types::Warning;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Inspection {
     /// What it is packed in.
-    pub packing: Packing,
+    pub packing: Compression,
     /// How large the disk is, unpacked.
     pub size: ByteCount,
     /// The partition table.

@@ -17,12 +17,12 @@ pub use outputs::{Occupant, OccupiedOutputs, check_outputs};
 pub use build::{BuildOptions, Built, BuiltImage, Imager, all_threads, build};
 pub use check::{Checked, check};
 
-use crate::access::PapersError;
+use crate::access::AccessError;
 use crate::access::shell_word;
-use crate::artifacts::{self, PayloadError};
-use crate::base_layer::{self, Extent, FoundationError};
+use crate::artifacts::{self, ArtifactError};
+use crate::base_layer::{self, BaseLayerError, DiskLayout};
 use crate::cluster::{
-    CannotRejoin, Cluster, ClusterName, ExtraFile, ImageSource, InvalidCluster, Node, Problem, Spot,
+    CannotRejoin, Cluster, ClusterName, Diagnostic, ExtraFile, FieldSpan, ImageSource, InvalidCluster, Node,
 };
 use crate::demo;
 use crate::fetch::{self, FetchError, Fetched};
@@ -30,13 +30,13 @@ use crate::identity::{ClusterSecret, Creation, IdentityError};
 use crate::io::ownership;
 use crate::io::temporary::TemporaryFolder;
 use crate::io::{DiskError, ReadAt};
-use crate::k3s::Payload;
-use crate::output::{EmitError, Stage};
+use crate::k3s::Artifacts;
+use crate::output::{OutputError, Stage};
 use crate::patch::{Partition, Patch, PatchError, SourceDigests};
-use crate::plan::{self, Ground, PlanError};
+use crate::plan::{self, PlanContext, PlanError};
 use crate::raspios::RaspiosError;
 use crate::stock_image::StockImage;
-use crate::stock_system::{Base, BaseError, Understanding};
+use crate::stock_system::{OpenOptions, StockSystem, StockSystemError};
 use crate::types::ByteCount;
 use crate::types::ImagePath;
 use crate::types::{Hint, Warning};
@@ -55,11 +55,11 @@ pub enum Error {
     Disk(#[from] DiskError),
     /// The stock image is not what it should be.
     #[error("{image}: {source}")]
-    Base {
+    StockImage {
         /// Which image.
         image: String,
         /// Why.
-        source: BaseError,
+        source: StockSystemError,
     },
     /// The cluster secret could not be had.
     #[error(transparent)]
@@ -80,10 +80,10 @@ pub enum Error {
     PlanCommon(PlanError),
     /// What is to be put inside the cards could not be had.
     #[error(transparent)]
-    Payload(#[from] PayloadError),
+    Artifacts(#[from] ArtifactError),
     /// What all cards stand on could not be made.
     #[error(transparent)]
-    Foundation(#[from] FoundationError),
+    BaseLayer(#[from] BaseLayerError),
     /// A patch could not be applied.
     #[error("writing node `{node}`: {source}")]
     Apply {
@@ -94,13 +94,13 @@ pub enum Error {
     },
     /// The owner's means of access could not be made.
     #[error(transparent)]
-    Papers(#[from] PapersError),
+    AccessFiles(#[from] AccessError),
     /// Something else is in the place of a result.
     #[error(transparent)]
     Occupied(#[from] OccupiedOutputs),
     /// A result could not be written.
     #[error(transparent)]
-    Emit(#[from] EmitError),
+    Emit(#[from] OutputError),
     /// An image that is to be read back could not be.
     #[error(transparent)]
     Check(#[from] PatchError),
@@ -133,14 +133,14 @@ impl Hint for Error {
         match self {
             Self::Fetch(error) => error.hint(),
             Self::Disk(error) => error.hint(),
-            Self::Base { source, .. } => source.hint(),
+            Self::StockImage { source, .. } => source.hint(),
             Self::Identity(error) => error.hint(),
             Self::Unfit(invalid) => invalid.hint(),
             Self::Plan { source, .. } | Self::PlanCommon(source) => source.hint(),
-            Self::Payload(error) => error.hint(),
-            Self::Foundation(error) => error.hint(),
+            Self::Artifacts(error) => error.hint(),
+            Self::BaseLayer(error) => error.hint(),
             Self::Apply { source, .. } | Self::Check(source) => source.hint(),
-            Self::Papers(error) => error.hint(),
+            Self::AccessFiles(error) => error.hint(),
             Self::Occupied(error) => error.hint(),
             Self::Emit(error) => error.hint(),
             Self::Card(error) => error.hint(),
@@ -224,8 +224,13 @@ pub fn open_image(
 ///
 /// # Errors
 /// When it is no stock image of a known release.
-pub fn open_base(image: Arc<dyn ReadAt>, name: &str, understanding: Understanding) -> Result<Base, Error> {
-    Base::open(image, understanding).map_err(|source| Error::Base { image: name.to_owned(), source })
+pub fn open_stock_system(
+    image: Arc<dyn ReadAt>,
+    name: &str,
+    understanding: OpenOptions,
+) -> Result<StockSystem, Error> {
+    StockSystem::open(image, understanding)
+        .map_err(|source| Error::StockImage { image: name.to_owned(), source })
 }
 
 /// Returns the name of a cluster's stock image in messages.
@@ -269,7 +274,7 @@ pub struct Plans<'cluster> {
     /// Which cluster.
     pub cluster: &'cluster ClusterName,
     /// How large cards are.
-    pub extent: Extent,
+    pub extent: DiskLayout,
     /// What the patches of all nodes begin with.
     pub common: Patch,
     /// The whole patch of every node, in the order of nodes.yaml.
@@ -300,7 +305,7 @@ impl Plans<'_> {
 /// When the stock image lacks something that nodes.yaml asks for, when what is to be put inside the cards
 /// cannot be had, or does not fit.
 pub fn plan_cluster<'cluster>(
-    base: &Base,
+    base: &StockSystem,
     cluster: &'cluster Cluster,
     secret: &ClusterSecret,
     cache: Option<&Path>,
@@ -334,13 +339,19 @@ pub fn plan_cluster<'cluster>(
 /// As [`plan_cluster`], with what is put inside the cards at hand. All that nodes.yaml asks for and the stock
 /// image does not give is reported at once.
 fn plan_with<'cluster>(
-    base: &Base,
+    base: &StockSystem,
     cluster: &'cluster Cluster,
     secret: &ClusterSecret,
-    payload: Option<&Payload>,
+    payload: Option<&Artifacts>,
 ) -> Result<Plans<'cluster>, Error> {
-    let ground =
-        Ground { cluster, secret, release: &base.release, stock: &base.disk.files, time: base.time, payload };
+    let ground = PlanContext {
+        cluster,
+        secret,
+        release: &base.release,
+        stock: &base.disk.files,
+        time: base.time,
+        payload,
+    };
     let failed = |node: &Node, source| Error::Plan { node: node.name.to_string(), source };
     let (mut nodes, mut problems) = (Vec::new(), Vec::new());
     for node in &cluster.nodes {
@@ -348,20 +359,20 @@ fn plan_with<'cluster>(
         problems.extend(judged.mistakes.iter().map(|mistake| problem_of(mistake, cluster, node)));
         match base_layer::check_boot(base, &judged.patch) {
             Ok(()) => {}
-            Err(FoundationError::BootFull { path, size, free }) => {
+            Err(BaseLayerError::BootFull { path, size, free }) => {
                 let spot = spot_on_boot(node, &path).or_else(|| cluster.image_spot.clone());
-                let error = FoundationError::BootFull { path, size, free };
-                problems.push(Problem::at(spot.as_ref(), &error));
+                let error = BaseLayerError::BootFull { path, size, free };
+                problems.push(Diagnostic::at(spot.as_ref(), &error));
             }
             Err(error) => return Err(error.into()),
         }
         nodes.push((node, judged.patch));
     }
     let common = plan::common(&ground).map_err(Error::PlanCommon)?;
-    let extent = match Extent::decide(base, cluster.grow, nodes.iter().map(|(_, patch)| patch)) {
+    let extent = match DiskLayout::decide(base, cluster.grow, nodes.iter().map(|(_, patch)| patch)) {
         Ok(extent) => Some(extent),
         Err(error) if error.is_about_room() => {
-            problems.push(Problem::at(cluster.image_spot.as_ref(), &error));
+            problems.push(Diagnostic::at(cluster.image_spot.as_ref(), &error));
             None
         }
         Err(error) => return Err(error.into()),
@@ -373,7 +384,7 @@ fn plan_with<'cluster>(
 }
 
 /// Returns the place in nodes.yaml of a file on the boot partition; `None` where nodes.yaml names none there.
-fn spot_on_boot(node: &Node, path: &ImagePath) -> Option<Spot> {
+fn spot_on_boot(node: &Node, path: &ImagePath) -> Option<FieldSpan> {
     let on = Partition::Boot;
     let named = |file: &&ExtraFile| {
         let root = ImagePath::root();
@@ -381,17 +392,17 @@ fn spot_on_boot(node: &Node, path: &ImagePath) -> Option<Spot> {
         file.partition == on && at.is_some_and(|at| on.one_spelling(&at) == on.one_spelling(path))
     };
     let place = node.files.iter().find(named)?.place?;
-    Some(Spot { place, path: "files".to_owned() })
+    Some(FieldSpan { place, path: "files".to_owned() })
 }
 
 /// Returns a mistake in a value of nodes.yaml as a problem at its place.
-fn problem_of(mistake: &RaspiosError, cluster: &Cluster, node: &Node) -> Problem {
+fn problem_of(mistake: &RaspiosError, cluster: &Cluster, node: &Node) -> Diagnostic {
     // Its place is shown with it.
     let (spot, mistake) = match (plan::spot_of(mistake, node), mistake) {
         (Some(spot), RaspiosError::ExtraFile { source, .. }) => (Some(spot), &**source),
         (spot, mistake) => (spot, mistake),
     };
-    let mut problem = Problem::at(spot.as_ref(), mistake);
+    let mut problem = Diagnostic::at(spot.as_ref(), mistake);
     let is_name_list =
         matches!(mistake, RaspiosError::UnknownTimezone { .. } | RaspiosError::UnknownLocale { .. });
     if is_name_list && cluster.image == ImageSource::Demo {

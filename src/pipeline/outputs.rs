@@ -14,7 +14,7 @@
 //! - a key or kubeconfig of another cluster secret: cards may be running that nothing else opens.
 
 use super::{BuildOptions, Error, secret_path};
-use crate::access::{Author, PaperFile};
+use crate::access::{AccessFile, Author};
 use crate::cluster::{Cluster, ImageSource};
 use crate::formats::ImageFormat;
 use crate::identity::{ClusterSecret, SECRET_ENVIRONMENT_VARIABLE};
@@ -152,7 +152,7 @@ enum Kind {
     Checksums,
     Provenance,
     Manifest,
-    Paper(PaperFile),
+    Sidecars(AccessFile),
 }
 
 /// Checks that a build would replace nothing but its own results. Nothing is written or made.
@@ -179,7 +179,7 @@ pub fn check_outputs(
         images: read_text(&statement).and_then(|text| output::images_of(&text)),
         statement: fs::metadata(&statement).ok(),
         sums: read_text(&folder.join(output::CHECKSUMS)),
-        papers: PaperFile::ALWAYS.map(|file| fs::metadata(folder.join(file.name())).ok()),
+        papers: AccessFile::ALWAYS.map(|file| fs::metadata(folder.join(file.name())).ok()),
         names: image_names(cluster),
         scratch: options.cache.clone().filter(|folder| folder.is_dir()).unwrap_or_else(std::env::temp_dir),
     };
@@ -223,7 +223,7 @@ fn outputs(cluster: &Cluster, options: &BuildOptions) -> Vec<Output> {
     outputs.push(output(output::CHECKSUMS, Kind::Checksums));
     outputs.push(output(PROVENANCE, Kind::Provenance));
     outputs.push(output(&manifest_name(cluster), Kind::Manifest));
-    outputs.extend(PaperFile::of(cluster).into_iter().map(|file| output(file.name(), Kind::Paper(file))));
+    outputs.extend(AccessFile::of(cluster).into_iter().map(|file| output(file.name(), Kind::Sidecars(file))));
     outputs
 }
 
@@ -234,7 +234,7 @@ pub(super) fn all_names(cluster: &Cluster) -> Vec<String> {
     names.extend(cluster.nodes.iter().map(|node| format!("{}.img.bmap", node.name)));
     names.extend([output::CHECKSUMS, PROVENANCE].map(str::to_owned));
     names.push(manifest_name(cluster));
-    names.extend(PaperFile::of(cluster).into_iter().map(|file| file.name().to_owned()));
+    names.extend(AccessFile::of(cluster).into_iter().map(|file| file.name().to_owned()));
     names
 }
 
@@ -342,11 +342,11 @@ impl Known<'_> {
             Kind::Checksums => self.images.is_some() || output::speaks_of(text, &self.names),
             Kind::Provenance => output::images_of(text).is_some(),
             Kind::Manifest => output::is_manifest(text),
-            Kind::Paper(_) => true,
+            Kind::Sidecars(_) => true,
         };
         match kind {
             Kind::Image(format) => self.image_occupant(path, *format, &metadata),
-            Kind::Paper(file) => {
+            Kind::Sidecars(file) => {
                 match read_text(path).map(|text| file.author(&text, self.cluster, self.secret)) {
                     Some(Author::Us) => None,
                     Some(Author::OtherSecret) if self.secret.is_none() => Some(Occupant::LostSecret),

@@ -1,6 +1,6 @@
 //! Reading a finished image back and holding the plan against it.
 
-use crate::base_layer::Extent;
+use crate::base_layer::DiskLayout;
 use crate::cluster::Cluster;
 use crate::identity::ClusterSecret;
 use crate::io::{Extended, Overlay, ReadAt};
@@ -9,7 +9,7 @@ use crate::patch;
 use crate::pipeline::{Error, Progress, named_node, plan_cluster};
 use crate::raspios;
 use crate::stock_image::StockImage;
-use crate::stock_system::{Base, Disk};
+use crate::stock_system::{Disk, StockSystem};
 use crate::types::number;
 use crate::types::{ByteCount, ByteOffset};
 use std::fmt;
@@ -70,14 +70,14 @@ pub struct VerifyOptions {
 pub fn verify(
     cluster: &Cluster,
     stock: &StockImage,
-    base: &Base,
+    base: &StockSystem,
     secret: &ClusterSecret,
     path: &Path,
     options: &VerifyOptions,
     progress: &dyn Progress,
 ) -> Result<Verified, Error> {
     let image = Arc::new(StockImage::open(path, None, &options.scratch)?);
-    let named = |source| Error::Base { image: path.display().to_string(), source };
+    let named = |source| Error::StockImage { image: path.display().to_string(), source };
     let disk = Disk::open(Arc::clone(&image) as _).map_err(named)?;
     let node = options.node.as_deref();
     let card = match (raspios::customised_card(&disk.files), node) {
@@ -101,7 +101,7 @@ pub fn verify(
     let total = ByteCount(stock.size().0 + image.size().0);
     let tell = |more| progress.working(Stage::ReadingBoth, more, total);
     for image in [stock, &image] {
-        image.unpack_all(options.threads, &tell).map_err(output::EmitError::Base)?;
+        image.unpack_all(options.threads, &tell).map_err(output::OutputError::StockImage)?;
     }
     let mut differences = outside_the_files(base, &plans.extent, image.given_size(), &disk, path)?;
     let of_files = patch::check(plans.of(node)?, &base.disk.files, &disk.files)?;
@@ -116,8 +116,8 @@ const LARGEST_REMAINDER: u64 = 8 << 20;
 /// What no file of a plan says: the size of the disk, its partition table, and how much of the root
 /// partition its filesystem takes. All else is what the stock image has.
 fn outside_the_files(
-    base: &Base,
-    extent: &Extent,
+    base: &StockSystem,
+    extent: &DiskLayout,
     size: ByteCount,
     disk: &Disk,
     path: &Path,
@@ -132,7 +132,7 @@ fn outside_the_files(
     if disk.table != extent.table {
         differs("has another partition table than planned".to_owned());
     }
-    if before_the_partitions(&*disk.bytes, base).map_err(output::EmitError::write("reading", path))?
+    if before_the_partitions(&*disk.bytes, base).map_err(output::OutputError::write("reading", path))?
         != expected_before_the_partitions(base, extent)?
     {
         differs("has other bytes before its first partition than planned".to_owned());
@@ -154,18 +154,19 @@ fn outside_the_files(
 }
 
 /// The bytes before the first partition of the base.
-fn before_the_partitions(disk: &dyn ReadAt, base: &Base) -> io::Result<Vec<u8>> {
+fn before_the_partitions(disk: &dyn ReadAt, base: &StockSystem) -> io::Result<Vec<u8>> {
     let first = base.disk.boot.start.0.min(base.disk.root.start.0);
     let mut bytes = vec![0; number::in_memory(first.min(disk.size().0))];
     disk.read_at(ByteOffset(0), &mut bytes)?;
     Ok(bytes)
 }
 
-fn expected_before_the_partitions(base: &Base, extent: &Extent) -> Result<Vec<u8>, Error> {
-    let stock = Extended::new(Arc::clone(&base.disk.bytes), extent.size).map_err(output::EmitError::Base)?;
+fn expected_before_the_partitions(base: &StockSystem, extent: &DiskLayout) -> Result<Vec<u8>, Error> {
+    let stock =
+        Extended::new(Arc::clone(&base.disk.bytes), extent.size).map_err(output::OutputError::StockImage)?;
     let expected = Overlay::new(Arc::new(stock), None);
     if extent.growth.0 > 0 {
         extent.table.write_length(&expected, extent.root.number)?;
     }
-    Ok(before_the_partitions(&expected, base).map_err(output::EmitError::Base)?)
+    Ok(before_the_partitions(&expected, base).map_err(output::OutputError::StockImage)?)
 }

@@ -7,16 +7,16 @@ mod report;
 
 pub use report::{Change, PlannedEdit, report};
 
-use crate::cluster::{Cluster, Node, Spot, Swap};
+use crate::cluster::{Cluster, FieldSpan, Node, Swap};
 use crate::identity::{ClusterSecret, IdentityError, SshKeyPair};
-use crate::k3s::{self, K3sError, Payload};
+use crate::k3s::{self, Artifacts, K3sError};
 use crate::patch::{Draft, Patch, PatchError, SourceDigests, Stock};
 use crate::raspios::{self, Account, Architecture, Card, NetworkStack, RaspiosError, Release};
 use crate::types::Hint;
 use crate::types::UnixTime;
 
 /// What a plan is made from, the node aside.
-pub struct Ground<'ground> {
+pub struct PlanContext<'ground> {
     /// The cluster.
     pub cluster: &'ground Cluster,
     /// Its secret.
@@ -28,7 +28,7 @@ pub struct Ground<'ground> {
     /// The time that everything written gets.
     pub time: UnixTime,
     /// What is put inside every card that runs k3s.
-    pub payload: Option<&'ground Payload>,
+    pub payload: Option<&'ground Artifacts>,
 }
 
 /// An error of planning a node.
@@ -93,7 +93,7 @@ impl Mistakes {
 ///
 /// # Errors
 /// When the stock image lacks something that was asked for, or cannot be read.
-pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
+pub fn plan(ground: &PlanContext<'_>, node: &Node) -> Result<Patch, PlanError> {
     let Judged { mut patch, mistakes } = judge(ground, node)?;
     if let Some(mistake) = mistakes.into_iter().next() {
         return Err(mistake.into());
@@ -107,8 +107,8 @@ pub fn plan(ground: &Ground<'_>, node: &Node) -> Result<Patch, PlanError> {
 ///
 /// # Errors
 /// Fails when the stock image cannot be read, or is not what every plan needs.
-pub fn judge(ground: &Ground<'_>, node: &Node) -> Result<Judged, PlanError> {
-    let Ground { cluster, secret, release, stock, time, payload } = *ground;
+pub fn judge(ground: &PlanContext<'_>, node: &Node) -> Result<Judged, PlanError> {
+    let PlanContext { cluster, secret, release, stock, time, payload } = *ground;
     let mut draft = Draft::new(stock, time);
     let edits = &mut draft;
     let mut mistakes = Mistakes::default();
@@ -200,7 +200,7 @@ fn judge_cmdline(
 }
 
 /// The place in nodes.yaml of what a mistake is about.
-pub fn spot_of(mistake: &RaspiosError, node: &Node) -> Option<Spot> {
+pub fn spot_of(mistake: &RaspiosError, node: &Node) -> Option<FieldSpan> {
     let spots = &node.spots;
     match mistake {
         RaspiosError::UnknownTimezone { .. } => spots.timezone.clone(),
@@ -210,7 +210,9 @@ pub fn spot_of(mistake: &RaspiosError, node: &Node) -> Option<Spot> {
         RaspiosError::CmdlineWord { word, .. } | RaspiosError::Contradiction { word, .. } => {
             spots.cmdline.get(word).cloned()
         }
-        RaspiosError::ExtraFile { place, .. } => place.map(|place| Spot { place, path: "files".to_owned() }),
+        RaspiosError::ExtraFile { place, .. } => {
+            place.map(|place| FieldSpan { place, path: "files".to_owned() })
+        }
         _ => None,
     }
 }
@@ -219,7 +221,7 @@ pub fn spot_of(mistake: &RaspiosError, node: &Node) -> Option<Spot> {
 ///
 /// # Errors
 /// When the stock image cannot be read or has something in the way.
-pub fn common(ground: &Ground<'_>) -> Result<Patch, PlanError> {
+pub fn common(ground: &PlanContext<'_>) -> Result<Patch, PlanError> {
     let mut draft = Draft::new(ground.stock, ground.time);
     if let (Some(payload), true) =
         (ground.payload, ground.cluster.nodes.iter().all(|node| node.role().is_some()))

@@ -9,7 +9,7 @@ use crate::types::number;
 /// What a stock image is packed in, told by its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Packing {
+pub enum Compression {
     /// Not at all.
     Raw,
     /// xz.
@@ -23,17 +23,17 @@ pub enum Packing {
 }
 
 /// How the files that are read begin: the formats' own documents call it magic number or signature.
-const READ: [(&[u8], Packing); 5] = [
-    (b"\xfd7zXZ\0", Packing::Xz),
-    (b"\x1f\x8b\x08", Packing::Gzip),
-    (b"\x28\xb5\x2f\xfd", Packing::Zstd),
-    (b"PK\x03\x04", Packing::Zip),
+const READ: [(&[u8], Compression); 5] = [
+    (b"\xfd7zXZ\0", Compression::Xz),
+    (b"\x1f\x8b\x08", Compression::Gzip),
+    (b"\x28\xb5\x2f\xfd", Compression::Zstd),
+    (b"PK\x03\x04", Compression::Zip),
     // An archive with nothing in it.
-    (b"PK\x05\x06", Packing::Zip),
+    (b"PK\x05\x06", Compression::Zip),
 ];
 
 /// Tells the packing of a file. What begins like none of the known ones is taken for a disk.
-pub(super) fn tell(given: &Given<'_>) -> Result<Packing, DiskError> {
+pub(super) fn tell(given: &Given<'_>) -> Result<Compression, DiskError> {
     let mut start = [0; 8];
     let length = number::at_most(given.bytes.size().0, start.len());
     let (start, _) = start.split_at_mut(length);
@@ -43,6 +43,6 @@ pub(super) fn tell(given: &Given<'_>) -> Result<Packing, DiskError> {
     }
     match kinds::no_image(given.bytes).map_err(|source| given.unreadable(source))? {
         Some(found) => Err(given.unknown(found)),
-        None => Ok(Packing::Raw),
+        None => Ok(Compression::Raw),
     }
 }

@@ -16,7 +16,7 @@ mod zstd;
 #[cfg(test)]
 mod tests;
 
-pub use compression::Packing;
+pub use compression::Compression;
 pub(crate) use xz_index::{XzBlock, XzLayout};
 
 use crate::formats::SomethingFollows;
@@ -41,7 +41,7 @@ use xz::XzImage;
 /// A stock image: read-only, readable at random, by several threads at once.
 pub struct StockImage {
     file: PathBuf,
-    packing: Packing,
+    packing: Compression,
     given: Arc<Source>,
     disk: Disk,
     digest: Arc<FileDigest>,
@@ -133,7 +133,7 @@ impl StockImage {
             check(digest, context)?;
         }
         let packing = compression::tell(context)?;
-        let memory = match (early, cache.filter(|_| packing != Packing::Raw)) {
+        let memory = match (early, cache.filter(|_| packing != Compression::Raw)) {
             (Some(memory), _) => Some(memory),
             (None, Some(cache)) => {
                 let found = digest.found().map_err(|source| context.unreadable(source))?;
@@ -165,7 +165,7 @@ impl StockImage {
         let packing = compression::tell(&context)?;
         let memory = pinned.zip(cache).map(|(pinned, cache)| Memory::open(cache, pinned));
         let memory = memory.filter(|memory| memory.size().is_some());
-        let is_random = matches!(packing, Packing::Raw | Packing::Xz);
+        let is_random = matches!(packing, Compression::Raw | Compression::Xz);
         if memory.is_none() && !is_random {
             return Ok(None);
         }
@@ -183,18 +183,18 @@ impl StockImage {
         source: &Arc<Source>,
         digest: &Arc<FileDigest>,
         context: &Given<'_>,
-        packing: Packing,
+        packing: Compression,
         memory: Option<Memory>,
     ) -> Result<Self, DiskError> {
         let given: &Arc<dyn ReadAt> = &(Arc::clone(source) as Arc<dyn ReadAt>);
         let known_size = memory.as_ref().and_then(Memory::size);
         let whole = |unpack| PackedImage::open(given, context, unpack, known_size).map(Disk::Packed);
         let disk = match packing {
-            Packing::Raw => Disk::AsGiven,
-            Packing::Xz => Disk::Xz(XzImage::open(given, context)?),
-            Packing::Gzip => whole(gzip::unpack)?,
-            Packing::Zstd => whole(zstd::unpack)?,
-            Packing::Zip => whole(zip::unpack)?,
+            Compression::Raw => Disk::AsGiven,
+            Compression::Xz => Disk::Xz(XzImage::open(given, context)?),
+            Compression::Gzip => whole(gzip::unpack)?,
+            Compression::Zstd => whole(zstd::unpack)?,
+            Compression::Zip => whole(zip::unpack)?,
         };
         // An Index that says something else than what was once decoded: the memory is of no use.
         let memory = memory.filter(|memory| memory.size().is_none_or(|size| size == disk.size(&**given)));
@@ -270,7 +270,7 @@ impl StockImage {
     }
 
     /// What it is packed in.
-    pub fn packing(&self) -> Packing {
+    pub fn packing(&self) -> Compression {
         self.packing
     }
 

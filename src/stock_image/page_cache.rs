@@ -8,7 +8,7 @@
 //! and the SHA-256 of all that. Numbers have eight bytes, the lowest first.
 
 use super::decompress::LARGEST_IMAGE;
-use crate::cache::{self, Shelf};
+use crate::cache::{self, Bucket};
 use crate::io::ReadAt;
 use crate::types::Digest;
 use crate::types::number;
@@ -34,7 +34,7 @@ const MOST_IMAGES: usize = 4;
 
 /// What is known of one image.
 pub(super) struct Memory {
-    shelf: Shelf,
+    shelf: Bucket,
     /// The SHA-256 of the packed file.
     name: String,
     /// What earlier runs read.
@@ -51,7 +51,7 @@ struct Known {
 impl Memory {
     /// What `cache` has of the image whose packed file has this digest.
     pub(super) fn open(cache: &Path, digest: Digest) -> Self {
-        let shelf = Shelf::new(cache, cache::PAGES, MOST_IMAGES);
+        let shelf = Bucket::new(cache, cache::PAGES, MOST_IMAGES);
         let name = digest.to_string();
         let known = shelf.find(&name).and_then(Known::read);
         Self { shelf, name, known, asked: Mutex::new(Some(BTreeSet::new())) }

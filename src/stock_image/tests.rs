@@ -136,22 +136,22 @@ fn an_image_reads_the_same_whatever_it_is_packed_in() {
         vec![0; 4],
     ];
     let mut packed = vec![
-        (Packing::Raw, disk.clone()),
-        (Packing::Xz, streams.concat()),
-        (Packing::Gzip, gzip(&disk)),
-        (Packing::Gzip, [gzip(first), gzip(second)].concat()),
-        (Packing::Zstd, ::zstd::encode_all(&disk[..], 1).unwrap()),
+        (Compression::Raw, disk.clone()),
+        (Compression::Xz, streams.concat()),
+        (Compression::Gzip, gzip(&disk)),
+        (Compression::Gzip, [gzip(first), gzip(second)].concat()),
+        (Compression::Zstd, ::zstd::encode_all(&disk[..], 1).unwrap()),
         (
-            Packing::Zstd,
+            Compression::Zstd,
             [::zstd::encode_all(first, 1).unwrap(), ::zstd::encode_all(second, 1).unwrap()].concat(),
         ),
         (
-            Packing::Zip,
+            Compression::Zip,
             zip(&[("readme.txt", b"hello"), ("a/stock.IMG", &disk), ("__MACOSX/a/._stock.img", b"")]),
         ),
     ];
-    packed.extend(checks.map(|check| (Packing::Xz, xz_blocks(&disk, 100_000, check))));
-    packed.extend(checks.map(|check| (Packing::Xz, xz_single(&disk, check))));
+    packed.extend(checks.map(|check| (Compression::Xz, xz_blocks(&disk, 100_000, check))));
+    packed.extend(checks.map(|check| (Compression::Xz, xz_single(&disk, check))));
     for (packing, bytes) in packed {
         let place = Place::with(&bytes);
         let image = place.open().unwrap();
@@ -159,7 +159,7 @@ fn an_image_reads_the_same_whatever_it_is_packed_in() {
         assert_holds(&image, &disk);
         assert_eq!(image.file_digest().unwrap(), Digest::of(&bytes));
         assert_eq!(image.file_bytes().size().0, bytes.len() as u64);
-        assert_eq!(image.xz_layout().is_some(), packing == Packing::Xz);
+        assert_eq!(image.xz_layout().is_some(), packing == Compression::Xz);
     }
 }
 
@@ -169,7 +169,7 @@ fn the_name_of_a_file_says_nothing() {
     let misnamed = place.folder.path().join("stock.img.xz");
     fs::rename(place.file(), &misnamed).unwrap();
     let image = StockImage::open(&misnamed, None, &place.scratch()).unwrap();
-    assert_eq!(image.packing(), Packing::Gzip);
+    assert_eq!(image.packing(), Compression::Gzip);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::error::from_writer;
 use crate::fs::FsError;
-use crate::io::{ReadAt, Revert, WriteAt, check_range};
+use crate::io::{ReadAt, Rollback, WriteAt, check_range};
 use crate::types::ByteOffset;
 use crate::types::UnixTime;
 use fs_ext4::block_io::BlockDevice;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The disk as the crate reads and writes it.
 struct Device {
-    disk: Arc<dyn Revert>,
+    disk: Arc<dyn Rollback>,
     writable: bool,
 }
 
@@ -54,7 +54,7 @@ impl BlockDevice for Device {
 /// Opens the filesystem with the crate. Opening it for writing would replay a journal; whether there is
 /// anything to replay is asked before.
 pub(super) fn mount(
-    disk: &Arc<dyn Revert>,
+    disk: &Arc<dyn Rollback>,
     time: UnixTime,
     uuid: [u8; 16],
     writable: bool,

@@ -6,7 +6,7 @@
 
 use super::error::from_writer;
 use crate::fs::FsError;
-use crate::io::Revert;
+use crate::io::Rollback;
 use crate::types::{ByteCount, ByteOffset};
 use fs_ext4::{Filesystem, extent, jbd2};
 
@@ -39,9 +39,9 @@ impl Log {
     }
 
     /// Puts its blocks back to what they were.
-    pub(super) fn revert(&self, disk: &dyn Revert) -> Result<(), FsError> {
+    pub(super) fn rollback(&self, disk: &dyn Rollback) -> Result<(), FsError> {
         for (start, length) in &self.pieces {
-            disk.revert(*start, *length)?;
+            disk.rollback(*start, *length)?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::superblock::Superblock;
 use super::symlink_path::without_links;
 use crate::fs::symlinks::Step;
 use crate::fs::{FileKind, FsError, WriteFilesystem};
-use crate::io::Revert;
+use crate::io::Rollback;
 use crate::types::ByteCount;
 use crate::types::number;
 use crate::types::{ImagePath, Mode, Owner, UnixTime};
@@ -37,7 +37,7 @@ const BLOCKS_PER_TREE_BLOCK: u64 = 40;
 /// attributes as the kernel would have (`attributes.rs`).
 pub struct Writer {
     filesystem: Filesystem,
-    disk: Arc<dyn Revert>,
+    disk: Arc<dyn Rollback>,
     log: Log,
     time: UnixTime,
 }
@@ -63,7 +63,7 @@ impl Writer {
     ///
     /// # Errors
     /// When it is no ext4, is damaged, was not closed properly, or has features that are not understood.
-    pub fn open(disk: Arc<dyn Revert>, time: UnixTime) -> Result<Self, FsError> {
+    pub fn open(disk: Arc<dyn Rollback>, time: UnixTime) -> Result<Self, FsError> {
         let superblock = Superblock::read(&disk)?;
         superblock.check_writable()?;
         superblock.check_clean()?;
@@ -324,6 +324,6 @@ impl WriteFilesystem for Writer {
         let Self { filesystem, disk, log, .. } = *self;
         journal::check_empty(&filesystem)?;
         filesystem.finish().map_err(from_writer)?;
-        log.revert(&disk)
+        log.rollback(&disk)
     }
 }

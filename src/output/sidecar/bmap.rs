@@ -5,7 +5,7 @@
 //! nothing is left out but what the filesystems themselves say is free, zeros or not.
 
 use crate::output::image_job::BLOCK;
-use crate::output::{EmitError, PendingFile};
+use crate::output::{AtomicFile, OutputError};
 use crate::types::ByteCount;
 use crate::types::Digest;
 use std::fmt::Write as _;
@@ -31,7 +31,7 @@ pub(crate) fn is_bmap(text: &str) -> bool {
 const MADE_HERE: &str = "<!-- Made by cardwright.";
 
 /// Removes the bmap of an image that is about to be another one.
-pub(in crate::output) fn remove(image: &Path) -> Result<(), EmitError> {
+pub(in crate::output) fn remove(image: &Path) -> Result<(), OutputError> {
     crate::output::remove(&path_beside(image))
 }
 
@@ -61,9 +61,9 @@ pub(super) fn write(
     image: &Path,
     size: ByteCount,
     parts: &[(Range<u64>, Digest)],
-) -> Result<PathBuf, EmitError> {
+) -> Result<PathBuf, OutputError> {
     let path = path_beside(image);
-    PendingFile::write_whole(&path, text(size, parts).as_bytes(), false)?;
+    AtomicFile::write_whole(&path, text(size, parts).as_bytes(), false)?;
     Ok(path)
 }
 

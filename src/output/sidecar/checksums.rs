@@ -1,6 +1,6 @@
 //! SHA256SUMS: what `sha256sum -c` reads.
 
-use crate::output::{EmitError, PendingFile};
+use crate::output::{AtomicFile, OutputError};
 use crate::types::Digest;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub fn write_sha256sums(
     folder: &Path,
     written: &[(String, Option<Digest>)],
     names: &[String],
-) -> Result<Option<PathBuf>, EmitError> {
+) -> Result<Option<PathBuf>, OutputError> {
     let path = folder.join(CHECKSUMS);
     // One that cannot be read has nothing to say, and is written anew.
     let before = std::fs::read_to_string(&path).unwrap_or_else(|_| String::new());
@@ -40,7 +40,7 @@ pub fn write_sha256sums(
         crate::output::remove(&path)?;
         return Ok(None);
     }
-    PendingFile::write_whole(&path, text.as_bytes(), false)?;
+    AtomicFile::write_whole(&path, text.as_bytes(), false)?;
     Ok(Some(path))
 }
 

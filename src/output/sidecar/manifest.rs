@@ -4,7 +4,7 @@
 //! rpi-imager 2.0). What matters beyond its schema: without `imager.devices` nothing can be chosen, and with
 //! an `init_format` other than `none` Imager offers its customisation, which would undo ours.
 
-use crate::output::{EmitError, PendingFile};
+use crate::output::{AtomicFile, OutputError};
 use crate::types::ByteCount;
 use crate::types::Digest;
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ const ICON: &str = "icons/cat_raspberry_pi_os.png";
 ///
 /// # Errors
 /// When the place of an image cannot be told, or the file cannot be written.
-pub fn write_manifest(path: &Path, manifest: &Manifest, entries: &[Entry]) -> Result<(), EmitError> {
+pub fn write_manifest(path: &Path, manifest: &Manifest, entries: &[Entry]) -> Result<(), OutputError> {
     let architecture = if manifest.is_64_bit { "armv8" } else { "armhf" };
     let mut images = Vec::new();
     for entry in entries {
@@ -94,8 +94,8 @@ pub fn write_manifest(path: &Path, manifest: &Manifest, entries: &[Entry]) -> Re
     });
     let list = json!({ "imager": { "devices": [device] }, "os_list": images });
     let text = serde_json::to_string_pretty(&list).map_err(std::io::Error::other);
-    let text = text.map_err(EmitError::write("writing", path))?;
-    PendingFile::write_whole(path, format!("{text}\n").as_bytes(), false)
+    let text = text.map_err(OutputError::write("writing", path))?;
+    AtomicFile::write_whole(path, format!("{text}\n").as_bytes(), false)
 }
 
 /// Returns whether a text is a manifest that this program wrote.
@@ -108,12 +108,12 @@ pub(crate) fn is_manifest(text: &str) -> bool {
 
 /// Where Imager finds a file: Imager takes whole addresses only.
 #[expect(clippy::expect_used, reason = "a file that was written has a name")]
-fn address(manifest: &Manifest, file: &Path) -> Result<String, EmitError> {
+fn address(manifest: &Manifest, file: &Path) -> Result<String, OutputError> {
     if let Some(base) = &manifest.base_url {
         let name = file.file_name().expect("an image is a file").to_string_lossy().into_owned();
         return Ok(format!("{}/{}", base.trim_end_matches('/'), encoded(&name)));
     }
-    let whole = std::path::absolute(file).map_err(EmitError::write("finding", file))?;
+    let whole = std::path::absolute(file).map_err(OutputError::write("finding", file))?;
     let whole = whole.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/");
     // `file:///home/…`, and on Windows `file:///C:/…`.
     Ok(format!("file:///{}", encoded(whole.trim_start_matches('/'))))

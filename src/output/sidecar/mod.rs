@@ -5,7 +5,7 @@ pub(crate) mod checksums;
 pub(crate) mod manifest;
 pub(crate) mod provenance;
 
-use super::EmitError;
+use super::OutputError;
 use super::contents::{self, Wanted};
 use super::image_job::Card;
 use super::images::{Images, Progress};
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 /// What is wanted beside the images.
 #[derive(Debug, Default)]
-pub struct ImagePapers {
+pub struct SidecarOptions {
     /// The SHA-256 of every disk.
     pub disk_digests: bool,
     /// A bmap of every image: for each card with one, the parts of its disk that are free, in order.
@@ -25,7 +25,7 @@ pub struct ImagePapers {
 
 /// What was made beside one image.
 #[derive(Debug, Clone)]
-pub struct Paper {
+pub struct Sidecars {
     /// The SHA-256 of the disk.
     pub disk_sha256: Option<Digest>,
     /// The bmap.
@@ -39,11 +39,11 @@ impl Images<'_> {
     /// When the stock image cannot be read or a file cannot be written.
     pub fn write_papers(
         &self,
-        papers: &ImagePapers,
+        papers: &SidecarOptions,
         progress: &Progress<'_>,
-    ) -> Result<Vec<Paper>, EmitError> {
+    ) -> Result<Vec<Sidecars>, OutputError> {
         let cards: Vec<&Card<'_>> = self.cards.iter().filter(|card| card.image.is_some()).collect();
-        let nothing = Paper { disk_sha256: None, bmap: None };
+        let nothing = Sidecars { disk_sha256: None, bmap: None };
         // The SHA-256 of a raw image is that of the disk, and known where images are hashed.
         let whole = papers.disk_digests && !(self.hashed && self.format == ImageFormat::Img);
         if !whole && papers.unused.is_none() {
@@ -62,7 +62,7 @@ impl Images<'_> {
         let hashed = contents::hash(self.disk, &wanted, self.threads, progress)?;
         let mut made = Vec::new();
         for (wanted, hashed) in wanted.into_iter().zip(hashed) {
-            let mut paper = Paper { disk_sha256: hashed.whole, ..nothing.clone() };
+            let mut paper = Sidecars { disk_sha256: hashed.whole, ..nothing.clone() };
             if let (Some(_), Some(image)) = (&papers.unused, wanted.card.image) {
                 let parts: Vec<_> = wanted.parts.into_iter().zip(hashed.parts).collect();
                 paper.bmap = Some(bmap::write(image, self.disk.size, &parts)?);

@@ -5,7 +5,7 @@
 //! the images themselves.
 
 use crate::formats::ImageFormat;
-use crate::output::{EmitError, PendingFile};
+use crate::output::{AtomicFile, OutputError};
 use crate::types::Digest;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -38,7 +38,7 @@ pub struct Provenance {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write_provenance(path: &Path, provenance: &Provenance) -> Result<(), EmitError> {
+pub fn write_provenance(path: &Path, provenance: &Provenance) -> Result<(), OutputError> {
     let named = |name: &str, digest: Digest| json!({ "name": name, "digest": { "sha256": digest } });
     let subject: Vec<Value> = provenance.images.iter().map(|(name, digest)| named(name, *digest)).collect();
     let stock = named(&provenance.stock.0, provenance.stock.1);
@@ -70,8 +70,8 @@ pub fn write_provenance(path: &Path, provenance: &Provenance) -> Result<(), Emit
         },
     });
     let text = serde_json::to_string_pretty(&statement).map_err(std::io::Error::other);
-    let text = text.map_err(EmitError::write("writing", path))?;
-    PendingFile::write_whole(path, format!("{text}\n").as_bytes(), false)
+    let text = text.map_err(OutputError::write("writing", path))?;
+    AtomicFile::write_whole(path, format!("{text}\n").as_bytes(), false)
 }
 
 /// Returns the names of the images that a build.json speaks of, and their SHA-256, where that can be read;

@@ -4,9 +4,9 @@
 //! first), and the SHA-256 of all before it.
 
 use super::{Contents, Maker, Template};
-use crate::cache::{self, Shelf};
+use crate::cache::{self, Bucket};
 use crate::io::{BLOCK_SIZE, DiskFile, ReadAt};
-use crate::output::EmitError;
+use crate::output::OutputError;
 use crate::types::ByteOffset;
 use crate::types::Digest;
 use crate::types::number;
@@ -73,22 +73,22 @@ pub(in crate::output) fn obtain<'build>(
     cache: Option<&Path>,
     scratch: &Path,
     is_right: &dyn Fn() -> io::Result<()>,
-) -> Result<(Template<'build>, Option<io::Error>), EmitError> {
+) -> Result<(Template<'build>, Option<io::Error>), OutputError> {
     let trouble = match cache.map(|cache| obtain_from(cache, maker, key, is_right)) {
-        Some(Err(EmitError::Cache(error))) => Some(error),
+        Some(Err(OutputError::Cache(error))) => Some(error),
         Some(obtained) => return obtained,
         None => None,
     };
-    let in_scratch = EmitError::write("writing a temporary file in", scratch);
+    let in_scratch = OutputError::write("writing a temporary file in", scratch);
     let file = match tempfile::tempfile_in(scratch) {
         Ok(file) => file,
         Err(error) => return Err(in_scratch(error)),
     };
     let contents = match maker.make(&file) {
-        Err(EmitError::Cache(error)) => return Err(in_scratch(error)),
+        Err(OutputError::Cache(error)) => return Err(in_scratch(error)),
         made => made?,
     };
-    Ok((opened(maker, file, contents).ok_or(EmitError::Worker)?, trouble))
+    Ok((opened(maker, file, contents).ok_or(OutputError::Worker)?, trouble))
 }
 
 fn obtain_from<'build>(
@@ -96,9 +96,9 @@ fn obtain_from<'build>(
     maker: &Maker<'build>,
     key: &Key,
     is_right: &dyn Fn() -> io::Result<()>,
-) -> Result<(Template<'build>, Option<io::Error>), EmitError> {
+) -> Result<(Template<'build>, Option<io::Error>), OutputError> {
     let (shelf, name) =
-        (Shelf::new(cache, cache::TEMPLATES, MOST_TEMPLATES), key.name(maker).map_err(EmitError::Layer)?);
+        (Bucket::new(cache, cache::TEMPLATES, MOST_TEMPLATES), key.name(maker).map_err(OutputError::Layer)?);
     let found = shelf.find(&name).and_then(|file| {
         let contents = read(&file)?;
         opened(maker, file, contents)
@@ -106,9 +106,9 @@ fn obtain_from<'build>(
     if let Some(template) = found {
         return Ok((template, None));
     }
-    let new = shelf.begin().map_err(EmitError::Cache)?;
+    let new = shelf.begin().map_err(OutputError::Cache)?;
     let contents = maker.make(new.file())?;
-    is_right().map_err(EmitError::Base)?;
+    is_right().map_err(OutputError::StockImage)?;
     let kept = match finish(new.file(), &contents) {
         Ok(()) => shelf.put(new, &name),
         Err(error) => Err((error, new)),
@@ -118,7 +118,7 @@ fn obtain_from<'build>(
         Ok(file) => (file, None),
         Err((error, file)) => (file.into_anonymous(), Some(error)),
     };
-    Ok((opened(maker, file, contents).ok_or(EmitError::Worker)?, trouble))
+    Ok((opened(maker, file, contents).ok_or(OutputError::Worker)?, trouble))
 }
 
 fn opened<'build>(maker: &Maker<'build>, file: File, contents: Contents) -> Option<Template<'build>> {

@@ -4,7 +4,7 @@ use super::plan::{KeptBlock, Planned, plan};
 use super::{Contents, Origin, Slot, Span};
 use crate::formats::{Part, PartFormat, Record};
 use crate::io::ReadAt;
-use crate::output::EmitError;
+use crate::output::OutputError;
 use crate::output::image_job::Disk;
 use crate::output::regions::Slots;
 use crate::stock_image::XzBlock;
@@ -55,12 +55,13 @@ impl Pieces<'_> {
 
 impl Maker<'_> {
     /// Packs what has to be packed into `file`, which is empty, and says what the template then consists of.
-    pub(super) fn make(&self, file: &File) -> Result<Contents, EmitError> {
-        let planned = plan(self.disk, self.slots, self.stock, self.blocks).map_err(EmitError::Base)?;
+    pub(super) fn make(&self, file: &File) -> Result<Contents, OutputError> {
+        let planned =
+            plan(self.disk, self.slots, self.stock, self.blocks).map_err(OutputError::StockImage)?;
         let pieces = Mutex::new(Pieces { file, length: 0 });
         let packed = self.pack(&planned, &pieces)?;
-        let mut pieces = pieces.into_inner().map_err(|_| EmitError::Worker)?;
-        let mut append = |bytes: &[u8]| pieces.append(bytes).map_err(EmitError::Cache);
+        let mut pieces = pieces.into_inner().map_err(|_| OutputError::Worker)?;
+        let mut append = |bytes: &[u8]| pieces.append(bytes).map_err(OutputError::Cache);
 
         let mut contents = Contents::default();
         let mut end = 0;
@@ -84,7 +85,7 @@ impl Maker<'_> {
                     record
                 }
                 Planned::Packed(_) => {
-                    let placed = packed.next().ok_or(EmitError::Worker)?;
+                    let placed = packed.next().ok_or(OutputError::Worker)?;
                     span(&mut contents.spans, placed.length, Origin::Pieces(placed.at));
                     placed.record
                 }
@@ -110,14 +111,14 @@ impl Maker<'_> {
     }
 
     /// Packs the parts that are to be packed; gives where they are, in the order of the plan.
-    fn pack(&self, planned: &[Planned], pieces: &Mutex<Pieces<'_>>) -> Result<Vec<Placed>, EmitError> {
+    fn pack(&self, planned: &[Planned], pieces: &Mutex<Pieces<'_>>) -> Result<Vec<Placed>, OutputError> {
         let ranges: Vec<_> = planned
             .iter()
             .filter_map(|part| if let Planned::Packed(range) = part { Some(range) } else { None })
             .collect();
         let total = ByteCount(ranges.iter().map(|range| range.end - range.start).sum());
         let next = AtomicUsize::new(0);
-        let worker = || -> Result<Vec<(usize, Placed)>, EmitError> {
+        let worker = || -> Result<Vec<(usize, Placed)>, OutputError> {
             let mut done = Vec::new();
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
@@ -135,24 +136,25 @@ impl Maker<'_> {
             let workers: Vec<_> = (0..self.threads.max(1)).map(|_| scope.spawn(worker)).collect();
             let mut placed = Vec::new();
             for worker in workers {
-                placed.extend(worker.join().unwrap_or(Err(EmitError::Worker))?);
+                placed.extend(worker.join().unwrap_or(Err(OutputError::Worker))?);
             }
-            Ok::<_, EmitError>(placed)
+            Ok::<_, OutputError>(placed)
         })?;
         placed.sort_unstable_by_key(|(number, _)| *number);
         Ok(placed.into_iter().map(|(_, placed)| placed).collect())
     }
 
-    fn packed(&self, bytes: &[u8], pieces: &Mutex<Pieces<'_>>) -> Result<Placed, EmitError> {
-        let Part { bytes, record } = self.format.pack(bytes).map_err(EmitError::Pack)?;
-        let at = pieces.lock().map_err(|_| EmitError::Worker)?.append(&bytes).map_err(EmitError::Cache)?;
+    fn packed(&self, bytes: &[u8], pieces: &Mutex<Pieces<'_>>) -> Result<Placed, OutputError> {
+        let Part { bytes, record } = self.format.pack(bytes).map_err(OutputError::Pack)?;
+        let at =
+            pieces.lock().map_err(|_| OutputError::Worker)?.append(&bytes).map_err(OutputError::Cache)?;
         Ok(Placed { at, length: bytes.len() as u64, record })
     }
 
-    fn read(&self, range: &Range<u64>) -> Result<Vec<u8>, EmitError> {
-        let length = usize::try_from(range.end - range.start).map_err(|_| EmitError::Worker)?;
+    fn read(&self, range: &Range<u64>) -> Result<Vec<u8>, OutputError> {
+        let length = usize::try_from(range.end - range.start).map_err(|_| OutputError::Worker)?;
         let mut bytes = vec![0; length];
-        self.disk.read_at(ByteOffset(range.start), &mut bytes).map_err(EmitError::Base)?;
+        self.disk.read_at(ByteOffset(range.start), &mut bytes).map_err(OutputError::StockImage)?;
         Ok(bytes)
     }
 }

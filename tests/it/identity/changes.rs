@@ -1,11 +1,11 @@
 //! Changing one node changes only what must change.
 
-use cardwright::access::Papers;
+use cardwright::access::AccessFiles;
 use cardwright::cluster::Cluster;
 use cardwright::identity::ClusterSecret;
 use cardwright::patch::Patch;
 use cardwright::pipeline::{self, Silent};
-use cardwright::stock_system::{Base, Understanding};
+use cardwright::stock_system::{OpenOptions, StockSystem};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ nodes:
 ";
 
 struct Workbench {
-    base: Base,
+    base: StockSystem,
     secret: ClusterSecret,
     _folder: tempfile::TempDir,
 }
@@ -31,7 +31,8 @@ impl Workbench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let image = pipeline::open_image(&cluster(BEFORE).image, folder.path(), None, &Silent).unwrap();
-        let base = pipeline::open_base(Arc::new(image), "the demo image", Understanding::default()).unwrap();
+        let base =
+            pipeline::open_stock_system(Arc::new(image), "the demo image", OpenOptions::default()).unwrap();
         Self { base, secret: ClusterSecret::from_hex(crate::support::SECRET).unwrap(), _folder: folder }
     }
 
@@ -56,8 +57,8 @@ impl Workbench {
         changed
     }
 
-    fn papers(&self, text: &str) -> Papers {
-        Papers::new(&cluster(text), &self.secret, self.base.time).unwrap()
+    fn papers(&self, text: &str) -> AccessFiles {
+        AccessFiles::new(&cluster(text), &self.secret, self.base.time).unwrap()
     }
 }
 

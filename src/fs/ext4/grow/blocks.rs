@@ -2,19 +2,19 @@
 
 use crate::fs::FsError;
 use crate::fs::ext4::superblock::damaged;
-use crate::io::Revert;
+use crate::io::Rollback;
 use crate::types::ByteOffset;
 use crate::types::number;
 use std::sync::Arc;
 
 /// A disk in blocks of the filesystem's size. A number that lies outside of it is an error of the disk's.
 pub(super) struct Blocks<'disk> {
-    disk: &'disk Arc<dyn Revert>,
+    disk: &'disk Arc<dyn Rollback>,
     block_size: u32,
 }
 
 impl<'disk> Blocks<'disk> {
-    pub(super) fn new(disk: &'disk Arc<dyn Revert>, block_size: u32) -> Self {
+    pub(super) fn new(disk: &'disk Arc<dyn Rollback>, block_size: u32) -> Self {
         Self { disk, block_size }
     }
 

@@ -22,7 +22,7 @@ use super::journal;
 use super::superblock::{Superblock, damaged};
 use crate::fs::FsError;
 use crate::fs::fields::put_at;
-use crate::io::{ReadAt, Revert};
+use crate::io::{ReadAt, Rollback};
 use crate::types::ByteCount;
 use crate::types::UnixTime;
 use crate::types::number;
@@ -38,7 +38,7 @@ use superblocks::RawSuperblock;
 /// # Errors
 /// When it is no ext4, is damaged, was not closed properly, has features that are not understood, or no
 /// room for the descriptors of so many groups.
-pub fn grow(disk: &Arc<dyn Revert>) -> Result<(), FsError> {
+pub fn grow(disk: &Arc<dyn Rollback>) -> Result<(), FsError> {
     let superblock = Superblock::read(disk)?;
     superblock.check_writable()?;
     superblock.check_clean()?;

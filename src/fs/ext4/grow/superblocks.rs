@@ -6,14 +6,14 @@ use crate::fs::FsError;
 use crate::fs::ext4::geometry::Geometry;
 use crate::fs::ext4::superblock::{SIZE, START, VALID, damaged};
 use crate::fs::fields::{array_at, put_at, u16_at, u32_at};
-use crate::io::Revert;
+use crate::io::Rollback;
 use std::sync::Arc;
 
 /// A superblock as it is on the disk.
 pub(super) struct RawSuperblock([u8; SIZE]);
 
 impl RawSuperblock {
-    pub(super) fn read(disk: &Arc<dyn Revert>) -> Result<Self, FsError> {
+    pub(super) fn read(disk: &Arc<dyn Rollback>) -> Result<Self, FsError> {
         let mut bytes = [0; SIZE];
         disk.read_at(START, &mut bytes)?;
         Ok(Self(bytes))
