@@ -1,7 +1,7 @@
 //! The formats that images are packed in: xz, gzip and Zstandard. The libraries that know them are named
 //! in this folder only; nothing here knows what a disk is.
 //!
-//! A [`PartFormat`] is a format whose files are made of parts that are packed independently of each other.
+//! A `PartFormat` is a format whose files are made of parts that are packed independently of each other.
 //! That is what lets a part be replaced without packing the rest again.
 
 pub(crate) mod gzip;
