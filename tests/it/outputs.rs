@@ -1,7 +1,8 @@
 //! A build writes over its own results and over nothing else.
 
 use crate::support::{SECRET, Workshop, content, judge, partition, text};
-use cardwright::disk::{ByteOffset, ReadAt as _};
+use cardwright::io::ReadAt as _;
+use cardwright::types::ByteOffset;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

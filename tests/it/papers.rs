@@ -1,7 +1,7 @@
 //! The papers beside the images, judged by the programs they are for and by their formats' own rules.
 
 use crate::support::{Workshop, content, judge, judge_card, text};
-use cardwright::digest::Digest;
+use cardwright::types::Digest;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -217,9 +217,12 @@ fn build_json_names_the_nodes_yaml_that_was_read_and_not_what_it_is_by_now() {
     cluster.image = cardwright::cluster::ImageSource::Demo;
     let secret = cardwright::identity::ClusterSecret::from_hex(crate::support::SECRET).unwrap();
     let image = std::sync::Arc::new(cardwright::demo::open().unwrap());
-    let base =
-        pipeline::open_base(image.clone(), "the demo image", cardwright::base::Understanding::default())
-            .unwrap();
+    let base = pipeline::open_stock_system(
+        image.clone(),
+        "the demo image",
+        cardwright::stock_system::OpenOptions::default(),
+    )
+    .unwrap();
     for change in
         [&|| fs::write(&path, "changed").unwrap(), &|| fs::remove_file(&path).unwrap()] as [&dyn Fn(); 2]
     {

@@ -1,7 +1,7 @@
 //! k3s and container images inside the cards, and cards larger than the stock image, on the demo image.
 
 use crate::support::{Workshop, content, judge, judge_card, partition, root_file, text};
-use cardwright::digest::Digest;
+use cardwright::types::Digest;
 use std::fs;
 use std::path::Path;
 

@@ -3,7 +3,7 @@
 use crate::boot::command::run;
 use crate::boot::wire::GATEWAY;
 use crate::support::release_server::{ReleaseServer, Reply};
-use cardwright::digest::Digest;
+use cardwright::types::Digest;
 use std::fs;
 use std::path::Path;
 use std::process::Command;

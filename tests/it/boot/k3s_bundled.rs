@@ -4,7 +4,7 @@ use crate::boot::findings::Findings;
 use crate::boot::k3s_binary::binary;
 use crate::boot::k3s_cluster::{ARCHIVE, Install, VERSION, build, records, wait_for_welcome};
 use crate::boot::wire::Wire;
-use cardwright::digest::Digest;
+use cardwright::types::Digest;
 
 const IMAGES: &str = "/var/lib/rancher/k3s/agent/images";
 

@@ -5,7 +5,7 @@ use crate::boot::k3s_binary::{STUB, binary};
 use crate::boot::machine::Machine;
 use crate::boot::wire::GATEWAY;
 use crate::support::release_server::{ReleaseServer, Reply, Request};
-use cardwright::digest::Digest;
+use cardwright::types::Digest;
 use std::path::Path;
 
 pub(crate) const VERSION: &str = "v1.36.4+k3s1";

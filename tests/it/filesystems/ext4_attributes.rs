@@ -4,8 +4,9 @@ use crate::filesystems::disk::{FileDisk, changes, write_patched};
 use crate::filesystems::ext4_image::make;
 use crate::filesystems::judge::{all_here, check, text};
 use crate::filesystems::model::{TIME, path};
-use cardwright::disk::ByteCount;
-use cardwright::fs::{ExtendedAttributes, Mode, Owner, ReadFilesystem, WriteFilesystem, ext4};
+use cardwright::fs::{ExtendedAttributes, ReadFilesystem, WriteFilesystem, ext4};
+use cardwright::types::ByteCount;
+use cardwright::types::{Mode, Owner};
 use std::fs;
 use std::path::Path;
 

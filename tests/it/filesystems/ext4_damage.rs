@@ -3,8 +3,10 @@
 use crate::filesystems::ext4_image::make;
 use crate::filesystems::judge::all_here;
 use crate::filesystems::model::{Random, TIME, path};
-use cardwright::disk::{ByteCount, Overlay};
-use cardwright::fs::{FsError, ImagePath, Mode, Owner, ReadFilesystem, WriteFilesystem, ext4};
+use cardwright::fs::{FsError, ReadFilesystem, WriteFilesystem, ext4};
+use cardwright::io::Overlay;
+use cardwright::types::ByteCount;
+use cardwright::types::{ImagePath, Mode, Owner};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 

@@ -5,8 +5,9 @@ use crate::filesystems::disk::{FileDisk, patch, same, write_patched};
 use crate::filesystems::ext4_image::{make, make_in_kernel};
 use crate::filesystems::judge::{all_here, check, run, text};
 use crate::filesystems::model::{Recorder, TIME, Tree, assert_same, noise, read_tree};
-use cardwright::disk::{ByteCount, Extended, Layer, Overlay, Revert};
 use cardwright::fs::{FsError, ReadFilesystem, ext4};
+use cardwright::io::{Extended, Layer, Overlay, Rollback};
+use cardwright::types::ByteCount;
 use std::fs::{self, File, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ const MIB: u64 = 1 << 20;
 fn try_growth(stock: &Path, size: u64) -> Result<Layer, FsError> {
     let larger = Extended::new(FileDisk::open(stock), ByteCount(size)).unwrap();
     let overlay = Arc::new(Overlay::new(Arc::new(larger), None));
-    let disk: Arc<dyn Revert> = overlay.clone();
+    let disk: Arc<dyn Rollback> = overlay.clone();
     ext4::grow(&disk)?;
     drop(disk);
     Ok(Arc::into_inner(overlay).unwrap().into_layer().unwrap())

@@ -4,14 +4,15 @@ use crate::filesystems::disk::{FileDisk, changes, same, write_patched};
 use crate::filesystems::ext4_image::{MANY, make, make_in_kernel};
 use crate::filesystems::judge::{all_here, check, text};
 use crate::filesystems::model::{Recorder, TIME, Tree, assert_same, noise, path, read_tree};
-use cardwright::disk::Revert;
-use cardwright::fs::{FileKind, Mode, Owner, ReadFilesystem, ext4};
+use cardwright::fs::{FileKind, ReadFilesystem, ext4};
+use cardwright::io::Rollback;
+use cardwright::types::{Mode, Owner};
 use std::path::Path;
 use std::sync::Arc;
 
 const JUDGES: [&str; 4] = ["mke2fs", "e2fsck", "debugfs", "dumpe2fs"];
 
-fn open(disk: Arc<dyn Revert>, tree: Tree) -> Recorder {
+fn open(disk: Arc<dyn Rollback>, tree: Tree) -> Recorder {
     Recorder { writer: Box::new(ext4::Writer::open(disk, TIME).unwrap()), tree, has_modes: true }
 }
 

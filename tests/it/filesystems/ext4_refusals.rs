@@ -4,8 +4,10 @@ use crate::filesystems::disk::{FileDisk, changes};
 use crate::filesystems::ext4_image::make;
 use crate::filesystems::judge::{all_here, check, text};
 use crate::filesystems::model::{TIME, path};
-use cardwright::disk::{ByteCount, Overlay};
-use cardwright::fs::{FileKind, FsError, Mode, Owner, WriteFilesystem, ext4};
+use cardwright::fs::{FileKind, FsError, WriteFilesystem, ext4};
+use cardwright::io::Overlay;
+use cardwright::types::ByteCount;
+use cardwright::types::{Mode, Owner};
 use std::path::Path;
 use std::sync::Arc;
 

@@ -2,8 +2,10 @@
 
 use crate::filesystems::judge::{all_here, check, text};
 use crate::filesystems::model::{Random, TIME, noise, path};
-use cardwright::disk::{ByteCount, Overlay};
-use cardwright::fs::{ImagePath, Mode, Owner, ReadFilesystem, WriteFilesystem, fat};
+use cardwright::fs::{ReadFilesystem, WriteFilesystem, fat};
+use cardwright::io::Overlay;
+use cardwright::types::ByteCount;
+use cardwright::types::{ImagePath, Mode, Owner};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

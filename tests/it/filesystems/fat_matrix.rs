@@ -3,10 +3,10 @@
 use crate::filesystems::disk::{FileDisk, changes, same, write_patched};
 use crate::filesystems::judge::{all_here, check, run, text};
 use crate::filesystems::model::{Recorder, TIME, Tree, assert_same, noise, path, read_tree};
-use cardwright::disk::{ByteCount, Overlay};
-use cardwright::fs::{
-    FileKind, FsError, ImagePath, Mode, Owner, ReadFilesystem, UnixTime, WriteFilesystem, fat,
-};
+use cardwright::fs::{FileKind, FsError, ReadFilesystem, WriteFilesystem, fat};
+use cardwright::io::Overlay;
+use cardwright::types::ByteCount;
+use cardwright::types::{ImagePath, Mode, Owner, UnixTime};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
