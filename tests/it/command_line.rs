@@ -1,6 +1,6 @@
 //! What a person sees: snapshots of the command line's own words.
 
-use crate::support::{Workshop, text};
+use crate::support::{Workshop, assert_snapshot, text};
 use std::fs;
 use std::io::Write as _;
 
@@ -17,7 +17,7 @@ nodes:
 #[test]
 fn check_says_what_a_valid_file_holds() {
     let workshop = Workshop::with_example();
-    insta::assert_snapshot!(workshop.seen(&workshop.run(["check"])));
+    assert_snapshot!("command_line__check", workshop.seen(&workshop.run(["check"])));
 }
 
 #[test]
@@ -34,7 +34,7 @@ nodes:
   - {name: south, address: 192.168.50.12, k3s: agnet}
 ",
     );
-    insta::assert_snapshot!(workshop.seen(&workshop.run(["check"])));
+    assert_snapshot!("command_line__check_mistakes", workshop.seen(&workshop.run(["check"])));
 }
 
 #[test]
@@ -51,7 +51,7 @@ nodes:
   - {name: south, address: 192.168.50.13, k3s: server}
 ",
     );
-    insta::assert_snapshot!(workshop.seen(&workshop.run(["check"])));
+    assert_snapshot!("command_line__check_warnings", workshop.seen(&workshop.run(["check"])));
     let report: serde_json::Value = serde_json::from_str(&workshop.succeed(["check", "--json"])).unwrap();
     assert_eq!(report["warnings"][0]["line"], 7);
     assert!(text(&workshop.run(["build"]).stderr).starts_with("warning: 3 servers"));
@@ -70,13 +70,13 @@ fn check_tells_programs_the_same() {
 #[test]
 fn a_missing_nodes_yaml_is_said_so() {
     let workshop = Workshop::with_example();
-    insta::assert_snapshot!(workshop.seen(&workshop.run(["check", "nowhere.yaml"])));
+    assert_snapshot!("command_line__no_nodes_yaml", workshop.seen(&workshop.run(["check", "nowhere.yaml"])));
 }
 
 #[test]
 fn a_missing_stock_image_is_said_so() {
     let workshop = Workshop::with_example();
-    insta::assert_snapshot!(workshop.seen(&workshop.run(["build"])));
+    assert_snapshot!("command_line__no_stock_image", workshop.seen(&workshop.run(["build"])));
     assert!(!workshop.path("images/north.img").exists());
 }
 
@@ -84,7 +84,7 @@ fn a_missing_stock_image_is_said_so() {
 fn what_is_no_image_is_said_so() {
     let workshop = Workshop::with_example();
     fs::write(workshop.path("x.img"), "hello").unwrap();
-    insta::assert_snapshot!(workshop.seen(&workshop.run(["build", "--image", "x.img"])));
+    assert_snapshot!("command_line__no_image", workshop.seen(&workshop.run(["build", "--image", "x.img"])));
 }
 
 #[test]
@@ -92,7 +92,10 @@ fn a_truncated_image_is_said_so_and_leaves_nothing_behind() {
     let workshop = Workshop::with_example();
     let whole = cardwright::demo::IMAGE;
     fs::write(workshop.path("x.img.xz"), &whole[..whole.len() / 2]).unwrap();
-    insta::assert_snapshot!(workshop.seen(&workshop.run(["build", "--image", "x.img.xz"])));
+    assert_snapshot!(
+        "command_line__truncated_image",
+        workshop.seen(&workshop.run(["build", "--image", "x.img.xz"]))
+    );
     assert_eq!(fs::read_dir(workshop.path("images")).unwrap().count(), 0);
 }
 
@@ -102,25 +105,25 @@ fn another_hash_than_the_pinned_one_is_said_so() {
         SINGLE.replace("image: demo", &format!("image: {{path: x.img, sha256: {}}}", "ab".repeat(32)));
     let workshop = Workshop::with_nodes(&pinned);
     fs::write(workshop.path("x.img"), "hello").unwrap();
-    insta::assert_snapshot!(workshop.seen(&workshop.run(["build"])));
+    assert_snapshot!("command_line__another_hash", workshop.seen(&workshop.run(["build"])));
 }
 
 #[test]
 fn plan_shows_every_edit_of_a_node() {
     let workshop = Workshop::with_nodes(SINGLE);
-    insta::assert_snapshot!(workshop.seen(&workshop.run(["plan"])));
+    assert_snapshot!("command_line__plan", workshop.seen(&workshop.run(["plan"])));
 }
 
 #[test]
 fn plan_knows_only_the_nodes_there_are() {
     let workshop = Workshop::with_nodes(SINGLE);
-    insta::assert_snapshot!(workshop.seen(&workshop.run(["plan", "nobody"])));
+    assert_snapshot!("command_line__plan_unknown_node", workshop.seen(&workshop.run(["plan", "nobody"])));
 }
 
 #[test]
 fn inspect_draws_the_disk() {
     let workshop = Workshop::with_nodes(SINGLE);
-    insta::assert_snapshot!(workshop.seen(&workshop.run(["inspect", "demo"])));
+    assert_snapshot!("command_line__inspect", workshop.seen(&workshop.run(["inspect", "demo"])));
 }
 
 #[test]
@@ -317,7 +320,7 @@ fn what_is_named_and_is_not_there_is_answered_with_what_is() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", text(&output.stderr));
         said.push(format!("$ cardwright {}\n{}", arguments.join(" "), text(&output.stderr)));
     }
-    insta::assert_snapshot!(said.join("\n"));
+    assert_snapshot!("command_line__not_there", said.join("\n"));
 }
 
 #[test]
@@ -325,7 +328,7 @@ fn verify_without_a_secret_asks_for_the_one_that_the_image_was_built_with() {
     let workshop = Workshop::with_nodes(SINGLE);
     workshop.succeed(["build", "--format", "img"]);
     let output = workshop.command().args(["verify", "images/alone.img"]).output().unwrap();
-    insta::assert_snapshot!(workshop.seen(&output));
+    assert_snapshot!("command_line__verify_no_secret", workshop.seen(&output));
     assert!(!workshop.path("cluster.secret").exists());
 }
 

@@ -1,6 +1,6 @@
 //! The main job on the demo image: what the README's first command does, and what judges say of it.
 
-use crate::support::{Workshop, boot_file, judge_card, root_file, text};
+use crate::support::{Workshop, assert_snapshot, boot_file, judge_card, root_file, text};
 use std::fs;
 
 const NODES: [&str; 4] = ["north", "east", "south", "west"];
@@ -201,7 +201,7 @@ fn what_only_the_image_tells_of_a_file_is_said_with_its_line_before_anything_is_
             assert!(!workshop.path("images/north.img.xz").exists());
         }
     }
-    insta::assert_snapshot!(seen);
+    assert_snapshot!("demo__file_not_on_image", seen);
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn a_file_that_is_too_large_for_a_partition_is_said_with_its_line_and_not_read()
         assert!(started.elapsed() < std::time::Duration::from_secs(60), "{:?}", started.elapsed());
         assert!(!workshop.path("images/north.img.xz").exists());
     }
-    insta::assert_snapshot!(seen);
+    assert_snapshot!("demo__file_too_large", seen);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A build writes over its own results and over nothing else.
 
-use crate::support::{SECRET, Workshop, content, judge, partition, text};
+use crate::support::{SECRET, Workshop, assert_snapshot, content, judge, partition, text};
 use cardwright::io::ReadAt as _;
 use cardwright::types::ByteOffset;
 use std::collections::BTreeMap;
@@ -180,7 +180,7 @@ fn keys_and_known_hosts_of_the_users_own_are_kept() {
     let host = KEY.replace(" me", "");
     fs::write(&other, format!("github.com {host}")).unwrap();
     let output = workshop.run(["build"]);
-    insta::assert_snapshot!(workshop.seen(&output));
+    assert_snapshot!("outputs__own_keys", workshop.seen(&output));
     refused(
         &workshop,
         &[],
@@ -417,7 +417,7 @@ fn keys_of_another_secret_are_kept() {
     let secret = fs::read(workshop.path("cluster.secret")).unwrap();
     fs::remove_file(workshop.path("cluster.secret")).unwrap();
     let output = run(&["build"]);
-    insta::assert_snapshot!(workshop.seen(&output));
+    assert_snapshot!("outputs__another_secret", workshop.seen(&output));
     let lost = ["known_hosts", "id_ed25519", "id_ed25519.pub", "kubeconfig"]
         .map(|name| format!("images/{name} was made with a cluster secret that is not there now"));
     refused(&workshop, &[], &lost.each_ref().map(String::as_str));

@@ -1,6 +1,6 @@
 //! k3s and container images inside the cards, and cards larger than the stock image, on the demo image.
 
-use crate::support::{Workshop, content, judge, judge_card, partition, root_file, text};
+use crate::support::{Workshop, assert_snapshot, content, judge, judge_card, partition, root_file, text};
 use cardwright::types::Digest;
 use std::fs;
 use std::path::Path;
@@ -170,7 +170,7 @@ fn a_card_grows_as_much_as_nodes_yaml_says_and_still_grows_at_the_first_boot() {
 fn assert_says(workshop: &Workshop, command: &str, snapshot: &str) {
     let seen = workshop.seen(&workshop.run([command]));
     insta::with_settings!({omit_expression => true, filters => [(r"76(\.\d)? MiB", "76 MiB")]}, {
-        insta::assert_snapshot!(snapshot, seen);
+        assert_snapshot!(snapshot, seen);
     });
 }
 
@@ -178,21 +178,21 @@ fn assert_says(workshop: &Workshop, command: &str, snapshot: &str) {
 fn where_nothing_may_grow_it_is_said_what_does_not_fit() {
     let image = "{path: demo, grow: none}";
     let workshop = workshop(image, BUNDLED, 60);
-    assert_says(&workshop, "build", "what_does_not_fit");
+    assert_says(&workshop, "build", "payload__does_not_fit");
     assert!(!workshop.path("images/north.img").exists());
 }
 
 #[test]
 fn a_growth_that_is_too_small_is_said_so() {
     let workshop = workshop("{path: demo, grow: 16MiB}", BUNDLED, 60);
-    assert_says(&workshop, "build", "a_growth_too_small");
+    assert_says(&workshop, "build", "payload__growth_too_small");
 }
 
 #[test]
 fn a_program_that_cannot_be_k3s_is_refused() {
     let workshop = workshop("demo", BUNDLED, 1);
     fs::write(workshop.path("k3s-arm64"), b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0").unwrap();
-    assert_says(&workshop, "build", "no_k3s");
+    assert_says(&workshop, "build", "payload__no_k3s");
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn another_digest_than_the_pinned_one_is_refused() {
         "ab".repeat(32)
     );
     let workshop = workshop("demo", &pinned, 1);
-    assert_says(&workshop, "plan", "another_digest");
+    assert_says(&workshop, "plan", "payload__another_digest");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! They are made from the demo image with mtools and debugfs. Without these the tests say so and do nothing,
 //! unless CARDWRIGHT_JUDGES asks for them.
 
-use crate::support::{Workshop, boot_file, judge, partition, text};
+use crate::support::{Workshop, assert_snapshot, boot_file, judge, partition, text};
 use cardwright::demo;
 use cardwright::io::ReadAt as _;
 use cardwright::stock_image::StockImage;
@@ -101,7 +101,7 @@ fn a_card_that_imager_prepared_is_refused_and_shown() {
                  systemd.unit=kernel-command-line.target";
     let Some(()) = bench.add_words(words) else { return };
     bench.put_boot("firstrun.sh", "#!/bin/bash\n").unwrap();
-    insta::assert_snapshot!("imager_refused", bench.refused(&BUILD));
+    assert_snapshot!("stock_images__imager_refused", bench.refused(&BUILD));
     assert!(!bench.workshop.path("images/north.img").exists());
     let (shown, _, _) = bench.run(&["inspect", "stock.img"]);
     let lines: Vec<&str> = shown.lines().filter(|line| line.contains("customised")).collect();
@@ -278,7 +278,7 @@ fn every_mistake_that_only_the_image_shows_is_shown_at_once_with_its_place() {
     let bench = Bench::with_nodes(MISTAKES);
     let (_, said, code) = bench.run(&["check"]);
     assert_eq!(code, 2, "{said}");
-    insta::assert_snapshot!("mistakes_that_the_image_shows", said);
+    assert_snapshot!("stock_images__mistakes", said);
     // Whoever builds is told the same.
     for arguments in [&BUILD[..], &["plan"]] {
         let (_, told, code) = bench.run(arguments);

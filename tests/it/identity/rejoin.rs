@@ -1,7 +1,7 @@
 //! `--rejoin`: a server that is flashed again, of a cluster that went on without it.
 
 use crate::identity::{THREE_SERVERS, TLS};
-use crate::support::{Workshop, text};
+use crate::support::{Workshop, assert_snapshot, text};
 use serde_json::Value;
 
 /// The paths that a plan writes on a node's card.
@@ -72,5 +72,5 @@ fn who_cannot_rejoin_is_told_so() {
     }
     let single = Workshop::with_example();
     seen.push_str(&single.seen(&single.run(["plan", "--image", "demo", "--rejoin", "north"])));
-    insta::assert_snapshot!(seen);
+    assert_snapshot!("identity__who_cannot_rejoin", seen);
 }

@@ -1,211 +1,238 @@
 //! What is said about mistakes, as a person reads it.
 
 use crate::nodes_yaml::{EAST, HASH, KEY, NORTH, TOP, VALID, answers, edited, parse, parse_in, rendered};
+use crate::support::assert_snapshot;
 use cardwright::cluster::Cluster;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Holds what is said against the snapshot of the test.
-macro_rules! assert_answers {
-    ($answers:expr) => {
-        insta::with_settings!({omit_expression => true}, { insta::assert_snapshot!($answers) })
-    };
-}
-
 #[test]
 fn unknown_keys_are_refused_with_the_nearest_known_one() {
-    assert_answers!(answers(&[
-        &[("name: east, address", "name: east, adress")],
-        &[("cluster:", "Cluster:")],
-        &[(TOP, "image: demo\nhostname: x")],
-        &[(TOP, "image: demo\npackages: [vim]")],
-        &[(EAST, "east, address: 192.168.50.12, dns: [1.1.1.1]")],
-        &[(EAST, "east, address: 192.168.50.12, output: {}")],
-        &[("gateway", "router: 192.168.50.1, gateway")],
-        &[(TOP, "image: {path: a, sha265: b}")],
-        &[(TOP, "image: demo\nuser: {password: hunter2}")],
-        &[(TOP, "image: demo\nuser: {pasword_hash: hunter2}")],
-        &[("network:", "netwrok:")],
-        &[("nodes:", "nods:")],
-        &[("gateway:", "gatway:")],
-        &[(
-            TOP,
-            "image: images/raspios.img.xz\nsha256: 483db18a48da399b5b7022ffae9a07bc6d99daab30e593aedac09b69ff422843"
-        )],
-        &[(EAST, "east, address: 192.168.50.12, k3s: agent, role: agent")],
-    ]));
+    assert_snapshot!(
+        "nodes_yaml__unknown_keys",
+        answers(&[
+            &[("name: east, address", "name: east, adress")],
+            &[("cluster:", "Cluster:")],
+            &[(TOP, "image: demo\nhostname: x")],
+            &[(TOP, "image: demo\npackages: [vim]")],
+            &[(EAST, "east, address: 192.168.50.12, dns: [1.1.1.1]")],
+            &[(EAST, "east, address: 192.168.50.12, output: {}")],
+            &[("gateway", "router: 192.168.50.1, gateway")],
+            &[(TOP, "image: {path: a, sha265: b}")],
+            &[(TOP, "image: demo\nuser: {password: hunter2}")],
+            &[(TOP, "image: demo\nuser: {pasword_hash: hunter2}")],
+            &[("network:", "netwrok:")],
+            &[("nodes:", "nods:")],
+            &[("gateway:", "gatway:")],
+            &[(
+                TOP,
+                "image: images/raspios.img.xz\nsha256: 483db18a48da399b5b7022ffae9a07bc6d99daab30e593aedac09b69ff422843"
+            )],
+            &[(EAST, "east, address: 192.168.50.12, k3s: agent, role: agent")],
+        ])
+    );
 }
 
 #[test]
 fn keys_of_other_programs_are_answered_with_what_says_the_same() {
     let top = |text: &'static str| (TOP, text);
-    assert_answers!(answers(&[
-        // Raspberry Pi Imager and rpi-preseed.
-        &[top("image: demo\nssh: {enabled: true, password_authentication: false}")],
-        &[top("image: demo\nwlan: {ssid: home}\nkeymap: de\npackages: {install: [vim]}")],
-        // cloud-init.
-        &[top("image: demo\nusers: [{name: ann, sudo: ALL}]\nssh_pwauth: false\nruncmd: [ls]")],
-        &[top("image: demo\nwrite_files: [{path: /x, content: a, permissions: '0644'}]")],
-        &[top("image: demo\nfiles: [{path: /x, content: a, permissions: '0644', encoding: b64}]")],
-        &[top("image: demo\nuser: {name: ann, plain_text_passwd: hunter2, groups: [sudo]}")],
-        // netplan.
-        &[("prefix: 24, gateway: 192.168.50.1", "version: 2, dhcp4: false, gateway4: 192.168.50.1")],
-        &[(EAST, "east, addresses: [192.168.50.12/24], k3s: agent, macaddress: 'b8:27:eb:12:34:56'")],
-        // DietPi.
-        &[top("image: demo\nAUTO_SETUP_TIMEZONE: Europe/Berlin\nAUTO_SETUP_SWAPFILE_SIZE: 0")],
-        // sdm.
-        &[top("image: demo\nbootconfig: x\ncopyfile: y\nrunatboot: z")],
-        // k3s-ansible.
-        &[top("image: demo\nk3s_cluster: {}\nk3s_version: v1.36.4+k3s1\ntoken: hunter2")],
-        &[("version: v1.36.4+k3s1", "version: v1.36.4+k3s1, extra_server_args: x, api_endpoint: 10.0.0.1")],
-        &[(EAST, "east, ansible_host: 192.168.50.12, ansible_user: ann, k3s: agent")],
-    ]));
+    assert_snapshot!(
+        "nodes_yaml__keys_of_others",
+        answers(&[
+            // Raspberry Pi Imager and rpi-preseed.
+            &[top("image: demo\nssh: {enabled: true, password_authentication: false}")],
+            &[top("image: demo\nwlan: {ssid: home}\nkeymap: de\npackages: {install: [vim]}")],
+            // cloud-init.
+            &[top("image: demo\nusers: [{name: ann, sudo: ALL}]\nssh_pwauth: false\nruncmd: [ls]")],
+            &[top("image: demo\nwrite_files: [{path: /x, content: a, permissions: '0644'}]")],
+            &[top("image: demo\nfiles: [{path: /x, content: a, permissions: '0644', encoding: b64}]")],
+            &[top("image: demo\nuser: {name: ann, plain_text_passwd: hunter2, groups: [sudo]}")],
+            // netplan.
+            &[("prefix: 24, gateway: 192.168.50.1", "version: 2, dhcp4: false, gateway4: 192.168.50.1")],
+            &[(EAST, "east, addresses: [192.168.50.12/24], k3s: agent, macaddress: 'b8:27:eb:12:34:56'")],
+            // DietPi.
+            &[top("image: demo\nAUTO_SETUP_TIMEZONE: Europe/Berlin\nAUTO_SETUP_SWAPFILE_SIZE: 0")],
+            // sdm.
+            &[top("image: demo\nbootconfig: x\ncopyfile: y\nrunatboot: z")],
+            // k3s-ansible.
+            &[top("image: demo\nk3s_cluster: {}\nk3s_version: v1.36.4+k3s1\ntoken: hunter2")],
+            &[(
+                "version: v1.36.4+k3s1",
+                "version: v1.36.4+k3s1, extra_server_args: x, api_endpoint: 10.0.0.1"
+            )],
+            &[(EAST, "east, ansible_host: 192.168.50.12, ansible_user: ann, k3s: agent")],
+        ])
+    );
 }
 
 #[test]
 fn what_is_missing_is_named_with_an_example() {
-    assert_answers!(answers(&[
-        &[("cluster: compass\n", "")],
-        &[("image: demo\n", "")],
-        &[("network: {prefix: 24, gateway: 192.168.50.1}\n", "")],
-        &[("prefix: 24, ", "")],
-        &[(", gateway: 192.168.50.1", "")],
-        &[("prefix: 24, ", ""), (EAST, "east, address: 192.168.50.12, network: {prefix: 24}")],
-        &[("name: east, ", "")],
-        &[(", address: 192.168.50.12", "")],
-        &[("version: v1.36.4+k3s1", "")],
-        &[("compass", "")],
-        &[(VALID, "cluster: a\nimage: demo\nnetwork: {prefix: 24, gateway: 192.168.50.1}\n")],
-        &[(VALID, "cluster: a\nimage: demo\nnetwork: {prefix: 24, gateway: 192.168.50.1}\nnodes: []\n")],
-        &[(VALID, "cluster: a\nimage: demo\nnetwork: {prefix: 24, gateway: 192.168.50.1}\nnodes:\n")],
-        &[(EAST, "east, address: 192.168.50.12, k3s: {config: {}}")],
-    ]));
+    assert_snapshot!(
+        "nodes_yaml__missing",
+        answers(&[
+            &[("cluster: compass\n", "")],
+            &[("image: demo\n", "")],
+            &[("network: {prefix: 24, gateway: 192.168.50.1}\n", "")],
+            &[("prefix: 24, ", "")],
+            &[(", gateway: 192.168.50.1", "")],
+            &[("prefix: 24, ", ""), (EAST, "east, address: 192.168.50.12, network: {prefix: 24}")],
+            &[("name: east, ", "")],
+            &[(", address: 192.168.50.12", "")],
+            &[("version: v1.36.4+k3s1", "")],
+            &[("compass", "")],
+            &[(VALID, "cluster: a\nimage: demo\nnetwork: {prefix: 24, gateway: 192.168.50.1}\n")],
+            &[(VALID, "cluster: a\nimage: demo\nnetwork: {prefix: 24, gateway: 192.168.50.1}\nnodes: []\n")],
+            &[(VALID, "cluster: a\nimage: demo\nnetwork: {prefix: 24, gateway: 192.168.50.1}\nnodes:\n")],
+            &[(EAST, "east, address: 192.168.50.12, k3s: {config: {}}")],
+        ])
+    );
 }
 
 #[test]
 fn what_has_the_wrong_shape_is_said_plainly() {
-    assert_answers!(answers(&[
-        &[(VALID, "compass")],
-        &[(VALID, "- a\n- b\n")],
-        &[("{prefix: 24, gateway: 192.168.50.1}", "eth0")],
-        &[("{prefix: 24, gateway: 192.168.50.1}", "[eth0]")],
-        &[("compass", "[a]")],
-        &[("compass", "{a: b}")],
-        &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, dns: {first: 1.1.1.1}")],
-        &[(VALID, "cluster: a\nimage: demo\nnodes: {north: {address: 10.0.0.2}}\n")],
-        &[("  - {name: east, address: 192.168.50.12, k3s: agent}", "  - east")],
-        &[("east", "1e3")],
-        &[("east", "yes")],
-        &[("east", "true")],
-        &[("east", "12")],
-        &[("east", "~")],
-        &[(TOP, "image: demo\nssh: {password_login: yes}")],
-        &[(TOP, "image: demo\nssh: {password_login: \"true\"}")],
-        &[(TOP, "image: demo\nimage: other")],
-        &[(TOP, "image: demo\ntimezone:")],
-    ]));
+    assert_snapshot!(
+        "nodes_yaml__wrong_shape",
+        answers(&[
+            &[(VALID, "compass")],
+            &[(VALID, "- a\n- b\n")],
+            &[("{prefix: 24, gateway: 192.168.50.1}", "eth0")],
+            &[("{prefix: 24, gateway: 192.168.50.1}", "[eth0]")],
+            &[("compass", "[a]")],
+            &[("compass", "{a: b}")],
+            &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, dns: {first: 1.1.1.1}")],
+            &[(VALID, "cluster: a\nimage: demo\nnodes: {north: {address: 10.0.0.2}}\n")],
+            &[("  - {name: east, address: 192.168.50.12, k3s: agent}", "  - east")],
+            &[("east", "1e3")],
+            &[("east", "yes")],
+            &[("east", "true")],
+            &[("east", "12")],
+            &[("east", "~")],
+            &[(TOP, "image: demo\nssh: {password_login: yes}")],
+            &[(TOP, "image: demo\nssh: {password_login: \"true\"}")],
+            &[(TOP, "image: demo\nimage: other")],
+            &[(TOP, "image: demo\ntimezone:")],
+        ])
+    );
 }
 
 #[test]
 fn what_is_no_yaml_has_a_place_and_advice() {
-    assert_answers!(answers(&[
-        &[("k3s: server}", "k3s: server")],
-        &[("  - {name: east", " - {name: east")],
-        &[("compass", "\"compass")],
-        &[("compass", "a: b")],
-        &[("nodes:\n  -", "nodes:\n\t-")],
-        &[("compass", "@home")],
-        &[("compass", "*home")],
-        &[("nodes:", "---\nnodes:")],
-        &[(VALID, "")],
-    ]));
+    assert_snapshot!(
+        "nodes_yaml__no_yaml",
+        answers(&[
+            &[("k3s: server}", "k3s: server")],
+            &[("  - {name: east", " - {name: east")],
+            &[("compass", "\"compass")],
+            &[("compass", "a: b")],
+            &[("nodes:\n  -", "nodes:\n\t-")],
+            &[("compass", "@home")],
+            &[("compass", "*home")],
+            &[("nodes:", "---\nnodes:")],
+            &[(VALID, "")],
+        ])
+    );
 }
 
 #[test]
 fn names_are_checked_and_unique() {
-    assert_answers!(answers(&[
-        &[("east", "East")],
-        &[("east", "my_pi.local")],
-        &[("east", "\"12\"")],
-        &[("east", "localhost")],
-        &[("east", "ip6-allnodes")],
-        &[("east", "ö")],
-        &[("east", "north")],
-        &[("compass", "../x")],
-        &[("compass", "My Cluster")],
-        &[("gateway", "interface: wlan0, gateway")],
-        &[("gateway", "interface: eth0, mac: 'b8:27:eb:12:34:56', gateway")],
-        &[("gateway", "mac: 'b8:27:eb:12:34:56', gateway")],
-        &[("gateway", "mac: 'ff:ff:ff:ff:ff:ff', gateway")],
-        &[
-            ("50.11", "50.11, network: {mac: 'b8:27:eb:12:34:56'}"),
-            ("50.12", "50.12, network: {mac: 'B8:27:EB:12:34:56'}"),
-        ],
-        &[("gateway", "interface: \"eth0:1\", gateway")],
-    ]));
+    assert_snapshot!(
+        "nodes_yaml__names",
+        answers(&[
+            &[("east", "East")],
+            &[("east", "my_pi.local")],
+            &[("east", "\"12\"")],
+            &[("east", "localhost")],
+            &[("east", "ip6-allnodes")],
+            &[("east", "ö")],
+            &[("east", "north")],
+            &[("compass", "../x")],
+            &[("compass", "My Cluster")],
+            &[("gateway", "interface: wlan0, gateway")],
+            &[("gateway", "interface: eth0, mac: 'b8:27:eb:12:34:56', gateway")],
+            &[("gateway", "mac: 'b8:27:eb:12:34:56', gateway")],
+            &[("gateway", "mac: 'ff:ff:ff:ff:ff:ff', gateway")],
+            &[
+                ("50.11", "50.11, network: {mac: 'b8:27:eb:12:34:56'}"),
+                ("50.12", "50.12, network: {mac: 'B8:27:EB:12:34:56'}"),
+            ],
+            &[("gateway", "interface: \"eth0:1\", gateway")],
+        ])
+    );
 }
 
 #[test]
 fn addresses_are_checked_and_unique() {
-    assert_answers!(answers(&[
-        &[("50.12", "51.12")],
-        &[("50.12", "50.11")],
-        &[("50.12", "50.0")],
-        &[("50.12", "50.255")],
-        &[("50.12", "50.1")],
-        &[("50.12", "50.256")],
-        &[("192.168.50.12", "10.1")],
-        &[("50.12", "50.12/25")],
-        &[("50.12", "50.12/32")],
-        &[("50.12", "50.12/")],
-        &[("gateway: 192.168.50.1", "gateway: 192.168.50.1/25")],
-        &[("192.168.50.12", "127.0.0.1")],
-        &[("192.168.50.12", "240.0.0.1")],
-        &[("gateway: 192.168.50.1", "gateway: 192.168.51.1")],
-        &[("gateway: 192.168.50.1", "gateway: 192.168.50.0")],
-        &[("gateway: 192.168.50.1", "gateway: 192.168.50.255")],
-        &[("prefix: 24", "prefix: 31")],
-        &[("prefix: 24", "netmask: 255.0.255.0")],
-        &[("prefix: 24", "netmask: 255.255.255.255")],
-        &[("prefix: 24", "netmask: 0.0.0.255")],
-        &[("prefix: 24", "prefix: 24, netmask: 255.255.255.0")],
-        &[("prefix: 24", "prefix: 0")],
-        &[("prefix: 24", "prefix: 28")],
-        &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, dns: [dns.example]")],
-        &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, dns: '1.1.1.1, 9.9.9.9'")],
-        &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, dns: [0.0.0.0, 255.255.255.255, 224.0.0.251]")],
-        &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, dns: ['::', 'ff02::1', '::ffff:1.1.1.1']")],
-        &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, dns: 192.168.50.255")],
-        &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, search: [a..b]")],
-        &[(EAST, "east, address: 192.168.50.12, network: {gateway: 192.168.60.1}")],
-    ]));
+    assert_snapshot!(
+        "nodes_yaml__addresses",
+        answers(&[
+            &[("50.12", "51.12")],
+            &[("50.12", "50.11")],
+            &[("50.12", "50.0")],
+            &[("50.12", "50.255")],
+            &[("50.12", "50.1")],
+            &[("50.12", "50.256")],
+            &[("192.168.50.12", "10.1")],
+            &[("50.12", "50.12/25")],
+            &[("50.12", "50.12/32")],
+            &[("50.12", "50.12/")],
+            &[("gateway: 192.168.50.1", "gateway: 192.168.50.1/25")],
+            &[("192.168.50.12", "127.0.0.1")],
+            &[("192.168.50.12", "240.0.0.1")],
+            &[("gateway: 192.168.50.1", "gateway: 192.168.51.1")],
+            &[("gateway: 192.168.50.1", "gateway: 192.168.50.0")],
+            &[("gateway: 192.168.50.1", "gateway: 192.168.50.255")],
+            &[("prefix: 24", "prefix: 31")],
+            &[("prefix: 24", "netmask: 255.0.255.0")],
+            &[("prefix: 24", "netmask: 255.255.255.255")],
+            &[("prefix: 24", "netmask: 0.0.0.255")],
+            &[("prefix: 24", "prefix: 24, netmask: 255.255.255.0")],
+            &[("prefix: 24", "prefix: 0")],
+            &[("prefix: 24", "prefix: 28")],
+            &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, dns: [dns.example]")],
+            &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, dns: '1.1.1.1, 9.9.9.9'")],
+            &[(
+                "gateway: 192.168.50.1",
+                "gateway: 192.168.50.1, dns: [0.0.0.0, 255.255.255.255, 224.0.0.251]"
+            )],
+            &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, dns: ['::', 'ff02::1', '::ffff:1.1.1.1']")],
+            &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, dns: 192.168.50.255")],
+            &[("gateway: 192.168.50.1", "gateway: 192.168.50.1, search: [a..b]")],
+            &[(EAST, "east, address: 192.168.50.12, network: {gateway: 192.168.60.1}")],
+        ])
+    );
 }
 
 #[test]
 fn ipv6_is_checked_where_it_is_asked_for() {
     let with = |network: &'static str| ("gateway: 192.168.50.1}", network);
     let on_east = |address: &'static str| ("192.168.50.12", address);
-    assert_answers!(answers(&[
-        &[on_east("192.168.50.12, ipv6: fd00::12")],
-        &[on_east("192.168.50.12, ipv6: fd00::12/64")],
-        &[on_east("192.168.50.12, ipv6: fd00:12")],
-        &[on_east("192.168.50.12, ipv6: ff02::1")],
-        &[on_east("192.168.50.12, ipv6: fe80::1")],
-        &[on_east("192.168.50.12, ipv6: \"fd00::\"")],
-        &[on_east("192.168.50.12, ipv6: fd00::12"), ("192.168.50.11", "192.168.50.11, ipv6: fd00:0::12")],
-        &[with("gateway: 192.168.50.1, ipv6: {gateway: fd00::1}}")],
-        &[
-            with("gateway: 192.168.50.1, ipv6: {gateway: fd00:1::1}}"),
-            on_east("192.168.50.12, ipv6: fd00::12")
-        ],
-        &[with("gateway: 192.168.50.1, ipv6: {gateway: fe80::1}}"), on_east("192.168.50.12, ipv6: fd00::12")],
-        &[with("gateway: 192.168.50.1, ipv6: {prefix: 127}}"), on_east("192.168.50.12, ipv6: fd00::12")],
-        &[on_east("192.168.50.12, network: {ipv6: {prefix: 64}}")],
-        &[
-            on_east("192.168.50.12, ipv6: fd00::12"),
-            ("v1.36.4+k3s1", "v1.36.4+k3s1, config: {cluster-cidr: \"10.42.0.0/16,fd00::/56\"}"),
-        ],
-    ]));
+    assert_snapshot!(
+        "nodes_yaml__ipv6",
+        answers(&[
+            &[on_east("192.168.50.12, ipv6: fd00::12")],
+            &[on_east("192.168.50.12, ipv6: fd00::12/64")],
+            &[on_east("192.168.50.12, ipv6: fd00:12")],
+            &[on_east("192.168.50.12, ipv6: ff02::1")],
+            &[on_east("192.168.50.12, ipv6: fe80::1")],
+            &[on_east("192.168.50.12, ipv6: \"fd00::\"")],
+            &[on_east("192.168.50.12, ipv6: fd00::12"), ("192.168.50.11", "192.168.50.11, ipv6: fd00:0::12")],
+            &[with("gateway: 192.168.50.1, ipv6: {gateway: fd00::1}}")],
+            &[
+                with("gateway: 192.168.50.1, ipv6: {gateway: fd00:1::1}}"),
+                on_east("192.168.50.12, ipv6: fd00::12")
+            ],
+            &[
+                with("gateway: 192.168.50.1, ipv6: {gateway: fe80::1}}"),
+                on_east("192.168.50.12, ipv6: fd00::12")
+            ],
+            &[with("gateway: 192.168.50.1, ipv6: {prefix: 127}}"), on_east("192.168.50.12, ipv6: fd00::12")],
+            &[on_east("192.168.50.12, network: {ipv6: {prefix: 64}}")],
+            &[
+                on_east("192.168.50.12, ipv6: fd00::12"),
+                ("v1.36.4+k3s1", "v1.36.4+k3s1, config: {cluster-cidr: \"10.42.0.0/16,fd00::/56\"}"),
+            ],
+        ])
+    );
 }
 
 #[test]
@@ -223,7 +250,8 @@ fn the_subnet_is_clear_of_the_networks_inside_k3s() {
         .replace(", k3s: server", "")
         .replace(", k3s: agent", "");
     let wide = VALID.replace("192.168.50.", "10.0.0.").replace("prefix: 24", "prefix: 8");
-    assert_answers!(
+    assert_snapshot!(
+        "nodes_yaml__subnet",
         [
             judge(moved("10.42.0.")),
             judge(moved("10.43.7.")),
@@ -245,64 +273,74 @@ fn the_subnet_is_clear_of_the_networks_inside_k3s() {
 fn roles_have_to_make_a_cluster() {
     let three =
         "east, address: 192.168.50.12, k3s: server}\n  - {name: west, address: 192.168.50.13, k3s: server";
-    assert_answers!(answers(&[
-        &[(NORTH, "north, address: 192.168.50.11, k3s: agent")],
-        &[(EAST, "east, address: 192.168.50.12, k3s: server")],
-        &[(EAST, three)],
-        &[(", k3s: server", ""), (", k3s: agent", ", k3s: none")],
-        &[("k3s: {version: v1.36.4+k3s1}\n", "")],
-        &[("k3s: {version: v1.36.4+k3s1}\n", ""), (", k3s: server", ""), (", k3s: agent", "")],
-        &[("k3s: server", "k3s: sever")],
-        &[("k3s: server", "k3s: master")],
-        &[("k3s: server", "k3s: Control_Plane")],
-        &[("k3s: agent", "k3s: worker")],
-        &[("k3s: agent", "k3s: node")],
-        &[("k3s: agent", "k3s: {role: minion}")],
-        &[("k3s: agent", "k3s: Agent")],
-        &[("k3s: agent", "k3s: yes")],
-        &[("k3s: agent", "k3s: waiter")],
-        &[("k3s: server", "k3s: {role: server, config: {node-label: [a=b]}}")],
-    ]));
+    assert_snapshot!(
+        "nodes_yaml__roles",
+        answers(&[
+            &[(NORTH, "north, address: 192.168.50.11, k3s: agent")],
+            &[(EAST, "east, address: 192.168.50.12, k3s: server")],
+            &[(EAST, three)],
+            &[(", k3s: server", ""), (", k3s: agent", ", k3s: none")],
+            &[("k3s: {version: v1.36.4+k3s1}\n", "")],
+            &[("k3s: {version: v1.36.4+k3s1}\n", ""), (", k3s: server", ""), (", k3s: agent", "")],
+            &[("k3s: server", "k3s: sever")],
+            &[("k3s: server", "k3s: master")],
+            &[("k3s: server", "k3s: Control_Plane")],
+            &[("k3s: agent", "k3s: worker")],
+            &[("k3s: agent", "k3s: node")],
+            &[("k3s: agent", "k3s: {role: minion}")],
+            &[("k3s: agent", "k3s: Agent")],
+            &[("k3s: agent", "k3s: yes")],
+            &[("k3s: agent", "k3s: waiter")],
+            &[("k3s: server", "k3s: {role: server, config: {node-label: [a=b]}}")],
+        ])
+    );
 }
 
 #[test]
 fn versions_and_settings_of_k3s_are_checked() {
     let k3s = |settings: &'static str| ("version: v1.36.4+k3s1", settings);
-    assert_answers!(answers(&[
-        &[k3s("version: 1.36.4+k3s1")],
-        &[k3s("version: v1.36.4")],
-        &[k3s("version: 1.36.4")],
-        &[k3s("version: 1.36")],
-        &[k3s("version: stable")],
-        &[k3s("version: v1.36.4+rke2r1")],
-        &[k3s("version: v1.36.4+k3s1, install: bundled")],
-        &[k3s("version: v1.36.4+k3s1, install: {}")],
-        &[k3s("version: v1.36.4+k3s1, install: {bundled: {}}")],
-        &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {}}}")],
-        &[k3s("version: v1.36.4+k3s1, install: {download: {}, bundled: {}}")],
-        &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {amd64: k3s}}}")],
-        &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {arm64: k3s-arm64}}}")],
-        &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {arm64: 'https://x/k3s-arm64'}}}")],
-        &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {arm64: {url: 'https://x/k3s-arm64'}}}}")],
-        &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {arm64: {path: x, url: 'https://x/y'}}}}")],
-        &[k3s("version: v1.36.4+k3s1, install: {download: {base_url: mirror.lan}}")],
-        &[k3s("version: v1.36.4+k3s1, install: {download: {base_url: 'https://ann:pw@mirror.lan'}}")],
-        &[k3s("version: v1.36.4+k3s1, install: {download: {sha256: {arm64: abc}}}")],
-        &[k3s("version: v1.36.4+k3s1, install: {download: {sha256: {amd64: abc}}}")],
-        &[k3s("version: v1.36.4+k3s1, config: {token: abc}")],
-        &[k3s("version: v1.36.4+k3s1, config: {agent-token: abc}")],
-        &[k3s("version: v1.36.4+k3s1, agent: {config: {server: 'https://x:6443'}}")],
-        &[k3s("version: v1.36.4+k3s1, server: {config: {cluster-init: true}}")],
-        &[k3s("version: v1.36.4+k3s1, config: {node-ip+: 10.0.0.1}")],
-        &[k3s("version: v1.36.4+k3s1, config: {--node-name: x}")],
-        &[k3s("version: v1.36.4+k3s1, config: {--disable: x}")],
-        &[k3s("version: v1.36.4+k3s1, config: {'token ': hunter2}")],
-        &[k3s("version: v1.36.4+k3s1, config: {K3S_TOKEN: hunter2, Node_Name: x}")],
-        &[k3s(
-            "version: v1.36.4+k3s1, config: {write_kubeconfig_mode: '0640', Debug: true, 'a b': c, '': d}"
-        )],
-        &[k3s("version: v1.36.4+k3s1, config: [disable]")],
-    ]));
+    assert_snapshot!(
+        "nodes_yaml__k3s",
+        answers(&[
+            &[k3s("version: 1.36.4+k3s1")],
+            &[k3s("version: v1.36.4")],
+            &[k3s("version: 1.36.4")],
+            &[k3s("version: 1.36")],
+            &[k3s("version: stable")],
+            &[k3s("version: v1.36.4+rke2r1")],
+            &[k3s("version: v1.36.4+k3s1, install: bundled")],
+            &[k3s("version: v1.36.4+k3s1, install: {}")],
+            &[k3s("version: v1.36.4+k3s1, install: {bundled: {}}")],
+            &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {}}}")],
+            &[k3s("version: v1.36.4+k3s1, install: {download: {}, bundled: {}}")],
+            &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {amd64: k3s}}}")],
+            &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {arm64: k3s-arm64}}}")],
+            &[k3s("version: v1.36.4+k3s1, install: {bundled: {binary: {arm64: 'https://x/k3s-arm64'}}}")],
+            &[k3s(
+                "version: v1.36.4+k3s1, install: {bundled: {binary: {arm64: {url: 'https://x/k3s-arm64'}}}}"
+            )],
+            &[k3s(
+                "version: v1.36.4+k3s1, install: {bundled: {binary: {arm64: {path: x, url: 'https://x/y'}}}}"
+            )],
+            &[k3s("version: v1.36.4+k3s1, install: {download: {base_url: mirror.lan}}")],
+            &[k3s("version: v1.36.4+k3s1, install: {download: {base_url: 'https://ann:pw@mirror.lan'}}")],
+            &[k3s("version: v1.36.4+k3s1, install: {download: {sha256: {arm64: abc}}}")],
+            &[k3s("version: v1.36.4+k3s1, install: {download: {sha256: {amd64: abc}}}")],
+            &[k3s("version: v1.36.4+k3s1, config: {token: abc}")],
+            &[k3s("version: v1.36.4+k3s1, config: {agent-token: abc}")],
+            &[k3s("version: v1.36.4+k3s1, agent: {config: {server: 'https://x:6443'}}")],
+            &[k3s("version: v1.36.4+k3s1, server: {config: {cluster-init: true}}")],
+            &[k3s("version: v1.36.4+k3s1, config: {node-ip+: 10.0.0.1}")],
+            &[k3s("version: v1.36.4+k3s1, config: {--node-name: x}")],
+            &[k3s("version: v1.36.4+k3s1, config: {--disable: x}")],
+            &[k3s("version: v1.36.4+k3s1, config: {'token ': hunter2}")],
+            &[k3s("version: v1.36.4+k3s1, config: {K3S_TOKEN: hunter2, Node_Name: x}")],
+            &[k3s(
+                "version: v1.36.4+k3s1, config: {write_kubeconfig_mode: '0640', Debug: true, 'a b': c, '': d}"
+            )],
+            &[k3s("version: v1.36.4+k3s1, config: [disable]")],
+        ])
+    );
 }
 
 #[test]
@@ -311,25 +349,28 @@ fn users_and_their_passwords_are_checked() {
     let with_hash = format!(
         "image: demo\nssh: {{password_login: true}}\nuser: {{sudo: password, password_hash: {HASH}}}"
     );
-    assert_answers!(answers(&[
-        &[top("image: demo\nuser: {name: Ann}")],
-        &[top("image: demo\nuser: {name: root}")],
-        &[top("image: demo\nuser: {name: gpio}")],
-        &[top("image: demo\nuser: {shell: zsh}")],
-        &[top("image: demo\nuser: {password_hash: hunter2}")],
-        &[top("image: demo\nuser: {password_hash: 123456}")],
-        &[top("image: demo\nuser:\n  password_hash: >-\n    hunter2")],
-        &[top("image: demo\nuser: {password_hash: $6$salt$short}")],
-        &[top("image: demo\nuser: {sudo: always}")],
-        &[top("image: demo\nuser: {sudo: password}")],
-        &[top("image: demo\nssh: {password_login: true}")],
-        &[(TOP, &with_hash)],
-        &[top("image: demo\ntimezone: Europe Berlin")],
-        &[top("image: demo\ntimezone: ../../etc/passwd")],
-        &[top("image: demo\nlocale: german")],
-        &[top("image: demo\nlocale: de_DE")],
-        &[top("image: demo\nlocale: de_DE.ISO-8859-1")],
-    ]));
+    assert_snapshot!(
+        "nodes_yaml__users",
+        answers(&[
+            &[top("image: demo\nuser: {name: Ann}")],
+            &[top("image: demo\nuser: {name: root}")],
+            &[top("image: demo\nuser: {name: gpio}")],
+            &[top("image: demo\nuser: {shell: zsh}")],
+            &[top("image: demo\nuser: {password_hash: hunter2}")],
+            &[top("image: demo\nuser: {password_hash: 123456}")],
+            &[top("image: demo\nuser:\n  password_hash: >-\n    hunter2")],
+            &[top("image: demo\nuser: {password_hash: $6$salt$short}")],
+            &[top("image: demo\nuser: {sudo: always}")],
+            &[top("image: demo\nuser: {sudo: password}")],
+            &[top("image: demo\nssh: {password_login: true}")],
+            &[(TOP, &with_hash)],
+            &[top("image: demo\ntimezone: Europe Berlin")],
+            &[top("image: demo\ntimezone: ../../etc/passwd")],
+            &[top("image: demo\nlocale: german")],
+            &[top("image: demo\nlocale: de_DE")],
+            &[top("image: demo\nlocale: de_DE.ISO-8859-1")],
+        ])
+    );
 }
 
 #[test]
@@ -392,43 +433,48 @@ fn keys_are_checked_and_private_ones_never_shown() {
     }
     let out = out.replace(&folder.path().display().to_string(), "FOLDER").replace('\\', "/");
     assert!(!out.contains(&secret[..20]), "{out}");
-    assert_answers!(out);
+    assert_snapshot!("nodes_yaml__ssh_keys", out);
 }
 
 #[test]
 fn labels_taints_components_and_registries_are_checked() {
     let k3s = |settings: &'static str| ("version: v1.36.4+k3s1", settings);
-    assert_answers!(answers(&[
-        &[k3s("version: v1.36.4+k3s1, labels: [disk=ssd]")],
-        &[k3s("version: v1.36.4+k3s1, labels: {'disk size': large}")],
-        &[k3s("version: v1.36.4+k3s1, labels: {disk: 'very large'}")],
-        &[k3s("version: v1.36.4+k3s1, agent: {labels: {node-role.kubernetes.io/worker: ''}}")],
-        &[k3s("version: v1.36.4+k3s1, labels: {Example.org/disk: ssd}")],
-        &[k3s("version: v1.36.4+k3s1, taints: [dedicated=db]")],
-        &[k3s("version: v1.36.4+k3s1, taints: ['dedicated=db:noSchedule']")],
-        &[k3s("version: v1.36.4+k3s1, taints: ['a b:NoSchedule']")],
-        &[k3s("version: v1.36.4+k3s1, taints: {dedicated: db}")],
-        &[k3s("version: v1.36.4+k3s1, disable: [trafik]")],
-        &[k3s("version: v1.36.4+k3s1, disable: traefik")],
-        &[k3s("version: v1.36.4+k3s1, server: {disable: [traefik]}")],
-        &[k3s("version: v1.36.4+k3s1, registries: {mirors: {}, configs: {a: {auth: {password: hunter2}}}}")],
-        &[k3s("version: v1.36.4+k3s1, registries: {configs: [hunter2]}")],
-        &[k3s("version: v1.36.4+k3s1, registries: missing.yaml")],
-        &[k3s("version: v1.36.4+k3s1, registries: {mirrors: {docker.io: {endpoint: mirror.lan}}}")],
-        &[k3s("version: v1.36.4+k3s1, registries: {mirrors: {quay.io/a: {}, '*': {rewrite: {a: [b]}}}}")],
-        &[k3s(
-            "version: v1.36.4+k3s1, registries: {configs: {a: {auth: {username: [x]}, tls: {key_file: /a}}}}"
-        )],
-        &[k3s(
-            "version: v1.36.4+k3s1, registries: {configs: {'a:70000': {auth: {username: ann}}, 'b:x': {auth: {auth: 'ann:x'}}}}"
-        )],
-        &[k3s(
-            "version: v1.36.4+k3s1, registries: {mirrors: {'a:0': {endpoint: ['https://[fd00::1]:65536/v2', 'http://b:5000']}}}"
-        )],
-        &[(EAST, "east, address: 192.168.50.12, k3s: {role: agent, labels: {a: [b]}}")],
-        &[(EAST, "east, address: 192.168.50.12, k3s: agent, labels: {a: b}")],
-        &[(NORTH, "north, address: 192.168.50.11, k3s: server, taints: [a=b:NoSchedule]")],
-    ]));
+    assert_snapshot!(
+        "nodes_yaml__labels_and_taints",
+        answers(&[
+            &[k3s("version: v1.36.4+k3s1, labels: [disk=ssd]")],
+            &[k3s("version: v1.36.4+k3s1, labels: {'disk size': large}")],
+            &[k3s("version: v1.36.4+k3s1, labels: {disk: 'very large'}")],
+            &[k3s("version: v1.36.4+k3s1, agent: {labels: {node-role.kubernetes.io/worker: ''}}")],
+            &[k3s("version: v1.36.4+k3s1, labels: {Example.org/disk: ssd}")],
+            &[k3s("version: v1.36.4+k3s1, taints: [dedicated=db]")],
+            &[k3s("version: v1.36.4+k3s1, taints: ['dedicated=db:noSchedule']")],
+            &[k3s("version: v1.36.4+k3s1, taints: ['a b:NoSchedule']")],
+            &[k3s("version: v1.36.4+k3s1, taints: {dedicated: db}")],
+            &[k3s("version: v1.36.4+k3s1, disable: [trafik]")],
+            &[k3s("version: v1.36.4+k3s1, disable: traefik")],
+            &[k3s("version: v1.36.4+k3s1, server: {disable: [traefik]}")],
+            &[k3s(
+                "version: v1.36.4+k3s1, registries: {mirors: {}, configs: {a: {auth: {password: hunter2}}}}"
+            )],
+            &[k3s("version: v1.36.4+k3s1, registries: {configs: [hunter2]}")],
+            &[k3s("version: v1.36.4+k3s1, registries: missing.yaml")],
+            &[k3s("version: v1.36.4+k3s1, registries: {mirrors: {docker.io: {endpoint: mirror.lan}}}")],
+            &[k3s("version: v1.36.4+k3s1, registries: {mirrors: {quay.io/a: {}, '*': {rewrite: {a: [b]}}}}")],
+            &[k3s(
+                "version: v1.36.4+k3s1, registries: {configs: {a: {auth: {username: [x]}, tls: {key_file: /a}}}}"
+            )],
+            &[k3s(
+                "version: v1.36.4+k3s1, registries: {configs: {'a:70000': {auth: {username: ann}}, 'b:x': {auth: {auth: 'ann:x'}}}}"
+            )],
+            &[k3s(
+                "version: v1.36.4+k3s1, registries: {mirrors: {'a:0': {endpoint: ['https://[fd00::1]:65536/v2', 'http://b:5000']}}}"
+            )],
+            &[(EAST, "east, address: 192.168.50.12, k3s: {role: agent, labels: {a: [b]}}")],
+            &[(EAST, "east, address: 192.168.50.12, k3s: agent, labels: {a: b}")],
+            &[(NORTH, "north, address: 192.168.50.11, k3s: server, taints: [a=b:NoSchedule]")],
+        ])
+    );
 }
 
 #[test]
@@ -459,20 +505,23 @@ fn values_of_flags_that_contradict_each_other_are_refused() {
         let cluster = parse(&text).unwrap_or_else(|invalid| panic!("{right}: {}", rendered(&invalid)));
         assert_eq!(cluster.warnings, [], "{right}");
     }
-    assert_answers!(out);
+    assert_snapshot!("nodes_yaml__flag_values", out);
 }
 
 #[test]
 fn boards_are_described_in_words_that_are_known() {
-    assert_answers!(answers(&[
-        &[(TOP, "image: demo\nswap: on")],
-        &[(TOP, "image: demo\nswap: 2GiB")],
-        &[(TOP, "image: demo\nmemory: 1TB")],
-        &[(TOP, "image: demo\nmemory: 3")],
-        &[(TOP, "image: demo\nmemory: lots")],
-        &[(TOP, "image: demo\nboot: {page_size: 4096}")],
-        &[(TOP, "image: demo\nboot: {page_size: 16k}")],
-    ]));
+    assert_snapshot!(
+        "nodes_yaml__boards",
+        answers(&[
+            &[(TOP, "image: demo\nswap: on")],
+            &[(TOP, "image: demo\nswap: 2GiB")],
+            &[(TOP, "image: demo\nmemory: 1TB")],
+            &[(TOP, "image: demo\nmemory: 3")],
+            &[(TOP, "image: demo\nmemory: lots")],
+            &[(TOP, "image: demo\nboot: {page_size: 4096}")],
+            &[(TOP, "image: demo\nboot: {page_size: 16k}")],
+        ])
+    );
 }
 
 #[test]
@@ -545,7 +594,7 @@ fn manifests_are_checked_before_they_are_on_a_card() {
         writeln!(out, "## {manifests}").unwrap();
         out += &rendered(&parse_in(folder.path(), &text).unwrap_err());
     }
-    assert_answers!(out.replace(&folder.path().display().to_string(), "[FOLDER]"));
+    assert_snapshot!("nodes_yaml__manifests", out.replace(&folder.path().display().to_string(), "[FOLDER]"));
 }
 
 #[test]
@@ -578,7 +627,7 @@ fn registries_in_a_file_are_checked_and_not_shown() {
         out += &rendered(&parse_in(folder.path(), &text).unwrap_err());
     }
     assert!(!out.contains("hunter2"), "{out}");
-    assert_answers!(out.replace(&folder.path().display().to_string(), "[FOLDER]"));
+    assert_snapshot!("nodes_yaml__registries", out.replace(&folder.path().display().to_string(), "[FOLDER]"));
 }
 
 #[test]
@@ -596,7 +645,7 @@ fn archives_of_images_are_checked() {
         writeln!(out, "## {images}").unwrap();
         out += &rendered(&parse_in(folder.path(), &text).unwrap_err());
     }
-    assert_answers!(out.replace(&folder.path().display().to_string(), "[FOLDER]"));
+    assert_snapshot!("nodes_yaml__archives", out.replace(&folder.path().display().to_string(), "[FOLDER]"));
 }
 
 #[test]
@@ -663,7 +712,7 @@ fn extra_files_are_checked() {
     ] {
         out += &answers(&[&[(TOP, &file(text))]]);
     }
-    assert_answers!(out.replace("no-such-folder\\", "no-such-folder/"));
+    assert_snapshot!("nodes_yaml__files", out.replace("no-such-folder\\", "no-such-folder/"));
 }
 
 #[test]
@@ -681,7 +730,10 @@ fn a_source_that_no_card_has_room_for_is_refused_by_its_size() {
     let text = edited(&[(TOP, "image: demo\nfiles: [{path: /big, source: big}]")]);
     // Not every filesystem of a developer's machine knows files that large.
     if source.set_len(2 << 40).is_ok() {
-        assert_answers!(rendered(&parse_in(folder.path(), &text).unwrap_err()));
+        assert_snapshot!(
+            "nodes_yaml__source_too_large",
+            rendered(&parse_in(folder.path(), &text).unwrap_err())
+        );
     }
     source.set_len(20 << 30).unwrap();
     parse_in(folder.path(), &text).unwrap();
@@ -699,7 +751,7 @@ fn files_of_a_node_and_of_the_cluster_are_held_against_each_other() {
             "k3s: agent, user: {name: ann}, files: [{path: /opt/a/b, content: b}, {path: /etc/motd, content: b}, {path: /home/ann/x/y, content: b}]}",
         ),
     ]);
-    assert_answers!(rendered(&parse(&text).unwrap_err()));
+    assert_snapshot!("nodes_yaml__files_of_both", rendered(&parse(&text).unwrap_err()));
     // What stands beside what cardwright writes, and a node without k3s, may be written to.
     for free in [
         "/etc/hostname.own",
@@ -743,7 +795,10 @@ fn sources_that_are_no_plain_files_are_refused_and_not_waited_for() {
             writeln!(out, "{}. {}", problem.message, problem.hint.as_deref().unwrap()).unwrap();
         }
     }
-    assert_answers!(out.replace(&folder.path().display().to_string(), "FOLDER"));
+    assert_snapshot!(
+        "nodes_yaml__source_no_file",
+        out.replace(&folder.path().display().to_string(), "FOLDER")
+    );
 }
 
 #[test]
@@ -770,7 +825,7 @@ fn time_servers_are_checked() {
         let text = format!("image: demo\nntp: {server}");
         out += &answers(&[&[(TOP, &text)]]);
     }
-    assert_answers!(out);
+    assert_snapshot!("nodes_yaml__time_servers", out);
 }
 
 /// k3s reads its flags whatever they do to a card.
@@ -802,7 +857,7 @@ fn flags_of_k3s_that_contradict_the_card_are_refused() {
         let text = format!("version: v1.36.4+k3s1, config: {{{config}}}");
         out += &answers(&[&[("version: v1.36.4+k3s1", &text)]]);
     }
-    assert_answers!(out);
+    assert_snapshot!("nodes_yaml__flags_against_card", out);
 }
 
 #[test]
@@ -837,67 +892,76 @@ fn flags_that_servers_have_to_share_are_compared() {
     ] {
         assert!(parse(&servers(north, east)).is_ok(), "{north} / {east}: {}", judge(servers(north, east)));
     }
-    assert_answers!(out);
+    assert_snapshot!("nodes_yaml__flags_of_servers", out);
 }
 
 #[test]
 fn boot_settings_and_commands_are_checked() {
     let top = |text: &'static str| (TOP, text);
-    assert_answers!(answers(&[
-        &[top("image: demo\nboot: {config: [\"a=1\\nb=2\"]}")],
-        &[top("image: demo\nboot: {config: [\"\"]}")],
-        &[top(
-            "image: demo\nboot: {config: [\"dtoverlay=gpio-fan,gpiopin=14,temp=60000,dtparam=audio=off,dtparam=i2c_arm=on,dtparam=spi=on,dtparam=watchdog=on\"]}"
-        )],
-        &[top("image: demo\nboot: {cmdline: [\"quiet splash\"]}")],
-        &[top("image: demo\nboot: {cmdline: [init=/bin/sh]}")],
-        &[top("image: demo\nboot: {cmdline: [root=/dev/sda2]}")],
-        &[top("image: demo\nboot: {cmdline: [resized]}")],
-        &[top("image: demo\nfirst_boot: [\" \"]")],
-        &[top("image: demo\nfirst_boot: apt-get update")],
-    ]));
+    assert_snapshot!(
+        "nodes_yaml__boot_settings",
+        answers(&[
+            &[top("image: demo\nboot: {config: [\"a=1\\nb=2\"]}")],
+            &[top("image: demo\nboot: {config: [\"\"]}")],
+            &[top(
+                "image: demo\nboot: {config: [\"dtoverlay=gpio-fan,gpiopin=14,temp=60000,dtparam=audio=off,dtparam=i2c_arm=on,dtparam=spi=on,dtparam=watchdog=on\"]}"
+            )],
+            &[top("image: demo\nboot: {cmdline: [\"quiet splash\"]}")],
+            &[top("image: demo\nboot: {cmdline: [init=/bin/sh]}")],
+            &[top("image: demo\nboot: {cmdline: [root=/dev/sda2]}")],
+            &[top("image: demo\nboot: {cmdline: [resized]}")],
+            &[top("image: demo\nfirst_boot: [\" \"]")],
+            &[top("image: demo\nfirst_boot: apt-get update")],
+        ])
+    );
 }
 
 #[test]
 fn how_the_cluster_is_reached_is_checked() {
     let k3s = |settings: &'static str| ("version: v1.36.4+k3s1", settings);
-    assert_answers!(answers(&[
-        &[k3s("version: v1.36.4+k3s1, founded: 26")],
-        &[k3s("version: v1.36.4+k3s1, founded: 2026-11-25")],
-        &[k3s("version: v1.36.4+k3s1, kubeconfig: {lifetime: 3}")],
-        &[k3s("version: v1.36.4+k3s1, kubeconfig: {lifetime: 11y}")],
-        &[k3s("version: v1.36.4+k3s1, kubeconfig: 3y")],
-        &[k3s("version: v1.36.4+k3s1, kubeconfig: {days: 90}")],
-        &[k3s("version: v1.36.4+k3s1, virtual_address: 192.168.50.12")],
-        &[k3s("version: v1.36.4+k3s1, virtual_address: 192.168.50.1")],
-        &[k3s("version: v1.36.4+k3s1, virtual_address: 192.168.51.10")],
-        &[k3s("version: v1.36.4+k3s1, virtual_address: 192.168.50.255")],
-        &[k3s("version: v1.36.4+k3s1, virtual_address: kube.lan")],
-        &[k3s("version: v1.36.4+k3s1, virtual_ip: 192.168.50.10")],
-    ]));
+    assert_snapshot!(
+        "nodes_yaml__api_address",
+        answers(&[
+            &[k3s("version: v1.36.4+k3s1, founded: 26")],
+            &[k3s("version: v1.36.4+k3s1, founded: 2026-11-25")],
+            &[k3s("version: v1.36.4+k3s1, kubeconfig: {lifetime: 3}")],
+            &[k3s("version: v1.36.4+k3s1, kubeconfig: {lifetime: 11y}")],
+            &[k3s("version: v1.36.4+k3s1, kubeconfig: 3y")],
+            &[k3s("version: v1.36.4+k3s1, kubeconfig: {days: 90}")],
+            &[k3s("version: v1.36.4+k3s1, virtual_address: 192.168.50.12")],
+            &[k3s("version: v1.36.4+k3s1, virtual_address: 192.168.50.1")],
+            &[k3s("version: v1.36.4+k3s1, virtual_address: 192.168.51.10")],
+            &[k3s("version: v1.36.4+k3s1, virtual_address: 192.168.50.255")],
+            &[k3s("version: v1.36.4+k3s1, virtual_address: kube.lan")],
+            &[k3s("version: v1.36.4+k3s1, virtual_ip: 192.168.50.10")],
+        ])
+    );
 }
 
 #[test]
 fn images_and_outputs_are_checked() {
     let image = |text: &'static str| ("image: demo", text);
-    assert_answers!(answers(&[
-        &[image("image: https://example.org/raspios.img.xz")],
-        &[image("image: {url: https://example.org/raspios.img.xz}")],
-        &[image("image: {url: ftp://example.org/raspios.img.xz, sha256: abc}")],
-        &[image("image: {path: a.img, sha256: 483db18a}")],
-        &[image("image: {path: a.img, url: https://example.org/a.img}")],
-        &[image("image: {sha256: abc}")],
-        &[image("image: {path: a.img, grow: 1GB}")],
-        &[image("image: {path: a.img, grow: yes}")],
-        &[image(
-            "image: {path: demo, sha256: 483db18a48da399b5b7022ffae9a07bc6d99daab30e593aedac09b69ff422843}"
-        )],
-        &[image("image: ''")],
-        &[image("image: ~ann/a.img")],
-        &[image("image: demo\noutput: {format: img.xz}")],
-        &[image("image: demo\noutput: {format: vmdk}")],
-        &[image("image: demo\noutput: images")],
-    ]));
+    assert_snapshot!(
+        "nodes_yaml__images_and_outputs",
+        answers(&[
+            &[image("image: https://example.org/raspios.img.xz")],
+            &[image("image: {url: https://example.org/raspios.img.xz}")],
+            &[image("image: {url: ftp://example.org/raspios.img.xz, sha256: abc}")],
+            &[image("image: {path: a.img, sha256: 483db18a}")],
+            &[image("image: {path: a.img, url: https://example.org/a.img}")],
+            &[image("image: {sha256: abc}")],
+            &[image("image: {path: a.img, grow: 1GB}")],
+            &[image("image: {path: a.img, grow: yes}")],
+            &[image(
+                "image: {path: demo, sha256: 483db18a48da399b5b7022ffae9a07bc6d99daab30e593aedac09b69ff422843}"
+            )],
+            &[image("image: ''")],
+            &[image("image: ~ann/a.img")],
+            &[image("image: demo\noutput: {format: img.xz}")],
+            &[image("image: demo\noutput: {format: vmdk}")],
+            &[image("image: demo\noutput: images")],
+        ])
+    );
 }
 
 #[test]
@@ -919,21 +983,24 @@ nodes:
     assert_eq!(invalid.problems.len(), 10);
     let places: Vec<_> = invalid.problems.iter().map(|problem| (problem.line, problem.column)).collect();
     assert!(places.is_sorted(), "{places:?}");
-    assert_answers!(rendered(&invalid));
+    assert_snapshot!("nodes_yaml__order", rendered(&invalid));
 }
 
 #[test]
 fn a_mistake_at_the_top_or_behind_an_alias_is_said_once_and_not_for_every_node() {
-    assert_answers!(answers(&[
-        &[("gateway: 192.168.50.1", "gateway: 192.168.50")],
-        &[
-            ("nodes:", "nodes:\n  - &west {name: west, address: 192.168.50.13, timezone: a b}"),
-            (
-                "{name: east, address: 192.168.50.12, k3s: agent}",
-                "{<<: *west, name: east, address: 192.168.50.12}"
-            ),
-        ],
-    ]));
+    assert_snapshot!(
+        "nodes_yaml__said_once",
+        answers(&[
+            &[("gateway: 192.168.50.1", "gateway: 192.168.50")],
+            &[
+                ("nodes:", "nodes:\n  - &west {name: west, address: 192.168.50.13, timezone: a b}"),
+                (
+                    "{name: east, address: 192.168.50.12, k3s: agent}",
+                    "{<<: *west, name: east, address: 192.168.50.12}"
+                ),
+            ],
+        ])
+    );
 }
 
 #[test]

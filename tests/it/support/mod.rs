@@ -8,6 +8,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
+/// Holds a text against `tests/it/snapshots/NAME.snap`, where NAME begins with the module of the test. What is there
+/// is accepted anew by `cargo insta review`, or by the test itself with INSTA_UPDATE=always.
+macro_rules! assert_snapshot {
+    ($name:expr, $seen:expr) => {
+        insta::with_settings!({
+            snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/snapshots"),
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+        }, { insta::assert_snapshot!($name, $seen) })
+    };
+}
+pub(crate) use assert_snapshot;
+
 /// A fixed cluster secret, for results that are the same on every run.
 pub const SECRET: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
