@@ -37,6 +37,7 @@ mod interruptions;
 #[cfg(target_os = "linux")]
 mod k3s_install;
 mod k3s_settings;
+mod levels;
 mod nodes_yaml;
 mod outputs;
 mod papers;
