@@ -139,7 +139,8 @@ fn get(
             (Fetched { path: path.clone(), folder: None, trouble: None }, *sha256)
         }
         Artifact::Url { url, sha256 } => {
-            let mut tell = |done, total: Option<u64>| progress(ByteCount(done), total.map(ByteCount));
+            let mut tell =
+                |done, total: Option<u64>| progress(ByteCount::new(done), total.map(ByteCount::new));
             (fetch::fetch_anyway(url, *sha256, cache, &std::env::temp_dir(), &mut tell)?, Some(*sha256))
         }
     };
@@ -213,7 +214,7 @@ mod tests {
         let payload = open_with(&elf(183), None, Binary::Arm64).unwrap().unwrap();
         assert_eq!(
             (payload.binary.size(), payload.binary.digest()),
-            (ByteCount(64), Some(Digest::of(&elf(183))))
+            (ByteCount::new(64), Some(Digest::of(&elf(183))))
         );
         assert!(open_with(b"#!/bin/sh\n", None, Binary::Arm64).is_ok());
         for (content, found) in [

@@ -104,7 +104,7 @@ impl Hint for BaseLayerError {
                 Some("Make room in the folder that the images go to, or choose another one".to_owned())
             }
             Self::NoRoom { growth, largest, .. } => {
-                let growth = format!("{}MiB", growth.0 >> 20);
+                let growth = format!("{}MiB", growth.get() >> 20);
                 let set = format!("Set `grow: {growth}` (or `grow: auto`) under `image:`");
                 Some(match largest {
                     Some((path, size)) => format!("{set}, or leave out {path} ({size})"),
@@ -140,29 +140,29 @@ impl DiskLayout {
     ) -> Result<Self, BaseLayerError> {
         let fullest = patches.into_iter().max_by_key(|patch| size_on_root(patch));
         let needed = more_room(fullest.map_or(0, size_on_root), SPARE);
-        let free = base.disk.files.root.summary().map_err(BaseLayerError::Free)?.free.0;
+        let free = base.disk.files.root.summary().map_err(BaseLayerError::Free)?.free.get();
         let enough = growth_for(number::excess(needed, free));
         let growth = match grow {
             Grow::Auto => enough,
             Grow::No => 0,
-            Grow::By(growth) => growth.0,
+            Grow::By(growth) => growth.get(),
         };
         if growth < enough && needed > more_room(free, usable_of(growth)) {
             return Err(BaseLayerError::NoRoom {
-                needed: ByteCount(needed),
-                free: ByteCount(more_room(free, usable_of(growth))),
-                growth: ByteCount(enough),
+                needed: ByteCount::new(needed),
+                free: ByteCount::new(more_room(free, usable_of(growth))),
+                growth: ByteCount::new(enough),
                 largest: fullest.and_then(largest_on_root),
             });
         }
-        Self::grown(base, ByteCount(growth))
+        Self::grown(base, ByteCount::new(growth))
     }
 
     /// That of cards that are larger than the stock image by `growth`.
     fn grown(base: &StockSystem, growth: ByteCount) -> Result<Self, BaseLayerError> {
         let (stock, root) = (&base.disk.table, &base.disk.root);
-        let size = ByteCount(more_room(base.disk.bytes.size().0, growth.0));
-        if growth.0 == 0 {
+        let size = ByteCount::new(more_room(base.disk.bytes.size().get(), growth.get()));
+        if growth.get() == 0 {
             return Ok(Self { size, growth, table: stock.clone(), root: root.clone() });
         }
         let table = stock.stretched(root.number, size)?;
@@ -182,15 +182,15 @@ impl DiskLayout {
 /// Fails with [`BaseLayerError::BootFull`] at the first file that does not fit.
 pub(crate) fn check_boot(base: &StockSystem, patch: &Patch) -> Result<(), BaseLayerError> {
     let boot = &base.disk.files.boot;
-    let cluster = boot.allocation_unit().0;
-    let mut free = boot.summary().map_err(BaseLayerError::BootFree)?.free.0 / cluster;
+    let cluster = boot.allocation_unit().get();
+    let mut free = boot.summary().map_err(BaseLayerError::BootFree)?.free.get() / cluster;
     let name = fat::LONGEST_ENTRY.div_ceil(cluster);
     for edit in patch.edits_of(Partition::Boot) {
         let found = boot.metadata(&edit.path).map_err(BaseLayerError::BootFree)?;
-        let returned = found.map_or(0, |found| found.size.0.div_ceil(cluster));
+        let returned = found.map_or(0, |found| found.size.get().div_ceil(cluster));
         match &edit.action {
             Action::File { content, .. } => {
-                let needed = content.size().0.div_ceil(cluster);
+                let needed = content.size().get().div_ceil(cluster);
                 let available = free + returned;
                 free = match available.checked_sub(needed) {
                     Some(left) if left >= name => left,
@@ -198,7 +198,7 @@ pub(crate) fn check_boot(base: &StockSystem, patch: &Patch) -> Result<(), BaseLa
                         return Err(BaseLayerError::BootFull {
                             path: edit.path.clone(),
                             size: content.size(),
-                            free: ByteCount(number::excess(available, name) * cluster),
+                            free: ByteCount::new(number::excess(available, name) * cluster),
                         });
                     }
                 };
@@ -238,7 +238,7 @@ fn files_on_root(patch: &Patch) -> impl Iterator<Item = (&ImagePath, u64)> {
     patch.edits_of(Partition::Root).filter_map(|edit| match &edit.action {
         Action::File { content, .. } => {
             // A file has at most 2^63 bytes.
-            Some((&edit.path, content.size().0.next_multiple_of(4096)))
+            Some((&edit.path, content.size().get().next_multiple_of(4096)))
         }
         _ => None,
     })
@@ -250,7 +250,7 @@ fn size_on_root(patch: &Patch) -> u64 {
 
 fn largest_on_root(patch: &Patch) -> Option<(ImagePath, ByteCount)> {
     let largest = files_on_root(patch).max_by_key(|(_, size)| *size)?;
-    Some((largest.0.clone(), ByteCount(largest.1)))
+    Some((largest.0.clone(), ByteCount::new(largest.1)))
 }
 
 /// The stock image as large as cards are, and what all nodes get.
@@ -278,7 +278,7 @@ impl BaseLayer {
         scratch: &Path,
     ) -> Result<Self, BaseLayerError> {
         let stock = Arc::clone(&base.disk.bytes);
-        let bytes: Arc<dyn ReadAt> = if extent.growth.0 == 0 {
+        let bytes: Arc<dyn ReadAt> = if extent.growth.get() == 0 {
             Arc::clone(&stock)
         } else {
             let larger = Extended::new(Arc::clone(&stock), extent.size);
@@ -287,7 +287,7 @@ impl BaseLayer {
         let overlay = overlay_for(common, &bytes, None, scratch).map_err(BaseLayerError::Scratch)?;
         let boot = base.disk.boot.clone();
         let mut foundation = Self { stock, bytes, shared: Arc::default(), boot, root: extent.root.clone() };
-        if extent.growth.0 > 0 {
+        if extent.growth.get() > 0 {
             extent.table.write_length(&overlay, extent.root.number)?;
             let root = foundation.window(Partition::Root, Arc::clone(&overlay)).map_err(FsError::from);
             let root: Result<Arc<dyn Rollback>, FsError> = root.map(|window| Arc::new(window) as _);
@@ -332,7 +332,7 @@ impl BaseLayer {
                 path: ImagePath::root(),
                 source,
             })?;
-            let absolute = |offset: u64| entry.start.0 + offset;
+            let absolute = |offset: u64| entry.start.get() + offset;
             unused.extend(free.into_iter().map(|part| absolute(part.start)..absolute(part.end)));
         }
         unused.sort_by_key(|part| part.start);

@@ -72,7 +72,7 @@ pub(super) fn authority_of(text: &str) -> Option<String> {
 /// outlives the authority that signed it.
 fn end(access: Access, time: UnixTime) -> UnixTime {
     let begin = time.max(access.founded.begin());
-    let end = begin.0.checked_add(access.kubeconfig_lifetime.seconds()).map(UnixTime);
+    let end = begin.seconds().checked_add(access.kubeconfig_lifetime.seconds()).map(UnixTime::new);
     let authorities_end = access.founded.authorities_end();
     end.map_or(authorities_end, |end| end.min(authorities_end))
 }
@@ -87,10 +87,10 @@ mod tests {
         let access = Access { kubeconfig_lifetime: Lifetime::from_days(10).unwrap(), ..Access::default() };
         let day = 86_400;
         let built = 1_791_244_800; // 2026-10-06
-        assert_eq!(end(access, UnixTime(built)), UnixTime(built + 10 * day));
+        assert_eq!(end(access, UnixTime::new(built)), UnixTime::new(built + 10 * day));
         let founded = 1_767_225_600; // 2026-01-01
-        assert_eq!(end(access, UnixTime(1_600_000_000)), UnixTime(founded + 10 * day));
+        assert_eq!(end(access, UnixTime::new(1_600_000_000)), UnixTime::new(founded + 10 * day));
         let authorities_end = FoundingYear::default().authorities_end();
-        assert_eq!(end(access, UnixTime(authorities_end.0 - day)), authorities_end);
+        assert_eq!(end(access, UnixTime::new(authorities_end.seconds() - day)), authorities_end);
     }
 }

@@ -251,9 +251,9 @@ mod tests {
         let image = |node: &Node| BuiltImage {
             node: node.name.to_string(),
             path: file(&format!("{}.{}", node.name, cluster.output.format)),
-            size: ByteCount(0),
+            size: ByteCount::ZERO,
             sha256: None,
-            disk_size: ByteCount(0),
+            disk_size: ByteCount::ZERO,
             disk_sha256: None,
             bmap: bmap.then(PathBuf::new),
             edits: 0,

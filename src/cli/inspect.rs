@@ -56,7 +56,7 @@ fn show(path: &Path, found: &Inspection) -> std::io::Result<()> {
     }
     line("")?;
     for (entry, filesystem) in found.table.partitions.iter().zip(&found.filesystems) {
-        let start = format!("at {}", cardwright::types::ByteCount(entry.start.0));
+        let start = format!("at {}", cardwright::types::ByteCount::new(entry.start.get()));
         let place =
             spans!["  ", paint(BOLD, entry.number), format!("  {} ", entry.length), paint(DIM, start), "  "];
         line(place.and(describe(filesystem)))?;

@@ -12,13 +12,13 @@ pub(super) const WIDTH: usize = 74;
 pub(super) fn draw(size: ByteCount, partitions: &[PartitionEntry], width: usize) -> [String; 3] {
     let mut rows = [vec![' '; width], vec!['·'; width], vec![' '; width]];
     let column = |bytes: u64| {
-        let scaled = u128::from(bytes) * width as u128 / u128::from(size.0.max(1));
+        let scaled = u128::from(bytes) * width as u128 / u128::from(size.get().max(1));
         // What lies behind the end of the disk is drawn at its end.
         usize::try_from(scaled).map_or(width, |scaled| scaled.min(width))
     };
     for (entry, shade) in partitions.iter().zip(['█', '▓', '▒', '░'].into_iter().cycle()) {
-        let first = column(entry.start.0).min(width - 1);
-        let end = entry.start.checked_add(entry.length).map_or(width, |end| column(end.0)).max(first + 1);
+        let first = column(entry.start.get()).min(width - 1);
+        let end = entry.start.checked_add(entry.length).map_or(width, |end| column(end.get())).max(first + 1);
         for place in rows.get_mut(1).into_iter().flatten().take(end).skip(first) {
             *place = shade;
         }
@@ -41,8 +41,8 @@ mod tests {
     fn entry(number: u32, start: u64, length: u64) -> PartitionEntry {
         PartitionEntry {
             number,
-            start: ByteOffset(start),
-            length: ByteCount(length),
+            start: ByteOffset::new(start),
+            length: ByteCount::new(length),
             kind: PartitionKind::Linux,
         }
     }
@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn partitions_are_drawn_to_scale_and_never_vanish() {
         let partitions = [entry(1, 1024, 4096), entry(2, 5120, 10240), entry(3, 20479, 1)];
-        let rows = draw(ByteCount(20480), &partitions, 20);
+        let rows = draw(ByteCount::new(20480), &partitions, 20);
         assert_eq!(rows, [" 1   2             3", "·████▓▓▓▓▓▓▓▓▓▓····▒", "     10 KiB"]);
     }
 }

@@ -227,7 +227,7 @@ fn source_date_epoch() -> Result<Option<UnixTime>, Failure> {
         Err(VarError::NotPresent) => return Ok(None),
         Err(VarError::NotUnicode(text)) => text.to_string_lossy().into_owned(),
     };
-    match text.trim().parse().map(UnixTime) {
+    match text.trim().parse().map(UnixTime::new) {
         Ok(time) if UnixTime::OF_FILES.contains(&time) => Ok(Some(time)),
         _ => Err(Failure::Usage {
             message: format!("SOURCE_DATE_EPOCH is `{text}`, which is no time between 1980 and 2038"),

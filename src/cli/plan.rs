@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
         let report = json!({ "cluster": cluster.name, "release": base.release, "disk": { "size": extent.size, "growth": extent.growth }, "nodes": nodes, "throwaway_secret": is_throwaway, "warnings": super::warnings() });
         return paint::json(&report).map_err(Failure::Output);
     }
-    if extent.growth.0 > 0 {
+    if extent.growth.get() > 0 {
         let line = format!(
             "cards of {}: the root partition is {} larger than the stock image's",
             extent.size, extent.growth

@@ -11,7 +11,7 @@ use std::io::{IsTerminal as _, stderr};
 use std::sync::{Mutex, PoisonError};
 
 /// Quicker stages are not worth a line.
-const WORTH_A_LINE: ByteCount = ByteCount(256 << 20);
+const WORTH_A_LINE: ByteCount = ByteCount::new(256 << 20);
 
 /// Where it is known how much there is to do, and where it is not.
 const KNOWN: &str = "{msg:11} {wide_bar:.green/dim} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left";
@@ -51,7 +51,7 @@ impl Bar {
         self.line.reset();
         self.line.set_message(doing);
         let template = if let Some(total) = total {
-            self.line.set_length(total.0);
+            self.line.set_length(total.get());
             KNOWN
         } else {
             self.line.unset_length();
@@ -67,12 +67,12 @@ impl Bar {
 impl Progress for Bar {
     fn downloading(&self, done: ByteCount, total: Option<ByteCount>) {
         self.stage("downloading", total);
-        self.line.set_position(done.0);
+        self.line.set_position(done.get());
     }
 
     fn working(&self, stage: Stage, more: ByteCount, total: ByteCount) {
         self.stage(gerund(stage), Some(total));
-        self.line.inc(more.0);
+        self.line.inc(more.get());
     }
 
     fn warning(&self, warning: Warning) {

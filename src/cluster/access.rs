@@ -52,14 +52,14 @@ impl FoundingYear {
 
     /// The last second of the tenth year after it, UTC.
     pub fn authorities_end(self) -> UnixTime {
-        UnixTime(first_second(i64::from(self.0) + i64::from(Self::YEARS) + 1).0 - 1)
+        UnixTime::new(first_second(i64::from(self.0) + i64::from(Self::YEARS) + 1).seconds() - 1)
     }
 }
 
 /// The first second of a year from 1970 to 2100. Of those before, all that 4 divides have a day more, 2000
 /// among them.
 fn first_second(year: i64) -> UnixTime {
-    UnixTime((365 * (year - 1970) + (year - 1969) / 4) * 86_400)
+    UnixTime::new((365 * (year - 1970) + (year - 1969) / 4) * 86_400)
 }
 
 impl std::fmt::Display for FoundingYear {
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn authorities_end_with_the_tenth_year() {
         for (year, end) in [(2020, 1_924_991_999), (2026, 2_114_380_799), (2089, 4_102_444_799)] {
-            assert_eq!(FoundingYear::new(year).unwrap().authorities_end(), UnixTime(end));
+            assert_eq!(FoundingYear::new(year).unwrap().authorities_end(), UnixTime::new(end));
         }
         assert!(FoundingYear::new(2019).is_none() && FoundingYear::new(2090).is_none());
     }

@@ -186,6 +186,7 @@ fn name_matches(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::image_path;
 
     #[test]
     fn files_that_settle_a_first_boot_are_not_the_users_to_write() {
@@ -214,7 +215,7 @@ mod tests {
     #[test]
     fn patterns_are_of_whole_names() {
         let found = |path: &str| {
-            let home = ImagePath::new("/home/ann").unwrap();
+            let home = image_path!("/home/ann");
             find(&ImagePath::new(path).unwrap(), &home).map(|claimed| claimed.pattern)
         };
         for claimed in [

@@ -2,7 +2,7 @@
 //!
 //! The YAML crate is named in this file, and in the one that reads the YAML of others (`yaml_files`).
 
-use crate::types::number;
+use crate::types::number::usize_from;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_yaml::{DuplicateKeyPolicy, Error, Location, NonFiniteFloatPolicy, Spanned};
 use std::fmt;
@@ -250,7 +250,7 @@ fn settle_mapping(raw: Vec<(Spanned<Raw>, Spanned<Raw>)>, text: &str, flaws: &mu
 }
 
 fn place(location: Location) -> Place {
-    let number = |value: u64| number::in_memory(value).max(1);
+    let number = |value: u64| usize_from(value).max(1);
     Place { line: number(location.line()), column: number(location.column()) }
 }
 

@@ -173,9 +173,12 @@ fn source_file(text: &str, folders: &Folders) -> Result<FileSource, Wrong> {
         let message = format!(
             "{} has {}, holes included: no partition of a card is that large",
             shown(text),
-            ByteCount(found.len())
+            ByteCount::new(found.len())
         );
-        return Err(Wrong::new(message, format!("Name a file of less than {}", ByteCount(size::LARGEST))));
+        return Err(Wrong::new(
+            message,
+            format!("Name a file of less than {}", ByteCount::new(size::LARGEST)),
+        ));
     }
     Ok(FileSource::Path(path))
 }

@@ -542,8 +542,8 @@ fn the_virtual_address_is_free(draft: &Draft, members: &[Member<'_>], reader: &m
 
 /// What k3s asks of a board (docs.k3s.io, "Requirements"); boards that have less are seen to crawl (k3s#3976).
 fn memory_suffices(draft: &Draft, reader: &mut Reader) {
-    const SERVER: ByteCount = ByteCount(2 << 30);
-    const AGENT: ByteCount = ByteCount(512 << 20);
+    const SERVER: ByteCount = ByteCount::new(2 << 30);
+    const AGENT: ByteCount = ByteCount::new(512 << 20);
     let Some(k3s) = draft.k3s.given() else { return };
     for node in &draft.nodes {
         let (Some(role), Some(memory)) = (node.role(), node.settings.memory.given()) else { continue };

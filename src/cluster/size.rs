@@ -18,7 +18,7 @@ pub(super) fn size(text: &str) -> Result<ByteCount, Wrong> {
     let bytes =
         number.parse::<u64>().ok().zip(shift).and_then(|(number, shift)| number.checked_mul(1 << shift));
     match bytes {
-        Some(bytes @ 1..=LARGEST) => Ok(ByteCount(bytes)),
+        Some(bytes @ 1..=LARGEST) => Ok(ByteCount::new(bytes)),
         _ => Err(Wrong::new(format!("{} is not a size", shown(text)), hint(number, unit.trim_start()))),
     }
 }
@@ -40,7 +40,7 @@ pub(super) fn memory(text: &str) -> Result<ByteCount, Wrong> {
     let bytes =
         number.parse::<u64>().ok().zip(shift).and_then(|(number, shift)| number.checked_mul(1 << shift));
     match bytes {
-        Some(bytes @ 1..=LARGEST) => Ok(ByteCount(bytes)),
+        Some(bytes @ 1..=LARGEST) => Ok(ByteCount::new(bytes)),
         _ => Err(Wrong::new(
             format!("{} is not the memory of a board", shown(text)),
             "Write it as it is sold, like `512MiB` or `4GiB`",
@@ -78,7 +78,7 @@ mod tests {
             ("512M", 512),
             ("3GiB", 3072),
         ] {
-            assert_eq!(memory(text).unwrap(), ByteCount(mebibytes << 20), "{text}");
+            assert_eq!(memory(text).unwrap(), ByteCount::new(mebibytes << 20), "{text}");
         }
         for wrong in
             ["", "3", "5", "1000", "0", "GiB", "4TB", "4 k", "0GiB", "4.5GiB", "-4", "99999999999GiB"]
@@ -89,8 +89,8 @@ mod tests {
 
     #[test]
     fn sizes_have_a_number_and_a_unit() {
-        assert_eq!(size("512MiB").unwrap(), ByteCount(512 << 20));
-        assert_eq!(size("1 GiB").unwrap(), ByteCount(1 << 30));
+        assert_eq!(size("512MiB").unwrap(), ByteCount::new(512 << 20));
+        assert_eq!(size("1 GiB").unwrap(), ByteCount::new(1 << 30));
         for wrong in
             ["", "1", "GiB", "1GB", "0GiB", "-1GiB", "1.5GiB", "99999999999GiB", "3000000GiB", "1KiB", "²GiB"]
         {

@@ -4,7 +4,7 @@ use super::document::{Flaw, flaw};
 use super::paths;
 use super::reader::{Wrong, shown};
 use crate::io::plain_file;
-use crate::types::number;
+use crate::types::number::usize_from;
 use serde_json::Value;
 use serde_yaml::{NonFiniteFloatPolicy, Spanned};
 use std::io::Read as _;
@@ -60,10 +60,7 @@ pub(super) fn documents(text: &str, called: &str) -> Result<Vec<OtherDocument>, 
     })?;
     let documents = documents.into_iter().filter(|document| !document.value.is_null());
     Ok(documents
-        .map(|document| OtherDocument {
-            line: number::in_memory(document.defined.line()),
-            value: document.value,
-        })
+        .map(|document| OtherDocument { line: usize_from(document.defined.line()), value: document.value })
         .collect())
 }
 

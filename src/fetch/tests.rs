@@ -186,14 +186,14 @@ fn a_server_that_ignores_ranges_sends_all_of_it_again() {
 fn a_file_with_another_digest_is_not_kept() {
     let server = Server::new(|_, request| serve(&file(), request, usize::MAX));
     let cache = Cache::new();
-    let error = cache.fetch(&server.url(), Digest([1; 32])).unwrap_err();
+    let error = cache.fetch(&server.url(), Digest::from_bytes([1; 32])).unwrap_err();
     let address = &server.address;
     assert_eq!(
         error.to_string(),
         format!(
             "what `{address}/images/stock.img.xz` sends has the SHA-256 `{}`, not `{}`",
             Digest::of(&file()),
-            Digest([1; 32])
+            Digest::from_bytes([1; 32])
         )
     );
     assert!(error.hint().is_some());
@@ -203,7 +203,7 @@ fn a_file_with_another_digest_is_not_kept() {
 #[test]
 fn a_file_that_is_not_there_is_asked_for_once() {
     let server = Server::new(|_, _| answer("404 Not Found", "", b"<html>", usize::MAX));
-    let error = Cache::new().fetch(&server.url(), Digest([1; 32])).unwrap_err();
+    let error = Cache::new().fetch(&server.url(), Digest::from_bytes([1; 32])).unwrap_err();
     assert!(error.to_string().ends_with("the server answers with status 404"), "{error}");
     assert_eq!(server.ranges().len(), 1);
 }
@@ -241,10 +241,10 @@ fn several_runs_that_want_the_same_file_download_it_once() {
 #[test]
 fn addresses_that_are_no_web_addresses_are_refused() {
     for url in ["ftp://host/x.img", "file:///etc/passwd", "/etc/passwd", "x.img"] {
-        let error = Cache::new().fetch(url, Digest([1; 32])).unwrap_err();
+        let error = Cache::new().fetch(url, Digest::from_bytes([1; 32])).unwrap_err();
         assert_eq!(error.to_string(), format!("`{url}` is no http or https address"));
     }
-    let error = Cache::new().fetch("http://me:secret@/ x", Digest([1; 32])).unwrap_err();
+    let error = Cache::new().fetch("http://me:secret@/ x", Digest::from_bytes([1; 32])).unwrap_err();
     assert!(!error.to_string().contains("secret"), "{error}");
 }
 

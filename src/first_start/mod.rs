@@ -40,7 +40,7 @@ impl Script<'_> {
         let shared = [
             ("status", format!("{boot_mount}/{STATUS_FILE}")),
             // Before the card was made no clock is right.
-            ("earliest", draft.time().0.to_string()),
+            ("earliest", draft.time().seconds().to_string()),
         ];
         let lines = settings.iter().chain(&shared).map(|(name, value)| format!("{name}={}\n", quote(value)));
         let text = format!("# Written by cardwright, read by {name}.\n{}", lines.collect::<String>());

@@ -125,9 +125,9 @@ fn find(disk: &dyn ReadAt, known: &[Magic]) -> io::Result<Option<&'static str>> 
 
 /// Fills `buffer` from `at` on, unless the disk ends before.
 fn begins(disk: &dyn ReadAt, at: u64, buffer: &mut [u8]) -> io::Result<bool> {
-    let is_there = at.checked_add(buffer.len() as u64).is_some_and(|end| end <= disk.size().0);
+    let is_there = at.checked_add(buffer.len() as u64).is_some_and(|end| end <= disk.size().get());
     if is_there {
-        disk.read_at(ByteOffset(at), buffer)?;
+        disk.read_at(ByteOffset::new(at), buffer)?;
     }
     Ok(is_there)
 }

@@ -30,7 +30,7 @@ use zeroize::Zeroizing;
 
 /// From when all certificates are valid: 2020-01-01, before the first image of any release that is
 /// understood was made, so that a card whose clock still stands at its image's time accepts them.
-pub const CERTIFICATES_BEGIN: UnixTime = UnixTime(1_577_836_800);
+pub const CERTIFICATES_BEGIN: UnixTime = UnixTime::new(1_577_836_800);
 
 /// A certificate authority of a k3s server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +100,7 @@ impl Authority {
             Self::EtcdServer => "etcd-server-ca",
             Self::EtcdPeer => "etcd-peer-ca",
         };
-        parse_name(&format!("CN={name}@{}", CERTIFICATES_BEGIN.0))
+        parse_name(&format!("CN={name}@{}", CERTIFICATES_BEGIN.seconds()))
     }
 
     fn key(self, secret: &[u8; 32]) -> Result<SecretKey, IdentityError> {
@@ -127,7 +127,7 @@ pub(super) fn admin(secret: &[u8; 32], end: UnixTime) -> Result<CertifiedKey, Id
     let subject = parse_name("CN=cardwright-admin,O=system:masters")?;
     let profile = Profile { subject, issuer: Authority::Client.name()?, role: Role::Client };
     // Two certificates of one authority may not have the same number: RFC 5280, section 4.1.2.2.
-    let serial = serial(secret, &format!("k3s/admin/serial/{}", end.0))?;
+    let serial = serial(secret, &format!("k3s/admin/serial/{}", end.seconds()))?;
     certify(&key, &Authority::Client.key(secret)?, profile, serial, end)
 }
 
@@ -168,7 +168,7 @@ fn parse_name(text: &str) -> Result<Name, IdentityError> {
 }
 
 fn time(time: UnixTime) -> Result<Time, IdentityError> {
-    let seconds = u64::try_from(time.0).map_err(|_| IdentityError::CertificateTime { time })?;
+    let seconds = u64::try_from(time.seconds()).map_err(|_| IdentityError::CertificateTime { time })?;
     let time = GeneralizedTime::from_unix_duration(Duration::from_secs(seconds)).map_err(encoding)?;
     Ok(Time::GeneralTime(time))
 }

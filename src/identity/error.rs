@@ -65,7 +65,7 @@ pub enum IdentityError {
     #[error("making a certificate failed: {0}")]
     Certificate(x509_cert::builder::Error),
     /// A certificate would end before times have numbers.
-    #[error("a certificate cannot end {} seconds after 1970", time.0)]
+    #[error("a certificate cannot end {} seconds after 1970", time.seconds())]
     CertificateTime {
         /// The end.
         time: UnixTime,

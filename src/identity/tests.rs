@@ -8,8 +8,8 @@ use std::process::{Command, Output};
 const SECRET: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 /// The end of the authorities in the vectors, 2036-12-31, and of the owner's certificate, 2029-10-06.
-const AUTHORITIES_END: UnixTime = UnixTime(2_114_380_799);
-const ADMIN_END: UnixTime = UnixTime(1_885_939_200);
+const AUTHORITIES_END: UnixTime = UnixTime::new(2_114_380_799);
+const ADMIN_END: UnixTime = UnixTime::new(1_885_939_200);
 
 /// The public half of the login key of `SECRET`, as Python's cryptography package makes it.
 const LOGIN_KEY: &str =
@@ -59,7 +59,7 @@ fn derived(secret: &ClusterSecret) -> Vec<String> {
         let certificate = x509_cert::Certificate::from_pem(&key.certificate).unwrap();
         let serial = hexadecimal(certificate.tbs_certificate().serial_number().as_bytes());
         let (label, end) = match *name {
-            "admin" => ("k3s/admin".to_owned(), format!("/{}", ADMIN_END.0)),
+            "admin" => ("k3s/admin".to_owned(), format!("/{}", ADMIN_END.seconds())),
             authority => (format!("k3s/ca/{authority}"), String::new()),
         };
         rows.push(format!("{label} {}", hexadecimal(&scalar)));
@@ -132,11 +132,11 @@ fn another_end_changes_the_certificate_and_not_the_key() {
 #[test]
 fn a_certificate_can_end_after_the_dates_of_two_digits() {
     use x509_cert::der::DecodePem as _;
-    let end = UnixTime(4_102_444_799); // 2099-12-31
+    let end = UnixTime::new(4_102_444_799); // 2099-12-31
     let key = secret().authority(Authority::Server, end).unwrap();
     let certificate = x509_cert::Certificate::from_pem(&key.certificate).unwrap();
     assert_eq!(certificate.tbs_certificate().validity().not_after.to_string(), "2099-12-31T23:59:59Z");
-    let before_1970 = secret().admin(UnixTime(-1));
+    let before_1970 = secret().admin(UnixTime::new(-1));
     assert!(matches!(before_1970, Err(IdentityError::CertificateTime { .. })));
 }
 

@@ -2,7 +2,7 @@
 
 use super::ReadAt;
 use crate::types::ByteOffset;
-use crate::types::number;
+use crate::types::number::{self, usize_from};
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// Reads a disk from first to last, or from wherever it is sent to.
@@ -20,10 +20,10 @@ impl<'disk> Cursor<'disk> {
 
 impl Read for Cursor<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = number::excess(self.disk.size().0, self.position);
-        let (piece, _) = buffer.split_at_mut(number::at_most(left, buffer.len()));
+        let left = number::excess(self.disk.size().get(), self.position);
+        let (piece, _) = buffer.split_at_mut(usize_from(left).min(buffer.len()));
         if !piece.is_empty() {
-            self.disk.read_at(ByteOffset(self.position), piece)?;
+            self.disk.read_at(ByteOffset::new(self.position), piece)?;
         }
         self.position += piece.len() as u64;
         Ok(piece.len())
@@ -34,7 +34,7 @@ impl Seek for Cursor<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let position = match to {
             SeekFrom::Start(position) => Some(position),
-            SeekFrom::End(distance) => self.disk.size().0.checked_add_signed(distance),
+            SeekFrom::End(distance) => self.disk.size().get().checked_add_signed(distance),
             SeekFrom::Current(distance) => self.position.checked_add_signed(distance),
         };
         self.position = position.ok_or_else(|| {

@@ -1,7 +1,7 @@
 //! A disk with nothing behind its end: what a larger card is to an image.
 
 use super::{ReadAt, check_range};
-use crate::types::number;
+use crate::types::number::{self, usize_from};
 use crate::types::{ByteCount, ByteOffset};
 use std::io;
 
@@ -19,7 +19,8 @@ impl<D: ReadAt> Extended<D> {
     /// When `disk` is larger than that.
     pub fn new(disk: D, size: ByteCount) -> io::Result<Self> {
         if size < disk.size() {
-            let message = format!("a disk of {} bytes cannot be made one of {}", disk.size().0, size.0);
+            let message =
+                format!("a disk of {} bytes cannot be made one of {}", disk.size().get(), size.get());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         Ok(Self { disk, size })
@@ -33,8 +34,8 @@ impl<D: ReadAt> ReadAt for Extended<D> {
 
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
         check_range(offset, buffer.len(), self.size)?;
-        let inside = number::excess(self.disk.size().0, offset.0);
-        let (disk, behind) = buffer.split_at_mut(number::at_most(inside, buffer.len()));
+        let inside = number::excess(self.disk.size().get(), offset.get());
+        let (disk, behind) = buffer.split_at_mut(usize_from(inside).min(buffer.len()));
         behind.fill(0);
         if disk.is_empty() { Ok(()) } else { self.disk.read_at(offset, disk) }
     }
@@ -46,16 +47,16 @@ mod tests {
 
     #[test]
     fn behind_the_end_are_zeros() {
-        let disk = Extended::new(vec![7_u8; 10], ByteCount(20)).unwrap();
+        let disk = Extended::new(vec![7_u8; 10], ByteCount::new(20)).unwrap();
         let read = |offset, length| {
             let mut bytes = vec![9; length];
-            disk.read_at(ByteOffset(offset), &mut bytes).map(|()| bytes)
+            disk.read_at(ByteOffset::new(offset), &mut bytes).map(|()| bytes)
         };
         assert_eq!(read(8, 4).unwrap(), [7, 7, 0, 0]);
         assert_eq!(read(0, 10).unwrap(), [7; 10]);
         assert_eq!(read(10, 10).unwrap(), [0; 10]);
         assert!(read(20, 0).unwrap().is_empty());
         assert!(read(11, 10).is_err());
-        assert!(Extended::new(vec![7_u8; 10], ByteCount(9)).is_err());
+        assert!(Extended::new(vec![7_u8; 10], ByteCount::new(9)).is_err());
     }
 }

@@ -19,7 +19,7 @@ impl DiskFile {
     /// # Errors
     /// When its size cannot be told.
     pub fn new(file: File) -> io::Result<Self> {
-        let size = ByteCount(file.metadata()?.len());
+        let size = ByteCount::new(file.metadata()?.len());
         Ok(Self { file, size })
     }
 
@@ -28,7 +28,7 @@ impl DiskFile {
     /// # Errors
     /// When the filesystem refuses.
     pub fn with_size(file: File, size: ByteCount) -> io::Result<Self> {
-        file.set_len(size.0)?;
+        file.set_len(size.get())?;
         Ok(Self { file, size })
     }
 
@@ -42,7 +42,7 @@ impl DiskFile {
     /// # Errors
     /// When the filesystem refuses.
     pub fn resize(&mut self, size: ByteCount) -> io::Result<()> {
-        self.file.set_len(size.0)?;
+        self.file.set_len(size.get())?;
         self.size = size;
         Ok(())
     }
@@ -54,7 +54,7 @@ impl DiskFile {
     /// As [`write_at`](WriteAt::write_at).
     pub fn write_without_holes(&self, offset: ByteOffset, bytes: &[u8]) -> io::Result<()> {
         let mut rest = bytes;
-        let mut at = offset.0;
+        let mut at = offset.get();
         while !rest.is_empty() {
             let blocks = |zeros: bool| {
                 let run = rest.chunks(BLOCK_SIZE).take_while(|block| is_zero(block) == zeros);
@@ -64,7 +64,7 @@ impl DiskFile {
             let length = if hole > 0 { hole } else { blocks(false) };
             let (piece, behind) = rest.split_at(length);
             if hole == 0 {
-                self.write_at(ByteOffset(at), piece)?;
+                self.write_at(ByteOffset::new(at), piece)?;
             }
             at += length as u64;
             rest = behind;
@@ -88,7 +88,7 @@ impl ReadAt for DiskFile {
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
         check_range(offset, buffer.len(), self.size)?;
         #[cfg(unix)]
-        return std::os::unix::fs::FileExt::read_exact_at(&self.file, buffer, offset.0);
+        return std::os::unix::fs::FileExt::read_exact_at(&self.file, buffer, offset.get());
         #[cfg(windows)]
         return windows::read_exact_at(&self.file, buffer, offset.0);
     }
@@ -98,7 +98,7 @@ impl WriteAt for DiskFile {
     fn write_at(&self, offset: ByteOffset, bytes: &[u8]) -> io::Result<()> {
         check_range(offset, bytes.len(), self.size)?;
         #[cfg(unix)]
-        return std::os::unix::fs::FileExt::write_all_at(&self.file, bytes, offset.0);
+        return std::os::unix::fs::FileExt::write_all_at(&self.file, bytes, offset.get());
         #[cfg(windows)]
         return windows::write_all_at(&self.file, bytes, offset.0);
     }
@@ -141,29 +141,29 @@ mod tests {
 
     #[test]
     fn a_file_is_a_disk_of_fixed_size() {
-        let disk = DiskFile::with_size(tempfile::tempfile().unwrap(), ByteCount(100)).unwrap();
-        disk.write_at(ByteOffset(96), &[1, 2, 3, 4]).unwrap();
+        let disk = DiskFile::with_size(tempfile::tempfile().unwrap(), ByteCount::new(100)).unwrap();
+        disk.write_at(ByteOffset::new(96), &[1, 2, 3, 4]).unwrap();
         let mut bytes = [9; 5];
-        disk.read_at(ByteOffset(95), &mut bytes).unwrap();
+        disk.read_at(ByteOffset::new(95), &mut bytes).unwrap();
         assert_eq!(bytes, [0, 1, 2, 3, 4]);
-        assert!(disk.write_at(ByteOffset(97), &[1, 2, 3, 4]).is_err());
-        assert!(disk.read_at(ByteOffset(96), &mut bytes).is_err());
+        assert!(disk.write_at(ByteOffset::new(97), &[1, 2, 3, 4]).is_err());
+        assert!(disk.read_at(ByteOffset::new(96), &mut bytes).is_err());
     }
 
     #[test]
     fn blocks_of_zeros_are_not_written() {
-        let disk = DiskFile::with_size(tempfile::tempfile().unwrap(), ByteCount(4 * 4096)).unwrap();
-        disk.write_at(ByteOffset(0), &[7; 4 * 4096]).unwrap();
+        let disk = DiskFile::with_size(tempfile::tempfile().unwrap(), ByteCount::new(4 * 4096)).unwrap();
+        disk.write_at(ByteOffset::ZERO, &[7; 4 * 4096]).unwrap();
         let mut bytes = vec![0; 3 * 4096 + 5];
         bytes[4096] = 1;
         bytes[3 * 4096 + 4] = 2;
-        disk.write_without_holes(ByteOffset(0), &bytes).unwrap();
+        disk.write_without_holes(ByteOffset::ZERO, &bytes).unwrap();
         let mut expected = bytes.clone();
         expected.resize(4 * 4096, 7);
         expected[..4096].fill(7);
         expected[2 * 4096..3 * 4096].fill(7);
         let mut found = vec![0; 4 * 4096];
-        disk.read_at(ByteOffset(0), &mut found).unwrap();
+        disk.read_at(ByteOffset::ZERO, &mut found).unwrap();
         assert!(found == expected);
     }
 }

@@ -84,14 +84,14 @@ impl<T: Rollback + ?Sized> Rollback for std::sync::Arc<T> {
 /// A whole disk in memory.
 impl ReadAt for [u8] {
     fn size(&self) -> ByteCount {
-        ByteCount(self.len() as u64)
+        ByteCount::of(self)
     }
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
-        let range = usize::try_from(offset.0)
+        let range = usize::try_from(offset.get())
             .ok()
             .and_then(|start| Some(start..start.checked_add(buffer.len())?))
             .and_then(|range| self.get(range))
-            .ok_or_else(|| past_the_end(offset, ByteCount(buffer.len() as u64), ReadAt::size(self)))?;
+            .ok_or_else(|| past_the_end(offset, ByteCount::of(buffer), ReadAt::size(self)))?;
         buffer.copy_from_slice(range);
         Ok(())
     }
@@ -110,14 +110,19 @@ impl ReadAt for Vec<u8> {
 pub(crate) fn past_the_end(offset: ByteOffset, length: ByteCount, size: ByteCount) -> io::Error {
     io::Error::new(
         io::ErrorKind::UnexpectedEof,
-        format!("{} bytes at offset {} lie outside a disk of {} bytes", length.0, offset.0, size.0),
+        format!(
+            "{} bytes at offset {} lie outside a disk of {} bytes",
+            length.get(),
+            offset.get(),
+            size.get()
+        ),
     )
 }
 
 /// Checks that `length` bytes at `offset` lie inside `size`.
 pub(crate) fn check_range(offset: ByteOffset, length: usize, size: ByteCount) -> io::Result<()> {
-    match offset.0.checked_add(length as u64) {
-        Some(end) if end <= size.0 => Ok(()),
-        _ => Err(past_the_end(offset, ByteCount(length as u64), size)),
+    match offset.get().checked_add(length as u64) {
+        Some(end) if end <= size.get() => Ok(()),
+        _ => Err(past_the_end(offset, ByteCount::new(length as u64), size)),
     }
 }

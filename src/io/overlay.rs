@@ -2,7 +2,7 @@
 
 use super::written::{Block, Written};
 use super::{BLOCK_SIZE, ReadAt, Rollback, WriteAt, check_range};
-use crate::types::number;
+use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset};
 use std::io;
 use std::path::Path;
@@ -109,8 +109,8 @@ impl Overlay {
         {
             return Ok(block);
         }
-        let inside = number::at_most(self.size().0 - index.start(), BLOCK_SIZE);
-        self.base.read_at(ByteOffset(index.start()), block.split_at_mut(inside).0)?;
+        let inside = usize_from(self.size().get() - index.start()).min(BLOCK_SIZE);
+        self.base.read_at(ByteOffset::new(index.start()), block.split_at_mut(inside).0)?;
         Ok(block)
     }
 
@@ -130,7 +130,7 @@ fn poisoned() -> io::Error {
 
 /// How much of `length` bytes at `offset` lies in the block that holds `offset`, and where in it.
 fn part_of_block(offset: u64, length: usize) -> (usize, usize) {
-    let within = number::in_memory(offset % BLOCK);
+    let within = usize_from(offset % BLOCK);
     (within, length.min(BLOCK_SIZE - within))
 }
 
@@ -143,7 +143,7 @@ impl ReadAt for Overlay {
         check_range(offset, buffer.len(), self.size())?;
         let own = self.own_for_reading()?;
         let layers = [Some(&*own), self.shared.as_ref().map(|layer| &layer.blocks)];
-        let mut at = offset.0;
+        let mut at = offset.get();
         let mut rest = buffer;
         while !rest.is_empty() {
             let index = BlockIndex::holding(at);
@@ -157,14 +157,14 @@ impl ReadAt for Overlay {
                     .filter_map(|blocks| blocks.next_from(index))
                     .map(|next| next.start() - at)
                     .min()
-                    .map_or(rest.len(), |run| number::at_most(run, rest.len())),
+                    .map_or(rest.len(), |run| usize_from(run).min(rest.len())),
             };
             let (piece, behind) = rest.split_at_mut(length);
             match written {
                 Some(blocks) => {
                     blocks.read(index, part_of_block(at, length).0, piece)?;
                 }
-                None => self.base.read_at(ByteOffset(at), piece)?,
+                None => self.base.read_at(ByteOffset::new(at), piece)?,
             }
             at += length as u64;
             rest = behind;
@@ -179,14 +179,14 @@ impl WriteAt for Overlay {
         check_range(offset, bytes.len(), size)
             .map_err(|error| io::Error::new(io::ErrorKind::WriteZero, error.to_string()))?;
         let mut own = self.own_for_writing()?;
-        let mut at = offset.0;
+        let mut at = offset.get();
         let mut rest = bytes;
         while !rest.is_empty() {
             let index = BlockIndex::holding(at);
             let (within, length) = part_of_block(at, rest.len());
             let (piece, behind) = rest.split_at(length);
             let end = at + length as u64;
-            let whole = within == 0 && (length == BLOCK_SIZE || end == size.0);
+            let whole = within == 0 && (length == BLOCK_SIZE || end == size.get());
             let below = if whole || own.contains(index) { None } else { Some(self.below(index)?) };
             own.write(index, within, piece, below)?;
             at = end;
@@ -198,16 +198,20 @@ impl WriteAt for Overlay {
 
 impl Rollback for Overlay {
     fn rollback(&self, offset: ByteOffset, length: ByteCount) -> io::Result<()> {
-        let size = self.size().0;
-        let end = offset.checked_add(length).filter(|end| end.0 <= size).ok_or_else(|| {
+        let size = self.size().get();
+        let end = offset.checked_add(length).filter(|end| end.get() <= size).ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::UnexpectedEof,
-                format!("{} bytes at offset {} lie outside a disk of {size} bytes", length.0, offset.0),
+                format!(
+                    "{} bytes at offset {} lie outside a disk of {size} bytes",
+                    length.get(),
+                    offset.get()
+                ),
             )
         })?;
-        let first = BlockIndex(offset.0.div_ceil(BLOCK));
+        let first = BlockIndex(offset.get().div_ceil(BLOCK));
         // The last block of the disk may be a short one, and is then whole all the same.
-        let behind = BlockIndex(if end.0 == size { size.div_ceil(BLOCK) } else { end.0 / BLOCK });
+        let behind = BlockIndex(if end.get() == size { size.div_ceil(BLOCK) } else { end.get() / BLOCK });
         let mut own = self.own_for_writing()?;
         let dropped: Vec<BlockIndex> = own.indices_in(first..behind).collect();
         for index in dropped {
@@ -244,20 +248,20 @@ mod tests {
     }
 
     fn content(disk: &dyn ReadAt) -> Vec<u8> {
-        let mut bytes = vec![0; usize::try_from(disk.size().0).unwrap()];
-        disk.read_at(ByteOffset(0), &mut bytes).unwrap();
+        let mut bytes = vec![0; disk.size().as_usize()];
+        disk.read_at(ByteOffset::ZERO, &mut bytes).unwrap();
         bytes
     }
 
     #[test]
     fn a_write_beyond_the_end_is_refused_and_changes_nothing() {
         let overlay = Overlay::new(Arc::new(disk(5000)), None);
-        let error = overlay.write_at(ByteOffset(4990), &[0; 11]).unwrap_err();
+        let error = overlay.write_at(ByteOffset::new(4990), &[0; 11]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WriteZero);
-        assert!(overlay.write_at(ByteOffset(u64::MAX), &[0; 2]).is_err());
-        let error = overlay.read_at(ByteOffset(4990), &mut [0; 11]).unwrap_err();
+        assert!(overlay.write_at(ByteOffset::new(u64::MAX), &[0; 2]).is_err());
+        let error = overlay.read_at(ByteOffset::new(4990), &mut [0; 11]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
-        assert!(overlay.rollback(ByteOffset(0), ByteCount(5001)).is_err());
+        assert!(overlay.rollback(ByteOffset::ZERO, ByteCount::new(5001)).is_err());
         assert_eq!(overlay.into_layer().unwrap().indices().count(), 0);
     }
 
@@ -265,7 +269,7 @@ mod tests {
     fn the_short_last_block_of_a_disk_is_written_whole_without_reading_it() {
         let base = Arc::new(CountingDisk { bytes: disk(5000), reads: AtomicUsize::new(0) });
         let overlay = Overlay::new(base.clone(), None);
-        overlay.write_at(ByteOffset(4096), &[7; 904]).unwrap();
+        overlay.write_at(ByteOffset::new(4096), &[7; 904]).unwrap();
         assert_eq!(base.reads.load(Ordering::Relaxed), 0);
         let layer = overlay.into_layer().unwrap();
         assert_eq!(layer.indices().collect::<Vec<_>>(), [BlockIndex(1)]);
@@ -280,12 +284,12 @@ mod tests {
     fn a_block_written_with_the_bytes_it_had_is_no_change() {
         let base = Arc::new(disk(3 * BLOCK_SIZE));
         let lower = Overlay::new(base.clone(), None);
-        lower.write_at(ByteOffset(0), &[9; BLOCK_SIZE]).unwrap();
+        lower.write_at(ByteOffset::ZERO, &[9; BLOCK_SIZE]).unwrap();
         let shared = Arc::new(lower.into_layer().unwrap());
         let upper = Overlay::new(base.clone(), Some(shared));
-        upper.write_at(ByteOffset(0), &[9; 100]).unwrap();
-        upper.write_at(ByteOffset(4096), &base[4096..2 * 4096]).unwrap();
-        upper.write_at(ByteOffset(2 * 4096), &[1]).unwrap();
+        upper.write_at(ByteOffset::ZERO, &[9; 100]).unwrap();
+        upper.write_at(ByteOffset::new(4096), &base[4096..2 * 4096]).unwrap();
+        upper.write_at(ByteOffset::new(2 * 4096), &[1]).unwrap();
         let layer = upper.into_layer().unwrap();
         assert_eq!(layer.indices().collect::<Vec<_>>(), [BlockIndex(2)]);
     }
@@ -294,9 +298,9 @@ mod tests {
     fn what_was_written_back_to_the_base_over_a_shared_layer_is_a_change() {
         let base = Arc::new(disk(BLOCK_SIZE));
         let lower = Overlay::new(base.clone(), None);
-        lower.write_at(ByteOffset(0), &[9; BLOCK_SIZE]).unwrap();
+        lower.write_at(ByteOffset::ZERO, &[9; BLOCK_SIZE]).unwrap();
         let upper = Overlay::new(base.clone(), Some(Arc::new(lower.into_layer().unwrap())));
-        upper.write_at(ByteOffset(0), &base).unwrap();
+        upper.write_at(ByteOffset::ZERO, &base).unwrap();
         assert_eq!(upper.into_layer().unwrap().indices().count(), 1);
     }
 
@@ -304,7 +308,7 @@ mod tests {
     fn a_long_read_asks_the_base_once_for_every_run() {
         let base = Arc::new(CountingDisk { bytes: disk(100 * BLOCK_SIZE), reads: AtomicUsize::new(0) });
         let overlay = Overlay::new(base.clone(), None);
-        overlay.write_at(ByteOffset(50 * 4096), &[1; BLOCK_SIZE]).unwrap();
+        overlay.write_at(ByteOffset::new(50 * 4096), &[1; BLOCK_SIZE]).unwrap();
         assert_eq!(content(&overlay)[50 * 4096 - 1..=50 * 4096], [base.bytes[50 * 4096 - 1], 1]);
         assert_eq!(base.reads.load(Ordering::Relaxed), 2);
     }
@@ -333,12 +337,12 @@ mod tests {
         match *step {
             Step::Write { at, length, byte } => {
                 let (at, length) = clip(at, length);
-                overlay.write_at(ByteOffset(at as u64), &vec![byte; length]).unwrap();
+                overlay.write_at(ByteOffset::new(at as u64), &vec![byte; length]).unwrap();
                 model[at..at + length].fill(byte);
             }
             Step::Rollback { at, length } => {
                 let (at, length) = clip(at, length);
-                overlay.rollback(ByteOffset(at as u64), ByteCount(length as u64)).unwrap();
+                overlay.rollback(ByteOffset::new(at as u64), ByteCount::new(length as u64)).unwrap();
                 for start in (0..model.len()).step_by(BLOCK_SIZE) {
                     let end = (start + BLOCK_SIZE).min(model.len());
                     if start >= at && end <= at + length {
@@ -380,7 +384,7 @@ mod tests {
             let at = at.min(size);
             let length = length.min(size - at);
             let mut part = vec![0; length];
-            upper.read_at(ByteOffset(at as u64), &mut part).unwrap();
+            upper.read_at(ByteOffset::new(at as u64), &mut part).unwrap();
             prop_assert_eq!(&part[..], &model[at..at + length]);
 
             let layer = Arc::new(upper.into_layer().unwrap());

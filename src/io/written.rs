@@ -34,9 +34,9 @@ impl Default for Written {
 impl Written {
     /// None yet, of a disk of `size`, in a nameless file in `folder`.
     pub(super) fn in_file(size: ByteCount, folder: &Path) -> io::Result<Self> {
-        let whole_blocks = size.0.checked_next_multiple_of(BLOCK_SIZE as u64);
+        let whole_blocks = size.get().checked_next_multiple_of(BLOCK_SIZE as u64);
         let whole_blocks = whole_blocks.ok_or(io::ErrorKind::FileTooLarge)?;
-        let file = DiskFile::with_size(tempfile::tempfile_in(folder)?, ByteCount(whole_blocks))?;
+        let file = DiskFile::with_size(tempfile::tempfile_in(folder)?, ByteCount::new(whole_blocks))?;
         Ok(Self::File { indices: BTreeSet::new(), file })
     }
 
@@ -125,7 +125,7 @@ impl Written {
 }
 
 fn place_of(index: BlockIndex, within: usize) -> ByteOffset {
-    ByteOffset(index.start() + within as u64)
+    ByteOffset::new(index.start() + within as u64)
 }
 
 fn beyond_the_block(within: usize, length: usize) -> io::Error {

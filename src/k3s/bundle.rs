@@ -4,7 +4,7 @@ use super::{FIRST_START, Host, K3sError, service};
 use crate::cluster::{K3s, Role};
 use crate::first_start::Script;
 use crate::patch::{Content, Draft, Partition};
-use crate::types::{ImagePath, Mode, Owner};
+use crate::types::{ImagePath, Mode, Owner, image_path};
 
 /// The folder that k3s imports archives from, below its `data-dir`, on servers and agents alike (docs.k3s.io, "Air-Gap
 /// Install").
@@ -32,7 +32,7 @@ pub struct Artifacts {
 /// # Errors
 /// When the stock image cannot be read or has something in the way.
 pub fn put_payload(draft: &mut Draft<'_>, payload: &Artifacts, data_dir: &str) -> Result<(), K3sError> {
-    let program = ImagePath::new(service::PROGRAM)?;
+    let program = image_path!(service::PROGRAM);
     draft.file(Partition::Root, &program, payload.binary.clone(), Mode::EXECUTABLE, Owner::ROOT)?;
     for name in LINKS {
         let mut known = false;

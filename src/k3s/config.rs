@@ -6,7 +6,7 @@ use super::{K3sError, resolv_conf, token, yaml};
 use crate::cluster::{Cluster, K3s, Node, NodeK3s, Role};
 use crate::identity::ClusterSecret;
 use crate::patch::Draft;
-use crate::types::ImagePath;
+use crate::types::image_path;
 use serde_json::{Map, Value};
 use std::net::Ipv4Addr;
 
@@ -23,7 +23,7 @@ pub(super) fn write(
     let text = yaml::document(&keys(cluster, k3s, node, node_k3s, secret)?).map_err(|error| {
         K3sError::Yaml { file: "config.yaml", node: node.name.to_string(), reason: error.to_string() }
     })?;
-    draft.secret(&ImagePath::new(PATH)?, text)?;
+    draft.secret(&image_path!(PATH), text)?;
     Ok(())
 }
 

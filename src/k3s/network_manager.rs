@@ -7,10 +7,10 @@
 use super::K3sError;
 use crate::cluster::{Interface, Node, NodeK3s};
 use crate::patch::{Draft, Partition};
-use crate::types::{ImagePath, Mode, Owner};
+use crate::types::{Mode, Owner, image_path};
 
 pub(super) fn write(draft: &mut Draft<'_>, node: &Node) -> Result<(), K3sError> {
-    let path = ImagePath::new("/etc/NetworkManager/conf.d/90-cardwright-k3s.conf")?;
+    let path = image_path!("/etc/NetworkManager/conf.d/90-cardwright-k3s.conf");
     draft.file(Partition::Root, &path, content(node), Mode::FILE, Owner::ROOT)?;
     Ok(())
 }

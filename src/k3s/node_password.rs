@@ -8,10 +8,10 @@ use super::K3sError;
 use crate::cluster::Node;
 use crate::identity::ClusterSecret;
 use crate::patch::Draft;
-use crate::types::ImagePath;
+use crate::types::image_path;
 
 pub(super) fn write(draft: &mut Draft<'_>, node: &Node, secret: &ClusterSecret) -> Result<(), K3sError> {
     let password = secret.node_password(node.name.as_str());
-    draft.secret(&ImagePath::new("/etc/rancher/node/password")?, format!("{}\n", *password))?;
+    draft.secret(&image_path!("/etc/rancher/node/password"), format!("{}\n", *password))?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::{K3sError, yaml};
 use crate::cluster::{Node, Registries};
 use crate::patch::Draft;
-use crate::types::ImagePath;
+use crate::types::image_path;
 
 const PATH: &str = "/etc/rancher/k3s/registries.yaml";
 
@@ -16,6 +16,6 @@ pub(super) fn write(draft: &mut Draft<'_>, node: &Node, registries: &Registries)
             reason: error.to_string(),
         })?,
     };
-    draft.secret(&ImagePath::new(PATH)?, text)?;
+    draft.secret(&image_path!(PATH), text)?;
     Ok(())
 }

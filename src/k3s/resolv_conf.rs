@@ -6,7 +6,7 @@
 use super::K3sError;
 use crate::cluster::{Cluster, Node, NodeK3s};
 use crate::patch::{Draft, Partition};
-use crate::types::{ImagePath, Mode, Owner};
+use crate::types::{Mode, Owner, image_path};
 
 /// The file, which `resolv-conf` in config.yaml names.
 pub(super) const PATH: &str = "/etc/rancher/k3s/resolv.conf";
@@ -36,6 +36,6 @@ pub(super) fn write(
     }
     lines.extend(servers.iter().take(MOST_ASKED).map(|server| format!("nameserver {server}")));
     let text = lines.join("\n") + "\n";
-    draft.file(Partition::Root, &ImagePath::new(PATH)?, text, Mode::FILE, Owner::ROOT)?;
+    draft.file(Partition::Root, &image_path!(PATH), text, Mode::FILE, Owner::ROOT)?;
     Ok(())
 }

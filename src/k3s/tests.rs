@@ -9,7 +9,7 @@ use crate::cluster::{
 use crate::formats::ImageFormat;
 use crate::patch::{Action, Content, MemoryStock, Partition, Patch, Sensitivity};
 use crate::types::Hint as _;
-use crate::types::{Digest, ImagePath, Mode, Owner, UnixTime};
+use crate::types::{Digest, Mode, Owner, UnixTime, image_path};
 use serde_json::{Map, Value, json};
 use std::net::Ipv4Addr;
 
@@ -40,7 +40,7 @@ fn node(name: &str, last: u8, role: Option<Role>, config: &Value) -> Node {
         },
         user: User {
             name: UserName::new("pi").unwrap(),
-            shell: ImagePath::new("/bin/bash").unwrap(),
+            shell: image_path!("/bin/bash"),
             password_hash: None,
             authorized_keys: Vec::new(),
             passwordless_sudo: true,
@@ -106,7 +106,7 @@ fn compass() -> Cluster {
 
 fn plan_with(cluster: &Cluster, name: &str, k3s: &K3s, host: &Host<'_>) -> Result<Patch, K3sError> {
     let stock = MemoryStock::new();
-    let mut draft = Draft::new(&stock, UnixTime(1_781_740_800));
+    let mut draft = Draft::new(&stock, UnixTime::new(1_781_740_800));
     configure(&mut draft, cluster, cluster.node(name).unwrap(), k3s, host, &secret())?;
     Ok(draft.finish())
 }
@@ -120,7 +120,7 @@ fn plan(cluster: &Cluster, name: &str) -> Patch {
 #[test]
 fn the_table_of_claimed_paths_is_what_is_written() {
     use crate::cluster::claimed::{self, Writer};
-    let home = ImagePath::new("/home/pi").unwrap();
+    let home = image_path!("/home/pi");
     let mut cluster = compass();
     let k3s = cluster.k3s.as_mut().unwrap();
     k3s.registries = Some(Registries::Inline(Map::new()));
@@ -129,7 +129,7 @@ fn the_table_of_claimed_paths_is_what_is_written() {
     for name in ["north", "east"] {
         for bundled in [false, true] {
             let stock = MemoryStock::new();
-            let mut draft = Draft::new(&stock, UnixTime(1_781_740_800));
+            let mut draft = Draft::new(&stock, UnixTime::new(1_781_740_800));
             let mut k3s = cluster.k3s.clone().unwrap();
             if bundled {
                 let images = vec![("a.tar".to_owned(), Content::from("a"))];
@@ -398,22 +398,10 @@ fn a_bundled_k3s_waits_in_its_own_unit_and_installs_nothing() {
 #[test]
 fn a_payload_lands_where_k3s_looks_for_it() {
     let stock = MemoryStock::new()
-        .file(
-            Partition::Root,
-            &ImagePath::new("/usr/bin/kubectl").unwrap(),
-            Mode::EXECUTABLE,
-            Owner::ROOT,
-            "own",
-        )
-        .file(
-            Partition::Root,
-            &ImagePath::new("/usr/local/bin/ctr").unwrap(),
-            Mode::EXECUTABLE,
-            Owner::ROOT,
-            "own",
-        );
+        .file(Partition::Root, &image_path!("/usr/bin/kubectl"), Mode::EXECUTABLE, Owner::ROOT, "own")
+        .file(Partition::Root, &image_path!("/usr/local/bin/ctr"), Mode::EXECUTABLE, Owner::ROOT, "own");
     let put = |images: Vec<(String, Content)>| {
-        let mut draft = Draft::new(&stock, UnixTime(1_781_740_800));
+        let mut draft = Draft::new(&stock, UnixTime::new(1_781_740_800));
         put_payload(&mut draft, &Artifacts { binary: "program".into(), images }, "/var/lib/rancher/k3s")
             .unwrap();
         outline(&draft.finish())

@@ -6,9 +6,9 @@ use super::image_job::{Card, Disk, lay};
 use super::images::{Progress, Stage};
 use crate::io::ReadAt;
 use crate::types::Digest;
-use crate::types::number;
+use crate::types::Sha256;
+use crate::types::number::{self, usize_from};
 use crate::types::{ByteCount, ByteOffset};
-use sha2::{Digest as _, Sha256};
 use std::ops::Range;
 use std::sync::Mutex;
 use std::thread;
@@ -45,7 +45,7 @@ pub(super) fn hash(
     progress: &Progress<'_>,
 ) -> Result<Vec<Hashed>, OutputError> {
     let share = wanted.len().div_ceil(threads.max(1)).max(1);
-    let total = ByteCount(disk.size.0 * wanted.len() as u64);
+    let total = ByteCount::new(disk.size.get() * wanted.len() as u64);
     let tell = |more| progress(Stage::Hashing, more, total);
     let shares: Vec<_> = wanted.chunks(share).collect();
     let results = Mutex::new(Vec::new());
@@ -77,17 +77,17 @@ fn hash_share(
     let mut hashing: Vec<Hashing> = share.iter().map(Hashing::new).collect();
     let (mut piece, mut own) = (vec![0; PIECE], vec![0; PIECE]);
     let mut at = 0;
-    while at < disk.size.0 {
-        let length = number::at_most(disk.size.0 - at, PIECE);
+    while at < disk.size.get() {
+        let length = usize_from(disk.size.get() - at).min(PIECE);
         let (piece, _) = piece.split_at_mut(length);
-        disk.read_at(ByteOffset(at), piece).map_err(OutputError::StockImage)?;
+        disk.read_at(ByteOffset::new(at), piece).map_err(OutputError::StockImage)?;
         for (wanted, hashing) in share.iter().zip(&mut hashing) {
             let own = own.split_at_mut(length).0;
             own.copy_from_slice(piece);
             lay(&wanted.card.layers, at, own).map_err(OutputError::Layer)?;
             hashing.update(at, own, &wanted.parts);
         }
-        tell(ByteCount((length * share.len()) as u64));
+        tell(ByteCount::new((length * share.len()) as u64));
         at += length as u64;
     }
     Ok(hashing.into_iter().map(Hashing::finish).collect())
@@ -113,18 +113,18 @@ impl Hashing {
         }
         let end = at + bytes.len() as u64;
         while let Some(part) = parts.get(self.done.len()).filter(|part| part.start < end) {
-            let within = |offset: u64| number::at_most(number::excess(offset, at), bytes.len());
+            let within = |offset: u64| usize_from(number::excess(offset, at)).min(bytes.len());
             let (bytes, _) = bytes.split_at(within(part.end));
             self.part.update(bytes.split_at(within(part.start)).1);
             if part.end > end {
                 return;
             }
-            self.done.push(Digest(std::mem::take(&mut self.part).finalize().into()));
+            self.done.push(std::mem::take(&mut self.part).finalize());
         }
     }
 
     fn finish(self) -> Hashed {
-        Hashed { whole: self.whole.map(|whole| Digest(whole.finalize().into())), parts: self.done }
+        Hashed { whole: self.whole.map(Sha256::finalize), parts: self.done }
     }
 }
 
@@ -139,7 +139,7 @@ mod tests {
         let bytes: Vec<u8> = (0..3 * (1 << 20) + 500).map(|at| u8::try_from(at / 3 % 251).unwrap()).collect();
         let layer = |at: u64| -> Layer {
             let overlay = Overlay::new(Arc::new(bytes.clone()), None);
-            overlay.write_at(ByteOffset(at), b"changed").unwrap();
+            overlay.write_at(ByteOffset::new(at), b"changed").unwrap();
             overlay.into_layer().unwrap()
         };
         let layers = [layer(5), layer(PIECE as u64 - 3), layer(2_000_000)];

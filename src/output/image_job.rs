@@ -1,7 +1,7 @@
 //! What is to be written: a disk that all cards begin as, and what each card has above it.
 
 use crate::io::{BLOCK_SIZE, BlockIndex, Layer, ReadAt, check_range};
-use crate::types::number;
+use crate::types::number::{self, usize_from};
 use crate::types::{ByteCount, ByteOffset};
 use std::io;
 use std::path::Path;
@@ -40,13 +40,13 @@ impl ReadAt for Disk<'_> {
 
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
         check_range(offset, buffer.len(), self.size)?;
-        let inside = number::excess(self.base.size().0, offset.0);
-        let (of_base, beyond) = buffer.split_at_mut(number::at_most(inside, buffer.len()));
+        let inside = number::excess(self.base.size().get(), offset.get());
+        let (of_base, beyond) = buffer.split_at_mut(usize_from(inside).min(buffer.len()));
         beyond.fill(0);
         if !of_base.is_empty() {
             self.base.read_at(offset, of_base)?;
         }
-        lay(&self.shared, offset.0, buffer)
+        lay(&self.shared, offset.get(), buffer)
     }
 }
 
@@ -70,8 +70,8 @@ pub(super) fn lay(layers: &[&Layer], start: u64, bytes: &mut [u8]) -> io::Result
 /// Puts `new`, which belongs at `at`, over the bytes that begin at `start`, as far as the two overlap.
 pub(super) fn put(start: u64, bytes: &mut [u8], at: u64, new: &[u8]) {
     // How much of either lies before the other.
-    let skipped = number::at_most(number::excess(start, at), new.len());
-    let place = number::at_most(number::excess(at, start), bytes.len());
+    let skipped = usize_from(number::excess(start, at)).min(new.len());
+    let place = usize_from(number::excess(at, start)).min(bytes.len());
     let ((_, new), (_, bytes)) = (new.split_at(skipped), bytes.split_at_mut(place));
     let length = new.len().min(bytes.len());
     bytes.split_at_mut(length).0.copy_from_slice(new.split_at(length).0);
@@ -87,17 +87,17 @@ mod tests {
     fn a_disk_is_its_base_with_the_shared_layers_and_zeros_beyond() {
         let base: Arc<dyn ReadAt> = Arc::new(vec![7; 10_000]);
         let overlay = Overlay::new(Arc::clone(&base), None);
-        overlay.write_at(ByteOffset(4000), &[9; 200]).unwrap();
+        overlay.write_at(ByteOffset::new(4000), &[9; 200]).unwrap();
         let shared = overlay.into_layer().unwrap();
-        let disk = Disk { base: &base, shared: vec![&shared], size: ByteCount(20_000) };
+        let disk = Disk { base: &base, shared: vec![&shared], size: ByteCount::new(20_000) };
         let mut wanted = vec![0; 20_000];
         wanted[..10_000].fill(7);
         wanted[4000..4200].fill(9);
         for (at, length) in [(0, 20_000), (4001, 3), (4100, 100), (9000, 2000), (15_000, 5000), (20_000, 0)] {
             let mut bytes = vec![1; length];
-            disk.read_at(ByteOffset(at as u64), &mut bytes).unwrap();
+            disk.read_at(ByteOffset::new(at as u64), &mut bytes).unwrap();
             assert!(bytes == wanted[at..at + length], "{length} at {at}");
         }
-        assert!(disk.read_at(ByteOffset(19_999), &mut [0; 2]).is_err());
+        assert!(disk.read_at(ByteOffset::new(19_999), &mut [0; 2]).is_err());
     }
 }

@@ -15,7 +15,7 @@ use crate::io::{BLOCK_SIZE, Layer, ReadAt};
 use crate::stock_image::{StockImage, XzBlock};
 use crate::types::ByteCount;
 use crate::types::Digest;
-use crate::types::number;
+use crate::types::number::usize_from;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -98,7 +98,7 @@ impl Images<'_> {
     fn make_raw(&self, wanted: &[&Card<'_>], progress: &Progress<'_>) -> Result<Vec<Copied>, OutputError> {
         self.unpack(progress)?;
         let may_share = |file: &&File| {
-            file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= self.disk.size.0)
+            file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= self.disk.size.get())
         };
         let stock = self.stock.raw_file().filter(may_share);
         let copies = Copies {
@@ -152,7 +152,7 @@ impl Images<'_> {
     }
 
     fn copy(&self, copies: &Copies<'_>, progress: &Progress<'_>) -> Result<Vec<Copied>, OutputError> {
-        let total = ByteCount(copies.original.size().0 * copies.paths.len() as u64);
+        let total = ByteCount::new(copies.original.size().get() * copies.paths.len() as u64);
         copies.make(self.threads, &|more| progress(Stage::Writing, more, total))
     }
 
@@ -181,7 +181,7 @@ impl Made {
         let mut files = Vec::new();
         for (name, Copied { file, digest, elapsed }) in self.images {
             let path = file.path().to_owned();
-            let size = file.file().metadata().map(|metadata| ByteCount(metadata.len()));
+            let size = file.file().metadata().map(|metadata| ByteCount::new(metadata.len()));
             let size = size.map_err(OutputError::write("reading back", &path))?;
             // Before the new image has its name: a bmap never stands beside an image it is not of.
             bmap::remove(&path)?;
@@ -205,7 +205,7 @@ fn places_of(layers: &[&Layer], size: ByteCount) -> Vec<Range<u64>> {
         layers.iter().flat_map(|layer| layer.indices()).map(|index| index.0).collect();
     let mut places: Vec<Range<u64>> = Vec::new();
     for block in blocks {
-        let (start, end) = (block * BLOCK, ((block + 1) * BLOCK).min(size.0));
+        let (start, end) = (block * BLOCK, ((block + 1) * BLOCK).min(size.get()));
         match places.last_mut() {
             Some(last) if last.end == start => last.end = end,
             _ => places.push(start..end),
@@ -221,7 +221,7 @@ fn blocks_of(layers: &[&Layer], size: ByteCount) -> io::Result<Vec<Change<'stati
         for index in layer.indices() {
             let at = index.0 * BLOCK;
             // The last block of a disk may reach beyond its end.
-            let mut block = vec![0; number::at_most(size.0 - at, BLOCK_SIZE)];
+            let mut block = vec![0; usize_from(size.get() - at).min(BLOCK_SIZE)];
             layer.read(index, &mut block)?;
             blocks.insert(at, block);
         }

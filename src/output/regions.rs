@@ -27,7 +27,7 @@ impl Slots {
         let mut slots: Vec<Range<u64>> = Vec::new();
         for granule in granules {
             let start = granule * GRANULE;
-            let end = (start + GRANULE).min(size.0);
+            let end = (start + GRANULE).min(size.get());
             match slots.last_mut() {
                 Some(last) if last.end == start && end - last.start <= LONGEST => last.end = end,
                 _ if start < end => slots.push(start..end),
@@ -62,13 +62,13 @@ mod tests {
         let layer = |writes: &[u64]| {
             let overlay = Overlay::new(Arc::new(vec![0; 3_000_000]), None);
             for at in writes {
-                overlay.write_at(ByteOffset(*at), &[1]).unwrap();
+                overlay.write_at(ByteOffset::new(*at), &[1]).unwrap();
             }
             overlay.into_layer().unwrap()
         };
         let (one, other) = (layer(&[5, 16_384, 2_999_999]), layer(&[100_000, 40_000]));
         let cards = [&one, &other].map(|layer| Card { name: "", layers: vec![layer], image: None });
-        let slots = Slots::of(&cards, ByteCount(3_000_000));
+        let slots = Slots::of(&cards, ByteCount::new(3_000_000));
         assert_eq!(slots.all(), [0..49_152, 98_304..114_688, 2_998_272..3_000_000]);
         assert_eq!(slots.in_part(&(49_152..98_305)), vec![98_304..114_688]);
         assert_eq!(slots.in_part(&(49_151..50_000)), vec![0..49_152]);
@@ -77,6 +77,6 @@ mod tests {
         let long: Vec<u64> = (0..120).map(|granule| granule * GRANULE).collect();
         let long = layer(&long);
         let card = Card { name: "", layers: vec![&long], image: None };
-        assert_eq!(Slots::of(&[card], ByteCount(3_000_000)).all(), [0..LONGEST, LONGEST..120 * GRANULE]);
+        assert_eq!(Slots::of(&[card], ByteCount::new(3_000_000)).all(), [0..LONGEST, LONGEST..120 * GRANULE]);
     }
 }

@@ -8,9 +8,9 @@ use super::image_job::put;
 use super::{AtomicFile, OutputError};
 use crate::io::{DiskFile, ReadAt, WriteAt as _};
 use crate::types::Digest;
-use crate::types::number;
+use crate::types::Sha256;
+use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset};
-use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
 use std::fs::File;
 use std::ops::Range;
@@ -249,12 +249,12 @@ impl Work<'_, '_> {
         let mut hashers = vec![self.copies.hashed.then(Sha256::new); copies.len()];
         let (mut piece, mut own) = (vec![0; PIECE], vec![0; PIECE]);
         let mut at = 0;
-        while at < original.size().0 && !self.stop.load(Ordering::Relaxed) {
-            let length = number::at_most(original.size().0 - at, PIECE);
+        while at < original.size().get() && !self.stop.load(Ordering::Relaxed) {
+            let length = usize_from(original.size().get() - at).min(PIECE);
             let ((piece, _), (own, _)) = (piece.split_at_mut(length), own.split_at_mut(length));
             let range = at..at + length as u64;
             if self.copies.hashed || self.writes_into(&range, &changes) {
-                original.read_at(ByteOffset(at), piece).map_err(OutputError::StockImage)?;
+                original.read_at(ByteOffset::new(at), piece).map_err(OutputError::StockImage)?;
             }
             for ((copy, changes), hasher) in copies.iter().zip(&changes).zip(&mut hashers) {
                 let changes = overlapping(changes, &range, Change::range);
@@ -273,16 +273,16 @@ impl Work<'_, '_> {
                     hasher.update(bytes);
                 }
             }
-            (self.progress)(ByteCount((length * copies.len()) as u64));
+            (self.progress)(ByteCount::new((length * copies.len()) as u64));
             at = range.end;
-            if at.is_multiple_of(FLUSH_EVERY) || at == original.size().0 {
+            if at.is_multiple_of(FLUSH_EVERY) || at == original.size().get() {
                 for copy in &*copies {
                     flush(copy);
                 }
             }
         }
         for (copy, hasher) in copies.iter_mut().zip(hashers) {
-            copy.digest = hasher.map(|hasher| Digest(hasher.finalize().into()));
+            copy.digest = hasher.map(Sha256::finalize);
             copy.elapsed = Some(started.elapsed());
         }
         Ok(())
@@ -298,18 +298,18 @@ impl Work<'_, '_> {
     fn write(&self, copy: &Copy, at: u64, bytes: &[u8], changes: &[Change<'_>]) -> std::io::Result<()> {
         let Some(differs) = &self.differs else {
             return if self.copies.sparse {
-                copy.disk.write_without_holes(ByteOffset(at), bytes)
+                copy.disk.write_without_holes(ByteOffset::new(at), bytes)
             } else {
-                copy.disk.write_at(ByteOffset(at), bytes)
+                copy.disk.write_at(ByteOffset::new(at), bytes)
             };
         };
         let range = at..at + bytes.len() as u64;
         let differs = overlapping(differs, &range, Range::clone).iter().cloned();
         for place in differs.chain(changes.iter().map(Change::range)) {
             let start = place.start.max(range.start);
-            let within = |offset: u64| number::in_memory(offset - at);
+            let within = |offset: u64| usize_from(offset - at);
             let (bytes, _) = bytes.split_at(within(place.end.min(range.end)));
-            copy.disk.write_at(ByteOffset(start), bytes.split_at(within(start)).1)?;
+            copy.disk.write_at(ByteOffset::new(start), bytes.split_at(within(start)).1)?;
         }
         Ok(())
     }
@@ -375,7 +375,7 @@ mod tests {
         };
         let told = std::sync::atomic::AtomicU64::new(0);
         let tell = |more: ByteCount| {
-            told.fetch_add(more.0, Ordering::Relaxed);
+            told.fetch_add(more.get(), Ordering::Relaxed);
         };
         let made = copies.make(threads, &tell).unwrap();
         assert_eq!(told.into_inner(), (original.len() * count) as u64);
@@ -414,7 +414,7 @@ mod tests {
             self.0.size()
         }
         fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> std::io::Result<()> {
-            if offset.0 >= PIECE as u64 {
+            if offset.get() >= PIECE as u64 {
                 return Err(std::io::ErrorKind::InvalidData.into());
             }
             self.0.read_at(offset, buffer)

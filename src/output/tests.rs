@@ -67,16 +67,16 @@ fn blocks_without_sizes(bytes: &[u8], block_size: usize, check: Check) -> Vec<u8
 fn layer(base: &Arc<dyn ReadAt>, below: Option<Arc<Layer>>, writes: &[(usize, Vec<u8>)]) -> Layer {
     let overlay = Overlay::new(Arc::clone(base), below);
     for (at, bytes) in writes {
-        let at = (*at).min(usize::try_from(base.size().0).unwrap());
-        let length = bytes.len().min(usize::try_from(base.size().0).unwrap() - at);
-        overlay.write_at(ByteOffset(at as u64), &bytes[..length]).unwrap();
+        let at = (*at).min(base.size().as_usize());
+        let length = bytes.len().min(base.size().as_usize() - at);
+        overlay.write_at(ByteOffset::new(at as u64), &bytes[..length]).unwrap();
     }
     overlay.into_layer().unwrap()
 }
 
 fn content(disk: &dyn ReadAt) -> Vec<u8> {
-    let mut bytes = vec![0; usize::try_from(disk.size().0).unwrap()];
-    disk.read_at(ByteOffset(0), &mut bytes).unwrap();
+    let mut bytes = vec![0; disk.size().as_usize()];
+    disk.read_at(ByteOffset::ZERO, &mut bytes).unwrap();
     bytes
 }
 
@@ -128,7 +128,7 @@ impl Workshop {
     /// Writes images of all cards in one format, or of one of them, and compares.
     fn check(&self, way: Way<'_>, shared: &[&Layer], layers: &[Layer]) -> Vec<Written> {
         let Way { format, size, threads, only, cache } = way;
-        let disk = Disk { base: &self.stock, shared: shared.to_vec(), size: ByteCount(size as u64) };
+        let disk = Disk { base: &self.stock, shared: shared.to_vec(), size: ByteCount::new(size as u64) };
         let paths: Vec<_> =
             (0..layers.len()).map(|number| self.folder.path().join(format!("{number}.{format}"))).collect();
         let cards: Vec<_> = layers

@@ -50,11 +50,11 @@ fn check(header: &Header, size: ByteCount) -> Result<(), DiskError> {
     if header.num_parts > MOST_ENTRIES {
         return Err(damaged(format!("the GPT has {} entries, more than {MOST_ENTRIES}", header.num_parts)));
     }
-    if header.backup_lba >= size.0 / SECTOR {
+    if header.backup_lba >= size.get() / SECTOR {
         return Err(damaged(format!(
             "the copy of the GPT is in sector {}, but the disk has only {}: the image is cut short",
             header.backup_lba,
-            size.0 / SECTOR
+            size.get() / SECTOR
         )));
     }
     Ok(())
@@ -71,7 +71,7 @@ fn partition(number: u32, entry: &Partition) -> Result<PartitionEntry, DiskError
         guid if LINUX.contains(&guid) => PartitionKind::Linux,
         _ => PartitionKind::Other(guid),
     };
-    Ok(PartitionEntry { number, start: ByteOffset(start), length: ByteCount(length), kind })
+    Ok(PartitionEntry { number, start: ByteOffset::new(start), length: ByteCount::new(length), kind })
 }
 
 #[cfg(test)]
@@ -117,8 +117,8 @@ mod tests {
         let kinds: Vec<_> = table.partitions.iter().map(|entry| entry.kind.clone()).collect();
         let swap = "0657fd6d-a4ab-43c4-84e5-0933c84b4f4f".to_owned();
         assert_eq!(kinds, [PartitionKind::Fat, PartitionKind::Linux, PartitionKind::Other(swap)]);
-        assert_eq!(table.partitions[1].length, ByteCount(16 * 512));
-        assert_eq!(table.partitions[1].start.0, table.partitions[0].start.0 + 8 * 512);
+        assert_eq!(table.partitions[1].length, ByteCount::new(16 * 512));
+        assert_eq!(table.partitions[1].start.get(), table.partitions[0].start.get() + 8 * 512);
     }
 
     #[test]
@@ -192,7 +192,7 @@ mod tests {
             seal(&mut disk);
             if let Ok(table) = PartitionTable::read(&disk) {
                 for entry in table.partitions {
-                    prop_assert!(entry.start.0 + entry.length.0 <= disk.len() as u64);
+                    prop_assert!(entry.start.get() + entry.length.get() <= disk.len() as u64);
                 }
             }
         }

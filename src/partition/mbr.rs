@@ -34,11 +34,11 @@ const TABLE: usize = 446;
 impl MasterBootRecord {
     pub(super) fn read(disk: &dyn ReadAt) -> Result<Self, DiskError> {
         let mut sector = [0; SECTOR_SIZE];
-        if disk.size().0 < SECTOR {
-            let found = format!("it has only {} bytes", disk.size().0);
+        if disk.size().get() < SECTOR {
+            let found = format!("it has only {} bytes", disk.size().get());
             return Err(DiskError::NoPartitionTable { found });
         }
-        disk.read_at(ByteOffset(0), &mut sector).map_err(DiskError::ReadTable)?;
+        disk.read_at(ByteOffset::ZERO, &mut sector).map_err(DiskError::ReadTable)?;
         if sector.last_chunk() != Some(&[0x55, 0xaa]) {
             let found = "its first sector does not end as a partition table does (with 55 aa)".to_owned();
             return Err(DiskError::NoPartitionTable { found });
@@ -81,8 +81,8 @@ impl MasterBootRecord {
             };
             Ok(PartitionEntry {
                 number: entry.number,
-                start: ByteOffset(start),
-                length: ByteCount(length),
+                start: ByteOffset::new(start),
+                length: ByteCount::new(length),
                 kind,
             })
         };
@@ -100,8 +100,8 @@ pub(super) fn write_length(disk: &dyn WriteAt, number: u32, start: u32, sectors:
     let entry = u64::from(index) * ENTRY_SIZE as u64 + TABLE as u64;
     let behind = u64::from(start) + u64::from(sectors);
     let last = behind.checked_sub(1).ok_or(io::ErrorKind::InvalidInput)?;
-    disk.write_at(ByteOffset(entry + 5), &cylinder_head_sector(last))?;
-    disk.write_at(ByteOffset(entry + 12), &sectors.to_le_bytes())
+    disk.write_at(ByteOffset::new(entry + 5), &cylinder_head_sector(last))?;
+    disk.write_at(ByteOffset::new(entry + 12), &sectors.to_le_bytes())
 }
 
 /// A sector as the BIOS counted them, on a disk of 255 heads and 63 sectors a track, as parted and sfdisk
@@ -148,8 +148,8 @@ mod tests {
         assert_eq!(table.kind, TableKind::Mbr { disk_id: "8a4ce5f0".to_owned() });
         let entry = |number, start: u64, sectors: u64, kind| PartitionEntry {
             number,
-            start: ByteOffset(start * 512),
-            length: ByteCount(sectors * 512),
+            start: ByteOffset::new(start * 512),
+            length: ByteCount::new(sectors * 512),
             kind,
         };
         assert_eq!(
@@ -201,8 +201,8 @@ mod tests {
             if let Ok(table) = PartitionTable::read(&mbr_disk(64, &entries)) {
                 let mut taken = vec![false; 64 * 512];
                 for entry in &table.partitions {
-                    let start = usize::try_from(entry.start.0).unwrap();
-                    let length = usize::try_from(entry.length.0).unwrap();
+                    let start = entry.start.as_usize();
+                    let length = entry.length.as_usize();
                     prop_assert!(length > 0);
                     prop_assert!(taken[start..start + length].iter().all(|taken| !taken));
                     taken[start..start + length].fill(true);

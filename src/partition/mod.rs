@@ -87,17 +87,17 @@ impl PartitionTable {
         let mut taken = (SECTOR, "the partition table".to_owned());
         for entry in by_start {
             let PartitionEntry { number, start, length, .. } = entry;
-            if length.0 == 0 {
+            if length.get() == 0 {
                 return Err(damaged(format!("partition {number} has no sectors")));
             }
             let end = start
                 .checked_add(*length)
                 .ok_or_else(|| damaged(format!("partition {number} ends beyond 64 bits")))?
-                .0;
-            if end > size.0 {
-                return Err(DiskError::BeyondTheEnd { number: *number, end, size: size.0 });
+                .get();
+            if end > size.get() {
+                return Err(DiskError::BeyondTheEnd { number: *number, end, size: size.get() });
             }
-            if start.0 < taken.0 {
+            if start.get() < taken.0 {
                 return Err(damaged(format!("partition {number} overlaps {}", taken.1)));
             }
             taken = (end, format!("partition {number}"));

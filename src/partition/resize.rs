@@ -21,12 +21,12 @@ impl PartitionTable {
         let last = last.filter(|entry| entry.number == number);
         let Some(last) = last else { return Err(cannot("another partition comes after it".to_owned())) };
         // A partition beyond the end of the disk has none of it, and is larger than that.
-        let sectors = number::excess(size.0 / SECTOR, last.start.0 / SECTOR);
+        let sectors = number::excess(size.get() / SECTOR, last.start.get() / SECTOR);
         // What an entry has room for, and where Linux stops counting (2 TiB).
-        if u32::try_from(sectors).is_err() || u32::try_from(size.0 / SECTOR).is_err() {
+        if u32::try_from(sectors).is_err() || u32::try_from(size.get() / SECTOR).is_err() {
             return Err(cannot(format!("a partition table of the PC has no room for a disk of {size}")));
         }
-        let length = ByteCount(sectors * SECTOR);
+        let length = ByteCount::new(sectors * SECTOR);
         if length < last.length {
             return Err(cannot(format!("it has {} already, and the disk only {size}", last.length)));
         }
@@ -42,7 +42,7 @@ impl PartitionTable {
         let entry = self.partitions.iter().find(|entry| entry.number == number);
         let sectors = entry.and_then(|entry| {
             let sectors = |bytes: u64| u32::try_from(bytes / SECTOR).ok();
-            Some((sectors(entry.start.0)?, sectors(entry.length.0)?))
+            Some((sectors(entry.start.get())?, sectors(entry.length.get())?))
         });
         let Some((start, length)) = sectors else {
             let reason = "its place does not fit a partition table of the PC".to_owned();
@@ -65,14 +65,14 @@ mod tests {
     }
 
     fn stretched(number: u32, sectors: u64) -> Result<PartitionTable, DiskError> {
-        PartitionTable::read(&disk()).unwrap().stretched(number, ByteCount(sectors * 512 + 511))
+        PartitionTable::read(&disk()).unwrap().stretched(number, ByteCount::new(sectors * 512 + 511))
     }
 
     #[test]
     fn the_last_partition_reaches_to_the_end() {
         let table = stretched(2, 100).unwrap();
-        assert_eq!(table.partitions[1].length, ByteCount(72 * 512));
-        assert_eq!(stretched(2, 5000).unwrap().partitions[1].length, ByteCount(4972 * 512));
+        assert_eq!(table.partitions[1].length, ByteCount::new(72 * 512));
+        assert_eq!(stretched(2, 5000).unwrap().partitions[1].length, ByteCount::new(4972 * 512));
         assert_eq!(table.partitions[0], PartitionTable::read(&disk()).unwrap().partitions[0]);
     }
 
@@ -80,12 +80,12 @@ mod tests {
     fn what_is_written_is_read_back_and_nothing_else_changes() {
         for (sectors, last_in_cylinders) in [(20_000_u64, Some((19_999_u64 - 28) + 28)), (30_000_000, None)] {
             let table = stretched(2, sectors).unwrap();
-            let larger = crate::io::Extended::new(disk(), ByteCount(sectors * 512)).unwrap();
+            let larger = crate::io::Extended::new(disk(), ByteCount::new(sectors * 512)).unwrap();
             let overlay = Overlay::new(Arc::new(larger), None);
             table.write_length(&overlay, 2).unwrap();
             assert_eq!(PartitionTable::read(&overlay).unwrap(), table);
             let mut sector = vec![0; 512];
-            overlay.read_at(crate::types::ByteOffset(0), &mut sector).unwrap();
+            overlay.read_at(crate::types::ByteOffset::ZERO, &mut sector).unwrap();
             let entry = sector[462..478].to_vec();
             match last_in_cylinders {
                 // 255 heads of 63 sectors, which are counted from 1.
@@ -111,6 +111,6 @@ mod tests {
         assert!(error(stretched(2, 1 << 33)).contains("no room for a disk of"));
         let mut table = PartitionTable::read(&disk()).unwrap();
         table.kind = TableKind::Gpt { disk_guid: String::new() };
-        assert!(error(table.stretched(2, ByteCount(1 << 20))).contains("GPT"));
+        assert!(error(table.stretched(2, ByteCount::new(1 << 20))).contains("GPT"));
     }
 }

@@ -91,6 +91,7 @@ mod tests {
     use crate::fs::FsError;
     use crate::patch::{Content, Sensitivity};
     use crate::types::ByteCount;
+    use crate::types::image_path;
     use crate::types::{ImagePath, Mode, Owner, UnixTime};
 
     /// A filesystem that takes files and forgets them.
@@ -105,7 +106,7 @@ mod tests {
             _mode: Mode,
             _owner: Owner,
         ) -> Result<(), FsError> {
-            let mut bytes = vec![0; usize::try_from(size.0).unwrap()];
+            let mut bytes = vec![0; size.as_usize()];
             Ok(content.read_exact(&mut bytes)?)
         }
         fn make_directory(&mut self, _path: &ImagePath, _mode: Mode, _owner: Owner) -> Result<(), FsError> {
@@ -135,9 +136,9 @@ mod tests {
             owner: Owner::ROOT,
             sensitivity: Sensitivity::Plain,
         };
-        let path = ImagePath::new("/x").unwrap();
+        let path = image_path!("/x");
         let edit = Edit { partition: Partition::Root, path, action, replaces_stock: false };
-        let plan = Patch { time: UnixTime(1), edits: vec![edit] };
+        let plan = Patch { time: UnixTime::new(1), edits: vec![edit] };
         let applied = || apply(&plan, Filesystems { boot: Box::new(Nowhere), root: Box::new(Nowhere) });
         applied().unwrap();
         for changed in ["changed", "planned and more", "plan"] {

@@ -4,8 +4,8 @@ use super::{Action, Edit, Partition, Patch, PatchError, StockFiles};
 use crate::fs::ext4::kept_attributes;
 use crate::fs::{ExtendedAttributes, FileKind, FsError, Metadata, ReadFilesystem};
 use crate::types::Digest;
+use crate::types::Sha256;
 use crate::types::{ImagePath, Mode};
-use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -190,7 +190,11 @@ impl Walk<'_> {
                 if found.modified != self.patch.time && self.partition == Partition::Root {
                     self.differs(
                         path,
-                        format!("has the time {}, not {}", found.modified.0, self.patch.time.0),
+                        format!(
+                            "has the time {}, not {}",
+                            found.modified.seconds(),
+                            self.patch.time.seconds()
+                        ),
                     );
                 }
                 let failed = |source| PatchError::content(content, self.partition, path, source);
@@ -234,7 +238,7 @@ impl Walk<'_> {
         let time_may_change =
             found.kind == FileKind::Directory && (moved || self.expected.touches_directory(path));
         if found.modified != stock.modified && !time_may_change {
-            let (found, stock) = (found.modified.0, stock.modified.0);
+            let (found, stock) = (found.modified.seconds(), stock.modified.seconds());
             self.differs(path, format!("has the time {found}, the stock image has {stock}"));
         }
         let same = match found.kind {
@@ -311,7 +315,7 @@ impl Walk<'_> {
             Ok(())
         });
         read.map_err(self.failed("reading", path))?;
-        Ok(Digest(hasher.finalize().into()))
+        Ok(hasher.finalize())
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::io::plain_file;
 use crate::types::ByteCount;
 use crate::types::Digest;
-use sha2::{Digest as _, Sha256};
+use crate::types::Sha256;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Take};
@@ -40,7 +40,7 @@ impl Content {
     /// # Errors
     /// Fails when the file cannot be opened, or is no plain file.
     pub fn measured(path: &Path) -> io::Result<Self> {
-        let size = ByteCount(plain_file::open(path)?.metadata()?.len());
+        let size = ByteCount::new(plain_file::open(path)?.metadata()?.len());
         Ok(Self::SourceFile { path: path.to_owned(), size, digest: None })
     }
 
@@ -59,7 +59,7 @@ impl Content {
     /// How many bytes it has.
     pub fn size(&self) -> ByteCount {
         match self {
-            Self::Bytes(bytes) => ByteCount(bytes.len() as u64),
+            Self::Bytes(bytes) => ByteCount::of(bytes),
             Self::SourceFile { size, .. } => *size,
         }
     }
@@ -80,7 +80,7 @@ impl Content {
         match self {
             Self::SourceFile { path, size, digest: None } => {
                 // No more than its size: whatever makes it grow meanwhile could go on for ever.
-                Digest::of_reader(&mut plain_file::open(path)?.take(size.0))
+                Digest::of_reader(&mut plain_file::open(path)?.take(size.get()))
             }
             Self::SourceFile { digest: Some(digest), .. } => Ok(*digest),
             Self::Bytes(bytes) => Ok(Digest::of(bytes)),
@@ -113,7 +113,7 @@ impl Content {
             Self::Bytes(bytes) => Ok(Box::new(&bytes[..])),
             Self::SourceFile { path, size, digest } => Ok(Box::new(CheckedReader {
                 // One byte more than there should be is enough to notice that it grew.
-                inner: plain_file::open(path)?.take(size.0 + 1),
+                inner: plain_file::open(path)?.take(size.get() + 1),
                 hasher: Sha256::new(),
                 expected: *digest,
             })),
@@ -142,7 +142,7 @@ impl From<&str> for Content {
 impl fmt::Debug for Content {
     /// Size and digest only: a content may be a secret, and a debug print must not tell it.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Content({} bytes)", self.size().0)
+        write!(formatter, "Content({} bytes)", self.size().get())
     }
 }
 
@@ -157,7 +157,7 @@ impl Read for CheckedReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         if count == 0 && !buffer.is_empty() {
-            let found = Digest(self.hasher.clone().finalize().into());
+            let found = self.hasher.clone().finalize();
             if self.expected.is_some_and(|expected| found != expected) {
                 return Err(io::Error::new(
                     io::ErrorKind::InvalidData,
@@ -180,7 +180,7 @@ mod tests {
         std::fs::write(file.path(), "after").unwrap();
         let content = Content::SourceFile {
             path: file.path().to_owned(),
-            size: ByteCount(5),
+            size: ByteCount::new(5),
             digest: Some(Digest::of(b"befor")),
         };
         let mut bytes = Vec::new();

@@ -80,7 +80,7 @@ impl<'stock> Draft<'stock> {
         match self.edit_of(partition, path).map(|edit| &edit.action) {
             Some(Action::File { content, .. }) => {
                 let mut bytes = Vec::new();
-                let most = content.size().0 + 1;
+                let most = content.size().get() + 1;
                 let read = content.open().and_then(|reader| reader.take(most).read_to_end(&mut bytes));
                 read.map_err(|source| PatchError::content(content, partition, path, source))?;
                 Ok(Some(bytes))
@@ -610,7 +610,7 @@ mod tests {
     use super::*;
     use crate::patch::MemoryStock;
 
-    const TIME: UnixTime = UnixTime(1_781_740_800);
+    const TIME: UnixTime = UnixTime::new(1_781_740_800);
 
     fn path(text: &str) -> ImagePath {
         ImagePath::new(text).unwrap()

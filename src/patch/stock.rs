@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 /// Larger than any file that is edited as text (the largest is /var/lib/dpkg/status, some 3 MB on a
 /// desktop image), small enough that a hostile image cannot fill the memory.
-const LARGEST_EDITED_FILE: ByteCount = ByteCount(64 << 20);
+const LARGEST_EDITED_FILE: ByteCount = ByteCount::new(64 << 20);
 
 /// Read-only access to both filesystems of the stock image.
 pub trait Stock {
@@ -237,8 +237,8 @@ impl MemoryStock {
         {
             self = self.directory(partition, &parent, Mode::EXECUTABLE, Owner::ROOT);
         }
-        let size = ByteCount(content.len() as u64);
-        let metadata = Metadata { kind, mode, owner, size, modified: UnixTime(1_781_740_800) };
+        let size = ByteCount::of(content);
+        let metadata = Metadata { kind, mode, owner, size, modified: UnixTime::new(1_781_740_800) };
         let entry = Entry { metadata, content: content.as_bytes().to_vec() };
         self.entries.insert((partition, path.clone()), entry);
         self

@@ -307,7 +307,7 @@ fn provenance(
         cluster: cluster.name.to_string(),
         nodes: images.iter().map(|image| image.node.clone()).collect(),
         format: cluster.output.format,
-        time: base.time.0,
+        time: base.time.seconds(),
         stock: (name_of(image.file()), stock),
         nodes_yaml: cluster.source_digest,
         images: images.iter().filter_map(|image| Some((name_of(&image.path), image.sha256?))).collect(),

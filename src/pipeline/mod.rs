@@ -207,8 +207,9 @@ pub fn open_image(
         ImageSource::Demo => Ok(demo::open()?),
         ImageSource::Path { path, sha256 } => Ok(open(path, *sha256)?),
         ImageSource::Url { url, sha256 } => {
-            let mut tell =
-                |done, total: Option<u64>| progress.downloading(ByteCount(done), total.map(ByteCount));
+            let mut tell = |done, total: Option<u64>| {
+                progress.downloading(ByteCount::new(done), total.map(ByteCount::new));
+            };
             let Fetched { path, folder, trouble } =
                 fetch::fetch_anyway(url, *sha256, cache, scratch, &mut tell)?;
             if let Some(error) = trouble {

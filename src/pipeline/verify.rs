@@ -10,7 +10,7 @@ use crate::pipeline::{Error, Progress, named_node, plan_cluster};
 use crate::raspios;
 use crate::stock_image::StockImage;
 use crate::stock_system::{Disk, StockSystem};
-use crate::types::number;
+use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset};
 use std::fmt;
 use std::io;
@@ -98,7 +98,7 @@ pub fn verify(
     let node = named_node(&cluster, name)?;
     let plans = plan_cluster(base, &cluster, secret, options.cache.as_deref(), progress)?;
     // All of both is going to be read, so that the total is larger than either.
-    let total = ByteCount(stock.size().0 + image.size().0);
+    let total = ByteCount::new(stock.size().get() + image.size().get());
     let tell = |more| progress.working(Stage::ReadingBoth, more, total);
     for image in [stock, &image] {
         image.unpack_all(options.threads, &tell).map_err(output::OutputError::StockImage)?;
@@ -126,7 +126,7 @@ fn outside_the_files(
     let mut differs = |what: String| differences.push(Difference::Disk { what });
     // That of the file: one that ends in the middle of a sector would be padded by whoever reads it here.
     if size != extent.size {
-        let (found, wanted) = (size.0, extent.size.0);
+        let (found, wanted) = (size.get(), extent.size.get());
         differs(format!("has {found} bytes, where it should have {wanted}"));
     }
     if disk.table != extent.table {
@@ -145,7 +145,7 @@ fn outside_the_files(
             path: root,
             source,
         };
-        Ok(disk.root.length.0 - disk.files.root.summary().map_err(failed)?.size.0)
+        Ok(disk.root.length.get() - disk.files.root.summary().map_err(failed)?.size.get())
     };
     if unused(disk)? > unused(&base.disk)?.max(LARGEST_REMAINDER) {
         differs("has a root filesystem that does not fill its partition".to_owned());
@@ -155,9 +155,9 @@ fn outside_the_files(
 
 /// The bytes before the first partition of the base.
 fn before_the_partitions(disk: &dyn ReadAt, base: &StockSystem) -> io::Result<Vec<u8>> {
-    let first = base.disk.boot.start.0.min(base.disk.root.start.0);
-    let mut bytes = vec![0; number::in_memory(first.min(disk.size().0))];
-    disk.read_at(ByteOffset(0), &mut bytes)?;
+    let first = base.disk.boot.start.get().min(base.disk.root.start.get());
+    let mut bytes = vec![0; usize_from(first.min(disk.size().get()))];
+    disk.read_at(ByteOffset::ZERO, &mut bytes)?;
     Ok(bytes)
 }
 
@@ -165,7 +165,7 @@ fn expected_before_the_partitions(base: &StockSystem, extent: &DiskLayout) -> Re
     let stock =
         Extended::new(Arc::clone(&base.disk.bytes), extent.size).map_err(output::OutputError::StockImage)?;
     let expected = Overlay::new(Arc::new(stock), None);
-    if extent.growth.0 > 0 {
+    if extent.growth.get() > 0 {
         extent.table.write_length(&expected, extent.root.number)?;
     }
     Ok(before_the_partitions(&expected, base).map_err(output::OutputError::StockImage)?)

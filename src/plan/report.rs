@@ -143,7 +143,7 @@ mod tests {
     }
 
     fn nothing() -> Patch {
-        Patch { time: UnixTime(1), edits: Vec::new() }
+        Patch { time: UnixTime::new(1), edits: Vec::new() }
     }
 
     fn stock(at: &str, mode: Mode, content: &str) -> MemoryStock {
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_secret_is_named_and_not_shown() {
         let stock = stock("/etc/x", Mode::SECRET, "old secret");
-        let mut draft = Draft::new(&stock, UnixTime(1));
+        let mut draft = Draft::new(&stock, UnixTime::new(1));
         draft.secret(&path("/etc/x"), "new secret").unwrap();
         let json = serde_json::to_string(&report(&draft.finish(), &nothing(), &stock).unwrap()).unwrap();
         assert!(json.contains("\"/etc/x\"") && json.contains("\"secret\":true"), "{json}");
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_changed_text_is_shown_as_a_diff() {
         let stock = stock("/etc/hostname", Mode::FILE, "raspberrypi\n");
-        let mut draft = Draft::new(&stock, UnixTime(1));
+        let mut draft = Draft::new(&stock, UnixTime::new(1));
         draft.file(Partition::Root, &path("/etc/hostname"), "north\n", Mode::FILE, Owner::ROOT).unwrap();
         let report = report(&draft.finish(), &nothing(), &stock).unwrap();
         assert_eq!(report[0].change, Change::Change);

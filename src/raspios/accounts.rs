@@ -5,7 +5,7 @@ use super::RaspiosError;
 use super::text::{edit_required, map_lines};
 use crate::patch::{Draft, Partition};
 use crate::types::absent::OrEmpty as _;
-use crate::types::{ImagePath, Owner};
+use crate::types::{ImagePath, Owner, image_path};
 
 /// The user that Raspberry Pi OS is made for; what this number is called differs.
 const FIRST_USER: &str = "1000";
@@ -29,7 +29,7 @@ impl Account {
     /// # Errors
     /// When there is none, or its line in /etc/passwd is damaged.
     pub fn first_user(draft: &Draft<'_>) -> Result<Self, RaspiosError> {
-        let path = ImagePath::new("/etc/passwd")?;
+        let path = image_path!("/etc/passwd");
         let damaged = |found| RaspiosError::DamagedFile { path: path.clone(), found };
         let Some(passwd) = draft.read_text(Partition::Root, &path)? else {
             return Err(RaspiosError::MissingFile { partition: Partition::Root, path });

@@ -6,7 +6,7 @@ use super::text::{line_end, split_at_block, with_block};
 use crate::cluster::PageSize;
 use crate::patch::{Draft, Partition};
 use crate::types::absent::OrEmpty as _;
-use crate::types::{ImagePath, Mode, Owner};
+use crate::types::{Mode, Owner, image_path};
 
 /// The section of config.txt that every Raspberry Pi reads.
 const EVERY_MODEL: &str = "[all]";
@@ -20,7 +20,7 @@ pub fn add_config_lines(draft: &mut Draft<'_>, lines: &[impl AsRef<str>]) -> Res
     if lines.is_empty() {
         return Ok(());
     }
-    let path = ImagePath::new("/config.txt")?;
+    let path = image_path!("/config.txt");
     let before = draft.read_text(Partition::Boot, &path)?.or_empty();
     let wanted: Vec<&str> = lines.iter().map(AsRef::as_ref).collect();
     let after = with_config_lines(&before, &wanted);
@@ -78,7 +78,7 @@ pub fn add_cmdline_words(draft: &mut Draft<'_>, words: &[impl AsRef<str>]) -> Re
     if words.is_empty() {
         return Ok(());
     }
-    let path = ImagePath::new("/cmdline.txt")?;
+    let path = image_path!("/cmdline.txt");
     let Some(text) = draft.read_text(Partition::Boot, &path)? else {
         return Err(RaspiosError::MissingFile { partition: Partition::Boot, path });
     };

@@ -2,7 +2,7 @@
 
 use super::RaspiosError;
 use crate::patch::{Draft, Partition, Stock};
-use crate::types::{ImagePath, Mode, Owner};
+use crate::types::{Mode, Owner, image_path};
 use serde::{Deserialize, Serialize};
 
 const PATH: &str = "/etc/cardwright/card.json";
@@ -45,7 +45,7 @@ impl Card {
 /// # Errors
 /// When the image cannot be read, or there is a record that cannot be understood.
 pub fn customised_card(stock: &dyn Stock) -> Result<Option<Card>, RaspiosError> {
-    let found = stock.read(Partition::Root, &ImagePath::new(PATH)?)?;
+    let found = stock.read(Partition::Root, &image_path!(PATH))?;
     let card = found.map(|bytes| serde_json::from_slice(&bytes)).transpose();
     card.map_err(|source| RaspiosError::Card { source })
 }
@@ -56,7 +56,7 @@ pub fn customised_card(stock: &dyn Stock) -> Result<Option<Card>, RaspiosError> 
 /// When the stock image cannot be read.
 pub fn write_card(draft: &mut Draft<'_>, card: &Card) -> Result<(), RaspiosError> {
     let json = serde_json::to_string_pretty(card).map_err(|source| RaspiosError::Card { source })?;
-    draft.file(Partition::Root, &ImagePath::new(PATH)?, format!("{json}\n"), Mode::FILE, Owner::ROOT)?;
+    draft.file(Partition::Root, &image_path!(PATH), format!("{json}\n"), Mode::FILE, Owner::ROOT)?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use super::services::unit_path;
 use crate::cluster::TimeServer;
 use crate::patch::{Draft, Partition};
 use crate::types::absent::OrEmpty as _;
-use crate::types::{ImagePath, Mode, Owner, UnixTime};
+use crate::types::{Mode, Owner, UnixTime, image_path};
 
 /// The time of the file `clock` in here, not its content, is what systemd-timesyncd takes the clock
 /// forward to when it starts (systemd-timesyncd.service(8)).
@@ -28,14 +28,14 @@ pub fn set_clock_floor(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
     if unit_path(draft, "systemd-timesyncd.service")?.is_some()
         && let Some(owner) = timesync_user(draft)?
     {
-        let folder = ImagePath::new(TIMESYNC_FOLDER)?;
+        let folder = image_path!(TIMESYNC_FOLDER);
         draft.directory(Partition::Root, &folder, Mode::EXECUTABLE, owner)?;
         draft.file(Partition::Root, &folder.join("clock")?, "", Mode::FILE, owner)?;
     }
     // A later time of the stock image's own is better than ours; as they are written, the later is the
     // greater text.
     let floor = date_and_time(time);
-    draft.edit_text(Partition::Root, &ImagePath::new(FAKE_CLOCK)?, |known| {
+    draft.edit_text(Partition::Root, &image_path!(FAKE_CLOCK), |known| {
         if known.trim_end() >= floor.as_str() { known.to_owned() } else { format!("{floor}\n") }
     })?;
     Ok(())
@@ -56,13 +56,13 @@ pub fn set_time_servers(draft: &mut Draft<'_>, servers: &[TimeServer]) -> Result
     let names: Vec<_> = servers.iter().map(TimeServer::as_str).collect();
     let text =
         format!("# Written by cardwright, as nodes.yaml says `ntp:`.\n[Time]\nNTP={}\n", names.join(" "));
-    draft.file(Partition::Root, &ImagePath::new(TIME_SERVERS)?, text, Mode::FILE, Owner::ROOT)?;
+    draft.file(Partition::Root, &image_path!(TIME_SERVERS), text, Mode::FILE, Owner::ROOT)?;
     Ok(())
 }
 
 /// Whom timesyncd runs as. Without such a user it does not start, and there is nothing to prepare.
 fn timesync_user(draft: &Draft<'_>) -> Result<Option<Owner>, RaspiosError> {
-    let passwd = draft.read_text(Partition::Root, &ImagePath::new("/etc/passwd")?)?.or_empty();
+    let passwd = draft.read_text(Partition::Root, &image_path!("/etc/passwd"))?.or_empty();
     let mut lines = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
     let found = lines.find(|fields| fields.first() == Some(&"systemd-timesync"));
     let number = |field: Option<&&str>| field.and_then(|text| text.parse().ok());
@@ -72,14 +72,15 @@ fn timesync_user(draft: &Draft<'_>) -> Result<Option<Owner>, RaspiosError> {
 const DAY: i64 = 86_400;
 
 /// `2026-10-06`, in UTC.
-pub fn date(UnixTime(seconds): UnixTime) -> String {
+pub fn date(time: UnixTime) -> String {
+    let seconds = time.seconds();
     let (year, month, day) = civil_date(seconds.div_euclid(DAY));
     format!("{year:04}-{month:02}-{day:02}")
 }
 
 /// `2026-10-06 00:00:00`, in UTC, as fake-hwclock has it.
 fn date_and_time(time: UnixTime) -> String {
-    let second = time.0.rem_euclid(DAY);
+    let second = time.seconds().rem_euclid(DAY);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     format!("{} {hour:02}:{minute:02}:{second:02}", date(time))
 }
@@ -155,7 +156,7 @@ mod tests {
     #[test]
     fn time_servers_that_nobody_would_ask_are_an_error() {
         let stock = MemoryStock::new();
-        let mut draft = Draft::new(&stock, UnixTime(1));
+        let mut draft = Draft::new(&stock, UnixTime::new(1));
         let error = set_time_servers(&mut draft, &[TimeServer::new("time.lan").unwrap()]).unwrap_err();
         assert!(matches!(error, RaspiosError::MissingUnit { .. }), "{error}");
     }
@@ -180,7 +181,7 @@ mod tests {
             (4_107_542_400, "2100-03-01 00:00:00"),
             (-1, "1969-12-31 23:59:59"),
         ] {
-            assert_eq!(date_and_time(UnixTime(seconds)), expected);
+            assert_eq!(date_and_time(UnixTime::new(seconds)), expected);
         }
     }
 }

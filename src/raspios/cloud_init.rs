@@ -6,7 +6,7 @@ use super::{RaspiosError, Release};
 use crate::fs::FileKind;
 use crate::patch::{Draft, Partition};
 use crate::types::absent::OrEmpty as _;
-use crate::types::{ImagePath, Mode, Owner};
+use crate::types::{ImagePath, Mode, Owner, image_path};
 
 /// While this file exists, cloud-init's generator and its units do nothing (cloud-init documentation,
 /// "How to disable cloud-init").
@@ -20,7 +20,7 @@ pub fn disable_cloud_init(draft: &mut Draft<'_>, release: &Release) -> Result<()
     if !release.cloud_init {
         return Ok(());
     }
-    draft.file(Partition::Root, &ImagePath::new(DISABLED)?, "", Mode::FILE, Owner::ROOT)?;
+    draft.file(Partition::Root, &image_path!(DISABLED), "", Mode::FILE, Owner::ROOT)?;
     for unit in units(draft)? {
         mask_unit(draft, &unit)?;
     }

@@ -6,8 +6,8 @@
 
 use super::RaspiosError;
 use crate::patch::{Draft, Partition};
-use crate::types::ImagePath;
 use crate::types::absent::OrEmpty as _;
+use crate::types::image_path;
 
 /// The purpose of a node, as far as words can contradict it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,7 +23,7 @@ pub struct Expected {
 /// # Errors
 /// Fails when the stock image cannot be read.
 pub fn check_cmdline(draft: &Draft<'_>, expected: Expected) -> Result<Vec<RaspiosError>, RaspiosError> {
-    let line = draft.read_text(Partition::Boot, &ImagePath::new("/cmdline.txt")?)?.or_empty();
+    let line = draft.read_text(Partition::Boot, &image_path!("/cmdline.txt"))?.or_empty();
     let contradictions = contradictions(&line, expected).into_iter();
     Ok(contradictions
         .map(|(word, breaks)| RaspiosError::Contradiction { word: word.to_owned(), breaks })

@@ -4,7 +4,7 @@ use super::text::{edit_required, with_block};
 use super::{RaspiosError, Release};
 use crate::cluster::{Interface, InterfaceName, Network, Node, NodeK3s};
 use crate::patch::{Draft, Partition};
-use crate::types::ImagePath;
+use crate::types::image_path;
 
 /// Options that dhcpcd is not to take from router advertisements and from DHCPv6 servers: name servers
 /// and domains. Those of nodes.yaml are all there are, as with NetworkManager.
@@ -31,9 +31,7 @@ pub(super) fn write_block(draft: &mut Draft<'_>, release: &Release, node: &Node)
         });
     };
     let lines = lines(interface, node);
-    edit_required(draft, Partition::Root, &ImagePath::new("/etc/dhcpcd.conf")?, |text| {
-        with_block(text, &lines)
-    })
+    edit_required(draft, Partition::Root, &image_path!("/etc/dhcpcd.conf"), |text| with_block(text, &lines))
 }
 
 fn lines(interface: &InterfaceName, node: &Node) -> Vec<String> {

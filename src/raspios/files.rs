@@ -402,7 +402,7 @@ mod tests {
             let patch = patch(&stock, |draft| add(draft, &[large]).unwrap());
             let Action::File { content, .. } = &edit(&patch, "/opt/large").action else { panic!() };
             assert_eq!(content.bytes().is_some(), in_memory);
-            assert_eq!(content.size(), ByteCount(size));
+            assert_eq!(content.size(), ByteCount::new(size));
             assert_eq!(content.digest().is_some(), in_memory);
             assert_eq!(content.read_digest().unwrap(), Digest::of(&bytes));
         }

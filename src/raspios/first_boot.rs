@@ -13,7 +13,7 @@ use super::services::install_unit;
 use super::{BootMount, RaspiosError};
 use crate::first_start::Script;
 use crate::patch::{Draft, Partition};
-use crate::types::{ImagePath, Mode, Owner};
+use crate::types::{Mode, Owner, image_path};
 
 const UNIT: &str = "cardwright-first-boot.service";
 const FOLDER: &str = "/usr/local/lib/cardwright";
@@ -38,7 +38,7 @@ pub fn run_at_first_boot(
     if own.is_empty() && commands.is_empty() {
         return Ok(());
     }
-    let folder = ImagePath::new(FOLDER)?;
+    let folder = image_path!(FOLDER);
     let settings = [("own", own.len().to_string()), ("total", commands.len().to_string())];
     Script { name: "first-boot", parts: &[include_str!("first-boot.sh")], settings: &settings }
         .write::<RaspiosError>(draft, boot_mount.path())?;
@@ -105,7 +105,7 @@ mod tests {
         for line in ["own='1'\n", "total='1'\n", "status='/boot/cardwright-status.txt'\n"] {
             assert!(settings.contains(line), "{line} is not in {settings}");
         }
-        assert!(settings.contains(&format!("earliest='{}'\n", TIME.0)), "{settings}");
+        assert!(settings.contains(&format!("earliest='{}'\n", TIME.seconds())), "{settings}");
     }
 
     /// systemd's own judgement, on a machine that has it: `Restart=` with `Type=oneshot` is refused by

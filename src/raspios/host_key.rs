@@ -8,7 +8,7 @@
 
 use super::RaspiosError;
 use crate::patch::{Draft, Partition};
-use crate::types::{ImagePath, Mode, Owner};
+use crate::types::{ImagePath, Mode, Owner, image_path};
 
 /// Only here can sshd be pointed to it: sshd_config itself belongs to Debian's package.
 const SETTINGS: &str = "/etc/ssh/sshd_config.d/10-cardwright-host-key.conf";
@@ -19,7 +19,7 @@ const KEY: &str = "/etc/ssh/cardwright_host_ed25519_key";
 /// # Errors
 /// When the stock image cannot be read.
 pub fn set_host_key(draft: &mut Draft<'_>, private: &str, public: &str) -> Result<(), RaspiosError> {
-    draft.secret(&ImagePath::new(KEY)?, private)?;
+    draft.secret(&image_path!(KEY), private)?;
     for (path, text) in
         [(format!("{KEY}.pub"), format!("{public}\n")), (SETTINGS.to_owned(), format!("HostKey {KEY}\n"))]
     {

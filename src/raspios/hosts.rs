@@ -4,7 +4,7 @@ use super::RaspiosError;
 use super::text::{map_lines, with_block, with_last_line_ended};
 use crate::cluster::{Hostname, Node};
 use crate::patch::{Draft, Partition};
-use crate::types::{ImagePath, Mode, Owner};
+use crate::types::{Mode, Owner, image_path};
 
 /// What Debian gives a machine's own name in /etc/hosts, whether it has a network or not (Debian
 /// reference, section 5.1.1).
@@ -15,7 +15,7 @@ const OWN_ADDRESS: &str = "127.0.1.1";
 /// # Errors
 /// When the stock image cannot be read.
 pub fn set_hostname(draft: &mut Draft<'_>, name: &Hostname) -> Result<(), RaspiosError> {
-    let hostname = ImagePath::new("/etc/hostname")?;
+    let hostname = image_path!("/etc/hostname");
     draft.file(Partition::Root, &hostname, format!("{name}\n"), Mode::FILE, Owner::ROOT)?;
     edit_hosts(draft, |text| with_own_name(text, name.as_str()))
 }
@@ -37,7 +37,7 @@ pub fn set_cluster_hosts(draft: &mut Draft<'_>, nodes: &[Node]) -> Result<(), Ra
 }
 
 fn edit_hosts(draft: &mut Draft<'_>, change: impl FnOnce(&str) -> String) -> Result<(), RaspiosError> {
-    let hosts = ImagePath::new("/etc/hosts")?;
+    let hosts = image_path!("/etc/hosts");
     if draft.exists(Partition::Root, &hosts)? {
         draft.edit_text(Partition::Root, &hosts, change)?;
     } else {

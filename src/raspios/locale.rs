@@ -4,7 +4,7 @@ use super::RaspiosError;
 use super::error::nearest;
 use super::text::map_lines;
 use crate::patch::{Draft, Partition};
-use crate::types::{ImagePath, Mode, Owner};
+use crate::types::{ImagePath, Mode, Owner, image_path};
 
 const AVAILABLE: &str = "/etc/locale.gen";
 
@@ -42,7 +42,7 @@ enum Selection {
 /// Takes the line of a locale out of its comment. What is not commented out in the stock image is what it
 /// was made with.
 fn select(draft: &mut Draft<'_>, locale: &str) -> Result<Selection, RaspiosError> {
-    let path = ImagePath::new(AVAILABLE)?;
+    let path = image_path!(AVAILABLE);
     let Some(text) = draft.read_text(Partition::Root, &path)? else {
         return Err(RaspiosError::MissingFile { partition: Partition::Root, path });
     };
@@ -75,9 +75,9 @@ fn select(draft: &mut Draft<'_>, locale: &str) -> Result<Selection, RaspiosError
 
 /// The file that says it: on trixie, /etc/default/locale is a link to systemd's /etc/locale.conf.
 fn settings_path(draft: &Draft<'_>) -> Result<ImagePath, RaspiosError> {
-    let path = ImagePath::new("/etc/default/locale")?;
+    let path = image_path!("/etc/default/locale");
     match draft.read_link(&path)?.as_deref() {
-        Some("../locale.conf" | "/etc/locale.conf") => Ok(ImagePath::new("/etc/locale.conf")?),
+        Some("../locale.conf" | "/etc/locale.conf") => Ok(image_path!("/etc/locale.conf")),
         _ => Ok(path),
     }
 }

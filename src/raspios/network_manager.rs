@@ -6,7 +6,7 @@
 use super::RaspiosError;
 use crate::cluster::{Interface, Network, Node};
 use crate::patch::{Draft, Partition};
-use crate::types::{ImagePath, Mode, Owner};
+use crate::types::{Mode, Owner, image_path};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use uuid::Uuid;
@@ -15,7 +15,7 @@ const FOLDER: &str = "/etc/NetworkManager/system-connections";
 
 /// Writes the profile of the node's wired interface.
 pub(super) fn write_profile(draft: &mut Draft<'_>, node: &Node) -> Result<(), RaspiosError> {
-    let folder = ImagePath::new(FOLDER)?;
+    let folder = image_path!(FOLDER);
     draft.directory(Partition::Root, &folder, Mode::PRIVATE_DIRECTORY, Owner::ROOT)?;
     let path = folder.join(&format!("{}.nmconnection", name(&node.network.interface)))?;
     draft.file(Partition::Root, &path, profile(node), Mode::SECRET, Owner::ROOT)?;

@@ -5,7 +5,7 @@ use super::text::edit_required;
 use super::{Codename, RaspiosError, Release};
 use crate::patch::{Draft, Partition};
 use crate::types::absent::OrEmpty as _;
-use crate::types::{ImagePath, Mode, Owner};
+use crate::types::{Mode, Owner, image_path};
 
 /// Before 50-cloud-init.conf and what else there may be: sshd takes the first value it finds, and reads
 /// these files in the order of their names (sshd_config(5)).
@@ -26,11 +26,11 @@ pub fn enable_ssh(
     enable_unit(draft, "ssh.service", "multi-user.target")?;
     alias_unit(draft, "ssh.service", "sshd.service")?;
     // While this file exists, sshd does not start (ssh.service, ConditionPathExists).
-    draft.remove(Partition::Root, &ImagePath::new("/etc/ssh/sshd_not_to_be_run")?)?;
+    draft.remove(Partition::Root, &image_path!("/etc/ssh/sshd_not_to_be_run"))?;
     let settings = settings(release.codename, password_login);
-    let path = ImagePath::new(SETTINGS)?;
+    let path = image_path!(SETTINGS);
     draft.file(Partition::Root, &path, settings, Mode::FILE, Owner::ROOT)?;
-    edit_required(draft, Partition::Root, &ImagePath::new("/etc/ssh/sshd_config")?, |text| {
+    edit_required(draft, Partition::Root, &image_path!("/etc/ssh/sshd_config"), |text| {
         if reads_settings_first(text) { text.to_owned() } else { format!("{INCLUDE}\n\n{text}") }
     })
 }

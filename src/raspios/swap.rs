@@ -3,7 +3,7 @@
 use super::RaspiosError;
 use super::services::mask_unit;
 use crate::patch::{Draft, Partition};
-use crate::types::{ImagePath, Mode, Owner};
+use crate::types::{Mode, Owner, image_path};
 
 /// What trixie's rpi-swap reads, and where it reads additions.
 const CONFIGURATION: &str = "/etc/rpi/swap.conf";
@@ -18,9 +18,9 @@ const UNIT: &str = "dphys-swapfile.service";
 /// When the stock image cannot be read.
 pub fn disable_swap(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
     mask_unit(draft, UNIT)?;
-    if draft.exists(Partition::Root, &ImagePath::new(CONFIGURATION)?)? {
+    if draft.exists(Partition::Root, &image_path!(CONFIGURATION))? {
         let text = "# Written by cardwright, as nodes.yaml says `swap: off`.\n[Main]\nMechanism=none\n";
-        draft.file(Partition::Root, &ImagePath::new(ADDITION)?, text, Mode::FILE, Owner::ROOT)?;
+        draft.file(Partition::Root, &image_path!(ADDITION), text, Mode::FILE, Owner::ROOT)?;
     }
     Ok(())
 }
@@ -29,12 +29,12 @@ pub fn disable_swap(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
 mod tests {
     use super::*;
     use crate::patch::{Action, MemoryStock};
-    use crate::types::UnixTime;
+    use crate::types::{ImagePath, UnixTime};
 
     fn outline(with: &str) -> Vec<String> {
         let path = ImagePath::new(with).unwrap();
         let stock = MemoryStock::new().file(Partition::Root, &path, Mode::FILE, Owner::ROOT, "");
-        let mut draft = Draft::new(&stock, UnixTime(1));
+        let mut draft = Draft::new(&stock, UnixTime::new(1));
         disable_swap(&mut draft).unwrap();
         let edits = draft.finish().edits.into_iter().filter_map(|edit| match edit.action {
             Action::Symlink { target } => Some(format!("{} -> {target}", edit.path)),

@@ -3,7 +3,7 @@
 use crate::cluster::{
     Boot, Hostname, Interface, InterfaceName, Ipv6Network, Network, Node, NodeSpots, Swap, User, UserName,
 };
-use crate::types::ImagePath;
+use crate::types::image_path;
 use std::net::Ipv4Addr;
 
 /// A node of 192.168.50.0/24 that asks for nothing special.
@@ -49,7 +49,7 @@ pub(super) fn ipv6() -> Ipv6Network {
 pub(super) fn user(name: &str) -> User {
     User {
         name: UserName::new(name).unwrap(),
-        shell: ImagePath::new("/bin/bash").unwrap(),
+        shell: image_path!("/bin/bash"),
         password_hash: None,
         authorized_keys: Vec::new(),
         passwordless_sudo: true,

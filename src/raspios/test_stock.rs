@@ -3,7 +3,7 @@
 use crate::patch::{Action, Draft, Edit, MemoryStock, Partition, Patch, Sensitivity};
 use crate::types::{ImagePath, Mode, Owner, UnixTime};
 
-pub(super) const TIME: UnixTime = UnixTime(1_791_244_800);
+pub(super) const TIME: UnixTime = UnixTime::new(1_791_244_800);
 pub(super) const USER: Owner = Owner { uid: 1000, gid: 1000 };
 const SHADOW: Owner = Owner { uid: 0, gid: 42 };
 

@@ -4,7 +4,7 @@ use super::RaspiosError;
 use super::error::nearest;
 use crate::fs::FileKind;
 use crate::patch::{Draft, Partition};
-use crate::types::{ImagePath, Mode, Owner};
+use crate::types::{ImagePath, Mode, Owner, image_path};
 
 const ZONES: &str = "/usr/share/zoneinfo";
 
@@ -20,14 +20,14 @@ pub fn set_timezone(draft: &mut Draft<'_>, zone: &str) -> Result<(), RaspiosErro
         let nearest = nearest(zone, zones(draft)?);
         return Err(RaspiosError::UnknownTimezone { zone: zone.to_owned(), nearest });
     }
-    let localtime = ImagePath::new("/etc/localtime")?;
+    let localtime = image_path!("/etc/localtime");
     let target = format!("{ZONES}/{zone}");
     // The usual link has the whole path; a stock image may have one relative to /etc as well.
     let relative = format!("..{target}");
     if draft.read_link(&localtime)?.as_deref() != Some(&relative) {
         draft.symlink(&localtime, &target)?;
     }
-    let timezone = ImagePath::new("/etc/timezone")?;
+    let timezone = image_path!("/etc/timezone");
     if draft.exists(Partition::Root, &timezone)? {
         draft.file(Partition::Root, &timezone, format!("{zone}\n"), Mode::FILE, Owner::ROOT)?;
     }
@@ -49,7 +49,7 @@ fn is_zone(draft: &Draft<'_>, zone: &str) -> Result<bool, RaspiosError> {
 /// The names of all zones; `America/Argentina/Ushuaia` is as deep as they go.
 fn zones(draft: &Draft<'_>) -> Result<Vec<String>, RaspiosError> {
     const DEPTH: usize = 3;
-    let root = ImagePath::new(ZONES)?;
+    let root = image_path!(ZONES);
     let mut zones = Vec::new();
     let mut level = vec![String::new()];
     for _ in 0..DEPTH {

@@ -7,7 +7,7 @@ use super::RaspiosError;
 use super::accounts::{Account, LISTS_OF_USERS, map_fields, names_in, rename_in_list, set_field};
 use crate::cluster::User;
 use crate::patch::{Draft, Partition};
-use crate::types::{ImagePath, Mode};
+use crate::types::{ImagePath, Mode, image_path};
 
 /// Gives user 1000 its name, home directory, shell and password. Comes before everything that writes
 /// below the home directory.
@@ -88,7 +88,7 @@ fn rename(draft: &mut Draft<'_>, account: Account, name: &str) -> Result<Account
 /// The current trixie gives `pi` the shell /usr/sbin/nologin, which refuses a login by key as well.
 fn set_shell(draft: &mut Draft<'_>, account: &Account, shell: &ImagePath) -> Result<(), RaspiosError> {
     // The list of login shells stands for what is installed: some of them are links through other links.
-    let listed = draft.read_text(Partition::Root, &ImagePath::new("/etc/shells")?)?;
+    let listed = draft.read_text(Partition::Root, &image_path!("/etc/shells"))?;
     let is_listed = |shells: String| shells.lines().any(|line| line.trim() == shell.as_str());
     if !listed.is_some_and(is_listed) && !draft.exists(Partition::Root, shell)? {
         return Err(RaspiosError::MissingShell { shell: shell.clone() });

@@ -11,7 +11,7 @@ use super::accounts::{names_in, remove_account};
 use super::services::{enable_unit, mask_unit};
 use super::text::map_lines;
 use crate::patch::{Draft, Partition};
-use crate::types::ImagePath;
+use crate::types::{ImagePath, image_path};
 
 /// The user that asks the questions on a desktop image.
 const DESKTOP_WIZARD: &str = "rpi-first-boot-wizard";
@@ -52,10 +52,10 @@ pub fn dismiss_wizard(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
 /// image's user under its old name. With getty running, it would be a shell without a password for whoever
 /// is at the console, or a console that nobody can log in at.
 fn log_nobody_in(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
-    let accounts = names_in(draft, &ImagePath::new("/etc/passwd")?)?;
+    let accounts = names_in(draft, &image_path!("/etc/passwd"))?;
     let is_gone = |name: &str| !name.is_empty() && !accounts.iter().any(|account| account == name);
 
-    let units = ImagePath::new(DROP_INS)?;
+    let units = image_path!(DROP_INS);
     for unit in draft.list_stock(Partition::Root, &units)? {
         // getty@tty1.service.d, and serial-getty@ of a serial console.
         if !unit.strip_suffix(".service.d").is_some_and(|unit| unit.contains("getty@")) {
@@ -71,7 +71,7 @@ fn log_nobody_in(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
         }
     }
 
-    let greeter = ImagePath::new("/etc/lightdm/lightdm.conf")?;
+    let greeter = image_path!("/etc/lightdm/lightdm.conf");
     draft.edit_text(Partition::Root, &greeter, |text| {
         map_lines(text, |line| {
             let setting = line.split_once('=').map(|(key, value)| (key.trim(), value.trim()));

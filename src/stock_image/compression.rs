@@ -4,7 +4,7 @@ use super::Given;
 use crate::formats::kinds;
 use crate::io::DiskError;
 use crate::types::ByteOffset;
-use crate::types::number;
+use crate::types::number::usize_from;
 
 /// What a stock image is packed in, told by its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -35,9 +35,9 @@ const READ: [(&[u8], Compression); 5] = [
 /// Tells the packing of a file. What begins like none of the known ones is taken for a disk.
 pub(super) fn tell(given: &Given<'_>) -> Result<Compression, DiskError> {
     let mut start = [0; 8];
-    let length = number::at_most(given.bytes.size().0, start.len());
+    let length = usize_from(given.bytes.size().get()).min(start.len());
     let (start, _) = start.split_at_mut(length);
-    given.bytes.read_at(ByteOffset(0), start).map_err(|source| given.unreadable(source))?;
+    given.bytes.read_at(ByteOffset::ZERO, start).map_err(|source| given.unreadable(source))?;
     if let Some((_, packing)) = READ.iter().find(|(magic, _)| start.starts_with(magic)) {
         return Ok(*packing);
     }

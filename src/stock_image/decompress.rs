@@ -8,7 +8,7 @@ use std::io::{self, Read};
 
 /// The most that is unpacked. Stock images have 2 to 16 GiB; a small file that claims to hold more than
 /// this is made to fill disks.
-pub(super) const LARGEST_IMAGE: ByteCount = ByteCount(256 << 30);
+pub(super) const LARGEST_IMAGE: ByteCount = ByteCount::new(256 << 30);
 
 /// How much is unpacked at once.
 pub(super) const PIECE: usize = 1 << 20;
@@ -31,19 +31,19 @@ pub(super) fn unpack(
     let mut done = 0;
     loop {
         let length = fill(&mut reader, &mut piece)
-            .map_err(|error| given.not_decoded(packing, ByteCount(done), error))?;
+            .map_err(|error| given.not_decoded(packing, ByteCount::new(done), error))?;
         let bytes = piece.split_at(length).0;
         if bytes.is_empty() {
             return Ok(disk);
         }
-        let size = ByteCount(done + length as u64);
+        let size = ByteCount::new(done + length as u64);
         if size > LARGEST_IMAGE {
             return Err(given.too_large());
         }
         disk.resize(size)
-            .and_then(|()| disk.write_without_holes(ByteOffset(done), bytes))
+            .and_then(|()| disk.write_without_holes(ByteOffset::new(done), bytes))
             .map_err(|source| given.cannot_unpack(source))?;
-        done = size.0;
+        done = size.get();
     }
 }
 

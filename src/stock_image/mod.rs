@@ -121,7 +121,7 @@ impl StockImage {
         cache: Option<&Path>,
     ) -> Result<Self, DiskError> {
         let given: &Arc<dyn ReadAt> = &(Arc::clone(source) as Arc<dyn ReadAt>);
-        if given.size().0 == 0 {
+        if given.size().get() == 0 {
             return Err(context.empty());
         }
         // Only what was read of a file that had the right SHA-256 is in the memory of it.
@@ -159,7 +159,7 @@ impl StockImage {
         let source = Arc::new(Source::at(path)?);
         let digest = Arc::new(FileDigest::new(&source, None));
         let context = Given { file: path, bytes: &*source, scratch };
-        if source.size().0 == 0 {
+        if source.size().get() == 0 {
             return Err(context.empty());
         }
         let packing = compression::tell(&context)?;
@@ -207,7 +207,7 @@ impl StockImage {
             memory,
             _folder: None,
         };
-        if image.size().0 == 0 {
+        if image.size().get() == 0 {
             return Err(context.empty());
         }
         match PartitionTable::read(&image) {
@@ -232,8 +232,8 @@ impl StockImage {
     fn named(&self, problem: DiskError) -> DiskError {
         let DiskError::NoPartitionTable { .. } = problem else { return problem };
         let size = self.given_size();
-        if size.0 < SECTOR {
-            return DiskError::NoPartitionTable { found: format!("it has only {} bytes", size.0) };
+        if size.get() < SECTOR {
+            return DiskError::NoPartitionTable { found: format!("it has only {} bytes", size.get()) };
         }
         let partition = |name: &'static str| format!("it is one partition without a partition table: {name}");
         let known = kinds::no_image(self).map(|found| found.map(|name| format!("it is {name}")));
@@ -361,7 +361,7 @@ impl Disk {
 /// one: it is filled up with zeros.
 impl ReadAt for StockImage {
     fn size(&self) -> ByteCount {
-        ByteCount(self.given_size().0.div_ceil(SECTOR) * SECTOR)
+        ByteCount::new(self.given_size().get().div_ceil(SECTOR) * SECTOR)
     }
 
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
@@ -390,7 +390,7 @@ pub enum StockWarning {
     /// It ends in the middle of a sector.
     #[error(
         "the image `{}` ends in the middle of a sector: it has {} bytes, and cards get {}, the rest filled with zeros",
-        file.display(), given.0, padded.0
+        file.display(), given.get(), padded.get()
     )]
     Padded {
         /// The file.
@@ -514,9 +514,9 @@ impl Given<'_> {
         if error.kind() == io::ErrorKind::UnexpectedEof {
             return self.damaged(format!(
                 "it ends too early: after {} unpacked bytes its {packing} stream goes on",
-                done.0
+                done.get()
             ));
         }
-        self.damaged(format!("it cannot be unpacked as {packing} after {} bytes: {error}", done.0))
+        self.damaged(format!("it cannot be unpacked as {packing} after {} bytes: {error}", done.get()))
     }
 }

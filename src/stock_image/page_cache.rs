@@ -11,9 +11,9 @@ use super::decompress::LARGEST_IMAGE;
 use crate::cache::{self, Bucket};
 use crate::io::ReadAt;
 use crate::types::Digest;
-use crate::types::number;
+use crate::types::Sha256;
+use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset};
-use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -65,8 +65,8 @@ impl Memory {
     /// Fills `buffer` where all of it is known. The range has to lie inside the disk.
     #[expect(clippy::expect_used, reason = "whether all pages are known is looked at before one is taken")]
     pub(super) fn read(&self, offset: ByteOffset, buffer: &mut [u8]) -> bool {
-        let end = offset.0 + buffer.len() as u64;
-        let pages = offset.0 / PAGE..end.div_ceil(PAGE);
+        let end = offset.get() + buffer.len() as u64;
+        let pages = offset.get() / PAGE..end.div_ceil(PAGE);
         if let Some(asked) = self.asked().as_mut() {
             asked.extend(pages.clone());
         }
@@ -74,12 +74,12 @@ impl Memory {
         if !pages.clone().all(|page| known.pages.contains_key(&page)) {
             return false;
         }
-        let mut at = offset.0;
+        let mut at = offset.get();
         let mut rest = buffer;
         for page in pages {
             let bytes = known.pages.get(&page).expect("all pages are known");
             // Only the last page of the disk is a short one, and the range does not go beyond it.
-            let (_, bytes) = bytes.split_at(number::in_memory(at % PAGE));
+            let (_, bytes) = bytes.split_at(usize_from(at % PAGE));
             let length = bytes.len().min(rest.len());
             let (piece, behind) = rest.split_at_mut(length);
             piece.copy_from_slice(bytes.split_at(length).0);
@@ -112,17 +112,17 @@ impl Memory {
             file.write_all(bytes)
         };
         write(MAGIC)?;
-        write(&disk.size().0.to_le_bytes())?;
+        write(&disk.size().get().to_le_bytes())?;
         write(&(pages.len() as u64).to_le_bytes())?;
         pages.iter().try_for_each(|page| write(&page.to_le_bytes()))?;
         for page in pages {
             let start = page * PAGE;
-            let length = disk.size().0.checked_sub(start).ok_or(io::ErrorKind::UnexpectedEof)?.min(PAGE);
-            let mut bytes = vec![0; number::in_memory(length)];
-            disk.read_at(ByteOffset(start), &mut bytes)?;
+            let length = disk.size().get().checked_sub(start).ok_or(io::ErrorKind::UnexpectedEof)?.min(PAGE);
+            let mut bytes = vec![0; usize_from(length)];
+            disk.read_at(ByteOffset::new(start), &mut bytes)?;
             write(&bytes)?;
         }
-        file.write_all(&hasher.finalize())?;
+        file.write_all(hasher.finalize().as_bytes())?;
         let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
         self.shelf.put(file, &self.name).map(drop).map_err(|(error, _)| error)
     }
@@ -143,11 +143,11 @@ impl Known {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).ok()?;
         let (body, digest) = bytes.split_last_chunk::<32>()?;
-        if Sha256::digest(body)[..] != digest[..] {
+        if Digest::of(body).as_bytes() != digest {
             return None;
         }
         let mut rest = body.strip_prefix(MAGIC)?;
-        let size = ByteCount(take_number(&mut rest)?);
+        let size = ByteCount::new(take_number(&mut rest)?);
         if size > LARGEST_IMAGE {
             return None;
         }
@@ -155,7 +155,7 @@ impl Known {
         let numbers: Vec<u64> = (0..count).map_while(|_| take_number(&mut rest)).collect();
         let mut pages = BTreeMap::new();
         for page in numbers {
-            let length = usize::try_from(size.0.checked_sub(page.checked_mul(PAGE)?)?.min(PAGE)).ok()?;
+            let length = usize::try_from(size.get().checked_sub(page.checked_mul(PAGE)?)?.min(PAGE)).ok()?;
             let (bytes, behind) = rest.split_at_checked(length)?;
             pages.insert(page, bytes.into());
             rest = behind;
@@ -180,13 +180,13 @@ mod tests {
 
     fn read(memory: &Memory, at: usize, length: usize) -> Option<Vec<u8>> {
         let mut bytes = vec![0; length];
-        memory.read(ByteOffset(at as u64), &mut bytes).then_some(bytes)
+        memory.read(ByteOffset::new(at as u64), &mut bytes).then_some(bytes)
     }
 
     #[test]
     fn what_was_asked_for_is_known_the_next_time_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
-        let open = || Memory::open(folder.path(), Digest([7; 32]));
+        let open = || Memory::open(folder.path(), Digest::from_bytes([7; 32]));
         let first = open();
         assert_eq!((first.size(), read(&first, 100, 20_000)), (None, None));
         assert_eq!(read(&first, 5 * 16384, 100), None);
@@ -195,34 +195,34 @@ mod tests {
         first.keep(&disk(), &|| Ok(())).unwrap();
 
         let second = open();
-        assert_eq!(second.size(), Some(ByteCount(5 * 16384 + 100)));
+        assert_eq!(second.size(), Some(ByteCount::new(5 * 16384 + 100)));
         assert_eq!(read(&second, 16_000, 10_000).unwrap(), disk()[16_000..26_000]);
         assert_eq!(read(&second, 5 * 16384 + 1, 99).unwrap(), disk()[5 * 16384 + 1..]);
         assert_eq!(read(&second, 3 * 16384, 1), None);
         second.keep(&disk(), &|| Ok(())).unwrap();
         assert!(read(&open(), 3 * 16384, 1).is_some() && read(&open(), 100, 20_000).is_some());
-        assert_eq!(read(&Memory::open(folder.path(), Digest([8; 32])), 0, 1), None);
+        assert_eq!(read(&Memory::open(folder.path(), Digest::from_bytes([8; 32])), 0, 1), None);
     }
 
     #[test]
     fn a_damaged_memory_is_none() {
         let folder = tempfile::tempdir().unwrap();
-        let memory = Memory::open(folder.path(), Digest([7; 32]));
+        let memory = Memory::open(folder.path(), Digest::from_bytes([7; 32]));
         read(&memory, 0, 1);
         memory.keep(&disk(), &|| Ok(())).unwrap();
-        let path = folder.path().join("pages").join(Digest([7; 32]).to_string());
+        let path = folder.path().join("pages").join(Digest::from_bytes([7; 32]).to_string());
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[100] ^= 1;
         std::fs::write(&path, &bytes).unwrap();
-        assert_eq!(Memory::open(folder.path(), Digest([7; 32])).size(), None);
+        assert_eq!(Memory::open(folder.path(), Digest::from_bytes([7; 32])).size(), None);
         std::fs::write(&path, &bytes[..20]).unwrap();
-        assert_eq!(Memory::open(folder.path(), Digest([7; 32])).size(), None);
+        assert_eq!(Memory::open(folder.path(), Digest::from_bytes([7; 32])).size(), None);
     }
 
     #[test]
     fn who_reads_everything_is_not_remembered() {
         let folder = tempfile::tempdir().unwrap();
-        let memory = Memory::open(folder.path(), Digest([7; 32]));
+        let memory = Memory::open(folder.path(), Digest::from_bytes([7; 32]));
         let disk = vec![0; (MOST_PAGES + 1) * 16384];
         read(&memory, 0, disk.len());
         memory.keep(&disk, &|| Ok(())).unwrap();

@@ -108,18 +108,18 @@ fn error_of(bytes: &[u8]) -> String {
 
 /// Compares all of an image, and pieces of it at odd offsets, with what was packed.
 fn assert_holds(image: &StockImage, disk: &[u8]) {
-    assert_eq!(image.size().0, disk.len() as u64);
+    assert_eq!(image.size().get(), disk.len() as u64);
     let mut all = vec![0; disk.len()];
-    image.read_at(ByteOffset(0), &mut all).unwrap();
+    image.read_at(ByteOffset::ZERO, &mut all).unwrap();
     assert!(all == disk);
     for (at, length) in
         [(0, 1), (4095, 2), (65_535, 70_000), (299_990, 20), (disk.len() - 1, 1), (disk.len(), 0)]
     {
         let mut part = vec![0; length];
-        image.read_at(ByteOffset(at as u64), &mut part).unwrap();
+        image.read_at(ByteOffset::new(at as u64), &mut part).unwrap();
         assert!(part == disk[at..at + length], "{length} bytes at {at}");
     }
-    let beyond = image.read_at(ByteOffset(disk.len() as u64 - 1), &mut [0; 2]).unwrap_err();
+    let beyond = image.read_at(ByteOffset::new(disk.len() as u64 - 1), &mut [0; 2]).unwrap_err();
     assert_eq!(beyond.kind(), io::ErrorKind::UnexpectedEof);
 }
 
@@ -158,7 +158,7 @@ fn an_image_reads_the_same_whatever_it_is_packed_in() {
         assert_eq!(image.packing(), packing);
         assert_holds(&image, &disk);
         assert_eq!(image.file_digest().unwrap(), Digest::of(&bytes));
-        assert_eq!(image.file_bytes().size().0, bytes.len() as u64);
+        assert_eq!(image.file_bytes().size().get(), bytes.len() as u64);
         assert_eq!(image.xz_layout().is_some(), packing == Compression::Xz);
     }
 }
@@ -215,7 +215,7 @@ fn the_pinned_digest_is_that_of_the_file_as_given() {
         StockImage::open(&place.file(), Some(right), &place.scratch()).unwrap().file_digest().unwrap(),
         right
     );
-    let wrong = Digest([0xab; 32]);
+    let wrong = Digest::from_bytes([0xab; 32]);
     let error = StockImage::open(&place.file(), Some(wrong), &place.scratch()).map(|_| ()).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -227,8 +227,9 @@ fn the_pinned_digest_is_that_of_the_file_as_given() {
 #[test]
 fn the_pinned_digest_is_checked_before_anything_is_believed() {
     let place = Place::with(b"PK\x03\x04 no archive");
-    let error =
-        StockImage::open(&place.file(), Some(Digest([0; 32])), &place.scratch()).map(|_| ()).unwrap_err();
+    let error = StockImage::open(&place.file(), Some(Digest::from_bytes([0; 32])), &place.scratch())
+        .map(|_| ())
+        .unwrap_err();
     assert!(matches!(error, DiskError::WrongDigest { .. }), "{error}");
 }
 
@@ -453,7 +454,7 @@ fn an_image_that_ends_in_a_sector_is_padded_in_every_packing() {
         let place = Place::with(&packed(cut));
         let image = place.open().unwrap();
         assert_holds(&image, &whole);
-        assert_eq!(image.given_size().0, cut.len() as u64);
+        assert_eq!(image.given_size().get(), cut.len() as u64);
         // Shorter than the disk, which whoever takes the file for it has to bear in mind.
         assert!(image.raw_file().is_none_or(|file| file.metadata().unwrap().len() == cut.len() as u64));
         let [warning] = &image.warnings()[..] else { panic!("{:?}", image.warnings()) };
@@ -498,7 +499,7 @@ fn a_damaged_block_is_found_when_it_is_read_and_no_other_suffers() {
     fs::write(place.file(), bytes).unwrap();
     let image = place.open().unwrap();
     let mut part = [0; 10];
-    let error = image.read_at(ByteOffset(99_995), &mut part).unwrap_err();
+    let error = image.read_at(ByteOffset::new(99_995), &mut part).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     let expected = format!(
         "the image `{}` is damaged: its xz Block at byte {} cannot be decoded: ",
@@ -506,7 +507,7 @@ fn a_damaged_block_is_found_when_it_is_read_and_no_other_suffers() {
         block.compressed_offset
     );
     assert!(error.to_string().starts_with(&expected), "{error}");
-    image.read_at(ByteOffset(200_000), &mut part).unwrap();
+    image.read_at(ByteOffset::new(200_000), &mut part).unwrap();
     assert_eq!(part, disk[200_000..200_010]);
 }
 
@@ -611,7 +612,7 @@ proptest! {
         let at = at.index(disk.len());
         let length = length.min(disk.len() - at);
         let mut piece = vec![0; length];
-        image.read_at(ByteOffset(at as u64), &mut piece).unwrap();
+        image.read_at(ByteOffset::new(at as u64), &mut piece).unwrap();
         prop_assert!(piece == disk[at..at + length]);
     }
 }

@@ -30,7 +30,7 @@ impl XzImage {
     /// Reads where the Blocks of the file are.
     pub(super) fn open(packed: &Arc<dyn ReadAt>, given: &Given<'_>) -> Result<Self, DiskError> {
         let layout = XzLayout::read(given)?;
-        let size = ByteCount(layout.uncompressed_size);
+        let size = ByteCount::new(layout.uncompressed_size);
         let decoded = decompress::nameless_file(given)?;
         let decoded = DiskFile::with_size(decoded, size).map_err(|source| given.cannot_unpack(source))?;
         Ok(Self {
@@ -58,7 +58,7 @@ impl XzImage {
                     // The others need not go on.
                     next.store(self.layout.blocks.len(), Ordering::Relaxed);
                 })?;
-                progress(ByteCount(block.uncompressed_size));
+                progress(ByteCount::new(block.uncompressed_size));
             }
         };
         thread::scope(|scope| {
@@ -79,7 +79,7 @@ impl XzImage {
         let given = Given { file: &self.file, bytes: &*self.packed, scratch: &self.scratch };
         let memory = xz_block::memory(given.bytes, block)
             .map_err(|error| as_io_error(not_decoded(&given, block, error)))?;
-        let memory = memory.0 + PIECE as u64;
+        let memory = memory.get() + PIECE as u64;
         self.decoding.once(number, memory, || decode(&given, block, &self.decoded).map_err(as_io_error))
     }
 }
@@ -91,9 +91,9 @@ impl ReadAt for XzImage {
 
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
         check_range(offset, buffer.len(), self.size())?;
-        let end = offset.0 + buffer.len() as u64;
+        let end = offset.get() + buffer.len() as u64;
         // An image that holds nothing has no Blocks, and nothing can be asked of it.
-        let Some(first) = self.layout.holding(offset.0) else { return Ok(()) };
+        let Some(first) = self.layout.holding(offset.get()) else { return Ok(()) };
         let blocks = self.layout.blocks.iter().enumerate().skip(first);
         for (number, block) in blocks.take_while(|(_, block)| block.uncompressed_offset < end) {
             self.decode(number, block)?;
@@ -114,7 +114,9 @@ fn decode(given: &Given<'_>, block: &XzBlock, decoded: &DiskFile) -> Result<(), 
         if bytes.is_empty() {
             return Ok(());
         }
-        decoded.write_without_holes(ByteOffset(at), bytes).map_err(|source| given.cannot_unpack(source))?;
+        decoded
+            .write_without_holes(ByteOffset::new(at), bytes)
+            .map_err(|source| given.cannot_unpack(source))?;
         at += length as u64;
     }
 }

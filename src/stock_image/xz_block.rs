@@ -6,7 +6,7 @@ use super::xz_index::XzBlock;
 use crate::formats::Record;
 use crate::formats::xz::{self, BlockHeader};
 use crate::io::ReadAt;
-use crate::types::number;
+use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset};
 use std::io::{self, BufReader, Read};
 
@@ -36,14 +36,14 @@ pub(super) fn reader<'file>(file: &'file dyn ReadAt, block: &XzBlock) -> io::Res
 /// The memory that decoding a Block takes, as its header says (section 3.1).
 pub(super) fn memory(file: &dyn ReadAt, block: &XzBlock) -> io::Result<ByteCount> {
     let mut header = [0; 1024];
-    let length = number::at_most(block.unpadded_size, header.len());
+    let length = usize_from(block.unpadded_size).min(header.len());
     let (header, _) = header.split_at_mut(length);
-    file.read_at(ByteOffset(block.compressed_offset), header)?;
+    file.read_at(ByteOffset::new(block.compressed_offset), header)?;
     // A header that cannot be read is the decoder's to complain about, before it takes any memory.
     let dictionary = BlockHeader::parse(header).map_or(0, |header| header.dictionary);
-    let needed = ByteCount(dictionary + DECODER_OVERHEAD);
-    if needed.0 > DECODER_MEMORY {
-        let limit = ByteCount(DECODER_MEMORY);
+    let needed = ByteCount::new(dictionary + DECODER_OVERHEAD);
+    if needed.get() > DECODER_MEMORY {
+        let limit = ByteCount::new(DECODER_MEMORY);
         let message = format!("packed so that reading it takes {needed} of memory (the limit is {limit})");
         return Err(io::Error::new(io::ErrorKind::OutOfMemory, message));
     }
@@ -59,9 +59,9 @@ struct BlockBytes<'file> {
 
 impl Read for BlockBytes<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (piece, _) = buffer.split_at_mut(number::at_most(self.end - self.at, buffer.len()));
+        let (piece, _) = buffer.split_at_mut(usize_from(self.end - self.at).min(buffer.len()));
         if !piece.is_empty() {
-            self.file.read_at(ByteOffset(self.at), piece)?;
+            self.file.read_at(ByteOffset::new(self.at), piece)?;
         }
         self.at += piece.len() as u64;
         Ok(piece.len())

@@ -6,7 +6,7 @@ use super::decompress::LARGEST_IMAGE;
 use crate::formats::xz::{CRC32, Check, FOOTER_MAGIC, HEADER_SIZE, stream_header, take_number};
 use crate::io::DiskError;
 use crate::types::ByteOffset;
-use crate::types::number;
+use crate::types::number::usize_from;
 
 /// [`HEADER_SIZE`] as the offsets count.
 const HEADER: u64 = HEADER_SIZE as u64;
@@ -85,7 +85,7 @@ impl XzLayout {
     pub(super) fn read(given: &Given<'_>) -> Result<Self, DiskError> {
         let mut found = Vec::new();
         let mut blocks_left = MOST_BLOCKS;
-        let mut end = without_padding(given, given.bytes.size().0)?;
+        let mut end = without_padding(given, given.bytes.size().get())?;
         while end > 0 {
             if found.len() >= MOST_STREAMS {
                 return Err(given.damaged(format!("it has more than {MOST_STREAMS} xz streams")));
@@ -114,7 +114,7 @@ impl XzLayout {
                 };
                 let end = uncompressed_offset.checked_add(uncompressed_size);
                 layout.uncompressed_size =
-                    end.filter(|end| *end <= LARGEST_IMAGE.0).ok_or_else(|| given.too_large())?;
+                    end.filter(|end| *end <= LARGEST_IMAGE.get()).ok_or_else(|| given.too_large())?;
                 compressed_offset += block.padded_size();
                 layout.blocks.push(block);
             }
@@ -135,7 +135,7 @@ fn without_padding(given: &Given<'_>, end: u64) -> Result<u64, DiskError> {
     let mut piece = [0; 4096];
     let mut at = end;
     while at > 0 {
-        let length = number::at_most(at, piece.len());
+        let length = usize_from(at).min(piece.len());
         let (bytes, _) = piece.split_at_mut(length);
         let start = at - length as u64;
         read(given, start, bytes)?;
@@ -159,7 +159,7 @@ fn without_padding(given: &Given<'_>, end: u64) -> Result<u64, DiskError> {
 }
 
 fn read(given: &Given<'_>, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
-    given.bytes.read_at(ByteOffset(offset), buffer).map_err(|source| given.unreadable(source))
+    given.bytes.read_at(ByteOffset::new(offset), buffer).map_err(|source| given.unreadable(source))
 }
 
 /// Reads the stream that ends at `end`.

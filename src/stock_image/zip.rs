@@ -33,7 +33,7 @@ pub(super) fn unpack(given: &Given<'_>) -> Result<DiskFile, DiskError> {
     if !SUPPORTED_COMPRESSION_METHODS.contains(&method) {
         return Err(given.unknown(format!("a zip archive compressed with {method}")));
     }
-    if ByteCount(member.size()) > LARGEST_IMAGE {
+    if ByteCount::new(member.size()) > LARGEST_IMAGE {
         return Err(given.too_large());
     }
     decompress::unpack(given, "zip", member)
@@ -80,8 +80,8 @@ fn not_read(given: &Given<'_>, error: ZipError) -> DiskError {
         ZipError::InvalidArchive(_) if !has_end(given) => {
             given.damaged("it ends too early: the list of its files, which is at the end, is missing")
         }
-        ZipError::Io(error) => given.not_decoded("zip", ByteCount(0), error),
-        error => given.not_decoded("zip", ByteCount(0), io::Error::other(error)),
+        ZipError::Io(error) => given.not_decoded("zip", ByteCount::ZERO, error),
+        error => given.not_decoded("zip", ByteCount::ZERO, io::Error::other(error)),
     }
 }
 
@@ -90,11 +90,11 @@ fn not_read(given: &Given<'_>, error: ZipError) -> DiskError {
 fn has_end(given: &Given<'_>) -> bool {
     const RECORD: usize = 22;
     const FARTHEST: u64 = RECORD as u64 + 0xffff;
-    let size = given.bytes.size().0;
+    let size = given.bytes.size().get();
     let length = size.min(FARTHEST);
     let Ok(count) = usize::try_from(length) else { return false };
     let mut bytes = vec![0; count];
-    given.bytes.read_at(ByteOffset(size - length), &mut bytes).is_ok()
+    given.bytes.read_at(ByteOffset::new(size - length), &mut bytes).is_ok()
         && bytes.windows(RECORD).any(|record| record.starts_with(b"PK\x05\x06"))
 }
 

@@ -1,12 +1,13 @@
 //! Paths inside an image.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// An absolute path inside one filesystem of the image: `/etc/hostname`, or on FAT `/cmdline.txt`.
 ///
 /// It has no `.`, no `..`, no empty part and no NUL, whatever machine cardwright runs on.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ImagePath(String);
+pub struct ImagePath(Cow<'static, str>);
 
 /// A text that is no [`ImagePath`], and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,31 +25,27 @@ impl ImagePath {
     /// Checks and takes a path.
     ///
     /// # Errors
-    /// Says which of the rules above it breaks.
+    /// When it breaks one of the rules above.
     pub fn new(path: impl Into<String>) -> Result<Self, InvalidPath> {
         let path = path.into();
-        let refused = |reason| Err(InvalidPath { path: path.clone(), reason });
-        let Some(relative) = path.strip_prefix('/') else {
-            return refused("it does not begin with `/`");
-        };
-        if relative.is_empty() {
-            return Ok(Self(path));
+        match broken_rule(path.as_bytes()) {
+            None => Ok(Self(Cow::Owned(path))),
+            Some(reason) => Err(InvalidPath { path, reason }),
         }
-        for part in relative.split('/') {
-            match part {
-                "" => return refused("it has an empty part"),
-                "." | ".." => return refused("it has a `.` or `..`"),
-                _ if part.contains('\0') => return refused("it has a NUL"),
-                _ if part.len() > LONGEST_NAME => return refused("a part is longer than 255 bytes"),
-                _ => {}
-            }
-        }
-        Ok(Self(path))
     }
 
-    /// The root of the filesystem.
-    pub fn root() -> Self {
-        Self("/".to_owned())
+    /// Takes a path that is written in the program; [`image_path!`](crate::image_path) checks it while it is compiled.
+    ///
+    /// # Panics
+    /// When it breaks one of the rules above.
+    pub const fn literal(path: &'static str) -> Self {
+        assert!(broken_rule(path.as_bytes()).is_none(), "not a path inside an image");
+        Self(Cow::Borrowed(path))
+    }
+
+    /// Returns the root of the filesystem.
+    pub const fn root() -> Self {
+        Self(Cow::Borrowed("/"))
     }
 
     /// The path as text, with its leading `/`.
@@ -67,7 +64,7 @@ impl ImagePath {
         match (parent, name) {
             ("", "") => None,
             ("", _) => Some(Self::root()),
-            (parent, _) => Some(Self(parent.to_owned())),
+            (parent, _) => Some(Self(Cow::Owned(parent.to_owned()))),
         }
     }
 
@@ -83,14 +80,14 @@ impl ImagePath {
     pub fn starts_with(&self, ancestor: &Self) -> bool {
         self.0 == ancestor.0
             || ancestor.0 == "/"
-            || self.0.strip_prefix(&ancestor.0).is_some_and(|rest| rest.starts_with('/'))
+            || self.0.strip_prefix(&*ancestor.0).is_some_and(|rest| rest.starts_with('/'))
     }
 
     /// This path after `from` was renamed to `to`.
     #[must_use]
     pub fn after_rename(&self, from: &Self, to: &Self) -> Self {
-        match self.0.strip_prefix(&from.0) {
-            Some(rest) if self.starts_with(from) => Self(format!("{}{rest}", to.0)),
+        match self.0.strip_prefix(&*from.0) {
+            Some(rest) if self.starts_with(from) => Self(Cow::Owned(format!("{}{rest}", to.0))),
             _ => self.clone(),
         }
     }
@@ -98,7 +95,7 @@ impl ImagePath {
     /// The path in small letters.
     #[must_use]
     pub fn to_lowercase(&self) -> Self {
-        Self(self.0.to_lowercase())
+        Self(Cow::Owned(self.0.to_lowercase()))
     }
 
     /// The parts from the top down: `etc`, `hostname`.
@@ -106,6 +103,52 @@ impl ImagePath {
         self.0.split('/').filter(|part| !part.is_empty())
     }
 }
+
+/// Returns the rule that a path breaks, if it breaks one. It goes byte by byte, as the compiler can: no byte of
+/// a longer UTF-8 sequence equals one of those it looks for.
+const fn broken_rule(path: &[u8]) -> Option<&'static str> {
+    let [b'/', relative @ ..] = path else { return Some("it does not begin with `/`") };
+    let mut rest = relative;
+    let mut name = 0;
+    let mut dots = 0;
+    while let [byte, behind @ ..] = rest {
+        match *byte {
+            0 => return Some("it has a NUL"),
+            b'/' if name == 0 => return Some("it has an empty part"),
+            b'/' if name == dots && dots <= 2 => return Some("it has a `.` or `..`"),
+            b'/' => (name, dots) = (0, 0),
+            b'.' => (name, dots) = (name + 1, dots + 1),
+            _ => name += 1,
+        }
+        if name > LONGEST_NAME {
+            return Some("a part is longer than 255 bytes");
+        }
+        rest = behind;
+    }
+    match name {
+        0 if !relative.is_empty() => Some("it has an empty part"),
+        1 | 2 if name == dots => Some("it has a `.` or `..`"),
+        _ => None,
+    }
+}
+
+/// Makes an [`ImagePath`](crate::types::ImagePath) of a literal or a constant, checked while it is compiled.
+///
+/// ```
+/// use cardwright::types::image_path;
+/// assert_eq!(image_path!("/etc/hostname").name(), "hostname");
+/// ```
+///
+/// ```compile_fail
+/// cardwright::types::image_path!("/etc/../shadow");
+/// ```
+#[macro_export]
+macro_rules! image_path {
+    ($path:expr) => {
+        const { $crate::types::ImagePath::literal($path) }
+    };
+}
+pub use image_path;
 
 impl fmt::Display for ImagePath {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,10 +185,23 @@ mod tests {
 
     #[test]
     fn what_could_leave_the_image_is_no_path() {
-        for wrong in
-            ["", "etc", "/etc/../shadow", "/./x", "//x", "/x/", "/a\0b", &format!("/{}", "x".repeat(256))]
-        {
+        for wrong in [
+            "",
+            "etc",
+            "/etc/../shadow",
+            "/./x",
+            "//x",
+            "/x/",
+            "/a\0b",
+            "/a/..",
+            "/.",
+            "/a/./b",
+            &format!("/{}", "x".repeat(256)),
+        ] {
             assert!(ImagePath::new(wrong).is_err(), "{wrong:?}");
+        }
+        for fine in ["/", "/...", "/.a", "/a.", "/a/..b", "/a..", &format!("/{}", "x".repeat(255))] {
+            assert!(ImagePath::new(fine).is_ok(), "{fine:?}");
         }
     }
 

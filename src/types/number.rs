@@ -1,25 +1,16 @@
-//! Whole numbers in another width, where they fit.
+//! Whole numbers in another width.
 //!
-//! Rust converts nothing to `usize` without asking what happens to a number that does not fit. Each function
-//! here has its one reason why that cannot be. A number whose size is decided elsewhere (by an image, a server,
-//! nodes.yaml) is checked first; too large a one is an error with words of its own.
+//! A number whose size is decided elsewhere (by an image, a server, nodes.yaml) is checked first; too large a one
+//! is an error with words of its own.
 
-const _: () = assert!(usize::BITS >= 32, "cardwright does not fit machines with addresses of 16 bits");
+// Images are larger than 4 GiB, and every length in one is a number of 64 bits.
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("cardwright needs a machine with addresses of 64 bits");
 
-/// Returns a number of 32 bits as a length in memory.
-pub(crate) const fn length(number: u32) -> usize {
-    number as usize
-}
-
-/// Returns the length of something that memory holds, or that is known to fit it.
-#[expect(clippy::expect_used, reason = "nothing in memory is longer than its addresses reach")]
-pub(crate) fn in_memory(length: u64) -> usize {
-    usize::try_from(length).expect("what memory holds is no longer than its addresses reach")
-}
-
-/// Returns the smaller of a number and a length in memory.
-pub(crate) fn at_most(number: u64, limit: usize) -> usize {
-    usize::try_from(number).map_or(limit, |number| number.min(limit))
+/// Returns a number as a length or an index in memory: on a machine of 64 bits each is one.
+#[expect(clippy::cast_possible_truncation, reason = "addresses have 64 bits, see above")]
+pub(crate) fn usize_from(number: impl Into<u64>) -> usize {
+    number.into() as usize
 }
 
 /// Returns by how much a number exceeds a limit: by nothing where it does not.
@@ -30,7 +21,7 @@ pub(crate) fn excess(number: u64, limit: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{at_most, excess};
+    use super::excess;
     use std::path::Path;
 
     /// clippy.toml forbids `saturating_add` and its kind; this is the same by other words.
@@ -65,11 +56,6 @@ mod tests {
         }
         assert!(files > 100, "{files}");
         assert!(found.is_empty(), "{}", found.join("\n"));
-    }
-
-    #[test]
-    fn what_does_not_fit_memory_is_more_than_any_limit() {
-        assert_eq!([0, 5, 6, u64::MAX].map(|number| at_most(number, 5)), [0, 5, 5, 5]);
     }
 
     #[test]

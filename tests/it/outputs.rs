@@ -69,8 +69,8 @@ fn edit(image: &Path) {
 /// The demo image, decompressed.
 fn raw_demo() -> Vec<u8> {
     let image = cardwright::demo::open().unwrap();
-    let mut bytes = vec![0; usize::try_from(image.size().0).unwrap()];
-    image.read_at(ByteOffset(0), &mut bytes).unwrap();
+    let mut bytes = vec![0; image.size().as_usize()];
+    image.read_at(ByteOffset::ZERO, &mut bytes).unwrap();
     bytes
 }
 

@@ -29,8 +29,8 @@ impl Bench {
     fn with_nodes(nodes: &str) -> Self {
         let bench = Self { workshop: Workshop::with_nodes(nodes) };
         let demo = demo::open().unwrap();
-        let mut disk = vec![0; usize::try_from(demo.size().0).unwrap()];
-        demo.read_at(ByteOffset(0), &mut disk).unwrap();
+        let mut disk = vec![0; demo.size().as_usize()];
+        demo.read_at(ByteOffset::ZERO, &mut disk).unwrap();
         fs::write(bench.image(), disk).unwrap();
         bench
     }
@@ -162,7 +162,7 @@ fn a_root_partition_that_is_not_the_last_is_built_with_a_warning() {
     third[12..16].copy_from_slice(&2048_u32.to_le_bytes());
     fs::write(&image, disk).unwrap();
     let said = bench.accepted(&BUILD);
-    let size = cardwright::types::ByteCount(partition(&image, 2).1);
+    let size = cardwright::types::ByteCount::new(partition(&image, 2).1);
     assert!(said.contains("as partition 3 comes after it"), "{said}");
     assert!(said.contains(&format!("it has {size} on every card")), "{said}");
     bench.accepted(&["verify", "images/north.img"]);
@@ -195,8 +195,8 @@ fn an_image_that_ends_in_a_sector_gives_whole_sectors_in_every_format() {
         let path = cut.workshop.path(&image);
         let built = StockImage::open(&path, None, cut.workshop.path("images").as_path()).unwrap();
         assert!(built.warnings().is_empty());
-        let mut bytes = vec![0; usize::try_from(built.size().0).unwrap()];
-        built.read_at(ByteOffset(0), &mut bytes).unwrap();
+        let mut bytes = vec![0; built.size().as_usize()];
+        built.read_at(ByteOffset::ZERO, &mut bytes).unwrap();
         assert!(bytes == expected, "{format}");
         let sums = fs::read_to_string(cut.workshop.path("images/SHA256SUMS")).unwrap();
         let digest = cardwright::types::Digest::of(&fs::read(&path).unwrap());

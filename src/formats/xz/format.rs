@@ -1,8 +1,8 @@
 //! The parts of a stream around its Blocks: header, Index and footer, and how numbers are written.
 
 use crate::formats::Record;
+use crate::types::Digest;
 use crc::{CRC_32_ISO_HDLC, CRC_64_XZ, Crc, Table};
-use sha2::{Digest as _, Sha256};
 
 /// The checksum of everything but the data.
 pub(crate) const CRC32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
@@ -71,7 +71,7 @@ impl Check {
             Self::None => Vec::new(),
             Self::Crc32 => DATA_CRC32.checksum(bytes).to_le_bytes().to_vec(),
             Self::Crc64 => DATA_CRC64.checksum(bytes).to_le_bytes().to_vec(),
-            Self::Sha256 => Sha256::digest(bytes).to_vec(),
+            Self::Sha256 => Digest::of(bytes).as_bytes().to_vec(),
         }
     }
 }

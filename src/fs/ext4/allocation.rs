@@ -10,7 +10,7 @@ use crate::fs::free::FreeSpace;
 use crate::fs::{FsError, UnusedRanges};
 use crate::io::ReadAt;
 use crate::types::ByteOffset;
-use crate::types::number;
+use crate::types::number::usize_from;
 use std::ops::Range;
 
 /// The parts of an ext4 that hold nothing: its blocks that are free. All metadata (superblocks and their
@@ -28,14 +28,14 @@ pub fn unused(disk: &dyn ReadAt) -> Result<UnusedRanges, FsError> {
     for (group, descriptor) in (0..).zip(&descriptors) {
         let first = geometry.start_of(group);
         let blocks = first..first + u64::from(geometry.blocks_in(group));
-        let mut bitmap = vec![0; number::length(geometry.block_size)];
+        let mut bitmap = vec![0; usize_from(geometry.block_size)];
         // Without checksums nobody keeps the flags of a descriptor, and they may say anything.
         if superblock.features.has_checked_groups() && descriptor.flags() & BLOCK_UNINIT != 0 {
             mark_own_blocks(&mut bitmap, &geometry, &descriptors, group, &blocks);
         } else {
             let at = descriptor.block_bitmap().checked_mul(block_size);
             let at = at.ok_or_else(|| damaged("the bitmap of a group lies beyond 64 bits"))?;
-            disk.read_at(ByteOffset(at), &mut bitmap)?;
+            disk.read_at(ByteOffset::new(at), &mut bitmap)?;
         }
         for block in blocks {
             if !is_set(&bitmap, block - first) {
@@ -60,7 +60,7 @@ fn mark_own_blocks(
         let end = first.checked_add(count.into()).map_or(blocks.start, |end| end.min(blocks.end));
         for block in first.max(blocks.start)..end {
             let bit = block - blocks.start;
-            let byte = bitmap.get_mut(number::in_memory(bit / 8));
+            let byte = bitmap.get_mut(usize_from(bit / 8));
             *byte.expect("a group has no more blocks than its bitmap has bits") |= 1 << (bit % 8);
         }
     };
@@ -75,6 +75,6 @@ fn mark_own_blocks(
 
 #[expect(clippy::expect_used, reason = "the size of a group is checked with the superblock")]
 fn is_set(bitmap: &[u8], bit: u64) -> bool {
-    let byte = bitmap.get(number::in_memory(bit / 8));
+    let byte = bitmap.get(usize_from(bit / 8));
     byte.expect("a group has no more blocks than its bitmap has bits") & (1 << (bit % 8)) != 0
 }

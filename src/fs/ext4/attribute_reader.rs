@@ -12,7 +12,7 @@ use crate::fs::{ExtendedAttributes, FsError};
 use crate::io::{ReadAt, check_range};
 use crate::types::ByteOffset;
 use crate::types::ImagePath;
-use crate::types::number;
+use crate::types::number::usize_from;
 use std::cell::Cell;
 
 /// `EXT4_ROOT_INO`.
@@ -78,7 +78,7 @@ impl<'disk> AttributeReader<'disk> {
     }
 
     fn bytes(&self, offset: Option<u64>, length: usize) -> Result<Vec<u8>, FsError> {
-        let offset = ByteOffset(offset.ok_or_else(|| damaged("it refers to a block beyond its end"))?);
+        let offset = ByteOffset::new(offset.ok_or_else(|| damaged("it refers to a block beyond its end"))?);
         check_range(offset, length, self.disk.size())?;
         let mut bytes = vec![0; length];
         self.disk.read_at(offset, &mut bytes)?;
@@ -89,7 +89,7 @@ impl<'disk> AttributeReader<'disk> {
         let left = self.left.get().checked_sub(1);
         self.left.set(left.ok_or_else(|| damaged("a directory has no end"))?);
         let size = self.superblock.block_size;
-        self.bytes(number.checked_mul(size), number::in_memory(size))
+        self.bytes(number.checked_mul(size), usize_from(size))
     }
 
     fn inode(&self, number: u32) -> Result<Vec<u8>, FsError> {
@@ -177,7 +177,7 @@ fn parse(entries: &[u8], values: &[u8], attributes: &mut ExtendedAttributes) -> 
         let name_length = usize::from(u8_at(rest, 0));
         let name = rest.get(ENTRY..ENTRY + name_length).ok_or_else(wrong)?;
         let name = format!("{}{}", prefix(u8_at(rest, 1)), String::from_utf8_lossy(name));
-        let (offset, size) = (usize::from(u16_at(rest, 2)), number::length(u32_at(rest, 8)));
+        let (offset, size) = (usize::from(u16_at(rest, 2)), usize_from(u32_at(rest, 8)));
         let value = offset.checked_add(size).and_then(|end| values.get(offset..end)).ok_or_else(wrong)?;
         attributes.insert(name, value.to_vec());
         rest = rest.get((ENTRY + name_length).next_multiple_of(4)..).unwrap_or(&[]);

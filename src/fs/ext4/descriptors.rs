@@ -9,7 +9,7 @@ use crate::fs::FsError;
 use crate::fs::fields::{put_at, u16_at, u32_at};
 use crate::io::ReadAt;
 use crate::types::ByteOffset;
-use crate::types::number;
+use crate::types::number::usize_from;
 
 /// `EXT4_BG_INODE_UNINIT`: no inode of the group is in use, and its bitmap need not be read.
 pub(super) const INODE_UNINIT: u16 = 0x1;
@@ -32,11 +32,11 @@ pub(super) struct Descriptor(Vec<u8>);
 impl DescriptorTable {
     /// Reads the table of the first group, the one that counts.
     pub(super) fn read(disk: &dyn ReadAt, geometry: &Geometry) -> Result<Self, FsError> {
-        let size = number::length(geometry.descriptor_size);
+        let size = usize_from(geometry.descriptor_size);
         let mut table = Self { bytes: Vec::new(), size };
         table.make_room(geometry.groups());
         let start = (geometry.first_block + 1) * u64::from(geometry.block_size);
-        disk.read_at(ByteOffset(start), &mut table.bytes)?;
+        disk.read_at(ByteOffset::new(start), &mut table.bytes)?;
         Ok(table)
     }
 
@@ -47,16 +47,16 @@ impl DescriptorTable {
 
     /// As blocks of this many bytes; the last may be a part of one.
     pub(super) fn blocks(&self, block_size: u32) -> impl Iterator<Item = &[u8]> {
-        self.bytes.chunks(number::length(block_size))
+        self.bytes.chunks(usize_from(block_size))
     }
 
     /// Makes it as long as that many descriptors are.
     pub(super) fn make_room(&mut self, groups: u32) {
-        self.bytes.resize(number::length(groups) * self.size, 0);
+        self.bytes.resize(usize_from(groups) * self.size, 0);
     }
 
     fn range_of(&self, group: u32) -> std::ops::Range<usize> {
-        let start = number::length(group) * self.size;
+        let start = usize_from(group) * self.size;
         start..start + self.size
     }
 

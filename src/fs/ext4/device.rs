@@ -19,14 +19,14 @@ struct Device {
 
 impl Device {
     fn check(&self, offset: u64, length: usize) -> Result<(), Error> {
-        check_range(ByteOffset(offset), length, self.disk.size()).map_err(|_| Error::OutOfBounds)
+        check_range(ByteOffset::new(offset), length, self.disk.size()).map_err(|_| Error::OutOfBounds)
     }
 }
 
 impl BlockDevice for Device {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
         self.check(offset, buf.len())?;
-        Ok(self.disk.read_at(ByteOffset(offset), buf)?)
+        Ok(self.disk.read_at(ByteOffset::new(offset), buf)?)
     }
 
     fn write_at(&self, offset: u64, buf: &[u8]) -> Result<(), Error> {
@@ -34,11 +34,11 @@ impl BlockDevice for Device {
             return Err(Error::ReadOnly);
         }
         self.check(offset, buf.len())?;
-        Ok(self.disk.write_at(ByteOffset(offset), buf)?)
+        Ok(self.disk.write_at(ByteOffset::new(offset), buf)?)
     }
 
     fn size_bytes(&self) -> u64 {
-        self.disk.size().0
+        self.disk.size().get()
     }
 
     /// Nothing to do: the disk below is an overlay that is written out as a whole, or not at all.
@@ -60,7 +60,7 @@ pub(super) fn mount(
     writable: bool,
 ) -> Result<Filesystem, FsError> {
     let device = Arc::new(Device { disk: Arc::clone(disk), writable });
-    let runtime = Arc::new(FixedRuntime::new(time.0, uuid));
+    let runtime = Arc::new(FixedRuntime::new(time.seconds(), uuid));
     Filesystem::mount_with_runtime(device, runtime).map_err(from_writer)
 }
 

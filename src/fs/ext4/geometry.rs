@@ -89,7 +89,7 @@ impl Geometry {
     /// The same filesystem on a disk of `size`; nothing where it does not become larger, and a clause that
     /// says why where it cannot.
     pub(super) fn grown_to(&self, size: ByteCount) -> Result<Option<Self>, String> {
-        let mut new = Self { blocks: size.0 / u64::from(self.block_size), ..*self };
+        let mut new = Self { blocks: size.get() / u64::from(self.block_size), ..*self };
         if new.blocks <= self.blocks {
             return Ok(None);
         }
@@ -236,7 +236,7 @@ mod tests {
     }
 
     fn grown(to: u64) -> Geometry {
-        stock().grown_to(ByteCount(to)).unwrap().unwrap()
+        stock().grown_to(ByteCount::new(to)).unwrap().unwrap()
     }
 
     #[test]
@@ -266,27 +266,27 @@ mod tests {
 
     #[test]
     fn what_is_large_enough_does_not_grow() {
-        assert_eq!(stock().grown_to(ByteCount(614_400 * 4096)).unwrap(), None);
-        assert_eq!(stock().grown_to(ByteCount(614_400 * 4096 + 4095)).unwrap(), None);
-        assert_eq!(stock().grown_to(ByteCount(1)).unwrap(), None);
+        assert_eq!(stock().grown_to(ByteCount::new(614_400 * 4096)).unwrap(), None);
+        assert_eq!(stock().grown_to(ByteCount::new(614_400 * 4096 + 4095)).unwrap(), None);
+        assert_eq!(stock().grown_to(ByteCount::new(1)).unwrap(), None);
     }
 
     #[test]
     fn more_than_the_descriptors_have_room_for_is_refused() {
         let tight = Geometry { reserved_descriptor_blocks: 1, ..stock() };
-        assert!(tight.grown_to(ByteCount(32 << 30)).is_ok());
-        let error = tight.grown_to(ByteCount(33 << 30)).unwrap_err();
+        assert!(tight.grown_to(ByteCount::new(32 << 30)).is_ok());
+        let error = tight.grown_to(ByteCount::new(33 << 30)).unwrap_err();
         assert!(error.contains("2 more blocks, and it has kept room for 1"), "{error}");
-        let error = stock().grown_to(ByteCount(17 << 40)).unwrap_err();
+        let error = stock().grown_to(ByteCount::new(17 << 40)).unwrap_err();
         assert!(error.contains("64bit"), "{error}");
     }
 
     proptest! {
         #[test]
         fn the_groups_of_a_grown_filesystem_tile_it(more in 0..200_000_u64, odd in 0..4096_u64) {
-            let disk = ByteCount((614_400 + more) * 4096 + odd);
+            let disk = ByteCount::new((614_400 + more) * 4096 + odd);
             let new = stock().grown_to(disk).unwrap().unwrap_or_else(stock);
-            prop_assert!(new.blocks >= 614_400 && new.blocks * 4096 <= disk.0);
+            prop_assert!(new.blocks >= 614_400 && new.blocks * 4096 <= disk.get());
             let sum: u64 = (0..new.groups()).map(|group| u64::from(new.blocks_in(group))).sum();
             prop_assert_eq!(sum, new.blocks);
             for group in stock().groups()..new.groups() {

@@ -33,7 +33,7 @@ impl Log {
             let superblock = u64::from(extent.logical_block == 0);
             let blocks = u64::from(extent.length).checked_sub(superblock)?;
             let start = extent.physical_block.checked_add(superblock)?.checked_mul(block_size.into())?;
-            Some((ByteOffset(start), ByteCount(blocks.checked_mul(block_size.into())?)))
+            Some((ByteOffset::new(start), ByteCount::new(blocks.checked_mul(block_size.into())?)))
         });
         Ok(Self { pieces: pieces.collect() })
     }

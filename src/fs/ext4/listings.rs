@@ -72,8 +72,8 @@ mod tests {
         let (kind, mode, owner) = (FileKind::File, Mode::FILE, Owner::ROOT);
         names
             .map(|name| {
-                let size = ByteCount(name.len() as u64);
-                (name, Metadata { kind, mode, owner, size, modified: UnixTime(0) })
+                let size = ByteCount::of(&name);
+                (name, Metadata { kind, mode, owner, size, modified: UnixTime::new(0) })
             })
             .collect()
     }
@@ -81,7 +81,7 @@ mod tests {
     /// The size of what is found.
     fn found(listings: &Listings, at: &str) -> Result<u64, Known> {
         match listings.look(&path(at)) {
-            Known::Found(found) => Ok(found.size.0),
+            Known::Found(found) => Ok(found.size.get()),
             other => Err(other),
         }
     }

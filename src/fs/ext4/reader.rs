@@ -8,7 +8,7 @@ use super::symlink_path::{LONGEST_TARGET, without_links};
 use crate::fs::symlinks::Step;
 use crate::fs::{ExtendedAttributes, FileKind, FsError, Metadata, ReadFilesystem, Summary};
 use crate::io::{ReadAt, check_range};
-use crate::types::number;
+use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset};
 use crate::types::{ImagePath, Mode, Owner, UnixTime};
 use ext4_view::{Ext4, Ext4Read, FileType};
@@ -60,7 +60,7 @@ impl Reader {
     /// Where the link at a path points to that has no links in its directory part.
     fn target(&self, path: &ImagePath, size: ByteCount) -> Result<String, FsError> {
         // Longer ones do not exist, and would be read into memory whole.
-        if size.0 > LONGEST_TARGET {
+        if size.get() > LONGEST_TARGET {
             return Err(FsError::Damaged("a symbolic link is longer than a path can be".to_owned()));
         }
         let target = self.filesystem.read_link(path.as_str()).map_err(from_reader)?;
@@ -111,7 +111,7 @@ impl ReadFilesystem for Reader {
             return Err(FsError::TooLarge { size: found.size, limit });
         }
         let mut file = self.filesystem.open(path.as_str()).map_err(from_reader)?;
-        let mut piece = vec![0; number::at_most(found.size.0, PIECE)];
+        let mut piece = vec![0; usize_from(found.size.get()).min(PIECE)];
         loop {
             let filled = fill(&mut file, &mut piece)?;
             if filled == 0 {
@@ -172,7 +172,7 @@ impl ReadFilesystem for Reader {
     }
 
     fn allocation_unit(&self) -> ByteCount {
-        ByteCount(self.superblock.block_size)
+        ByteCount::new(self.superblock.block_size)
     }
 }
 
@@ -201,8 +201,8 @@ fn metadata(found: &ext4_view::Metadata) -> Metadata {
         kind,
         mode: Mode::from_st_mode(found.mode()),
         owner: Owner { uid: found.uid(), gid: found.gid() },
-        size: ByteCount(found.len()),
-        modified: UnixTime(found.modified().seconds()),
+        size: ByteCount::new(found.len()),
+        modified: UnixTime::new(found.modified().seconds()),
     }
 }
 
@@ -216,9 +216,9 @@ impl Ext4Read for Source {
         dst: &mut [u8],
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync + 'static>> {
         // The disk is as large as it says; a block beyond its end is the filesystem's mistake.
-        if check_range(ByteOffset(start_byte), dst.len(), self.0.size()).is_err() {
+        if check_range(ByteOffset::new(start_byte), dst.len(), self.0.size()).is_err() {
             return Err("it refers to a block beyond its end".into());
         }
-        Ok(self.0.read_at(ByteOffset(start_byte), dst)?)
+        Ok(self.0.read_at(ByteOffset::new(start_byte), dst)?)
     }
 }

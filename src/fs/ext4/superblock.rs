@@ -12,7 +12,7 @@ use crate::types::UnixTime;
 use crate::types::{ByteCount, ByteOffset};
 
 /// Where it begins, whatever the size of a block.
-pub(super) const START: ByteOffset = ByteOffset(1024);
+pub(super) const START: ByteOffset = ByteOffset::new(1024);
 /// How large it is.
 pub(super) const SIZE: usize = 1024;
 /// `EXT4_SUPER_MAGIC`.
@@ -64,8 +64,8 @@ impl Superblock {
     /// Reads it, and checks that the filesystem fits `disk` and has a shape whose description fits memory.
     pub(super) fn read(disk: &dyn ReadAt) -> Result<Self, FsError> {
         let not_ext4 = |found| FsError::NotThisFilesystem { expected: "ext4", found };
-        let end = START.0 + SIZE as u64;
-        if disk.size().0 < end {
+        let end = START.get() + SIZE as u64;
+        if disk.size().get() < end {
             return Err(not_ext4(format!("only {} in all", disk.size())));
         }
         let mut bytes = [0; SIZE];
@@ -118,13 +118,13 @@ impl Superblock {
             state: u16_at(bytes, 0x3a),
             first_orphan: u32_at(bytes, 0xe8),
             label: String::from_utf8_lossy(label).into_owned(),
-            written: (written != 0).then_some(UnixTime(written)),
+            written: (written != 0).then_some(UnixTime::new(written)),
         })
     }
 
     fn check_geometry(&self, disk: ByteCount) -> Result<(), FsError> {
         let size = self.blocks.checked_mul(self.block_size);
-        if self.blocks == 0 || size.is_none_or(|size| size > disk.0) {
+        if self.blocks == 0 || size.is_none_or(|size| size > disk.get()) {
             return Err(damaged("it says it is larger than its partition, or empty"));
         }
         if self.free_blocks > self.blocks || self.reserved_blocks > self.blocks {
@@ -153,7 +153,7 @@ impl Superblock {
 
     /// Size of `blocks`, of which there are no more than the filesystem has.
     pub(super) fn bytes_of(&self, blocks: u64) -> ByteCount {
-        ByteCount(blocks * self.block_size)
+        ByteCount::new(blocks * self.block_size)
     }
 
     /// Refuses a filesystem that somebody still has work to do on.
@@ -241,16 +241,19 @@ mod tests {
     fn label_sizes_and_time_are_read() {
         let summary = with(0, &[]).unwrap().summary();
         assert_eq!(summary.label, "rootfs");
-        assert_eq!(summary.size, ByteCount(64 * 4096));
-        assert_eq!(summary.free, ByteCount(20 * 4096));
-        assert_eq!(summary.reserved, ByteCount(3 * 4096));
-        assert_eq!(summary.written, Some(UnixTime(1_781_740_800)));
+        assert_eq!(summary.size, ByteCount::new(64 * 4096));
+        assert_eq!(summary.free, ByteCount::new(20 * 4096));
+        assert_eq!(summary.reserved, ByteCount::new(3 * 4096));
+        assert_eq!(summary.written, Some(UnixTime::new(1_781_740_800)));
         assert_eq!(summary.features, ["filetype", "extent"]);
     }
 
     #[test]
     fn the_upper_byte_of_the_time_counts() {
-        assert_eq!(with(0x274, &[1]).unwrap().summary().written, Some(UnixTime((1 << 32) + 1_781_740_800)));
+        assert_eq!(
+            with(0x274, &[1]).unwrap().summary().written,
+            Some(UnixTime::new((1 << 32) + 1_781_740_800))
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::fs::symlinks::Step;
 use crate::fs::{FileKind, FsError, WriteFilesystem};
 use crate::io::Rollback;
 use crate::types::ByteCount;
-use crate::types::number;
+use crate::types::number::usize_from;
 use crate::types::{ImagePath, Mode, Owner, UnixTime};
 use fs_ext4::Filesystem;
 use fs_ext4::inode::{Inode, InodeFlags};
@@ -193,14 +193,14 @@ impl Writer {
     }
 
     fn set_times(&self, number: u32) -> Result<(), FsError> {
-        let UnixTime(time) = self.time;
+        let time = self.time.seconds();
         self.filesystem.apply_utimens_ino(number, time, 0, time, 0).map_err(from_writer)
     }
 
     /// Refuses what would not fit. The reserved blocks count as free: they are root's, as these files are.
     fn check_room(&self, size: ByteCount, place: &Place) -> Result<(), FsError> {
         let superblock = Superblock::read(&self.disk)?;
-        let content = size.0.div_ceil(superblock.block_size);
+        let content = size.get().div_ceil(superblock.block_size);
         // A block of extended attributes stays in use, and one more becomes so where others share it.
         let attributes = u64::from(place.found.as_ref().is_some_and(|found| found.inode.file_acl != 0));
         let needed = content + content / BLOCKS_PER_TREE_BLOCK + BLOCKS_BESIDE_CONTENT + 2 * attributes;
@@ -246,9 +246,9 @@ impl WriteFilesystem for Writer {
         self.give_to(number, owner)?;
         let mut piece = Vec::new();
         let mut offset = 0;
-        while offset < size.0 {
-            let length = PIECE.min(size.0 - offset);
-            piece.resize(number::in_memory(length), 0);
+        while offset < size.get() {
+            let length = PIECE.min(size.get() - offset);
+            piece.resize(usize_from(length), 0);
             content.read_exact(&mut piece)?;
             self.filesystem.apply_pwrite_ino(number, offset, &piece).map_err(from_writer)?;
             offset += length;
@@ -267,7 +267,7 @@ impl WriteFilesystem for Writer {
                 return Err(FsError::WrongKind { expected: FileKind::Directory, found: found.kind });
             }
             None => {
-                self.check_room(ByteCount(0), &place)?;
+                self.check_room(ByteCount::ZERO, &place)?;
                 let name = place.name.as_bytes();
                 self.filesystem.apply_mkdir_at(place.directory, name, mode.bits()).map_err(from_writer)?
             }
@@ -278,7 +278,7 @@ impl WriteFilesystem for Writer {
     fn make_symlink(&mut self, path: &ImagePath, target: &str) -> Result<(), FsError> {
         let place = self.place(path)?;
         refuse_directory(&place, FileKind::Symlink)?;
-        self.check_room(ByteCount(0), &place)?;
+        self.check_room(ByteCount::ZERO, &place)?;
         if place.found.is_some() {
             self.unlink(&place)?;
         }
@@ -315,7 +315,7 @@ impl WriteFilesystem for Writer {
         if to.found.is_some() {
             return Err(FsError::AlreadyExists);
         }
-        self.check_room(ByteCount(0), &to)?;
+        self.check_room(ByteCount::ZERO, &to)?;
         let (old, new) = (from.name.as_bytes(), to.name.as_bytes());
         self.filesystem.apply_rename_at(from.directory, old, to.directory, new, false).map_err(from_writer)
     }

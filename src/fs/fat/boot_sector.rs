@@ -84,7 +84,7 @@ impl BootSector {
             return Err(damaged("its boot sector contradicts itself about the size"));
         }
         let total = total_16.max(total_32);
-        if total * bytes_per_sector > partition.0 {
+        if total * bytes_per_sector > partition.get() {
             return Err(damaged("it says it is larger than its partition"));
         }
         let root_bytes = u64::from(u16_at(bytes, 17)) * DIRECTORY_ENTRY;
@@ -124,7 +124,7 @@ impl BootSector {
             table: reserved * bytes_per_sector,
             root: Root::Fixed { offset: root_start * bytes_per_sector, length: root_bytes },
             info: None,
-            size: ByteCount(total * bytes_per_sector),
+            size: ByteCount::new(total * bytes_per_sector),
             serial: if named { u32_at(bytes, extended + 3) } else { 0 },
             label: if named { array_at(bytes, extended + 7) } else { [b' '; 11] },
             marked_dirty: byte(extended + 1) & 1 != 0,
@@ -201,7 +201,7 @@ mod tests {
         bytes
     }
 
-    const PARTITION: ByteCount = ByteCount(71152 * 512);
+    const PARTITION: ByteCount = ByteCount::new(71152 * 512);
 
     fn with(offset: usize, field: &[u8]) -> Result<BootSector, FsError> {
         let mut bytes = fat32();

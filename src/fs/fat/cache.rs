@@ -4,7 +4,7 @@
 
 use crate::io::{ReadAt, WriteAt, check_range};
 use crate::types::ByteOffset;
-use crate::types::number;
+use crate::types::number::{self, usize_from};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -46,7 +46,7 @@ impl Cache {
     /// Fills all of `buffer` from `offset` on.
     #[expect(clippy::expect_used, reason = "the range is checked above")]
     pub(super) fn read(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        check_range(ByteOffset(offset), buffer.len(), self.disk.size())?;
+        check_range(ByteOffset::new(offset), buffer.len(), self.disk.size())?;
         self.pieces(offset, buffer.len(), |page, within, range| {
             let from = page.bytes.get(within).expect(PAGES_REACH_THE_END);
             buffer.get_mut(range).expect(PIECES_ARE_INSIDE).copy_from_slice(from);
@@ -59,7 +59,7 @@ impl Cache {
         if self.target.is_none() {
             return Err(io::Error::new(io::ErrorKind::ReadOnlyFilesystem, "opened for reading only"));
         }
-        check_range(ByteOffset(offset), bytes.len(), self.disk.size())?;
+        check_range(ByteOffset::new(offset), bytes.len(), self.disk.size())?;
         self.pieces(offset, bytes.len(), |page, within, range| {
             let from = bytes.get(range).expect(PIECES_ARE_INSIDE);
             let to = page.bytes.get_mut(within).expect(PAGES_REACH_THE_END);
@@ -75,7 +75,7 @@ impl Cache {
         let Some(target) = &self.target else { return Ok(()) };
         for (index, page) in &mut self.pages {
             if page.changed {
-                target.write_at(ByteOffset(start_of(*index)), &page.bytes)?;
+                target.write_at(ByteOffset::new(start_of(*index)), &page.bytes)?;
                 page.changed = false;
             }
         }
@@ -92,7 +92,7 @@ impl Cache {
         let mut done = 0;
         while done < length {
             let at = offset + done as u64;
-            let within = number::in_memory(at % PAGE as u64);
+            let within = usize_from(at % PAGE as u64);
             let piece = (length - done).min(PAGE - within);
             let page = self.page(at / PAGE as u64)?;
             each(page, within..within + piece, done..done + piece);
@@ -111,8 +111,8 @@ impl Cache {
             Entry::Occupied(page) => Ok(page.into_mut()),
             Entry::Vacant(place) => {
                 let start = start_of(index);
-                let mut bytes = vec![0; number::at_most(self.disk.size().0 - start, PAGE)];
-                self.disk.read_at(ByteOffset(start), &mut bytes)?;
+                let mut bytes = vec![0; usize_from(self.disk.size().get() - start).min(PAGE)];
+                self.disk.read_at(ByteOffset::new(start), &mut bytes)?;
                 Ok(place.insert(Page { bytes, changed: false }))
             }
         }
@@ -137,12 +137,12 @@ impl Cursor {
     }
 
     fn size(&self) -> u64 {
-        self.cache.borrow().disk.size().0
+        self.cache.borrow().disk.size().get()
     }
 
     /// How much of `length` lies before the end.
     fn before_the_end(&self, length: usize) -> usize {
-        number::at_most(number::excess(self.size(), self.position), length)
+        usize_from(number::excess(self.size(), self.position)).min(length)
     }
 }
 

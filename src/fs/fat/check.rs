@@ -7,7 +7,7 @@ use super::boot_sector::Root;
 use super::directory::{Directory, Meaning, RawEntry};
 use super::volume::Volume;
 use crate::fs::FsError;
-use crate::types::number;
+use crate::types::number::usize_from;
 use std::collections::BTreeSet;
 
 impl Volume {
@@ -59,7 +59,7 @@ impl Volume {
 
     /// Notes the clusters of one chain, none of which anything else may have. Returns how many they are.
     fn claim(&self, first: u32, claims: &mut Claims) -> Result<u64, FsError> {
-        let most = number::length(self.shape.clusters);
+        let most = usize_from(self.shape.clusters);
         let chain = self.chain(first, most.min(claims.left))?;
         for cluster in &chain {
             claims.take(*cluster)?;
@@ -76,13 +76,13 @@ struct Claims {
 
 impl Claims {
     fn new(clusters: u32) -> Self {
-        let clusters = number::length(clusters);
+        let clusters = usize_from(clusters);
         Self { bits: vec![0; (clusters + 2).div_ceil(64)], left: clusters }
     }
 
     #[expect(clippy::expect_used, reason = "a chain has only clusters that there are")]
     fn take(&mut self, cluster: u32) -> Result<(), FsError> {
-        let index = number::length(cluster / 64);
+        let index = usize_from(cluster / 64);
         let bit = 1_u64 << (cluster % 64);
         let word = self.bits.get_mut(index).expect("the clusters of a chain are those of the table");
         if *word & bit != 0 {

@@ -4,7 +4,7 @@ use super::boot_sector::{Root, Width};
 use super::volume::Volume;
 use crate::fs::FsError;
 use crate::fs::fields::{array_at, put_at, u8_at, u16_at, u32_at};
-use crate::types::number;
+use crate::types::number::usize_from;
 
 /// Bytes of an entry, as they lie on the disk.
 const ENTRY: u64 = 32;
@@ -111,7 +111,7 @@ impl Volume {
             (Directory::Root, Root::Fixed { .. }) => return Ok(Vec::new()),
         };
         let limit = LARGEST / self.shape.bytes_per_cluster;
-        self.chain(first, number::in_memory(limit))
+        self.chain(first, usize_from(limit))
     }
 
     /// All entries of a directory, used or not, in order.

@@ -22,7 +22,8 @@ impl DosTime {
     /// The nearest that FAT can tell.
     #[expect(clippy::expect_used, reason = "the day is brought into the range that FAT knows")]
     pub(super) fn new(time: UnixTime) -> Self {
-        let (day, second) = (time.0.div_euclid(SECONDS_PER_DAY), time.0.rem_euclid(SECONDS_PER_DAY));
+        let (day, second) =
+            (time.seconds().div_euclid(SECONDS_PER_DAY), time.seconds().rem_euclid(SECONDS_PER_DAY));
         let (day, second) = match day {
             ..FIRST_DAY => (FIRST_DAY, 0),
             FIRST_DAY..=LAST_DAY => (day, second),
@@ -58,7 +59,7 @@ pub(super) fn unix_time(found: fatfs::DateTime) -> UnixTime {
     let (date, time) = (found.date, found.time);
     let day = day_of(i64::from(date.year), i64::from(date.month), i64::from(date.day));
     let second = i64::from(time.hour) * 3600 + i64::from(time.min) * 60 + i64::from(time.sec);
-    UnixTime(day * SECONDS_PER_DAY + second)
+    UnixTime::new(day * SECONDS_PER_DAY + second)
 }
 
 /// Days since 1970 of a date in the Gregorian calendar. Years begin in March here, so that the leap day
@@ -84,13 +85,13 @@ mod tests {
     use super::*;
 
     fn told(time: i64) -> i64 {
-        let dos = DosTime::new(UnixTime(time));
+        let dos = DosTime::new(UnixTime::new(time));
         let date =
             fatfs::Date { year: (dos.date >> 9) + 1980, month: dos.date >> 5 & 15, day: dos.date & 31 };
         let (hour, min) = (dos.time >> 11, dos.time >> 5 & 63);
         let time =
             fatfs::Time { hour, min, sec: (dos.time & 31) * 2 + u16::from(dos.hundredths / 100), millis: 0 };
-        unix_time(fatfs::DateTime { date, time }).0
+        unix_time(fatfs::DateTime { date, time }).seconds()
     }
 
     #[test]
@@ -113,6 +114,6 @@ mod tests {
     fn a_date_that_no_calendar_has_is_still_a_number() {
         let date = fatfs::Date { year: 1980, month: 0, day: 0 };
         let time = fatfs::Time { hour: 31, min: 63, sec: 62, millis: 0 };
-        assert!(unix_time(fatfs::DateTime { date, time }).0 > 0);
+        assert!(unix_time(fatfs::DateTime { date, time }).seconds() > 0);
     }
 }

@@ -7,7 +7,7 @@ use super::volume::{Filesystem, Volume};
 use crate::fs::{FileKind, FsError, Metadata, ReadFilesystem, Summary};
 use crate::io::ReadAt;
 use crate::types::ByteCount;
-use crate::types::number;
+use crate::types::number::usize_from;
 use crate::types::{ImagePath, Mode, Owner, UnixTime};
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -50,14 +50,14 @@ impl ReadFilesystem for Reader {
         let (mode, owner) = (Mode::EXECUTABLE, Owner::ROOT);
         if path.parent().is_none() {
             // The root directory has no entry that could tell a time.
-            let (size, modified) = (ByteCount(0), UnixTime(0));
+            let (size, modified) = (ByteCount::ZERO, UnixTime::new(0));
             return Ok(Some(Metadata { kind: FileKind::Directory, mode, owner, size, modified }));
         }
         let entry = entry_at(&self.filesystem, path)?;
         Ok(entry.map(|entry| {
             let kind = if entry.is_dir() { FileKind::Directory } else { FileKind::File };
             let modified = unix_time(entry.modified());
-            Metadata { kind, mode, owner, size: ByteCount(entry.len()), modified }
+            Metadata { kind, mode, owner, size: ByteCount::new(entry.len()), modified }
         }))
     }
 
@@ -69,11 +69,11 @@ impl ReadFilesystem for Reader {
         let found = self.metadata(path)?.ok_or(FsError::NotFound)?;
         let entry = entry_at(&self.filesystem, path)?.filter(|_| found.kind == FileKind::File);
         let entry = entry.ok_or(FsError::WrongKind { expected: FileKind::File, found: found.kind })?;
-        let mut content = entry.to_file().take(found.size.0);
-        let mut piece = vec![0; number::at_most(found.size.0, PIECE)];
-        let mut rest = found.size.0;
+        let mut content = entry.to_file().take(found.size.get());
+        let mut piece = vec![0; usize_from(found.size.get()).min(PIECE)];
+        let mut rest = found.size.get();
         while rest > 0 {
-            let (part, _) = piece.split_at_mut(number::at_most(rest, PIECE));
+            let (part, _) = piece.split_at_mut(usize_from(rest).min(PIECE));
             content.read_exact(part)?;
             sink(part)?;
             rest -= part.len() as u64;
@@ -108,13 +108,13 @@ impl ReadFilesystem for Reader {
             id: format!("{upper:04X}-{lower:04X}"),
             features: vec![format!("{} bytes per cluster", shape.bytes_per_cluster)],
             size: shape.size,
-            free: ByteCount(free),
-            reserved: ByteCount(0),
+            free: ByteCount::new(free),
+            reserved: ByteCount::ZERO,
             written: None,
         })
     }
 
     fn allocation_unit(&self) -> ByteCount {
-        ByteCount(self.volume.shape.bytes_per_cluster)
+        ByteCount::new(self.volume.shape.bytes_per_cluster)
     }
 }

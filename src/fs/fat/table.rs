@@ -4,7 +4,7 @@ use super::boot_sector::Width;
 use super::volume::Volume;
 use crate::fs::FsError;
 use crate::fs::fields::u16_at;
-use crate::types::number;
+use crate::types::number::usize_from;
 
 /// As much of the table as is counted at once.
 const PIECE: usize = 64 * 1024;
@@ -106,7 +106,7 @@ impl Volume {
         let mut piece = vec![0; PIECE];
         let mut cluster = clusters.start;
         while cluster < clusters.end {
-            let rest = number::length(clusters.end - cluster);
+            let rest = usize_from(clusters.end - cluster);
             // `PIECE` is a multiple of both sizes of an entry.
             let (bytes, _) = piece.split_at_mut(rest.min(PIECE / entry_bytes) * entry_bytes);
             self.read(offset, bytes)?;

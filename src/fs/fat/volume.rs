@@ -33,7 +33,7 @@ impl Volume {
     /// Reads the boot sector.
     pub(super) fn open(disk: &dyn ReadAt, mut cache: Cache) -> Result<Self, FsError> {
         let mut bytes = [0; boot_sector::SIZE];
-        if disk.size().0 < bytes.len() as u64 {
+        if disk.size().get() < bytes.len() as u64 {
             let found = format!("only {} in all", disk.size());
             return Err(FsError::NotThisFilesystem { expected: "FAT", found });
         }

@@ -10,7 +10,7 @@ use crate::fs::fields::u32_at;
 use crate::fs::{FileKind, FsError, WriteFilesystem};
 use crate::io::WriteAt;
 use crate::types::ByteCount;
-use crate::types::number;
+use crate::types::number::usize_from;
 use crate::types::{ImagePath, Mode, Owner, UnixTime};
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -76,11 +76,11 @@ impl Writer {
     /// Refuses what would not fit, when `returned` bytes become free.
     fn check_room(&self, needed: ByteCount, returned: u64) -> Result<(), FsError> {
         let cluster = self.volume.shape.bytes_per_cluster;
-        let content = needed.0.div_ceil(cluster);
+        let content = needed.get().div_ceil(cluster);
         let all = content + LONGEST_ENTRY.div_ceil(cluster);
         let free = u64::from(self.filesystem.stats()?.free_clusters()) + returned.div_ceil(cluster);
         if all > free {
-            return Err(FsError::Full { needed, free: ByteCount(free * cluster) });
+            return Err(FsError::Full { needed, free: ByteCount::new(free * cluster) });
         }
         Ok(())
     }
@@ -98,10 +98,10 @@ impl Writer {
         };
         file.truncate()?;
         let mut piece = Vec::new();
-        let mut rest = size.0;
+        let mut rest = size.get();
         while rest > 0 {
             let length = rest.min(PIECE);
-            piece.resize(number::in_memory(length), 0);
+            piece.resize(usize_from(length), 0);
             content.read_exact(&mut piece)?;
             file.write_all(&piece)?;
             rest -= length;
@@ -144,7 +144,7 @@ impl WriteFilesystem for Writer {
         _mode: Mode,
         _owner: Owner,
     ) -> Result<(), FsError> {
-        if size.0 > u64::from(u32::MAX) {
+        if size.get() > u64::from(u32::MAX) {
             let text = "a file on FAT has to be smaller than 4 GiB";
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, text).into());
         }
@@ -171,7 +171,7 @@ impl WriteFilesystem for Writer {
             None => {}
         }
         let parent = self.parent(path)?;
-        self.check_room(ByteCount(1), 0)?;
+        self.check_room(ByteCount::new(1), 0)?;
         directory_at(&self.filesystem, &above(path))?.create_dir(path.name()).map_err(full_root)?;
         self.volume.mend_new_entry(&parent, &self.short_name(path)?, Some(self.time))?;
         let directory = self.volume.directory_at(&self.filesystem, path)?;
@@ -204,7 +204,7 @@ impl WriteFilesystem for Writer {
         if found == FileKind::Directory {
             self.refuse_own_subtree(from, to)?;
         }
-        self.check_room(ByteCount(0), 0)?;
+        self.check_room(ByteCount::ZERO, 0)?;
         let target = directory_at(&self.filesystem, &above(to))?;
         directory_at(&self.filesystem, &above(from))?
             .rename(from.name(), &target, to.name())

@@ -168,7 +168,7 @@ fn the_authorities_depend_on_nothing_that_a_later_card_does_not_know() {
     let cluster = compass();
     let at = |time: i64| {
         let stock = MemoryStock::new();
-        let mut draft = Draft::new(&stock, UnixTime(time));
+        let mut draft = Draft::new(&stock, UnixTime::new(time));
         configure(&mut draft, &cluster, &cluster.nodes[0], &releases(), &HOST, &secret()).unwrap();
         text(&draft.finish(), &format!("{TLS}/server-ca.crt"))
     };
@@ -182,7 +182,7 @@ fn the_authorities_depend_on_nothing_that_a_later_card_does_not_know() {
 fn authorities_that_have_ended_are_refused() {
     let cluster = compass();
     let stock = MemoryStock::new();
-    let mut draft = Draft::new(&stock, UnixTime(2_114_380_799));
+    let mut draft = Draft::new(&stock, UnixTime::new(2_114_380_799));
     let planned = configure(&mut draft, &cluster, &cluster.nodes[0], &releases(), &HOST, &secret());
     assert!(matches!(planned, Err(K3sError::Expired { .. })));
 }
@@ -253,7 +253,7 @@ fn what_k3s_keeps_lies_in_its_data_dir() {
     }
     assert_eq!(config(&cluster, "worker")["data-dir"], "/srv/k3s");
     let stock = MemoryStock::new();
-    let mut draft = Draft::new(&stock, UnixTime(1_781_740_800));
+    let mut draft = Draft::new(&stock, UnixTime::new(1_781_740_800));
     let payload = Artifacts { binary: "program".into(), images: vec![("a.tar".to_owned(), "a".into())] };
     put_payload(&mut draft, &payload, cluster.k3s_data_dir()).unwrap();
     let written = outline(&draft.finish());

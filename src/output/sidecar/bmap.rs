@@ -42,7 +42,7 @@ pub(super) fn mapped(size: ByteCount, unused: &[Range<u64>]) -> Vec<Range<u64>> 
     for part in unused {
         // A block that is free only in part has to be written.
         let start = part.start.next_multiple_of(BLOCK);
-        let end = if part.end >= size.0 { size.0 } else { part.end / BLOCK * BLOCK };
+        let end = if part.end >= size.get() { size.get() } else { part.end / BLOCK * BLOCK };
         if start < end {
             if done < start {
                 mapped.push(done..start);
@@ -50,8 +50,8 @@ pub(super) fn mapped(size: ByteCount, unused: &[Range<u64>]) -> Vec<Range<u64>> 
             done = end;
         }
     }
-    if done < size.0 {
-        mapped.push(done..size.0);
+    if done < size.get() {
+        mapped.push(done..size.get());
     }
     mapped
 }
@@ -68,7 +68,7 @@ pub(super) fn write(
 }
 
 fn text(size: ByteCount, parts: &[(Range<u64>, Digest)]) -> String {
-    let blocks = size.0.div_ceil(BLOCK);
+    let blocks = size.get().div_ceil(BLOCK);
     let counted: u64 = parts.iter().map(|(part, _)| part.end.div_ceil(BLOCK) - part.start / BLOCK).sum();
     let mut text = format!(
         "<?xml version=\"1.0\" ?>\n\
@@ -81,7 +81,7 @@ fn text(size: ByteCount, parts: &[(Range<u64>, Digest)]) -> String {
              <ChecksumType> sha256 </ChecksumType>\n    \
              <BmapFileChecksum> {CHECKSUM_TO_COME} </BmapFileChecksum>\n    \
              <BlockMap>\n",
-        size.0
+        size.get()
     );
     for (part, digest) in parts {
         let (first, last) = (part.start / BLOCK, part.end.div_ceil(BLOCK) - 1);
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn only_whole_blocks_that_are_free_are_left_out() {
-        let size = ByteCount(100_000);
+        let size = ByteCount::new(100_000);
         assert_eq!(mapped(size, &[]), one(0, 100_000));
         assert_eq!(mapped(size, &one(0, 100_000)), []);
         assert_eq!(mapped(size, &one(1, 8191)), one(0, 100_000));
@@ -125,8 +125,9 @@ mod tests {
 
     #[test]
     fn a_bmap_says_what_bmaptool_reads() {
-        let parts = [(0..8192, Digest([0xab; 32])), (12_288..12_300, Digest([0xcd; 32]))];
-        let text = text(ByteCount(12_300), &parts);
+        let parts =
+            [(0..8192, Digest::from_bytes([0xab; 32])), (12_288..12_300, Digest::from_bytes([0xcd; 32]))];
+        let text = text(ByteCount::new(12_300), &parts);
         insta::assert_snapshot!(text);
         let checksum = text.split("<BmapFileChecksum> ").nth(1).unwrap().get(..64).unwrap();
         assert_eq!(checksum, Digest::of(text.replace(checksum, CHECKSUM_TO_COME).as_bytes()).to_string());

@@ -9,8 +9,8 @@ use crate::io::{BLOCK_SIZE, DiskFile, ReadAt};
 use crate::output::OutputError;
 use crate::types::ByteOffset;
 use crate::types::Digest;
-use crate::types::number;
-use sha2::{Digest as _, Sha256};
+use crate::types::Sha256;
+use crate::types::number::usize_from;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -41,12 +41,13 @@ impl Key {
             env!("CARGO_PKG_VERSION"),
             self.stock,
             self.format,
-            maker.disk.size.0
+            maker.disk.size.get()
         );
         for slot in maker.slots.all() {
             let _ = writeln!(text, "{}-{}", slot.start, slot.end);
         }
-        let mut hasher = Sha256::new_with_prefix(text);
+        let mut hasher = Sha256::new();
+        hasher.update(text);
         let mut block = [0; BLOCK_SIZE];
         for layer in &maker.disk.shared {
             for index in layer.indices() {
@@ -56,7 +57,7 @@ impl Key {
             }
             hasher.update([0xff; 8]);
         }
-        Ok(Digest(hasher.finalize().into()).to_string())
+        Ok(hasher.finalize().to_string())
     }
 }
 
@@ -131,23 +132,23 @@ fn finish(mut file: &File, contents: &Contents) -> io::Result<()> {
     file.write_all(&contents)?;
     file.write_all(&(contents.len() as u64).to_le_bytes())?;
     let disk = DiskFile::new(file.try_clone()?)?;
-    file.write_all(&digest(&disk, disk.size().0)?.0)
+    file.write_all(digest(&disk, disk.size().get())?.as_bytes())
 }
 
 /// Reads the contents of a file that is whole and undamaged.
 fn read(file: &File) -> Option<Contents> {
     let disk = DiskFile::new(file.try_clone().ok()?).ok()?;
-    let end = disk.size().0.checked_sub(8 + 32)?;
+    let end = disk.size().get().checked_sub(8 + 32)?;
     let (mut length, mut expected) = ([0; 8], [0; 32]);
-    disk.read_at(ByteOffset(end), &mut length).ok()?;
-    disk.read_at(ByteOffset(end + 8), &mut expected).ok()?;
-    if digest(&disk, end + 8).ok()?.0 != expected {
+    disk.read_at(ByteOffset::new(end), &mut length).ok()?;
+    disk.read_at(ByteOffset::new(end + 8), &mut expected).ok()?;
+    if *digest(&disk, end + 8).ok()?.as_bytes() != expected {
         return None;
     }
     let length = u64::from_le_bytes(length);
     let start = end.checked_sub(length).filter(|_| length <= LARGEST_CONTENTS)?;
     let mut contents = vec![0; usize::try_from(length).ok()?];
-    disk.read_at(ByteOffset(start), &mut contents).ok()?;
+    disk.read_at(ByteOffset::new(start), &mut contents).ok()?;
     serde_json::from_slice(&contents).ok()
 }
 
@@ -157,11 +158,11 @@ fn digest(disk: &dyn ReadAt, length: u64) -> io::Result<Digest> {
     let mut piece = vec![0; 1 << 20];
     let mut at = 0;
     while at < length {
-        let left = number::at_most(length - at, piece.len());
+        let left = usize_from(length - at).min(piece.len());
         let (piece, _) = piece.split_at_mut(left);
-        disk.read_at(ByteOffset(at), piece)?;
+        disk.read_at(ByteOffset::new(at), piece)?;
         hasher.update(&piece);
         at += left as u64;
     }
-    Ok(Digest(hasher.finalize().into()))
+    Ok(hasher.finalize())
 }

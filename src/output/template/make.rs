@@ -116,7 +116,7 @@ impl Maker<'_> {
             .iter()
             .filter_map(|part| if let Planned::Packed(range) = part { Some(range) } else { None })
             .collect();
-        let total = ByteCount(ranges.iter().map(|range| range.end - range.start).sum());
+        let total = ByteCount::new(ranges.iter().map(|range| range.end - range.start).sum());
         let next = AtomicUsize::new(0);
         let worker = || -> Result<Vec<(usize, Placed)>, OutputError> {
             let mut done = Vec::new();
@@ -129,7 +129,7 @@ impl Maker<'_> {
                     next.store(ranges.len(), Ordering::Relaxed);
                 }
                 done.push((number, packed?));
-                (self.progress)(ByteCount(range.end - range.start), total);
+                (self.progress)(ByteCount::new(range.end - range.start), total);
             }
         };
         let mut placed = thread::scope(|scope| {
@@ -154,7 +154,7 @@ impl Maker<'_> {
     fn read(&self, range: &Range<u64>) -> Result<Vec<u8>, OutputError> {
         let length = usize::try_from(range.end - range.start).map_err(|_| OutputError::Worker)?;
         let mut bytes = vec![0; length];
-        self.disk.read_at(ByteOffset(range.start), &mut bytes).map_err(OutputError::StockImage)?;
+        self.disk.read_at(ByteOffset::new(range.start), &mut bytes).map_err(OutputError::StockImage)?;
         Ok(bytes)
     }
 }

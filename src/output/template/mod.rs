@@ -19,7 +19,7 @@ use super::image_job::lay;
 use super::replicas::Change;
 use crate::formats::{PartFormat, Record};
 use crate::io::{DiskFile, Layer, ReadAt, check_range};
-use crate::types::number;
+use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -103,7 +103,7 @@ impl<'stock> Template<'stock> {
                 && slot.start.checked_add(slot.length).is_some()
         };
         contents.slots.iter().all(fits).then_some(())?;
-        let size = ByteCount(end.checked_add(format.tail(&contents.records).len() as u64)?);
+        let size = ByteCount::new(end.checked_add(format.tail(&contents.records).len() as u64)?);
         Some(Self { format, stock, pieces, contents, starts, tail: end, size })
     }
 
@@ -117,7 +117,7 @@ impl<'stock> Template<'stock> {
         let mut changes = Vec::new();
         for slot in &self.contents.slots {
             let mut bytes = vec![0; usize::try_from(slot.length).map_err(io::Error::other)?];
-            self.pieces.read_at(ByteOffset(slot.ground), &mut bytes)?;
+            self.pieces.read_at(ByteOffset::new(slot.ground), &mut bytes)?;
             lay(layers, slot.start, &mut bytes)?;
             let part = self.format.store(&bytes);
             *records.get_mut(slot.record).expect("new() refuses a slot without a record") = part.record;
@@ -137,7 +137,7 @@ impl ReadAt for Template<'_> {
     #[expect(clippy::expect_used, reason = "the contents are checked when the template is opened")]
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
         check_range(offset, buffer.len(), self.size())?;
-        let mut at = offset.0;
+        let mut at = offset.get();
         let mut rest = buffer;
         // The first one is 0, so that at least one is no larger.
         let mut number = self.starts.partition_point(|start| *start <= at) - 1;
@@ -148,15 +148,15 @@ impl ReadAt for Template<'_> {
                     let within = at - *start;
                     let from =
                         span.from.further(within).expect("new() refuses a span that ends beyond 64 bits");
-                    (number::at_most(span.length - within, rest.len()), from)
+                    (usize_from(span.length - within).min(rest.len()), from)
                 }
                 // The tail.
                 None => (rest.len(), Origin::Slot),
             };
             let (piece, behind) = rest.split_at_mut(length);
             match from {
-                Origin::Stock(offset) => self.stock.read_at(ByteOffset(offset), piece)?,
-                Origin::Pieces(offset) => self.pieces.read_at(ByteOffset(offset), piece)?,
+                Origin::Stock(offset) => self.stock.read_at(ByteOffset::new(offset), piece)?,
+                Origin::Pieces(offset) => self.pieces.read_at(ByteOffset::new(offset), piece)?,
                 Origin::Slot => piece.fill(0),
             }
             at += length as u64;

@@ -7,7 +7,7 @@ use crate::output::image_job::{BLOCK, Disk};
 use crate::output::regions::Slots;
 use crate::stock_image::{StockImage, XzBlock};
 use crate::types::ByteOffset;
-use crate::types::number;
+use crate::types::number::usize_from;
 use std::io;
 use std::ops::Range;
 
@@ -63,7 +63,7 @@ pub(super) fn plan(
         let range = block.uncompressed_offset..block.uncompressed_offset + block.uncompressed_size;
         let is_clean = slots.in_part(&range).is_empty()
             && disk.shared.iter().all(|layer| layer.indices_in(blocks_of(&range)).next().is_none());
-        if range.end > disk.size.0 || !is_clean {
+        if range.end > disk.size.get() || !is_clean {
             continue;
         }
         if let Some(kept) = keep(file, block)? {
@@ -72,7 +72,7 @@ pub(super) fn plan(
             done = range.end;
         }
     }
-    cut(done..disk.size.0, slots, &mut planned);
+    cut(done..disk.size.get(), slots, &mut planned);
     Ok(planned)
 }
 
@@ -104,8 +104,8 @@ fn cut(range: Range<u64>, slots: &Slots, planned: &mut Vec<Planned>) {
 /// How to keep a Block. `None` where its header is not understood: decoding it will tell why.
 fn keep(file: &dyn ReadAt, block: &XzBlock) -> io::Result<Option<KeptBlock>> {
     let start = block.compressed_offset;
-    let mut header = vec![0; number::at_most(block.unpadded_size, LONGEST_HEADER)];
-    file.read_at(ByteOffset(start), &mut header)?;
+    let mut header = vec![0; usize_from(block.unpadded_size).min(LONGEST_HEADER)];
+    file.read_at(ByteOffset::new(start), &mut header)?;
     let Some(found) = BlockHeader::parse(&header) else { return Ok(None) };
     let body = block.unpadded_size.checked_sub(found.length);
     let compressed = body.and_then(|body| body.checked_sub(block.check.size()));

@@ -86,7 +86,7 @@ fn noise_in_free_clusters_disturbs_nobody() {
         let content = check("mtype", &["-i", text(&image), "::cmdline.txt"]);
         let unused = fat::unused(open(&image)).unwrap();
         let free: u64 = unused.iter().map(|part| part.end - part.start).sum();
-        assert_eq!(free, before.free.0);
+        assert_eq!(free, before.free.get());
         soil(&image, &unused);
         check("fsck.vfat", &["-n", text(&image)]);
         assert_eq!(fat::Reader::open(open(&image)).unwrap().summary().unwrap(), before);

@@ -16,7 +16,7 @@ pub(crate) struct FileDisk {
 impl FileDisk {
     pub(crate) fn open(path: &Path) -> Arc<Self> {
         let file = File::open(path).unwrap();
-        let size = ByteCount(file.metadata().unwrap().len());
+        let size = ByteCount::new(file.metadata().unwrap().len());
         Arc::new(Self { file: Mutex::new(file), size })
     }
 }
@@ -28,7 +28,7 @@ impl ReadAt for FileDisk {
 
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
         let mut file = self.file.lock().unwrap();
-        file.seek(SeekFrom::Start(offset.0))?;
+        file.seek(SeekFrom::Start(offset.get()))?;
         file.read_exact(buffer)
     }
 }

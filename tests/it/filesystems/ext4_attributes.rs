@@ -45,7 +45,7 @@ fn edit(stock: &Path, patched: &Path, files: &[(&str, u16)]) {
     let patch = changes(stock, |overlay| {
         let mut writer = ext4::Writer::open(overlay, TIME).unwrap();
         for (at, mode) in files {
-            let (mode, size) = (Mode::new(*mode).unwrap(), ByteCount(20_000));
+            let (mode, size) = (Mode::new(*mode).unwrap(), ByteCount::new(20_000));
             writer.write_file(&path(at), &mut &vec![b'x'; 20_000][..], size, mode, Owner::ROOT).unwrap();
         }
         writer.make_directory(&path("/srv"), Mode::PRIVATE_DIRECTORY, Owner::ROOT).unwrap();

@@ -10,7 +10,7 @@ use cardwright::types::{ImagePath, Mode, Owner};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-const LIMIT: ByteCount = ByteCount(1 << 20);
+const LIMIT: ByteCount = ByteCount::new(1 << 20);
 
 /// Looks at everything, as far as it goes.
 fn read_all(reader: &ext4::Reader) -> Result<(), FsError> {
@@ -31,7 +31,7 @@ fn read_all(reader: &ext4::Reader) -> Result<(), FsError> {
 
 fn write_some(mut writer: ext4::Writer) -> Result<(), FsError> {
     let file = |writer: &mut ext4::Writer, at: &str, size: u64| {
-        writer.write_file(&path(at), &mut std::io::repeat(1), ByteCount(size), Mode::FILE, Owner::ROOT)
+        writer.write_file(&path(at), &mut std::io::repeat(1), ByteCount::new(size), Mode::FILE, Owner::ROOT)
     };
     let _ = file(&mut writer, "/etc/hostname", 6);
     let _ = file(&mut writer, "/etc/config", 10_000);

@@ -18,7 +18,7 @@ const MIB: u64 = 1 << 20;
 
 /// What growing `stock` to `size` writes.
 fn try_growth(stock: &Path, size: u64) -> Result<Layer, FsError> {
-    let larger = Extended::new(FileDisk::open(stock), ByteCount(size)).unwrap();
+    let larger = Extended::new(FileDisk::open(stock), ByteCount::new(size)).unwrap();
     let overlay = Arc::new(Overlay::new(Arc::new(larger), None));
     let disk: Arc<dyn Rollback> = overlay.clone();
     ext4::grow(&disk)?;

@@ -247,7 +247,7 @@ fn the_summary_says_what_dumpe2fs_says() {
         (summary.free, "Free blocks"),
         (summary.reserved, "Reserved block count"),
     ] {
-        assert_eq!(ours.0 / 4096, field(theirs).parse::<u64>().unwrap(), "{theirs}");
+        assert_eq!(ours.get() / 4096, field(theirs).parse::<u64>().unwrap(), "{theirs}");
     }
     assert!(summary.written.is_some());
 }

@@ -141,8 +141,9 @@ fn what_is_in_the_way_stays_there() {
     debugfs(&image, &["cd /etc", "mknod pipe p"]);
     let layer = changes(&image, |overlay| {
         let mut writer = ext4::Writer::open(overlay, TIME).unwrap();
-        let mut file =
-            |at: &str| writer.write_file(&path(at), &mut &b"x"[..], ByteCount(1), Mode::FILE, Owner::ROOT);
+        let mut file = |at: &str| {
+            writer.write_file(&path(at), &mut &b"x"[..], ByteCount::new(1), Mode::FILE, Owner::ROOT)
+        };
         assert!(matches!(file("/etc"), Err(FsError::WrongKind { found: FileKind::Directory, .. })));
         assert!(matches!(file("/etc/pipe"), Err(FsError::WrongKind { found: FileKind::Special, .. })));
         assert!(matches!(file("/nothing/x"), Err(FsError::NotFound)));
@@ -173,7 +174,7 @@ fn a_content_that_ends_early_is_an_error() {
     let image = make(directory.path(), 32, &STOCK);
     let mut writer = open(&image).unwrap();
     let written =
-        writer.write_file(&path("/etc/x"), &mut &b"short"[..], ByteCount(6), Mode::FILE, Owner::ROOT);
+        writer.write_file(&path("/etc/x"), &mut &b"short"[..], ByteCount::new(6), Mode::FILE, Owner::ROOT);
     assert!(matches!(written, Err(FsError::Io(_))));
 }
 
@@ -186,12 +187,12 @@ fn what_does_not_fit_is_refused_before_anything_is_written() {
     let image = make(directory.path(), 32, &STOCK);
     let layer = changes(&image, |overlay| {
         let mut writer = ext4::Writer::open(overlay, TIME).unwrap();
-        let size = ByteCount(64 << 20);
+        let size = ByteCount::new(64 << 20);
         let written =
             writer.write_file(&path("/large"), &mut std::io::repeat(7), size, Mode::FILE, Owner::ROOT);
         let Err(FsError::Full { needed, free }) = written else { panic!("{written:?}") };
         assert_eq!(needed, size);
-        assert!(free.0 > 4 << 20 && free.0 < 32 << 20, "{free}");
+        assert!(free.get() > 4 << 20 && free.get() < 32 << 20, "{free}");
         Box::new(writer).finish().unwrap();
     });
     assert_eq!(layer.indices().count(), 0);
@@ -209,7 +210,7 @@ fn the_last_block_can_be_filled_by_root() {
         let mut writer = ext4::Writer::open(overlay, TIME).unwrap();
         for number in 0..64 {
             let at = path(&format!("/filling-{number}"));
-            let size = ByteCount(1 << 20);
+            let size = ByteCount::new(1 << 20);
             match writer.write_file(&at, &mut std::io::repeat(7), size, Mode::FILE, Owner::ROOT) {
                 Ok(()) => {}
                 Err(FsError::Full { .. }) => {
@@ -237,7 +238,7 @@ fn when_the_inodes_are_used_up_the_error_says_so() {
     let mut writer = open(&image).unwrap();
     let refused = (0..200).find_map(|number| {
         let at = path(&format!("/etc/new-{number}"));
-        writer.write_file(&at, &mut &b""[..], ByteCount(0), Mode::FILE, Owner::ROOT).err()
+        writer.write_file(&at, &mut &b""[..], ByteCount::ZERO, Mode::FILE, Owner::ROOT).err()
     });
     assert!(matches!(refused, Some(FsError::NoRoomForNames)), "{refused:?}");
 }

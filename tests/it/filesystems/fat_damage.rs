@@ -16,7 +16,7 @@ fn read_all(reader: &fat::Reader) {
         for name in reader.list(&directory).unwrap_or_default() {
             let Ok(path) = directory.join(&name) else { continue };
             let _ = reader.metadata(&path);
-            let _ = reader.read(&path, ByteCount(1 << 20));
+            let _ = reader.read(&path, ByteCount::new(1 << 20));
             left.push(path);
         }
     }
@@ -25,8 +25,13 @@ fn read_all(reader: &fat::Reader) {
 
 fn write_some(mut writer: fat::Writer) {
     let mut file = |at: &str, size: u64| {
-        let _ =
-            writer.write_file(&path(at), &mut std::io::repeat(1), ByteCount(size), Mode::FILE, Owner::ROOT);
+        let _ = writer.write_file(
+            &path(at),
+            &mut std::io::repeat(1),
+            ByteCount::new(size),
+            Mode::FILE,
+            Owner::ROOT,
+        );
     };
     file("/cmdline.txt", 20_000);
     file("/a new file with a long name", 700);

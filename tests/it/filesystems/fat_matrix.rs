@@ -166,7 +166,7 @@ fn a_fat12_is_read_and_not_written_to() {
     let stock = make(directory.path(), 6, &["-F", "12", "-s", "4"]);
     let disk = FileDisk::open(&stock);
     let reader = fat::Reader::open(disk.clone()).unwrap();
-    assert_eq!(reader.read(&path("/kernel8.img"), ByteCount(4 << 20)).unwrap(), noise(2, 3_000_000));
+    assert_eq!(reader.read(&path("/kernel8.img"), ByteCount::new(4 << 20)).unwrap(), noise(2, 3_000_000));
     assert_eq!(reader.list(&path("/overlays")).unwrap().len(), 40);
     assert_eq!(reader.summary().unwrap().kind, "FAT12");
     let writer = fat::Writer::open(Arc::new(Overlay::new(disk, None)), TIME);
@@ -184,14 +184,14 @@ fn the_summary_says_what_the_tools_say() {
     assert_eq!((summary.kind.as_str(), summary.label.as_str()), ("FAT32", "bootfs"));
     let bytes = fs::read(&stock).unwrap();
     let sectors = u32::from_le_bytes(bytes[32..36].try_into().unwrap());
-    assert_eq!((summary.id.as_str(), summary.size), ("1234-ABCD", ByteCount(u64::from(sectors) * 512)));
+    assert_eq!((summary.id.as_str(), summary.size), ("1234-ABCD", ByteCount::new(u64::from(sectors) * 512)));
     assert_eq!(summary.features, ["512 bytes per cluster"]);
     // fsck.vfat says `n files, used/all clusters`.
     let said = check("fsck.vfat", &["-n", text(&stock)]);
     let counts = said.lines().find_map(|line| line.split_once("files, ")).unwrap().1;
     let (used, all) = counts.split_once(' ').unwrap().0.split_once('/').unwrap();
     let free = all.parse::<u64>().unwrap() - used.parse::<u64>().unwrap();
-    assert_eq!(summary.free, ByteCount(free * 512));
+    assert_eq!(summary.free, ByteCount::new(free * 512));
 }
 
 #[test]
@@ -205,8 +205,9 @@ fn a_name_is_found_in_any_case_and_stays_as_it_is_written() {
         let names = |reader: &fat::Reader| reader.list(&path("/")).unwrap();
         let before = names(&fat::Reader::open(overlay.clone()).unwrap());
         let mut writer = fat::Writer::open(overlay.clone(), TIME).unwrap();
-        let mut write =
-            |at: &str| writer.write_file(&path(at), &mut &b"new"[..], ByteCount(3), Mode::FILE, Owner::ROOT);
+        let mut write = |at: &str| {
+            writer.write_file(&path(at), &mut &b"new"[..], ByteCount::new(3), Mode::FILE, Owner::ROOT)
+        };
         write("/CMDLINE.txt").unwrap();
         write("/config.txt").unwrap();
         write("/Bcm2712-RPI-5-b.DTB").unwrap();
@@ -214,7 +215,7 @@ fn a_name_is_found_in_any_case_and_stays_as_it_is_written() {
         let reader = fat::Reader::open(overlay).unwrap();
         assert_eq!(names(&reader), before);
         for at in ["/cmdline.txt", "/CONFIG.TXT", "/bcm2712-rpi-5-b.dtb"] {
-            assert_eq!(reader.read(&path(at), ByteCount(10)).unwrap(), b"new", "{at}");
+            assert_eq!(reader.read(&path(at), ByteCount::new(10)).unwrap(), b"new", "{at}");
         }
     });
 }
@@ -228,14 +229,15 @@ fn what_is_in_the_way_stays_there_and_links_do_not_exist() {
     let stock = make(directory.path(), 64, &["-F", "32", "-s", "1"]);
     let layer = changes(&stock, |overlay| {
         let mut writer = fat::Writer::open(overlay, TIME).unwrap();
-        let mut write =
-            |at: &str| writer.write_file(&path(at), &mut &b"x"[..], ByteCount(1), Mode::FILE, Owner::ROOT);
+        let mut write = |at: &str| {
+            writer.write_file(&path(at), &mut &b"x"[..], ByteCount::new(1), Mode::FILE, Owner::ROOT)
+        };
         assert!(matches!(write("/overlays"), Err(FsError::WrongKind { found: FileKind::Directory, .. })));
         assert!(matches!(write("/nothing/x"), Err(FsError::NotFound)));
         assert!(matches!(write("/cmdline.txt/x"), Err(FsError::WrongKind { .. })));
         assert!(write("/").is_err());
         assert!(matches!(write("/a:b"), Err(FsError::Io(_))));
-        let size = ByteCount(100 << 20);
+        let size = ByteCount::new(100 << 20);
         let large =
             writer.write_file(&path("/large"), &mut std::io::repeat(1), size, Mode::FILE, Owner::ROOT);
         assert!(matches!(large, Err(FsError::Full { needed, .. }) if needed == size), "{large:?}");
@@ -263,7 +265,7 @@ fn the_root_directory_of_a_fat16_fills_up_with_an_error() {
         let mut writer = fat::Writer::open(overlay, TIME).unwrap();
         let refused = (0..100).find_map(|number| {
             let at = path(&format!("/F{number}"));
-            writer.write_file(&at, &mut &b"x"[..], ByteCount(1), Mode::FILE, Owner::ROOT).err()
+            writer.write_file(&at, &mut &b"x"[..], ByteCount::new(1), Mode::FILE, Owner::ROOT).err()
         });
         assert!(matches!(refused, Some(FsError::NoRoomForNames)), "{refused:?}");
         Box::new(writer).finish().unwrap();
@@ -324,12 +326,12 @@ fn times_that_no_fat_can_tell_become_the_nearest() {
     let directory = tempfile::tempdir().unwrap();
     let stock = make(directory.path(), 64, &["-F", "16"]);
     changes(&stock, |overlay| {
-        let mut writer = fat::Writer::open(overlay.clone(), UnixTime(0)).unwrap();
-        writer.write_file(&path("/x"), &mut &b""[..], ByteCount(0), Mode::FILE, Owner::ROOT).unwrap();
+        let mut writer = fat::Writer::open(overlay.clone(), UnixTime::new(0)).unwrap();
+        writer.write_file(&path("/x"), &mut &b""[..], ByteCount::ZERO, Mode::FILE, Owner::ROOT).unwrap();
         Box::new(writer).finish().unwrap();
         let found = fat::Reader::open(overlay).unwrap().metadata(&path("/X")).unwrap().unwrap();
         // 1980-01-01.
-        assert_eq!(found.modified, UnixTime(315_532_800));
+        assert_eq!(found.modified, UnixTime::new(315_532_800));
     });
 }
 
@@ -358,14 +360,14 @@ fn the_short_name_of_another_file_is_no_name() {
 
     let reader = fat::Reader::open(FileDisk::open(&stock)).unwrap();
     is_refused(reader.metadata(&aliased).map(|_| ()), "bcm2712-rpi-5-b.dtb");
-    is_refused(reader.read(&aliased, ByteCount(1 << 20)).map(|_| ()), "bcm2712-rpi-5-b.dtb");
+    is_refused(reader.read(&aliased, ByteCount::new(1 << 20)).map(|_| ()), "bcm2712-rpi-5-b.dtb");
     is_refused(reader.metadata(&path("/bcm271~1.dtb")).map(|_| ()), "bcm2712-rpi-5-b.dtb");
     assert!(reader.metadata(&path("/BCM2712-RPI-5-B.DTB")).unwrap().is_some());
 
     let patch = changes(&stock, |overlay| {
         let mut writer = fat::Writer::open(overlay, TIME).unwrap();
         let mut write = |path: &ImagePath| {
-            writer.write_file(path, &mut &b"mine"[..], ByteCount(4), Mode::FILE, Owner::ROOT)
+            writer.write_file(path, &mut &b"mine"[..], ByteCount::new(4), Mode::FILE, Owner::ROOT)
         };
         is_refused(write(&aliased), "bcm2712-rpi-5-b.dtb");
         is_refused(write(&below), "some-overlay-0.dtbo");
@@ -375,7 +377,9 @@ fn the_short_name_of_another_file_is_no_name() {
         is_refused(writer.rename(&path("/kernel8.img"), &aliased), "bcm2712-rpi-5-b.dtb");
         // Names that look like aliases and are none.
         for free in ["/BCM271~7.DTB", "/KERNEL~1.IMG"] {
-            writer.write_file(&path(free), &mut &b"mine"[..], ByteCount(4), Mode::FILE, Owner::ROOT).unwrap();
+            writer
+                .write_file(&path(free), &mut &b"mine"[..], ByteCount::new(4), Mode::FILE, Owner::ROOT)
+                .unwrap();
         }
         Box::new(writer).finish().unwrap();
     });
@@ -383,7 +387,7 @@ fn the_short_name_of_another_file_is_no_name() {
     write_patched(&stock, &patch, &patched);
     check("fsck.vfat", &["-n", text(&patched)]);
     let after = fat::Reader::open(FileDisk::open(&patched)).unwrap();
-    let content = |at: &str| after.read(&path(at), ByteCount(1 << 20)).unwrap();
+    let content = |at: &str| after.read(&path(at), ByteCount::new(1 << 20)).unwrap();
     assert!(content("/bcm2712-rpi-5-b.dtb") == noise(1, 70_000));
     assert_eq!(content("/BCM271~7.DTB"), b"mine");
 }
@@ -399,7 +403,7 @@ fn short_names_that_are_made_up_are_nobody_elses() {
         let mut writer = fat::Writer::open(overlay, TIME).unwrap();
         let mut put = |name: String| {
             let result =
-                writer.write_file(&path(&name), &mut &b""[..], ByteCount(0), Mode::FILE, Owner::ROOT);
+                writer.write_file(&path(&name), &mut &b""[..], ByteCount::ZERO, Mode::FILE, Owner::ROOT);
             result.unwrap_or_else(|error| panic!("{name}: {error}"));
         };
         // First the names that look like aliases, of both forms; then what would be given them.

@@ -6,9 +6,9 @@ use cardwright::types::{ImagePath, Mode, Owner, UnixTime};
 use std::collections::BTreeMap;
 
 /// The time of everything that is written. Even, as FAT counts in steps of two seconds.
-pub(crate) const TIME: UnixTime = UnixTime(1_781_740_800);
+pub(crate) const TIME: UnixTime = UnixTime::new(1_781_740_800);
 /// More than any file here.
-const LIMIT: ByteCount = ByteCount(64 << 20);
+const LIMIT: ByteCount = ByteCount::new(64 << 20);
 
 /// One thing in a filesystem.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +44,7 @@ pub(crate) fn read_tree(reader: &dyn ReadFilesystem) -> Tree {
             if kind == FileKind::Directory {
                 left.push(path.clone());
             } else {
-                assert_eq!(size.0, content.len() as u64, "{path}");
+                assert_eq!(size.get(), content.len() as u64, "{path}");
             }
             tree.insert(path, Node { kind, mode, owner, modified, content });
         }
@@ -82,7 +82,7 @@ impl Recorder {
 
     pub(crate) fn file_of(&mut self, at: &str, content: &[u8], mode: u16, owner: Owner) {
         let mode = Mode::new(mode).unwrap();
-        let size = ByteCount(content.len() as u64);
+        let size = ByteCount::of(content);
         self.writer.write_file(&path(at), &mut &*content, size, mode, owner).unwrap();
         self.put(at, FileKind::File, mode, owner, content);
     }

@@ -42,7 +42,7 @@ fn secrets() -> Vec<Secret> {
         secrets.push(of_ssh(&format!("{node}'s host key"), &secret.host_key(node).unwrap().private));
     }
     // The keys are the same whenever their certificates end.
-    let end = UnixTime(2_000_000_000);
+    let end = UnixTime::new(2_000_000_000);
     for authority in Authority::ALL {
         let key = secret.authority(authority, end).unwrap().private_key;
         secrets.push(of_pem(&format!("the authority {authority:?}"), &key));

@@ -83,7 +83,7 @@ impl Card {
             commands.iter().map(|command| command.replace("ROOT/", &root)).collect()
         };
         let stock = MemoryStock::new();
-        let mut draft = Draft::new(&stock, UnixTime(MADE));
+        let mut draft = Draft::new(&stock, UnixTime::new(MADE));
         run_at_first_boot(&mut draft, BootMount::BootFirmware, &with_root(own), &with_root(commands))
             .unwrap();
         card.apply(draft);
@@ -132,7 +132,7 @@ nodes:
         );
         let cluster = Cluster::parse(&text, &self.folder.path().join("nodes.yaml")).unwrap();
         let stock = MemoryStock::new();
-        let mut draft = Draft::new(&stock, UnixTime(MADE));
+        let mut draft = Draft::new(&stock, UnixTime::new(MADE));
         let host = Host { boot_mount: "/boot/firmware", binary: Binary::Arm64, network_manager: true };
         let secret = ClusterSecret::from_hex(&"5a".repeat(32)).unwrap();
         let east = cluster.node("east").unwrap();

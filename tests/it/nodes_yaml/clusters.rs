@@ -338,7 +338,7 @@ fn cards_grow_by_what_is_asked_for() {
     assert_eq!(grow(""), Grow::Auto);
     assert_eq!(grow(", grow: auto"), Grow::Auto);
     assert_eq!(grow(", grow: none"), Grow::No);
-    assert_eq!(grow(", grow: 1GiB"), Grow::By(ByteCount(1 << 30)));
+    assert_eq!(grow(", grow: 1GiB"), Grow::By(ByteCount::new(1 << 30)));
 }
 
 #[test]

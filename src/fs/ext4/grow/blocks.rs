@@ -4,7 +4,7 @@ use crate::fs::FsError;
 use crate::fs::ext4::superblock::damaged;
 use crate::io::Rollback;
 use crate::types::ByteOffset;
-use crate::types::number;
+use crate::types::number::usize_from;
 use std::sync::Arc;
 
 /// A disk in blocks of the filesystem's size. A number that lies outside of it is an error of the disk's.
@@ -20,7 +20,7 @@ impl<'disk> Blocks<'disk> {
 
     /// A block of zeros, not on the disk yet.
     pub(super) fn empty(&self) -> Vec<u8> {
-        vec![0; number::length(self.block_size)]
+        vec![0; usize_from(self.block_size)]
     }
 
     pub(super) fn read(&self, block: u64) -> Result<Vec<u8>, FsError> {
@@ -46,7 +46,7 @@ impl<'disk> Blocks<'disk> {
     /// Returns the offset of a block.
     pub(super) fn offset_of(&self, block: u64) -> Result<ByteOffset, FsError> {
         let offset = block.checked_mul(u64::from(self.block_size));
-        offset.map(ByteOffset).ok_or_else(|| damaged("it refers to a block beyond 64 bits"))
+        offset.map(ByteOffset::new).ok_or_else(|| damaged("it refers to a block beyond 64 bits"))
     }
 
     /// Makes blocks zeros that are not. What was behind the old end mostly is zeros already.

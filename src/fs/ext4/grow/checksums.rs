@@ -6,7 +6,7 @@
 use super::superblocks::RawSuperblock;
 use crate::fs::ext4::features::Features;
 use crate::fs::fields::{put_at, u16_at, u32_at};
-use crate::types::number;
+use crate::types::number::usize_from;
 use crc::{Algorithm, CRC_16_MODBUS, Crc};
 
 /// CRC-32C as the kernel's `crc32c()` leaves it: without the last inversion, so that one sum can go on where
@@ -61,7 +61,7 @@ impl Checksums {
     /// That of a bitmap, of which `covered` bytes count.
     pub(super) fn bitmap(&self, bitmap: &[u8], covered: u32) -> Option<u32> {
         let Self::Metadata { seed } = self else { return None };
-        Some(crc32c(*seed, bitmap.split_at(number::length(covered)).0))
+        Some(crc32c(*seed, bitmap.split_at(usize_from(covered)).0))
     }
 
     /// That of a group descriptor whose own field for it (`bg_checksum`, at 0x1e) is left out.

@@ -25,7 +25,7 @@ use crate::fs::fields::put_at;
 use crate::io::{ReadAt, Rollback};
 use crate::types::ByteCount;
 use crate::types::UnixTime;
-use crate::types::number;
+use crate::types::number::usize_from;
 use blocks::Blocks;
 use checksums::Checksums;
 use resize_inode::ResizeInode;
@@ -42,7 +42,7 @@ pub fn grow(disk: &Arc<dyn Rollback>) -> Result<(), FsError> {
     let superblock = Superblock::read(disk)?;
     superblock.check_writable()?;
     superblock.check_clean()?;
-    journal::check_empty(&device::mount(disk, UnixTime(0), superblock.uuid, false)?)?;
+    journal::check_empty(&device::mount(disk, UnixTime::new(0), superblock.uuid, false)?)?;
     let raw = RawSuperblock::read(disk)?;
     let old = Geometry::of(&superblock)?;
     let cannot = |reason: String| FsError::CannotGrow { to: disk.size(), reason };
@@ -197,7 +197,7 @@ impl Growth<'_> {
 #[expect(clippy::expect_used, reason = "the size of a group is checked with the superblock")]
 fn set_bits(bitmap: &mut [u8], bits: std::ops::Range<u32>, value: bool) {
     for bit in bits {
-        let byte = bitmap.get_mut(number::length(bit / 8));
+        let byte = bitmap.get_mut(usize_from(bit / 8));
         let byte = byte.expect("a group has no more blocks and inodes than its bitmaps have bits");
         let mask = 1_u8 << (bit % 8);
         *byte = if value { *byte | mask } else { *byte & !mask };

@@ -11,7 +11,7 @@ use crate::fs::FsError;
 use crate::fs::ext4::geometry::Geometry;
 use crate::fs::ext4::superblock::damaged;
 use crate::fs::fields::{put_at, u32_at};
-use crate::types::number;
+use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset};
 
 /// `EXT4_RESIZE_INO`.
@@ -43,9 +43,9 @@ impl<'grow> ResizeInode<'grow> {
         checksums: &'grow Checksums,
     ) -> Result<Self, FsError> {
         let before = u64::from(NUMBER - 1) * u64::from(geometry.inode_size);
-        let at = blocks.offset_of(inode_table)?.checked_add(ByteCount(before));
+        let at = blocks.offset_of(inode_table)?.checked_add(ByteCount::new(before));
         let at = at.ok_or_else(|| damaged("its first table of inodes lies beyond 64 bits"))?;
-        let mut inode = vec![0; number::length(geometry.inode_size)];
+        let mut inode = vec![0; usize_from(geometry.inode_size)];
         blocks.read_at(at, &mut inode)?;
         if u32_at(&inode, FLAGS) & COUNTS_BLOCKS != 0 {
             return Err(damaged("its resize inode counts blocks in a way that it never does"));
@@ -92,7 +92,7 @@ impl<'grow> ResizeInode<'grow> {
     /// Where the doubly indirect block names the reserved block that would be number `number` of the table.
     fn place_of(&self, number: u32) -> usize {
         let entries = self.directory.len() / 4;
-        number::length(number) % entries * 4
+        usize_from(number) % entries * 4
     }
 
     /// Adds the counterparts in new groups to the list of one reserved block. Returns how many they are.
