@@ -1,18 +1,28 @@
 //! Symbolic link resolution, as the kernel does it: `/lib` is a link to `/usr/lib` on every current release.
 //!
-//! Nothing is read here. Whoever knows what stands at a path of the image says so, be it a filesystem or a patch
-//! that is not applied yet.
+//! This is the only one. Nothing is read here: a [`LinkTree`] reports what is at a path, be it a filesystem, the
+//! files of a stock image, or a patch that is not applied yet.
 
+use super::FsError;
 use crate::types::ImagePath;
 
 /// The most links that Linux follows in one path (`MAXSYMLINKS`).
-pub(crate) const MOST_LINKS: usize = 40;
+const MOST_LINKS: usize = 40;
+
+/// A tree of files with symbolic links in it.
+pub(crate) trait LinkTree {
+    /// An error of reading the tree.
+    type Error;
+
+    /// Returns the way on from `path`, which has no links in its own directory part.
+    fn step(&self, path: &ImagePath) -> Result<Step, Self::Error>;
+}
 
 /// The treatment of a link at the very end of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LastLink {
     /// It is what the path means, as for lstat(2).
-    Kept,
+    Unfollowed,
     /// The path means what it points to, as for stat(2).
     Followed,
 }
@@ -39,15 +49,15 @@ pub(crate) enum Resolved {
     Circle(ImagePath),
 }
 
-/// Resolves the links in a path. `look` gets paths that have no links in their own directory part.
+/// Resolves the links in a path.
 ///
 /// # Errors
-/// Those of `look`.
-pub(crate) fn resolve<E>(
+/// When the tree cannot be read.
+pub(crate) fn resolve<T: LinkTree + ?Sized>(
+    tree: &T,
     path: &ImagePath,
     last: LastLink,
-    mut look: impl FnMut(&ImagePath) -> Result<Step, E>,
-) -> Result<Resolved, E> {
+) -> Result<Resolved, T::Error> {
     let mut resolved = ImagePath::root();
     // The next part is the last of the list.
     let mut parts: Vec<String> = path.parts().rev().map(str::to_owned).collect();
@@ -56,16 +66,17 @@ pub(crate) fn resolve<E>(
         match part.as_str() {
             "" | "." => continue,
             ".." => {
+                // The directory above the root is the root: no link leads out of the image.
                 resolved = resolved.parent().unwrap_or(resolved);
                 continue;
             }
             _ => {}
         }
         let Ok(next) = resolved.join(&part) else { return Ok(Resolved::Nowhere) };
-        if parts.is_empty() && last == LastLink::Kept {
+        if parts.is_empty() && last == LastLink::Unfollowed {
             return Ok(Resolved::Path(next));
         }
-        match look(&next)? {
+        match tree.step(&next)? {
             Step::Below => resolved = next,
             Step::Nowhere => return Ok(Resolved::Nowhere),
             Step::Link(target) => {
@@ -83,6 +94,23 @@ pub(crate) fn resolve<E>(
     Ok(Resolved::Path(resolved))
 }
 
+/// Returns the path without links in its directory part, or `None` where that part leads nowhere.
+///
+/// # Errors
+/// When the filesystem cannot be read, or links lead in a circle.
+pub(super) fn without_links(
+    filesystem: &impl LinkTree<Error = FsError>,
+    path: &ImagePath,
+) -> Result<Option<ImagePath>, FsError> {
+    match resolve(filesystem, path, LastLink::Unfollowed)? {
+        Resolved::Path(path) => Ok(Some(path)),
+        Resolved::Nowhere => Ok(None),
+        Resolved::Circle(at) => {
+            Err(FsError::Damaged(format!("the symbolic links at `{at}` lead in a circle")))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,9 +120,15 @@ mod tests {
         ImagePath::new(text).unwrap()
     }
 
-    /// Resolves a path in a small image; `beyond` is the way on from what it does not have.
-    fn resolved(text: &str, last: LastLink, beyond: &Step) -> Resolved {
-        let look = |path: &ImagePath| {
+    /// A small image; `beyond` is the way on from what it does not have.
+    struct Image<'a> {
+        beyond: &'a Step,
+    }
+
+    impl LinkTree for Image<'_> {
+        type Error = Infallible;
+
+        fn step(&self, path: &ImagePath) -> Result<Step, Infallible> {
             let target = match path.as_str() {
                 "/lib" => "usr/lib",
                 "/usr/lib/modules" => "/var/./modules",
@@ -106,11 +140,14 @@ mod tests {
                 "/etc/localtime" => "/usr/share/zoneinfo/Etc/UTC",
                 "/loop" => "loop",
                 "/usr" | "/usr/lib" | "/var" | "/var/modules" | "/etc" => return Ok(Step::Below),
-                _ => return Ok(beyond.clone()),
+                _ => return Ok(self.beyond.clone()),
             };
-            Ok::<_, Infallible>(Step::Link(target.to_owned()))
-        };
-        resolve(&path(text), last, look).unwrap()
+            Ok(Step::Link(target.to_owned()))
+        }
+    }
+
+    fn resolved(text: &str, last: LastLink, beyond: &Step) -> Resolved {
+        resolve(&Image { beyond }, &path(text), last).unwrap()
     }
 
     #[test]
@@ -122,7 +159,11 @@ mod tests {
             ("/etc/localtime", "/etc/localtime"),
             ("/", "/"),
         ] {
-            assert_eq!(resolved(from, LastLink::Kept, &Step::Nowhere), Resolved::Path(path(to)), "{from}");
+            assert_eq!(
+                resolved(from, LastLink::Unfollowed, &Step::Nowhere),
+                Resolved::Path(path(to)),
+                "{from}"
+            );
         }
     }
 
@@ -135,26 +176,30 @@ mod tests {
     #[test]
     fn no_link_leads_out_of_the_image() {
         let passwd = Resolved::Path(path("/etc/passwd"));
-        assert_eq!(resolved("/var/up/passwd", LastLink::Kept, &Step::Nowhere), passwd);
+        assert_eq!(resolved("/var/up/passwd", LastLink::Unfollowed, &Step::Nowhere), passwd);
     }
 
     #[test]
     fn below_what_is_not_there_is_what_the_caller_says() {
         for from in ["/nothing/x", "/var/dangling/passwd"] {
-            assert_eq!(resolved(from, LastLink::Kept, &Step::Nowhere), Resolved::Nowhere, "{from}");
+            assert_eq!(resolved(from, LastLink::Unfollowed, &Step::Nowhere), Resolved::Nowhere, "{from}");
         }
         for (from, to) in [("/var/run/nothing/x", "/run/nothing/x"), ("/var/lock/x", "/run/lock/x")] {
-            assert_eq!(resolved(from, LastLink::Kept, &Step::Below), Resolved::Path(path(to)), "{from}");
+            assert_eq!(
+                resolved(from, LastLink::Unfollowed, &Step::Below),
+                Resolved::Path(path(to)),
+                "{from}"
+            );
         }
     }
 
     #[test]
     fn a_target_with_a_name_that_no_path_has_leads_nowhere() {
-        assert_eq!(resolved("/var/odd/x", LastLink::Kept, &Step::Below), Resolved::Nowhere);
+        assert_eq!(resolved("/var/odd/x", LastLink::Unfollowed, &Step::Below), Resolved::Nowhere);
     }
 
     #[test]
     fn a_circle_of_links_is_found() {
-        assert_eq!(resolved("/loop/x", LastLink::Kept, &Step::Below), Resolved::Circle(path("/loop")));
+        assert_eq!(resolved("/loop/x", LastLink::Unfollowed, &Step::Below), Resolved::Circle(path("/loop")));
     }
 }

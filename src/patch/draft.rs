@@ -1,7 +1,7 @@
 //! A patch in the making.
 
 use super::{Action, Content, Edit, Partition, Patch, PatchError, Sensitivity, Stock};
-use crate::fs::symlinks::{self, LastLink, Resolved, Step};
+use crate::fs::symlinks::{self, LastLink, LinkTree, Resolved, Step};
 use crate::fs::{FileKind, FsError};
 use crate::types::{ImagePath, Mode, Owner, UnixTime};
 use std::collections::{BTreeMap, BTreeSet};
@@ -155,7 +155,7 @@ impl<'stock> Draft<'stock> {
     /// # Errors
     /// Fails when the stock image cannot be read, or links lead in a circle.
     pub fn without_links(&self, partition: Partition, path: &ImagePath) -> Result<ImagePath, PatchError> {
-        self.follow(partition, path, LastLink::Kept)
+        self.follow(partition, path, LastLink::Unfollowed)
     }
 
     /// As [`without_links`](Self::without_links), through a link at the end of it as well.
@@ -174,16 +174,11 @@ impl<'stock> Draft<'stock> {
     ) -> Result<ImagePath, PatchError> {
         match partition {
             Partition::Boot => self.as_written(path),
-            Partition::Root => {
-                // Where nothing stands, names are taken as they are: of `/var/run/x` that is `/run/x`, whether or
-                // not there is a `/run`.
-                let look = |at: &ImagePath| Ok(self.read_link(at)?.map_or(Step::Below, Step::Link));
-                match symlinks::resolve(path, last, look)? {
-                    Resolved::Path(resolved) => Ok(resolved),
-                    Resolved::Nowhere => Ok(path.clone()),
-                    Resolved::Circle(_) => Err(PatchError::LinkCircle { partition, path: path.clone() }),
-                }
-            }
+            Partition::Root => match symlinks::resolve(self, path, last)? {
+                Resolved::Path(resolved) => Ok(resolved),
+                Resolved::Nowhere => Ok(path.clone()),
+                Resolved::Circle(_) => Err(PatchError::LinkCircle { partition, path: path.clone() }),
+            },
         }
     }
 
@@ -601,6 +596,16 @@ impl<'stock> Draft<'stock> {
     }
 }
 
+impl LinkTree for Draft<'_> {
+    type Error = PatchError;
+
+    /// Where nothing is, names are taken as they are: of `/var/run/x` that is `/run/x`, whether or not there is a
+    /// `/run`.
+    fn step(&self, path: &ImagePath) -> Result<Step, PatchError> {
+        Ok(self.read_link(path)?.map_or(Step::Below, Step::Link))
+    }
+}
+
 fn is_file_or_link(kind: FileKind) -> bool {
     matches!(kind, FileKind::File | FileKind::Symlink)
 }
@@ -716,6 +721,10 @@ mod tests {
         let stock = stock();
         let draft = Draft::new(&stock, TIME);
         let text = draft.read_text(Partition::Root, &path("/etc/os-release")).unwrap();
+        assert_eq!(text.as_deref(), Some("ID=debian\n"));
+        let stock = stock.symlink(Partition::Root, &path("/lib"), "usr/lib");
+        let draft = Draft::new(&stock, TIME);
+        let text = draft.read_text(Partition::Root, &path("/lib/os-release")).unwrap();
         assert_eq!(text.as_deref(), Some("ID=debian\n"));
     }
 

@@ -1,10 +1,9 @@
 //! The files of the stock image, as the plan sees them.
 
 use super::{Partition, PatchError};
-use crate::fs::symlinks::MOST_LINKS;
+use crate::fs::symlinks::{LastLink, LinkTree, Resolved, Step, resolve};
 use crate::fs::{FileKind, Metadata, ReadFilesystem};
 use crate::types::ByteCount;
-use crate::types::absent::OrEmpty as _;
 use crate::types::{ImagePath, Mode, Owner, UnixTime};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -85,46 +84,42 @@ impl StockFiles {
         }
     }
 
-    /// The content of a file, through all links to it.
+    /// Reads a file, through all links to it.
     fn read_anew(&self, partition: Partition, path: &ImagePath) -> Result<Option<Vec<u8>>, PatchError> {
-        let mut path = path.clone();
-        for _ in 0..MOST_LINKS {
-            match self.metadata(partition, &path)?.map(|found| found.kind) {
-                None => return Ok(None),
-                Some(FileKind::Symlink) => {
-                    let target = self.read_link(partition, &path)?.or_empty();
-                    match resolve(&path, &target) {
-                        Some(next) => path = next,
-                        None => return Ok(None),
-                    }
-                }
-                Some(_) => {
-                    let read = self.filesystem(partition).read(&path, LARGEST_EDITED_FILE);
-                    return read
-                        .map(Some)
-                        .map_err(|source| PatchError::stock("reading", partition, &path, source));
-                }
-            }
+        let Some(path) = behind_links(self, partition, path)? else { return Ok(None) };
+        if self.metadata(partition, &path)?.is_none() {
+            return Ok(None);
         }
-        Err(PatchError::LinkCircle { partition, path })
+        let read = self.filesystem(partition).read(&path, LARGEST_EDITED_FILE);
+        read.map(Some).map_err(|source| PatchError::stock("reading", partition, &path, source))
     }
 }
 
-/// What `path` points to when it holds the link `target`.
-fn resolve(path: &ImagePath, target: &str) -> Option<ImagePath> {
-    let mut parts: Vec<&str> = Vec::new();
-    let parent = path.parent()?;
-    if !target.starts_with('/') {
-        parts.extend(parent.parts());
+/// Returns the path without links in it, or `None` where they lead to a name that no path has.
+fn behind_links(
+    stock: &dyn Stock,
+    partition: Partition,
+    path: &ImagePath,
+) -> Result<Option<ImagePath>, PatchError> {
+    match resolve(&StockTree { stock, partition }, path, LastLink::Followed)? {
+        Resolved::Path(path) => Ok(Some(path)),
+        Resolved::Nowhere => Ok(None),
+        Resolved::Circle(path) => Err(PatchError::LinkCircle { partition, path }),
     }
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
+}
+
+/// One partition of the stock image, for its links to be followed.
+struct StockTree<'stock> {
+    stock: &'stock dyn Stock,
+    partition: Partition,
+}
+
+impl LinkTree for StockTree<'_> {
+    type Error = PatchError;
+
+    fn step(&self, path: &ImagePath) -> Result<Step, PatchError> {
+        Ok(self.stock.read_link(self.partition, path)?.map_or(Step::Below, Step::Link))
     }
-    ImagePath::new(format!("/{}", parts.join("/"))).ok()
 }
 
 impl Stock for StockFiles {
@@ -255,20 +250,8 @@ impl Stock for MemoryStock {
     }
 
     fn read(&self, partition: Partition, path: &ImagePath) -> Result<Option<Vec<u8>>, PatchError> {
-        let mut path = path.clone();
-        for _ in 0..MOST_LINKS {
-            match self.get(partition, &path) {
-                None => return Ok(None),
-                Some(entry) if entry.metadata.kind == FileKind::Symlink => {
-                    match resolve(&path, &String::from_utf8_lossy(&entry.content)) {
-                        Some(next) => path = next,
-                        None => return Ok(None),
-                    }
-                }
-                Some(entry) => return Ok(Some(entry.content.clone())),
-            }
-        }
-        Err(PatchError::LinkCircle { partition, path })
+        let path = behind_links(self, partition, path)?;
+        Ok(path.and_then(|path| self.get(partition, &path)).map(|entry| entry.content.clone()))
     }
 
     fn read_link(&self, partition: Partition, path: &ImagePath) -> Result<Option<String>, PatchError> {

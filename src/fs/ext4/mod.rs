@@ -20,7 +20,6 @@ mod journal;
 mod listings;
 mod reader;
 mod superblock;
-mod symlink_path;
 mod writer;
 
 pub use allocation::unused;

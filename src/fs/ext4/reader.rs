@@ -4,8 +4,7 @@ use super::attribute_reader::AttributeReader;
 use super::error::from_reader;
 use super::listings::{Known, Listing, Listings};
 use super::superblock::Superblock;
-use super::symlink_path::{LONGEST_TARGET, without_links};
-use crate::fs::symlinks::Step;
+use crate::fs::symlinks::{LinkTree, Step, without_links};
 use crate::fs::{ExtendedAttributes, FileKind, FsError, Metadata, ReadFilesystem, Summary};
 use crate::io::{ReadAt, check_range};
 use crate::types::number::usize_from;
@@ -19,6 +18,8 @@ use std::sync::Arc;
 const PIECE: usize = 256 * 1024;
 /// More names than any directory of a card has; a damaged one could go on for ever.
 const MOST_NAMES: usize = 1 << 20;
+/// The longest target of a symbolic link (`PATH_MAX`).
+const LONGEST_TARGET: u64 = 4096;
 
 /// Reads an ext4 filesystem.
 ///
@@ -72,15 +73,7 @@ impl Reader {
 
     /// The path without links in its directory part, and what stands there.
     fn find(&self, path: &ImagePath) -> Result<Option<(ImagePath, Metadata)>, FsError> {
-        let path = without_links(path, |part| {
-            let Some(found) = self.look(part)? else { return Ok(Step::Nowhere) };
-            match found.kind {
-                FileKind::Directory => Ok(Step::Below),
-                FileKind::Symlink => Ok(Step::Link(self.target(part, found.size)?)),
-                FileKind::File | FileKind::Special => Ok(Step::Nowhere),
-            }
-        })?;
-        let Some(path) = path else { return Ok(None) };
+        let Some(path) = without_links(self, path)? else { return Ok(None) };
         Ok(self.look(&path)?.map(|found| (path, found)))
     }
 
@@ -91,6 +84,18 @@ impl Reader {
         } else {
             Err(FsError::WrongKind { expected, found: found.kind })
         }
+    }
+}
+
+impl LinkTree for Reader {
+    type Error = FsError;
+
+    fn step(&self, path: &ImagePath) -> Result<Step, FsError> {
+        Ok(match self.look(path)? {
+            Some(found) if found.kind == FileKind::Directory => Step::Below,
+            Some(found) if found.kind == FileKind::Symlink => Step::Link(self.target(path, found.size)?),
+            _ => Step::Nowhere,
+        })
     }
 }
 

@@ -5,8 +5,7 @@ use super::device;
 use super::error::from_writer;
 use super::journal::{self, Log};
 use super::superblock::Superblock;
-use super::symlink_path::without_links;
-use crate::fs::symlinks::Step;
+use crate::fs::symlinks::{LinkTree, Step, without_links};
 use crate::fs::{FileKind, FsError, WriteFilesystem};
 use crate::io::Rollback;
 use crate::types::ByteCount;
@@ -103,14 +102,7 @@ impl Writer {
 
     /// Where `path` is. Its directory has to be there.
     fn place(&self, path: &ImagePath) -> Result<Place, FsError> {
-        let path = without_links(path, |part| {
-            Ok(match self.look(part)? {
-                Some(found) if found.kind == FileKind::Directory => Step::Below,
-                Some(found) if found.kind == FileKind::Symlink => Step::Link(self.target(&found)?),
-                _ => Step::Nowhere,
-            })
-        })?;
-        let path = path.ok_or(FsError::NotFound)?;
+        let path = without_links(self, path)?.ok_or(FsError::NotFound)?;
         let directory = match path.parent() {
             Some(parent) => self.look(&parent)?.ok_or(FsError::NotFound)?.number,
             None => EXT4_ROOT_INODE,
@@ -217,6 +209,18 @@ impl Writer {
             return Err(FsError::NoRoomForNames);
         }
         Ok(())
+    }
+}
+
+impl LinkTree for Writer {
+    type Error = FsError;
+
+    fn step(&self, path: &ImagePath) -> Result<Step, FsError> {
+        Ok(match self.look(path)? {
+            Some(found) if found.kind == FileKind::Directory => Step::Below,
+            Some(found) if found.kind == FileKind::Symlink => Step::Link(self.target(&found)?),
+            _ => Step::Nowhere,
+        })
     }
 }
 
