@@ -1,6 +1,6 @@
 //! What a person sees: snapshots of the command line's own words.
 
-use crate::support::{Workshop, assert_snapshot, text};
+use crate::support::{SECRET, Workshop, assert_snapshot, content, stat, text};
 use std::fs;
 use std::io::Write as _;
 
@@ -153,8 +153,8 @@ fn wrong_usage_ends_with_2() {
 fn an_empty_source_date_epoch_counts_as_none() {
     let workshop = Workshop::with_nodes(SINGLE);
     let mut command = workshop.command();
-    command.env("CARDWRIGHT_SECRET", crate::support::SECRET).env("SOURCE_DATE_EPOCH", "").arg("plan");
-    crate::support::content(command);
+    command.env("CARDWRIGHT_SECRET", SECRET).env("SOURCE_DATE_EPOCH", "").arg("plan");
+    content(command);
 }
 
 #[cfg(unix)]
@@ -185,9 +185,9 @@ fn a_card_of_the_last_second_that_files_can_have_is_read_back() {
     let workshop = Workshop::with_nodes(SINGLE);
     for arguments in [["build", "--locked"], ["verify", "images/alone.img.xz"]] {
         let mut command = workshop.command();
-        command.env("CARDWRIGHT_SECRET", crate::support::SECRET).env("SOURCE_DATE_EPOCH", "2147483647");
+        command.env("CARDWRIGHT_SECRET", SECRET).env("SOURCE_DATE_EPOCH", "2147483647");
         command.args(arguments);
-        crate::support::content(command);
+        content(command);
     }
 }
 
@@ -198,16 +198,13 @@ fn the_time_of_what_is_written_comes_from_source_date_epoch() {
     let before = fs::read(workshop.path("images/alone.img")).unwrap();
     let mut command = workshop.command();
     command
-        .env("CARDWRIGHT_SECRET", crate::support::SECRET)
+        .env("CARDWRIGHT_SECRET", SECRET)
         .env("SOURCE_DATE_EPOCH", "1700000000")
         .args(["build", "--format", "img"]);
-    crate::support::content(command);
+    content(command);
     let image = workshop.path("images/alone.img");
     assert!(before != fs::read(&image).unwrap());
-    if let Some(mut debugfs) = crate::support::judge("debugfs") {
-        debugfs.args(["-R", "stat /etc/hostname"]);
-        debugfs.arg(format!("{}?offset={}", image.display(), crate::support::partition(&image, 2).0));
-        let said = crate::support::content(debugfs);
+    if let Some(said) = stat(&image, "/etc/hostname") {
         // 1700000000 is 2023-11-14 22:13:20 UTC; debugfs prints the seconds in hexadecimal. The file keeps
         // its inode, and with it the time of its birth.
         assert_eq!(said.matches("0x6553f100").count(), 3, "{said}");

@@ -1,9 +1,9 @@
 //! The main job on the demo image: what the README's first command does, and what judges say of it.
 
-use crate::support::{Workshop, assert_snapshot, boot_file, judge_card, root_file, text};
+use crate::support::{
+    NODES, Workshop, assert_snapshot, boot_file, change_root, judge_card, root_file, stat, text,
+};
 use std::fs;
-
-const NODES: [&str; 4] = ["north", "east", "south", "west"];
 
 #[test]
 fn four_images_come_out_of_the_example() {
@@ -162,10 +162,7 @@ fn files_of_ones_own_land_as_root_would_have_copied_them() {
         ("/usr/lib/own", "0755", 0),
         ("/usr/lib/own/x", "0600", 1000),
     ] {
-        let Some(mut debugfs) = crate::support::judge("debugfs") else { return };
-        let offset = crate::support::partition(&image, 2).0;
-        debugfs.args(["-R", &format!("stat {path}")]).arg(format!("{}?offset={offset}", image.display()));
-        let said = crate::support::content(debugfs);
+        let Some(said) = stat(&image, path) else { return };
         let words: Vec<_> = said.split_whitespace().collect();
         let after = |word: &str| words.iter().skip_while(|found| **found != word).nth(1).copied();
         assert_eq!(
@@ -256,11 +253,7 @@ fn verify_notices_an_extended_attribute_that_nobody_planned() {
     let workshop = with_files(&["path: ~/.bashrc, content: mine"]);
     workshop.succeed(["build", "--format", "img"]);
     let image = workshop.path("images/north.img");
-    let Some(mut debugfs) = crate::support::judge("debugfs") else { return };
-    let offset = crate::support::partition(&image, 2).0;
-    debugfs.args(["-w", "-R", "ea_set /home/ann/.bashrc user.own 1"]);
-    debugfs.arg(format!("{}?offset={offset}", image.display()));
-    crate::support::content(debugfs);
+    let Some(()) = change_root(&image, &["ea_set /home/ann/.bashrc user.own 1"]) else { return };
     let output = workshop.run(["verify", "images/north.img"]);
     assert_eq!(output.status.code(), Some(1));
     let seen = text(&output.stdout) + &text(&output.stderr);

@@ -1,10 +1,9 @@
 //! Every format of an image, judged by programs that nobody here wrote: all of them unpack to the raw image.
 
-use crate::support::{Workshop, content, judge, text};
+use crate::support::mount::Mounted;
+use crate::support::{NODES, Workshop, content, judge, text};
 use std::fs;
 use std::path::Path;
-
-const NODES: [&str; 4] = ["north", "east", "south", "west"];
 
 /// Unpacks with Python's lzma module.
 const LZMA: &str = "import lzma, sys; sys.stdout.buffer.write(lzma.open(sys.argv[1]).read())";
@@ -243,40 +242,24 @@ fn another_stock_image_under_the_old_name_is_found_out_before_any_image_appears(
     }
 }
 
-/// An XFS in a file, mounted for as long as this lives.
-struct Mounted(std::path::PathBuf);
-
-impl Mounted {
-    fn new(workshop: &Workshop) -> Option<Self> {
-        let (disk, at) = (workshop.path("disk"), workshop.path("xfs"));
-        fs::File::create(&disk).unwrap().set_len(1 << 30).unwrap();
-        let mut mkfs = judge("mkfs.xfs")?;
-        mkfs.args(["-q", "-m", "reflink=1"]).arg(&disk);
-        content(mkfs);
-        fs::create_dir(&at).unwrap();
-        let mount = std::process::Command::new("mount").args(["-o", "loop"]).args([&disk, &at]).output();
-        if !mount.is_ok_and(|mount| mount.status.success()) {
-            assert!(std::env::var_os("CARDWRIGHT_JUDGES").is_none(), "a loop mount needs root");
-            eprintln!("skipped: a loop mount needs root");
-            return None;
-        }
-        Some(Self(at))
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg(&self.0).status();
-    }
+/// An XFS in a file, mounted at `xfs` in the folder.
+fn mounted_xfs(workshop: &Workshop) -> Option<Mounted> {
+    let (disk, at) = (workshop.path("disk"), workshop.path("xfs"));
+    fs::File::create(&disk).unwrap().set_len(1 << 30).unwrap();
+    let mut mkfs = judge("mkfs.xfs")?;
+    mkfs.args(["-q", "-m", "reflink=1"]).arg(&disk);
+    content(mkfs);
+    fs::create_dir(&at).unwrap();
+    Mounted::new(&[&"-o", &"loop", &disk], &at)
 }
 
 #[test]
 fn images_share_their_blocks_where_the_filesystem_can() {
     let workshop = Workshop::with_example();
-    let Some(mounted) = Mounted::new(&workshop) else { return };
+    let Some(mounted) = mounted_xfs(&workshop) else { return };
     let Some(mut xz) = judge("xz") else { return };
-    fs::write(mounted.0.join("stock.img.xz"), cardwright::demo::IMAGE).unwrap();
-    xz.args(["-dk", "stock.img.xz"]).current_dir(&mounted.0);
+    fs::write(mounted.path().join("stock.img.xz"), cardwright::demo::IMAGE).unwrap();
+    xz.args(["-dk", "stock.img.xz"]).current_dir(mounted.path());
     content(xz);
     for format in ["img", "img.xz"] {
         let build = ["build", "--image", "xfs/stock.img", "--format", format, "--output"];
@@ -287,16 +270,16 @@ fn images_share_their_blocks_where_the_filesystem_can() {
         let sums = |folder: &str| fs::read_to_string(workshop.path(folder).join("SHA256SUMS")).unwrap();
         assert_eq!(sums("xfs/images"), sums(&plain));
         // Images that are not hashed are not even read where they share blocks. They are the same.
-        fs::copy(workshop.path(&plain).join("SHA256SUMS"), mounted.0.join("expected")).unwrap();
+        fs::copy(workshop.path(&plain).join("SHA256SUMS"), mounted.path().join("expected")).unwrap();
         for checksums in [None, Some(&"--no-checksums")] {
             workshop.succeed(build.iter().chain(&["xfs/images"]).chain(checksums));
             let Some(mut check) = judge("sha256sum") else { return };
-            check.args(["--check", "--strict", "../expected"]).current_dir(mounted.0.join("images"));
+            check.args(["--check", "--strict", "../expected"]).current_dir(mounted.path().join("images"));
             content(check);
         }
         // A raw image shares with the stock image, a packed one with the first of them.
         let Some(mut filefrag) = judge("filefrag") else { return };
-        filefrag.arg("-v").arg(mounted.0.join(format!("images/south.{format}")));
+        filefrag.arg("-v").arg(mounted.path().join(format!("images/south.{format}")));
         let said = content(filefrag);
         assert!(said.contains("shared"), "{said}");
     }
@@ -340,11 +323,11 @@ fn an_image_shares_the_blocks_of_a_raw_stock_image() {
         ("not of whole sectors", node("", one), 100),
     ] {
         let workshop = Workshop::with_nodes(&nodes);
-        let Some(mounted) = Mounted::new(&workshop) else { return };
+        let Some(mounted) = mounted_xfs(&workshop) else { return };
         let Some(mut xz) = judge("xz") else { return };
-        let stock = mounted.0.join("stock.img");
-        fs::write(mounted.0.join("stock.img.xz"), cardwright::demo::IMAGE).unwrap();
-        xz.arg("-d").arg(mounted.0.join("stock.img.xz"));
+        let stock = mounted.path().join("stock.img");
+        fs::write(mounted.path().join("stock.img.xz"), cardwright::demo::IMAGE).unwrap();
+        xz.arg("-d").arg(mounted.path().join("stock.img.xz"));
         content(xz);
         let file = fs::File::options().write(true).open(&stock).unwrap();
         file.set_len(file.metadata().unwrap().len() + behind).unwrap();

@@ -1,7 +1,9 @@
 //! What is left when a build is killed, or finds no room: the old result or the new one, never a mix.
 
-use crate::support::{SECRET, Workshop, content, judge, text};
+use crate::support::mount::Mounted;
+use crate::support::{SECRET, Workshop, listing, text};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -18,11 +20,7 @@ fn nodes(gateway: &str) -> String {
 
 /// Every file in a folder that is no rest of an unfinished one.
 fn results(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let Ok(entries) = fs::read_dir(folder) else { return BTreeMap::new() };
-    let named = entries.map(|entry| (entry.as_ref().unwrap().file_name(), entry.unwrap().path()));
-    let named = named.map(|(name, path)| (name.into_string().unwrap(), path));
-    let finished = named.filter(|(name, _)| !name.ends_with(".partial"));
-    finished.map(|(name, path)| (name, fs::read(path).unwrap())).collect()
+    listing(folder).into_iter().filter(|(name, _)| !name.ends_with(".partial")).collect()
 }
 
 #[test]
@@ -80,16 +78,21 @@ fn a_build_that_is_told_to_end_leaves_nothing_half_written() {
         let workshop = Workshop::with_nodes(&nodes("10.0.0.1"));
         let began = Instant::now();
         workshop.succeed(["build"]);
-        let whole = began.elapsed();
+        let mut whole = began.elapsed();
         let old = results(&workshop.path("images"));
         let elsewhere = Workshop::with_nodes(&nodes("10.0.0.2"));
         elsewhere.succeed(["build"]);
         let new = results(&elsewhere.path("images"));
         fs::write(workshop.path("nodes.yaml"), nodes("10.0.0.2")).unwrap();
         let mut ended = 0;
-        for part in 1..=8 {
+        for (number, part) in (1..=8).cycle().take(40).enumerate() {
+            if number >= 8 && ended > 2 {
+                break;
+            }
             // Without what the last one has kept, so that there is something to do.
-            fs::remove_dir_all(workshop.path("cache")).unwrap();
+            if workshop.path("cache").exists() {
+                fs::remove_dir_all(workshop.path("cache")).unwrap();
+            }
             let mut build = workshop.command();
             build.env("CARDWRIGHT_SECRET", SECRET).arg("build").stdout(Stdio::null()).stderr(Stdio::null());
             let mut build = build.spawn().unwrap();
@@ -98,6 +101,10 @@ fn a_build_that_is_told_to_end_leaves_nothing_half_written() {
             let status = build.wait().unwrap();
             // One that was done already, or that had not begun to listen.
             ended += u32::from(told.status.success() && status.code() == Some(code));
+            if status.success() {
+                // Builds are quicker than the first one was: other tests are over.
+                whole = whole * 3 / 4;
+            }
             if status.code().is_some() {
                 assert_eq!(
                     rests(&workshop.path("")),
@@ -131,42 +138,14 @@ fn what_killed_builds_left_in_the_cache_is_swept_however_young_it_is() {
     assert_eq!(rests(&workshop.path("")), Vec::<String>::new());
 }
 
-/// A filesystem in memory with little room, for as long as this lives.
-struct SmallDisk<'at>(&'at Path);
-
-impl<'at> SmallDisk<'at> {
-    /// `None` where nothing can be mounted, which takes root.
-    fn mount(at: &'at Path, size: &str) -> Option<Self> {
-        fs::create_dir_all(at).unwrap();
-        let mut mount = judge("mount")?;
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(at);
-        if mount.output().unwrap().status.success() {
-            return Some(Self(at));
-        }
-        assert!(std::env::var_os("CARDWRIGHT_JUDGES").is_none(), "mounting needs root");
-        eprintln!("skipped: mounting needs root");
-        None
-    }
-
-    fn resize(&self, size: &str) {
-        let mut mount = Command::new("mount");
-        mount.args(["-o", &format!("remount,size={size}")]).arg(self.0);
-        content(mount);
-    }
-}
-
-impl Drop for SmallDisk<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0).status();
-    }
-}
-
 #[test]
 fn a_disk_that_is_full_keeps_what_was_on_it() {
     for format in ["img.xz", "img", "img.zst", "img.gz"] {
         let workshop = Workshop::with_nodes(&nodes("10.0.0.1"));
         let images = workshop.path("images");
-        let Some(disk) = SmallDisk::mount(&images, "64m") else { return };
+        fs::create_dir(&images).unwrap();
+        let in_memory: [&dyn AsRef<OsStr>; 5] = [&"-t", &"tmpfs", &"-o", &"size=64m", &"tmpfs"];
+        let Some(disk) = Mounted::new(&in_memory, &images) else { return };
         workshop.succeed(["build", "--format", format]);
         let old = results(&images);
         let taken: usize = fs::read_dir(&images)
@@ -178,13 +157,13 @@ fn a_disk_that_is_full_keeps_what_was_on_it() {
             .sum();
         fs::write(workshop.path("nodes.yaml"), nodes("10.0.0.2")).unwrap();
         // Room for less than one image more. Blocks are counted in units of 512 bytes.
-        disk.resize(&format!("{}k", taken / 2 + taken / 16));
+        disk.change(&format!("size={}k", taken / 2 + taken / 16));
         let output = workshop.run(["build", "--format", format]);
         assert_eq!(output.status.code(), Some(1), "{format}: {}", text(&output.stderr));
         let said = text(&output.stderr);
         assert!(said.contains("No space left") && said.contains("hint: Make room"), "{format}: {said}");
         assert!(results(&images) == old, "{format}: something changed");
-        disk.resize("128m");
+        disk.change("size=128m");
         workshop.succeed(["build", "--format", format]);
         workshop.succeed(["verify", &format!("images/north.{format}")]);
     }

@@ -1,10 +1,8 @@
 //! Manifests and settings of k3s, on the cards of the demo image, as readers that nobody here wrote see them.
 
-use crate::support::{Workshop, boot_file, content, judge, judge_card, partition, root_file, text};
-use serde_json::Value;
+use crate::support::{Workshop, boot_file, judge_card, partition, root_file, stat, text, yaml};
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
 
 const PASSWORD: &str = "correct-horse-battery";
 
@@ -37,26 +35,6 @@ fn workshop() -> Workshop {
     )
     .unwrap();
     workshop
-}
-
-/// All documents of a YAML text, as PyYAML reads them; `None` where it is not installed.
-fn yaml(text: &str) -> Option<Vec<Value>> {
-    use std::io::Write as _;
-    let program = "import json, sys, yaml\nprint(json.dumps(list(yaml.safe_load_all(sys.stdin.buffer.read().decode()))))";
-    let mut python = judge("python3")?;
-    let mut child =
-        python.args(["-c", program]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    Some(serde_json::from_slice(&output.stdout).unwrap())
-}
-
-fn stat(image: &Path, path: &str) -> Option<String> {
-    let mut debugfs = judge("debugfs")?;
-    debugfs.args(["-R", &format!("stat {path}")]);
-    debugfs.arg(format!("{}?offset={}", image.display(), partition(image, 2).0));
-    Some(content(debugfs))
 }
 
 #[test]

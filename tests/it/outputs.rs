@@ -1,9 +1,8 @@
 //! A build writes over its own results and over nothing else.
 
-use crate::support::{SECRET, Workshop, assert_snapshot, content, judge, partition, text};
-use cardwright::io::ReadAt as _;
-use cardwright::types::ByteOffset;
-use std::collections::BTreeMap;
+use crate::support::{
+    SECRET, Workshop, assert_snapshot, change_root, content, judge, listing, raw_demo, text,
+};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -19,13 +18,6 @@ nodes:
 ";
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJlVjLLsdzCPQ4eJtKWZvUH8mPCYgYdYLVEGeiRTMNOR me\n";
-
-/// Everything in a folder, links by what they lead to.
-fn listing(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    let name = |entry: &fs::DirEntry| entry.file_name().into_string().unwrap();
-    entries.map(|entry| (name(&entry), fs::read(entry.path()).unwrap_or_else(|_| Vec::new()))).collect()
-}
 
 /// Builds without a secret in the environment; it has to be refused with all of `said`, and to change nothing.
 #[track_caller]
@@ -64,14 +56,6 @@ fn edit(image: &Path) {
     let place = bytes.windows(6).position(|window| window == b"north\n").unwrap();
     bytes[place + 1] ^= 0x20;
     fs::write(image, bytes).unwrap();
-}
-
-/// The demo image, decompressed.
-fn raw_demo() -> Vec<u8> {
-    let image = cardwright::demo::open().unwrap();
-    let mut bytes = vec![0; image.size().as_usize()];
-    image.read_at(ByteOffset::ZERO, &mut bytes).unwrap();
-    bytes
 }
 
 fn workshop(nodes: &str) -> Workshop {
@@ -528,14 +512,9 @@ fn a_copy_of_a_card_that_was_in_use_is_kept() {
     let workshop = Workshop::with_nodes(NODES);
     workshop.succeed(["build", "--format", "img"]);
     let image = workshop.path("images/north.img");
-    let Some(mut debugfs) = judge("debugfs") else { return };
     fs::write(workshop.path("machine-id"), "0123456789abcdef0123456789abcdef\n").unwrap();
-    let commands =
-        format!("rm /etc/machine-id\nwrite {} /etc/machine-id\n", workshop.path("machine-id").display());
-    fs::write(workshop.path("commands"), commands).unwrap();
-    debugfs.arg("-w").arg("-f").arg(workshop.path("commands"));
-    debugfs.arg(format!("{}?offset={}", image.display(), partition(&image, 2).0));
-    content(debugfs);
+    let write = format!("write {} /etc/machine-id", workshop.path("machine-id").display());
+    let Some(()) = change_root(&image, &["rm /etc/machine-id", &write]) else { return };
     refused(&workshop, &["--format", "img"], &["images/north.img is a copy of a card that was in use"]);
     workshop.succeed(["build", "--format", "img", "--only", "east"]);
 }

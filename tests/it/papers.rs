@@ -1,12 +1,10 @@
 //! The papers beside the images, judged by the programs they are for and by their formats' own rules.
 
-use crate::support::{Workshop, content, judge, judge_card, text};
+use crate::support::{NODES, Workshop, content, judge, judge_card, text};
 use cardwright::types::Digest;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-
-const NODES: [&str; 4] = ["north", "east", "south", "west"];
 
 fn json(path: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()

@@ -1,6 +1,8 @@
 //! k3s and container images inside the cards, and cards larger than the stock image, on the demo image.
 
-use crate::support::{Workshop, assert_snapshot, content, judge, judge_card, partition, root_file, text};
+use crate::support::{
+    Workshop, assert_snapshot, content, debugfs, judge, judge_card, partition, root_file, stat, text,
+};
 use cardwright::types::Digest;
 use std::fs;
 use std::path::Path;
@@ -44,21 +46,10 @@ fn archive(megabytes: usize) -> Vec<u8> {
     words.flat_map(u64::to_le_bytes).collect()
 }
 
-/// What debugfs says of a path.
-fn stat(image: &Path, path: &str) -> Option<String> {
-    let mut debugfs = judge("debugfs")?;
-    debugfs.args(["-R", &format!("stat {path}")]);
-    debugfs.arg(format!("{}?offset={}", image.display(), partition(image, 2).0));
-    Some(content(debugfs))
-}
-
 /// The SHA-256 of a file on the card, as debugfs reads it.
 fn digest_on_card(image: &Path, path: &str, folder: &Path) -> Option<Digest> {
-    let mut debugfs = judge("debugfs")?;
     let out = folder.join("dumped");
-    debugfs.args(["-R", &format!("dump {path} {}", out.display())]);
-    debugfs.arg(format!("{}?offset={}", image.display(), partition(image, 2).0));
-    content(debugfs);
+    debugfs(image, &format!("dump {path} {}", out.display()))?;
     Some(Digest::of(&fs::read(out).unwrap()))
 }
 

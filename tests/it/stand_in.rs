@@ -4,7 +4,8 @@
 //! Needs root (the rig sets owners; the kernel mounts). Without it these tests say so and do nothing,
 //! unless CARDWRIGHT_JUDGES asks for them.
 
-use crate::support::{Workshop, boot_file, content, judge, judge_card, partition};
+use crate::support::mount::Mounted;
+use crate::support::{Workshop, boot_file, content, judge, judge_card, partition, skipped};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -16,8 +17,7 @@ use std::sync::OnceLock;
 fn is_root() -> bool {
     let root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
     if !root {
-        assert!(std::env::var_os("CARDWRIGHT_JUDGES").is_none(), "the stand-ins need root");
-        eprintln!("skipped: the stand-ins need root");
+        skipped("the stand-ins need root");
     }
     root
 }
@@ -43,27 +43,11 @@ fn stand_in(suite: &'static str) -> Option<&'static Path> {
     Some(made)
 }
 
-/// The root filesystem of a raw image, mounted read-only by the kernel for as long as this lives.
-struct Mounted {
-    at: tempfile::TempDir,
-}
-
-impl Mounted {
-    fn new(image: &Path) -> Self {
-        let at = tempfile::tempdir().unwrap();
-        let (start, length) = partition(image, 2);
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "ext4", "-o", &format!("ro,noload,loop,offset={start},sizelimit={length}")]);
-        mount.arg(image).arg(at.path());
-        content(mount);
-        Self { at }
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.at.path()).status();
-    }
+/// The root filesystem of a raw image, mounted read-only.
+fn mounted_root(image: &Path, at: &Path) -> Mounted {
+    let (start, length) = partition(image, 2);
+    let options = format!("ro,noload,loop,offset={start},sizelimit={length}");
+    Mounted::new(&[&"-t", &"ext4", &"-o", &options, &image], at).expect("root may mount")
 }
 
 /// Every path below `folder`, relative to it.
@@ -84,8 +68,9 @@ fn tree(folder: &Path) -> BTreeSet<PathBuf> {
 
 /// Compares every path of the card that the plan does not name with the stock image, through the kernel.
 fn compare_untouched(stock: &Path, card: &Path, planned: &BTreeSet<PathBuf>) -> usize {
-    let (stock, card) = (Mounted::new(stock), Mounted::new(card));
-    let (stock, card) = (stock.at.path(), card.at.path());
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let (stock, card) = (mounted_root(stock, folders[0].path()), mounted_root(card, folders[1].path()));
+    let (stock, card) = (stock.path(), card.path());
     let (before, after) = (tree(stock), tree(card));
     let changed: BTreeSet<_> = before.symmetric_difference(&after).collect();
     for path in changed {

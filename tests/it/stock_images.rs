@@ -3,8 +3,9 @@
 //! They are made from the demo image with mtools and debugfs. Without these the tests say so and do nothing,
 //! unless CARDWRIGHT_JUDGES asks for them.
 
-use crate::support::{Workshop, assert_snapshot, boot_file, judge, partition, text};
-use cardwright::demo;
+use crate::support::{
+    Workshop, assert_snapshot, boot_file, boot_partition, change_root, judge, partition, raw_demo, text,
+};
 use cardwright::io::ReadAt as _;
 use cardwright::stock_image::StockImage;
 use cardwright::types::ByteOffset;
@@ -28,10 +29,7 @@ impl Bench {
 
     fn with_nodes(nodes: &str) -> Self {
         let bench = Self { workshop: Workshop::with_nodes(nodes) };
-        let demo = demo::open().unwrap();
-        let mut disk = vec![0; demo.size().as_usize()];
-        demo.read_at(ByteOffset::ZERO, &mut disk).unwrap();
-        fs::write(bench.image(), disk).unwrap();
+        fs::write(bench.image(), raw_demo()).unwrap();
         bench
     }
 
@@ -42,8 +40,7 @@ impl Bench {
     /// Writes a file to the boot partition, as the kernel's vfat would. `None` without mtools.
     fn put_boot(&self, name: &str, content: &str) -> Option<()> {
         let mut mcopy = judge("mcopy")?;
-        mcopy.env("MTOOLS_SKIP_CHECK", "1").arg("-i");
-        mcopy.arg(format!("{}@@{}", self.image().display(), partition(&self.image(), 1).0));
+        mcopy.env("MTOOLS_SKIP_CHECK", "1").arg("-i").arg(boot_partition(&self.image()));
         mcopy.args(["-o", "-", &format!("::/{name}")]).stdin(Stdio::piped());
         let mut child = mcopy.spawn().unwrap();
         child.stdin.take().unwrap().write_all(content.as_bytes()).unwrap();
@@ -55,14 +52,7 @@ impl Bench {
     fn put_root(&self, path: &str, content: &str) -> Option<()> {
         let file = self.workshop.path("content");
         fs::write(&file, content).unwrap();
-        let mut debugfs = judge("debugfs")?;
-        debugfs.args(["-w", "-R", &format!("write {} {path}", file.display())]).arg(format!(
-            "{}?offset={}",
-            self.image().display(),
-            partition(&self.image(), 2).0
-        ));
-        crate::support::content(debugfs);
-        Some(())
+        change_root(&self.image(), &[&format!("write {} {path}", file.display())])
     }
 
     /// Adds words to cmdline.txt. `None` without mtools.

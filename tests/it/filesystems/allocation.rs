@@ -1,9 +1,10 @@
 //! What is said to hold nothing holds nothing: dumpe2fs says the same, and noise in it disturbs nobody.
 
 use crate::filesystems::disk::FileDisk;
-use crate::filesystems::judge::{all_here, check, text};
+use crate::filesystems::judge::{check, text};
 use crate::filesystems::model::noise;
 use crate::filesystems::{ext4_image, fat_matrix};
+use crate::support::all_here;
 use cardwright::fs::{ReadFilesystem, ext4, fat};
 use cardwright::io::ReadAt;
 use std::ops::Range;

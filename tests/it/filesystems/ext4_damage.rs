@@ -1,8 +1,8 @@
 //! Damaged ext4 images: whatever is in them, there is an error at most, and an end.
 
 use crate::filesystems::ext4_image::make;
-use crate::filesystems::judge::all_here;
 use crate::filesystems::model::{Random, TIME, path};
+use crate::support::all_here;
 use cardwright::fs::{FsError, ReadFilesystem, WriteFilesystem, ext4};
 use cardwright::io::Overlay;
 use cardwright::types::ByteCount;

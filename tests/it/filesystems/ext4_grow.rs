@@ -3,8 +3,9 @@
 
 use crate::filesystems::disk::{FileDisk, patch, same, write_patched};
 use crate::filesystems::ext4_image::{make, make_in_kernel};
-use crate::filesystems::judge::{all_here, check, run, text};
+use crate::filesystems::judge::{check, run, text};
 use crate::filesystems::model::{Recorder, TIME, Tree, assert_same, noise, read_tree};
+use crate::support::all_here;
 use cardwright::fs::{FsError, ReadFilesystem, ext4};
 use cardwright::io::{Extended, Layer, Overlay, Rollback};
 use cardwright::types::ByteCount;

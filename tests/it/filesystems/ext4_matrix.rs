@@ -2,8 +2,9 @@
 
 use crate::filesystems::disk::{FileDisk, changes, same, write_patched};
 use crate::filesystems::ext4_image::{MANY, make, make_in_kernel};
-use crate::filesystems::judge::{all_here, check, text};
+use crate::filesystems::judge::{check, text};
 use crate::filesystems::model::{Recorder, TIME, Tree, assert_same, noise, path, read_tree};
+use crate::support::all_here;
 use cardwright::fs::{FileKind, ReadFilesystem, ext4};
 use cardwright::io::Rollback;
 use cardwright::types::{Mode, Owner};

@@ -2,8 +2,9 @@
 
 use crate::filesystems::disk::{FileDisk, changes};
 use crate::filesystems::ext4_image::make;
-use crate::filesystems::judge::{all_here, check, text};
+use crate::filesystems::judge::{check, text};
 use crate::filesystems::model::{TIME, path};
+use crate::support::all_here;
 use cardwright::fs::{FileKind, FsError, WriteFilesystem, ext4};
 use cardwright::io::Overlay;
 use cardwright::types::ByteCount;

@@ -1,7 +1,8 @@
 //! Damaged FATs: whatever is in them, there is an error at most, and an end.
 
-use crate::filesystems::judge::{all_here, check, text};
+use crate::filesystems::judge::{check, text};
 use crate::filesystems::model::{Random, TIME, noise, path};
+use crate::support::all_here;
 use cardwright::fs::{ReadFilesystem, WriteFilesystem, fat};
 use cardwright::io::Overlay;
 use cardwright::types::ByteCount;

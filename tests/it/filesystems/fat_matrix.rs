@@ -1,8 +1,9 @@
 //! One workload on FATs of several kinds; then fsck.vfat, mtools, and a fresh reader.
 
 use crate::filesystems::disk::{FileDisk, changes, same, write_patched};
-use crate::filesystems::judge::{all_here, check, run, text};
+use crate::filesystems::judge::{check, run, text};
 use crate::filesystems::model::{Recorder, TIME, Tree, assert_same, noise, path, read_tree};
+use crate::support::all_here;
 use cardwright::fs::{FileKind, FsError, ReadFilesystem, WriteFilesystem, fat};
 use cardwright::io::Overlay;
 use cardwright::types::ByteCount;

@@ -1,10 +1,10 @@
 //! Certificates, tokens and the kubeconfig, before openssl, sha256sum and kubectl.
 
 use crate::identity::{THREE_SERVERS, TLS, card_file};
-use crate::support::{SECRET, Workshop, content, judge, text};
+use crate::support::{SECRET, Workshop, content, judge, python, stat, text};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 /// A build, and the authorities of the first server's card beside it in `ca/`.
@@ -36,11 +36,9 @@ nodes: [{name: north, address: 192.168.50.11, k3s: server}]
 }
 
 /// A value of a YAML file, as Python's reader finds it.
-fn yaml(path: PathBuf, expression: &str) -> Option<String> {
-    let mut python = judge("python3")?;
+fn yaml(path: &Path, expression: &str) -> Option<String> {
     let program = format!("import sys, yaml\ny = yaml.safe_load(open(sys.argv[1]))\nprint({expression})");
-    python.args(["-c", &program]).arg(path);
-    Some(content(python).trim_end().to_owned())
+    Some(python(&program, &[path], b"")?.trim_end().to_owned())
 }
 
 fn openssl(workshop: &Workshop, arguments: &[&str]) -> Option<Output> {
@@ -69,7 +67,7 @@ fn the_tokens_pin_the_authority_on_the_first_servers_card() {
     ] {
         let config = card_file(&workshop.path(&format!("images/{node}.img")), "/etc/rancher/k3s/config.yaml");
         fs::write(workshop.path("config.yaml"), config.unwrap()).unwrap();
-        let Some(token) = yaml(workshop.path("config.yaml"), "y['token']") else { return };
+        let Some(token) = yaml(&workshop.path("config.yaml"), "y['token']") else { return };
         assert_eq!(token, format!("K10{sum}::{user}:{}", *password), "{node}");
     }
 }
@@ -78,11 +76,7 @@ fn the_tokens_pin_the_authority_on_the_first_servers_card() {
 fn no_other_card_has_an_authority() {
     let Some(workshop) = built(THREE_SERVERS) else { return };
     for node in ["east", "south", "west"] {
-        let mut debugfs = judge("debugfs").unwrap();
-        let image = workshop.path(&format!("images/{node}.img"));
-        debugfs.args(["-R", "stat /var/lib/rancher"]);
-        debugfs.arg(format!("{}?offset={}", image.display(), crate::support::partition(&image, 2).0));
-        let said = text(&debugfs.output().unwrap().stderr);
+        let said = stat(&workshop.path(&format!("images/{node}.img")), "/var/lib/rancher").unwrap();
         assert!(said.contains("File not found"), "{node}: {said}");
     }
 }
@@ -118,10 +112,10 @@ fn openssl_agrees_with_the_authorities_and_the_kubeconfig() {
         ("y['users'][0]['user']['client-key-data']", "admin.key"),
     ] {
         let decoded = format!("__import__('base64').b64decode({expression}).decode()");
-        let Some(pem) = yaml(kubeconfig.clone(), &decoded) else { return };
+        let Some(pem) = yaml(&kubeconfig, &decoded) else { return };
         fs::write(workshop.path(file), format!("{pem}\n")).unwrap();
     }
-    let server = yaml(kubeconfig, "y['clusters'][0]['cluster']['server']").unwrap();
+    let server = yaml(&kubeconfig, "y['clusters'][0]['cluster']['server']").unwrap();
     assert_eq!(server, "https://192.168.50.11:6443");
     let read = |file: &str| fs::read_to_string(workshop.path(file)).unwrap();
     assert_eq!(read("authority.crt"), read("ca/server-ca.crt"));
@@ -274,7 +268,7 @@ fn kubectl_gets_in_nowhere_else() {
 fn agents_and_kubectl_use_the_virtual_address() {
     let Some(workshop) = built(THREE_SERVERS) else { return };
     let server = "y['clusters'][0]['cluster']['server']";
-    let Some(server) = yaml(workshop.path("images/kubeconfig"), server) else { return };
+    let Some(server) = yaml(&workshop.path("images/kubeconfig"), server) else { return };
     assert_eq!(server, "https://192.168.50.10:6443");
     for (node, expression, expected) in [
         ("north", "y['tls-san'], y['cluster-init']", "['192.168.50.10'] True"),
@@ -284,6 +278,6 @@ fn agents_and_kubectl_use_the_virtual_address() {
         let image = workshop.path(&format!("images/{node}.img"));
         let config = card_file(&image, "/etc/rancher/k3s/config.yaml").unwrap();
         fs::write(workshop.path("config.yaml"), config).unwrap();
-        assert_eq!(yaml(workshop.path("config.yaml"), expression).unwrap(), expected, "{node}");
+        assert_eq!(yaml(&workshop.path("config.yaml"), expression).unwrap(), expected, "{node}");
     }
 }

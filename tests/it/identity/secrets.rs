@@ -1,13 +1,11 @@
 //! Nothing secret is shown, or stands where everybody can read it.
 
-use crate::support::{SECRET, Workshop, cut, partition, text};
+use crate::support::{NODES, SECRET, Workshop, cut, partition, text};
 use base64ct::{Base64Unpadded, Encoding as _};
 use cardwright::identity::{Authority, ClusterSecret};
 use cardwright::types::UnixTime;
 use p256::pkcs8::DecodePrivateKey as _;
 use std::fs;
-
-const NODES: [&str; 4] = ["north", "east", "south", "west"];
 
 /// Something derived from the cluster secret that may not be seen.
 struct Secret {

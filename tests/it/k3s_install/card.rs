@@ -1,6 +1,7 @@
 //! A folder that stands for a card, with the files cardwright plans for a node's k3s.
 
 use crate::k3s_install::{PATIENCE, VERSION};
+use crate::support;
 use cardwright::cluster::Cluster;
 use cardwright::identity::ClusterSecret;
 use cardwright::k3s::{Binary, Host, STATUS_FILE, configure};
@@ -10,7 +11,7 @@ use cardwright::types::Digest;
 use cardwright::types::UnixTime;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -103,9 +104,10 @@ impl Card {
             std::fs::create_dir_all(card.folder.path().join(name)).unwrap();
         }
         for tool in TOOLS {
-            symlink(find(tool).unwrap_or_else(|| panic!("{tool} is not installed")), card.bin(tool)).unwrap();
+            symlink(support::tool(tool).unwrap_or_else(|| panic!("{tool} is not installed")), card.bin(tool))
+                .unwrap();
         }
-        if let Some(wget) = find("wget") {
+        if let Some(wget) = support::tool("wget") {
             symlink(wget, card.bin("wget")).unwrap();
         }
         card.unit_state("inactive");
@@ -181,7 +183,7 @@ nodes:
     }
 
     fn spawn_script(&self, name: &str) -> Running {
-        let shell = find("dash").or_else(|| find("sh")).unwrap();
+        let shell = support::tool("dash").or_else(|| support::tool("sh")).unwrap();
         let child = Command::new(shell)
             .arg(self.script_called(name))
             .env_clear()
@@ -244,7 +246,7 @@ nodes:
 
     /// What the clock says, in seconds since 1970.
     pub(crate) fn clock(&self, seconds: &str) {
-        let date = find("date").unwrap();
+        let date = support::tool("date").unwrap();
         let script = format!("#!/bin/sh\nexec {} --date=@{seconds} \"$@\"\n", date.display());
         self.tool("date", &script);
     }
@@ -354,13 +356,4 @@ impl Run {
     pub(crate) fn success(&self) -> bool {
         self.code == Some(0)
     }
-}
-
-pub(crate) fn is_installed(tool: &str) -> bool {
-    find(tool).is_some()
-}
-
-fn find(tool: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(tool)).find(|path| Path::is_file(path))
 }

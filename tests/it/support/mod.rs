@@ -1,7 +1,13 @@
 //! What the tests share: the program in a folder of its own, and judges that nobody here wrote.
 
-pub mod release_server;
+mod images;
+mod judges;
+pub(crate) mod mount;
+pub(crate) mod release_server;
 
+pub(crate) use images::*;
+pub(crate) use judges::*;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,6 +29,9 @@ pub(crate) use assert_snapshot;
 
 /// A fixed cluster secret, for results that are the same on every run.
 pub const SECRET: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+/// The nodes of the example.
+pub const NODES: [&str; 4] = ["north", "east", "south", "west"];
 
 /// A folder with a nodes.yaml in it, and the program run inside it.
 pub struct Workshop {
@@ -90,114 +99,9 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A tool of the system that judges our results. `None` where it is missing, which is said; with
-/// CARDWRIGHT_JUDGES=1 (as in CI) a missing tool is a failure.
-pub fn judge(tool: &str) -> Option<Command> {
-    let path = std::env::var_os("PATH").unwrap();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
-    let found = folders.map(|folder| folder.join(tool)).find(|candidate| candidate.is_file());
-    if found.is_none() {
-        let required = std::env::var_os("CARDWRIGHT_JUDGES").is_some();
-        assert!(!required, "`{tool}` is not installed, and CARDWRIGHT_JUDGES asks for it");
-        eprintln!("skipped: `{tool}` is not installed");
-    }
-    found.map(Command::new)
-}
-
-/// Runs a judge that has to be content.
-pub fn content(mut command: Command) -> String {
-    let output = command.output().unwrap();
-    let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{command:?} said:\n{said}");
-    said
-}
-
-/// Runs a command that has to succeed, and gives the most memory it took at once, in bytes (the resident
-/// set, as getrusage counts it). `None` where there is no Python to ask it.
-pub fn peak_memory(command: &Command) -> Option<u64> {
-    const ASK: &str = "import resource, subprocess, sys\n\
-        subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)\n\
-        print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
-    let mut python = judge("python3")?;
-    python.args(["-c", ASK]).arg(command.get_program()).args(command.get_args());
-    python.current_dir(command.get_current_dir().unwrap_or(Path::new(".")));
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => python.env(name, value),
-            None => python.env_remove(name),
-        };
-    }
-    let output = python.output().unwrap();
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    // In KiB on Linux.
-    Some(text(&output.stdout).trim().parse::<u64>().unwrap() * 1024)
-}
-
-/// Start and length in bytes of partition 1 or 2 of a raw image with an MBR.
-pub fn partition(image: &Path, number: usize) -> (u64, u64) {
-    use std::io::Read as _;
-    let mut sector = [0; 512];
-    fs::File::open(image).unwrap().read_exact(&mut sector).unwrap();
-    let entry = &sector[446 + 16 * (number - 1)..][..16];
-    let field = |at: usize| u64::from(u32::from_le_bytes(entry[at..at + 4].try_into().unwrap())) * 512;
-    (field(8), field(12))
-}
-
-/// Lets e2fsck, fsck.vfat and mtools look at a card.
-pub fn judge_card(image: &Path) {
-    if let Some(mut e2fsck) = judge("e2fsck") {
-        e2fsck.arg("-fn").arg(format!("{}?offset={}", image.display(), partition(image, 2).0));
-        content(e2fsck);
-    }
-    let (start, length) = partition(image, 1);
-    let fat = cut(image, start, length);
-    if let Some(mut fsck) = judge("fsck.vfat") {
-        fsck.arg("-n").arg(fat.path());
-        content(fsck);
-    }
-}
-
-/// A part of a file as a file of its own, sparse.
-pub fn cut(image: &Path, start: u64, length: u64) -> tempfile::NamedTempFile {
-    use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-    let mut from = fs::File::open(image).unwrap();
-    from.seek(SeekFrom::Start(start)).unwrap();
-    let mut to = tempfile::NamedTempFile::new().unwrap();
-    let mut piece = vec![0; 1 << 20];
-    let mut left = length;
-    while left > 0 {
-        let count = usize::try_from(left.min(piece.len() as u64)).unwrap();
-        from.read_exact(&mut piece[..count]).unwrap();
-        if piece[..count].iter().all(|byte| *byte == 0) {
-            to.seek(SeekFrom::Current(i64::try_from(count).unwrap())).unwrap();
-        } else {
-            to.write_all(&piece[..count]).unwrap();
-        }
-        left -= count as u64;
-    }
-    to.as_file().set_len(length).unwrap();
-    to
-}
-
-/// The content of a file on the ext4 partition, as debugfs reads it.
-pub fn root_file(image: &Path, path: &str) -> Option<String> {
-    let mut debugfs = judge("debugfs")?;
-    debugfs.args(["-R", &format!("cat {path}")]).arg(format!(
-        "{}?offset={}",
-        image.display(),
-        partition(image, 2).0
-    ));
-    Some(text(&debugfs.output().unwrap().stdout))
-}
-
-/// The content of a file on the FAT partition, as mtools reads it.
-pub fn boot_file(image: &Path, path: &str) -> Option<String> {
-    let mut mtype = judge("mtype")?;
-    mtype.env("MTOOLS_SKIP_CHECK", "1").arg("-i").arg(format!(
-        "{}@@{}",
-        image.display(),
-        partition(image, 1).0
-    ));
-    mtype.arg(format!("::{path}"));
-    Some(content(mtype))
+/// The files in a folder, links by what they lead to, and nothing for what is no file.
+pub fn listing(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let name = |entry: &fs::DirEntry| entry.file_name().into_string().unwrap();
+    entries.map(|entry| (name(&entry), fs::read(entry.path()).unwrap_or_default())).collect()
 }
