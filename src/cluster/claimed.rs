@@ -6,6 +6,7 @@
 //! they wrote against the table.
 
 use crate::types::ImagePath;
+use Writer::{EveryK3s, EveryPlan, Reserved, SomePlans};
 
 /// A path, or a pattern of paths, on one partition.
 #[derive(Debug)]
@@ -31,16 +32,21 @@ pub(crate) enum Writer {
     /// Some, and only cardwright has a use for the name.
     Reserved,
 }
-use Writer::{EveryK3s, EveryPlan, Reserved, SomePlans};
 
 const ACCOUNTS: &str =
     "Set the user under `user:`; more of them are added with `first_boot:`, as in `adduser …`";
+
 const NETWORK: &str =
     "Describe the wired network under `network:`; other interfaces go into files of their own beside it";
+
 const SSHD: &str = "Put settings of your own into another file in `/etc/ssh/sshd_config.d`";
+
 const SECRETS: &str = "It comes from the cluster's secret; choose another path";
+
 const RECORD: &str = "Choose another directory";
+
 const UNITS: &str = "Give the unit another name, or put a drop-in beside it";
+
 /// The hint of a path that is not in the table.
 pub(crate) const OTHER: &str = "Choose another path; a drop-in beside it may stay";
 
@@ -101,7 +107,9 @@ claimed! {
 }
 
 const USER: &str = "Describe the user under `user:`";
+
 const CARD: &str = "Set what is in it with `name:`, `user:` and `network:`";
+
 const SEED: &str = "Set what is in it with `name:`, `user:` and `network:`; commands go under `first_boot:`, files under `files:`";
 
 /// Declares the table of the boot partition, a line each.

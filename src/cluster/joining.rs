@@ -1,6 +1,6 @@
 //! Who founds the cluster, and at whom the others join.
 
-use super::{Cluster, Node, Role};
+use crate::cluster::{Cluster, Node, Role};
 use crate::types::Hint;
 
 /// Why a node cannot be made to rejoin.

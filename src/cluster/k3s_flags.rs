@@ -4,10 +4,9 @@
 //! all servers have to agree on is `CriticalControlArgs` in `pkg/daemons/config/types.go`. A flag that the table does
 //! not know is passed on: k3s gets new ones with every release.
 
-use super::reader::{Wrong, shown};
-use super::{Cluster, NodeK3s, Role};
-use crate::types::ImagePath;
-use crate::types::escape;
+use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::{Cluster, NodeK3s, Role};
+use crate::types::{ImagePath, escape};
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 use std::net::IpAddr;
@@ -20,21 +19,21 @@ const PORT: u16 = 6443;
 
 /// A flag of k3s.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Flag {
+pub(crate) struct Flag {
     /// Its long name, which is its key in config.yaml.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// Its short form, which k3s takes as a key as well.
-    pub(super) alias: Option<&'static str>,
+    pub(crate) alias: Option<&'static str>,
     /// The role that has it; `None` for both.
-    pub(super) role: Option<Role>,
-    pub(super) effect: Effect,
+    pub(crate) role: Option<Role>,
+    pub(crate) effect: Effect,
     /// The default, of a flag that has to be the same on all servers.
     critical: Option<Default>,
 }
 
 /// The effect of a flag on what a card has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
+pub(crate) enum Effect {
     /// Nothing: k3s is told what nodes.yaml says.
     Passed,
     /// cardwright changes what it writes accordingly.
@@ -47,7 +46,7 @@ pub(super) enum Effect {
 
 /// The flags whose values cardwright follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Followed {
+pub(crate) enum Followed {
     /// Certificates, manifests and container images lie below it.
     DataDir,
     /// It is in the addresses that nodes join, and in the kubeconfig.
@@ -67,7 +66,9 @@ enum Default {
 }
 
 const SERVER: Option<Role> = Some(Role::Server);
+
 const AGENT: Option<Role> = Some(Role::Agent);
+
 const BOTH: Option<Role> = None;
 
 const fn passed(name: &'static str, role: Option<Role>) -> Flag {
@@ -101,18 +102,26 @@ impl Flag {
 }
 
 const TOKENS: &str = "Remove it: every node gets its token from the cluster's secret";
+
 const JOINED: &str = "Remove it: nodes join the first node of `nodes:` with `k3s: server`, at its `address`";
+
 const ONE_PORT: &str = "servers answer nodes and kubectl at one port";
+
 const SET_PORT: &str = "Set `https-listen-port`, which all cards follow";
+
 const ONCE: &str = "it is for one start, and a card has it at every start";
+
 const RESET: &str = "Run `k3s server --cluster-reset` on the node";
+
 const VPN: &str = "the node would have the address of the VPN, and other cards know its `address`";
+
 const REMOVE: &str = "Remove it";
+
 const WHOLE_SERVER: &str = "every other card and the kubeconfig need it on a server";
 
 /// All of them, in the order in which k3s lists them.
 #[rustfmt::skip]
-pub(super) const FLAGS: &[Flag] = &[
+pub(crate) const FLAGS: &[Flag] = &[
     refused("config", BOTH, "k3s reads this very file", "Put files of your own into `/etc/rancher/k3s/config.yaml.d`, with `files:`").short("c"),
     passed("debug", BOTH),
     passed("v", BOTH),
@@ -257,12 +266,12 @@ pub(super) const FLAGS: &[Flag] = &[
 ];
 
 /// Returns the flag of a key of config.yaml.
-pub(super) fn find(key: &str) -> Option<&'static Flag> {
+pub(crate) fn find(key: &str) -> Option<&'static Flag> {
     FLAGS.iter().find(|flag| flag.name == key || flag.alias == Some(key))
 }
 
 /// Returns the name of the one flag that a mistyped key most probably was.
-pub(super) fn nearest(key: &str) -> Option<&'static str> {
+pub(crate) fn nearest(key: &str) -> Option<&'static str> {
     const FARTHEST: usize = 2;
     let near = |farthest| {
         FLAGS
@@ -279,13 +288,13 @@ pub(super) fn nearest(key: &str) -> Option<&'static str> {
 }
 
 /// Returns the flags that k3s has all servers agree on.
-pub(super) fn critical_flags() -> impl Iterator<Item = &'static Flag> {
+pub(crate) fn critical_flags() -> impl Iterator<Item = &'static Flag> {
     FLAGS.iter().filter(|flag| flag.critical.is_some())
 }
 
 impl Flag {
     /// Returns what k3s compares of this flag between two servers, where it does.
-    pub(super) fn compared(&self, config: &Map<String, Value>) -> Option<String> {
+    pub(crate) fn compared(&self, config: &Map<String, Value>) -> Option<String> {
         let given = given(config, self.name);
         Some(match self.critical? {
             Default::Listed(item) => given.iter().any(|given| given == item).to_string(),
@@ -298,7 +307,7 @@ impl Flag {
 
 impl Flag {
     /// Returns what servers share in this flag, and why they have to, as a clause.
-    pub(super) fn shared_by_servers(&self) -> (String, &'static str) {
+    pub(crate) fn shared_by_servers(&self) -> (String, &'static str) {
         let what = match self.critical {
             Some(Default::Listed(item)) => format!("`{item}` in `{}`", self.name),
             _ => format!("`{}`", self.name),
@@ -311,7 +320,7 @@ impl Flag {
 }
 
 /// Returns the items that a flag has, written as one text with commas or as a list; `key+` adds to them.
-pub(super) fn given(config: &Map<String, Value>, name: &str) -> Vec<String> {
+pub(crate) fn given(config: &Map<String, Value>, name: &str) -> Vec<String> {
     fn push(value: &Value, items: &mut Vec<String>) {
         match value {
             Value::Null => {}
@@ -334,7 +343,7 @@ pub(super) fn given(config: &Map<String, Value>, name: &str) -> Vec<String> {
 }
 
 /// Returns `true` if a server's kubeconfig may be read by its group, and that is root's, in which nobody is.
-pub(super) fn lets_an_empty_group_in(config: &Map<String, Value>) -> bool {
+pub(crate) fn lets_an_empty_group_in(config: &Map<String, Value>) -> bool {
     let mode = given(config, "write-kubeconfig-mode");
     // As k3s reads it: octal, with a leading zero or without.
     let mode = mode.first().and_then(|mode| u16::from_str_radix(mode, 8).ok());
@@ -366,7 +375,7 @@ const TAKEN: [(std::ops::RangeInclusive<u16>, &str); 5] = [
 ];
 
 /// Checks a port for servers.
-pub(super) fn port(text: &str) -> Result<u16, Wrong> {
+pub(crate) fn port(text: &str) -> Result<u16, Wrong> {
     let port = text.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
         Wrong::new(format!("{} is not a port", shown(text)), "Write a number from 1 to 65535, like `6443`")
     })?;
@@ -384,7 +393,7 @@ const NO_PLACES: [&str; 9] =
     ["/tmp", "/run", "/var/run", "/var/lock", "/proc", "/sys", "/dev", "/boot", "/etc"];
 
 /// Checks a folder for what k3s keeps.
-pub(super) fn data_dir(text: &str) -> Result<ImagePath, Wrong> {
+pub(crate) fn data_dir(text: &str) -> Result<ImagePath, Wrong> {
     let hint = "Write a folder of its own, like `/srv/k3s`";
     let path = ImagePath::new(text).map_err(|error| Wrong::new(error.to_string(), hint))?;
     let inside = |folder: &&str| {
@@ -526,7 +535,9 @@ mod tests {
 
     #[test]
     fn the_schema_refuses_what_the_table_does() {
-        let schema: Value = serde_json::from_str(include_str!("../../nodes.schema.json")).unwrap();
+        let schema: Value =
+            serde_json::from_str(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/nodes.schema.json")))
+                .unwrap();
         let refused = schema["definitions"]["config"]["not"]["anyOf"].as_array().unwrap();
         let refused: BTreeSet<&str> =
             refused.iter().map(|key| key["required"][0].as_str().unwrap()).collect();

@@ -1,6 +1,6 @@
 //! Addresses of network hardware.
 
-use super::reader::{Wrong, shown};
+use crate::cluster::diagnostic::{Wrong, shown};
 use std::fmt;
 
 /// The address of one network interface: six bytes, neither a group's nor nobody's.
@@ -33,7 +33,7 @@ impl fmt::Display for MacAddress {
 }
 
 /// Reads one in nodes.yaml.
-pub(super) fn mac(text: &str) -> Result<MacAddress, Wrong> {
+pub(crate) fn mac(text: &str) -> Result<MacAddress, Wrong> {
     MacAddress::parse(text).ok_or_else(|| {
         let message = format!("{} is not the MAC address of an interface", shown(text));
         Wrong::new(message, "Write it as `ip link` shows it on the node, like `b8:27:eb:12:34:56`")

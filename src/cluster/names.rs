@@ -39,18 +39,22 @@ checked_name! {
     /// The name of a cluster: the same alphabet as a host name, as it becomes part of names of files.
     ClusterName, label
 }
+
 checked_name! {
     /// A host name (RFC 1123, one label, lower case), which is also a name of a node in Kubernetes.
     Hostname, hostname
 }
+
 checked_name! {
     /// The name of a network interface, as Linux allows it.
     InterfaceName, interface_name
 }
+
 checked_name! {
     /// The name of a k3s release, such as `v1.36.4+k3s1`.
     K3sVersion, k3s_version
 }
+
 checked_name! {
     /// The login name of a user, as useradd and Raspberry Pi OS's userconf both allow it.
     UserName, user_name

@@ -1,0 +1,168 @@
+//! Mistakes in nodes.yaml, and their positions in it.
+
+use crate::types::Hint;
+use crate::types::escape::escaped;
+use std::fmt;
+use std::path::PathBuf;
+
+/// A place in nodes.yaml.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// From 1.
+    pub line: usize,
+    /// In characters, from 1.
+    pub column: usize,
+}
+
+/// Where something stands: in the file and in the document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldSpan {
+    /// Line and column.
+    pub place: Place,
+    /// `nodes[2].address`.
+    pub path: String,
+}
+
+/// One thing that is wrong, or that one is warned of.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Diagnostic {
+    /// Line, from 1; 0 where the problem has no place (the file cannot be read).
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// Where in the document: `nodes[2].address`.
+    pub at: String,
+    /// What is wrong, with the offending value in backticks.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+    /// Whether the line holds something that may not be shown.
+    #[serde(skip)]
+    pub hide_source: bool,
+}
+
+impl Diagnostic {
+    /// The problem that an error is which shows with a stock image only. `spot` is where nodes.yaml says what it
+    /// is about.
+    pub fn at(spot: Option<&FieldSpan>, error: &(impl fmt::Display + Hint)) -> Self {
+        Self {
+            line: spot.map_or(0, |spot| spot.place.line),
+            column: spot.map_or(0, |spot| spot.place.column),
+            at: spot.map_or_else(String::new, |spot| spot.path.clone()),
+            message: error.to_string(),
+            hint: error.hint(),
+            hide_source: false,
+        }
+    }
+}
+
+/// Everything that is wrong with a nodes.yaml.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} is not valid", file.display())]
+pub struct InvalidCluster {
+    /// Which file.
+    pub file: PathBuf,
+    /// Its text, as far as it could be read. To show a line of it, ask [`source_line`](Self::source_line),
+    /// which knows the lines that hold secrets.
+    pub text: String,
+    /// What is wrong, in the order of the file; at least one.
+    pub problems: Vec<Diagnostic>,
+}
+
+/// A line with one of these words is never shown: it may hold a password hash, a token or a private key,
+/// also where the problem is about something else in it.
+const WORDS_OF_SECRETS: [&str; 5] = ["passw", "token", "secret", "private", "putty"];
+
+/// Words of nodes.yaml that only look like those.
+const HARMLESS: [&str; 4] = ["password_login", "passwordless", "sudo: password", "/etc/passwd"];
+
+impl InvalidCluster {
+    /// The line that a problem is about, without its end; `None` where there is none or where it may hold
+    /// a secret.
+    pub fn source_line(&self, problem: &Diagnostic) -> Option<&str> {
+        if problem.hide_source {
+            return None;
+        }
+        let line = self.text.lines().nth(problem.line.checked_sub(1)?)?;
+        let mut lower_case = line.to_lowercase();
+        for harmless in HARMLESS {
+            lower_case = lower_case.replace(harmless, "");
+        }
+        if WORDS_OF_SECRETS.iter().any(|word| lower_case.contains(word)) {
+            return None;
+        }
+        Some(line.strip_prefix('\u{feff}').unwrap_or(line))
+    }
+}
+
+impl fmt::Debug for InvalidCluster {
+    /// Without the text, which may hold secrets.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("InvalidCluster")
+            .field("file", &self.file)
+            .field("problems", &self.problems)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Hint for InvalidCluster {
+    /// Of a file that cannot be read, what to do; otherwise every problem has a hint of its own.
+    fn hint(&self) -> Option<String> {
+        match self.problems.as_slice() {
+            [only] if only.line == 0 => only.hint.clone(),
+            _ => None,
+        }
+    }
+}
+
+/// What is wrong with one value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+    pub(crate) secret: bool,
+}
+
+impl Wrong {
+    /// With what to do about it.
+    pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: Some(hint.into()), secret: false }
+    }
+
+    /// The line it stands in is not to be shown.
+    pub(crate) fn secret(self) -> Self {
+        Self { secret: true, ..self }
+    }
+
+    /// The same about something inside a file that nodes.yaml names.
+    pub(crate) fn inside(self, called: &str) -> Self {
+        Self { message: format!("{called}: {}", self.message), ..self }
+    }
+
+    pub(crate) fn at(self, spot: &FieldSpan) -> Diagnostic {
+        Diagnostic {
+            line: spot.place.line,
+            column: spot.place.column,
+            at: spot.path.clone(),
+            message: self.message,
+            hint: self.hint,
+            hide_source: self.secret,
+        }
+    }
+}
+
+/// A text as a message shows it: on one line, and not too long.
+pub(crate) fn shown(text: &str) -> String {
+    const LONGEST: usize = 80;
+    let (beginning, more) = match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => (text.get(..end).unwrap_or(text), "…"),
+        None => (text, ""),
+    };
+    format!("`{}{more}`", escaped(beginning))
+}
+
+/// Returns the hint about two values that must differ.
+pub(crate) fn also_in(first: &FieldSpan) -> String {
+    format!("Change one of the two; the other is in line {}", first.place.line)
+}

@@ -1,0 +1,9 @@
+//! The text of nodes.yaml, read into a tree of values whose positions are known.
+
+pub(crate) mod advice;
+pub(crate) mod folders;
+pub(crate) mod foreign;
+pub(crate) mod keys;
+pub(crate) mod syntax;
+pub(crate) mod value;
+pub(crate) mod yaml_files;

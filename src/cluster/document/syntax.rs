@@ -1,0 +1,451 @@
+//! The text of nodes.yaml as a tree in which every key and every value knows where it stood.
+//!
+//! The YAML crate is named in this file, and in the one that reads the YAML of others (`yaml_files`).
+
+use crate::cluster::Place;
+use crate::types::number::usize_from;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_yaml::{DuplicateKeyPolicy, Error, Location, NonFiniteFloatPolicy, Spanned};
+use std::fmt;
+
+/// A value and where it stands. What comes through an alias stands where its anchor is: there is the text
+/// that may be wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Value {
+    pub(crate) place: Place,
+    pub(crate) kind: Kind,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Kind {
+    /// Nothing after the colon, `~` or `null`.
+    Nothing,
+    Scalar(Scalar),
+    List(Vec<Value>),
+    Mapping(Vec<Entry>),
+}
+
+/// A single value.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Scalar {
+    /// What is written, without quotes: of `0644`, not 644 nor 420.
+    pub(crate) text: String,
+    /// What YAML 1.2 takes it for.
+    pub(crate) meaning: Meaning,
+    /// Whether it stands without quotes.
+    pub(crate) plain: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Meaning {
+    Text,
+    Boolean(bool),
+    Unsigned(u64),
+    Signed(i64),
+    Fraction(f64),
+}
+
+/// A key of a mapping and its value.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) place: Place,
+    pub(crate) value: Value,
+}
+
+/// The tree, and what is wrong with it as YAML though it could be read.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) root: Value,
+    pub(crate) flaws: Vec<Flaw>,
+}
+
+/// Something wrong with the YAML itself.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Flaw {
+    pub(crate) place: Place,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+/// How many values a nodes.yaml may have after its aliases are unfolded: enough for a thousand nodes that
+/// override everything, and read in a fraction of a second.
+const MOST_VALUES: usize = 50_000;
+
+/// How deep its values may lie: twice what the deepest setting needs. Every level is a recursion, and the
+/// main thread has but 1 MiB of stack on Windows.
+const DEEPEST: usize = 16;
+
+/// Reads a text.
+///
+/// # Errors
+/// When it is no YAML, or more than one document, or none.
+pub(crate) fn read(text: &str) -> Result<Document, Flaw> {
+    let options = serde_yaml::options! {
+        // Every duplicate is reported by `settle`, not just the first.
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        // `on` and `yes` are texts, as YAML 1.2 says; who wants a truth value writes `true`.
+        strict_booleans: true,
+        non_finite_float_policy: NonFiniteFloatPolicy::AsString,
+        reject_unsupported_tags: true,
+        with_snippet: false,
+        budget: serde_yaml::budget! {
+            max_nodes: MOST_VALUES,
+            max_depth: DEEPEST,
+            flow_nesting_limit: DEEPEST,
+            max_recorded_anchor_events: MOST_VALUES,
+        },
+    };
+    let root: Spanned<Raw> =
+        serde_yaml::from_str_with_options(text, options).map_err(|error| flaw(&error))?;
+    let mut flaws = Vec::new();
+    let root = settle(root, text, &mut flaws);
+    if root.kind == Kind::Nothing {
+        return Err(Flaw {
+            place: Place { line: 1, column: 1 },
+            message: "the file is empty".to_owned(),
+            hint: Some("Begin with `cluster:`, `image:`, `network:` and `nodes:`".to_owned()),
+        });
+    }
+    Ok(Document { root, flaws })
+}
+
+/// What the crate makes of the text, before the text itself is looked at again.
+enum Raw {
+    Nothing,
+    Text(String),
+    Other(Meaning),
+    List(Vec<Spanned<Raw>>),
+    Mapping(Vec<(Spanned<Raw>, Spanned<Raw>)>),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any YAML value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Nothing)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
+        Ok(Raw::Other(Meaning::Boolean(value)))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
+        Ok(Raw::Other(Meaning::Unsigned(value)))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
+        Ok(Raw::Other(Meaning::Signed(value)))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
+        Ok(Raw::Other(Meaning::Fraction(value)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Raw, E> {
+        Ok(Raw::Text(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Raw, E> {
+        Ok(Raw::Text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Raw, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(Raw::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut mapping: A) -> Result<Raw, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = mapping.next_entry()? {
+            if entries.len() >= MOST_VALUES {
+                return Err(A::Error::custom("too many keys"));
+            }
+            entries.push(entry);
+        }
+        Ok(Raw::Mapping(entries))
+    }
+}
+
+/// Gives every value its place and its text as it was written.
+fn settle(raw: Spanned<Raw>, text: &str, flaws: &mut Vec<Flaw>) -> Value {
+    let place = place(raw.defined);
+    let written = written(raw.defined, text);
+    let kind = match raw.value {
+        Raw::Nothing => Kind::Nothing,
+        Raw::Text(value) => {
+            Kind::Scalar(Scalar { plain: written == Some(&value), text: value, meaning: Meaning::Text })
+        }
+        Raw::Other(meaning) => Kind::Scalar(Scalar {
+            text: match (written, meaning) {
+                (Some(written), _) => written.trim_matches(['"', '\'']).to_owned(),
+                (None, Meaning::Boolean(value)) => value.to_string(),
+                (None, Meaning::Unsigned(value)) => value.to_string(),
+                (None, Meaning::Signed(value)) => value.to_string(),
+                (None, Meaning::Fraction(value)) => value.to_string(),
+                (None, Meaning::Text) => String::new(),
+            },
+            meaning,
+            plain: true,
+        }),
+        Raw::List(items) => Kind::List(items.into_iter().map(|item| settle(item, text, flaws)).collect()),
+        Raw::Mapping(entries) => Kind::Mapping(settle_mapping(entries, text, flaws)),
+    };
+    Value { place, kind }
+}
+
+fn settle_mapping(raw: Vec<(Spanned<Raw>, Spanned<Raw>)>, text: &str, flaws: &mut Vec<Flaw>) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::with_capacity(raw.len());
+    let mut first_places = std::collections::HashMap::new();
+    for (key, value) in raw {
+        let key = settle(key, text, flaws);
+        let value = settle(value, text, flaws);
+        let name = match key.kind {
+            Kind::Scalar(scalar) => scalar.text,
+            Kind::Nothing => "null".to_owned(),
+            Kind::List(_) | Kind::Mapping(_) => {
+                flaws.push(Flaw {
+                    place: key.place,
+                    message: "a list or a mapping stands where a key belongs".to_owned(),
+                    hint: Some("Put the value in quotes if it begins with `[`, `{` or `?`".to_owned()),
+                });
+                continue;
+            }
+        };
+        if let Some(Place { line, .. }) = first_places.get(&name) {
+            flaws.push(Flaw {
+                place: key.place,
+                message: format!("the key `{name}` is here a second time"),
+                hint: Some(format!("Keep one of the two; the first is in line {line}")),
+            });
+            continue;
+        }
+        first_places.insert(name.clone(), key.place);
+        entries.push(Entry { key: name, place: key.place, value });
+    }
+    entries
+}
+
+fn place(location: Location) -> Place {
+    let number = |value: u64| usize_from(value).max(1);
+    Place { line: number(location.line()), column: number(location.column()) }
+}
+
+/// The text at a location.
+fn written(location: Location, text: &str) -> Option<&str> {
+    let span = location.span();
+    let start = usize::try_from(span.byte_offset()?).ok()?;
+    let length = usize::try_from(span.byte_len()?).ok()?;
+    text.get(start..start.checked_add(length)?)
+}
+
+/// What a person needs to know of an error of the crate.
+pub(crate) fn flaw(error: &Error) -> Flaw {
+    let place = error.location().map_or(Place { line: 1, column: 1 }, place);
+    let (message, hint) = match error {
+        Error::MultipleDocuments { .. } => (
+            "a second document begins here".to_owned(),
+            "Describe one cluster per file: remove everything from the line `---` on",
+        ),
+        Error::Budget { .. } | Error::AliasError { .. } | Error::AliasReplayLimitExceeded { .. } => (
+            "the file is nested too deeply, or its aliases unfold to too much".to_owned(),
+            "Write the values out instead of using aliases of aliases",
+        ),
+        Error::UnknownAnchor { .. } => (
+            "this alias has no anchor".to_owned(),
+            "Set the anchor (`&name`) before it is used (`*name`), or put the value in quotes if it begins with `*`",
+        ),
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            ("this alias contains itself".to_owned(), "Write the value out")
+        }
+        Error::UnsupportedTag { tag, .. } => {
+            (format!("the tag `{tag}` means nothing here"), "Remove it, or put the value in quotes")
+        }
+        Error::ExternalMessage { msg, .. } => syntax(msg),
+        other => {
+            let message = other.to_string();
+            // What others wrote is read without looking for duplicates first.
+            if let Some(rest) = message.strip_prefix("duplicate mapping key: ") {
+                let key = rest.split(", set DuplicateKeyPolicy").next().unwrap_or(rest);
+                let message = format!("the key `{key}` is here a second time");
+                return Flaw { place, message, hint: Some("Keep one of the two".to_owned()) };
+            }
+            let message =
+                message.split_once(" at line ").map_or(&*message, |(message, _)| message).to_owned();
+            (message, "Put the value in quotes if it is meant as a text")
+        }
+    };
+    Flaw { place, message, hint: Some(hint.to_owned()) }
+}
+
+/// The parser's own words, put so that they help somebody who does not know YAML's grammar.
+fn syntax(message: &str) -> (String, &'static str) {
+    let has = |part: &str| message.contains(part);
+    if has("tab") {
+        ("a tab stands where spaces belong".to_owned(), "Indent with spaces")
+    } else if has("unclosed quote") {
+        ("the quote that begins here is never closed".to_owned(), "Close it, or remove it")
+    } else if has("unclosed bracket") {
+        ("the bracket that begins here is never closed".to_owned(), "Close it with `]` or `}`")
+    } else if has("illegal placement of ':'") {
+        (
+            "a `:` stands where no key can be".to_owned(),
+            "Look for a bracket that is not closed in the lines before",
+        )
+    } else if has("mapping values are not allowed") {
+        (
+            "a `:` stands where no key can be".to_owned(),
+            "Indent this line like the other keys beside it, and put a value that holds `: ` in quotes",
+        )
+    } else if has("did not find expected '-'") || has("did not find expected key") {
+        (
+            "this line does not fit the lines above it".to_owned(),
+            "Indent it exactly like the other keys of the same node or section",
+        )
+    } else if has("unexpected character") || has("cannot start any token") {
+        ("a value cannot begin with this character".to_owned(), "Put the value in quotes")
+    } else if has("unknown escape") {
+        (
+            "this text has a `\\` that begins no escape".to_owned(),
+            "Use single quotes, in which `\\` means itself",
+        )
+    } else if has("recursion limit") {
+        ("the file is nested too deeply".to_owned(), "Look for brackets that are not closed")
+    } else {
+        (
+            format!("this is not YAML: {message}"),
+            "Compare the indentation and the quotes of this line with the lines around it",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, Place, Value, read};
+
+    fn flaws(text: &str) -> Vec<String> {
+        let flaws = match read(text) {
+            Ok(document) => document.flaws,
+            Err(flaw) => vec![flaw],
+        };
+        flaws
+            .iter()
+            .map(|flaw| format!("{}:{} {}", flaw.place.line, flaw.place.column, flaw.message))
+            .collect()
+    }
+
+    fn entry<'a>(value: &'a Value, key: &str) -> &'a Value {
+        let Kind::Mapping(entries) = &value.kind else { panic!("no mapping") };
+        &entries.iter().find(|entry| entry.key == key).unwrap().value
+    }
+
+    fn text(value: &Value) -> &str {
+        let Kind::Scalar(scalar) = &value.kind else { panic!("no scalar") };
+        &scalar.text
+    }
+
+    #[test]
+    fn a_scalar_keeps_the_text_it_was_written_with() {
+        let written = ["0644", "1e3", "0x1f", "1.10", "yes", "+5", "1_000", "99999999999999999999", "ü"];
+        for text_written in written {
+            for source in [
+                format!("k: {text_written}\n"),
+                format!("k: {text_written} # comment\r\nl: 1\r\n"),
+                format!("{{k: {text_written}}}"),
+                format!("k: '{text_written}'"),
+                format!("k: &a {text_written}"),
+                format!("\u{feff}k: {text_written}"),
+                format!("ä: ö\nk: {text_written}"),
+            ] {
+                let document = read(&source).unwrap();
+                assert_eq!(text(entry(&document.root, "k")), text_written, "{source}");
+            }
+        }
+    }
+
+    #[test]
+    fn places_are_lines_and_columns_of_characters() {
+        let document = read("ä: 1\nb: {ü: x, c: y}\n").unwrap();
+        assert_eq!(entry(entry(&document.root, "b"), "c").place, Place { line: 2, column: 14 });
+    }
+
+    #[test]
+    fn aliases_and_merge_keys_give_what_stands_at_the_anchor() {
+        let document = read("a: &x {name: n, size: s}\nb: *x\nc: {<<: *x, name: own}\n").unwrap();
+        assert!(document.flaws.is_empty(), "{:?}", document.flaws);
+        assert_eq!(entry(entry(&document.root, "b"), "name").place, Place { line: 1, column: 14 });
+        assert_eq!(text(entry(entry(&document.root, "c"), "name")), "own");
+        assert_eq!(text(entry(entry(&document.root, "c"), "size")), "s");
+    }
+
+    #[test]
+    fn every_second_key_is_a_flaw() {
+        assert_eq!(
+            flaws("a: 1\nb: {c: 1, c: 2}\na: 3\n"),
+            ["2:11 the key `c` is here a second time", "3:1 the key `a` is here a second time"]
+        );
+    }
+
+    #[test]
+    fn what_is_no_yaml_has_a_place_and_a_sentence() {
+        for (source, expected) in [
+            ("", "1:1 the file is empty"),
+            ("# only a comment\n", "1:1 the file is empty"),
+            ("---\n", "1:1 the file is empty"),
+            ("a: 1\n---\nb: 2\n", "3:1 a second document begins here"),
+            ("a:\n\tb: 1\n", "2:2 a tab stands where spaces belong"),
+            ("a: \"x\nb: 3\n", "1:4 the quote that begins here is never closed"),
+            ("a: {b: 1\n", "1:4 the bracket that begins here is never closed"),
+            ("a: [1, 2\nb: 3\n", "2:2 a `:` stands where no key can be"),
+            ("a: b: c\n", "1:5 a `:` stands where no key can be"),
+            ("- name: a\n address: b\n", "2:2 this line does not fit the lines above it"),
+            ("a: @x\n", "1:4 a value cannot begin with this character"),
+            ("a: \"\\q\"\n", "1:4 this text has a `\\` that begins no escape"),
+            ("a: *nope\n", "1:4 this alias has no anchor"),
+            ("a: &a [*a]\n", "1:8 this alias contains itself"),
+            ("a: !secret x\n", "1:12 the tag `!secret` means nothing here"),
+            ("a: !!int foo\n", "1:10 invalid u64"),
+            ("[a, b]: 1\n", "1:1 a list or a mapping stands where a key belongs"),
+        ] {
+            assert_eq!(flaws(source), [expected], "{source:?}");
+        }
+    }
+
+    #[test]
+    fn bombs_are_refused_quickly() {
+        let bomb = (1..9).fold("a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n".to_owned(), |bomb, level| {
+            let ten = vec![format!("*a{}", level - 1); 10].join(",");
+            format!("{bomb}a{level}: &a{level} [{ten}]\n")
+        });
+        let chain = (1..200).fold("a0: &a0 [1]\n".to_owned(), |chain, level| {
+            format!("{chain}a{level}: &a{level} [*a{}]\n", level - 1)
+        });
+        let bad_indent =
+            (0..200).fold(String::new(), |text, level| format!("{text}{}a:\n", " ".repeat(level)));
+        for (source, expected) in [
+            (chain, "the file is nested too deeply, or its aliases unfold to too much"),
+            (bad_indent, "the file is nested too deeply, or its aliases unfold to too much"),
+            (bomb, "the file is nested too deeply, or its aliases unfold to too much"),
+            ("[".repeat(5000), "the file is nested too deeply"),
+            ("- ".repeat(5000), "the file is nested too deeply, or its aliases unfold to too much"),
+        ] {
+            let found = flaws(&source);
+            assert!(found.len() == 1 && found[0].ends_with(expected), "{found:?}");
+        }
+    }
+}

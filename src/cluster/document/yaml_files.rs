@@ -1,0 +1,81 @@
+//! YAML of others that nodes.yaml names: read only as far as one has to, to see that it is what it should be.
+
+use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::document::folders;
+use crate::cluster::document::syntax::{Flaw, flaw};
+use crate::io::plain_file;
+use crate::types::number::usize_from;
+use serde_json::Value;
+use serde_yaml::{NonFiniteFloatPolicy, Spanned};
+use std::io::Read as _;
+use std::path::Path;
+
+/// Larger files are no text that somebody wrote: the custom resources of the largest operators have two
+/// million bytes.
+const MOST_BYTES: u64 = 8 << 20;
+
+/// What its aliases unfold to, as well: some million values are read in a second.
+const MOST_VALUES: usize = 1 << 20;
+
+/// Three times what the schemas inside custom resources need.
+const DEEPEST: usize = 96;
+
+/// One document of a file.
+pub(crate) struct OtherDocument {
+    /// Where it begins, from 1.
+    pub(crate) line: usize,
+    pub(crate) value: Value,
+}
+
+/// The text of a file, which `called` names in what is said about it.
+pub(crate) fn read_text(path: &Path, called: &str) -> Result<String, Wrong> {
+    let mut bytes = Vec::new();
+    plain_file::open(path)
+        .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|error| folders::unreadable(path, called, &error))?;
+    if bytes.len() as u64 > MOST_BYTES {
+        let message = format!("{called} is larger than 8 MiB");
+        return Err(Wrong::new(message, "Check that this is the file that you mean"));
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| Wrong::new(format!("{called} is not UTF-8"), "Save the file as UTF-8"))
+}
+
+/// The documents of a text, without those that hold nothing.
+pub(crate) fn documents(text: &str, called: &str) -> Result<Vec<OtherDocument>, Wrong> {
+    let options = serde_yaml::options! {
+        non_finite_float_policy: NonFiniteFloatPolicy::AsString,
+        with_snippet: false,
+        budget: serde_yaml::budget! {
+            max_nodes: MOST_VALUES,
+            max_depth: DEEPEST,
+            flow_nesting_limit: DEEPEST,
+            max_documents: MOST_VALUES,
+            max_recorded_anchor_events: MOST_VALUES,
+        },
+    };
+    let read: Result<Vec<Spanned<Value>>, _> = serde_yaml::from_multiple_with_options(text, options);
+    let documents = read.map_err(|error| {
+        let Flaw { place, message, hint } = flaw(&error);
+        let message = format!("{called}, line {}: {message}", place.line);
+        Wrong::new(message, hint.unwrap_or_else(|| "Correct the file".to_owned()))
+    })?;
+    let documents = documents.into_iter().filter(|document| !document.value.is_null());
+    Ok(documents
+        .map(|document| OtherDocument { line: usize_from(document.defined.line()), value: document.value })
+        .collect())
+}
+
+/// The one value of a JSON text.
+pub(crate) fn json(text: &str, called: &str) -> Result<OtherDocument, Wrong> {
+    let value = serde_json::from_str(text).map_err(|error| {
+        let message = format!("{called}, line {}: {}", error.line(), error);
+        Wrong::new(message, "Correct the file, or write it as YAML")
+    })?;
+    Ok(OtherDocument { line: 1, value })
+}
+
+/// What a file is called in what is said about it.
+pub(crate) fn called(path: &Path) -> String {
+    shown(&path.display().to_string())
+}

@@ -1,0 +1,108 @@
+//! `image:` and `output:`.
+
+use crate::cluster::diagnostic::Wrong;
+use crate::cluster::document::folders::Folders;
+use crate::cluster::document::keys;
+use crate::cluster::document::syntax::Kind;
+use crate::cluster::document::value::{Cursor, Fields, Reader, Setting};
+use crate::cluster::fields::{size, source};
+use crate::cluster::{Grow, ImageSource, Output};
+use crate::formats::ImageFormat;
+use crate::types::Digest;
+use std::path::PathBuf;
+
+/// `demo`, a path, `{path, sha256, grow}` or `{url, sha256, grow}`.
+pub(crate) fn image(value: &Cursor<'_>, reader: &mut Reader) -> Option<(ImageSource, Grow)> {
+    let folders = reader.folders.clone();
+    let Kind::Mapping(entries) = value.kind() else {
+        return value.parse(reader, |text| {
+            if text.contains("://") {
+                let hint = format!(
+                    "Write `image: {{url: {text}, sha256: …}}`, with the SHA-256 from the download page"
+                );
+                return Err(Wrong::new("a download needs the SHA-256 of the file", hint));
+            }
+            Ok((image_at(text, &folders, None)?, Grow::default()))
+        });
+    };
+    let has = |key: &str| entries.iter().any(|entry| entry.key == key);
+    if has("path") && has("url") {
+        let wrong = Wrong::new("the image has both `path` and `url`", "Keep one of the two");
+        reader.report(&value.spot(), wrong);
+        return None;
+    }
+    if has("url") {
+        let fields = value.fields(&keys::IMAGE_URL, reader)?;
+        let url =
+            fields.required("url", "https://…", reader, |value, reader| value.parse(reader, source::url));
+        let sha256 = fields.required(
+            "sha256",
+            "… (64 hexadecimal digits from the download page)",
+            reader,
+            |value, reader| value.parse_token(reader, source::sha256),
+        );
+        let grow = grow(&fields, reader);
+        return Some((ImageSource::Url { url: url.value()?, sha256: sha256.value()? }, grow?));
+    }
+    let fields = value.fields(&keys::IMAGE_PATH, reader)?;
+    let sha256 = fields.setting("sha256", reader, |value, reader| value.parse_token(reader, source::sha256));
+    let digest = sha256.given().map(|sha256| sha256.value);
+    let source = fields.required("path", "raspios.img.xz", reader, |value, reader| {
+        value.parse(reader, |text| image_at(text, &folders, digest))
+    });
+    let grow = grow(&fields, reader);
+    if matches!(sha256, Setting::Invalid) {
+        return None;
+    }
+    Some((source.value()?, grow?))
+}
+
+/// The image that a path means, or the stand-in inside the program.
+fn image_at(text: &str, folders: &Folders, sha256: Option<Digest>) -> Result<ImageSource, Wrong> {
+    if text == "demo" {
+        return match sha256 {
+            None => Ok(ImageSource::Demo),
+            Some(_) => Err(Wrong::new("`demo` is inside the program, not a file", "Remove `sha256`")),
+        };
+    }
+    Ok(ImageSource::Path { path: folders.resolve(text)?, sha256 })
+}
+
+/// `auto`, `none`, or a size.
+fn grow(fields: &Fields<'_>, reader: &mut Reader) -> Option<Grow> {
+    let setting = fields.setting("grow", reader, |value, reader| {
+        if value.is_off() {
+            return Some(Grow::No);
+        }
+        value.parse_token(reader, |text| match text {
+            "auto" => Ok(Grow::Auto),
+            text => size::size(text).map(Grow::By),
+        })
+    });
+    match setting {
+        Setting::Absent => Some(Grow::default()),
+        Setting::Invalid => None,
+        Setting::Given(grow) => Some(grow.value),
+    }
+}
+
+pub(crate) fn default_output(reader: &Reader) -> Output {
+    Output { folder: reader.folders.file.join("images"), format: ImageFormat::default() }
+}
+
+pub(crate) fn output(value: &Cursor<'_>, reader: &mut Reader) -> Option<Output> {
+    let folders = reader.folders.clone();
+    let fields = value.fields(&keys::OUTPUT, reader)?;
+    let folder: Setting<PathBuf> =
+        fields.setting("dir", reader, |value, reader| value.parse(reader, |text| folders.resolve(text)));
+    let formats = ImageFormat::ALL.map(|format| (format.name(), format));
+    let format = fields.setting("format", reader, |value, reader| value.one_of(&formats, reader));
+    let default = default_output(reader);
+    match (folder, format) {
+        (Setting::Invalid, _) | (_, Setting::Invalid) => None,
+        (folder, format) => Some(Output {
+            folder: folder.value().unwrap_or(default.folder),
+            format: format.value().unwrap_or(default.format),
+        }),
+    }
+}

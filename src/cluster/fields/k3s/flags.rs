@@ -1,0 +1,216 @@
+//! What k3s is told about a node, for all nodes, those of one role, or one: `config`, `labels`, `taints`.
+
+use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::document::advice;
+use crate::cluster::document::value::{Cursor, Fields, Reader};
+use crate::cluster::fields::k3s::config;
+use crate::cluster::fields::k3s::config::K3sConfig;
+use crate::cluster::{FieldSpan, Role};
+use serde_json::{Map, Value};
+
+/// Prefixes of labels that Kubernetes keeps for itself: the kubelet does not start when it is to give its
+/// node such a label.
+const KEPT: [&str; 2] = ["kubernetes.io", "k8s.io"];
+
+/// Those among them that it may give (kubernetes.io, "NodeRestriction" and the reference of labels).
+const OPEN_PREFIXES: [&str; 2] = ["node.kubernetes.io", "kubelet.kubernetes.io"];
+
+const OPEN_LABELS: [&str; 2] = ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"];
+
+/// What `disable:` knows: the components that come with k3s (docs.k3s.io, "Packaged Components").
+const COMPONENTS: [(&str, &str); 6] = [
+    ("coredns", "coredns"),
+    ("local-storage", "local-storage"),
+    ("metrics-server", "metrics-server"),
+    ("runtimes", "runtimes"),
+    ("servicelb", "servicelb"),
+    ("traefik", "traefik"),
+];
+
+/// One layer of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Flags {
+    config: K3sConfig,
+    /// Key and value.
+    labels: Vec<(String, String)>,
+    taints: Vec<Taint>,
+}
+
+/// `key=value:Effect`
+#[derive(Debug, Clone, PartialEq)]
+struct Taint {
+    key: String,
+    value: Option<String>,
+    effect: String,
+}
+
+impl Flags {
+    /// Reads them from fields for all nodes, or for those of one role.
+    pub(crate) fn read(fields: &Fields<'_>, role: Option<Role>, reader: &mut Reader) -> Option<Self> {
+        let config = config::config_of(fields, role, reader);
+        let labels = match fields.get("labels") {
+            None => Some(Vec::new()),
+            Some(value) => labels(&value, reader),
+        };
+        let taints = match fields.get("taints") {
+            None => Some(Vec::new()),
+            Some(value) => value.list(reader, |item, reader| item.parse_token(reader, taint)),
+        };
+        Some(Self { config: config?, labels: labels?, taints: taints? })
+    }
+
+    /// Returns where `config:` sets a flag.
+    pub(crate) fn spot_of(&self, flag: &str) -> Option<&FieldSpan> {
+        self.config.spots.iter().find(|(name, _)| name == flag).map(|(_, spot)| spot)
+    }
+
+    /// The configuration that these layers make of a node; what comes later wins.
+    pub(crate) fn configuration<'f>(layers: impl IntoIterator<Item = &'f Self>) -> Map<String, Value> {
+        let (mut config, mut labels, mut taints) = (Map::new(), Vec::new(), Vec::new());
+        for layer in layers {
+            for (key, value) in &layer.config.keys {
+                config.insert(key.clone(), value.clone());
+            }
+            for (key, value) in &layer.labels {
+                labels.retain(|(known, _)| known != key);
+                labels.push((key.clone(), value.clone()));
+            }
+            for taint in &layer.taints {
+                let same = |known: &Taint| known.key == taint.key && known.effect == taint.effect;
+                taints.retain(|known| !same(known));
+                taints.push(taint.clone());
+            }
+        }
+        add(&mut config, "node-label", labels.iter().map(|(key, value)| format!("{key}={value}")));
+        add(&mut config, "node-taint", taints.iter().map(Taint::to_string));
+        config
+    }
+}
+
+/// Adds to a list of the configuration what is not in it yet.
+pub(crate) fn add(config: &mut Map<String, Value>, key: &str, items: impl Iterator<Item = String>) {
+    let mut list = match config.get(key) {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(list)) => list.clone(),
+        Some(single) => vec![single.clone()],
+    };
+    for item in items.map(Value::String) {
+        if !list.contains(&item) {
+            list.push(item);
+        }
+    }
+    if !list.is_empty() {
+        config.insert(key.to_owned(), Value::Array(list));
+    }
+}
+
+impl std::fmt::Display for Taint {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { key, value, effect } = self;
+        match value {
+            Some(value) => write!(formatter, "{key}={value}:{effect}"),
+            None => write!(formatter, "{key}:{effect}"),
+        }
+    }
+}
+
+/// The components that are not wanted.
+pub(crate) fn disabled(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<String>> {
+    value.list(reader, |item, reader| item.one_of(&COMPONENTS, reader).map(str::to_owned))
+}
+
+fn labels(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<(String, String)>> {
+    let mut labels = Vec::new();
+    let mut complete = true;
+    for (key, value) in value.entries(reader)? {
+        if let Err(wrong) = label_key(key.value) {
+            reader.report(&key.spot, wrong);
+            complete = false;
+        }
+        match value.parse_token(reader, |text| label_value(text).map(str::to_owned)) {
+            Some(value) => labels.push((key.value.to_owned(), value)),
+            None => complete = false,
+        }
+    }
+    complete.then_some(labels)
+}
+
+/// A key of a label or taint: `name`, or `domain/name` (kubernetes.io, "Labels and Selectors").
+pub(crate) fn qualified_name(text: &str) -> Result<(), Wrong> {
+    let (domain, name) = match text.split_once('/') {
+        Some((domain, name)) => (Some(domain), name),
+        None => (None, text),
+    };
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let domain_is_right = domain.is_none_or(|domain| domain.len() <= 253 && domain.split('.').all(label));
+    if domain_is_right && !name.is_empty() && is_plain(name) {
+        return Ok(());
+    }
+    let message = format!("{} is no key of a label or taint", shown(text));
+    Err(Wrong::new(
+        message,
+        "Write up to 63 letters, digits, `-`, `_` and `.`, perhaps behind a domain: `example.org/disk`",
+    ))
+}
+
+/// Letters and digits at both ends, and `-`, `_`, `.` between them; up to 63, or nothing.
+pub(crate) fn is_plain(text: &str) -> bool {
+    let ends = |character: Option<char>| character.is_none_or(|character| character.is_ascii_alphanumeric());
+    text.len() <= 63
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        && ends(text.chars().next())
+        && ends(text.chars().last())
+}
+
+fn label_key(text: &str) -> Result<(), Wrong> {
+    qualified_name(text)?;
+    let domain = text.split_once('/').map_or("", |(domain, _)| domain);
+    let within = |of: &str| domain == of || domain.strip_suffix(of).is_some_and(|rest| rest.ends_with('.'));
+    let open = OPEN_PREFIXES.into_iter().any(within) || OPEN_LABELS.contains(&text);
+    if KEPT.into_iter().any(within) && !open {
+        let message =
+            format!("a node may not give itself the label {}, and its kubelet would not start", shown(text));
+        let hint =
+            format!("Use another prefix, or run `kubectl label node NAME {text}=…` when the cluster is up");
+        return Err(Wrong::new(message, hint));
+    }
+    Ok(())
+}
+
+fn label_value(text: &str) -> Result<&str, Wrong> {
+    if is_plain(text) {
+        return Ok(text);
+    }
+    let message = format!("{} is no value of a label or taint", shown(text));
+    Err(Wrong::new(
+        message,
+        "Write up to 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends",
+    ))
+}
+
+fn taint(text: &str) -> Result<Taint, Wrong> {
+    const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
+    let not_one = || {
+        let message = format!("{} is not a taint", shown(text));
+        Wrong::new(message, "Write it like `dedicated=storage:NoSchedule`")
+    };
+    let (what, effect) = text.rsplit_once(':').ok_or_else(not_one)?;
+    if !EFFECTS.contains(&effect) {
+        let hint = match advice::nearest(effect, &EFFECTS) {
+            Some((near, _)) => format!("Did you mean `{what}:{near}`?"),
+            None => "Write `NoSchedule`, `PreferNoSchedule` or `NoExecute` behind the `:`".to_owned(),
+        };
+        return Err(Wrong::new(format!("{} is no effect of a taint", shown(effect)), hint));
+    }
+    let (key, value) = match what.split_once('=') {
+        Some((key, value)) => (key, Some(label_value(value)?.to_owned())),
+        None => (what, None),
+    };
+    qualified_name(key)?;
+    Ok(Taint { key: key.to_owned(), value, effect: effect.to_owned() })
+}

@@ -1,0 +1,222 @@
+//! `user:`.
+
+use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::document::folders;
+use crate::cluster::document::syntax::Kind;
+use crate::cluster::document::value::{Cursor, Reader};
+use crate::cluster::{AuthorizedKey, FieldSpan, NotAPublicKey, Secret, ssh};
+use crate::io::plain_file;
+use crate::types::{ImagePath, escape};
+use std::io::Read as _;
+use std::time::SystemTime;
+
+pub(crate) fn shell(text: &str) -> Result<ImagePath, Wrong> {
+    // The fields of /etc/passwd are separated by colons, its lines by line ends.
+    match ImagePath::new(text) {
+        Ok(path)
+            if !text.contains(|character: char| {
+                character == ':' || character.is_whitespace() || escape::is_control(character)
+            }) && text != "/" =>
+        {
+            Ok(path)
+        }
+        _ => Err(Wrong::new(
+            format!("{} is not the path of a shell", shown(text)),
+            "Write the whole path inside the image, like `/bin/bash`",
+        )),
+    }
+}
+
+/// crypt(5): `$id$…` of yescrypt, gost-yescrypt, scrypt, bcrypt, SHA-512, SHA-256.
+pub(crate) fn password_hash(text: &str) -> Result<Secret, Wrong> {
+    let salt_and_hash = ["$y$", "$gy$", "$7$", "$2a$", "$2b$", "$2y$", "$6$", "$5$"]
+        .iter()
+        .find_map(|prefix| text.strip_prefix(prefix));
+    let plausible = salt_and_hash.is_some_and(|rest| {
+        rest.len() >= 30
+            && text.len() <= 512
+            && rest.contains('$')
+            && rest.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b':' | b'!' | b'*' | b'\\'))
+    });
+    if plausible {
+        return Ok(Secret::new(text.to_owned()));
+    }
+    let message = if salt_and_hash.is_some() {
+        "this password hash is not whole"
+    } else {
+        "this is not a password hash (a password itself may not be written here)"
+    };
+    Err(Wrong::new(message, "Run `openssl passwd -6` and put what it prints here, in single quotes").secret())
+}
+
+/// A `.pub` file is some hundred bytes; an authorized_keys file of a thousand people, a quarter of this.
+const LONGEST_KEY_FILE: u64 = 1 << 20;
+
+/// The list `ssh_authorized_keys`, each key once. It is the key that counts: a second line with the same key
+/// and the same options changes nothing, whatever its comment.
+pub(crate) fn all_authorized_keys(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<AuthorizedKey>> {
+    let items = value.list(reader, |item, reader| Some((item.spot(), authorized_keys(item, reader)?)))?;
+    let mut keys: Vec<AuthorizedKey> = Vec::new();
+    for (spot, key) in
+        items.into_iter().flat_map(|(spot, keys)| keys.into_iter().map(move |key| (spot.clone(), key)))
+    {
+        if let Some(known) = keys.iter_mut().find(|known| known.is_equivalent(&key)) {
+            known.learn_from(&key);
+            continue;
+        }
+        if keys.iter().any(|known| known.is_same_key(&key)) {
+            let message = "the same key is named twice, with different options before it";
+            let hint =
+                "Keep one of the two: sshd goes by the first whose `from` and `expiry-time` fit, not by both";
+            reader.warn(&spot, Wrong::new(message, hint));
+        }
+        warn_of_terms(&key, &spot, reader);
+        keys.push(key);
+    }
+    if !keys.is_empty() && keys.iter().all(|key| key.terms().cert_authority) {
+        let message = "every key here is that of a CA: only who has a certificate from it gets in";
+        let hint =
+            "Sign a key with `ssh-keygen -s CA -I NAME -n USER KEY.pub`, or add a key that logs in by itself";
+        reader.warn(&value.spot(), Wrong::new(message, hint));
+    }
+    Some(keys)
+}
+
+/// Warns of a line that sshd takes and that may let nobody in.
+fn warn_of_terms(key: &AuthorizedKey, spot: &FieldSpan, reader: &mut Reader) {
+    const DAY: u64 = 24 * 60 * 60;
+    let terms = key.terms();
+    if terms.from_names_alone {
+        let message =
+            "`from` has names alone, and sshd compares it with addresses alone: nobody gets in by this line";
+        let hint = "Write addresses or networks, like `from=\"192.168.50.0/24\"`, or set `UseDNS yes` for sshd, with `files:`";
+        reader.warn(spot, Wrong::new(message, hint));
+    }
+    // A warning may go by this machine's clock; nothing that is written does. sshd goes by the card's time zone, so
+    // the day itself is left out.
+    let today = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map(|since| since.as_secs() / DAY);
+    if let (Some(expiry), Ok(today)) = (terms.expiry, today)
+        && expiry + 1 < today
+    {
+        let message = "the `expiry-time` of this key is past: nobody gets in by this line";
+        reader.warn(spot, Wrong::new(message, "Write a later time, or name another key"));
+    }
+}
+
+/// An entry of `ssh_authorized_keys`: a file, or a key itself.
+fn authorized_keys(item: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<AuthorizedKey>> {
+    if let Kind::Scalar(scalar) = item.kind()
+        && ssh::looks_like_key(&scalar.text)
+    {
+        let text = scalar.text.trim();
+        let keys = if text.contains('\n') {
+            AuthorizedKey::parse_all(text).map_err(|(_, error)| error)
+        } else {
+            AuthorizedKey::parse(text).map(|key| vec![key])
+        };
+        let keys = keys.map_err(|error| not_a_key(error, None)).and_then(|keys| {
+            let none = || {
+                Wrong::new("there is no key in this text, only comments", "Write the line of a `.pub` file")
+            };
+            if keys.is_empty() { Err(none()) } else { Ok(keys) }
+        });
+        return item.parse(reader, |_| keys);
+    }
+    let folders = reader.folders.clone();
+    item.parse(reader, |text| {
+        if let Some(wrong) = keys_of_a_website(text) {
+            return Err(wrong);
+        }
+        let path = folders.existing_file(text)?;
+        let name = shown(text);
+        let content = key_file(&path, &name)?;
+        let keys = AuthorizedKey::parse_all(&content)
+            .map_err(|(line, error)| not_a_key(error, Some((text, line))))?;
+        if keys.is_empty() {
+            return Err(Wrong::new(format!("{name} holds no key"), "Name the `.pub` file of a key"));
+        }
+        Ok(keys.into_iter().map(|key| key.of_file(&path)).collect())
+    })
+}
+
+/// The whole text of a file with keys: a part of it would leave people out without a word.
+fn key_file(path: &std::path::Path, name: &str) -> Result<String, Wrong> {
+    let mut content = Vec::new();
+    plain_file::open(path)
+        .and_then(|file| file.take(LONGEST_KEY_FILE + 1).read_to_end(&mut content))
+        .map_err(|error| folders::unreadable(path, name, &error))?;
+    if content.len() as u64 > LONGEST_KEY_FILE {
+        let message = format!("{name} is larger than 1 MiB, which no file of public keys is");
+        return Err(Wrong::new(message, "Check that this is the file that you mean"));
+    }
+    // Windows PowerShell's `>` writes UTF-16.
+    if content.starts_with(&[0xff, 0xfe]) || content.starts_with(&[0xfe, 0xff]) {
+        let message = format!("{name} is UTF-16, which sshd does not read");
+        return Err(Wrong::new(message, "Save the file as UTF-8"));
+    }
+    String::from_utf8(content)
+        .map_err(|_| Wrong::new(format!("{name} is not UTF-8"), "Save the file as UTF-8").secret())
+}
+
+/// cloud-init's `ssh_import_id`, and the address it stands for: nothing is downloaded for a login.
+fn keys_of_a_website(text: &str) -> Option<Wrong> {
+    let address = match text.split_once(':') {
+        Some(("gh", name)) => format!("https://github.com/{name}.keys"),
+        Some(("lp", name)) => format!("https://launchpad.net/~{name}/+sshkeys"),
+        _ if text.starts_with("https://") || text.starts_with("http://") => text.to_owned(),
+        _ => return None,
+    };
+    let message = format!("{} is not a file: who may log in is not asked of a website", shown(text));
+    let hint = format!(
+        "Download it, look at it, and name the file: {}",
+        shown(&format!("curl -o me.keys {address}"))
+    );
+    Some(Wrong::new(message, hint))
+}
+
+/// Returns what is wrong, and what to do about it. `place` is the file and the line in it; the key is never
+/// shown, as it may be a private one.
+fn not_a_key(error: NotAPublicKey, place: Option<(&str, usize)>) -> Wrong {
+    let file = place.map_or_else(|| "FILE".to_owned(), |(file, _)| file.to_owned());
+    let hint = match error {
+        NotAPublicKey::Private => {
+            "Name the file that ends in `.pub`; a private key never leaves your machine".to_owned()
+        }
+        NotAPublicKey::PrivateOfPutty => format!(
+            "Run {}, or copy what PuTTYgen shows for pasting, and name the file with that: a private key never leaves your machine",
+            shown(&format!("puttygen {file} -O public-openssh -o {file}.pub"))
+        ),
+        NotAPublicKey::Ssh2 => format!(
+            "Run {} and name that file",
+            shown(&format!("ssh-keygen -i -f {file} > {file}.openssh.pub"))
+        ),
+        NotAPublicKey::Pem { format } => format!(
+            "Run {} and name that file",
+            shown(&format!("ssh-keygen -i -m {format} -f {file} > {file}.openssh.pub"))
+        ),
+        NotAPublicKey::Certificate => {
+            "Name the key itself (the `.pub` file without `-cert`), or that of the CA, with `cert-authority` before it"
+                .to_owned()
+        }
+        NotAPublicKey::Comment => "Remove the `#`, or the whole item".to_owned(),
+        NotAPublicKey::UnknownOption => {
+            "Remove what stands before the key type, or look options up in sshd(8) under AUTHORIZED_KEYS FILE FORMAT"
+                .to_owned()
+        }
+        NotAPublicKey::Option { name: "principals", .. } => {
+            "Remove it, or write it like `cert-authority,principals=\"ann\"`".to_owned()
+        }
+        NotAPublicKey::Option { name: "command" | "from", .. } => {
+            "Write it like `from=\"192.168.50.*\"`, options separated by commas without spaces".to_owned()
+        }
+        NotAPublicKey::Option { .. } => {
+            "Look it up in sshd(8) under AUTHORIZED_KEYS FILE FORMAT, or remove it".to_owned()
+        }
+        NotAPublicKey::Dsa | NotAPublicKey::ShortRsa => "Make another with `ssh-keygen -t ed25519`".to_owned(),
+        NotAPublicKey::Unreadable => {
+            "Use the whole line of the `.pub` file, beginning with `ssh-ed25519` or the like".to_owned()
+        }
+    };
+    let place = place.map_or_else(String::new, |(file, line)| format!("{}, line {line}: ", shown(file)));
+    Wrong::new(format!("{place}{error}"), hint).secret()
+}

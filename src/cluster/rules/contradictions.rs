@@ -1,0 +1,196 @@
+//! Parts of nodes.yaml that are right by themselves and do not go together.
+
+use crate::cluster::Role;
+use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::document::value::Reader;
+use crate::cluster::document::yaml_files;
+use crate::cluster::draft::Draft;
+use crate::cluster::fields::k3s::ClusterK3s;
+use serde_json::Value;
+
+/// Something of k3s that can be switched off, and who needs it.
+struct Part {
+    /// Its name among `disable`, or the flag that switches it off.
+    name: &'static str,
+    /// The need that an object has of it, if any.
+    need: fn(&Value) -> Option<&'static str>,
+    /// Parts of the names of what people deploy in its place.
+    substitutes: &'static [&'static str],
+}
+
+const PARTS: [Part; 6] = [
+    Part { name: "traefik", need: needs_traefik, substitutes: &["traefik"] },
+    Part {
+        name: "servicelb",
+        need: |object| {
+            let is_balanced = text(object, "/spec/type") == "LoadBalancer";
+            (text(object, "/kind") == "Service" && is_balanced).then_some("a Service of type LoadBalancer")
+        },
+        substitutes: &["metallb", "kube-vip", "cilium", "load-balancer", "loadbalancer"],
+    },
+    Part {
+        name: "metrics-server",
+        need: |object| {
+            (text(object, "/kind") == "HorizontalPodAutoscaler").then_some("a HorizontalPodAutoscaler")
+        },
+        substitutes: &["metrics-server"],
+    },
+    Part { name: "local-storage", need: needs_local_storage, substitutes: &["local-path"] },
+    Part {
+        name: "disable-helm-controller",
+        need: |object| {
+            let group = text(object, "/apiVersion").starts_with("helm.cattle.io/");
+            group.then_some("a HelmChart or HelmChartConfig")
+        },
+        substitutes: &["helm-controller"],
+    },
+    Part {
+        name: "disable-network-policy",
+        need: |object| (text(object, "/kind") == "NetworkPolicy").then_some("a NetworkPolicy"),
+        substitutes: &["calico", "cilium", "canal", "kube-router", "antrea"],
+    },
+];
+
+/// Warns of what is deployed without what it needs, and of a virtual address that nothing answers at.
+pub(crate) fn check(draft: &Draft, reader: &mut Reader) {
+    let Some(k3s) = draft.k3s.given() else { return };
+    manifests_find_what_they_need(draft, &k3s.value, reader);
+    the_virtual_address_is_answered(draft, &k3s.value, reader);
+}
+
+/// Lists the parts of k3s that the servers do without.
+fn switched_off(draft: &Draft, k3s: &ClusterK3s) -> Vec<String> {
+    let mut off = Vec::new();
+    for node in draft.nodes.iter().filter(|node| node.role() == Some(Role::Server)) {
+        let Some(role) = node.k3s.given() else { continue };
+        let config = k3s.config_of(Role::Server, &role.value.flags);
+        let disabled = match config.get("disable") {
+            Some(Value::String(names)) => vec![names.as_str()],
+            Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        };
+        off.extend(disabled.iter().flat_map(|names| names.split(',')).map(|name| name.trim().to_owned()));
+        off.extend(config.iter().filter(|(_, value)| is_true(value)).map(|(flag, _)| flag.clone()));
+    }
+    off
+}
+
+fn is_true(value: &Value) -> bool {
+    value == &Value::Bool(true) || value.as_str() == Some("true")
+}
+
+fn manifests_find_what_they_need(draft: &Draft, k3s: &ClusterK3s, reader: &mut Reader) {
+    let off = switched_off(draft, k3s);
+    let off: Vec<&Part> = PARTS.iter().filter(|part| off.iter().any(|name| name == part.name)).collect();
+    if off.is_empty() {
+        return;
+    }
+    // They were read once already, and are read again only where something is switched off.
+    let objects: Vec<_> = k3s
+        .manifests
+        .iter()
+        .flat_map(|manifest| {
+            let documents = if manifest.value.file_name.rsplit('.').next() == Some("json") {
+                yaml_files::json(&manifest.value.text, "").map(|document| vec![document])
+            } else {
+                yaml_files::documents(&manifest.value.text, "")
+            };
+            let values = documents.into_iter().flatten().flat_map(|document| objects_of(document.value));
+            values.map(move |object| (manifest, object)).collect::<Vec<_>>()
+        })
+        .collect();
+    for part in off {
+        if objects.iter().any(|(_, object)| is_substitute(object, part.substitutes)) {
+            continue;
+        }
+        for (manifest, object) in &objects {
+            let Some(what) = (part.need)(object) else { continue };
+            let name = shown(&manifest.value.file_name);
+            let (message, hint) = if part.name.starts_with("disable-") {
+                let message = format!("{name} has {what}, but `{}` is set", part.name);
+                (message, "Remove the flag, or deploy something else for it under `manifests:`")
+            } else {
+                let message = format!("{name} has {what}, but `{}` is disabled", part.name);
+                (message, "Take it out of `disable:`, or deploy something else for it under `manifests:`")
+            };
+            reader.warn(&manifest.spot, Wrong::new(message, hint));
+        }
+    }
+}
+
+/// An object, or those of a list.
+fn objects_of(value: Value) -> Vec<Value> {
+    match value.get("items").and_then(Value::as_array) {
+        Some(items) if text(&value, "/kind").ends_with("List") => items.clone(),
+        _ => vec![value],
+    }
+}
+
+fn is_substitute(object: &Value, names: &[&str]) -> bool {
+    const KINDS: [&str; 6] =
+        ["HelmChart", "Deployment", "DaemonSet", "IngressClass", "StorageClass", "APIService"];
+    KINDS.contains(&text(object, "/kind"))
+        && ["/metadata/name", "/spec/chart"]
+            .iter()
+            .any(|field| names.iter().any(|name| text(object, field).contains(name)))
+}
+
+/// A text inside an object; empty where there is none.
+fn text<'v>(object: &'v Value, pointer: &str) -> &'v str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or("")
+}
+
+fn needs_traefik(object: &Value) -> Option<&'static str> {
+    let group = text(object, "/apiVersion");
+    match text(object, "/kind") {
+        "Ingress"
+            if text(object, "/spec/ingressClassName") == "traefik"
+                || text(object, "/metadata/annotations/kubernetes.io~1ingress.class") == "traefik" =>
+        {
+            Some("an Ingress of the class `traefik`")
+        }
+        "HelmChartConfig" if text(object, "/metadata/name") == "traefik" => {
+            Some("settings of the chart `traefik`")
+        }
+        _ if group.starts_with("traefik.io/") || group.starts_with("traefik.containo.us/") => {
+            Some("an object of Traefik's own")
+        }
+        _ => None,
+    }
+}
+
+fn needs_local_storage(object: &Value) -> Option<&'static str> {
+    const CLASS: &str = "local-path";
+    let of_claim = text(object, "/spec/storageClassName") == CLASS;
+    let templates = object.pointer("/spec/volumeClaimTemplates").and_then(Value::as_array);
+    let of_template =
+        templates.is_some_and(|all| all.iter().any(|claim| text(claim, "/spec/storageClassName") == CLASS));
+    (of_claim || of_template).then_some("a claim of the storage class `local-path`")
+}
+
+fn the_virtual_address_is_answered(draft: &Draft, k3s: &ClusterK3s, reader: &mut Reader) {
+    let Some(address) = &k3s.access.virtual_address else { return };
+    let servers = draft.nodes.iter().filter(|node| node.role() == Some(Role::Server)).count();
+    if servers == 1 && !draft.has_unreadable_nodes {
+        let message = format!(
+            "the virtual address `{}` has one server behind it: no other can take over",
+            address.value
+        );
+        let hint =
+            "Make three nodes servers, or remove it: agents and kubectl then use the server's own address";
+        reader.warn(&address.spot, Wrong::new(message, hint));
+    }
+    let written = address.value.to_string();
+    let named = k3s.manifests.iter().any(|manifest| {
+        let numbers =
+            manifest.value.text.split(|character: char| !character.is_ascii_digit() && character != '.');
+        numbers.map(|number| number.trim_matches('.')).any(|number| number == written)
+    });
+    if !named {
+        let message = format!(
+            "no manifest names the virtual address `{written}`: nothing of the cluster answers there"
+        );
+        let hint = "Name one under `manifests:` that does, such as kube-vip's; a load balancer outside the cluster does as well";
+        reader.warn(&address.spot, Wrong::new(message, hint));
+    }
+}

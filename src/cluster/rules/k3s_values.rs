@@ -1,0 +1,216 @@
+//! Values of flags that k3s takes, each for itself, and that contradict each other or the card.
+//!
+//! k3s starts with them, and what is wrong shows much later: a CoreDNS without an address, agents that look for their
+//! server elsewhere, pods that are not created.
+
+use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::document::value::{Located, Reader};
+use crate::cluster::draft::{Draft, DraftNode};
+use crate::cluster::fields::k3s::{ClusterK3s, RoleOfNode};
+use crate::cluster::k3s_flags::given;
+use crate::cluster::{FieldSpan, Role};
+use crate::patch::Partition;
+use ipnet::IpNet;
+use serde_json::{Map, Value};
+use std::net::IpAddr;
+
+/// Addresses of pods and of services, with what k3s takes where they are absent (docs.k3s.io, "k3s server").
+const PODS: (&str, &str) = ("cluster-cidr", "10.42.0.0/16");
+
+const SERVICES: (&str, &str) = ("service-cidr", "10.43.0.0/16");
+
+const CLUSTER_DNS: &str = "cluster-dns";
+
+const ADVERTISED: &str = "advertise-address";
+
+const RESOLV_CONF: &str = "resolv-conf";
+
+/// A node of k3s with all that k3s is told about it.
+struct Member<'d> {
+    node: &'d DraftNode,
+    own: &'d Located<RoleOfNode>,
+    role: Role,
+    k3s: &'d ClusterK3s,
+    config: Map<String, Value>,
+}
+
+/// Reports what contradicts itself, and warns of what most probably does.
+pub(crate) fn check(draft: &Draft, reader: &mut Reader) {
+    let Some(k3s) = draft.k3s.given() else { return };
+    for node in &draft.nodes {
+        let Some(own) = node.k3s.given() else { continue };
+        let Some(role) = own.value.role else { continue };
+        let config = k3s.value.config_of(role, &own.value.flags);
+        let member = Member { node, own, role, k3s: &k3s.value, config };
+        if role == Role::Server {
+            member.ranges_are_apart(reader);
+            member.name_server_is_a_service(reader);
+            member.runs_pods(reader);
+            member.is_found_where_it_says(draft, reader);
+        }
+        member.resolv_conf_is_there(reader);
+    }
+}
+
+impl Member<'_> {
+    /// Returns the place that a flag is set at; the node's `k3s:` where it is set nowhere.
+    fn spot_of(&self, flag: &str) -> &FieldSpan {
+        self.k3s.spot_of(self.role, &self.own.value.flags, flag).unwrap_or(&self.own.spot)
+    }
+
+    /// Returns the networks of a flag. What is none was reported where it stands.
+    fn networks(&self, (flag, default): (&str, &str)) -> Vec<IpNet> {
+        let given = given(&self.config, flag);
+        let given = if given.is_empty() { vec![default.to_owned()] } else { given };
+        given.iter().filter_map(|network| network.parse().ok()).collect()
+    }
+
+    fn ranges_are_apart(&self, reader: &mut Reader) {
+        let services = self.networks(SERVICES);
+        for pods in self.networks(PODS) {
+            let Some(services) =
+                services.iter().find(|services| pods.contains(*services) || services.contains(&pods))
+            else {
+                continue;
+            };
+            let (what, of_default) = if given(&self.config, SERVICES.0).is_empty() {
+                (PODS.0, format!("{services}, which k3s takes for services"))
+            } else if given(&self.config, PODS.0).is_empty() {
+                (SERVICES.0, format!("{pods}, which k3s takes for pods"))
+            } else {
+                (PODS.0, format!("{services}, which is `{}`", SERVICES.0))
+            };
+            let range = if what == PODS.0 { pods } else { *services };
+            let message = format!("`{what}` {range} overlaps {of_default}");
+            let (of_pods, of_services) = match pods {
+                IpNet::V4(_) => (PODS.1, SERVICES.1),
+                IpNet::V6(_) => ("fd00:42::/56", "fd00:43::/112"),
+            };
+            let hint = format!(
+                "Keep them apart, like {of_pods} for `{}` and {of_services} for `{}`",
+                PODS.0, SERVICES.0
+            );
+            reader.report(self.spot_of(what), Wrong::new(message, hint));
+        }
+    }
+
+    /// The cluster's name server is a Service, which has its address from `service-cidr`.
+    fn name_server_is_a_service(&self, reader: &mut Reader) {
+        let services = self.networks(SERVICES);
+        for text in given(&self.config, CLUSTER_DNS) {
+            let spot = self.spot_of(CLUSTER_DNS);
+            let Ok(address) = text.parse::<IpAddr>() else {
+                let message = format!("{} is not an address for `{CLUSTER_DNS}`", shown(&text));
+                reader.report(spot, Wrong::new(message, "Write it like `10.43.0.10`"));
+                continue;
+            };
+            let problem = match services.iter().find(|network| network.contains(&address)) {
+                None => {
+                    let ranges: Vec<_> = services.iter().map(IpNet::to_string).collect();
+                    format!("is outside `{}`, {}", SERVICES.0, ranges.join(","))
+                }
+                // Kubernetes gives the first address to the Service `kubernetes`.
+                Some(network) if network.hosts().next() == Some(address) || network.network() == address => {
+                    format!("is taken in `{}`: the API server has its first address", SERVICES.0)
+                }
+                Some(_) => continue,
+            };
+            let hint =
+                "Remove it, and k3s takes the tenth address of the services, or write another one of them";
+            reader.report(spot, Wrong::new(format!("`{CLUSTER_DNS}` {address} {problem}"), hint));
+        }
+    }
+
+    /// docs.k3s.io, "Running Agentless Servers (Experimental)".
+    fn runs_pods(&self, reader: &mut Reader) {
+        const FLAG: &str = "disable-agent";
+        if given(&self.config, FLAG).first().is_some_and(|value| value == "true") {
+            let message = format!(
+                "with `{FLAG}`, {} runs no pods and `kubectl get nodes` does not list it",
+                self.node.called()
+            );
+            let hint = "Remove it, or keep pods away with `taints: [\"node-role.kubernetes.io/control-plane:NoSchedule\"]`";
+            reader.warn(self.spot_of(FLAG), Wrong::new(message, hint));
+        }
+    }
+
+    /// Agents go on to the addresses that servers advertise, whichever they joined at.
+    fn is_found_where_it_says(&self, draft: &Draft, reader: &mut Reader) {
+        for text in given(&self.config, ADVERTISED) {
+            let spot = self.spot_of(ADVERTISED);
+            let called = self.node.called();
+            let Ok(address) = text.parse::<IpAddr>() else {
+                let message = format!("{} is not an address for `{ADVERTISED}`", shown(&text));
+                reader.report(spot, Wrong::new(message, "Write an address of the node, or remove it"));
+                continue;
+            };
+            let addresses = |node: &DraftNode| {
+                let ipv4 = node.address.given().map(|address| IpAddr::V4(address.value));
+                ipv4.into_iter()
+                    .chain(node.ipv6.given().map(|address| IpAddr::V6(address.value)))
+                    .collect::<Vec<_>>()
+            };
+            let is_virtual = self
+                .k3s
+                .access
+                .virtual_address
+                .as_ref()
+                .is_some_and(|shared| IpAddr::V4(shared.value) == address);
+            if is_virtual
+                || addresses(self.node).contains(&address)
+                || given(&self.config, "node-external-ip").contains(&text)
+            {
+                continue;
+            }
+            let hint = "Remove it: a server advertises the `address` of its node";
+            let owner = draft.nodes.iter().find(|other| addresses(other).contains(&address));
+            if let Some(other) = owner {
+                let message = format!(
+                    "{called} would advertise `{address}`, which is the address of {}",
+                    other.called()
+                );
+                reader.report(spot, Wrong::new(message, hint));
+            } else {
+                let message = format!(
+                    "{called} would advertise `{address}`, which is no address of its own: nodes look for it there"
+                );
+                reader.warn(spot, Wrong::new(message, hint));
+            }
+        }
+    }
+
+    /// The kubelet creates no pod while the file is not there.
+    fn resolv_conf_is_there(&self, reader: &mut Reader) {
+        let of_kubelet = given(&self.config, "kubelet-arg").into_iter().filter_map(|argument| {
+            let (flag, path) = argument.trim_start_matches('-').split_once('=')?;
+            (flag == RESOLV_CONF).then(|| ("kubelet-arg", path.to_owned()))
+        });
+        let of_k3s = given(&self.config, RESOLV_CONF).into_iter().map(|path| (RESOLV_CONF, path));
+        for (flag, path) in of_k3s.chain(of_kubelet) {
+            // Of the system's own, made while it starts.
+            if path.is_empty() || path == "/etc/resolv.conf" || path.starts_with("/run/") {
+                continue;
+            }
+            let brought = self.node.settings.files.iter().any(|file| {
+                let brought = file.value.path.to_string();
+                match file.value.partition {
+                    Partition::Root => brought == path,
+                    Partition::Boot => ["/boot/firmware", "/boot"]
+                        .iter()
+                        .any(|mount| path.strip_prefix(mount) == Some(brought.as_str())),
+                }
+            });
+            if !brought {
+                let message = format!(
+                    "no file of nodes.yaml is {}, and {} runs no pods without it",
+                    shown(&path),
+                    self.node.called()
+                );
+                let hint = format!(
+                    "Bring it with `files:`, or remove `{RESOLV_CONF}`: cardwright writes one with the name servers of `dns:`"
+                );
+                reader.warn(self.spot_of(flag), Wrong::new(message, hint));
+            }
+        }
+    }
+}
