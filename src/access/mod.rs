@@ -7,8 +7,6 @@
 mod kubeconfig;
 mod ssh;
 
-pub use ssh::shell_word;
-
 use crate::cluster::Cluster;
 use crate::identity::{Authority, ClusterSecret, IdentityError, SshKeyPair, SshPublicKey};
 use crate::output::{AtomicFile, OutputError};

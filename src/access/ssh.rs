@@ -3,7 +3,7 @@
 use super::AccessError;
 use crate::cluster::{AuthorizedKey, Cluster, Node};
 use crate::identity::{ClusterSecret, IdentityError};
-use crate::types::escape;
+use crate::types::{escape, shell};
 use std::fmt::Write as _;
 use std::iter::Peekable;
 use std::net::Ipv6Addr;
@@ -108,7 +108,7 @@ pub(super) fn config(cluster: &Cluster) -> Result<String, AccessError> {
     let mut text = format!(
         "{HEADER}{}{INVITATION}{} {}\n",
         cluster.name,
-        shell_word(&with_slashes(&seen_from_nodes_yaml(cluster, &cluster.output.folder.join(CONFIG)))),
+        shell::word(&with_slashes(&seen_from_nodes_yaml(cluster, &cluster.output.folder.join(CONFIG)))),
         // Without a node there is none to name, and no line below.
         cluster.nodes.first().map_or("", |node| node.name.as_str()),
     );
@@ -202,16 +202,6 @@ fn with_slashes(path: &Path) -> String {
     };
     let root = if path.has_root() { "/" } else { "" };
     format!("{prefix}{root}{}", parts.join("/"))
-}
-
-/// A text as one word of a POSIX shell, in quotes where it needs them.
-pub fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! Advice on the next steps, after a build.
 
 use super::paint::{CYAN, Line, paint, spans};
-use cardwright::access::shell_word;
 use cardwright::cluster::{Cluster, ImageSource, Install, Node, Role};
 use cardwright::formats::ImageFormat;
 use cardwright::k3s::STATUS_FILE;
 use cardwright::pipeline::{Built, BuiltImage};
 use cardwright::raspios::DOWNLOAD_PAGE;
+use cardwright::types::shell;
 use std::path::Path;
 
 /// On which system cards are flashed.
@@ -224,7 +224,7 @@ fn write_command(system: System, format: ImageFormat, image: &BuiltImage) -> Str
 
 /// A path as a shell takes it.
 fn shown(path: &Path) -> String {
-    shell_word(&path.display().to_string())
+    shell::word(&path.display().to_string())
 }
 
 #[cfg(test)]

@@ -5,13 +5,12 @@ use super::arguments::BuildArguments;
 use super::paint::spans;
 use super::selection::{NODES_YAML, Selection};
 use super::{Failure, paint, problems, progress};
-use cardwright::access;
 use cardwright::fetch;
 use cardwright::io::ownership::create_folder;
 use cardwright::output::OutputError;
 use cardwright::pipeline::{self, BuildOptions, Built, BuiltImage, Error, Imager};
-use cardwright::types::Warning;
 use cardwright::types::escape::{self, escaped};
+use cardwright::types::{Warning, shell};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -110,8 +109,8 @@ fn show(built: &Built) -> std::io::Result<()> {
 /// Returns the arguments with which `plan` and `verify` mean the same cluster and stock image as this build.
 fn same_arguments(arguments: &BuildArguments, selection: &Selection) -> String {
     let file = Some(&selection.file).filter(|file| **file != Path::new(NODES_YAML));
-    let file = file.map(|file| format!(" -f {}", access::shell_word(&file.display().to_string())));
+    let file = file.map(|file| format!(" -f {}", shell::word(&file.display().to_string())));
     let image = arguments.base.image.as_deref();
-    let image = image.map(|image| format!(" --image {}", access::shell_word(image)));
+    let image = image.map(|image| format!(" --image {}", shell::word(image)));
     file.into_iter().chain(image).collect()
 }

@@ -5,11 +5,8 @@
 //! differs between cards is in a file of settings beside each script, so that the scripts are the same on
 //! all of them.
 
-mod shell;
-
 use crate::patch::{Draft, Partition, PatchError};
-use crate::types::{ImagePath, InvalidPath, Mode, Owner};
-use shell::quote;
+use crate::types::{ImagePath, InvalidPath, Mode, Owner, shell};
 
 /// The name of the file on the boot partition that tells how the first start goes. It holds no secrets.
 pub const STATUS_FILE: &str = "cardwright-status.txt";
@@ -42,7 +39,8 @@ impl Script<'_> {
             // Before the card was made no clock is right.
             ("earliest", draft.time().seconds().to_string()),
         ];
-        let lines = settings.iter().chain(&shared).map(|(name, value)| format!("{name}={}\n", quote(value)));
+        let lines =
+            settings.iter().chain(&shared).map(|(name, value)| format!("{name}={}\n", shell::quoted(value)));
         let text = format!("# Written by cardwright, read by {name}.\n{}", lines.collect::<String>());
         let script = include_str!("first-start.sh").to_owned() + &parts.concat();
         let path = ImagePath::new(format!("{FOLDER}/{name}"))?;

@@ -38,7 +38,7 @@ mod tests {
 
     fn scalar(bytes: [u8; 48]) -> String {
         let scalar = from_bytes(&bytes).unwrap().to_bytes();
-        (*super::super::hexadecimal::encode(&scalar)).clone()
+        crate::types::hex::encode(&scalar)
     }
 
     /// The ends of the range, and the largest number there is, computed with Python's integers.

@@ -2,12 +2,12 @@
 
 use super::permissions::mode_if_open_to_others;
 use super::schedule::derive;
-use super::{Authority, CertifiedKey, IdentityError, SshKeyPair, certificate, hexadecimal};
+use super::{Authority, CertifiedKey, IdentityError, SshKeyPair, certificate};
 use crate::io::ownership::PRIVATE;
 use crate::io::plain_file;
 use crate::io::sync::flush_folder;
 use crate::io::temporary::{self, Pattern, TemporaryFile};
-use crate::types::UnixTime;
+use crate::types::{UnixTime, hex};
 use std::ffi::OsStr;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
@@ -87,8 +87,12 @@ impl ClusterSecret {
     /// # Errors
     /// When it is not 64 hexadecimal digits.
     pub fn from_hex(text: &str) -> Result<Self, IdentityError> {
-        let bytes = hexadecimal::decode(text.trim_ascii().as_bytes());
-        bytes.map(Self).ok_or(IdentityError::MalformedVariable)
+        Self::parse(text.as_bytes()).ok_or(IdentityError::MalformedVariable)
+    }
+
+    fn parse(digits: &[u8]) -> Option<Self> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        hex::decode_into(digits.trim_ascii(), bytes.as_mut_slice()).then_some(Self(bytes))
     }
 
     /// The token that servers share, and agents of a cluster without an agent token.
@@ -140,7 +144,7 @@ impl ClusterSecret {
     }
 
     fn derive_hexadecimal<const LENGTH: usize>(&self, label: &str) -> Zeroizing<String> {
-        hexadecimal::encode(derive::<LENGTH>(&self.0, label).as_slice())
+        Zeroizing::new(hex::encode(derive::<LENGTH>(&self.0, label).as_slice()))
     }
 
     fn read(path: &Path) -> Result<Option<Self>, IdentityError> {
@@ -155,10 +159,8 @@ impl ClusterSecret {
         }
         let mut text = Zeroizing::new(Vec::with_capacity(256));
         file.take(LONGEST_FILE).read_to_end(&mut text).map_err(unreadable)?;
-        let bytes = hexadecimal::decode(text.trim_ascii());
-        bytes
-            .map(|bytes| Some(Self(bytes)))
-            .ok_or_else(|| IdentityError::MalformedFile { path: path.to_owned() })
+        let secret = Self::parse(&text).ok_or_else(|| IdentityError::MalformedFile { path: path.to_owned() });
+        secret.map(Some)
     }
 
     /// Makes a new secret. The file appears under its name with all of its content or not at all, and
@@ -166,7 +168,7 @@ impl ClusterSecret {
     /// first.
     fn make(path: &Path) -> Result<(Self, bool), IdentityError> {
         let Self(bytes) = Self::throwaway()?;
-        let line = Zeroizing::new(format!("{}\n", *hexadecimal::encode(bytes.as_slice())));
+        let line = Zeroizing::new(hex::encode(bytes.as_slice()) + "\n");
 
         let not_written = |source| IdentityError::NotWritten { path: path.to_owned(), source };
         let folder = match path.parent() {
@@ -223,7 +225,7 @@ mod tests {
         let (made, was_made) = ClusterSecret::open(&path, Creation::Allowed).unwrap();
         assert!(was_made);
         let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(text, format!("{}\n", *hexadecimal::encode(made.0.as_slice())));
+        assert_eq!(text, format!("{}\n", hex::encode(made.0.as_slice())));
         let (read, was_made) = ClusterSecret::open(&path, Creation::Allowed).unwrap();
         assert!(!was_made);
         assert_eq!(read.0, made.0);
@@ -305,7 +307,7 @@ mod tests {
         let path = folder.path().join("cluster.secret");
         let (secret, was_made) = ClusterSecret::obtain(&path, Creation::Allowed, Some(TEXT)).unwrap();
         assert!(!was_made && !path.exists());
-        assert_eq!(*hexadecimal::encode(secret.0.as_slice()), TEXT);
+        assert_eq!(hex::encode(secret.0.as_slice()), TEXT);
         let empty = ClusterSecret::obtain(&path, Creation::Allowed, Some("")).unwrap_err();
         assert!(matches!(empty, IdentityError::MalformedVariable));
         assert!(ClusterSecret::obtain(&path, Creation::Allowed, None).unwrap().1);

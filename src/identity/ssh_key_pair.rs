@@ -78,7 +78,7 @@ mod tests {
         let public = ssh_key::PublicKey::from_openssh(&key.public).unwrap();
         let bytes = public.key_data().ed25519().unwrap().0;
         let expected = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
-        assert_eq!(*super::super::hexadecimal::encode(&bytes), expected);
+        assert_eq!(crate::types::hex::encode(&bytes), expected);
         assert!(key.public.ends_with(" cardwright-compass"), "{}", key.public);
     }
 

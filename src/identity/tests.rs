@@ -1,7 +1,7 @@
-//! The key schedule, held against the vectors of its documentation and against judges.
+//! The key schedule, held against the vectors of its documentation and against oracles.
 
 use super::*;
-use crate::types::UnixTime;
+use crate::types::{UnixTime, hex};
 use std::io::Write as _;
 use std::process::{Command, Output};
 
@@ -36,10 +36,9 @@ fn certified(secret: &ClusterSecret) -> Vec<CertifiedKey> {
 
 /// Everything derived, as the documentation and tests/rig/key-schedule.py print it.
 fn derived(secret: &ClusterSecret) -> Vec<String> {
-    let hexadecimal = |bytes: &[u8]| (*hexadecimal::encode(bytes)).clone();
     let seed = |pair: &SshKeyPair| {
         let key = ssh_key::PrivateKey::from_openssh(pair.private.as_bytes()).unwrap();
-        hexadecimal(key.key_data().ed25519().unwrap().private.as_ref())
+        hex::encode(key.key_data().ed25519().unwrap().private.as_ref())
     };
     let mut rows = vec![
         format!("k3s/server-token {}", *secret.server_token()),
@@ -57,12 +56,12 @@ fn derived(secret: &ClusterSecret) -> Vec<String> {
         use x509_cert::der::DecodePem as _;
         let scalar = p256::SecretKey::from_pkcs8_pem(&key.private_key).unwrap().to_bytes();
         let certificate = x509_cert::Certificate::from_pem(&key.certificate).unwrap();
-        let serial = hexadecimal(certificate.tbs_certificate().serial_number().as_bytes());
+        let serial = hex::encode(certificate.tbs_certificate().serial_number().as_bytes());
         let (label, end) = match *name {
             "admin" => ("k3s/admin".to_owned(), format!("/{}", ADMIN_END.seconds())),
             authority => (format!("k3s/ca/{authority}"), String::new()),
         };
-        rows.push(format!("{label} {}", hexadecimal(&scalar)));
+        rows.push(format!("{label} {}", hex::encode(&scalar)));
         rows.push(format!("{label}/serial{end} {serial}"));
     }
     rows

@@ -13,7 +13,7 @@ use crate::io::ownership::create_folder;
 use crate::output::{self, Card, Disk, Entry, Images, Manifest, OutputError, Provenance, SidecarOptions};
 use crate::patch::Patch;
 use crate::plan;
-use crate::raspios::{self, Architecture};
+use crate::raspios::Architecture;
 use crate::stock_image::StockImage;
 use crate::stock_system::StockSystem;
 use crate::types::ByteCount;
@@ -321,7 +321,7 @@ fn described(cluster: &Cluster, base: &StockSystem, imager: &Imager) -> Manifest
     Manifest {
         title: format!("Cluster {}", cluster.name),
         description: format!("{count} node{}, one image each", if count == 1 { "" } else { "s" }),
-        release_date: base.release.date.clone().unwrap_or_else(|| raspios::date(base.time)),
+        release_date: base.release.date.clone().unwrap_or_else(|| base.time.date()),
         is_64_bit: base.release.architecture == Architecture::Arm64,
         base_url: imager.base_url.clone(),
     }

@@ -18,7 +18,6 @@ pub use build::{BuildOptions, Built, BuiltImage, Imager, all_threads, build};
 pub use check::{Checked, check};
 
 use crate::access::AccessError;
-use crate::access::shell_word;
 use crate::artifacts::{self, ArtifactError};
 use crate::base_layer::{self, BaseLayerError, DiskLayout};
 use crate::cluster::{
@@ -39,6 +38,7 @@ use crate::stock_image::StockImage;
 use crate::stock_system::{OpenOptions, StockSystem, StockSystemError};
 use crate::types::ByteCount;
 use crate::types::ImagePath;
+use crate::types::shell;
 use crate::types::{Hint, Warning};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -181,7 +181,7 @@ pub fn writable_warning(folder: &Path) -> Option<Warning> {
             "other users of this machine may replace what is in {}: its mode is {mode:04o}",
             folder.display()
         ),
-        hint: Some(format!("Run `chmod go-w {}`", shell_word(&folder.display().to_string()))),
+        hint: Some(format!("Run `chmod go-w {}`", shell::word(&folder.display().to_string()))),
     })
 }
 

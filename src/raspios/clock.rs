@@ -5,7 +5,7 @@ use super::services::unit_path;
 use crate::cluster::TimeServer;
 use crate::patch::{Draft, Partition};
 use crate::types::absent::OrEmpty as _;
-use crate::types::{Mode, Owner, UnixTime, image_path};
+use crate::types::{Mode, Owner, image_path};
 
 /// The time of the file `clock` in here, not its content, is what systemd-timesyncd takes the clock
 /// forward to when it starts (systemd-timesyncd.service(8)).
@@ -34,7 +34,7 @@ pub fn set_clock_floor(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
     }
     // A later time of the stock image's own is better than ours; as they are written, the later is the
     // greater text.
-    let floor = date_and_time(time);
+    let floor = time.utc().strftime("%F %T").to_string();
     draft.edit_text(Partition::Root, &image_path!(FAKE_CLOCK), |known| {
         if known.trim_end() >= floor.as_str() { known.to_owned() } else { format!("{floor}\n") }
     })?;
@@ -69,40 +69,6 @@ fn timesync_user(draft: &Draft<'_>) -> Result<Option<Owner>, RaspiosError> {
     Ok(found.and_then(|fields| Some(Owner { uid: number(fields.get(2))?, gid: number(fields.get(3))? })))
 }
 
-const DAY: i64 = 86_400;
-
-/// `2026-10-06`, in UTC.
-pub fn date(time: UnixTime) -> String {
-    let seconds = time.seconds();
-    let (year, month, day) = civil_date(seconds.div_euclid(DAY));
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-/// `2026-10-06 00:00:00`, in UTC, as fake-hwclock has it.
-fn date_and_time(time: UnixTime) -> String {
-    let second = time.seconds().rem_euclid(DAY);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{} {hour:02}:{minute:02}:{second:02}", date(time))
-}
-
-/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
-///
-/// Years begin with March here, so that the day that some of them lack is the last; 400 of them always
-/// have 146097 days.
-fn civil_date(days: i64) -> (i64, i64, i64) {
-    const DAYS_OF_400_YEARS: i64 = 146_097;
-    // Days from 0000-03-01 to 1970-01-01.
-    let days = days + 719_468;
-    let (cycle, day) = (days.div_euclid(DAYS_OF_400_YEARS), days.rem_euclid(DAYS_OF_400_YEARS));
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    // Five months from March on have 153 days, and so have the next five.
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let year = cycle * 400 + year;
-    if month < 10 { (year, month + 3, day) } else { (year + 1, month - 9, day) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +76,7 @@ mod tests {
     use crate::raspios::test_stock::{
         applied, attributes, bookworm, bullseye, patch, paths, put, text, trixie,
     };
+    use crate::types::UnixTime;
 
     const CLOCK: &str = "/var/lib/systemd/timesync/clock";
 
@@ -168,20 +135,5 @@ mod tests {
         let later = put(bookworm(), FAKE_CLOCK, "2027-01-01 00:00:00\n");
         assert!(!paths(&patch(&later, set)).contains(&FAKE_CLOCK));
         assert!(!paths(&patch(&trixie(), set)).contains(&FAKE_CLOCK));
-    }
-
-    #[test]
-    fn dates_are_those_of_the_calendar() {
-        for (seconds, expected) in [
-            (0, "1970-01-01 00:00:00"),
-            (951_782_399, "2000-02-28 23:59:59"),
-            (951_782_400, "2000-02-29 00:00:00"),
-            (951_868_800, "2000-03-01 00:00:00"),
-            (1_767_225_599, "2025-12-31 23:59:59"),
-            (4_107_542_400, "2100-03-01 00:00:00"),
-            (-1, "1969-12-31 23:59:59"),
-        ] {
-            assert_eq!(date_and_time(UnixTime::new(seconds)), expected);
-        }
     }
 }

@@ -43,7 +43,6 @@ pub use accounts::Account;
 pub use boot_files::{add_cmdline_words, add_config_lines, set_page_size};
 pub(crate) use card::IN_EVERY_RECORD;
 pub use card::{Card, customised_card, write_card};
-pub use clock::date;
 pub use clock::{set_clock_floor, set_time_servers};
 pub use cloud_init::disable_cloud_init;
 pub use cmdline::{Expected, check_cmdline};

@@ -9,6 +9,7 @@ mod hint;
 mod image_path;
 mod mode;
 pub(crate) mod number;
+pub mod shell;
 mod unix_time;
 
 pub use bytes::{ByteCount, ByteOffset, chunks};

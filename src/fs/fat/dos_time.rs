@@ -3,11 +3,10 @@
 use crate::fs::fields::put_at;
 use crate::types::UnixTime;
 
-const SECONDS_PER_DAY: i64 = 86400;
-/// 1980-01-01, in days since 1970.
-const FIRST_DAY: i64 = 3652;
-/// 2107-12-31: the year has seven bits.
-const LAST_DAY: i64 = 50402;
+/// 1980-01-01 00:00:00.
+const FIRST: UnixTime = UnixTime::new(315_532_800);
+/// 2107-12-31 23:59:59: the year has seven bits.
+const LAST: UnixTime = UnixTime::new(4_354_819_199);
 
 /// A date and a time in the words of a directory entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,20 +19,17 @@ pub(super) struct DosTime {
 
 impl DosTime {
     /// The nearest that FAT can tell.
-    #[expect(clippy::expect_used, reason = "the day is brought into the range that FAT knows")]
+    #[expect(clippy::expect_used, reason = "the time is brought into the range that FAT knows")]
     pub(super) fn new(time: UnixTime) -> Self {
-        let (day, second) =
-            (time.seconds().div_euclid(SECONDS_PER_DAY), time.seconds().rem_euclid(SECONDS_PER_DAY));
-        let (day, second) = match day {
-            ..FIRST_DAY => (FIRST_DAY, 0),
-            FIRST_DAY..=LAST_DAY => (day, second),
-            _ => (LAST_DAY, SECONDS_PER_DAY - 1),
-        };
-        let (year, month, day) = date_of(day);
-        let word = |value: i64| u16::try_from(value).expect("a day that FAT knows fits its fields");
+        let time = time.clamp(FIRST, LAST).utc();
+        let (year, month, day) = (time.year() - 1980, i16::from(time.month()), i16::from(time.day()));
+        let (hour, minute, second) =
+            (i16::from(time.hour()), i16::from(time.minute()), i16::from(time.second()));
+        let year = u16::try_from(year).expect("the year is not before 1980");
+        let word = |value: i16| u16::try_from(value).expect("the parts of a date are positive");
         Self {
-            date: word((year - 1980) << 9 | month << 5 | day),
-            time: word((second / 3600) << 11 | (second / 60 % 60) << 5 | (second % 60 / 2)),
+            date: year << 9 | word(month << 5 | day),
+            time: word(hour) << 11 | word((minute << 5) | (second / 2)),
             hundredths: if second % 2 == 1 { 100 } else { 0 },
         }
     }
@@ -54,30 +50,11 @@ impl DosTime {
     }
 }
 
-/// The time that a directory entry tells.
+/// The time that a directory entry tells; the first one of FAT where the calendar has no such day.
 pub(super) fn unix_time(found: fatfs::DateTime) -> UnixTime {
     let (date, time) = (found.date, found.time);
-    let day = day_of(i64::from(date.year), i64::from(date.month), i64::from(date.day));
-    let second = i64::from(time.hour) * 3600 + i64::from(time.min) * 60 + i64::from(time.sec);
-    UnixTime::new(day * SECONDS_PER_DAY + second)
-}
-
-/// Days since 1970 of a date in the Gregorian calendar. Years begin in March here, so that the leap day
-/// is their last.
-fn day_of(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
-    let leap_days = year / 4 - year / 100 + year / 400;
-    // 719468 days lie between March of the year 0 and 1970.
-    year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - 719_468
-}
-
-fn date_of(day: i64) -> (i64, i64, i64) {
-    let mut year = 1970 + day / 366;
-    while day_of(year + 1, 1, 1) <= day {
-        year += 1;
-    }
-    let month = (2..=12).rev().find(|month| day_of(year, *month, 1) <= day).unwrap_or(1);
-    (year, month, day - day_of(year, month, 1) + 1)
+    let told = UnixTime::from_utc([date.year, date.month, date.day], [time.hour, time.min, time.sec]);
+    told.unwrap_or(FIRST)
 }
 
 #[cfg(test)]
@@ -96,24 +73,24 @@ mod tests {
 
     #[test]
     fn every_day_of_a_fat_is_told_right() {
-        for day in FIRST_DAY..=LAST_DAY {
-            assert_eq!(told(day * SECONDS_PER_DAY + 45_296), day * SECONDS_PER_DAY + 45_296);
+        let day = 86_400;
+        for begin in (FIRST.seconds()..LAST.seconds()).step_by(day) {
+            assert_eq!(told(begin + 45_296), begin + 45_296);
         }
-        assert_eq!(date_of(LAST_DAY), (2107, 12, 31));
-        assert_eq!(date_of(FIRST_DAY), (1980, 1, 1));
+        assert_eq!([FIRST.date(), LAST.date()], ["1980-01-01", "2107-12-31"]);
     }
 
     #[test]
     fn times_before_and_after_are_the_nearest_there_are() {
-        assert_eq!(told(0), FIRST_DAY * SECONDS_PER_DAY);
-        assert_eq!(told(i64::MIN), FIRST_DAY * SECONDS_PER_DAY);
-        assert_eq!(told(i64::MAX), LAST_DAY * SECONDS_PER_DAY + 86399);
+        assert_eq!(told(0), FIRST.seconds());
+        assert_eq!(told(i64::MIN), FIRST.seconds());
+        assert_eq!(told(i64::MAX), LAST.seconds());
     }
 
     #[test]
-    fn a_date_that_no_calendar_has_is_still_a_number() {
+    fn a_date_that_no_calendar_has_is_the_first_one() {
         let date = fatfs::Date { year: 1980, month: 0, day: 0 };
         let time = fatfs::Time { hour: 31, min: 63, sec: 62, millis: 0 };
-        assert!(unix_time(fatfs::DateTime { date, time }).seconds() > 0);
+        assert_eq!(unix_time(fatfs::DateTime { date, time }), FIRST);
     }
 }
