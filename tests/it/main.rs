@@ -4,8 +4,13 @@
 //! environment, working directory, umask, limits or signals): each starts the program, or a shell around it, as a
 //! child with its own.
 //!
-//! The ignored tests are those of `boot`, and no others: they boot machines, and `tests/rig/boot-test.sh`, which makes
-//! the stand-ins that they need, runs them.
+//! Slow tests are told by their module, and by nothing else:
+//!
+//! - `boot` starts machines, for minutes each. Its tests are the ignored ones, and no others are:
+//!   `tests/rig/boot-test.sh`, which makes the stand-ins that they need, runs them.
+//! - `stand_in` builds from images as large as the real ones, for a minute or two, and needs root. Leave it out with
+//!   `cargo test --test it -- --skip stand_in::`.
+//! - Everything else is done in seconds each; `filesystems` and `formats` take longest.
 
 #![cfg_attr(
     not(target_os = "linux"),
