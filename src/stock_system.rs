@@ -242,6 +242,7 @@ fn find(
             Ok((Some(wrong), _)) => found.push(tried(entry, &Ok(wrong))),
             Err(error) => found.push(tried(entry, &Err(error))),
         }
+        tracing::debug!(wanted, found = found.last(), "passed over a partition");
     }
     if found.is_empty() {
         let kinds = table
@@ -323,6 +324,13 @@ impl StockSystem {
             Some(time) => time,
             None => stock_time(&disk)?,
         };
+        tracing::debug!(
+            ?release,
+            time = time.seconds(),
+            boot = disk.boot.number,
+            root = disk.root.number,
+            "found a release"
+        );
         let foreign = raspios::foreign(&disk.files)?;
         let warnings = foreign
             .map(|found| BaseWarning::NotRaspberryPiOs { found })

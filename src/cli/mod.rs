@@ -6,6 +6,7 @@ mod build;
 mod check;
 mod inspect;
 mod interrupt;
+mod log;
 mod map;
 mod paint;
 mod plan;
@@ -73,6 +74,7 @@ pub(crate) fn run() -> ExitCode {
             return paint::usage(error).map_or_else(|error| end(Failure::Output(error)), |()| code.into());
         }
     };
+    log::show(arguments.verbose);
     let result = match &arguments.command {
         Command::Build(arguments) => build::run(arguments),
         Command::Check(arguments) => check::run(arguments),

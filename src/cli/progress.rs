@@ -8,7 +8,7 @@ use cardwright::types::ByteCount;
 use cardwright::types::Warning;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal as _, stderr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Quicker stages are not worth a line.
 const WORTH_A_LINE: ByteCount = ByteCount::new(256 << 20);
@@ -17,7 +17,23 @@ const WORTH_A_LINE: ByteCount = ByteCount::new(256 << 20);
 const KNOWN: &str = "{msg:11} {wide_bar:.green/dim} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left";
 const UNKNOWN: &str = "{msg:11} {bytes}  {bytes_per_sec}";
 
-/// Tells how far the work is.
+/// The bar that is on the screen.
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+fn shown() -> MutexGuard<'static, Option<ProgressBar>> {
+    SHOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs what writes a line to standard error; a bar that is there is drawn anew below it.
+pub(super) fn above_the_bar(write: impl FnOnce()) {
+    let bar = shown().clone();
+    match bar {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
+}
+
+/// Reports how far the work is.
 pub(super) struct Bar {
     line: ProgressBar,
     /// Whether stages are told as lines.
@@ -33,6 +49,7 @@ impl Bar {
         let target =
             if wanted && is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let line = ProgressBar::with_draw_target(None, target);
+        *shown() = Some(line.clone());
         Self { line, in_lines: wanted && !is_terminal, doing: Mutex::default() }
     }
 
@@ -76,7 +93,7 @@ impl Progress for Bar {
     }
 
     fn warning(&self, warning: Warning) {
-        self.line.suspend(|| super::warn(warning));
+        above_the_bar(|| super::warn(warning));
     }
 }
 
@@ -94,6 +111,7 @@ fn gerund(stage: Stage) -> &'static str {
 impl Drop for Bar {
     fn drop(&mut self) {
         self.line.finish_and_clear();
+        *shown() = None;
     }
 }
 

@@ -203,6 +203,7 @@ pub fn open_image(
         Some(cache) => StockImage::open_remembered(path, sha256, scratch, cache),
         None => StockImage::open(path, sha256, scratch),
     };
+    tracing::debug!(?source, ?cache, ?scratch, "opening the stock image");
     match source {
         ImageSource::Demo => Ok(demo::open()?),
         ImageSource::Path { path, sha256 } => Ok(open(path, *sha256)?),
@@ -367,6 +368,7 @@ fn plan_with<'cluster>(
             }
             Err(error) => return Err(error.into()),
         }
+        tracing::debug!(node = %node.name, edits = judged.patch.edits.len(), "planned a node");
         nodes.push((node, judged.patch));
     }
     let common = plan::common(&ground).map_err(Error::PlanCommon)?;

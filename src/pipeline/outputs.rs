@@ -361,7 +361,9 @@ impl Known<'_> {
 
     /// As [`occupant`](Self::occupant), of an image: from the quickest way to tell to the slowest.
     fn image_occupant(&self, path: &Path, format: ImageFormat, metadata: &Metadata) -> Option<Occupant> {
-        let is_changed = match self.is_as_written(path, metadata) {
+        let is_as_written = self.is_as_written(path, metadata);
+        tracing::debug!(path = %path.display(), ?is_as_written, "compared an image that is there with the lists");
+        let is_changed = match is_as_written {
             Some(true) => return None,
             Some(false) => true,
             None => false,

@@ -144,6 +144,23 @@ fn no_line_of_nodes_yaml_is_shown_as_it_is() {
 }
 
 #[test]
+fn a_log_is_shown_where_it_is_asked_for_and_obeyed_by_no_terminal() {
+    let workshop = Workshop::with_nodes(&base().to_string());
+    let log = |arguments: &[&str]| text(&workshop.run(arguments).stderr);
+    let plain = log(&["check"]);
+    assert!(!plain.contains("debug:"), "{plain}");
+    let debug = log(&["check", "-v"]);
+    assert!(debug.contains("debug: stock_system found a release") && !debug.contains("trace:"), "{debug}");
+    assert_eq!(log(&["-v", "check"]), debug);
+    assert!(debug.lines().all(|line| line.starts_with("debug: ") || plain.contains(line)), "{debug}");
+    assert!(!log(&["-vv", "plan"]).contains(SECRET));
+    fs::write(workshop.path(HOSTILE), "").unwrap();
+    for arguments in [["inspect", "-vv", HOSTILE], ["plan", "-vv", &format!("--image={HOSTILE}")]] {
+        assert_shown(&workshop.run(arguments), "-vv");
+    }
+}
+
+#[test]
 fn json_keeps_what_it_escapes() {
     let workshop =
         Workshop::with_nodes(&with(&[Step::Key("cluster".to_owned())], &json!(HOSTILE)).to_string());
