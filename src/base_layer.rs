@@ -5,7 +5,7 @@
 
 use crate::cluster::Grow;
 use crate::fs::{FsError, ext4, fat};
-use crate::io::{DiskError, Extended, Layer, Overlay, ReadAt, Rollback, Window, WriteAt};
+use crate::io::{DiskError, Extended, Layer, LayeredDisk, Overlay, ReadAt, Rollback, Window, WriteAt};
 use crate::partition::{PartitionEntry, PartitionTable};
 use crate::patch::{self, Action, Filesystems, Partition, Patch, PatchError};
 use crate::stock_system::StockSystem;
@@ -255,12 +255,8 @@ fn largest_on_root(patch: &Patch) -> Option<(ImagePath, ByteCount)> {
 
 /// The stock image as large as cards are, and what all nodes get.
 pub struct BaseLayer {
-    /// The stock image.
-    pub stock: Arc<dyn ReadAt>,
-    /// The stock image, and behind it zeros up to the size of a card.
-    pub bytes: Arc<dyn ReadAt>,
-    /// What all nodes have above it.
-    pub shared: Arc<Layer>,
+    /// The stock image, zeros behind it up to the size of a card, and over both what all nodes share.
+    pub disk: LayeredDisk,
     boot: PartitionEntry,
     root: PartitionEntry,
 }
@@ -284,20 +280,21 @@ impl BaseLayer {
             let larger = Extended::new(Arc::clone(&stock), extent.size);
             Arc::new(larger.map_err(|source| BaseLayerError::Grow(source.into()))?)
         };
-        let overlay = overlay_for(common, &bytes, None, scratch).map_err(BaseLayerError::Scratch)?;
-        let boot = base.disk.boot.clone();
-        let mut foundation = Self { stock, bytes, shared: Arc::default(), boot, root: extent.root.clone() };
+        let disk = LayeredDisk::new(bytes);
+        let overlay = overlay_for(common, &disk, scratch).map_err(BaseLayerError::Scratch)?;
+        let mut base_layer = Self { disk, boot: base.disk.boot.clone(), root: extent.root.clone() };
         if extent.growth.get() > 0 {
             extent.table.write_length(&overlay, extent.root.number)?;
-            let root = foundation.window(Partition::Root, Arc::clone(&overlay)).map_err(FsError::from);
+            let root = base_layer.window(Partition::Root, Arc::clone(&overlay)).map_err(FsError::from);
             let root: Result<Arc<dyn Rollback>, FsError> = root.map(|window| Arc::new(window) as _);
             root.and_then(|root| ext4::grow(&root)).map_err(BaseLayerError::Grow)?;
         }
         if !common.edits.is_empty() {
-            foundation.apply(common, &overlay)?;
+            base_layer.apply(common, &overlay)?;
         }
-        foundation.shared = Arc::new(into_layer(overlay).map_err(BaseLayerError::Scratch)?);
-        Ok(foundation)
+        let layer = into_layer(overlay).map_err(BaseLayerError::Scratch)?;
+        base_layer.disk = base_layer.disk.with(Arc::new(layer));
+        Ok(base_layer)
     }
 
     /// The blocks that one node has above the foundation: those that `patch` changes.
@@ -306,8 +303,7 @@ impl BaseLayer {
     /// When one of the filesystems cannot take it.
     pub fn patch(&self, patch: &Patch, scratch: &Path) -> Result<Layer, PatchError> {
         let lost = |source: io::Error| opening(Partition::Root)(source.into());
-        let shared = Some(Arc::clone(&self.shared));
-        let overlay = overlay_for(patch, &self.bytes, shared, scratch).map_err(lost)?;
+        let overlay = overlay_for(patch, &self.disk, scratch).map_err(lost)?;
         self.apply(patch, &overlay)?;
         into_layer(overlay).map_err(lost)
     }
@@ -317,11 +313,10 @@ impl BaseLayer {
     /// # Errors
     /// When one of the filesystems cannot be read.
     pub fn unused(&self, layer: &Arc<Layer>) -> Result<Vec<Range<u64>>, PatchError> {
-        let foundation = Overlay::new(Arc::clone(&self.bytes), Some(Arc::clone(&self.shared)));
-        let card = Arc::new(Overlay::new(Arc::new(foundation), Some(Arc::clone(layer))));
+        let disk = Arc::new(self.disk.with(Arc::clone(layer)));
         let mut unused = Vec::new();
         for (partition, entry) in [(Partition::Boot, &self.boot), (Partition::Root, &self.root)] {
-            let window = self.window(partition, Arc::clone(&card)).map_err(FsError::from);
+            let window = self.window(partition, Arc::clone(&disk)).map_err(FsError::from);
             let free = window.and_then(|window| match partition {
                 Partition::Boot => fat::unused(Arc::new(window)),
                 Partition::Root => ext4::unused(&window),
@@ -362,17 +357,12 @@ impl BaseLayer {
 }
 
 /// An overlay for what a patch writes: in memory, or, for much, in a nameless file.
-fn overlay_for(
-    patch: &Patch,
-    base: &Arc<dyn ReadAt>,
-    shared: Option<Arc<Layer>>,
-    scratch: &Path,
-) -> io::Result<Arc<Overlay>> {
-    let base = Arc::clone(base);
+fn overlay_for(patch: &Patch, below: &LayeredDisk, scratch: &Path) -> io::Result<Arc<Overlay>> {
+    let below = below.clone();
     let overlay = if size_on_root(patch) > LARGEST_IN_MEMORY {
-        Overlay::in_file(base, shared, scratch)?
+        Overlay::in_file(below, scratch)?
     } else {
-        Overlay::new(base, shared)
+        Overlay::above(below)
     };
     Ok(Arc::new(overlay))
 }

@@ -9,7 +9,7 @@ mod ssh;
 
 use crate::cluster::Cluster;
 use crate::identity::{Authority, ClusterSecret, IdentityError, SshKeyPair, SshPublicKey};
-use crate::output::{AtomicFile, OutputError};
+use crate::io::{AtomicFile, FileError};
 use crate::plan;
 use crate::types::Hint;
 use crate::types::UnixTime;
@@ -187,7 +187,7 @@ impl AccessFiles {
     ///
     /// # Errors
     /// When that cannot be written to.
-    pub fn write(&self, cluster: &Cluster) -> Result<WrittenAccessFiles, OutputError> {
+    pub fn write(&self, cluster: &Cluster) -> Result<WrittenAccessFiles, FileError> {
         let write = |name: &str, text: &str, private: bool| {
             let path = cluster.output.folder.join(name);
             AtomicFile::write_whole(&path, text.as_bytes(), private).map(|()| path)

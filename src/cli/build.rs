@@ -6,6 +6,7 @@ use super::paint::spans;
 use super::selection::{NODES_YAML, Selection};
 use super::{Failure, paint, problems, progress};
 use cardwright::fetch;
+use cardwright::io::FileError;
 use cardwright::io::ownership::create_folder;
 use cardwright::output::OutputError;
 use cardwright::pipeline::{self, BuildOptions, Built, BuiltImage, Error, Imager};
@@ -59,7 +60,11 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let folder = &cluster.output.folder;
     let made = create_folder(folder, false);
     made.map_err(|source| {
-        Error::from(OutputError::Write { doing: "making the folder", path: folder.clone(), source })
+        Error::from(OutputError::from(FileError::Write {
+            doing: "making the folder",
+            path: folder.clone(),
+            source,
+        }))
     })?;
 
     let image = Arc::new(super::open_unchecked(&cluster, &arguments.base, folder)?);

@@ -3,22 +3,29 @@
 //! [`ReadAt`] and [`WriteAt`] are random access; [`Overlay`] is copy-on-write above a disk that is never written
 //! to. Nothing in here knows a format, a filesystem, a node or Raspberry Pi OS.
 
+mod atomic_file;
+mod blocks;
 pub(crate) mod cursor;
 mod error;
 mod extended;
 mod file;
+mod layered_disk;
 mod overlay;
 pub mod ownership;
 pub(crate) mod plain_file;
+mod reflink;
 pub(crate) mod sync;
 pub mod temporary;
 mod window;
-mod written;
 
+pub(crate) use atomic_file::sweep_all;
+pub use atomic_file::{AtomicFile, FileError};
+pub use blocks::BlockIndex;
 pub use error::DiskError;
 pub use extended::Extended;
 pub use file::DiskFile;
-pub use overlay::{BlockIndex, Layer, Overlay};
+pub use layered_disk::{Layer, LayeredDisk};
+pub use overlay::Overlay;
 pub use window::Window;
 
 use crate::types::{ByteCount, ByteOffset};

@@ -1,6 +1,7 @@
 //! Copy on write, in blocks of 4 KiB, over a disk that is never written to.
 
-use super::written::{Block, Written};
+use super::blocks::{BLOCK, Block, BlockIndex, Blocks, part_of_block};
+use super::layered_disk::{Layer, LayeredDisk};
 use super::{BLOCK_SIZE, ReadAt, Rollback, WriteAt, check_range};
 use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset};
@@ -8,77 +9,34 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// [`BLOCK_SIZE`] as the offsets count.
-const BLOCK: u64 = BLOCK_SIZE as u64;
-
-/// The number of a block of [`BLOCK_SIZE`] bytes, from the start of the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BlockIndex(pub u64);
-
-impl BlockIndex {
-    /// The block that the byte at `offset` belongs to.
-    const fn holding(offset: u64) -> Self {
-        Self(offset / BLOCK)
-    }
-
-    /// Returns the offset of the block: a number of 64 bits, as it holds a byte of a disk.
-    pub(super) const fn start(self) -> u64 {
-        self.0 * BLOCK
-    }
-}
-
-/// Blocks that differ from the base: finished, immutable, and shared between nodes.
-#[derive(Debug, Default)]
-pub struct Layer {
-    blocks: Written,
-}
-
-impl Layer {
-    /// The numbers of the blocks in a range, in order.
-    pub fn indices_in(&self, range: std::ops::Range<BlockIndex>) -> impl Iterator<Item = BlockIndex> {
-        self.blocks.indices_in(range)
-    }
-
-    /// The numbers of all blocks, in order.
-    pub fn indices(&self) -> impl Iterator<Item = BlockIndex> {
-        self.indices_in(BlockIndex(0)..BlockIndex(u64::MAX))
-    }
-
-    /// Fills `buffer`, which is a block long or shorter, with the beginning of a block. Returns whether the
-    /// layer has that block; `buffer` is untouched where it has not.
-    ///
-    /// # Errors
-    /// When the file cannot be read that the blocks are in, or `buffer` is longer than a block.
-    pub fn read(&self, index: BlockIndex, buffer: &mut [u8]) -> io::Result<bool> {
-        self.blocks.read(index, 0, buffer)
-    }
-}
-
-/// A base, perhaps a finished layer above it, and above that the blocks written through this overlay.
-///
-/// Three storeys are two overlays: the lower one is the base of the upper.
+/// A disk that is only read, and above it the blocks written through this overlay.
 pub struct Overlay {
-    base: Arc<dyn ReadAt>,
-    shared: Option<Arc<Layer>>,
-    own: RwLock<Written>,
+    below: LayeredDisk,
+    own: RwLock<Blocks>,
 }
 
 impl Overlay {
-    /// Nothing written yet. What will be is kept in memory.
-    pub fn new(base: Arc<dyn ReadAt>, shared: Option<Arc<Layer>>) -> Self {
-        Self { base, shared, own: RwLock::default() }
+    /// Puts an empty overlay over a disk. What is written is kept in memory.
+    pub fn new(base: Arc<dyn ReadAt>) -> Self {
+        Self::above(LayeredDisk::new(base))
     }
 
-    /// Nothing written yet. What will be is kept in a nameless file in `folder`, however much it is.
+    /// Puts an empty overlay over a disk with layers. What is written is kept in memory.
+    pub fn above(below: LayeredDisk) -> Self {
+        Self { below, own: RwLock::default() }
+    }
+
+    /// Puts an empty overlay over a disk with layers. What is written is kept in an anonymous file in `folder`,
+    /// however much it is.
     ///
     /// # Errors
     /// When the file cannot be made.
-    pub fn in_file(base: Arc<dyn ReadAt>, shared: Option<Arc<Layer>>, folder: &Path) -> io::Result<Self> {
-        let own = Written::in_file(base.size(), folder)?;
-        Ok(Self { base, shared, own: RwLock::new(own) })
+    pub fn in_file(below: LayeredDisk, folder: &Path) -> io::Result<Self> {
+        let own = Blocks::in_file(below.size(), folder)?;
+        Ok(Self { below, own: RwLock::new(own) })
     }
 
-    /// What was written through this overlay and differs from what lies below it.
+    /// Returns what was written through this overlay and differs from what lies below it.
     ///
     /// # Errors
     /// When the base cannot be read, or the file that the blocks are in.
@@ -98,27 +56,22 @@ impl Overlay {
         for index in unchanged {
             blocks.remove(index);
         }
-        Ok(Layer { blocks })
+        Ok(Layer::new(blocks))
     }
 
-    /// The block as it is in the shared layer or in the base.
+    /// Returns a block as it is below the overlay.
     fn below(&self, index: BlockIndex) -> io::Result<Block> {
         let mut block = Box::new([0; BLOCK_SIZE]);
-        if let Some(shared) = &self.shared
-            && shared.read(index, &mut block[..])?
-        {
-            return Ok(block);
-        }
         let inside = usize_from(self.size().get() - index.start()).min(BLOCK_SIZE);
-        self.base.read_at(ByteOffset::new(index.start()), block.split_at_mut(inside).0)?;
+        self.below.read_at(ByteOffset::new(index.start()), block.split_at_mut(inside).0)?;
         Ok(block)
     }
 
-    fn own_for_reading(&self) -> io::Result<RwLockReadGuard<'_, Written>> {
+    fn own_for_reading(&self) -> io::Result<RwLockReadGuard<'_, Blocks>> {
         self.own.read().map_err(|_| poisoned())
     }
 
-    fn own_for_writing(&self) -> io::Result<RwLockWriteGuard<'_, Written>> {
+    fn own_for_writing(&self) -> io::Result<RwLockWriteGuard<'_, Blocks>> {
         self.own.write().map_err(|_| poisoned())
     }
 }
@@ -128,48 +81,14 @@ fn poisoned() -> io::Error {
     io::Error::other("an earlier write to this disk was not finished")
 }
 
-/// How much of `length` bytes at `offset` lies in the block that holds `offset`, and where in it.
-fn part_of_block(offset: u64, length: usize) -> (usize, usize) {
-    let within = usize_from(offset % BLOCK);
-    (within, length.min(BLOCK_SIZE - within))
-}
-
 impl ReadAt for Overlay {
     fn size(&self) -> ByteCount {
-        self.base.size()
+        self.below.size()
     }
 
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
-        check_range(offset, buffer.len(), self.size())?;
         let own = self.own_for_reading()?;
-        let layers = [Some(&*own), self.shared.as_ref().map(|layer| &layer.blocks)];
-        let mut at = offset.get();
-        let mut rest = buffer;
-        while !rest.is_empty() {
-            let index = BlockIndex::holding(at);
-            let written = layers.iter().flatten().find(|blocks| blocks.contains(index));
-            let length = match written {
-                Some(_) => part_of_block(at, rest.len()).1,
-                // Everything up to the next block that is not the base's own is read in one go.
-                None => layers
-                    .iter()
-                    .flatten()
-                    .filter_map(|blocks| blocks.next_from(index))
-                    .map(|next| next.start() - at)
-                    .min()
-                    .map_or(rest.len(), |run| usize_from(run).min(rest.len())),
-            };
-            let (piece, behind) = rest.split_at_mut(length);
-            match written {
-                Some(blocks) => {
-                    blocks.read(index, part_of_block(at, length).0, piece)?;
-                }
-                None => self.base.read_at(ByteOffset::new(at), piece)?,
-            }
-            at += length as u64;
-            rest = behind;
-        }
-        Ok(())
+        self.below.read_under(Some(&own), offset, buffer)
     }
 }
 
@@ -255,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_write_beyond_the_end_is_refused_and_changes_nothing() {
-        let overlay = Overlay::new(Arc::new(disk(5000)), None);
+        let overlay = Overlay::new(Arc::new(disk(5000)));
         let error = overlay.write_at(ByteOffset::new(4990), &[0; 11]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WriteZero);
         assert!(overlay.write_at(ByteOffset::new(u64::MAX), &[0; 2]).is_err());
@@ -268,7 +187,7 @@ mod tests {
     #[test]
     fn the_short_last_block_of_a_disk_is_written_whole_without_reading_it() {
         let base = Arc::new(CountingDisk { bytes: disk(5000), reads: AtomicUsize::new(0) });
-        let overlay = Overlay::new(base.clone(), None);
+        let overlay = Overlay::new(base.clone());
         overlay.write_at(ByteOffset::new(4096), &[7; 904]).unwrap();
         assert_eq!(base.reads.load(Ordering::Relaxed), 0);
         let layer = overlay.into_layer().unwrap();
@@ -283,10 +202,10 @@ mod tests {
     #[test]
     fn a_block_written_with_the_bytes_it_had_is_no_change() {
         let base = Arc::new(disk(3 * BLOCK_SIZE));
-        let lower = Overlay::new(base.clone(), None);
+        let lower = Overlay::new(base.clone());
         lower.write_at(ByteOffset::ZERO, &[9; BLOCK_SIZE]).unwrap();
         let shared = Arc::new(lower.into_layer().unwrap());
-        let upper = Overlay::new(base.clone(), Some(shared));
+        let upper = Overlay::above(LayeredDisk::new(base.clone()).with(shared));
         upper.write_at(ByteOffset::ZERO, &[9; 100]).unwrap();
         upper.write_at(ByteOffset::new(4096), &base[4096..2 * 4096]).unwrap();
         upper.write_at(ByteOffset::new(2 * 4096), &[1]).unwrap();
@@ -297,9 +216,10 @@ mod tests {
     #[test]
     fn what_was_written_back_to_the_base_over_a_shared_layer_is_a_change() {
         let base = Arc::new(disk(BLOCK_SIZE));
-        let lower = Overlay::new(base.clone(), None);
+        let lower = Overlay::new(base.clone());
         lower.write_at(ByteOffset::ZERO, &[9; BLOCK_SIZE]).unwrap();
-        let upper = Overlay::new(base.clone(), Some(Arc::new(lower.into_layer().unwrap())));
+        let upper =
+            Overlay::above(LayeredDisk::new(base.clone()).with(Arc::new(lower.into_layer().unwrap())));
         upper.write_at(ByteOffset::ZERO, &base).unwrap();
         assert_eq!(upper.into_layer().unwrap().indices().count(), 1);
     }
@@ -307,7 +227,7 @@ mod tests {
     #[test]
     fn a_long_read_asks_the_base_once_for_every_run() {
         let base = Arc::new(CountingDisk { bytes: disk(100 * BLOCK_SIZE), reads: AtomicUsize::new(0) });
-        let overlay = Overlay::new(base.clone(), None);
+        let overlay = Overlay::new(base.clone());
         overlay.write_at(ByteOffset::new(50 * 4096), &[1; BLOCK_SIZE]).unwrap();
         assert_eq!(content(&overlay)[50 * 4096 - 1..=50 * 4096], [base.bytes[50 * 4096 - 1], 1]);
         assert_eq!(base.reads.load(Ordering::Relaxed), 2);
@@ -364,18 +284,18 @@ mod tests {
             in_file in any::<bool>(),
         ) {
             let folder = tempfile::tempdir().unwrap();
-            let overlay = |base, shared| {
-                if in_file { Overlay::in_file(base, shared, folder.path()).unwrap() } else { Overlay::new(base, shared) }
+            let overlay = |below| {
+                if in_file { Overlay::in_file(below, folder.path()).unwrap() } else { Overlay::above(below) }
             };
             let bytes = disk(size);
             let base: Arc<dyn ReadAt> = Arc::new(bytes.clone());
-            let lower = overlay(base.clone(), None);
+            let lower = overlay(LayeredDisk::new(base.clone()));
             let mut below = bytes.clone();
             for step in &lower_steps {
                 apply(step, &lower, &mut below, &bytes);
             }
-            let shared = Arc::new(lower.into_layer().unwrap());
-            let upper = overlay(base.clone(), Some(shared.clone()));
+            let shared = LayeredDisk::new(base).with(Arc::new(lower.into_layer().unwrap()));
+            let upper = overlay(shared.clone());
             let mut model = below.clone();
             for step in &upper_steps {
                 apply(step, &upper, &mut model, &below);
@@ -396,8 +316,14 @@ mod tests {
                 prop_assert_ne!(&block[..inside], &below[start..start + inside]);
                 prop_assert!(block[inside..].iter().all(|byte| *byte == 0));
             }
-            let storeys: Arc<dyn ReadAt> = Arc::new(Overlay::new(base, Some(shared)));
-            prop_assert_eq!(content(&Overlay::new(storeys, Some(layer))), model);
+            let mut over_below = below;
+            layer.copy_onto(ByteOffset::ZERO, &mut over_below).unwrap();
+            prop_assert_eq!(&over_below, &model);
+            let mut over_part = vec![0; length];
+            shared.read_at(ByteOffset::new(at as u64), &mut over_part).unwrap();
+            layer.copy_onto(ByteOffset::new(at as u64), &mut over_part).unwrap();
+            prop_assert_eq!(&over_part[..], &model[at..at + length]);
+            prop_assert_eq!(content(&shared.with(layer)), model);
         }
     }
 }

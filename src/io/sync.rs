@@ -1,4 +1,4 @@
-//! Names that survive a power cut.
+//! Names and contents that survive a power cut.
 
 use std::io;
 use std::path::Path;
@@ -16,5 +16,19 @@ pub(crate) fn flush_folder(folder: &Path) -> io::Result<()> {
     }
     #[cfg(not(unix))]
     let _ = folder;
+    Ok(())
+}
+
+/// Waits until a file is on the disk, as far as it was written, and lets the system's page cache forget it: nobody
+/// reads an image soon, and many of them would drive everything else out of memory.
+///
+/// # Errors
+/// When the file cannot be written to the disk.
+pub(crate) fn flush_and_forget(file: &std::fs::File) -> io::Result<()> {
+    file.sync_data()?;
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed) {
+        tracing::debug!("the page cache keeps a file: {error}");
+    }
     Ok(())
 }

@@ -200,6 +200,14 @@ impl io::Write for TemporaryFile {
     }
 }
 
+/// Makes a file without a name in a folder: it is gone when it is closed, also when the program is killed.
+///
+/// # Errors
+/// Fails when the folder cannot be written to.
+pub(crate) fn anonymous(folder: &Path) -> io::Result<File> {
+    tempfile::tempfile_in(folder)
+}
+
 /// A folder of this run's own, which nobody else can look into. Dropping it removes it and what is in it.
 #[derive(Debug)]
 pub(crate) struct TemporaryFolder {

@@ -138,7 +138,7 @@ mod tests {
     fn every_part_of_every_card_is_hashed() {
         let bytes: Vec<u8> = (0..3 * (1 << 20) + 500).map(|at| u8::try_from(at / 3 % 251).unwrap()).collect();
         let layer = |at: u64| -> Layer {
-            let overlay = Overlay::new(Arc::new(bytes.clone()), None);
+            let overlay = Overlay::new(Arc::new(bytes.clone()));
             overlay.write_at(ByteOffset::new(at), b"changed").unwrap();
             overlay.into_layer().unwrap()
         };

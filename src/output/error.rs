@@ -1,8 +1,9 @@
-//! What can go wrong while results are written.
+//! The errors of writing results.
 
+use crate::io::FileError;
 use crate::types::Hint;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// An error of writing a result.
 #[derive(Debug, thiserror::Error)]
@@ -15,37 +16,24 @@ pub enum OutputError {
     #[error("reading what is to be written above the stock image failed: {0}")]
     Layer(io::Error),
     /// A result could not be written.
-    #[error("{doing} {} failed: {source}", path.display())]
-    Write {
-        /// What was being done: a gerund.
-        doing: &'static str,
-        /// Which file or folder.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// What was to be packed could not be.
     #[error("packing failed: {0}")]
     Pack(io::Error),
     /// The folder for what saves work on the next run could not be used.
     #[error("writing to the cache failed: {0}")]
     Cache(io::Error),
-    /// Another cardwright is writing the same file.
-    #[error("{} is being written by another cardwright", path.display())]
-    Busy {
-        /// Which file.
-        path: PathBuf,
-    },
     /// A worker thread ended without a result.
     #[error("a worker thread died")]
     Worker,
 }
 
 impl OutputError {
-    /// For `map_err`.
+    /// Returns a function for `map_err`.
     pub(crate) fn write(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Write { doing, path, source }
+        let failed = FileError::write(doing, path);
+        move |source| failed(source).into()
     }
 }
 
@@ -56,7 +44,7 @@ impl Hint for OutputError {
                 "Download the image again, and compare its SHA-256 with the one beside the download"
                     .to_owned(),
             ),
-            Self::Write { source, .. } => match source.kind() {
+            Self::File(FileError::Write { source, .. }) => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(
                     "Make room, or choose another folder with `--output`; what was there before is untouched"
                         .to_owned(),
@@ -66,7 +54,9 @@ impl Hint for OutputError {
                 }
                 _ => None,
             },
-            Self::Busy { .. } => Some("Wait for it, or choose another folder with `--output`".to_owned()),
+            Self::File(FileError::Busy { .. }) => {
+                Some("Wait for it, or choose another folder with `--output`".to_owned())
+            }
             Self::Cache(_) => Some("Make room, or set CARDWRIGHT_CACHE to a folder that has some".to_owned()),
             Self::Layer(_) | Self::Pack(_) | Self::Worker => None,
         }

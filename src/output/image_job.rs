@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn a_disk_is_its_base_with_the_shared_layers_and_zeros_beyond() {
         let base: Arc<dyn ReadAt> = Arc::new(vec![7; 10_000]);
-        let overlay = Overlay::new(Arc::clone(&base), None);
+        let overlay = Overlay::new(Arc::clone(&base));
         overlay.write_at(ByteOffset::new(4000), &[9; 200]).unwrap();
         let shared = overlay.into_layer().unwrap();
         let disk = Disk { base: &base, shared: vec![&shared], size: ByteCount::new(20_000) };

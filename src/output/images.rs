@@ -1,17 +1,17 @@
 //! The images themselves, in every format: which original the copies are made of, and what is put into them.
 
+use super::OutputError;
 use super::image_job::{BLOCK, Card, Disk};
 use super::regions::Slots;
 use super::replicas::{Change, Copied, Copies, Kin};
 use super::sidecar::bmap;
 use super::template::{self, Key, Maker};
-use super::{AtomicFile, OutputError};
 use crate::formats::ImageFormat;
 use crate::formats::PartFormat;
 use crate::formats::gzip::Gzip;
 use crate::formats::xz::{Check, Xz};
 use crate::formats::zstd::Zstd;
-use crate::io::{BLOCK_SIZE, Layer, ReadAt};
+use crate::io::{AtomicFile, BLOCK_SIZE, Layer, ReadAt};
 use crate::stock_image::{StockImage, XzBlock};
 use crate::types::ByteCount;
 use crate::types::Digest;

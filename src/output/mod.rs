@@ -7,12 +7,10 @@
 //! Nothing here is ever half-written: every output is made beside its final place, flushed to the disk
 //! and then renamed ([`AtomicFile`]).
 
-mod atomic_file;
 mod contents;
 mod error;
 mod image_job;
 mod images;
-mod reflink;
 mod regions;
 mod replicas;
 pub(crate) mod sidecar;
@@ -21,8 +19,6 @@ mod template;
 #[cfg(test)]
 mod tests;
 
-pub use atomic_file::AtomicFile;
-pub(crate) use atomic_file::sweep_all;
 pub use error::OutputError;
 pub use image_job::{Card, Disk};
 pub use images::{Images, Made, Progress, Stage, Written};

@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn slots_are_granules_that_some_card_changes() {
         let layer = |writes: &[u64]| {
-            let overlay = Overlay::new(Arc::new(vec![0; 3_000_000]), None);
+            let overlay = Overlay::new(Arc::new(vec![0; 3_000_000]));
             for at in writes {
                 overlay.write_at(ByteOffset::new(*at), &[1]).unwrap();
             }

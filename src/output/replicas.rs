@@ -4,9 +4,10 @@
 //! Where the filesystem can share blocks between files, they are shared, and only the places that differ
 //! are written.
 
+use super::OutputError;
 use super::image_job::put;
-use super::{AtomicFile, OutputError};
-use crate::io::{DiskFile, ReadAt, WriteAt as _};
+use crate::io::sync::flush_and_forget;
+use crate::io::{AtomicFile, DiskFile, ReadAt, WriteAt as _};
 use crate::types::Digest;
 use crate::types::Sha256;
 use crate::types::number::usize_from;
@@ -205,7 +206,7 @@ impl Work<'_, '_> {
         thread::scope(|scope| {
             let (to_flusher, to_flush) = mpsc::channel::<File>();
             // While the disk works, so do the other threads.
-            let flusher = scope.spawn(move || to_flush.iter().try_for_each(|file| flush(&file)));
+            let flusher = scope.spawn(move || to_flush.iter().try_for_each(|file| flush_and_forget(&file)));
             let spawn =
                 |to_flusher: mpsc::Sender<File>| scope.spawn(|| self.take_turns(&batches, to_flusher));
             let workers: Vec<_> = (0..workers).map(|_| spawn(to_flusher.clone())).collect();
@@ -313,15 +314,6 @@ impl Work<'_, '_> {
         }
         Ok(())
     }
-}
-
-/// Waits until a file is on the disk, as far as it was written, and lets the system forget it there: nobody
-/// reads an image soon, and many of them would drive everything else out of memory.
-fn flush(file: &File) -> std::io::Result<()> {
-    file.sync_data()?;
-    #[cfg(target_os = "linux")]
-    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
-    Ok(())
 }
 
 /// Those of some places, which are in order and apart, that overlap a range.

@@ -4,7 +4,7 @@
 use super::image_job::lay;
 use super::{Card, Disk, Images, Written};
 use crate::formats::ImageFormat;
-use crate::io::{Layer, Overlay, ReadAt, WriteAt as _};
+use crate::io::{Layer, LayeredDisk, Overlay, ReadAt, WriteAt as _};
 use crate::stock_image::StockImage;
 use crate::types::Digest;
 use crate::types::{ByteCount, ByteOffset};
@@ -65,7 +65,8 @@ fn blocks_without_sizes(bytes: &[u8], block_size: usize, check: Check) -> Vec<u8
 }
 
 fn layer(base: &Arc<dyn ReadAt>, below: Option<Arc<Layer>>, writes: &[(usize, Vec<u8>)]) -> Layer {
-    let overlay = Overlay::new(Arc::clone(base), below);
+    let disk = LayeredDisk::new(Arc::clone(base));
+    let overlay = Overlay::above(below.map_or(disk.clone(), |below| disk.with(below)));
     for (at, bytes) in writes {
         let at = (*at).min(base.size().as_usize());
         let length = bytes.len().min(base.size().as_usize() - at);

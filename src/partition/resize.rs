@@ -81,7 +81,7 @@ mod tests {
         for (sectors, last_in_cylinders) in [(20_000_u64, Some((19_999_u64 - 28) + 28)), (30_000_000, None)] {
             let table = stretched(2, sectors).unwrap();
             let larger = crate::io::Extended::new(disk(), ByteCount::new(sectors * 512)).unwrap();
-            let overlay = Overlay::new(Arc::new(larger), None);
+            let overlay = Overlay::new(Arc::new(larger));
             table.write_length(&overlay, 2).unwrap();
             assert_eq!(PartitionTable::read(&overlay).unwrap(), table);
             let mut sector = vec![0; 512];

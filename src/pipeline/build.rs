@@ -8,8 +8,8 @@ use crate::cache;
 use crate::cluster::{Cluster, Node};
 use crate::fetch;
 use crate::identity::ClusterSecret;
-use crate::io::Layer;
 use crate::io::ownership::create_folder;
+use crate::io::{self, Layer, ReadAt as _};
 use crate::output::{self, Card, Disk, Entry, Images, Manifest, OutputError, Provenance, SidecarOptions};
 use crate::patch::Patch;
 use crate::plan;
@@ -157,7 +157,7 @@ fn build_from(
     if let Some(warning) = writable_warning(folder) {
         progress.warning(warning);
     }
-    output::sweep_all(folder, outputs::all_names(cluster).iter().map(String::as_str));
+    io::sweep_all(folder, outputs::all_names(cluster).iter().map(String::as_str));
     cache::sweep_cache(options.cache.as_deref());
     // Also those whose images are not wanted: the layout of an image depends on where nodes differ.
     let plans = plan_cluster(base, cluster, secret, options.cache.as_deref(), progress)?;
@@ -224,8 +224,8 @@ fn write_images(
     papers_of_owner: &AccessFiles,
     progress: &dyn Progress,
 ) -> Result<(Vec<BuiltImage>, WrittenAccessFiles), Error> {
-    let disk =
-        Disk { base: &*foundation.stock, shared: vec![&foundation.shared], size: foundation.bytes.size() };
+    let shared = foundation.disk.layers().iter().map(|layer| &**layer).collect();
+    let disk = Disk { base: &foundation.disk, shared, size: foundation.disk.size() };
     let names: Vec<String> = patched.iter().map(|patched| patched.node.name.to_string()).collect();
     let cards = patched.iter().zip(&names);
     let cards: Vec<Card<'_>> = cards.map(|(patched, name)| card(patched, name)).collect();
@@ -253,7 +253,7 @@ fn write_images(
     forget_sums(cluster, &wanted().filter_map(|patched| patched.image.as_deref()).collect::<Vec<_>>())?;
     let written = made.publish()?;
     // At once, because images that are newer than these count as changed by somebody else.
-    let written_papers = papers_of_owner.write(cluster)?;
+    let written_papers = papers_of_owner.write(cluster).map_err(OutputError::from)?;
     let papers = images.write_papers(&papers, &tell)?;
     let built = written.into_iter().zip(papers).zip(wanted());
     let built = built.map(|((written, paper), patched)| BuiltImage {
@@ -291,7 +291,14 @@ fn card<'build>(patched: &'build Patched<'_>, name: &'build str) -> Card<'build>
 
 /// How many blocks differ from the stock image.
 fn changed_blocks(foundation: &BaseLayer, layer: &Layer) -> usize {
-    foundation.shared.indices().chain(layer.indices()).collect::<BTreeSet<_>>().len()
+    foundation
+        .disk
+        .layers()
+        .iter()
+        .flat_map(|layer| layer.indices())
+        .chain(layer.indices())
+        .collect::<BTreeSet<_>>()
+        .len()
 }
 
 /// From what the images were made.

@@ -164,7 +164,7 @@ fn before_the_partitions(disk: &dyn ReadAt, base: &StockSystem) -> io::Result<Ve
 fn expected_before_the_partitions(base: &StockSystem, extent: &DiskLayout) -> Result<Vec<u8>, Error> {
     let stock =
         Extended::new(Arc::clone(&base.disk.bytes), extent.size).map_err(output::OutputError::StockImage)?;
-    let expected = Overlay::new(Arc::new(stock), None);
+    let expected = Overlay::new(Arc::new(stock));
     if extent.growth.get() > 0 {
         extent.table.write_length(&expected, extent.root.number)?;
     }

@@ -4,8 +4,9 @@
 //! What is left out means "whatever is there", not "zeros": a used card holds something everywhere. So
 //! nothing is left out but what the filesystems themselves say is free, zeros or not.
 
+use crate::io::AtomicFile;
+use crate::output::OutputError;
 use crate::output::image_job::BLOCK;
-use crate::output::{AtomicFile, OutputError};
 use crate::types::ByteCount;
 use crate::types::Digest;
 use std::fmt::Write as _;

@@ -1,6 +1,7 @@
 //! SHA256SUMS: what `sha256sum -c` reads.
 
-use crate::output::{AtomicFile, OutputError};
+use crate::io::AtomicFile;
+use crate::output::OutputError;
 use crate::types::Digest;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

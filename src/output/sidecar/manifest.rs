@@ -4,7 +4,8 @@
 //! rpi-imager 2.0). What matters beyond its schema: without `imager.devices` nothing can be chosen, and with
 //! an `init_format` other than `none` Imager offers its customisation, which would undo ours.
 
-use crate::output::{AtomicFile, OutputError};
+use crate::io::AtomicFile;
+use crate::output::OutputError;
 use crate::types::ByteCount;
 use crate::types::Digest;
 use serde_json::{Value, json};
@@ -95,7 +96,7 @@ pub fn write_manifest(path: &Path, manifest: &Manifest, entries: &[Entry]) -> Re
     let list = json!({ "imager": { "devices": [device] }, "os_list": images });
     let text = serde_json::to_string_pretty(&list).map_err(std::io::Error::other);
     let text = text.map_err(OutputError::write("writing", path))?;
-    AtomicFile::write_whole(path, format!("{text}\n").as_bytes(), false)
+    Ok(AtomicFile::write_whole(path, format!("{text}\n").as_bytes(), false)?)
 }
 
 /// Returns whether a text is a manifest that this program wrote.

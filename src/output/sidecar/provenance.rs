@@ -5,7 +5,8 @@
 //! the images themselves.
 
 use crate::formats::ImageFormat;
-use crate::output::{AtomicFile, OutputError};
+use crate::io::AtomicFile;
+use crate::output::OutputError;
 use crate::types::Digest;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -71,7 +72,7 @@ pub fn write_provenance(path: &Path, provenance: &Provenance) -> Result<(), Outp
     });
     let text = serde_json::to_string_pretty(&statement).map_err(std::io::Error::other);
     let text = text.map_err(OutputError::write("writing", path))?;
-    AtomicFile::write_whole(path, format!("{text}\n").as_bytes(), false)
+    Ok(AtomicFile::write_whole(path, format!("{text}\n").as_bytes(), false)?)
 }
 
 /// Returns the names of the images that a build.json speaks of, and their SHA-256, where that can be read;

@@ -5,7 +5,7 @@
 
 use super::{Contents, Maker, Template};
 use crate::cache::{self, Bucket};
-use crate::io::{BLOCK_SIZE, DiskFile, ReadAt};
+use crate::io::{BLOCK_SIZE, DiskFile, ReadAt, temporary};
 use crate::output::OutputError;
 use crate::types::ByteOffset;
 use crate::types::Digest;
@@ -81,7 +81,7 @@ pub(in crate::output) fn obtain<'build>(
         None => None,
     };
     let in_scratch = OutputError::write("writing a temporary file in", scratch);
-    let file = match tempfile::tempfile_in(scratch) {
+    let file = match temporary::anonymous(scratch) {
         Ok(file) => file,
         Err(error) => return Err(in_scratch(error)),
     };

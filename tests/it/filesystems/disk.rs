@@ -35,7 +35,7 @@ impl ReadAt for FileDisk {
 
 /// Runs `write` on an overlay over `stock`, and returns what it changed.
 pub(crate) fn changes(stock: &Path, write: impl FnOnce(Arc<Overlay>)) -> Layer {
-    let overlay = Arc::new(Overlay::new(FileDisk::open(stock), None));
+    let overlay = Arc::new(Overlay::new(FileDisk::open(stock)));
     write(overlay.clone());
     Arc::into_inner(overlay).expect("nobody holds the disk after `finish`").into_layer().unwrap()
 }

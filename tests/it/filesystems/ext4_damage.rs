@@ -74,7 +74,7 @@ fn damage(options: &[&str]) {
             if let Ok(reader) = ext4::Reader::open(disk.clone()) {
                 let _ = read_all(&reader);
             }
-            if let Ok(writer) = ext4::Writer::open(Arc::new(Overlay::new(disk, None)), TIME) {
+            if let Ok(writer) = ext4::Writer::open(Arc::new(Overlay::new(disk)), TIME) {
                 let _ = write_some(writer);
             }
         }));

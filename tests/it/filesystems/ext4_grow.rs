@@ -20,7 +20,7 @@ const MIB: u64 = 1 << 20;
 /// What growing `stock` to `size` writes.
 fn try_growth(stock: &Path, size: u64) -> Result<Layer, FsError> {
     let larger = Extended::new(FileDisk::open(stock), ByteCount::new(size)).unwrap();
-    let overlay = Arc::new(Overlay::new(Arc::new(larger), None));
+    let overlay = Arc::new(Overlay::new(Arc::new(larger)));
     let disk: Arc<dyn Rollback> = overlay.clone();
     ext4::grow(&disk)?;
     drop(disk);
@@ -96,7 +96,7 @@ fn backups_are_right(grown: &Path, block_size: u64) {
 
 /// Files land in the new groups, and all is well.
 fn writes_well(grown: &Path, before: Tree) -> Tree {
-    let overlay = Arc::new(Overlay::new(FileDisk::open(grown), None));
+    let overlay = Arc::new(Overlay::new(FileDisk::open(grown)));
     let writer = ext4::Writer::open(overlay.clone(), TIME).unwrap();
     let mut recorder = Recorder { writer: Box::new(writer), tree: before, has_modes: true };
     let room = field(grown, "Free blocks") * field(grown, "Block size");

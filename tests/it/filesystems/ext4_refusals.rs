@@ -16,7 +16,7 @@ const JUDGES: [&str; 4] = ["mke2fs", "e2fsck", "debugfs", "dumpe2fs"];
 const STOCK: [&str; 2] = ["-O", "^64bit,^huge_file"];
 
 fn open(image: &Path) -> Result<ext4::Writer, FsError> {
-    ext4::Writer::open(Arc::new(Overlay::new(FileDisk::open(image), None)), TIME)
+    ext4::Writer::open(Arc::new(Overlay::new(FileDisk::open(image))), TIME)
 }
 
 fn refusal(image: &Path) -> FsError {
@@ -127,7 +127,7 @@ fn a_damaged_superblock_is_refused() {
     let mut bytes = std::fs::read(&image).unwrap();
     // s_volume_name, under the checksum.
     bytes[1024 + 0x78] ^= 1;
-    let disk = Arc::new(Overlay::new(Arc::new(bytes), None));
+    let disk = Arc::new(Overlay::new(Arc::new(bytes)));
     assert!(matches!(ext4::Writer::open(disk.clone(), TIME), Err(FsError::Damaged(_))));
     assert!(matches!(ext4::Reader::open(disk), Err(FsError::Damaged(_))));
 }

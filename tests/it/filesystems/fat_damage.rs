@@ -83,7 +83,7 @@ fn damage(megabytes: u64, options: &[&str]) {
             if let Ok(reader) = fat::Reader::open(disk.clone()) {
                 read_all(&reader);
             }
-            if let Ok(writer) = fat::Writer::open(Arc::new(Overlay::new(disk, None)), TIME) {
+            if let Ok(writer) = fat::Writer::open(Arc::new(Overlay::new(disk)), TIME) {
                 write_some(writer);
             }
         }));

@@ -170,7 +170,7 @@ fn a_fat12_is_read_and_not_written_to() {
     assert_eq!(reader.read(&path("/kernel8.img"), ByteCount::new(4 << 20)).unwrap(), noise(2, 3_000_000));
     assert_eq!(reader.list(&path("/overlays")).unwrap().len(), 40);
     assert_eq!(reader.summary().unwrap().kind, "FAT12");
-    let writer = fat::Writer::open(Arc::new(Overlay::new(disk, None)), TIME);
+    let writer = fat::Writer::open(Arc::new(Overlay::new(disk)), TIME);
     assert!(matches!(writer, Err(FsError::Unsupported { .. })));
 }
 
@@ -285,7 +285,7 @@ fn a_volume_that_was_not_closed_properly_is_refused() {
     let stock = make(directory.path(), 64, &["-F", "32", "-s", "1"]);
     let clean = fs::read(&stock).unwrap();
     let refused = |bytes: Vec<u8>| {
-        let disk = Arc::new(Overlay::new(Arc::new(bytes), None));
+        let disk = Arc::new(Overlay::new(Arc::new(bytes)));
         matches!(fat::Writer::open(disk, TIME), Err(FsError::Dirty { .. }))
     };
     assert!(!refused(clean.clone()));

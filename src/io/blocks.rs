@@ -1,11 +1,36 @@
-//! The blocks that were written over a disk: in memory, or, where they are many, in a nameless file.
+//! The blocks that were written over a disk: in memory, or, where they are many, in an anonymous temporary file.
 
-use super::{BLOCK_SIZE, BlockIndex, DiskFile, ReadAt as _, WriteAt as _};
+use super::{BLOCK_SIZE, DiskFile, ReadAt as _, WriteAt as _, temporary};
+use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Range;
 use std::path::Path;
+
+/// [`BLOCK_SIZE`] as the offsets count.
+pub(super) const BLOCK: u64 = BLOCK_SIZE as u64;
+
+/// The number of a block of [`BLOCK_SIZE`] bytes, from the start of the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlockIndex(pub u64);
+
+impl BlockIndex {
+    /// Returns the block that holds the byte at `offset`.
+    pub(super) const fn holding(offset: u64) -> Self {
+        Self(offset / BLOCK)
+    }
+
+    /// Returns the blocks that hold some of the bytes of a range.
+    pub(crate) const fn touching(bytes: &Range<u64>) -> Range<Self> {
+        Self(bytes.start / BLOCK)..Self(bytes.end.div_ceil(BLOCK))
+    }
+
+    /// Returns the offset of the block: a number of 64 bits, as it holds a byte of a disk.
+    pub(crate) const fn start(self) -> u64 {
+        self.0 * BLOCK
+    }
+}
 
 /// One block's bytes. Of the last block of a disk whose size is no multiple of [`BLOCK_SIZE`], the bytes
 /// beyond the end are zero.
@@ -13,7 +38,7 @@ pub(super) type Block = Box<[u8; BLOCK_SIZE]>;
 
 /// Blocks by their number.
 #[derive(Debug)]
-pub(super) enum Written {
+pub(super) enum Blocks {
     /// In memory.
     Memory(BTreeMap<BlockIndex, Block>),
     /// In a file as large as the disk, each at its own place; all the rest of it is a hole.
@@ -25,18 +50,18 @@ pub(super) enum Written {
     },
 }
 
-impl Default for Written {
+impl Default for Blocks {
     fn default() -> Self {
         Self::Memory(BTreeMap::new())
     }
 }
 
-impl Written {
-    /// None yet, of a disk of `size`, in a nameless file in `folder`.
+impl Blocks {
+    /// None yet, of a disk of `size`, in an anonymous file in `folder`.
     pub(super) fn in_file(size: ByteCount, folder: &Path) -> io::Result<Self> {
         let whole_blocks = size.get().checked_next_multiple_of(BLOCK_SIZE as u64);
         let whole_blocks = whole_blocks.ok_or(io::ErrorKind::FileTooLarge)?;
-        let file = DiskFile::with_size(tempfile::tempfile_in(folder)?, ByteCount::new(whole_blocks))?;
+        let file = DiskFile::with_size(temporary::anonymous(folder)?, ByteCount::new(whole_blocks))?;
         Ok(Self::File { indices: BTreeSet::new(), file })
     }
 
@@ -122,6 +147,12 @@ impl Written {
             }
         }
     }
+}
+
+/// Returns where in its block `offset` is, and how many of `length` bytes from there on the block holds.
+pub(super) fn part_of_block(offset: u64, length: usize) -> (usize, usize) {
+    let within = usize_from(offset % BLOCK);
+    (within, length.min(BLOCK_SIZE - within))
 }
 
 fn place_of(index: BlockIndex, within: usize) -> ByteOffset {

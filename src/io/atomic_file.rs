@@ -1,9 +1,9 @@
 //! A file that appears whole or not at all.
 
-use super::{OutputError, reflink};
-use crate::io::ownership::{self, PRIVATE};
-use crate::io::sync::flush_folder;
-use crate::io::temporary::{self, Pattern, TemporaryFile};
+use super::ownership::{self, PRIVATE};
+use super::reflink;
+use super::sync::flush_folder;
+use super::temporary::{self, Pattern, TemporaryFile};
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -15,6 +15,36 @@ const ENDING: &str = ".partial";
 
 /// The mode of what everybody may read.
 const PUBLIC: u32 = 0o644;
+
+/// An error of writing a file of this machine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// The system refused something.
+    #[error("{doing} {} failed: {source}", path.display())]
+    Write {
+        /// What was being done: a gerund.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// Another cardwright is writing the same file.
+    #[error("{} is being written by another cardwright", path.display())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl FileError {
+    /// Returns a function for `map_err`.
+    pub(crate) fn write(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Write { doing, path, source }
+    }
+}
 
 /// A file in the making, beside its final place, under the name `.NAME.` and some random letters and digits
 /// and `.partial`.
@@ -29,12 +59,12 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Begins the file that is to stand at `path`. Only its owner will be able to read it when `private`.
+    /// Begins the file that is to be at `path`. Only its owner will be able to read it when `private`.
     ///
     /// # Errors
     /// When the folder cannot be written to, or another run is making the same file.
-    pub fn create(path: &Path, private: bool) -> Result<Self, OutputError> {
-        let failed = |source| OutputError::write("creating", path)(source);
+    pub fn create(path: &Path, private: bool) -> Result<Self, FileError> {
+        let failed = |source| FileError::write("creating", path)(source);
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(failed(io::ErrorKind::InvalidInput.into()));
         };
@@ -44,12 +74,12 @@ impl AtomicFile {
         let temporary = TemporaryFile::create(folder, pattern, mode).map_err(failed)?;
         // Only now, so that of two runs that begin at once each sees the other's.
         if sweep(folder, name, Some(temporary.path())) {
-            return Err(OutputError::Busy { path: path.to_owned() });
+            return Err(FileError::Busy { path: path.to_owned() });
         }
         Ok(Self { temporary, path: path.to_owned(), mode })
     }
 
-    /// The open file.
+    /// Returns the open file.
     pub fn file(&self) -> &File {
         self.temporary.file()
     }
@@ -58,14 +88,14 @@ impl AtomicFile {
     ///
     /// # Errors
     /// When it cannot; then nothing has changed.
-    pub(super) fn share(&mut self, from: &File) -> io::Result<()> {
+    pub(crate) fn share(&mut self, from: &File) -> io::Result<()> {
         if let Some(file) = reflink::share(from, self.temporary.file(), self.temporary.path())? {
             self.temporary.set_file(file);
         }
         ownership::set_mode_if_private(self.file(), self.mode)
     }
 
-    /// Where it will stand.
+    /// Returns its path once it is published.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -74,7 +104,7 @@ impl AtomicFile {
     ///
     /// # Errors
     /// When that fails; the old file is then untouched.
-    pub fn publish(self) -> Result<(), OutputError> {
+    pub fn publish(self) -> Result<(), FileError> {
         Self::publish_all(vec![self])
     }
 
@@ -82,35 +112,35 @@ impl AtomicFile {
     ///
     /// # Errors
     /// When that fails; the old files are then untouched, but for those whose new ones have their names.
-    pub fn publish_all(files: Vec<Self>) -> Result<(), OutputError> {
-        for pending in &files {
-            let flushed = pending.file().sync_all();
-            flushed.map_err(OutputError::write("flushing", &pending.path))?;
+    pub fn publish_all(files: Vec<Self>) -> Result<(), FileError> {
+        for new in &files {
+            new.file().sync_all().map_err(FileError::write("flushing", &new.path))?;
         }
-        let parents = files.iter().filter_map(|pending| pending.path.parent());
+        let parents = files.iter().filter_map(|new| new.path.parent());
         let folders: BTreeSet<PathBuf> = parents.map(Path::to_owned).collect();
-        let named = files.into_iter().map(|pending| (pending.temporary, pending.path));
-        TemporaryFile::persist_all(named.collect()).map_err(|(path, source)| OutputError::Write {
+        let named = files.into_iter().map(|new| (new.temporary, new.path));
+        TemporaryFile::persist_all(named.collect()).map_err(|(path, source)| FileError::Write {
             doing: "renaming a new file to",
             path,
             source,
         })?;
         for folder in &folders {
             // What is in the files is safe already, and some network filesystems cannot do more.
-            drop(flush_folder(folder));
+            if let Err(error) = flush_folder(folder) {
+                tracing::debug!("cannot flush the folder {}: {error}", folder.display());
+            }
         }
         Ok(())
     }
 
-    /// Makes a small file in one go.
+    /// Writes a small file at once.
     ///
     /// # Errors
     /// As its parts.
-    pub fn write_whole(path: &Path, content: &[u8], private: bool) -> Result<(), OutputError> {
-        let pending = Self::create(path, private)?;
-        let written = pending.file().write_all(content);
-        written.map_err(OutputError::write("writing", path))?;
-        pending.publish()
+    pub fn write_whole(path: &Path, content: &[u8], private: bool) -> Result<(), FileError> {
+        let new = Self::create(path, private)?;
+        new.file().write_all(content).map_err(FileError::write("writing", path))?;
+        new.publish()
     }
 }
 
@@ -148,10 +178,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.img");
         std::fs::write(&path, "old").unwrap();
-        let pending = AtomicFile::create(&path, true).unwrap();
-        pending.file().write_all(b"half of the n").unwrap();
+        let new = AtomicFile::create(&path, true).unwrap();
+        new.file().write_all(b"half of the n").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
-        drop(pending);
+        drop(new);
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         AtomicFile::write_whole(&path, b"new", true).unwrap();
@@ -176,7 +206,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.img");
         let first = AtomicFile::create(&path, true).unwrap();
-        assert!(matches!(AtomicFile::create(&path, true), Err(OutputError::Busy { .. })));
+        assert!(matches!(AtomicFile::create(&path, true), Err(FileError::Busy { .. })));
         first.publish().unwrap();
     }
 

@@ -21,7 +21,7 @@ pub(super) fn share(from: &File, to: &File, _path: &Path) -> io::Result<Option<F
 /// can look into.
 #[cfg(target_os = "macos")]
 pub(super) fn share(from: &File, _to: &File, path: &Path) -> io::Result<Option<File>> {
-    use crate::io::temporary::{Lock, TemporaryFolder, lock};
+    use super::temporary::{Lock, TemporaryFolder, lock};
     use std::os::unix::fs::PermissionsExt as _;
     let parent = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = TemporaryFolder::create(parent)?;
