@@ -50,4 +50,5 @@ pub mod plan;
 pub mod raspios;
 pub mod stock_image;
 pub mod stock_system;
+pub mod systemd;
 pub mod types;

@@ -6,7 +6,7 @@
 //! all of them.
 
 use crate::patch::{Draft, Partition, PatchError};
-use crate::types::{ImagePath, InvalidPath, Mode, Owner, shell};
+use crate::types::{ImagePath, Mode, Owner, shell};
 
 /// The name of the file on the boot partition that tells how the first start goes. It holds no secrets.
 pub const STATUS_FILE: &str = "cardwright-status.txt";
@@ -29,10 +29,7 @@ impl Script<'_> {
     ///
     /// # Errors
     /// Fails when the stock image cannot be read or has something in the way.
-    pub(crate) fn write<E>(&self, draft: &mut Draft<'_>, boot_mount: &str) -> Result<(), E>
-    where
-        E: From<PatchError> + From<InvalidPath>,
-    {
+    pub(crate) fn write(&self, draft: &mut Draft<'_>, boot_mount: &str) -> Result<(), PatchError> {
         let Self { name, parts, settings } = self;
         let shared = [
             ("status", format!("{boot_mount}/{STATUS_FILE}")),
@@ -46,7 +43,6 @@ impl Script<'_> {
         let path = ImagePath::new(format!("{FOLDER}/{name}"))?;
         draft.file(Partition::Root, &path, script, Mode::EXECUTABLE, Owner::ROOT)?;
         let path = ImagePath::new(format!("{FOLDER}/{name}.settings"))?;
-        draft.file(Partition::Root, &path, text, Mode::FILE, Owner::ROOT)?;
-        Ok(())
+        draft.file(Partition::Root, &path, text, Mode::FILE, Owner::ROOT)
     }
 }

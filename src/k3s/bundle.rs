@@ -67,7 +67,7 @@ pub(super) fn wait_at_first_start(
 ) -> Result<(), K3sError> {
     let settings = [("version", k3s.version.to_string()), ("role", role.to_string())];
     let parts = [FIRST_START, include_str!("start-k3s.sh")];
-    Script { name: "start-k3s", parts: &parts, settings: &settings }.write(draft, host.boot_mount)
+    Ok(Script { name: "start-k3s", parts: &parts, settings: &settings }.write(draft, host.boot_mount)?)
 }
 
 /// The drop-in of the unit. The disk grows to the size of the card before images are unpacked onto it.

@@ -3,6 +3,7 @@
 use crate::cluster::FoundingYear;
 use crate::identity::IdentityError;
 use crate::patch::PatchError;
+use crate::systemd::UnitError;
 use crate::types::Hint;
 use crate::types::InvalidPath;
 
@@ -13,6 +14,9 @@ pub enum K3sError {
     /// The stock image could not be read, or has something in the way.
     #[error(transparent)]
     Patch(#[from] PatchError),
+    /// A systemd unit cannot be written or enabled.
+    #[error(transparent)]
+    Unit(#[from] UnitError),
     /// A path that is none.
     #[error(transparent)]
     Path(#[from] InvalidPath),
@@ -67,6 +71,7 @@ impl Hint for K3sError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Patch(error) => error.hint(),
+            Self::Unit(error) => error.hint(),
             Self::Path(_) => None,
             Self::Identity(error) => error.hint(),
             Self::Expired { .. } => Some(

@@ -5,10 +5,10 @@
 use super::{FIRST_START, Host, K3sError, service};
 use crate::cluster::{K3s, Role};
 use crate::first_start::Script;
-use crate::patch::{Draft, Partition};
+use crate::patch::Draft;
+use crate::systemd;
 use crate::types::Digest;
 use crate::types::absent::OrEmpty as _;
-use crate::types::{ImagePath, Mode, Owner};
 
 /// What the script leaves behind as the last thing it does.
 const MARKER: &str = "/var/lib/cardwright/k3s-installed";
@@ -33,10 +33,8 @@ pub(super) fn write(
     let settings = settings(k3s, source, role, host)?;
     let parts = [FIRST_START, include_str!("install-k3s.sh")];
     let script = Script { name: "install-k3s", parts: &parts, settings: &settings };
-    script.write::<K3sError>(draft, host.boot_mount)?;
-    let path = ImagePath::new(format!("/etc/systemd/system/{UNIT}"))?;
-    draft.file(Partition::Root, &path, unit(), Mode::FILE, Owner::ROOT)?;
-    service::enable(draft, UNIT)
+    script.write(draft, host.boot_mount)?;
+    Ok(systemd::install(draft, UNIT, unit())?)
 }
 
 fn settings(

@@ -11,8 +11,8 @@
 use super::{FIRST_START, Host, K3sError, service};
 use crate::cluster::{K3s, Role};
 use crate::first_start::Script;
-use crate::patch::{Draft, Partition};
-use crate::types::{ImagePath, Mode, Owner};
+use crate::patch::Draft;
+use crate::systemd::{self, MULTI_USER};
 
 const PATH_UNIT: &str = "cardwright-k3s-time.path";
 const SERVICE_UNIT: &str = "cardwright-k3s-time.service";
@@ -43,11 +43,9 @@ pub(super) fn write(draft: &mut Draft<'_>, k3s: &K3s, role: Role, host: &Host<'_
     let settings =
         [("version", k3s.version.to_string()), ("service", format!("{}.service", service::name(role)))];
     let parts = [FIRST_START, include_str!("k3s-time.sh")];
-    Script { name: "k3s-time", parts: &parts, settings: &settings }
-        .write::<K3sError>(draft, host.boot_mount)?;
+    Script { name: "k3s-time", parts: &parts, settings: &settings }.write(draft, host.boot_mount)?;
     for (unit, text) in [(PATH_UNIT, WAITING), (SERVICE_UNIT, STARTING_ANEW)] {
-        let path = ImagePath::new(format!("/etc/systemd/system/{unit}"))?;
-        draft.file(Partition::Root, &path, text, Mode::FILE, Owner::ROOT)?;
+        systemd::write(draft, unit, text)?;
     }
-    service::enable(draft, PATH_UNIT)
+    Ok(systemd::enable(draft, PATH_UNIT, MULTI_USER)?)
 }

@@ -14,9 +14,8 @@
 use super::K3sError;
 use crate::cluster::Role;
 use crate::patch::{Draft, Partition};
-use crate::types::{ImagePath, Mode, Owner};
-
-const UNITS: &str = "/etc/systemd/system";
+use crate::systemd::{self, MULTI_USER};
+use crate::types::{Mode, Owner};
 
 /// Where the installer puts the program.
 pub(super) const PROGRAM: &str = "/usr/local/bin/k3s";
@@ -31,22 +30,13 @@ pub(super) fn name(role: Role) -> &'static str {
 
 /// `drop_in` is what cardwright adds to the unit.
 pub(super) fn write(draft: &mut Draft<'_>, role: Role, drop_in: String) -> Result<(), K3sError> {
-    let name = name(role);
-    let unit = ImagePath::new(format!("{UNITS}/{name}.service"))?;
-    draft.file(Partition::Root, &unit, self::unit(role), Mode::FILE, Owner::ROOT)?;
+    let unit = format!("{}.service", name(role));
+    systemd::write(draft, &unit, self::unit(role))?;
     // Empty, as the installer leaves it where no K3S_ variable was set. Proxy passwords go into it.
-    let environment = ImagePath::new(format!("{UNITS}/{name}.service.env"))?;
+    let environment = systemd::CONFIGURATION.join(&format!("{unit}.env"))?;
     draft.file(Partition::Root, &environment, "", Mode::SECRET, Owner::ROOT)?;
-    let path = ImagePath::new(format!("{UNITS}/{name}.service.d/cardwright.conf"))?;
-    draft.file(Partition::Root, &path, drop_in, Mode::FILE, Owner::ROOT)?;
-    enable(draft, &format!("{name}.service"))
-}
-
-/// What `systemctl enable` does for a unit that is wanted by multi-user.target.
-pub(super) fn enable(draft: &mut Draft<'_>, unit: &str) -> Result<(), K3sError> {
-    let link = ImagePath::new(format!("{UNITS}/multi-user.target.wants/{unit}"))?;
-    draft.symlink(&link, &format!("{UNITS}/{unit}"))?;
-    Ok(())
+    systemd::write(draft, &format!("{unit}.d/cardwright.conf"), drop_in)?;
+    Ok(systemd::enable(draft, &unit, MULTI_USER)?)
 }
 
 fn unit(role: Role) -> String {
@@ -66,7 +56,7 @@ WantedBy=multi-user.target
 Type=notify
 EnvironmentFile=-/etc/default/%N
 EnvironmentFile=-/etc/sysconfig/%N
-EnvironmentFile=-{UNITS}/{name}.service.env
+EnvironmentFile=-{}/{name}.service.env
 KillMode=process
 Delegate=yes
 User=root
@@ -80,6 +70,7 @@ RestartSec=5s
 ExecStartPre=-/sbin/modprobe br_netfilter
 ExecStartPre=-/sbin/modprobe overlay
 ExecStart={PROGRAM} {role}
-"
+",
+        systemd::CONFIGURATION
     )
 }

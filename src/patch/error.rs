@@ -3,7 +3,7 @@
 use super::{Content, Partition};
 use crate::fs::{FileKind, FsError};
 use crate::types::Hint;
-use crate::types::ImagePath;
+use crate::types::{ImagePath, InvalidPath};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,9 @@ pub enum PatchError {
         /// What the filesystem said.
         source: FsError,
     },
+    /// A name that makes no path.
+    #[error(transparent)]
+    Path(#[from] InvalidPath),
     /// Symbolic links that lead to each other.
     #[error("`{path}` on the {partition} partition is a symbolic link that leads back to itself")]
     LinkCircle {
@@ -146,7 +149,7 @@ impl Hint for PatchError {
             Self::SourceFile { .. } => {
                 Some("Leave the file as it is while images are being built, and build again".to_owned())
             }
-            Self::SecretInTheOpen { .. } => None,
+            Self::SecretInTheOpen { .. } | Self::Path(_) => None,
         }
     }
 }

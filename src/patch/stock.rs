@@ -26,6 +26,22 @@ pub trait Stock {
     /// When the filesystem cannot be read, when it is not a regular file, or when it is larger than 64 MiB.
     fn read(&self, partition: Partition, path: &ImagePath) -> Result<Option<Vec<u8>>, PatchError>;
 
+    /// Returns the content of a file as text, with `\u{fffd}` for what is not UTF-8.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn read_lossy(&self, partition: Partition, path: &ImagePath) -> Result<Option<String>, PatchError> {
+        Ok(self.read(partition, path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// Returns `true` if something is at a path.
+    ///
+    /// # Errors
+    /// When the filesystem cannot be read.
+    fn exists(&self, partition: Partition, path: &ImagePath) -> Result<bool, PatchError> {
+        Ok(self.metadata(partition, path)?.is_some())
+    }
+
     /// Where a symbolic link points to; `None` when there is no symbolic link.
     ///
     /// # Errors

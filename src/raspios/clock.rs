@@ -1,11 +1,13 @@
 //! The clock before there is a network: no Raspberry Pi before the 5 has one that runs on without power.
 
 use super::RaspiosError;
-use super::services::unit_path;
 use crate::cluster::TimeServer;
 use crate::patch::{Draft, Partition};
+use crate::systemd;
 use crate::types::absent::OrEmpty as _;
 use crate::types::{Mode, Owner, image_path};
+
+const TIMESYNC_UNIT: &str = "systemd-timesyncd.service";
 
 /// The time of the file `clock` in here, not its content, is what systemd-timesyncd takes the clock
 /// forward to when it starts (systemd-timesyncd.service(8)).
@@ -25,7 +27,7 @@ const FAKE_CLOCK: &str = "/etc/fake-hwclock.data";
 /// When the stock image cannot be read.
 pub fn set_clock_floor(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
     let time = draft.time();
-    if unit_path(draft, "systemd-timesyncd.service")?.is_some()
+    if systemd::find(draft, TIMESYNC_UNIT)?.is_some()
         && let Some(owner) = timesync_user(draft)?
     {
         let folder = image_path!(TIMESYNC_FOLDER);
@@ -49,10 +51,7 @@ pub fn set_time_servers(draft: &mut Draft<'_>, servers: &[TimeServer]) -> Result
     if servers.is_empty() {
         return Ok(());
     }
-    let unit = "systemd-timesyncd.service";
-    if unit_path(draft, unit)?.is_none() {
-        return Err(RaspiosError::MissingUnit { unit: unit.to_owned() });
-    }
+    systemd::require(draft, TIMESYNC_UNIT)?;
     let names: Vec<_> = servers.iter().map(TimeServer::as_str).collect();
     let text =
         format!("# Written by cardwright, as nodes.yaml says `ntp:`.\n[Time]\nNTP={}\n", names.join(" "));
@@ -125,7 +124,7 @@ mod tests {
         let stock = MemoryStock::new();
         let mut draft = Draft::new(&stock, UnixTime::new(1));
         let error = set_time_servers(&mut draft, &[TimeServer::new("time.lan").unwrap()]).unwrap_err();
-        assert!(matches!(error, RaspiosError::MissingUnit { .. }), "{error}");
+        assert!(matches!(error, RaspiosError::Unit(systemd::UnitError::Missing { .. })), "{error}");
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! cloud-init, made inert: with its stock seeds it would set up DHCP beside the static address, and it
 //! costs half a minute of every boot.
 
-use super::services::{UNIT_FOLDERS, mask_unit};
 use super::{RaspiosError, Release};
 use crate::fs::FileKind;
 use crate::patch::{Draft, Partition};
+use crate::systemd::{self, UNIT_DIRECTORIES};
 use crate::types::absent::OrEmpty as _;
-use crate::types::{ImagePath, Mode, Owner, image_path};
+use crate::types::{Mode, Owner, image_path};
 
 /// While this file exists, cloud-init's generator and its units do nothing (cloud-init documentation,
 /// "How to disable cloud-init").
@@ -22,7 +22,7 @@ pub fn disable_cloud_init(draft: &mut Draft<'_>, release: &Release) -> Result<()
     }
     draft.file(Partition::Root, &image_path!(DISABLED), "", Mode::FILE, Owner::ROOT)?;
     for unit in units(draft)? {
-        mask_unit(draft, &unit)?;
+        systemd::mask(draft, &unit)?;
     }
     Ok(())
 }
@@ -31,8 +31,7 @@ pub fn disable_cloud_init(draft: &mut Draft<'_>, release: &Release) -> Result<()
 /// is merely not started, so that the generator's word alone does not hold.
 fn units(draft: &Draft<'_>) -> Result<Vec<String>, RaspiosError> {
     let mut units = Vec::new();
-    for folder in UNIT_FOLDERS {
-        let folder = ImagePath::new(folder)?;
+    for folder in UNIT_DIRECTORIES {
         for name in draft.list_stock(Partition::Root, &folder)? {
             let starts_something = name.ends_with(".service") || name.ends_with(".socket");
             if !name.starts_with("cloud-") || !starts_something || units.contains(&name) {

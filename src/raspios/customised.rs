@@ -5,11 +5,11 @@
 //! cluster knows. Which of them act depends on the release, and on what cardwright switches off anyway.
 
 use super::packages::Packages;
-use super::services::UNIT_FOLDERS;
 use super::{Codename, Release};
 use crate::patch::{Partition, PatchError, Stock};
-use crate::types::ImagePath;
+use crate::systemd;
 use crate::types::absent::OrEmpty as _;
+use crate::types::{ImagePath, image_path};
 use serde::Serialize;
 
 /// Something that another tool left on an image.
@@ -44,21 +44,13 @@ pub enum Effect {
 /// # Errors
 /// Fails when the image cannot be read.
 pub fn customisations(stock: &dyn Stock, release: &Release) -> Result<Vec<Customisation>, PatchError> {
-    let status = read(stock, Partition::Root, "/var/lib/dpkg/status")?.or_empty();
-    let mut search = Search { stock, release, packages: Packages::parse(&status), found: Vec::new() };
+    let mut search = Search { stock, release, packages: Packages::read(stock)?, found: Vec::new() };
     search.imager()?;
     search.settings_on_the_boot_partition()?;
     search.cloud_init_seeds()?;
     search.other_builders()?;
     search.rc_local()?;
     Ok(search.found)
-}
-
-/// The text of a file; `None` where there is none.
-fn read(stock: &dyn Stock, partition: Partition, path: &str) -> Result<Option<String>, PatchError> {
-    let Ok(path) = ImagePath::new(path) else { return Ok(None) };
-    let bytes = stock.read(partition, &path)?;
-    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 struct Search<'stock> {
@@ -73,26 +65,10 @@ impl Search<'_> {
         self.found.push(Customisation { tool, found: found.into(), effect, means });
     }
 
-    fn exists(&self, partition: Partition, path: &str) -> Result<bool, PatchError> {
-        match ImagePath::new(path) {
-            Ok(path) => Ok(self.stock.metadata(partition, &path)?.is_some()),
-            Err(_) => Ok(false),
-        }
-    }
-
-    fn has_unit(&self, unit: &str) -> Result<bool, PatchError> {
-        for folder in UNIT_FOLDERS {
-            if self.exists(Partition::Root, &format!("{folder}/{unit}"))? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// Raspberry Pi Imager, version 1 (init format `systemd`): a script that systemd runs instead of the
     /// ordinary boot (systemd-run-generator(8)), and that the script's own last lines take out again.
     fn imager(&mut self) -> Result<(), PatchError> {
-        let cmdline = read(self.stock, Partition::Boot, "/cmdline.txt")?.or_empty();
+        let cmdline = self.stock.read_lossy(Partition::Boot, &image_path!("/cmdline.txt"))?.or_empty();
         for word in cmdline.split_ascii_whitespace() {
             let found = format!("`{word}` in cmdline.txt");
             if word.starts_with("systemd.run=") {
@@ -115,7 +91,7 @@ impl Search<'_> {
                 self.add(tool, found, Effect::Unread, self.no_cloud_init());
             }
         }
-        if self.exists(Partition::Boot, "/firstrun.sh")? {
+        if self.stock.exists(Partition::Boot, &image_path!("/firstrun.sh"))? {
             let means = "it is a script for the first boot, which sets host name, user and key anew";
             self.add("Raspberry Pi Imager", on_boot("firstrun.sh"), Effect::Contradicts, means);
         }
@@ -134,7 +110,7 @@ impl Search<'_> {
         let custom =
             if_read(codename != Codename::Trixie, "the first boot takes host name, user and key from it");
         let preseed = if_read(
-            self.packages.has("rpi-preseed") || self.has_unit("rpi-preseed.service")?,
+            self.packages.has("rpi-preseed") || systemd::in_stock(self.stock, "rpi-preseed.service")?,
             "the first boot takes host name, user and network from it",
         );
         // raspberrypi-net-mods copies it into /etc; NetworkManager's releases have no use for it.
@@ -155,7 +131,7 @@ impl Search<'_> {
             ("ssh", OWN, ssh),
             ("ssh.txt", OWN, ssh),
         ] {
-            if self.exists(Partition::Boot, &format!("/{name}"))? {
+            if self.stock.exists(Partition::Boot, &ImagePath::root().join(name)?)? {
                 self.add(tool, on_boot(name), effect, means);
             }
         }
@@ -165,7 +141,9 @@ impl Search<'_> {
     /// The seeds of cloud-init's NoCloud. Stock images of trixie carry some that hold comments only.
     fn cloud_init_seeds(&mut self) -> Result<(), PatchError> {
         for name in ["user-data", "network-config", "meta-data", "vendor-data"] {
-            let Some(text) = read(self.stock, Partition::Boot, &format!("/{name}"))? else { continue };
+            let Some(text) = self.stock.read_lossy(Partition::Boot, &ImagePath::root().join(name)?)? else {
+                continue;
+            };
             if !is_stock_seed(&text) {
                 let imager = text.contains("rpi-imager");
                 let tool = if imager { "Raspberry Pi Imager" } else { "cloud-init" };
@@ -186,13 +164,13 @@ impl Search<'_> {
     /// Tools that build images from Raspberry Pi OS, and have a first boot of their own.
     fn other_builders(&mut self) -> Result<(), PatchError> {
         let means = "its own first boot sets host name, user, locale and network";
-        if self.has_unit("sdm-firstboot.service")? {
+        if systemd::in_stock(self.stock, "sdm-firstboot.service")? {
             self.add("sdm", "`sdm-firstboot.service`", Effect::Contradicts, means);
-        } else if self.exists(Partition::Root, "/etc/sdm")? {
+        } else if self.stock.exists(Partition::Root, &image_path!("/etc/sdm"))? {
             let means = "the image is not the one that Raspberry Pi publishes";
             self.add("sdm", "`/etc/sdm`", Effect::Runs, means);
         }
-        if self.has_unit("dietpi-firstboot.service")? {
+        if systemd::in_stock(self.stock, "dietpi-firstboot.service")? {
             self.add("DietPi", "`dietpi-firstboot.service`", Effect::Contradicts, means);
         }
         Ok(())
@@ -200,7 +178,9 @@ impl Search<'_> {
 
     /// The commands that are run at the end of every boot (rc-local.service; systemd-rc-local-generator(8)).
     fn rc_local(&mut self) -> Result<(), PatchError> {
-        let Some(text) = read(self.stock, Partition::Root, "/etc/rc.local")? else { return Ok(()) };
+        let Some(text) = self.stock.read_lossy(Partition::Root, &image_path!("/etc/rc.local"))? else {
+            return Ok(());
+        };
         // The names of its two functions; one of them is in every version of it.
         if ["do_expand_rootfs", "raspi_config_expand"].iter().any(|name| text.contains(name)) {
             let means = "it changes the partition table and restarts in the middle of the first boot";

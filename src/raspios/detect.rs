@@ -1,54 +1,75 @@
 //! Telling which Raspberry Pi OS an image holds.
 
-use super::packages::Packages;
-use super::services::UNIT_FOLDERS;
+use super::os_release::OsRelease;
+use super::packages::{Packages, STATUS};
 use super::{Architecture, BootMount, Codename, DetectError, Edition, FirstBoot, NetworkStack, Release};
 use crate::patch::{Partition, PatchError, Stock};
-use crate::types::ImagePath;
+use crate::systemd;
 use crate::types::absent::OrEmpty as _;
+use crate::types::{ImagePath, image_path};
 
 /// Finds out which Raspberry Pi OS an image holds.
 ///
 /// # Errors
 /// When it holds none, or one of a release that cardwright does not know.
 pub fn detect(stock: &dyn Stock) -> Result<Release, DetectError> {
-    let files = Files(stock);
-    let os_release = files.check_debian()?;
+    let os_release = check_debian(stock)?;
     let name = os_release.value("VERSION_CODENAME");
     let codename = name.and_then(Codename::parse);
-    if let Some(found) = files.foreign()? {
+    if let Some(found) = foreign(stock)? {
         // An image for a personal computer, such as Raspberry Pi Desktop, is called that.
-        let status = files.text("/var/lib/dpkg/status")?.or_empty();
-        files.architecture(&Packages::parse(&status), &os_release)?;
+        architecture(stock, &Packages::read(stock)?, &os_release)?;
         return Err(DetectError::OtherDebian { found, codename });
     }
     match codename {
-        Some(codename) => files.release(codename, &os_release),
+        Some(codename) => release(stock, codename, &os_release),
         None if os_release.is_too_old() => Err(DetectError::TooOld { found: os_release.named() }),
         None => Err(DetectError::UnknownRelease { found: os_release.named() }),
     }
 }
 
-/// As [`detect`], for an image that is to be treated as `codename` whatever it says itself: also for one
-/// that [lacks the marks](foreign) of Raspberry Pi OS.
+/// Describes an image that is to be treated as `codename` whatever it says itself, also one that
+/// [lacks the marks](foreign) of Raspberry Pi OS.
 ///
 /// # Errors
-/// Fails when it holds no Debian.
+/// When it holds no Debian.
 pub fn detect_as(stock: &dyn Stock, codename: Codename) -> Result<Release, DetectError> {
-    let files = Files(stock);
-    let os_release = files.check_debian()?;
-    files.release(codename, &os_release)
+    release(stock, codename, &check_debian(stock)?)
 }
 
-/// Tells what shows that a Debian is not Raspberry Pi OS, as a clause; `None` for one that is.
+/// Builders of other images for the Raspberry Pi that say `ID=debian` too, and a file of each.
+const OTHER_BUILDERS: [(Partition, ImagePath, &str); 4] = [
+    (Partition::Root, image_path!("/etc/armbian-release"), "Armbian"),
+    (Partition::Root, image_path!("/boot/dietpi"), "DietPi"),
+    (Partition::Boot, image_path!("/dietpi.txt"), "DietPi"),
+    // What rpi-set-sysconf reads (raspi.debian.net, image-specs).
+    (Partition::Boot, image_path!("/sysconf.txt"), "Debian's own image for the Raspberry Pi"),
+];
+
+const ISSUE: ImagePath = image_path!("/etc/rpi-issue");
+const CMDLINE: ImagePath = image_path!("/cmdline.txt");
+
+/// Returns the evidence that a Debian is not Raspberry Pi OS, as a clause; `None` for one that is.
 ///
 /// # Errors
-/// Fails when the image cannot be read.
+/// When the image cannot be read.
 pub fn foreign(stock: &dyn Stock) -> Result<Option<String>, PatchError> {
-    Files(stock).foreign()
+    for (partition, path, builder) in OTHER_BUILDERS {
+        if stock.exists(partition, &path)? {
+            return Ok(Some(format!("it has {path} on the {partition} partition, so it is {builder}")));
+        }
+    }
+    // Written by pi-gen, and by nothing else.
+    if !stock.exists(Partition::Root, &ISSUE)? {
+        return Ok(Some("it has no /etc/rpi-issue".to_owned()));
+    }
+    // Resizes the root partition, makes host keys and enables SSH at the first boot.
+    let lacks =
+        stock.exists(Partition::Root, &STATUS)? && !Packages::read(stock)?.has("raspberrypi-sys-mods");
+    Ok(lacks.then(|| "the package raspberrypi-sys-mods is not installed".to_owned()))
 }
 
-/// How it shows that an image was booted before, as a clause that follows "the image"; `None` for one
+/// Returns how it shows that an image was booted before, as a clause that follows "the image"; `None` for one
 /// that never was. Cards made from a booted image would all be the same machine.
 ///
 /// # Errors
@@ -56,7 +77,7 @@ pub fn foreign(stock: &dyn Stock) -> Result<Option<String>, PatchError> {
 pub fn booted_before(stock: &dyn Stock, release: &Release) -> Result<Option<&'static str>, PatchError> {
     // systemd writes 32 hexadecimal digits; a stock image has `uninitialized` or an empty file there
     // (machine-id(5)).
-    let machine_id = Files(stock).text("/etc/machine-id")?.or_empty();
+    let machine_id = stock.read_lossy(Partition::Root, &image_path!("/etc/machine-id"))?.or_empty();
     if machine_id.trim().len() == 32 && machine_id.trim().bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(Some("has a machine id, which it got when it was booted"));
     }
@@ -66,213 +87,123 @@ pub fn booted_before(stock: &dyn Stock, release: &Release) -> Result<Option<&'st
         .then_some("has no first boot before it: cmdline.txt has neither `resize` nor `init=…firstboot`"))
 }
 
+fn check_debian(stock: &dyn Stock) -> Result<OsRelease, DetectError> {
+    let not = |found: &str| Err(DetectError::NotRaspberryPiOs { found: found.to_owned() });
+    let Some(os_release) = OsRelease::read(stock)? else {
+        return not("the root partition has no /etc/os-release");
+    };
+    // Debian's own name on 64-bit images, Raspbian's on 32-bit ones.
+    let id = os_release.value("ID").or_empty();
+    if !["debian", "raspbian"].contains(&id) {
+        return not(&format!("/etc/os-release says `ID={id}`"));
+    }
+    if stock.read(Partition::Boot, &CMDLINE)?.is_none() {
+        return not("the boot partition has no cmdline.txt");
+    }
+    Ok(os_release)
+}
+
+fn release(stock: &dyn Stock, codename: Codename, os_release: &OsRelease) -> Result<Release, DetectError> {
+    let packages = Packages::read(stock)?;
+    let issue = stock.read_lossy(Partition::Root, &ISSUE)?.or_empty();
+    let release = Release {
+        codename,
+        date: date(&issue),
+        edition: edition(&issue),
+        architecture: architecture(stock, &packages, os_release)?,
+        boot_mount: boot_mount(stock, codename)?,
+        cloud_init: packages.has("cloud-init")
+            || stock.exists(Partition::Root, &image_path!("/usr/bin/cloud-init"))?
+            || systemd::in_stock(stock, "cloud-init-local.service")?,
+        first_boot: first_boot(stock, codename)?,
+        network: network(stock, &packages, codename)?,
+    };
+    tracing::debug!("the image holds {release:?}; /etc/rpi-issue says {:?}", issue.trim());
+    Ok(release)
+}
+
+fn architecture(
+    stock: &dyn Stock,
+    packages: &Packages,
+    os_release: &OsRelease,
+) -> Result<Architecture, DetectError> {
+    const LIBRARIES: [(ImagePath, Architecture); 4] = [
+        (image_path!("/usr/lib/aarch64-linux-gnu"), Architecture::Arm64),
+        (image_path!("/lib/aarch64-linux-gnu"), Architecture::Arm64),
+        (image_path!("/usr/lib/arm-linux-gnueabihf"), Architecture::Armhf),
+        (image_path!("/lib/arm-linux-gnueabihf"), Architecture::Armhf),
+    ];
+    match packages.architecture() {
+        Some("arm64") => return Ok(Architecture::Arm64),
+        Some("armhf") => return Ok(Architecture::Armhf),
+        Some(found) => return Err(DetectError::UnsupportedArchitecture { found: found.to_owned() }),
+        None => tracing::debug!("dpkg's list names no architecture: its libraries tell it"),
+    }
+    for (path, architecture) in LIBRARIES {
+        if stock.exists(Partition::Root, &path)? {
+            return Ok(architecture);
+        }
+    }
+    let is_raspbian = os_release.value("ID") == Some("raspbian");
+    Ok(if is_raspbian { Architecture::Armhf } else { Architecture::Arm64 })
+}
+
+/// Field 2 of /etc/fstab is the mount point (fstab(5)).
+fn boot_mount(stock: &dyn Stock, codename: Codename) -> Result<BootMount, PatchError> {
+    let fstab = stock.read_lossy(Partition::Root, &image_path!("/etc/fstab"))?.or_empty();
+    let lines = fstab.lines().filter(|line| !line.trim_start().starts_with('#'));
+    for mount_point in lines.filter_map(|line| line.split_whitespace().nth(1)) {
+        match mount_point {
+            "/boot/firmware" => return Ok(BootMount::BootFirmware),
+            "/boot" => return Ok(BootMount::Boot),
+            _ => {}
+        }
+    }
+    tracing::debug!("/etc/fstab has no boot partition: it is mounted as in every {codename}");
+    Ok(if codename == Codename::Bullseye { BootMount::Boot } else { BootMount::BootFirmware })
+}
+
 /// The first boot of images from before September 2022, which raspi-config brought along.
 const RASPI_CONFIG_RESIZE: &str = "/usr/lib/raspi-config/init_resize.sh";
 
-struct Files<'stock>(&'stock dyn Stock);
-
-/// The `NAME=value` lines of /etc/os-release (os-release(5)).
-struct OsRelease(String);
-
-impl OsRelease {
-    fn value(&self, name: &str) -> Option<&str> {
-        let mut lines = self.0.lines().filter_map(|line| line.trim().split_once('='));
-        let (_, value) = lines.find(|(key, _)| *key == name)?;
-        Some(value.trim_matches(['"', '\'']))
-    }
-
-    /// The line that names the release, or what there is instead of it.
-    fn named(&self) -> String {
-        match (self.value("VERSION_CODENAME"), self.value("VERSION_ID")) {
-            (Some(name), _) => format!("VERSION_CODENAME={name}"),
-            (None, Some(number)) => format!("no VERSION_CODENAME, VERSION_ID={number}"),
-            (None, None) => format!("no VERSION_CODENAME, ID={}", self.value("ID").unwrap_or("")),
-        }
-    }
-
-    /// Returns `true` if it is older than the oldest release that cardwright knows, which is Debian 11.
-    fn is_too_old(&self) -> bool {
-        const OLDER: [&str; 4] = ["wheezy", "jessie", "stretch", "buster"];
-        let number = self.value("VERSION_ID").and_then(|number| number.parse::<u32>().ok());
-        self.value("VERSION_CODENAME").is_some_and(|name| OLDER.contains(&name))
-            || number.is_some_and(|number| number < 11)
+fn first_boot(stock: &dyn Stock, codename: Codename) -> Result<FirstBoot, DetectError> {
+    let cmdline = stock.read_lossy(Partition::Boot, &CMDLINE)?.or_empty();
+    // The kernel takes the last `init=`.
+    let init = cmdline.split_ascii_whitespace().filter_map(|word| word.strip_prefix("init=")).next_back();
+    match init {
+        Some(RASPI_CONFIG_RESIZE) => Err(DetectError::TooOldFirstBoot { codename }),
+        Some(init) if init.ends_with("/firstboot") => Ok(FirstBoot::InitScript),
+        _ if cmdline.split_ascii_whitespace().any(|word| word == "resize") => Ok(FirstBoot::ResizeWord),
+        _ => Ok(FirstBoot::None),
     }
 }
 
-/// Builders of other images for the Raspberry Pi that say `ID=debian` too, and a file of each.
-const OTHER_BUILDERS: [(Partition, &str, &str); 4] = [
-    (Partition::Root, "/etc/armbian-release", "Armbian"),
-    (Partition::Root, "/boot/dietpi", "DietPi"),
-    (Partition::Boot, "/dietpi.txt", "DietPi"),
-    // What rpi-set-sysconf reads (raspi.debian.net, image-specs).
-    (Partition::Boot, "/sysconf.txt", "Debian's own image for the Raspberry Pi"),
-];
-
-impl Files<'_> {
-    fn bytes(&self, partition: Partition, path: &str) -> Result<Option<Vec<u8>>, PatchError> {
-        match ImagePath::new(path) {
-            Ok(path) => self.0.read(partition, &path),
-            Err(_) => Ok(None),
-        }
-    }
-
-    fn text(&self, path: &str) -> Result<Option<String>, PatchError> {
-        let bytes = self.bytes(Partition::Root, path)?;
-        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
-    }
-
-    fn exists(&self, path: &str) -> Result<bool, PatchError> {
-        self.exists_on(Partition::Root, path)
-    }
-
-    fn exists_on(&self, partition: Partition, path: &str) -> Result<bool, PatchError> {
-        match ImagePath::new(path) {
-            Ok(path) => Ok(self.0.metadata(partition, &path)?.is_some()),
-            Err(_) => Ok(false),
-        }
-    }
-
-    fn any_exists(&self, paths: &[&str]) -> Result<bool, PatchError> {
-        for path in paths {
-            if self.exists(path)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn has_unit(&self, unit: &str) -> Result<bool, PatchError> {
-        for folder in UNIT_FOLDERS {
-            if self.exists(&format!("{folder}/{unit}"))? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Returns the evidence that this is another Debian, if there is any.
-    fn foreign(&self) -> Result<Option<String>, PatchError> {
-        for (partition, path, builder) in OTHER_BUILDERS {
-            if self.exists_on(partition, path)? {
-                return Ok(Some(format!("it has {path} on the {partition} partition, so it is {builder}")));
-            }
-        }
-        // Written by pi-gen, and by nothing else.
-        if !self.exists("/etc/rpi-issue")? {
-            return Ok(Some("it has no /etc/rpi-issue".to_owned()));
-        }
-        // Resizes the root partition, makes host keys and enables SSH at the first boot.
-        let status = self.text("/var/lib/dpkg/status")?;
-        let lacks = status.is_some_and(|status| !Packages::parse(&status).has("raspberrypi-sys-mods"));
-        Ok(lacks.then(|| "the package raspberrypi-sys-mods is not installed".to_owned()))
-    }
-
-    fn check_debian(&self) -> Result<OsRelease, DetectError> {
-        let not = |found: &str| Err(DetectError::NotRaspberryPiOs { found: found.to_owned() });
-        let Some(os_release) = self.text("/etc/os-release")?.map(OsRelease) else {
-            return not("the root partition has no /etc/os-release");
-        };
-        // Debian's own name on 64-bit images, Raspbian's on 32-bit ones.
-        let id = os_release.value("ID").or_empty();
-        if !["debian", "raspbian"].contains(&id) {
-            return not(&format!("/etc/os-release says `ID={id}`"));
-        }
-        if self.bytes(Partition::Boot, "/cmdline.txt")?.is_none() {
-            return not("the boot partition has no cmdline.txt");
-        }
-        Ok(os_release)
-    }
-
-    fn release(&self, codename: Codename, os_release: &OsRelease) -> Result<Release, DetectError> {
-        let status = self.text("/var/lib/dpkg/status")?.or_empty();
-        let packages = Packages::parse(&status);
-        let issue = self.text("/etc/rpi-issue")?.or_empty();
-        Ok(Release {
-            codename,
-            date: date(&issue),
-            edition: edition(&issue),
-            architecture: self.architecture(&packages, os_release)?,
-            boot_mount: self.boot_mount(codename)?,
-            cloud_init: packages.has("cloud-init")
-                || self.exists("/usr/bin/cloud-init")?
-                || self.has_unit("cloud-init-local.service")?,
-            first_boot: self.first_boot(codename)?,
-            network: self.network(&packages, codename)?,
-        })
-    }
-
-    fn architecture(&self, packages: &Packages, os_release: &OsRelease) -> Result<Architecture, DetectError> {
-        match packages.architecture() {
-            Some("arm64") => return Ok(Architecture::Arm64),
-            Some("armhf") => return Ok(Architecture::Armhf),
-            Some(found) => {
-                return Err(DetectError::UnsupportedArchitecture { found: found.to_owned() });
-            }
-            None => {}
-        }
-        if self.any_exists(&["/usr/lib/aarch64-linux-gnu", "/lib/aarch64-linux-gnu"])? {
-            return Ok(Architecture::Arm64);
-        }
-        if self.any_exists(&["/usr/lib/arm-linux-gnueabihf", "/lib/arm-linux-gnueabihf"])? {
-            return Ok(Architecture::Armhf);
-        }
-        Ok(match os_release.value("ID") {
-            Some("raspbian") => Architecture::Armhf,
-            _ => Architecture::Arm64,
-        })
-    }
-
-    /// Field 2 of /etc/fstab is the mount point (fstab(5)).
-    fn boot_mount(&self, codename: Codename) -> Result<BootMount, PatchError> {
-        let fstab = self.text("/etc/fstab")?.or_empty();
-        let lines = fstab.lines().filter(|line| !line.trim_start().starts_with('#'));
-        for mount_point in lines.filter_map(|line| line.split_whitespace().nth(1)) {
-            match mount_point {
-                "/boot/firmware" => return Ok(BootMount::BootFirmware),
-                "/boot" => return Ok(BootMount::Boot),
-                _ => {}
-            }
-        }
-        Ok(if codename == Codename::Bullseye { BootMount::Boot } else { BootMount::BootFirmware })
-    }
-
-    fn first_boot(&self, codename: Codename) -> Result<FirstBoot, DetectError> {
-        let cmdline = self.bytes(Partition::Boot, "/cmdline.txt")?.or_empty();
-        let cmdline = String::from_utf8_lossy(&cmdline);
-        // The kernel takes the last `init=`.
-        let init = cmdline.split_ascii_whitespace().filter_map(|word| word.strip_prefix("init=")).next_back();
-        match init {
-            Some(RASPI_CONFIG_RESIZE) => Err(DetectError::TooOldFirstBoot { codename }),
-            Some(init) if init.ends_with("/firstboot") => Ok(FirstBoot::InitScript),
-            _ if cmdline.split_ascii_whitespace().any(|word| word == "resize") => Ok(FirstBoot::ResizeWord),
-            _ => Ok(FirstBoot::None),
-        }
-    }
-
-    /// An image may have both: bullseye offers NetworkManager to those who ask for it, and bookworm has
-    /// packages that bring dhcpcd along. The release's own comes first.
-    fn network(&self, packages: &Packages, codename: Codename) -> Result<NetworkStack, PatchError> {
-        let network_manager = packages.has("network-manager") || self.has_unit("NetworkManager.service")?;
-        let dhcpcd = packages.has("dhcpcd5") || self.exists("/etc/dhcpcd.conf")?;
-        Ok(match (codename, network_manager, dhcpcd) {
-            (Codename::Bullseye, true, false) => NetworkStack::NetworkManager,
-            (Codename::Bullseye, _, _) | (_, false, true) => NetworkStack::Dhcpcd,
-            (_, _, _) => NetworkStack::NetworkManager,
-        })
-    }
+/// An image may have both: bullseye offers NetworkManager to those who ask for it, and bookworm has
+/// packages that bring dhcpcd along. The release's own comes first.
+fn network(stock: &dyn Stock, packages: &Packages, codename: Codename) -> Result<NetworkStack, PatchError> {
+    let network_manager =
+        packages.has("network-manager") || systemd::in_stock(stock, "NetworkManager.service")?;
+    let dhcpcd =
+        packages.has("dhcpcd5") || stock.exists(Partition::Root, &image_path!("/etc/dhcpcd.conf"))?;
+    Ok(match (codename, network_manager, dhcpcd) {
+        (Codename::Bullseye, true, false) => NetworkStack::NetworkManager,
+        (Codename::Bullseye, _, _) | (_, false, true) => NetworkStack::Dhcpcd,
+        (_, _, _) => NetworkStack::NetworkManager,
+    })
 }
 
-/// `2026-10-06` in `Raspberry Pi reference 2026-10-06`.
+/// Finds `2026-10-06` in `Raspberry Pi reference 2026-10-06`.
 fn date(issue: &str) -> Option<String> {
-    let is_date = |word: &&str| {
-        let bytes = word.as_bytes();
-        bytes.len() == 10
-            && bytes.iter().enumerate().all(|(index, byte)| match index {
-                4 | 7 => *byte == b'-',
-                _ => byte.is_ascii_digit(),
-            })
+    issue.split_whitespace().find(|word| is_date(word)).map(str::to_owned)
+}
+
+/// Returns `true` for a text like `2026-10-06`.
+pub(super) fn is_date(text: &str) -> bool {
+    let fits = |(index, byte): (usize, u8)| match index {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
     };
-    issue.split_whitespace().find(is_date).map(str::to_owned)
+    text.len() == 10 && text.bytes().enumerate().all(fits)
 }
 
 /// The last word of pi-gen's second line is the stage it stopped at.

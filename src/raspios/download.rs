@@ -1,5 +1,7 @@
 //! The places where Raspberry Pi publishes the images.
 
+use super::detect::is_date;
+
 /// The page on which a person chooses one.
 pub const DOWNLOAD_PAGE: &str = "https://www.raspberrypi.com/software/operating-systems/";
 
@@ -20,12 +22,7 @@ const FOLDERS: [(&str, &str); 6] = [
 pub fn download_address(file_name: &str) -> Option<String> {
     let rest = file_name.strip_suffix(".img.xz")?;
     let (date, kind) = rest.split_once("-raspios-trixie-")?;
-    let is_date = date.len() == 10
-        && date
-            .bytes()
-            .enumerate()
-            .all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() });
-    let (_, folder) = FOLDERS.into_iter().find(|(known, _)| *known == kind).filter(|_| is_date)?;
+    let (_, folder) = FOLDERS.into_iter().find(|(known, _)| *known == kind && is_date(date))?;
     Some(format!("https://downloads.raspberrypi.com/{folder}/images/{folder}-{date}/{file_name}"))
 }
 

@@ -3,6 +3,7 @@
 use super::Codename;
 use crate::cluster::{FilePath, Place};
 use crate::patch::{Partition, PatchError};
+use crate::systemd::UnitError;
 use crate::types::Hint;
 use crate::types::{ImagePath, InvalidPath};
 use std::io;
@@ -103,12 +104,9 @@ pub enum RaspiosError {
         /// Which.
         path: ImagePath,
     },
-    /// A systemd unit that every Raspberry Pi OS has.
-    #[error("the stock image has no systemd unit `{unit}`")]
-    MissingUnit {
-        /// Which.
-        unit: String,
-    },
+    /// A systemd unit cannot be enabled.
+    #[error(transparent)]
+    Unit(#[from] UnitError),
     /// A file that does not say what it has to.
     #[error("`{path}` of the stock image {found}")]
     DamagedFile {
@@ -256,11 +254,11 @@ impl Hint for RaspiosError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Patch(error) => return error.hint(),
+            Self::Unit(error) => return error.hint(),
             Self::ExtraFile { source, .. } => return source.hint(),
             Self::Path(_) => return None,
             Self::SourceFile { .. } => "Name a plain file that you may read".to_owned(),
             Self::MissingFile { .. }
-            | Self::MissingUnit { .. }
             | Self::DamagedFile { .. }
             | Self::Cmdline { .. }
             | Self::Card { .. } => "Start from an unmodified image as Raspberry Pi publishes it".to_owned(),

@@ -9,10 +9,10 @@
 //!
 //! k3s does not wait for them, nor they for k3s: both begin when the network is up.
 
-use super::services::install_unit;
 use super::{BootMount, RaspiosError};
 use crate::first_start::Script;
 use crate::patch::{Draft, Partition};
+use crate::systemd;
 use crate::types::{Mode, Owner, image_path};
 
 const UNIT: &str = "cardwright-first-boot.service";
@@ -41,7 +41,7 @@ pub fn run_at_first_boot(
     let folder = image_path!(FOLDER);
     let settings = [("own", own.len().to_string()), ("total", commands.len().to_string())];
     Script { name: "first-boot", parts: &[include_str!("first-boot.sh")], settings: &settings }
-        .write::<RaspiosError>(draft, boot_mount.path())?;
+        .write(draft, boot_mount.path())?;
     let path = folder.join("first-boot.apt.conf")?;
     draft.file(Partition::Root, &path, APT_CONFIGURATION, Mode::FILE, Owner::ROOT)?;
     let all = own.iter().map(AsRef::as_ref).chain(commands.iter().map(AsRef::as_ref));
@@ -50,7 +50,7 @@ pub fn run_at_first_boot(
         let path = folder.join(&format!("first-boot.d/{number:04}"))?;
         draft.secret(&path, format!("{}\n", command.trim_end_matches('\n')))?;
     }
-    install_unit(draft, UNIT, include_str!("cardwright-first-boot.service"), "multi-user.target")
+    Ok(systemd::install(draft, UNIT, include_str!("cardwright-first-boot.service"))?)
 }
 
 #[cfg(test)]

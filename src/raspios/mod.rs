@@ -22,16 +22,16 @@ mod hosts;
 mod locale;
 mod network;
 mod network_manager;
+mod os_release;
 mod packages;
 mod release;
-mod services;
 mod ssh;
 mod sudo;
 mod swap;
 #[cfg(test)]
 mod test_node;
 #[cfg(test)]
-mod test_stock;
+pub(crate) mod test_stock;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -57,7 +57,6 @@ pub use hosts::{set_cluster_hosts, set_hostname};
 pub use locale::set_locale;
 pub use network::set_network;
 pub use release::{Architecture, BootMount, Codename, Edition, FirstBoot, NetworkStack, Release};
-pub use services::{alias_unit, enable_unit, install_unit, mask_unit, unit_path};
 pub use ssh::enable_ssh;
 pub use sudo::set_sudo;
 pub use swap::disable_swap;

@@ -1,6 +1,12 @@
 //! What is installed: /var/lib/dpkg/status, Debian's own list.
 
+use crate::patch::{Partition, PatchError, Stock};
+use crate::types::absent::OrEmpty as _;
+use crate::types::{ImagePath, image_path};
 use std::collections::BTreeMap;
+
+/// Debian's list.
+pub(super) const STATUS: ImagePath = image_path!("/var/lib/dpkg/status");
 
 /// The installed packages and their architectures.
 ///
@@ -11,8 +17,16 @@ use std::collections::BTreeMap;
 pub(super) struct Packages(BTreeMap<String, String>);
 
 impl Packages {
-    /// Reads the list.
-    pub(super) fn parse(status: &str) -> Self {
+    /// Reads the list of an image; it is empty where the image has none.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read.
+    pub(super) fn read(stock: &dyn Stock) -> Result<Self, PatchError> {
+        let status = stock.read_lossy(Partition::Root, &STATUS)?;
+        Ok(Self::parse(&status.or_empty()))
+    }
+
+    fn parse(status: &str) -> Self {
         let mut packages = BTreeMap::new();
         let (mut name, mut architecture, mut installed) = ("", "", false);
         // One empty line more, so that the last paragraph ends as the others do.
@@ -35,7 +49,7 @@ impl Packages {
         Self(packages)
     }
 
-    /// Whether a package is installed.
+    /// Returns `true` if a package is installed.
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }

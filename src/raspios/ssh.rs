@@ -1,9 +1,9 @@
 //! sshd: switched on, and closed to passwords unless they were asked for.
 
-use super::services::{alias_unit, enable_unit};
 use super::text::edit_required;
 use super::{Codename, RaspiosError, Release};
 use crate::patch::{Draft, Partition};
+use crate::systemd::{self, MULTI_USER};
 use crate::types::absent::OrEmpty as _;
 use crate::types::{Mode, Owner, image_path};
 
@@ -23,8 +23,8 @@ pub fn enable_ssh(
     release: &Release,
     password_login: bool,
 ) -> Result<(), RaspiosError> {
-    enable_unit(draft, "ssh.service", "multi-user.target")?;
-    alias_unit(draft, "ssh.service", "sshd.service")?;
+    systemd::enable(draft, "ssh.service", MULTI_USER)?;
+    systemd::alias(draft, "ssh.service", "sshd.service")?;
     // While this file exists, sshd does not start (ssh.service, ConditionPathExists).
     draft.remove(Partition::Root, &image_path!("/etc/ssh/sshd_not_to_be_run"))?;
     let settings = settings(release.codename, password_login);
@@ -133,7 +133,10 @@ mod tests {
         let stock = trixie().without(Partition::Root, &path("/usr/lib/systemd/system/ssh.service"));
         let release = detect(&stock).unwrap();
         let _ = patch(&stock, |draft| {
-            assert!(matches!(enable_ssh(draft, &release, false), Err(RaspiosError::MissingUnit { .. })));
+            assert!(matches!(
+                enable_ssh(draft, &release, false),
+                Err(RaspiosError::Unit(systemd::UnitError::Missing { .. }))
+            ));
         });
     }
 }

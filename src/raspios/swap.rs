@@ -1,8 +1,8 @@
 //! Swap: off, for whoever wants no card worn out by it. k3s itself runs with it or without.
 
 use super::RaspiosError;
-use super::services::mask_unit;
 use crate::patch::{Draft, Partition};
+use crate::systemd;
 use crate::types::{Mode, Owner, image_path};
 
 /// What trixie's rpi-swap reads, and where it reads additions.
@@ -17,7 +17,7 @@ const UNIT: &str = "dphys-swapfile.service";
 /// # Errors
 /// When the stock image cannot be read.
 pub fn disable_swap(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
-    mask_unit(draft, UNIT)?;
+    systemd::mask(draft, UNIT)?;
     if draft.exists(Partition::Root, &image_path!(CONFIGURATION))? {
         let text = "# Written by cardwright, as nodes.yaml says `swap: off`.\n[Main]\nMechanism=none\n";
         draft.file(Partition::Root, &image_path!(ADDITION), text, Mode::FILE, Owner::ROOT)?;

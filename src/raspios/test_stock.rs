@@ -3,31 +3,31 @@
 use crate::patch::{Action, Draft, Edit, MemoryStock, Partition, Patch, Sensitivity};
 use crate::types::{ImagePath, Mode, Owner, UnixTime};
 
-pub(super) const TIME: UnixTime = UnixTime::new(1_791_244_800);
-pub(super) const USER: Owner = Owner { uid: 1000, gid: 1000 };
+pub(crate) const TIME: UnixTime = UnixTime::new(1_791_244_800);
+pub(crate) const USER: Owner = Owner { uid: 1000, gid: 1000 };
 const SHADOW: Owner = Owner { uid: 0, gid: 42 };
 
-pub(super) fn path(text: &str) -> ImagePath {
+pub(crate) fn path(text: &str) -> ImagePath {
     ImagePath::new(text).unwrap()
 }
 
 /// `stock` with a file of root's that everybody can read.
-pub(super) fn put(stock: MemoryStock, at: &str, content: &str) -> MemoryStock {
+pub(crate) fn put(stock: MemoryStock, at: &str, content: &str) -> MemoryStock {
     stock.file(Partition::Root, &path(at), Mode::FILE, Owner::ROOT, content)
 }
 
 /// `stock` with a file of another mode and owner.
-pub(super) fn put_as(stock: MemoryStock, at: &str, content: &str, mode: u16, owner: Owner) -> MemoryStock {
+pub(crate) fn put_as(stock: MemoryStock, at: &str, content: &str, mode: u16, owner: Owner) -> MemoryStock {
     stock.file(Partition::Root, &path(at), Mode::new(mode).unwrap(), owner, content)
 }
 
 /// `stock` with a file on the boot partition.
-pub(super) fn put_boot(stock: MemoryStock, at: &str, content: &str) -> MemoryStock {
+pub(crate) fn put_boot(stock: MemoryStock, at: &str, content: &str) -> MemoryStock {
     stock.file(Partition::Boot, &path(at), Mode::EXECUTABLE, Owner::ROOT, content)
 }
 
 /// `stock` without what stands at `at`.
-pub(super) fn without(stock: MemoryStock, partition: Partition, at: &str) -> MemoryStock {
+pub(crate) fn without(stock: MemoryStock, partition: Partition, at: &str) -> MemoryStock {
     stock.without(partition, &path(at))
 }
 
@@ -85,7 +85,7 @@ fn installed(packages: &[&str], architecture: &str) -> String {
 }
 
 /// Trixie lite for 64 bits, of October 2026.
-pub(super) fn trixie() -> MemoryStock {
+pub(crate) fn trixie() -> MemoryStock {
     let mut stock = common("/usr/sbin/nologin", "!");
     for (at, content) in [
         ("/usr/lib/os-release", "NAME=\"Debian GNU/Linux\"\nID=debian\nVERSION_CODENAME=trixie\n"),
@@ -123,7 +123,7 @@ pub(super) fn trixie() -> MemoryStock {
 }
 
 /// Bookworm with a desktop, for 64 bits.
-pub(super) fn bookworm() -> MemoryStock {
+pub(crate) fn bookworm() -> MemoryStock {
     let mut stock = common("/bin/bash", "*");
     for (at, content) in [
         ("/usr/lib/os-release", "ID=debian\nVERSION_CODENAME=bookworm\n"),
@@ -148,7 +148,7 @@ pub(super) fn bookworm() -> MemoryStock {
 }
 
 /// Bullseye lite for 32 bits.
-pub(super) fn bullseye() -> MemoryStock {
+pub(crate) fn bullseye() -> MemoryStock {
     let mut stock = common("/bin/bash", "*");
     for (at, content) in [
         ("/usr/lib/os-release", "ID=raspbian\nVERSION_CODENAME=bullseye\n"),
@@ -174,7 +174,7 @@ pub(super) fn bullseye() -> MemoryStock {
 
 /// Adds what a desktop image has for the questions of its first boot: `rename-user -f` of userconf-pi, and
 /// what raspi-config does for it.
-pub(super) fn put_desktop(stock: MemoryStock) -> MemoryStock {
+pub(crate) fn put_desktop(stock: MemoryStock) -> MemoryStock {
     const WIZARD: &str = "rpi-first-boot-wizard";
     const OWNER: Owner = Owner { uid: 109, gid: 65534 };
     let known = |at: &str| {
@@ -230,14 +230,14 @@ fn put_passwordless_sudo(stock: MemoryStock) -> MemoryStock {
 }
 
 /// The patch that `change` makes to `stock`.
-pub(super) fn patch(stock: &MemoryStock, change: impl FnOnce(&mut Draft<'_>)) -> Patch {
+pub(crate) fn patch(stock: &MemoryStock, change: impl FnOnce(&mut Draft<'_>)) -> Patch {
     let mut draft = Draft::new(stock, TIME);
     change(&mut draft);
     draft.finish()
 }
 
 /// `stock` with a patch applied, for seeing that a second time changes nothing.
-pub(super) fn applied(mut stock: MemoryStock, patch: &Patch) -> MemoryStock {
+pub(crate) fn applied(mut stock: MemoryStock, patch: &Patch) -> MemoryStock {
     for Edit { partition, path, action, .. } in &patch.edits {
         stock = match action {
             Action::File { content, mode, owner, .. } => {
@@ -254,13 +254,13 @@ pub(super) fn applied(mut stock: MemoryStock, patch: &Patch) -> MemoryStock {
 }
 
 /// The edit of `at`.
-pub(super) fn edit<'patch>(patch: &'patch Patch, at: &str) -> &'patch Edit {
+pub(crate) fn edit<'patch>(patch: &'patch Patch, at: &str) -> &'patch Edit {
     let found = patch.edits.iter().find(|edit| edit.path.as_str() == at);
     found.unwrap_or_else(|| panic!("no edit of {at} among {:?}", paths(patch)))
 }
 
 /// The text that `at` gets.
-pub(super) fn text(patch: &Patch, at: &str) -> String {
+pub(crate) fn text(patch: &Patch, at: &str) -> String {
     match &edit(patch, at).action {
         Action::File { content, .. } => String::from_utf8(content.bytes().unwrap().to_vec()).unwrap(),
         other => panic!("{at}: {other:?}"),
@@ -268,7 +268,7 @@ pub(super) fn text(patch: &Patch, at: &str) -> String {
 }
 
 /// Mode, owner and sensitivity that `at` gets.
-pub(super) fn attributes(patch: &Patch, at: &str) -> (u16, Owner, Sensitivity) {
+pub(crate) fn attributes(patch: &Patch, at: &str) -> (u16, Owner, Sensitivity) {
     match &edit(patch, at).action {
         Action::File { mode, owner, sensitivity, .. } => (mode.bits(), *owner, *sensitivity),
         Action::Directory { mode, owner } => (mode.bits(), *owner, Sensitivity::Plain),
@@ -277,7 +277,7 @@ pub(super) fn attributes(patch: &Patch, at: &str) -> (u16, Owner, Sensitivity) {
 }
 
 /// Where the link at `at` leads to.
-pub(super) fn link(patch: &Patch, at: &str) -> String {
+pub(crate) fn link(patch: &Patch, at: &str) -> String {
     match &edit(patch, at).action {
         Action::Symlink { target } => target.clone(),
         other => panic!("{at}: {other:?}"),
@@ -285,11 +285,11 @@ pub(super) fn link(patch: &Patch, at: &str) -> String {
 }
 
 /// The paths that are edited, in order.
-pub(super) fn paths(patch: &Patch) -> Vec<&str> {
+pub(crate) fn paths(patch: &Patch) -> Vec<&str> {
     patch.edits.iter().map(|edit| edit.path.as_str()).collect()
 }
 
 /// Whether `at` is removed.
-pub(super) fn removed(patch: &Patch, at: &str) -> bool {
+pub(crate) fn removed(patch: &Patch, at: &str) -> bool {
     patch.edits.iter().any(|edit| edit.path.as_str() == at && edit.action == Action::Remove)
 }

@@ -8,16 +8,13 @@
 
 use super::RaspiosError;
 use super::accounts::{names_in, remove_account};
-use super::services::{enable_unit, mask_unit};
 use super::text::map_lines;
 use crate::patch::{Draft, Partition};
+use crate::systemd;
 use crate::types::{ImagePath, image_path};
 
 /// The user that asks the questions on a desktop image.
 const DESKTOP_WIZARD: &str = "rpi-first-boot-wizard";
-
-/// The folder that units have their drop-ins in.
-const DROP_INS: &str = "/etc/systemd/system";
 
 /// Asks nobody anything at the first boot: the console gets its ordinary login, a desktop its ordinary
 /// greeter. Comes after the user has got its name.
@@ -25,9 +22,9 @@ const DROP_INS: &str = "/etc/systemd/system";
 /// # Errors
 /// When the stock image cannot be read.
 pub fn dismiss_wizard(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
-    mask_unit(draft, "userconfig.service")?;
+    systemd::mask(draft, "userconfig.service")?;
     // With the questions on, these images have no login on the first console.
-    enable_unit(draft, "getty@tty1.service", "getty.target")?;
+    systemd::enable(draft, "getty@tty1.service", "getty.target")?;
     for path in [
         // A banner that says that nobody can log in yet.
         "/etc/ssh/sshd_config.d/rename_user.conf",
@@ -55,7 +52,7 @@ fn log_nobody_in(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
     let accounts = names_in(draft, &image_path!("/etc/passwd"))?;
     let is_gone = |name: &str| !name.is_empty() && !accounts.iter().any(|account| account == name);
 
-    let units = image_path!(DROP_INS);
+    let units = systemd::CONFIGURATION;
     for unit in draft.list_stock(Partition::Root, &units)? {
         // getty@tty1.service.d, and serial-getty@ of a serial console.
         if !unit.strip_suffix(".service.d").is_some_and(|unit| unit.contains("getty@")) {
