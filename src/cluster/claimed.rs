@@ -1,19 +1,19 @@
 //! The paths that cardwright itself writes, and what of nodes.yaml decides what is in them.
 //!
 //! A file of `files:` at one of them would take from a card what makes it that node: its name, its address, its
-//! keys. What a plan wrote is what counts (`Draft::extra_file`); this table puts it into words, and knows what
+//! keys. What a plan wrote is what counts (`ClusterDraft::extra_file`); this table puts it into words, and knows what
 //! every plan writes, so that `check` says it without an image. Tests plan nodes on all releases and hold what
 //! they wrote against the table.
 
 use crate::types::ImagePath;
-use Writer::{EveryK3s, EveryPlan, Reserved, SomePlans};
+use ClaimedBy::{EveryK3s, EveryPlan, Reserved, SomePlans};
 
 /// A path, or a pattern of paths, on one partition.
 #[derive(Debug)]
 pub(crate) struct Claimed {
     /// `*` stands for any part of one name, `**` at the end for anything below; `~` is the user's home.
     pub(crate) pattern: &'static str,
-    pub(crate) by: Writer,
+    pub(crate) by: ClaimedBy,
     /// A clause: `the node's name is in it`.
     pub(crate) what: &'static str,
     /// A hint.
@@ -22,7 +22,7 @@ pub(crate) struct Claimed {
 
 /// The plans that write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Writer {
+pub(crate) enum ClaimedBy {
     /// Those of all nodes.
     EveryPlan,
     /// Those of all nodes that run k3s.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// A place in nodes.yaml.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct Position {
     /// From 1.
     pub line: usize,
     /// In characters, from 1.
@@ -18,7 +18,7 @@ pub struct Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldSpan {
     /// Line and column.
-    pub place: Place,
+    pub position: Position,
     /// `nodes[2].address`.
     pub path: String,
 }
@@ -44,11 +44,11 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// The problem that an error is which shows with a stock image only. `spot` is where nodes.yaml says what it
     /// is about.
-    pub fn at(spot: Option<&FieldSpan>, error: &(impl fmt::Display + Hint)) -> Self {
+    pub fn at(span: Option<&FieldSpan>, error: &(impl fmt::Display + Hint)) -> Self {
         Self {
-            line: spot.map_or(0, |spot| spot.place.line),
-            column: spot.map_or(0, |spot| spot.place.column),
-            at: spot.map_or_else(String::new, |spot| spot.path.clone()),
+            line: span.map_or(0, |span| span.position.line),
+            column: span.map_or(0, |span| span.position.column),
+            at: span.map_or_else(String::new, |span| span.path.clone()),
             message: error.to_string(),
             hint: error.hint(),
             hide_source: false,
@@ -118,13 +118,13 @@ impl Hint for InvalidCluster {
 
 /// What is wrong with one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wrong {
+pub(crate) struct Finding {
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
     pub(crate) secret: bool,
 }
 
-impl Wrong {
+impl Finding {
     /// With what to do about it.
     pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { message: message.into(), hint: Some(hint.into()), secret: false }
@@ -140,11 +140,11 @@ impl Wrong {
         Self { message: format!("{called}: {}", self.message), ..self }
     }
 
-    pub(crate) fn at(self, spot: &FieldSpan) -> Diagnostic {
+    pub(crate) fn at(self, span: &FieldSpan) -> Diagnostic {
         Diagnostic {
-            line: spot.place.line,
-            column: spot.place.column,
-            at: spot.path.clone(),
+            line: span.position.line,
+            column: span.position.column,
+            at: span.path.clone(),
             message: self.message,
             hint: self.hint,
             hide_source: self.secret,
@@ -164,5 +164,5 @@ pub(crate) fn shown(text: &str) -> String {
 
 /// Returns the hint about two values that must differ.
 pub(crate) fn also_in(first: &FieldSpan) -> String {
-    format!("Change one of the two; the other is in line {}", first.place.line)
+    format!("Change one of the two; the other is in line {}", first.position.line)
 }

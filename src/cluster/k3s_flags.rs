@@ -4,7 +4,7 @@
 //! all servers have to agree on is `CriticalControlArgs` in `pkg/daemons/config/types.go`. A flag that the table does
 //! not know is passed on: k3s gets new ones with every release.
 
-use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::{Cluster, NodeK3s, Role};
 use crate::types::{ImagePath, escape};
 use ipnet::IpNet;
@@ -26,14 +26,14 @@ pub(crate) struct Flag {
     pub(crate) alias: Option<&'static str>,
     /// The role that has it; `None` for both.
     pub(crate) role: Option<Role>,
-    pub(crate) effect: Effect,
+    pub(crate) effect: FlagEffect,
     /// The default, of a flag that has to be the same on all servers.
-    critical: Option<Default>,
+    critical: Option<FlagDefault>,
 }
 
 /// The effect of a flag on what a card has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Effect {
+pub(crate) enum FlagEffect {
     /// Nothing: k3s is told what nodes.yaml says.
     Passed,
     /// cardwright changes what it writes accordingly.
@@ -57,7 +57,7 @@ pub(crate) enum Followed {
 
 /// The value that k3s takes where a flag is absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Default {
+enum FlagDefault {
     Value(&'static str),
     /// The tenth address of each network of services.
     OfServices,
@@ -72,23 +72,23 @@ const AGENT: Option<Role> = Some(Role::Agent);
 const BOTH: Option<Role> = None;
 
 const fn passed(name: &'static str, role: Option<Role>) -> Flag {
-    Flag { name, alias: None, role, effect: Effect::Passed, critical: None }
+    Flag { name, alias: None, role, effect: FlagEffect::Passed, critical: None }
 }
 
 const fn critical(name: &'static str, default: &'static str) -> Flag {
-    Flag { critical: Some(Default::Value(default)), ..passed(name, SERVER) }
+    Flag { critical: Some(FlagDefault::Value(default)), ..passed(name, SERVER) }
 }
 
 const fn decided(name: &'static str, role: Option<Role>, instead: &'static str) -> Flag {
-    Flag { effect: Effect::Decided(instead), ..passed(name, role) }
+    Flag { effect: FlagEffect::Decided(instead), ..passed(name, role) }
 }
 
 const fn refused(name: &'static str, role: Option<Role>, why: &'static str, instead: &'static str) -> Flag {
-    Flag { effect: Effect::Refused(why, instead), ..passed(name, role) }
+    Flag { effect: FlagEffect::Refused(why, instead), ..passed(name, role) }
 }
 
 const fn followed(name: &'static str, role: Option<Role>, what: Followed) -> Flag {
-    Flag { effect: Effect::Followed(what), ..passed(name, role) }
+    Flag { effect: FlagEffect::Followed(what), ..passed(name, role) }
 }
 
 impl Flag {
@@ -96,7 +96,7 @@ impl Flag {
         Self { alias: Some(alias), ..self }
     }
 
-    const fn same_on_servers(self, default: Default) -> Self {
+    const fn same_on_servers(self, default: FlagDefault) -> Self {
         Self { critical: Some(default), ..self }
     }
 }
@@ -130,7 +130,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     passed("alsologtostderr", BOTH),
     // Listener
     refused("bind-address", BOTH, "a server has to answer at its `address`, at the virtual address and at its own loopback", "Remove it, and keep others out with a firewall"),
-    followed("https-listen-port", SERVER, Followed::Port).same_on_servers(Default::Value("6443")),
+    followed("https-listen-port", SERVER, Followed::Port).same_on_servers(FlagDefault::Value("6443")),
     refused("supervisor-port", SERVER, ONE_PORT, SET_PORT),
     refused("apiserver-port", SERVER, ONE_PORT, SET_PORT),
     refused("apiserver-bind-address", SERVER, ONE_PORT, REMOVE),
@@ -141,10 +141,10 @@ pub(crate) const FLAGS: &[Flag] = &[
     // Data
     followed("data-dir", BOTH, Followed::DataDir).short("d"),
     // Networking
-    followed("cluster-cidr", SERVER, Followed::Networks).same_on_servers(Default::Value("10.42.0.0/16")),
-    followed("service-cidr", SERVER, Followed::Networks).same_on_servers(Default::Value("10.43.0.0/16")),
+    followed("cluster-cidr", SERVER, Followed::Networks).same_on_servers(FlagDefault::Value("10.42.0.0/16")),
+    followed("service-cidr", SERVER, Followed::Networks).same_on_servers(FlagDefault::Value("10.43.0.0/16")),
     passed("service-node-port-range", SERVER),
-    passed("cluster-dns", SERVER).same_on_servers(Default::OfServices),
+    passed("cluster-dns", SERVER).same_on_servers(FlagDefault::OfServices),
     critical("cluster-domain", "cluster.local"),
     critical("flannel-backend", "vxlan"),
     critical("flannel-ipv6-masq", "false"),
@@ -208,7 +208,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     passed("etcd-s3-timeout", SERVER),
     passed("default-local-storage-path", SERVER),
     // Components. k3s compares of `disable` only what the load balancer is about.
-    passed("disable", SERVER).same_on_servers(Default::Listed("servicelb")),
+    passed("disable", SERVER).same_on_servers(FlagDefault::Listed("servicelb")),
     passed("disable-scheduler", SERVER),
     critical("disable-cloud-controller", "false"),
     passed("disable-kube-proxy", SERVER),
@@ -297,10 +297,10 @@ impl Flag {
     pub(crate) fn compared(&self, config: &Map<String, Value>) -> Option<String> {
         let given = given(config, self.name);
         Some(match self.critical? {
-            Default::Listed(item) => given.iter().any(|given| given == item).to_string(),
+            FlagDefault::Listed(item) => given.iter().any(|given| given == item).to_string(),
             _ if !given.is_empty() => given.join(","),
-            Default::Value(value) => value.to_owned(),
-            Default::OfServices => default_dns(config).join(","),
+            FlagDefault::Value(value) => value.to_owned(),
+            FlagDefault::OfServices => default_dns(config).join(","),
         })
     }
 }
@@ -309,11 +309,11 @@ impl Flag {
     /// Returns what servers share in this flag, and why they have to, as a clause.
     pub(crate) fn shared_by_servers(&self) -> (String, &'static str) {
         let what = match self.critical {
-            Some(Default::Listed(item)) => format!("`{item}` in `{}`", self.name),
+            Some(FlagDefault::Listed(item)) => format!("`{item}` in `{}`", self.name),
             _ => format!("`{}`", self.name),
         };
         match self.effect {
-            Effect::Followed(Followed::Port) => (what, "cards join all of them at one port"),
+            FlagEffect::Followed(Followed::Port) => (what, "cards join all of them at one port"),
             _ => (what, "k3s lets no server join that differs"),
         }
     }
@@ -375,12 +375,12 @@ const TAKEN: [(std::ops::RangeInclusive<u16>, &str); 5] = [
 ];
 
 /// Checks a port for servers.
-pub(crate) fn port(text: &str) -> Result<u16, Wrong> {
+pub(crate) fn port(text: &str) -> Result<u16, Finding> {
     let port = text.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
-        Wrong::new(format!("{} is not a port", shown(text)), "Write a number from 1 to 65535, like `6443`")
+        Finding::new(format!("{} is not a port", shown(text)), "Write a number from 1 to 65535, like `6443`")
     })?;
     match TAKEN.iter().find(|(taken, _)| taken.contains(&port)) {
-        Some((_, whose)) => Err(Wrong::new(
+        Some((_, whose)) => Err(Finding::new(
             format!("port {port} belongs to {whose} on a server"),
             "Choose another one, or leave `6443`",
         )),
@@ -393,14 +393,14 @@ const NO_PLACES: [&str; 9] =
     ["/tmp", "/run", "/var/run", "/var/lock", "/proc", "/sys", "/dev", "/boot", "/etc"];
 
 /// Checks a folder for what k3s keeps.
-pub(crate) fn data_dir(text: &str) -> Result<ImagePath, Wrong> {
+pub(crate) fn data_dir(text: &str) -> Result<ImagePath, Finding> {
     let hint = "Write a folder of its own, like `/srv/k3s`";
-    let path = ImagePath::new(text).map_err(|error| Wrong::new(error.to_string(), hint))?;
+    let path = ImagePath::new(text).map_err(|error| Finding::new(error.to_string(), hint))?;
     let inside = |folder: &&str| {
         path.as_str().strip_prefix(*folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     if path.parent().is_none() || text.contains(escape::is_control) || NO_PLACES.iter().any(inside) {
-        return Err(Wrong::new(format!("k3s cannot keep its data in {}", shown(text)), hint));
+        return Err(Finding::new(format!("k3s cannot keep its data in {}", shown(text)), hint));
     }
     Ok(path)
 }
@@ -443,7 +443,7 @@ mod tests {
         for flag in FLAGS {
             assert!(names.insert(flag.name), "{}", flag.name);
             assert!(flag.alias.is_none_or(|alias| names.insert(alias)), "{}", flag.name);
-            if let Effect::Refused(why, instead) = flag.effect {
+            if let FlagEffect::Refused(why, instead) = flag.effect {
                 assert!(!why.is_empty() && !instead.is_empty(), "{}", flag.name);
             }
         }
@@ -541,7 +541,8 @@ mod tests {
         let refused = schema["definitions"]["config"]["not"]["anyOf"].as_array().unwrap();
         let refused: BTreeSet<&str> =
             refused.iter().map(|key| key["required"][0].as_str().unwrap()).collect();
-        let is_refused = |flag: &&Flag| matches!(flag.effect, Effect::Decided(_) | Effect::Refused(..));
+        let is_refused =
+            |flag: &&Flag| matches!(flag.effect, FlagEffect::Decided(_) | FlagEffect::Refused(..));
         let names = FLAGS.iter().filter(is_refused).map(|flag| flag.name);
         let known: BTreeSet<&str> = names.chain(FLAGS.iter().filter_map(|flag| flag.alias)).collect();
         assert_eq!(refused, known);
@@ -550,16 +551,16 @@ mod tests {
     #[test]
     fn a_port_is_one_that_is_free_on_a_server() {
         assert_eq!(port("7443").unwrap(), 7443);
-        for wrong in ["0", "65536", "x", "22", "2379", "6444", "10250"] {
-            assert!(port(wrong).is_err(), "{wrong}");
+        for invalid in ["0", "65536", "x", "22", "2379", "6444", "10250"] {
+            assert!(port(invalid).is_err(), "{invalid}");
         }
     }
 
     #[test]
     fn a_data_dir_is_a_folder_that_stays() {
         assert!(data_dir("/srv/k3s").is_ok() && data_dir("/runner").is_ok());
-        for wrong in ["/", "srv", "/srv/../k3s", "/tmp/k3s", "/run", "/boot/firmware/k3s"] {
-            assert!(data_dir(wrong).is_err(), "{wrong}");
+        for invalid in ["/", "srv", "/srv/../k3s", "/tmp/k3s", "/run", "/boot/firmware/k3s"] {
+            assert!(data_dir(invalid).is_err(), "{invalid}");
         }
     }
 }

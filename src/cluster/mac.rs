@@ -1,6 +1,6 @@
 //! Addresses of network hardware.
 
-use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::diagnostic::{Finding, shown};
 use std::fmt;
 
 /// The address of one network interface: six bytes, neither a group's nor nobody's.
@@ -33,10 +33,10 @@ impl fmt::Display for MacAddress {
 }
 
 /// Reads one in nodes.yaml.
-pub(crate) fn mac(text: &str) -> Result<MacAddress, Wrong> {
+pub(crate) fn mac(text: &str) -> Result<MacAddress, Finding> {
     MacAddress::parse(text).ok_or_else(|| {
         let message = format!("{} is not the MAC address of an interface", shown(text));
-        Wrong::new(message, "Write it as `ip link` shows it on the node, like `b8:27:eb:12:34:56`")
+        Finding::new(message, "Write it as `ip link` shows it on the node, like `b8:27:eb:12:34:56`")
     })
 }
 
@@ -49,7 +49,7 @@ mod tests {
         for right in ["b8:27:eb:12:34:56", "B8-27-EB-12-34-56"] {
             assert_eq!(MacAddress::parse(right).unwrap().to_string(), "B8:27:EB:12:34:56");
         }
-        for wrong in [
+        for invalid in [
             "",
             "b8:27:eb:12:34",
             "b8:27:eb:12:34:56:78",
@@ -61,7 +61,7 @@ mod tests {
             "ff:ff:ff:ff:ff:ff",
             "01:00:5e:00:00:01",
         ] {
-            assert!(MacAddress::parse(wrong).is_none(), "{wrong}");
+            assert!(MacAddress::parse(invalid).is_none(), "{invalid}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::cluster::{
     AuthorizedKey, ClusterName, Diagnostic, FieldSpan, FoundingYear, Hostname, InterfaceName, InvalidCluster,
-    K3sVersion, Lifetime, MacAddress, Place, TimeServer, UserName,
+    K3sVersion, Lifetime, MacAddress, Position, TimeServer, UserName,
 };
 use crate::formats::ImageFormat;
 use crate::patch::Partition;
@@ -25,7 +25,7 @@ pub struct Cluster {
     /// The text it was read from: messages show its lines.
     pub source_text: Secret,
     /// The place of `image:` in it.
-    pub image_spot: Option<FieldSpan>,
+    pub image_span: Option<FieldSpan>,
     /// Every path of this machine that the text names: files that are read, and the folder for the results.
     pub named_paths: Vec<PathBuf>,
     /// The stock image.
@@ -113,13 +113,13 @@ pub struct Node {
     /// What k3s is to be on this node; `None` where it is to be nothing.
     pub k3s: Option<NodeK3s>,
     /// The places of values that only a stock image can judge.
-    pub spots: NodeSpots,
+    pub spans: NodeSpans,
 }
 
 /// The places in nodes.yaml of a node's values that only a stock image can judge; `None` where it does not
 /// have them. [`ExtraFile`]s know their own places.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct NodeSpots {
+pub struct NodeSpans {
     /// `timezone:`.
     pub timezone: Option<FieldSpan>,
     /// `locale:`.
@@ -253,7 +253,7 @@ pub struct ExtraFile {
     /// directory it goes into.
     pub owner: Option<FileOwner>,
     /// The place in nodes.yaml that names it; for messages.
-    pub place: Option<Place>,
+    pub position: Option<Position>,
 }
 
 impl ExtraFile {
@@ -278,7 +278,7 @@ impl ExtraFile {
             Some(rest) => FilePath::Home(ImagePath::new(rest)?),
             None => FilePath::Absolute(ImagePath::new(path)?),
         };
-        Ok(Self { partition: Partition::Root, path, content, mode: None, owner: None, place: None })
+        Ok(Self { partition: Partition::Root, path, content, mode: None, owner: None, position: None })
     }
 
     /// The same file with these permission bits.

@@ -306,7 +306,7 @@ mod tests {
         for right in ["a", "north", "pi-4", "0a", "x".repeat(63).as_str(), "raspberrypi", "3com", "e9"] {
             assert!(Hostname::new(right).is_ok(), "{right}");
         }
-        for (wrong, reason) in [
+        for (invalid, reason) in [
             ("", "is empty"),
             ("North", "has capital letters"),
             ("my_pi", "has an underscore"),
@@ -322,7 +322,7 @@ mod tests {
             ("12", "would be read as an address"),
             ("0x1f", "would be read as an address"),
         ] {
-            assert_eq!(Hostname::new(wrong).unwrap_err(), reason, "{wrong}");
+            assert_eq!(Hostname::new(invalid).unwrap_err(), reason, "{invalid}");
         }
         assert!(ClusterName::new("42").is_ok());
         assert!(ClusterName::new("..").is_err());
@@ -334,7 +334,7 @@ mod tests {
         for right in ["eth0", "end0", "enxb827eb000000", "br-lan", "eth0.10", "x"] {
             assert!(InterfaceName::new(right).is_ok(), "{right}");
         }
-        for wrong in [
+        for invalid in [
             "",
             "..",
             "a b",
@@ -352,7 +352,7 @@ mod tests {
             "all",
             "default",
         ] {
-            assert!(InterfaceName::new(wrong).is_err(), "{wrong}");
+            assert!(InterfaceName::new(invalid).is_err(), "{invalid}");
         }
     }
 
@@ -361,7 +361,7 @@ mod tests {
         for right in ["v1.36.4+k3s1", "v1.2.3+k3s10", "v1.36.0-rc1+k3s1"] {
             assert!(K3sVersion::new(right).is_ok(), "{right}");
         }
-        for (wrong, reason) in [
+        for (invalid, reason) in [
             ("1.36.4+k3s1", "does not begin with `v`"),
             ("v1.36.4", "does not end with `+k3s1` or another build number"),
             ("v1.36.4+rke2r1", "does not end with `+k3s1` or another build number"),
@@ -374,7 +374,7 @@ mod tests {
             ("latest", "is a channel, which is another version every week"),
             ("stable", "is a channel, which is another version every week"),
         ] {
-            assert_eq!(K3sVersion::new(wrong).unwrap_err(), reason, "{wrong}");
+            assert_eq!(K3sVersion::new(invalid).unwrap_err(), reason, "{invalid}");
         }
     }
 
@@ -383,7 +383,7 @@ mod tests {
         for right in ["pi", "ann", "a-b_c1", "x".repeat(32).as_str()] {
             assert!(UserName::new(right).is_ok(), "{right}");
         }
-        for wrong in [
+        for invalid in [
             "",
             "Pi",
             "1pi",
@@ -398,7 +398,7 @@ mod tests {
             "systemd-network",
             "daemon",
         ] {
-            assert!(UserName::new(wrong).is_err(), "{wrong}");
+            assert!(UserName::new(invalid).is_err(), "{invalid}");
         }
         assert!(UserName::new("x".repeat(33)).is_err());
     }

@@ -1,11 +1,11 @@
 //! The tree of nodes.yaml becomes a [`Cluster`]: the top level's settings are filled into each node.
 
 use crate::cluster::document::folders::Folders;
-use crate::cluster::document::syntax::Flaw;
-use crate::cluster::document::value::{Cursor, Reader};
+use crate::cluster::document::syntax::SyntaxError;
+use crate::cluster::document::value::{FieldValue, Reader};
 use crate::cluster::document::{keys, syntax};
-use crate::cluster::draft::Draft;
-use crate::cluster::{Cluster, Diagnostic, InvalidCluster, Place, Secret, rules, ssh};
+use crate::cluster::draft::ClusterDraft;
+use crate::cluster::{Cluster, Diagnostic, InvalidCluster, Position, Secret, rules, ssh};
 use crate::types::Digest;
 use std::io::Read as _;
 use std::path::Path;
@@ -19,18 +19,19 @@ impl Cluster {
     /// # Errors
     /// Every mistake in it, at once.
     pub fn load(path: &Path) -> Result<Self, InvalidCluster> {
-        let refused = |message: String, hint: &str, place: Option<Place>, text: String| InvalidCluster {
-            file: path.to_path_buf(),
-            text,
-            problems: vec![Diagnostic {
-                line: place.map_or(0, |place| place.line),
-                column: place.map_or(0, |place| place.column),
-                at: String::new(),
-                message,
-                hint: Some(hint.to_owned()),
-                hide_source: true,
-            }],
-        };
+        let refused =
+            |message: String, hint: &str, position: Option<Position>, text: String| InvalidCluster {
+                file: path.to_path_buf(),
+                text,
+                problems: vec![Diagnostic {
+                    line: position.map_or(0, |position| position.line),
+                    column: position.map_or(0, |position| position.column),
+                    at: String::new(),
+                    message,
+                    hint: Some(hint.to_owned()),
+                    hide_source: true,
+                }],
+            };
         let mut bytes = Vec::new();
         let read =
             std::fs::File::open(path).and_then(|file| file.take(LONGEST_FILE + 1).read_to_end(&mut bytes));
@@ -50,12 +51,12 @@ impl Cluster {
             Err(error) => {
                 let (valid, _) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
                 let valid = String::from_utf8_lossy(valid).into_owned();
-                let place = Place {
+                let position = Position {
                     line: valid.matches('\n').count() + 1,
                     column: valid.rsplit_once('\n').map_or(&*valid, |(_, line)| line).chars().count() + 1,
                 };
                 let hint = "Save the file as UTF-8";
-                Err(refused("this character is not UTF-8".to_owned(), hint, Some(place), valid))
+                Err(refused("this character is not UTF-8".to_owned(), hint, Some(position), valid))
             }
         }
     }
@@ -85,21 +86,21 @@ fn read(text: &str, path: &Path, reader: &mut Reader) -> Option<Cluster> {
     let secret = ssh::is_private_key(text);
     let document = match syntax::read(text) {
         Ok(document) => document,
-        Err(flaw) => {
-            reader.report_flaw(with_private_key_in_mind(flaw, secret), secret);
+        Err(syntax_error) => {
+            reader.report_syntax_error(with_private_key_in_mind(syntax_error, secret), secret);
             return None;
         }
     };
-    for flaw in document.flaws {
-        reader.report_flaw(flaw, secret);
+    for syntax_error in document.syntax_errors {
+        reader.report_syntax_error(syntax_error, secret);
     }
-    let fields = Cursor::root(&document.root).fields(&keys::CLUSTER, reader)?;
-    let draft = Draft::read(&fields, reader);
+    let fields = FieldValue::root(&document.root).fields(&keys::CLUSTER, reader)?;
+    let draft = ClusterDraft::read(&fields, reader);
     rules::check(&draft, reader);
     draft.finish(path, Digest::of(text.as_bytes()))
 }
 
-fn with_private_key_in_mind(flaw: Flaw, secret: bool) -> Flaw {
+fn with_private_key_in_mind(syntax_error: SyntaxError, secret: bool) -> SyntaxError {
     let hint = "There is a private key in the file: take it out, and name the `.pub` file instead";
-    if secret { Flaw { hint: Some(hint.to_owned()), ..flaw } } else { flaw }
+    if secret { SyntaxError { hint: Some(hint.to_owned()), ..syntax_error } } else { syntax_error }
 }

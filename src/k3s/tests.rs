@@ -3,7 +3,7 @@
 use super::*;
 use crate::cluster::{
     Access, Boot, ClusterName, Grow, Hostname, ImageSource, Install, Interface, InterfaceName, Ipv6Network,
-    K3sVersion, Manifest, Network, NodeK3s, NodeSpots, Output, Registries, Role, Secret, Swap, User,
+    K3sVersion, Manifest, Network, NodeK3s, NodeSpans, Output, Registries, Role, Secret, Swap, User,
     UserName,
 };
 use crate::formats::ImageFormat;
@@ -47,7 +47,7 @@ fn node(name: &str, last: u8, role: Option<Role>, config: &Value) -> Node {
         },
         ssh_password_login: false,
         timezone: None,
-        spots: NodeSpots::default(),
+        spans: NodeSpans::default(),
         locale: None,
         ntp: Vec::new(),
         boot: Boot::default(),
@@ -84,7 +84,7 @@ fn cluster(nodes: Vec<Node>) -> Cluster {
         source: "nodes.yaml".into(),
         source_digest: Digest::of(b""),
         source_text: Secret::new(String::new()),
-        image_spot: None,
+        image_span: None,
         named_paths: Vec::new(),
         image: ImageSource::Demo,
         grow: Grow::Auto,
@@ -119,7 +119,7 @@ fn plan(cluster: &Cluster, name: &str) -> Patch {
 /// list.
 #[test]
 fn the_table_of_claimed_paths_is_what_is_written() {
-    use crate::cluster::claimed::{self, Writer};
+    use crate::cluster::claimed::{self, ClaimedBy};
     let home = image_path!("/home/pi");
     let mut cluster = compass();
     let k3s = cluster.k3s.as_mut().unwrap();
@@ -145,7 +145,7 @@ fn the_table_of_claimed_paths_is_what_is_written() {
             for (partition, path) in draft.claimed() {
                 assert!(partition == Partition::Root && claimed::find(path, &home).is_some(), "{path}");
             }
-            for every in claimed::ALL.iter().filter(|claimed| claimed.by == Writer::EveryK3s) {
+            for every in claimed::ALL.iter().filter(|claimed| claimed.by == ClaimedBy::EveryK3s) {
                 let mut written = draft.claimed().filter_map(|(_, path)| claimed::find(path, &home));
                 assert!(written.any(|known| known.pattern == every.pattern), "{name}: {}", every.pattern);
             }

@@ -37,7 +37,7 @@ pub fn check(cluster: &Cluster, understanding: OpenOptions, cache: Option<&Path>
             return checked;
         }
         Err(error) => {
-            checked.problems.push(Diagnostic::at(cluster.image_spot.as_ref(), &error));
+            checked.problems.push(Diagnostic::at(cluster.image_span.as_ref(), &error));
             return checked;
         }
     };
@@ -52,7 +52,7 @@ pub fn check(cluster: &Cluster, understanding: OpenOptions, cache: Option<&Path>
         }
         Err(error) => {
             let error = Error::StockImage { image: image_name(cluster), source: error };
-            checked.problems.push(Diagnostic::at(cluster.image_spot.as_ref(), &error));
+            checked.problems.push(Diagnostic::at(cluster.image_span.as_ref(), &error));
             return checked;
         }
     };
@@ -84,7 +84,7 @@ impl Checked {
         match planned {
             Ok(()) => {}
             Err(Error::Unfit(unfit)) => self.problems.extend(unfit.problems),
-            Err(error) => self.problems.push(Diagnostic::at(cluster.image_spot.as_ref(), &error)),
+            Err(error) => self.problems.push(Diagnostic::at(cluster.image_span.as_ref(), &error)),
         }
     }
 
@@ -98,10 +98,10 @@ impl Checked {
     /// Warnings about the image stand where nodes.yaml names it.
     fn warn(&mut self, cluster: &Cluster, warnings: impl IntoIterator<Item = Warning>) {
         let at = |Warning { message, hint }| {
-            let spot = cluster.image_spot.as_ref();
+            let spot = cluster.image_span.as_ref();
             Diagnostic {
-                line: spot.map_or(0, |spot| spot.place.line),
-                column: spot.map_or(0, |spot| spot.place.column),
+                line: spot.map_or(0, |spot| spot.position.line),
+                column: spot.map_or(0, |spot| spot.position.column),
                 at: spot.map_or_else(String::new, |spot| spot.path.clone()),
                 message,
                 hint,

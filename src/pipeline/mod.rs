@@ -362,7 +362,7 @@ fn plan_with<'cluster>(
         match base_layer::check_boot(base, &judged.patch) {
             Ok(()) => {}
             Err(BaseLayerError::BootFull { path, size, free }) => {
-                let spot = spot_on_boot(node, &path).or_else(|| cluster.image_spot.clone());
+                let spot = spot_on_boot(node, &path).or_else(|| cluster.image_span.clone());
                 let error = BaseLayerError::BootFull { path, size, free };
                 problems.push(Diagnostic::at(spot.as_ref(), &error));
             }
@@ -375,7 +375,7 @@ fn plan_with<'cluster>(
     let extent = match DiskLayout::decide(base, cluster.grow, nodes.iter().map(|(_, patch)| patch)) {
         Ok(extent) => Some(extent),
         Err(error) if error.is_about_room() => {
-            problems.push(Diagnostic::at(cluster.image_spot.as_ref(), &error));
+            problems.push(Diagnostic::at(cluster.image_span.as_ref(), &error));
             None
         }
         Err(error) => return Err(error.into()),
@@ -394,8 +394,8 @@ fn spot_on_boot(node: &Node, path: &ImagePath) -> Option<FieldSpan> {
         let at = file.path.on_card(&root).ok();
         file.partition == on && at.is_some_and(|at| on.one_spelling(&at) == on.one_spelling(path))
     };
-    let place = node.files.iter().find(named)?.place?;
-    Some(FieldSpan { place, path: "files".to_owned() })
+    let position = node.files.iter().find(named)?.position?;
+    Some(FieldSpan { position, path: "files".to_owned() })
 }
 
 /// Returns a mistake in a value of nodes.yaml as a problem at its place.

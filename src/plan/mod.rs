@@ -201,17 +201,17 @@ fn judge_cmdline(
 
 /// The place in nodes.yaml of what a mistake is about.
 pub fn spot_of(mistake: &RaspiosError, node: &Node) -> Option<FieldSpan> {
-    let spots = &node.spots;
+    let spans = &node.spans;
     match mistake {
-        RaspiosError::UnknownTimezone { .. } => spots.timezone.clone(),
-        RaspiosError::UnknownLocale { .. } => spots.locale.clone(),
-        RaspiosError::NameTaken { .. } => spots.user_name.clone(),
-        RaspiosError::MissingShell { .. } => spots.shell.clone(),
+        RaspiosError::UnknownTimezone { .. } => spans.timezone.clone(),
+        RaspiosError::UnknownLocale { .. } => spans.locale.clone(),
+        RaspiosError::NameTaken { .. } => spans.user_name.clone(),
+        RaspiosError::MissingShell { .. } => spans.shell.clone(),
         RaspiosError::CmdlineWord { word, .. } | RaspiosError::Contradiction { word, .. } => {
-            spots.cmdline.get(word).cloned()
+            spans.cmdline.get(word).cloned()
         }
         RaspiosError::ExtraFile { place, .. } => {
-            place.map(|place| FieldSpan { place, path: "files".to_owned() })
+            place.map(|position| FieldSpan { position, path: "files".to_owned() })
         }
         _ => None,
     }

@@ -1,7 +1,7 @@
 //! What can go wrong with making an image a node's own.
 
 use super::Codename;
-use crate::cluster::{FilePath, Place};
+use crate::cluster::{FilePath, Position};
 use crate::patch::{Partition, PatchError};
 use crate::systemd::UnitError;
 use crate::types::Hint;
@@ -194,7 +194,7 @@ pub enum RaspiosError {
         /// Which.
         path: FilePath,
         /// Its place in nodes.yaml.
-        place: Option<Place>,
+        place: Option<Position>,
         /// Why.
         source: Box<RaspiosError>,
     },
@@ -294,9 +294,9 @@ impl Hint for RaspiosError {
 }
 
 /// A file of `files:`, by its place in nodes.yaml, or by its path where it has none.
-fn named(path: &FilePath, place: Option<Place>) -> String {
+fn named(path: &FilePath, place: Option<Position>) -> String {
     match place {
-        Some(Place { line, column }) => format!("`files:`, line {line}, column {column}"),
+        Some(Position { line, column }) => format!("`files:`, line {line}, column {column}"),
         None => format!("the file `{path}` of `files:`"),
     }
 }

@@ -32,7 +32,7 @@ pub fn add_file(
 ) -> Result<(), RaspiosError> {
     write(draft, release, account, file).map_err(|source| RaspiosError::ExtraFile {
         path: file.path.clone(),
-        place: file.place,
+        place: file.position,
         source: Box::new(source),
     })
 }
@@ -180,7 +180,7 @@ fn content_of(path: &Path) -> io::Result<Content> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{FilePath, Place};
+    use crate::cluster::{FilePath, Position};
     use crate::patch::{Action, Sensitivity};
     use crate::raspios::test_node::user;
     use crate::raspios::test_stock::{
@@ -196,7 +196,7 @@ mod tests {
             Some(rest) => FilePath::Home(path(rest)),
             None => FilePath::Absolute(path(at)),
         };
-        ExtraFile { partition: Partition::Root, path, content, mode: None, owner: None, place: None }
+        ExtraFile { partition: Partition::Root, path, content, mode: None, owner: None, position: None }
     }
 
     fn inline(at: &str) -> ExtraFile {
@@ -295,7 +295,7 @@ mod tests {
     fn an_error_says_where_nodes_yaml_names_the_file() {
         let stock = trixie();
         let _ = patch(&stock, |draft| {
-            let file = ExtraFile { place: Some(Place { line: 7, column: 12 }), ..inline("/etc/ssh") };
+            let file = ExtraFile { position: Some(Position { line: 7, column: 12 }), ..inline("/etc/ssh") };
             let error = add(draft, &[file]).unwrap_err();
             assert_eq!(
                 error.to_string(),

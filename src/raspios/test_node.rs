@@ -1,7 +1,7 @@
 //! Nodes for tests.
 
 use crate::cluster::{
-    Boot, Hostname, Interface, InterfaceName, Ipv6Network, Network, Node, NodeSpots, Swap, User, UserName,
+    Boot, Hostname, Interface, InterfaceName, Ipv6Network, Network, Node, NodeSpans, Swap, User, UserName,
 };
 use crate::types::image_path;
 use std::net::Ipv4Addr;
@@ -14,7 +14,7 @@ pub(super) fn node(name: &str, last: u8) -> Node {
         user: user("pi"),
         ssh_password_login: false,
         timezone: None,
-        spots: NodeSpots::default(),
+        spans: NodeSpans::default(),
         locale: None,
         ntp: Vec::new(),
         boot: Boot::default(),

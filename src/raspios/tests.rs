@@ -59,7 +59,7 @@ fn the_first_boot_of_the_stock_image_is_not_touched() {
 /// list.
 #[test]
 fn the_table_of_claimed_paths_is_what_is_written() {
-    use crate::cluster::claimed::{self, Writer};
+    use crate::cluster::claimed::{self, ClaimedBy};
     for stock in [bullseye(), bookworm(), trixie()] {
         let mut draft = Draft::new(&stock, super::test_stock::TIME);
         customise(&stock, &mut draft).unwrap();
@@ -82,7 +82,7 @@ fn the_table_of_claimed_paths_is_what_is_written() {
             let mutes = mutes.iter().any(|mute| path.as_str().starts_with(mute));
             assert!(partition == Partition::Boot || mutes || known(path).is_some(), "{path}");
         }
-        for every in claimed::ALL.iter().filter(|claimed| claimed.by == Writer::EveryPlan) {
+        for every in claimed::ALL.iter().filter(|claimed| claimed.by == ClaimedBy::EveryPlan) {
             let mut written = draft.claimed().filter_map(|(_, path)| known(path));
             assert!(written.any(|known| known.pattern == every.pattern), "{}", every.pattern);
         }
@@ -99,7 +99,7 @@ fn a_file_of_the_users_does_not_replace_what_makes_the_card_this_node() {
         content: FileSource::Inline("zzz\n".to_owned()),
         mode: None,
         owner: None,
-        place: None,
+        position: None,
     };
     let stock = trixie().symlink(Partition::Root, &path("/names"), "etc").symlink(
         Partition::Root,

@@ -1,6 +1,6 @@
 //! Paths of this machine that nodes.yaml names.
 
-use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::diagnostic::{Finding, shown};
 use crate::io::plain_file::{self, NotPlain};
 use crate::types::escape;
 use std::cell::RefCell;
@@ -41,20 +41,20 @@ impl Folders {
     }
 
     /// The path that a text of nodes.yaml means.
-    pub(crate) fn resolve(&self, text: &str) -> Result<PathBuf, Wrong> {
+    pub(crate) fn resolve(&self, text: &str) -> Result<PathBuf, Finding> {
         let path = self.meant(text)?;
         self.note(&path);
         Ok(path)
     }
 
-    fn meant(&self, text: &str) -> Result<PathBuf, Wrong> {
+    fn meant(&self, text: &str) -> Result<PathBuf, Finding> {
         if text.trim().is_empty() {
-            return Err(Wrong::new("the path is empty", "Name a file"));
+            return Err(Finding::new("the path is empty", "Name a file"));
         }
         // Nobody means them, and ssh_config and messages could not hold them.
         if text.contains(escape::is_control) {
             let message = format!("the path {} has a control character", shown(text));
-            return Err(Wrong::new(message, "Rename what it names"));
+            return Err(Finding::new(message, "Rename what it names"));
         }
         let Some(rest) = text.strip_prefix('~') else {
             return Ok(self.file.join(text));
@@ -64,18 +64,18 @@ impl Folders {
             None if rest.is_empty() => rest,
             None => {
                 let message = format!("{} means the home folder of somebody else", shown(text));
-                return Err(Wrong::new(message, "Begin with `~/`, or write the whole path"));
+                return Err(Finding::new(message, "Begin with `~/`, or write the whole path"));
             }
         };
         let Some(home) = &self.home else {
             let message = format!("{} cannot be found, as your home folder is not known", shown(text));
-            return Err(Wrong::new(message, "Write the whole path, or set `HOME`"));
+            return Err(Finding::new(message, "Write the whole path, or set `HOME`"));
         };
         Ok(home.join(rest))
     }
 
     /// As [`resolve`](Self::resolve), of a plain file that has to be there and to be readable.
-    pub(crate) fn existing_file(&self, text: &str) -> Result<PathBuf, Wrong> {
+    pub(crate) fn existing_file(&self, text: &str) -> Result<PathBuf, Finding> {
         let path = self.resolve(text)?;
         let shown_path = shown(&path.display().to_string());
         match plain_file::open(&path) {
@@ -83,7 +83,7 @@ impl Folders {
             Err(error) if NotPlain::of(&error).is_none() && error.kind() == io::ErrorKind::NotFound => {
                 let hint =
                     "Paths are relative to the folder of nodes.yaml; check the spelling, or make the file";
-                Err(Wrong::new(format!("there is no file {shown_path}"), hint))
+                Err(Finding::new(format!("there is no file {shown_path}"), hint))
             }
             Err(error) => Err(unreadable(&path, &shown_path, &error)),
         }
@@ -91,16 +91,16 @@ impl Folders {
 }
 
 /// Returns what to say of a file, which `called` names, that was not to be opened or read.
-pub(crate) fn unreadable(path: &Path, called: &str, error: &io::Error) -> Wrong {
+pub(crate) fn unreadable(path: &Path, called: &str, error: &io::Error) -> Finding {
     match NotPlain::of(error) {
         Some(_) if path.is_dir() => {
-            Wrong::new(format!("{called} is a directory"), "Name a single file, not a directory")
+            Finding::new(format!("{called} is a directory"), "Name a single file, not a directory")
         }
         Some(other) => {
             let hint = "Name a plain file; what a program prints has to be kept in one first";
-            Wrong::new(format!("{called} is {}", other.found()), hint)
+            Finding::new(format!("{called} is {}", other.found()), hint)
         }
-        None => Wrong::new(format!("{called} cannot be read: {error}"), "Make the file readable"),
+        None => Finding::new(format!("{called} cannot be read: {error}"), "Make the file readable"),
     }
 }
 
@@ -132,8 +132,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_a_path_is_refused() {
-        for wrong in ["", " ", "a\0b", "a\nb", "a\u{9b}b", "a\u{202e}b", "~bob/a"] {
-            assert!(folders().resolve(wrong).is_err(), "{wrong:?}");
+        for invalid in ["", " ", "a\0b", "a\nb", "a\u{9b}b", "a\u{202e}b", "~bob/a"] {
+            assert!(folders().resolve(invalid).is_err(), "{invalid:?}");
         }
         let homeless = Folders { home: None, ..folders() };
         assert!(homeless.resolve("~/a").is_err());

@@ -2,7 +2,7 @@
 //!
 //! The YAML crate is named in this file, and in the one that reads the YAML of others (`yaml_files`).
 
-use crate::cluster::Place;
+use crate::cluster::Position;
 use crate::types::number::usize_from;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_yaml::{DuplicateKeyPolicy, Error, Location, NonFiniteFloatPolicy, Spanned};
@@ -11,18 +11,18 @@ use std::fmt;
 /// A value and where it stands. What comes through an alias stands where its anchor is: there is the text
 /// that may be wrong.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Value {
-    pub(crate) place: Place,
-    pub(crate) kind: Kind,
+pub(crate) struct YamlValue {
+    pub(crate) position: Position,
+    pub(crate) kind: YamlKind,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum YamlKind {
     /// Nothing after the colon, `~` or `null`.
     Nothing,
     Scalar(Scalar),
-    List(Vec<Value>),
-    Mapping(Vec<Entry>),
+    List(Vec<YamlValue>),
+    Mapping(Vec<YamlEntry>),
 }
 
 /// A single value.
@@ -31,13 +31,13 @@ pub(crate) struct Scalar {
     /// What is written, without quotes: of `0644`, not 644 nor 420.
     pub(crate) text: String,
     /// What YAML 1.2 takes it for.
-    pub(crate) meaning: Meaning,
+    pub(crate) resolved: ScalarType,
     /// Whether it stands without quotes.
     pub(crate) plain: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Meaning {
+pub(crate) enum ScalarType {
     Text,
     Boolean(bool),
     Unsigned(u64),
@@ -47,23 +47,23 @@ pub(crate) enum Meaning {
 
 /// A key of a mapping and its value.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Entry {
+pub(crate) struct YamlEntry {
     pub(crate) key: String,
-    pub(crate) place: Place,
-    pub(crate) value: Value,
+    pub(crate) position: Position,
+    pub(crate) value: YamlValue,
 }
 
 /// The tree, and what is wrong with it as YAML though it could be read.
 #[derive(Debug)]
 pub(crate) struct Document {
-    pub(crate) root: Value,
-    pub(crate) flaws: Vec<Flaw>,
+    pub(crate) root: YamlValue,
+    pub(crate) syntax_errors: Vec<SyntaxError>,
 }
 
 /// Something wrong with the YAML itself.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Flaw {
-    pub(crate) place: Place,
+pub(crate) struct SyntaxError {
+    pub(crate) position: Position,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
 }
@@ -80,7 +80,7 @@ const DEEPEST: usize = 16;
 ///
 /// # Errors
 /// When it is no YAML, or more than one document, or none.
-pub(crate) fn read(text: &str) -> Result<Document, Flaw> {
+pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
     let options = serde_yaml::options! {
         // Every duplicate is reported by `settle`, not just the first.
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
@@ -97,24 +97,24 @@ pub(crate) fn read(text: &str) -> Result<Document, Flaw> {
         },
     };
     let root: Spanned<Raw> =
-        serde_yaml::from_str_with_options(text, options).map_err(|error| flaw(&error))?;
-    let mut flaws = Vec::new();
-    let root = settle(root, text, &mut flaws);
-    if root.kind == Kind::Nothing {
-        return Err(Flaw {
-            place: Place { line: 1, column: 1 },
+        serde_yaml::from_str_with_options(text, options).map_err(|error| syntax_error(&error))?;
+    let mut syntax_errors = Vec::new();
+    let root = settle(root, text, &mut syntax_errors);
+    if root.kind == YamlKind::Nothing {
+        return Err(SyntaxError {
+            position: Position { line: 1, column: 1 },
             message: "the file is empty".to_owned(),
             hint: Some("Begin with `cluster:`, `image:`, `network:` and `nodes:`".to_owned()),
         });
     }
-    Ok(Document { root, flaws })
+    Ok(Document { root, syntax_errors })
 }
 
 /// What the crate makes of the text, before the text itself is looked at again.
 enum Raw {
     Nothing,
     Text(String),
-    Other(Meaning),
+    Other(ScalarType),
     List(Vec<Spanned<Raw>>),
     Mapping(Vec<(Spanned<Raw>, Spanned<Raw>)>),
 }
@@ -139,19 +139,19 @@ impl<'de> Visitor<'de> for RawVisitor {
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
-        Ok(Raw::Other(Meaning::Boolean(value)))
+        Ok(Raw::Other(ScalarType::Boolean(value)))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
-        Ok(Raw::Other(Meaning::Unsigned(value)))
+        Ok(Raw::Other(ScalarType::Unsigned(value)))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
-        Ok(Raw::Other(Meaning::Signed(value)))
+        Ok(Raw::Other(ScalarType::Signed(value)))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
-        Ok(Raw::Other(Meaning::Fraction(value)))
+        Ok(Raw::Other(ScalarType::Fraction(value)))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Raw, E> {
@@ -183,67 +183,75 @@ impl<'de> Visitor<'de> for RawVisitor {
 }
 
 /// Gives every value its place and its text as it was written.
-fn settle(raw: Spanned<Raw>, text: &str, flaws: &mut Vec<Flaw>) -> Value {
-    let place = place(raw.defined);
+fn settle(raw: Spanned<Raw>, text: &str, syntax_errors: &mut Vec<SyntaxError>) -> YamlValue {
+    let position = position(raw.defined);
     let written = written(raw.defined, text);
     let kind = match raw.value {
-        Raw::Nothing => Kind::Nothing,
-        Raw::Text(value) => {
-            Kind::Scalar(Scalar { plain: written == Some(&value), text: value, meaning: Meaning::Text })
-        }
-        Raw::Other(meaning) => Kind::Scalar(Scalar {
-            text: match (written, meaning) {
+        Raw::Nothing => YamlKind::Nothing,
+        Raw::Text(value) => YamlKind::Scalar(Scalar {
+            plain: written == Some(&value),
+            text: value,
+            resolved: ScalarType::Text,
+        }),
+        Raw::Other(resolved) => YamlKind::Scalar(Scalar {
+            text: match (written, resolved) {
                 (Some(written), _) => written.trim_matches(['"', '\'']).to_owned(),
-                (None, Meaning::Boolean(value)) => value.to_string(),
-                (None, Meaning::Unsigned(value)) => value.to_string(),
-                (None, Meaning::Signed(value)) => value.to_string(),
-                (None, Meaning::Fraction(value)) => value.to_string(),
-                (None, Meaning::Text) => String::new(),
+                (None, ScalarType::Boolean(value)) => value.to_string(),
+                (None, ScalarType::Unsigned(value)) => value.to_string(),
+                (None, ScalarType::Signed(value)) => value.to_string(),
+                (None, ScalarType::Fraction(value)) => value.to_string(),
+                (None, ScalarType::Text) => String::new(),
             },
-            meaning,
+            resolved,
             plain: true,
         }),
-        Raw::List(items) => Kind::List(items.into_iter().map(|item| settle(item, text, flaws)).collect()),
-        Raw::Mapping(entries) => Kind::Mapping(settle_mapping(entries, text, flaws)),
+        Raw::List(items) => {
+            YamlKind::List(items.into_iter().map(|item| settle(item, text, syntax_errors)).collect())
+        }
+        Raw::Mapping(entries) => YamlKind::Mapping(settle_mapping(entries, text, syntax_errors)),
     };
-    Value { place, kind }
+    YamlValue { position, kind }
 }
 
-fn settle_mapping(raw: Vec<(Spanned<Raw>, Spanned<Raw>)>, text: &str, flaws: &mut Vec<Flaw>) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = Vec::with_capacity(raw.len());
-    let mut first_places = std::collections::HashMap::new();
+fn settle_mapping(
+    raw: Vec<(Spanned<Raw>, Spanned<Raw>)>,
+    text: &str,
+    syntax_errors: &mut Vec<SyntaxError>,
+) -> Vec<YamlEntry> {
+    let mut entries: Vec<YamlEntry> = Vec::with_capacity(raw.len());
+    let mut first_positions = std::collections::HashMap::new();
     for (key, value) in raw {
-        let key = settle(key, text, flaws);
-        let value = settle(value, text, flaws);
+        let key = settle(key, text, syntax_errors);
+        let value = settle(value, text, syntax_errors);
         let name = match key.kind {
-            Kind::Scalar(scalar) => scalar.text,
-            Kind::Nothing => "null".to_owned(),
-            Kind::List(_) | Kind::Mapping(_) => {
-                flaws.push(Flaw {
-                    place: key.place,
+            YamlKind::Scalar(scalar) => scalar.text,
+            YamlKind::Nothing => "null".to_owned(),
+            YamlKind::List(_) | YamlKind::Mapping(_) => {
+                syntax_errors.push(SyntaxError {
+                    position: key.position,
                     message: "a list or a mapping stands where a key belongs".to_owned(),
                     hint: Some("Put the value in quotes if it begins with `[`, `{` or `?`".to_owned()),
                 });
                 continue;
             }
         };
-        if let Some(Place { line, .. }) = first_places.get(&name) {
-            flaws.push(Flaw {
-                place: key.place,
+        if let Some(Position { line, .. }) = first_positions.get(&name) {
+            syntax_errors.push(SyntaxError {
+                position: key.position,
                 message: format!("the key `{name}` is here a second time"),
                 hint: Some(format!("Keep one of the two; the first is in line {line}")),
             });
             continue;
         }
-        first_places.insert(name.clone(), key.place);
-        entries.push(Entry { key: name, place: key.place, value });
+        first_positions.insert(name.clone(), key.position);
+        entries.push(YamlEntry { key: name, position: key.position, value });
     }
     entries
 }
 
-fn place(location: Location) -> Place {
+fn position(location: Location) -> Position {
     let number = |value: u64| usize_from(value).max(1);
-    Place { line: number(location.line()), column: number(location.column()) }
+    Position { line: number(location.line()), column: number(location.column()) }
 }
 
 /// The text at a location.
@@ -255,8 +263,8 @@ fn written(location: Location, text: &str) -> Option<&str> {
 }
 
 /// What a person needs to know of an error of the crate.
-pub(crate) fn flaw(error: &Error) -> Flaw {
-    let place = error.location().map_or(Place { line: 1, column: 1 }, place);
+pub(crate) fn syntax_error(error: &Error) -> SyntaxError {
+    let position = error.location().map_or(Position { line: 1, column: 1 }, position);
     let (message, hint) = match error {
         Error::MultipleDocuments { .. } => (
             "a second document begins here".to_owned(),
@@ -283,14 +291,14 @@ pub(crate) fn flaw(error: &Error) -> Flaw {
             if let Some(rest) = message.strip_prefix("duplicate mapping key: ") {
                 let key = rest.split(", set DuplicateKeyPolicy").next().unwrap_or(rest);
                 let message = format!("the key `{key}` is here a second time");
-                return Flaw { place, message, hint: Some("Keep one of the two".to_owned()) };
+                return SyntaxError { position, message, hint: Some("Keep one of the two".to_owned()) };
             }
             let message =
                 message.split_once(" at line ").map_or(&*message, |(message, _)| message).to_owned();
             (message, "Put the value in quotes if it is meant as a text")
         }
     };
-    Flaw { place, message, hint: Some(hint.to_owned()) }
+    SyntaxError { position, message, hint: Some(hint.to_owned()) }
 }
 
 /// The parser's own words, put so that they help somebody who does not know YAML's grammar.
@@ -336,26 +344,31 @@ fn syntax(message: &str) -> (String, &'static str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, Place, Value, read};
+    use super::{Position, YamlKind, YamlValue, read};
 
-    fn flaws(text: &str) -> Vec<String> {
-        let flaws = match read(text) {
-            Ok(document) => document.flaws,
-            Err(flaw) => vec![flaw],
+    fn syntax_errors(text: &str) -> Vec<String> {
+        let syntax_errors = match read(text) {
+            Ok(document) => document.syntax_errors,
+            Err(syntax_error) => vec![syntax_error],
         };
-        flaws
+        syntax_errors
             .iter()
-            .map(|flaw| format!("{}:{} {}", flaw.place.line, flaw.place.column, flaw.message))
+            .map(|syntax_error| {
+                format!(
+                    "{}:{} {}",
+                    syntax_error.position.line, syntax_error.position.column, syntax_error.message
+                )
+            })
             .collect()
     }
 
-    fn entry<'a>(value: &'a Value, key: &str) -> &'a Value {
-        let Kind::Mapping(entries) = &value.kind else { panic!("no mapping") };
+    fn entry<'a>(value: &'a YamlValue, key: &str) -> &'a YamlValue {
+        let YamlKind::Mapping(entries) = &value.kind else { panic!("no mapping") };
         &entries.iter().find(|entry| entry.key == key).unwrap().value
     }
 
-    fn text(value: &Value) -> &str {
-        let Kind::Scalar(scalar) = &value.kind else { panic!("no scalar") };
+    fn text(value: &YamlValue) -> &str {
+        let YamlKind::Scalar(scalar) = &value.kind else { panic!("no scalar") };
         &scalar.text
     }
 
@@ -381,14 +394,14 @@ mod tests {
     #[test]
     fn places_are_lines_and_columns_of_characters() {
         let document = read("ä: 1\nb: {ü: x, c: y}\n").unwrap();
-        assert_eq!(entry(entry(&document.root, "b"), "c").place, Place { line: 2, column: 14 });
+        assert_eq!(entry(entry(&document.root, "b"), "c").position, Position { line: 2, column: 14 });
     }
 
     #[test]
     fn aliases_and_merge_keys_give_what_stands_at_the_anchor() {
         let document = read("a: &x {name: n, size: s}\nb: *x\nc: {<<: *x, name: own}\n").unwrap();
-        assert!(document.flaws.is_empty(), "{:?}", document.flaws);
-        assert_eq!(entry(entry(&document.root, "b"), "name").place, Place { line: 1, column: 14 });
+        assert!(document.syntax_errors.is_empty(), "{:?}", document.syntax_errors);
+        assert_eq!(entry(entry(&document.root, "b"), "name").position, Position { line: 1, column: 14 });
         assert_eq!(text(entry(entry(&document.root, "c"), "name")), "own");
         assert_eq!(text(entry(entry(&document.root, "c"), "size")), "s");
     }
@@ -396,7 +409,7 @@ mod tests {
     #[test]
     fn every_second_key_is_a_flaw() {
         assert_eq!(
-            flaws("a: 1\nb: {c: 1, c: 2}\na: 3\n"),
+            syntax_errors("a: 1\nb: {c: 1, c: 2}\na: 3\n"),
             ["2:11 the key `c` is here a second time", "3:1 the key `a` is here a second time"]
         );
     }
@@ -422,7 +435,7 @@ mod tests {
             ("a: !!int foo\n", "1:10 invalid u64"),
             ("[a, b]: 1\n", "1:1 a list or a mapping stands where a key belongs"),
         ] {
-            assert_eq!(flaws(source), [expected], "{source:?}");
+            assert_eq!(syntax_errors(source), [expected], "{source:?}");
         }
     }
 
@@ -444,7 +457,7 @@ mod tests {
             ("[".repeat(5000), "the file is nested too deeply"),
             ("- ".repeat(5000), "the file is nested too deeply, or its aliases unfold to too much"),
         ] {
-            let found = flaws(&source);
+            let found = syntax_errors(&source);
             assert!(found.len() == 1 && found[0].ends_with(expected), "{found:?}");
         }
     }

@@ -1,42 +1,42 @@
 //! Reading values out of the tree: every mistake is put down and reading goes on.
 
-use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::advice;
 use crate::cluster::document::folders::Folders;
 use crate::cluster::document::keys::Level;
-use crate::cluster::document::syntax::{Entry, Flaw, Kind, Meaning, Scalar, Value};
+use crate::cluster::document::syntax::{Scalar, ScalarType, SyntaxError, YamlEntry, YamlKind, YamlValue};
 use crate::cluster::{Diagnostic, FieldSpan, ssh};
 
 /// A value and where it stood.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Located<T> {
+pub(crate) struct Spanned<T> {
     pub(crate) value: T,
-    pub(crate) spot: FieldSpan,
+    pub(crate) span: FieldSpan,
 }
 
 /// What became of a key.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) enum Setting<T> {
+pub(crate) enum Field<T> {
     /// It is not there.
     #[default]
     Absent,
     /// It is there and wrong, which was put down: nothing more need be said of it.
     Invalid,
     /// It is there.
-    Given(Located<T>),
+    Given(Spanned<T>),
 }
 
-impl<T> Setting<T> {
-    pub(crate) fn given(&self) -> Option<&Located<T>> {
+impl<T> Field<T> {
+    pub(crate) fn given(&self) -> Option<&Spanned<T>> {
         match self {
-            Self::Given(located) => Some(located),
+            Self::Given(spanned) => Some(spanned),
             Self::Absent | Self::Invalid => None,
         }
     }
 
     pub(crate) fn value(self) -> Option<T> {
         match self {
-            Self::Given(located) => Some(located.value),
+            Self::Given(spanned) => Some(spanned.value),
             Self::Absent | Self::Invalid => None,
         }
     }
@@ -46,7 +46,7 @@ impl<T> Setting<T> {
     }
 }
 
-impl<T: Clone> Setting<T> {
+impl<T: Clone> Field<T> {
     /// This one, or where it is absent the other.
     pub(crate) fn or(&self, other: &Self) -> Self {
         if self.is_absent() { other.clone() } else { self.clone() }
@@ -71,8 +71,8 @@ impl Reader {
     }
 
     /// Puts down what is wrong at a spot.
-    pub(crate) fn report(&mut self, spot: &FieldSpan, wrong: Wrong) {
-        let problem = wrong.at(spot);
+    pub(crate) fn report(&mut self, span: &FieldSpan, finding: Finding) {
+        let problem = finding.at(span);
         if self.problems.len() >= MOST_PROBLEMS {
             return;
         }
@@ -86,111 +86,114 @@ impl Reader {
     }
 
     /// Puts down what is valid and may still disappoint; once, though every node has it from the same place.
-    pub(crate) fn warn(&mut self, spot: &FieldSpan, about: Wrong) {
-        let warning = about.at(spot);
+    pub(crate) fn warn(&mut self, span: &FieldSpan, about: Finding) {
+        let warning = about.at(span);
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }
     }
 
     /// Puts down what is wrong with the YAML itself.
-    pub(crate) fn report_flaw(&mut self, flaw: Flaw, secret: bool) {
-        let spot = FieldSpan { place: flaw.place, path: String::new() };
-        self.report(&spot, Wrong { message: flaw.message, hint: flaw.hint, secret });
+    pub(crate) fn report_syntax_error(&mut self, syntax_error: SyntaxError, secret: bool) {
+        let span = FieldSpan { position: syntax_error.position, path: String::new() };
+        self.report(&span, Finding { message: syntax_error.message, hint: syntax_error.hint, secret });
     }
 }
 
 /// One value of the tree, with its path.
 #[derive(Debug, Clone)]
-pub(crate) struct Cursor<'t> {
-    value: &'t Value,
+pub(crate) struct FieldValue<'t> {
+    value: &'t YamlValue,
     path: String,
 }
 
-impl<'t> Cursor<'t> {
+impl<'t> FieldValue<'t> {
     /// The whole document.
-    pub(crate) fn root(value: &'t Value) -> Self {
+    pub(crate) fn root(value: &'t YamlValue) -> Self {
         Self { value, path: String::new() }
     }
 
-    pub(crate) fn spot(&self) -> FieldSpan {
-        FieldSpan { place: self.value.place, path: self.path.clone() }
+    pub(crate) fn span(&self) -> FieldSpan {
+        FieldSpan { position: self.value.position, path: self.path.clone() }
     }
 
-    pub(crate) fn kind(&self) -> &'t Kind {
+    pub(crate) fn kind(&self) -> &'t YamlKind {
         &self.value.kind
     }
 
-    pub(crate) fn located<T>(&self, value: T) -> Located<T> {
-        Located { value, spot: self.spot() }
+    pub(crate) fn spanned<T>(&self, value: T) -> Spanned<T> {
+        Spanned { value, span: self.span() }
     }
 
     /// The fields of a mapping; unknown keys are put down. Nothing counts as a mapping without any.
     pub(crate) fn fields(&self, level: &'static Level, reader: &mut Reader) -> Option<Fields<'t>> {
         let entries = match &self.value.kind {
-            Kind::Mapping(entries) => entries.as_slice(),
-            Kind::Nothing => &[],
-            Kind::Scalar(_) | Kind::List(_) => {
+            YamlKind::Mapping(entries) => entries.as_slice(),
+            YamlKind::Nothing => &[],
+            YamlKind::Scalar(_) | YamlKind::List(_) => {
                 let known = level.keys.iter().map(|key| format!("`{key}:`")).collect::<Vec<_>>();
                 let hint = format!("Known here: {}", known.join(", "));
                 let secret =
-                    matches!(&self.value.kind, Kind::Scalar(scalar) if ssh::is_private_key(&scalar.text));
-                let wrong = Wrong::new(format!("{} stands where keys belong", self.description()), hint);
-                reader.report(&self.spot(), if secret { wrong.secret() } else { wrong });
+                    matches!(&self.value.kind, YamlKind::Scalar(scalar) if ssh::is_private_key(&scalar.text));
+                let finding = Finding::new(format!("{} stands where keys belong", self.description()), hint);
+                reader.report(&self.span(), if secret { finding.secret() } else { finding });
                 return None;
             }
         };
         for entry in entries.iter().filter(|entry| !level.keys.contains(&entry.key.as_str())) {
-            let spot = FieldSpan { place: entry.place, path: self.path_of(&entry.key) };
+            let span = FieldSpan { position: entry.position, path: self.path_of(&entry.key) };
             let role =
                 entries.iter().find(|entry| entry.key == "k3s").and_then(|entry| match &entry.value.kind {
-                    Kind::Scalar(scalar) => Some(scalar.text.as_str()),
-                    Kind::Nothing | Kind::List(_) | Kind::Mapping(_) => None,
+                    YamlKind::Scalar(scalar) => Some(scalar.text.as_str()),
+                    YamlKind::Nothing | YamlKind::List(_) | YamlKind::Mapping(_) => None,
                 });
             let hint = advice::advice_beside_role(level, &entry.key, role)
                 .unwrap_or_else(|| advice::advice(level, &entry.key));
-            let wrong = Wrong::new(format!("unknown key {}", shown(&entry.key)), hint);
-            reader.report(&spot, if advice::may_be_secret(&entry.key) { wrong.secret() } else { wrong });
+            let finding = Finding::new(format!("unknown key {}", shown(&entry.key)), hint);
+            reader.report(&span, if advice::may_be_secret(&entry.key) { finding.secret() } else { finding });
         }
         let mistyped = entries.iter().filter_map(|entry| {
             (!level.keys.contains(&entry.key.as_str())).then(|| advice::meant(level, &entry.key)).flatten()
         });
-        Some(Fields { cursor: self.clone(), entries, mistyped: mistyped.collect() })
+        Some(Fields { value: self.clone(), entries, mistyped: mistyped.collect() })
     }
 
     /// All entries of a mapping whose keys are free, each with its key's spot.
-    pub(crate) fn entries(&self, reader: &mut Reader) -> Option<Vec<(Located<&'t str>, Cursor<'t>)>> {
+    pub(crate) fn entries(&self, reader: &mut Reader) -> Option<Vec<(Spanned<&'t str>, FieldValue<'t>)>> {
         match &self.value.kind {
-            Kind::Mapping(entries) => Some(
+            YamlKind::Mapping(entries) => Some(
                 entries
                     .iter()
                     .map(|entry| {
                         let path = self.path_of(&entry.key);
-                        let spot = FieldSpan { place: entry.place, path: path.clone() };
-                        (Located { value: entry.key.as_str(), spot }, Cursor { value: &entry.value, path })
+                        let span = FieldSpan { position: entry.position, path: path.clone() };
+                        (
+                            Spanned { value: entry.key.as_str(), span },
+                            FieldValue { value: &entry.value, path },
+                        )
                     })
                     .collect(),
             ),
-            Kind::Nothing => Some(Vec::new()),
-            Kind::Scalar(_) | Kind::List(_) => {
+            YamlKind::Nothing => Some(Vec::new()),
+            YamlKind::Scalar(_) | YamlKind::List(_) => {
                 let message = format!("{} stands where keys belong", self.description());
-                reader.report(&self.spot(), Wrong::new(message, "Write it as `key: value`, one in a line"));
+                reader.report(&self.span(), Finding::new(message, "Write it as `key: value`, one in a line"));
                 None
             }
         }
     }
 
     /// The items of a list. Nothing counts as an empty one, and a single value as a list of it.
-    pub(crate) fn items(&self, reader: &mut Reader) -> Option<Vec<Cursor<'t>>> {
+    pub(crate) fn items(&self, reader: &mut Reader) -> Option<Vec<FieldValue<'t>>> {
         match &self.value.kind {
-            Kind::List(items) => Some(self.numbered(items)),
-            Kind::Nothing => Some(Vec::new()),
-            Kind::Scalar(_) => Some(vec![self.clone()]),
-            Kind::Mapping(_) => {
+            YamlKind::List(items) => Some(self.numbered(items)),
+            YamlKind::Nothing => Some(Vec::new()),
+            YamlKind::Scalar(_) => Some(vec![self.clone()]),
+            YamlKind::Mapping(_) => {
                 let message = format!("{} stands where a list belongs", self.description());
                 let hint =
                     "Put it in brackets, `[…]`, or begin every item with `- `, also when there is only one";
-                reader.report(&self.spot(), Wrong::new(message, hint));
+                reader.report(&self.span(), Finding::new(message, hint));
                 None
             }
         }
@@ -198,21 +201,21 @@ impl<'t> Cursor<'t> {
 
     /// The items of a list of mappings: one that stands alone counts as a list of it where it has a key of
     /// theirs.
-    pub(crate) fn mappings(&self, levels: &[&Level], reader: &mut Reader) -> Option<Vec<Cursor<'t>>> {
+    pub(crate) fn mappings(&self, levels: &[&Level], reader: &mut Reader) -> Option<Vec<FieldValue<'t>>> {
         let known = |key: &str| levels.iter().any(|level| level.keys.contains(&key));
         match &self.value.kind {
-            Kind::Mapping(entries) if entries.iter().any(|entry| known(&entry.key)) => {
+            YamlKind::Mapping(entries) if entries.iter().any(|entry| known(&entry.key)) => {
                 Some(vec![self.clone()])
             }
             _ => self.items(reader),
         }
     }
 
-    fn numbered(&self, items: &'t [Value]) -> Vec<Cursor<'t>> {
+    fn numbered(&self, items: &'t [YamlValue]) -> Vec<FieldValue<'t>> {
         items
             .iter()
             .enumerate()
-            .map(|(index, value)| Cursor { value, path: format!("{}[{index}]", self.path) })
+            .map(|(index, value)| FieldValue { value, path: format!("{}[{index}]", self.path) })
             .collect()
     }
 
@@ -221,7 +224,7 @@ impl<'t> Cursor<'t> {
     pub(crate) fn list<T>(
         &self,
         reader: &mut Reader,
-        mut read: impl FnMut(&Cursor<'t>, &mut Reader) -> Option<T>,
+        mut read: impl FnMut(&FieldValue<'t>, &mut Reader) -> Option<T>,
     ) -> Option<Vec<T>> {
         let items = self.items(reader)?;
         let read: Vec<Option<T>> = items.iter().map(|item| read(item, reader)).collect();
@@ -233,7 +236,7 @@ impl<'t> Cursor<'t> {
         &self,
         levels: &[&Level],
         reader: &mut Reader,
-        mut read: impl FnMut(&Cursor<'t>, &mut Reader) -> Option<T>,
+        mut read: impl FnMut(&FieldValue<'t>, &mut Reader) -> Option<T>,
     ) -> Option<Vec<T>> {
         let items = self.mappings(levels, reader)?;
         let read: Vec<Option<T>> = items.iter().map(|item| read(item, reader)).collect();
@@ -241,15 +244,15 @@ impl<'t> Cursor<'t> {
     }
 
     fn scalar(&self, reader: &mut Reader) -> Option<&'t Scalar> {
-        let wrong = match &self.value.kind {
-            Kind::Scalar(scalar) => return Some(scalar),
-            Kind::Nothing => Wrong::new("there is no value here", "Write one, or remove the key"),
-            Kind::List(_) | Kind::Mapping(_) => Wrong::new(
+        let finding = match &self.value.kind {
+            YamlKind::Scalar(scalar) => return Some(scalar),
+            YamlKind::Nothing => Finding::new("there is no value here", "Write one, or remove the key"),
+            YamlKind::List(_) | YamlKind::Mapping(_) => Finding::new(
                 format!("{} stands where one value belongs", self.description()),
                 "Write a single value",
             ),
         };
-        reader.report(&self.spot(), wrong);
+        reader.report(&self.span(), finding);
         None
     }
 
@@ -261,21 +264,21 @@ impl<'t> Cursor<'t> {
     /// A text. What YAML, or an older YAML, reads as something else has to be in quotes.
     pub(crate) fn text(&self, reader: &mut Reader) -> Option<&'t str> {
         let scalar = self.scalar(reader)?;
-        let taken_for = match scalar.meaning {
-            Meaning::Text if !(scalar.plain && is_old_boolean(&scalar.text)) => return Some(&scalar.text),
-            Meaning::Text | Meaning::Boolean(_) => "true or false",
-            Meaning::Unsigned(_) | Meaning::Signed(_) | Meaning::Fraction(_) => "a number",
+        let taken_for = match scalar.resolved {
+            ScalarType::Text if !(scalar.plain && is_old_boolean(&scalar.text)) => return Some(&scalar.text),
+            ScalarType::Text | ScalarType::Boolean(_) => "true or false",
+            ScalarType::Unsigned(_) | ScalarType::Signed(_) | ScalarType::Fraction(_) => "a number",
         };
         let message = format!("YAML reads {} as {taken_for}, not as a text", shown(&scalar.text));
         let hint = format!("Put it in quotes: `\"{}\"`", scalar.text);
-        reader.report(&self.spot(), Wrong::new(message, hint));
+        reader.report(&self.span(), Finding::new(message, hint));
         None
     }
 
     /// `true` or `false`, or what an older YAML takes for them.
     pub(crate) fn boolean(&self, reader: &mut Reader) -> Option<bool> {
         let scalar = self.scalar(reader)?;
-        if let Meaning::Boolean(value) = scalar.meaning {
+        if let ScalarType::Boolean(value) = scalar.resolved {
             return Some(value);
         }
         if let Some(value) = old_boolean(&scalar.text).filter(|_| scalar.plain) {
@@ -285,15 +288,15 @@ impl<'t> Cursor<'t> {
             "true" | "false" => format!("{} is a text, being in quotes", shown(&scalar.text)),
             text => format!("{} is neither `true` nor `false`", shown(text)),
         };
-        reader.report(&self.spot(), Wrong::new(message, "Write `true` or `false`, without quotes"));
+        reader.report(&self.span(), Finding::new(message, "Write `true` or `false`, without quotes"));
         None
     }
 
     /// Returns `true` for a word that means "not at all": `none`, `off`, or what an older YAML takes for
     /// `false`.
     pub(crate) fn is_off(&self) -> bool {
-        let Kind::Scalar(scalar) = &self.value.kind else { return false };
-        scalar.meaning == Meaning::Boolean(false)
+        let YamlKind::Scalar(scalar) = &self.value.kind else { return false };
+        scalar.resolved == ScalarType::Boolean(false)
             || scalar.text.eq_ignore_ascii_case("none")
             || old_boolean(&scalar.text) == Some(false)
     }
@@ -309,7 +312,7 @@ impl<'t> Cursor<'t> {
             Some((word, _)) => format!("Did you mean `{word}`?"),
             None => format!("Write {}", either(&words)),
         };
-        reader.report(&self.spot(), Wrong::new(format!("{} is not known here", shown(text)), hint));
+        reader.report(&self.span(), Finding::new(format!("{} is not known here", shown(text)), hint));
         None
     }
 
@@ -317,7 +320,7 @@ impl<'t> Cursor<'t> {
     pub(crate) fn parse<T>(
         &self,
         reader: &mut Reader,
-        parse: impl FnOnce(&str) -> Result<T, Wrong>,
+        parse: impl FnOnce(&str) -> Result<T, Finding>,
     ) -> Option<T> {
         let text = self.text(reader)?;
         self.understood(parse(text), reader)
@@ -327,14 +330,14 @@ impl<'t> Cursor<'t> {
     pub(crate) fn parse_token<T>(
         &self,
         reader: &mut Reader,
-        parse: impl FnOnce(&str) -> Result<T, Wrong>,
+        parse: impl FnOnce(&str) -> Result<T, Finding>,
     ) -> Option<T> {
         let text = self.token(reader)?;
         self.understood(parse(text), reader)
     }
 
-    fn understood<T>(&self, result: Result<T, Wrong>, reader: &mut Reader) -> Option<T> {
-        result.map_err(|wrong| reader.report(&self.spot(), wrong)).ok()
+    fn understood<T>(&self, result: Result<T, Finding>, reader: &mut Reader) -> Option<T> {
+        result.map_err(|finding| reader.report(&self.span(), finding)).ok()
     }
 
     fn path_of(&self, key: &str) -> String {
@@ -343,10 +346,10 @@ impl<'t> Cursor<'t> {
 
     fn description(&self) -> &'static str {
         match &self.value.kind {
-            Kind::Nothing => "nothing",
-            Kind::Scalar(_) => "a single value",
-            Kind::List(_) => "a list",
-            Kind::Mapping(_) => "a mapping",
+            YamlKind::Nothing => "nothing",
+            YamlKind::Scalar(_) => "a single value",
+            YamlKind::List(_) => "a list",
+            YamlKind::Mapping(_) => "a mapping",
         }
     }
 }
@@ -354,21 +357,21 @@ impl<'t> Cursor<'t> {
 /// The fields of a mapping.
 #[derive(Debug, Clone)]
 pub(crate) struct Fields<'t> {
-    cursor: Cursor<'t>,
-    entries: &'t [Entry],
+    value: FieldValue<'t>,
+    entries: &'t [YamlEntry],
     /// Keys that are there under a wrong name, which was put down: nobody need be told that they are missing.
     mistyped: Vec<&'static str>,
 }
 
 impl<'t> Fields<'t> {
     /// Where the mapping stands.
-    pub(crate) fn spot(&self) -> FieldSpan {
-        self.cursor.spot()
+    pub(crate) fn span(&self) -> FieldSpan {
+        self.value.span()
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<Cursor<'t>> {
+    pub(crate) fn get(&self, key: &str) -> Option<FieldValue<'t>> {
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
-        Some(Cursor { value: &entry.value, path: self.cursor.path_of(key) })
+        Some(FieldValue { value: &entry.value, path: self.value.path_of(key) })
     }
 
     /// Whether a key is there under a wrong name.
@@ -377,18 +380,18 @@ impl<'t> Fields<'t> {
     }
 
     /// A key that may be absent.
-    pub(crate) fn setting<T>(
+    pub(crate) fn optional<T>(
         &self,
         key: &str,
         reader: &mut Reader,
-        read: impl FnOnce(&Cursor<'t>, &mut Reader) -> Option<T>,
-    ) -> Setting<T> {
-        let Some(cursor) = self.get(key) else {
-            return if self.is_mistyped(key) { Setting::Invalid } else { Setting::Absent };
+        read: impl FnOnce(&FieldValue<'t>, &mut Reader) -> Option<T>,
+    ) -> Field<T> {
+        let Some(value) = self.get(key) else {
+            return if self.is_mistyped(key) { Field::Invalid } else { Field::Absent };
         };
-        match read(&cursor, reader) {
-            Some(value) => Setting::Given(cursor.located(value)),
-            None => Setting::Invalid,
+        match read(&value, reader) {
+            Some(read) => Field::Given(value.spanned(read)),
+            None => Field::Invalid,
         }
     }
 
@@ -398,20 +401,20 @@ impl<'t> Fields<'t> {
         key: &str,
         example: &str,
         reader: &mut Reader,
-        read: impl FnOnce(&Cursor<'t>, &mut Reader) -> Option<T>,
-    ) -> Setting<T> {
-        let setting = self.setting(key, reader, read);
-        if setting.is_absent() {
+        read: impl FnOnce(&FieldValue<'t>, &mut Reader) -> Option<T>,
+    ) -> Field<T> {
+        let field = self.optional(key, reader, read);
+        if field.is_absent() {
             self.report_missing(key, example, reader);
-            return Setting::Invalid;
+            return Field::Invalid;
         }
-        setting
+        field
     }
 
     /// Puts down that a key is missing.
     pub(crate) fn report_missing(&self, key: &str, example: &str, reader: &mut Reader) {
-        let spot = FieldSpan { path: self.cursor.path_of(key), ..self.spot() };
-        reader.report(&spot, Wrong::new(format!("`{key}` is missing"), format!("Add `{key}: {example}`")));
+        let span = FieldSpan { path: self.value.path_of(key), ..self.span() };
+        reader.report(&span, Finding::new(format!("`{key}` is missing"), format!("Add `{key}: {example}`")));
     }
 }
 

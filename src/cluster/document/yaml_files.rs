@@ -1,8 +1,8 @@
 //! YAML of others that nodes.yaml names: read only as far as one has to, to see that it is what it should be.
 
-use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::folders;
-use crate::cluster::document::syntax::{Flaw, flaw};
+use crate::cluster::document::syntax::{SyntaxError, syntax_error};
 use crate::io::plain_file;
 use crate::types::number::usize_from;
 use serde_json::Value;
@@ -28,21 +28,21 @@ pub(crate) struct OtherDocument {
 }
 
 /// The text of a file, which `called` names in what is said about it.
-pub(crate) fn read_text(path: &Path, called: &str) -> Result<String, Wrong> {
+pub(crate) fn read_text(path: &Path, called: &str) -> Result<String, Finding> {
     let mut bytes = Vec::new();
     plain_file::open(path)
         .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|error| folders::unreadable(path, called, &error))?;
     if bytes.len() as u64 > MOST_BYTES {
         let message = format!("{called} is larger than 8 MiB");
-        return Err(Wrong::new(message, "Check that this is the file that you mean"));
+        return Err(Finding::new(message, "Check that this is the file that you mean"));
     }
     String::from_utf8(bytes)
-        .map_err(|_| Wrong::new(format!("{called} is not UTF-8"), "Save the file as UTF-8"))
+        .map_err(|_| Finding::new(format!("{called} is not UTF-8"), "Save the file as UTF-8"))
 }
 
 /// The documents of a text, without those that hold nothing.
-pub(crate) fn documents(text: &str, called: &str) -> Result<Vec<OtherDocument>, Wrong> {
+pub(crate) fn documents(text: &str, called: &str) -> Result<Vec<OtherDocument>, Finding> {
     let options = serde_yaml::options! {
         non_finite_float_policy: NonFiniteFloatPolicy::AsString,
         with_snippet: false,
@@ -56,9 +56,9 @@ pub(crate) fn documents(text: &str, called: &str) -> Result<Vec<OtherDocument>, 
     };
     let read: Result<Vec<Spanned<Value>>, _> = serde_yaml::from_multiple_with_options(text, options);
     let documents = read.map_err(|error| {
-        let Flaw { place, message, hint } = flaw(&error);
-        let message = format!("{called}, line {}: {message}", place.line);
-        Wrong::new(message, hint.unwrap_or_else(|| "Correct the file".to_owned()))
+        let SyntaxError { position, message, hint } = syntax_error(&error);
+        let message = format!("{called}, line {}: {message}", position.line);
+        Finding::new(message, hint.unwrap_or_else(|| "Correct the file".to_owned()))
     })?;
     let documents = documents.into_iter().filter(|document| !document.value.is_null());
     Ok(documents
@@ -67,10 +67,10 @@ pub(crate) fn documents(text: &str, called: &str) -> Result<Vec<OtherDocument>, 
 }
 
 /// The one value of a JSON text.
-pub(crate) fn json(text: &str, called: &str) -> Result<OtherDocument, Wrong> {
+pub(crate) fn json(text: &str, called: &str) -> Result<OtherDocument, Finding> {
     let value = serde_json::from_str(text).map_err(|error| {
         let message = format!("{called}, line {}: {}", error.line(), error);
-        Wrong::new(message, "Correct the file, or write it as YAML")
+        Finding::new(message, "Correct the file, or write it as YAML")
     })?;
     Ok(OtherDocument { line: 1, value })
 }

@@ -1,7 +1,7 @@
 //! `boot:`, lines of config.txt and words of cmdline.txt.
 
-use crate::cluster::diagnostic::{Wrong, shown};
-use crate::cluster::document::value::{Located, Reader};
+use crate::cluster::diagnostic::{Finding, shown};
+use crate::cluster::document::value::{Reader, Spanned};
 use crate::types::escape;
 
 /// The beginning of the lines between which cardwright's own stand in a file of the system.
@@ -11,16 +11,16 @@ const OWN_LINES: &str = "# cardwright:";
 const LONGEST_CONFIG_LINE: usize = 98;
 
 /// A line of config.txt.
-pub(crate) fn config_line(text: &str) -> Result<String, Wrong> {
+pub(crate) fn config_line(text: &str) -> Result<String, Finding> {
     if text.trim().is_empty() {
-        return Err(Wrong::new(
+        return Err(Finding::new(
             "this line is empty",
             "Write a line like `dtparam=audio=off`, or remove the item",
         ));
     }
     if text.contains(escape::is_control) {
         let hint = "Write every line as an item of its own";
-        return Err(Wrong::new(format!("{} is more than one line", shown(text)), hint));
+        return Err(Finding::new(format!("{} is more than one line", shown(text)), hint));
     }
     if text.len() > LONGEST_CONFIG_LINE {
         let message = format!(
@@ -28,25 +28,25 @@ pub(crate) fn config_line(text: &str) -> Result<String, Wrong> {
             shown(text),
             text.len()
         );
-        return Err(Wrong::new(
+        return Err(Finding::new(
             message,
             "Write several lines: one `dtparam=` each instead of many with commas",
         ));
     }
     if text.trim_start().starts_with(OWN_LINES) {
         let message = format!("{} is a line by which cardwright knows its own", shown(text));
-        return Err(Wrong::new(message, "Write another comment, or remove the item"));
+        return Err(Finding::new(message, "Write another comment, or remove the item"));
     }
     Ok(text.to_owned())
 }
 
 /// The first boot of bullseye and bookworm takes ` quiet` out of cmdline.txt wherever it stands, so that a word it begins
 /// is cut as well, unless `splash` is in there too (raspberrypi-sys-mods, `firstboot`).
-pub(crate) fn warn_of_words_that_go(words: &[Located<String>], reader: &mut Reader) {
+pub(crate) fn warn_of_words_that_go(words: &[Spanned<String>], reader: &mut Reader) {
     if words.iter().any(|word| word.value.contains("splash")) {
         return;
     }
-    for Located { value: word, spot } in words {
+    for Spanned { value: word, span } in words {
         let Some(rest) = word.strip_prefix("quiet") else { continue };
         let message = if rest.is_empty() {
             "the first boot of bullseye and bookworm removes `quiet`".to_owned()
@@ -55,15 +55,15 @@ pub(crate) fn warn_of_words_that_go(words: &[Located<String>], reader: &mut Read
             format!("the first boot of bullseye and bookworm removes `quiet` from {word}, and leaves {rest}")
         };
         reader.warn(
-            spot,
-            Wrong::new(message, "Remove it, or write `loglevel=3`, which stays and does the same"),
+            span,
+            Finding::new(message, "Remove it, or write `loglevel=3`, which stays and does the same"),
         );
     }
 }
 
 /// A word of cmdline.txt.
-pub(crate) fn cmdline_word(text: &str) -> Result<String, Wrong> {
-    let refused = |reason: &str, hint: &str| Err(Wrong::new(format!("{} {reason}", shown(text)), hint));
+pub(crate) fn cmdline_word(text: &str) -> Result<String, Finding> {
+    let refused = |reason: &str, hint: &str| Err(Finding::new(format!("{} {reason}", shown(text)), hint));
     if text.is_empty()
         || text.contains(|character: char| character.is_whitespace() || escape::is_control(character))
     {

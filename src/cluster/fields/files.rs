@@ -1,10 +1,10 @@
 //! `files:`, the files the user wants on the card.
 
-use crate::cluster::claimed::Writer;
-use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::claimed::ClaimedBy;
+use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::folders::Folders;
 use crate::cluster::document::keys;
-use crate::cluster::document::value::{Cursor, Fields, Located, Reader, Setting};
+use crate::cluster::document::value::{Field, FieldValue, Fields, Reader, Spanned};
 use crate::cluster::fields::size;
 use crate::cluster::{ExtraFile, FieldSpan, FileOwner, FilePath, FileSource, claimed};
 use crate::patch::Partition;
@@ -12,19 +12,19 @@ use crate::types::{ByteCount, ImagePath, Mode, Owner, escape};
 use std::collections::BTreeMap;
 
 /// Reads the list; the same path twice in it is put down.
-pub(crate) fn read(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Located<ExtraFile>>> {
+pub(crate) fn read(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Vec<Spanned<ExtraFile>>> {
     let files = value.list_of_mappings(&[&keys::FILE], reader, read_one)?;
     for (index, file) in files.iter().enumerate() {
-        let earlier = files.iter().take(index).find(|earlier| same_place(&earlier.value, &file.value));
+        let earlier = files.iter().take(index).find(|earlier| same_target(&earlier.value, &file.value));
         if let Some(earlier) = earlier {
-            report_second(file, &earlier.spot, reader);
+            report_second(file, &earlier.span, reader);
         }
     }
     Some(files)
 }
 
 /// Tells whether two files would be written to the same path.
-pub(crate) fn same_place(one: &ExtraFile, other: &ExtraFile) -> bool {
+pub(crate) fn same_target(one: &ExtraFile, other: &ExtraFile) -> bool {
     one.partition == other.partition
         && match (&one.path, &other.path) {
             (FilePath::Absolute(path), FilePath::Absolute(other)) => {
@@ -36,7 +36,7 @@ pub(crate) fn same_place(one: &ExtraFile, other: &ExtraFile) -> bool {
 
 /// Holds the files of one node, its own above the cluster's, against each other and against what cardwright
 /// itself writes.
-pub(crate) fn check_node(files: &[Located<ExtraFile>], user: &str, runs_k3s: bool, reader: &mut Reader) {
+pub(crate) fn check_node(files: &[Spanned<ExtraFile>], user: &str, runs_k3s: bool, reader: &mut Reader) {
     // As every Raspberry Pi OS has it. What another image has is seen when it is planned.
     let Ok(home) = ImagePath::new(format!("/home/{user}")) else { return };
     let mut known: BTreeMap<(Partition, ImagePath), &FieldSpan> = BTreeMap::new();
@@ -48,13 +48,13 @@ pub(crate) fn check_node(files: &[Located<ExtraFile>], user: &str, runs_k3s: boo
             Some(((on, path), file))
         })
         .collect();
-    for (place, file) in &placed {
-        if let Some(first) = known.get(place)
-            && list_of(first) == list_of(&file.spot)
+    for (target, file) in &placed {
+        if let Some(first) = known.get(target)
+            && list_of(first) == list_of(&file.span)
         {
             report_second(file, first, reader);
         }
-        known.insert(place.clone(), &file.spot);
+        known.insert(target.clone(), &file.span);
     }
     for ((on, path), file) in &placed {
         let mut above = path.parent();
@@ -62,8 +62,8 @@ pub(crate) fn check_node(files: &[Located<ExtraFile>], user: &str, runs_k3s: boo
             above = path.parent();
             if let Some(other) = known.get(&(*on, path.clone())) {
                 let message = format!("`{}` would lie below `{path}`, which is a file", file.value.path);
-                let hint = format!("Change one of the two; the other is in line {}", other.place.line);
-                reader.report(&file.spot, Wrong::new(message, hint));
+                let hint = format!("Change one of the two; the other is in line {}", other.position.line);
+                reader.report(&file.span, Finding::new(message, hint));
             }
         }
         let claimed = match on {
@@ -71,9 +71,9 @@ pub(crate) fn check_node(files: &[Located<ExtraFile>], user: &str, runs_k3s: boo
             Partition::Boot => claimed::find_on_boot(path),
         };
         let claimed = claimed.filter(|claimed| match claimed.by {
-            Writer::EveryPlan | Writer::Reserved => true,
-            Writer::EveryK3s => runs_k3s,
-            Writer::SomePlans => false,
+            ClaimedBy::EveryPlan | ClaimedBy::Reserved => true,
+            ClaimedBy::EveryK3s => runs_k3s,
+            ClaimedBy::SomePlans => false,
         });
         if let Some(claimed) = claimed {
             let message = match on {
@@ -87,58 +87,58 @@ pub(crate) fn check_node(files: &[Located<ExtraFile>], user: &str, runs_k3s: boo
                     )
                 }
             };
-            reader.report(&file.spot, Wrong::new(message, claimed.instead));
+            reader.report(&file.span, Finding::new(message, claimed.instead));
         }
     }
 }
 
 /// The list that an item is in: `nodes[2].files` of `nodes[2].files[0].path`.
-fn list_of(spot: &FieldSpan) -> &str {
-    spot.path.rsplit_once('[').map_or("", |(list, _)| list)
+fn list_of(span: &FieldSpan) -> &str {
+    span.path.rsplit_once('[').map_or("", |(list, _)| list)
 }
 
-fn report_second(file: &Located<ExtraFile>, first: &FieldSpan, reader: &mut Reader) {
+fn report_second(file: &Spanned<ExtraFile>, first: &FieldSpan, reader: &mut Reader) {
     let message = format!("`{}` is written a second time", file.value.path);
-    let hint = format!("Keep one of the two; the first is in line {}", first.place.line);
-    reader.report(&file.spot, Wrong::new(message, hint));
+    let hint = format!("Keep one of the two; the first is in line {}", first.position.line);
+    reader.report(&file.span, Finding::new(message, hint));
 }
 
-fn read_one(item: &Cursor<'_>, reader: &mut Reader) -> Option<Located<ExtraFile>> {
+fn read_one(item: &FieldValue<'_>, reader: &mut Reader) -> Option<Spanned<ExtraFile>> {
     let fields = item.fields(&keys::FILE, reader)?;
-    let partition = fields.setting("partition", reader, |value, reader| {
+    let partition = fields.optional("partition", reader, |value, reader| {
         value.one_of(&[("root", Partition::Root), ("boot", Partition::Boot)], reader)
     });
     let on = match &partition {
-        Setting::Absent => Partition::Root,
-        Setting::Invalid => return None,
-        Setting::Given(partition) => partition.value,
+        Field::Absent => Partition::Root,
+        Field::Invalid => return None,
+        Field::Given(partition) => partition.value,
     };
     let path = fields
         .required("path", "/etc/motd", reader, |value, reader| value.parse(reader, |text| path(text, on)));
-    let mode = fields.setting("mode", reader, |value, reader| value.parse_token(reader, mode));
-    let owner = fields.setting("owner", reader, |value, reader| value.parse_token(reader, owner));
+    let mode = fields.optional("mode", reader, |value, reader| value.parse_token(reader, mode));
+    let owner = fields.optional("owner", reader, |value, reader| value.parse_token(reader, owner));
     for key in ["mode", "owner"] {
         if on == Partition::Boot
             && let Some(value) = fields.get(key)
         {
             let message =
                 format!("`{key}` has no effect on the boot partition: FAT has neither modes nor owners");
-            reader.report(&value.spot(), Wrong::new(message, "Remove it"));
+            reader.report(&value.span(), Finding::new(message, "Remove it"));
         }
     }
     let content = content(&fields, reader);
-    let wrong = matches!(mode, Setting::Invalid) || matches!(owner, Setting::Invalid);
+    let invalid = matches!(mode, Field::Invalid) || matches!(owner, Field::Invalid);
     let path = path.given()?.clone();
-    Some(Located {
+    Some(Spanned {
         value: ExtraFile {
             partition: on,
             path: path.value,
-            content: content.filter(|_| !wrong)?,
+            content: content.filter(|_| !invalid)?,
             mode: mode.value(),
             owner: owner.value(),
-            place: Some(path.spot.place),
+            position: Some(path.span.position),
         },
-        spot: path.spot,
+        span: path.span,
     })
 }
 
@@ -150,12 +150,12 @@ fn content(fields: &Fields<'_>, reader: &mut Reader) -> Option<FileSource> {
         (None, None) if fields.is_mistyped("source") || fields.is_mistyped("content") => None,
         (None, None) => {
             let hint = "Add `content:` with a text, or `source:` with a file";
-            reader.report(&fields.spot(), Wrong::new("this file has no content", hint));
+            reader.report(&fields.span(), Finding::new("this file has no content", hint));
             None
         }
         (Some(_), Some(_)) => {
             let message = "this file has both `content` and `source`";
-            reader.report(&fields.spot(), Wrong::new(message, "Keep one of the two"));
+            reader.report(&fields.span(), Finding::new(message, "Keep one of the two"));
             None
         }
     }
@@ -163,11 +163,11 @@ fn content(fields: &Fields<'_>, reader: &mut Reader) -> Option<FileSource> {
 
 /// A file of this machine that some card has room for. Holes count: on a card they are zeros like others. What the
 /// cards of this cluster have room for is known with the stock image.
-fn source_file(text: &str, folders: &Folders) -> Result<FileSource, Wrong> {
+fn source_file(text: &str, folders: &Folders) -> Result<FileSource, Finding> {
     let path = folders.existing_file(text)?;
     let found = std::fs::metadata(&path).map_err(|error| {
         let message = format!("{} cannot be looked at: {error}", shown(text));
-        Wrong::new(message, "Make the file readable")
+        Finding::new(message, "Make the file readable")
     })?;
     if found.len() >= size::LARGEST {
         let message = format!(
@@ -175,7 +175,7 @@ fn source_file(text: &str, folders: &Folders) -> Result<FileSource, Wrong> {
             shown(text),
             ByteCount::new(found.len())
         );
-        return Err(Wrong::new(
+        return Err(Finding::new(
             message,
             format!("Name a file of less than {}", ByteCount::new(size::LARGEST)),
         ));
@@ -195,47 +195,50 @@ const COVERED: [(&str, &str); 7] = [
     ("/var/lock", "/run/lock"),
 ];
 
-fn path(text: &str, partition: Partition) -> Result<FilePath, Wrong> {
+fn path(text: &str, partition: Partition) -> Result<FilePath, Finding> {
     match (text.strip_prefix('~'), partition) {
         (None, partition) => absolute_path(text, partition).map(FilePath::Absolute),
         (Some(_), Partition::Boot) => {
             let message = format!("{} is on the root partition, where the users' homes are", shown(text));
-            Err(Wrong::new(message, "Remove `partition: boot`, or write a path on the boot partition"))
+            Err(Finding::new(message, "Remove `partition: boot`, or write a path on the boot partition"))
         }
         (Some(rest), Partition::Root) if rest.starts_with('/') && rest != "/" => {
             image_path(rest, text).map(FilePath::Home)
         }
         (Some("" | "/"), Partition::Root) => {
             let message = format!("{} is a directory", shown(text));
-            Err(Wrong::new(message, "Write the whole path of a file, like `~/.bashrc`"))
+            Err(Finding::new(message, "Write the whole path of a file, like `~/.bashrc`"))
         }
         (Some(_), Partition::Root) => {
             let message = format!("{} means the home of somebody else", shown(text));
-            Err(Wrong::new(message, "Begin with `~/`, the home of the node's user, or write the whole path"))
+            Err(Finding::new(
+                message,
+                "Begin with `~/`, the home of the node's user, or write the whole path",
+            ))
         }
     }
 }
 
 /// The path `path`, which `text` means.
-fn image_path(path: &str, text: &str) -> Result<ImagePath, Wrong> {
+fn image_path(path: &str, text: &str) -> Result<ImagePath, Finding> {
     let path = ImagePath::new(path).map_err(|error| {
         let hint = "Write the whole path on the card, like `/etc/motd` or `~/.bashrc`";
-        Wrong::new(format!("{} is not a path on the card: {}", shown(text), error.reason), hint)
+        Finding::new(format!("{} is not a path on the card: {}", shown(text), error.reason), hint)
     })?;
     if text.contains(escape::is_control) {
         let message = format!("the path {} has a control character", shown(text));
-        return Err(Wrong::new(message, "Choose another path"));
+        return Err(Finding::new(message, "Choose another path"));
     }
     Ok(path)
 }
 
-fn absolute_path(text: &str, partition: Partition) -> Result<ImagePath, Wrong> {
+fn absolute_path(text: &str, partition: Partition) -> Result<ImagePath, Finding> {
     let path = image_path(text, text)?;
     let below = |ancestor: &str| {
         text == ancestor || text.strip_prefix(ancestor).is_some_and(|rest| rest.starts_with('/'))
     };
     if text == "/" {
-        return Err(Wrong::new("`/` is a directory", "Write the whole path of a file, like `/etc/motd`"));
+        return Err(Finding::new("`/` is a directory", "Write the whole path of a file, like `/etc/motd`"));
     }
     match partition {
         Partition::Root => {
@@ -246,7 +249,7 @@ fn absolute_path(text: &str, partition: Partition) -> Result<ImagePath, Wrong> {
             }) {
                 let message = format!("{} is the stock image's own, which cardwright adds to", shown(text));
                 let hint = "Write what you want to add under `boot:`, as `config:` or `cmdline:`";
-                return Err(Wrong::new(message, hint));
+                return Err(Finding::new(message, hint));
             }
             if let Some((folder, covered)) = COVERED.iter().find(|(folder, _)| below(folder)) {
                 let link = if folder == covered {
@@ -257,20 +260,20 @@ fn absolute_path(text: &str, partition: Partition) -> Result<ImagePath, Wrong> {
                 let message = format!(
                     "{link}`{covered}` is empty whenever the system starts; a file there is never seen"
                 );
-                return Err(Wrong::new(message, "Choose another folder"));
+                return Err(Finding::new(message, "Choose another folder"));
             }
         }
         Partition::Boot => {
             if matches!(text.to_ascii_lowercase().as_str(), "/config.txt" | "/cmdline.txt") {
                 let message = format!("{} is the stock image's own, which cardwright adds to", shown(text));
-                return Err(Wrong::new(
+                return Err(Finding::new(
                     message,
                     "Write what you want to add under `boot:`, as `config:` or `cmdline:`",
                 ));
             }
             if below("/boot") {
                 let message = format!("{} would be `/boot` on the boot partition itself", shown(text));
-                return Err(Wrong::new(
+                return Err(Finding::new(
                     message,
                     "Write the path as it is on the partition, without `/boot/firmware`",
                 ));
@@ -288,14 +291,14 @@ fn absolute_path(text: &str, partition: Partition) -> Result<ImagePath, Wrong> {
                         shown(text)
                     )
                 };
-                return Err(Wrong::new(
+                return Err(Finding::new(
                     message,
                     "Use the letters a to z and A to Z, digits, `-`, `_` and `.`",
                 ));
             }
             if let Some(name) = path.parts().find(|name| name.ends_with(['.', ' '])) {
                 let message = format!("{} ends in a dot or a space, which FAT's drivers drop", shown(name));
-                return Err(Wrong::new(
+                return Err(Finding::new(
                     message,
                     format!("Write {}", shown(name.trim_end_matches(['.', ' ']))),
                 ));
@@ -303,7 +306,7 @@ fn absolute_path(text: &str, partition: Partition) -> Result<ImagePath, Wrong> {
             if let Some(name) = path.parts().find(|name| is_short_alias(name)) {
                 let message =
                     format!("{} is a name as FAT makes them up for files with long names", shown(name));
-                return Err(Wrong::new(message, "Choose a name without `~` and a number"));
+                return Err(Finding::new(message, "Choose a name without `~` and a number"));
             }
         }
     }
@@ -320,18 +323,18 @@ fn is_short_alias(name: &str) -> bool {
 }
 
 /// Octal, as chmod reads it, whether YAML takes `0644` for a number or not.
-fn mode(text: &str) -> Result<Mode, Wrong> {
+fn mode(text: &str) -> Result<Mode, Finding> {
     let digits = text.strip_prefix("0o").unwrap_or(text);
     let octal = (3..=5).contains(&digits.len()) && digits.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
     octal.then(|| u16::from_str_radix(digits, 8).ok()).flatten().and_then(Mode::new).ok_or_else(|| {
-        Wrong::new(
+        Finding::new(
             format!("{} is not a mode", shown(text)),
             "Write the octal number that `chmod` takes, like `0644`",
         )
     })
 }
 
-fn owner(text: &str) -> Result<FileOwner, Wrong> {
+fn owner(text: &str) -> Result<FileOwner, Finding> {
     let number = |text: &str| {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         // 4294967295 means "unchanged" to chown(2).
@@ -345,7 +348,7 @@ fn owner(text: &str) -> Result<FileOwner, Wrong> {
     let (uid, gid) = text.split_once(':').unwrap_or((text, text));
     match (number(uid), number(gid)) {
         (Some(uid), Some(gid)) => Ok(FileOwner::Numeric(Owner { uid, gid })),
-        _ => Err(Wrong::new(
+        _ => Err(Finding::new(
             format!("{} is not an owner", shown(text)),
             "Write `root`, `user` for the node's user, or two numbers like `1000:1000`",
         )),

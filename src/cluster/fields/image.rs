@@ -1,10 +1,10 @@
 //! `image:` and `output:`.
 
-use crate::cluster::diagnostic::Wrong;
+use crate::cluster::diagnostic::Finding;
 use crate::cluster::document::folders::Folders;
 use crate::cluster::document::keys;
-use crate::cluster::document::syntax::Kind;
-use crate::cluster::document::value::{Cursor, Fields, Reader, Setting};
+use crate::cluster::document::syntax::YamlKind;
+use crate::cluster::document::value::{Field, FieldValue, Fields, Reader};
 use crate::cluster::fields::{size, source};
 use crate::cluster::{Grow, ImageSource, Output};
 use crate::formats::ImageFormat;
@@ -12,23 +12,23 @@ use crate::types::Digest;
 use std::path::PathBuf;
 
 /// `demo`, a path, `{path, sha256, grow}` or `{url, sha256, grow}`.
-pub(crate) fn image(value: &Cursor<'_>, reader: &mut Reader) -> Option<(ImageSource, Grow)> {
+pub(crate) fn image(value: &FieldValue<'_>, reader: &mut Reader) -> Option<(ImageSource, Grow)> {
     let folders = reader.folders.clone();
-    let Kind::Mapping(entries) = value.kind() else {
+    let YamlKind::Mapping(entries) = value.kind() else {
         return value.parse(reader, |text| {
             if text.contains("://") {
                 let hint = format!(
                     "Write `image: {{url: {text}, sha256: …}}`, with the SHA-256 from the download page"
                 );
-                return Err(Wrong::new("a download needs the SHA-256 of the file", hint));
+                return Err(Finding::new("a download needs the SHA-256 of the file", hint));
             }
             Ok((image_at(text, &folders, None)?, Grow::default()))
         });
     };
     let has = |key: &str| entries.iter().any(|entry| entry.key == key);
     if has("path") && has("url") {
-        let wrong = Wrong::new("the image has both `path` and `url`", "Keep one of the two");
-        reader.report(&value.spot(), wrong);
+        let finding = Finding::new("the image has both `path` and `url`", "Keep one of the two");
+        reader.report(&value.span(), finding);
         return None;
     }
     if has("url") {
@@ -45,24 +45,24 @@ pub(crate) fn image(value: &Cursor<'_>, reader: &mut Reader) -> Option<(ImageSou
         return Some((ImageSource::Url { url: url.value()?, sha256: sha256.value()? }, grow?));
     }
     let fields = value.fields(&keys::IMAGE_PATH, reader)?;
-    let sha256 = fields.setting("sha256", reader, |value, reader| value.parse_token(reader, source::sha256));
+    let sha256 = fields.optional("sha256", reader, |value, reader| value.parse_token(reader, source::sha256));
     let digest = sha256.given().map(|sha256| sha256.value);
     let source = fields.required("path", "raspios.img.xz", reader, |value, reader| {
         value.parse(reader, |text| image_at(text, &folders, digest))
     });
     let grow = grow(&fields, reader);
-    if matches!(sha256, Setting::Invalid) {
+    if matches!(sha256, Field::Invalid) {
         return None;
     }
     Some((source.value()?, grow?))
 }
 
 /// The image that a path means, or the stand-in inside the program.
-fn image_at(text: &str, folders: &Folders, sha256: Option<Digest>) -> Result<ImageSource, Wrong> {
+fn image_at(text: &str, folders: &Folders, sha256: Option<Digest>) -> Result<ImageSource, Finding> {
     if text == "demo" {
         return match sha256 {
             None => Ok(ImageSource::Demo),
-            Some(_) => Err(Wrong::new("`demo` is inside the program, not a file", "Remove `sha256`")),
+            Some(_) => Err(Finding::new("`demo` is inside the program, not a file", "Remove `sha256`")),
         };
     }
     Ok(ImageSource::Path { path: folders.resolve(text)?, sha256 })
@@ -70,7 +70,7 @@ fn image_at(text: &str, folders: &Folders, sha256: Option<Digest>) -> Result<Ima
 
 /// `auto`, `none`, or a size.
 fn grow(fields: &Fields<'_>, reader: &mut Reader) -> Option<Grow> {
-    let setting = fields.setting("grow", reader, |value, reader| {
+    let field = fields.optional("grow", reader, |value, reader| {
         if value.is_off() {
             return Some(Grow::No);
         }
@@ -79,10 +79,10 @@ fn grow(fields: &Fields<'_>, reader: &mut Reader) -> Option<Grow> {
             text => size::size(text).map(Grow::By),
         })
     });
-    match setting {
-        Setting::Absent => Some(Grow::default()),
-        Setting::Invalid => None,
-        Setting::Given(grow) => Some(grow.value),
+    match field {
+        Field::Absent => Some(Grow::default()),
+        Field::Invalid => None,
+        Field::Given(grow) => Some(grow.value),
     }
 }
 
@@ -90,16 +90,16 @@ pub(crate) fn default_output(reader: &Reader) -> Output {
     Output { folder: reader.folders.file.join("images"), format: ImageFormat::default() }
 }
 
-pub(crate) fn output(value: &Cursor<'_>, reader: &mut Reader) -> Option<Output> {
+pub(crate) fn output(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Output> {
     let folders = reader.folders.clone();
     let fields = value.fields(&keys::OUTPUT, reader)?;
-    let folder: Setting<PathBuf> =
-        fields.setting("dir", reader, |value, reader| value.parse(reader, |text| folders.resolve(text)));
+    let folder: Field<PathBuf> =
+        fields.optional("dir", reader, |value, reader| value.parse(reader, |text| folders.resolve(text)));
     let formats = ImageFormat::ALL.map(|format| (format.name(), format));
-    let format = fields.setting("format", reader, |value, reader| value.one_of(&formats, reader));
+    let format = fields.optional("format", reader, |value, reader| value.one_of(&formats, reader));
     let default = default_output(reader);
     match (folder, format) {
-        (Setting::Invalid, _) | (_, Setting::Invalid) => None,
+        (Field::Invalid, _) | (_, Field::Invalid) => None,
         (folder, format) => Some(Output {
             folder: folder.value().unwrap_or(default.folder),
             format: format.value().unwrap_or(default.format),

@@ -1,8 +1,8 @@
 //! The settings that the top of nodes.yaml gives to all nodes and a node may give for itself.
 
-use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::keys;
-use crate::cluster::document::value::{Cursor, Fields, Located, Reader, Setting};
+use crate::cluster::document::value::{Field, FieldValue, Fields, Reader, Spanned};
 use crate::cluster::fields::boot::{cmdline_word, config_line, warn_of_words_that_go};
 use crate::cluster::fields::network::{
     apart, domain, interface, ipv4, ipv6_on_the_wire, name_server, one_of_two, prefix, with_prefix,
@@ -11,7 +11,7 @@ use crate::cluster::fields::system::{command, locale, swap, time_server, timezon
 use crate::cluster::fields::user::{all_authorized_keys, password_hash, shell};
 use crate::cluster::fields::{files, size};
 use crate::cluster::{
-    AuthorizedKey, Boot, ExtraFile, FieldSpan, Interface, NodeSpots, PageSize, Secret, Swap, TimeServer,
+    AuthorizedKey, Boot, ExtraFile, FieldSpan, Interface, NodeSpans, PageSize, Secret, Swap, TimeServer,
     UserName, mac,
 };
 use crate::types::absent::OrEmpty as _;
@@ -21,47 +21,48 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// One layer of settings: the cluster's, a node's own, or a node's own above the cluster's.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Settings {
-    pub(crate) interface: Setting<Interface>,
-    pub(crate) prefix: Setting<u8>,
-    pub(crate) gateway: Setting<Ipv4Addr>,
-    pub(crate) dns: Setting<Vec<IpAddr>>,
-    pub(crate) search: Setting<Vec<String>>,
+pub(crate) struct NodeFields {
+    pub(crate) interface: Field<Interface>,
+    pub(crate) prefix: Field<u8>,
+    pub(crate) gateway: Field<Ipv4Addr>,
+    pub(crate) dns: Field<Vec<IpAddr>>,
+    pub(crate) search: Field<Vec<String>>,
     /// Where `network.ipv6` stands.
-    pub(crate) ipv6: Setting<()>,
-    pub(crate) ipv6_prefix: Setting<u8>,
-    pub(crate) ipv6_gateway: Setting<Ipv6Addr>,
-    pub(crate) user_name: Setting<UserName>,
-    pub(crate) shell: Setting<ImagePath>,
-    pub(crate) password_hash: Setting<Secret>,
-    pub(crate) authorized_keys: Setting<Vec<AuthorizedKey>>,
-    pub(crate) passwordless_sudo: Setting<bool>,
-    pub(crate) ssh_password_login: Setting<bool>,
-    pub(crate) timezone: Setting<String>,
-    pub(crate) locale: Setting<String>,
-    pub(crate) ntp: Setting<Vec<TimeServer>>,
+    pub(crate) ipv6: Field<()>,
+    pub(crate) ipv6_prefix: Field<u8>,
+    pub(crate) ipv6_gateway: Field<Ipv6Addr>,
+    pub(crate) user_name: Field<UserName>,
+    pub(crate) shell: Field<ImagePath>,
+    pub(crate) password_hash: Field<Secret>,
+    pub(crate) authorized_keys: Field<Vec<AuthorizedKey>>,
+    pub(crate) passwordless_sudo: Field<bool>,
+    pub(crate) ssh_password_login: Field<bool>,
+    pub(crate) timezone: Field<String>,
+    pub(crate) locale: Field<String>,
+    pub(crate) ntp: Field<Vec<TimeServer>>,
     pub(crate) boot: Boot,
     /// The places of the words of `boot.cmdline`.
-    pub(crate) cmdline_spots: BTreeMap<String, FieldSpan>,
-    pub(crate) page_size: Setting<PageSize>,
-    pub(crate) swap: Setting<Swap>,
+    pub(crate) cmdline_spans: BTreeMap<String, FieldSpan>,
+    pub(crate) page_size: Field<PageSize>,
+    pub(crate) swap: Field<Swap>,
     /// How much the board has, for warnings.
-    pub(crate) memory: Setting<ByteCount>,
-    pub(crate) files: Vec<Located<ExtraFile>>,
+    pub(crate) memory: Field<ByteCount>,
+    pub(crate) files: Vec<Spanned<ExtraFile>>,
     pub(crate) first_boot: Vec<String>,
 }
 
-impl Settings {
+impl NodeFields {
     /// Reads one layer from the keys of the cluster or of a node.
     pub(crate) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Self {
-        let mut settings = Self {
-            timezone: fields.setting("timezone", reader, |value, reader| value.parse(reader, timezone)),
-            locale: fields.setting("locale", reader, |value, reader| value.parse(reader, locale)),
-            ntp: fields.setting("ntp", reader, |value, reader| {
+        let mut layer = Self {
+            timezone: fields.optional("timezone", reader, |value, reader| value.parse(reader, timezone)),
+            locale: fields.optional("locale", reader, |value, reader| value.parse(reader, locale)),
+            ntp: fields.optional("ntp", reader, |value, reader| {
                 value.list(reader, |item, reader| item.parse_token(reader, time_server))
             }),
-            swap: fields.setting("swap", reader, swap),
-            memory: fields.setting("memory", reader, |value, reader| value.parse_token(reader, size::memory)),
+            swap: fields.optional("swap", reader, swap),
+            memory: fields
+                .optional("memory", reader, |value, reader| value.parse_token(reader, size::memory)),
             files: fields.get("files").and_then(|value| files::read(&value, reader)).or_empty(),
             first_boot: fields
                 .get("first_boot")
@@ -71,88 +72,88 @@ impl Settings {
         };
         let network = fields.get("network").map(|value| value.fields(&keys::NETWORK, reader));
         if fields.is_mistyped("network") || matches!(network, Some(None)) {
-            (settings.prefix, settings.gateway) = (Setting::Invalid, Setting::Invalid);
+            (layer.prefix, layer.gateway) = (Field::Invalid, Field::Invalid);
         }
         if let Some(Some(network)) = network {
-            settings.read_network(&network, reader);
+            layer.read_network(&network, reader);
         }
         if let Some(user) = fields.get("user").and_then(|value| value.fields(&keys::USER, reader)) {
-            settings.read_user(&user, reader);
+            layer.read_user(&user, reader);
         }
         if let Some(ssh) = fields.get("ssh").and_then(|value| value.fields(&keys::SSH, reader)) {
-            settings.ssh_password_login = ssh.setting("password_login", reader, Cursor::boolean);
+            layer.ssh_password_login = ssh.optional("password_login", reader, FieldValue::boolean);
         }
         if let Some(boot) = fields.get("boot").and_then(|value| value.fields(&keys::BOOT, reader)) {
-            let mut list = |key, parse: fn(&str) -> Result<String, Wrong>| {
-                let one = |item: &Cursor<'_>, reader: &mut Reader| {
-                    item.parse_token(reader, parse).map(|text| item.located(text))
+            let mut list = |key, parse: fn(&str) -> Result<String, Finding>| {
+                let one = |item: &FieldValue<'_>, reader: &mut Reader| {
+                    item.parse_token(reader, parse).map(|text| item.spanned(text))
                 };
                 boot.get(key).and_then(|value| value.list(reader, one)).or_empty()
             };
             let (config, cmdline) = (list("config", config_line), list("cmdline", cmdline_word));
             warn_of_words_that_go(&cmdline, reader);
-            let spot_of = |word: &Located<String>| (word.value.clone(), word.spot.clone());
-            settings.cmdline_spots = cmdline.iter().map(spot_of).collect();
-            let texts = |lines: Vec<Located<String>>| lines.into_iter().map(|line| line.value).collect();
+            let span_of = |word: &Spanned<String>| (word.value.clone(), word.span.clone());
+            layer.cmdline_spans = cmdline.iter().map(span_of).collect();
+            let texts = |lines: Vec<Spanned<String>>| lines.into_iter().map(|line| line.value).collect();
             let (config, cmdline) = (texts(config), texts(cmdline));
-            settings.boot = Boot { config, cmdline, ..Boot::default() };
-            settings.page_size = boot.setting("page_size", reader, |value, reader| {
+            layer.boot = Boot { config, cmdline, ..Boot::default() };
+            layer.page_size = boot.optional("page_size", reader, |value, reader| {
                 value.one_of(&[("4k", PageSize::FourKib), ("stock", PageSize::Stock)], reader)
             });
         }
-        settings
+        layer
     }
 
     fn read_network(&mut self, network: &Fields<'_>, reader: &mut Reader) {
-        let by_name = network.setting("interface", reader, |value, reader| {
+        let by_name = network.optional("interface", reader, |value, reader| {
             value.parse(reader, interface).map(Interface::Named)
         });
-        let by_mac = network.setting("mac", reader, |value, reader| {
+        let by_mac = network.optional("mac", reader, |value, reader| {
             value.parse_token(reader, mac::mac).map(Interface::WithMac)
         });
         self.interface = one_of_two(["interface", "mac"], [by_name, by_mac], reader);
         let prefix_of = |key, reader: &mut Reader| {
-            network.setting(key, reader, |value, reader| value.parse_token(reader, |text| prefix(text, 30)))
+            network.optional(key, reader, |value, reader| value.parse_token(reader, |text| prefix(text, 30)))
         };
         let both = [prefix_of("prefix", reader), prefix_of("netmask", reader)];
         self.prefix = one_of_two(["prefix", "netmask"], both, reader);
-        let gateway = network.setting("gateway", reader, |value, reader| {
+        let gateway = network.optional("gateway", reader, |value, reader| {
             value.parse_token(reader, |text| with_prefix(text, 30, ipv4))
         });
         self.gateway = apart(gateway, &mut self.prefix, reader);
-        self.dns = network.setting("dns", reader, |value, reader| {
+        self.dns = network.optional("dns", reader, |value, reader| {
             value.list(reader, |item, reader| item.parse_token(reader, name_server))
         });
-        self.search = network.setting("search", reader, |value, reader| {
+        self.search = network.optional("search", reader, |value, reader| {
             value.list(reader, |item, reader| item.parse(reader, domain))
         });
         let Some(value) = network.get("ipv6") else { return };
         let Some(ipv6) = value.fields(&keys::NETWORK_IPV6, reader) else { return };
-        self.ipv6 = Setting::Given(value.located(()));
+        self.ipv6 = Field::Given(value.spanned(()));
         self.ipv6_prefix = ipv6
-            .setting("prefix", reader, |value, reader| value.parse_token(reader, |text| prefix(text, 126)));
-        let gateway = ipv6.setting("gateway", reader, |value, reader| {
+            .optional("prefix", reader, |value, reader| value.parse_token(reader, |text| prefix(text, 126)));
+        let gateway = ipv6.optional("gateway", reader, |value, reader| {
             value.parse_token(reader, |text| with_prefix(text, 126, ipv6_on_the_wire))
         });
         self.ipv6_gateway = apart(gateway, &mut self.ipv6_prefix, reader);
     }
 
     fn read_user(&mut self, user: &Fields<'_>, reader: &mut Reader) {
-        self.user_name = user.setting("name", reader, |value, reader| {
+        self.user_name = user.optional("name", reader, |value, reader| {
             value.parse(reader, |text| {
                 UserName::new(text).map_err(|reason| {
-                    Wrong::new(
+                    Finding::new(
                         format!("{} is no name for the user: it {reason}", shown(text)),
                         "Use letters a to z, digits, `-` and `_`, beginning with a letter, and no name of the system",
                     )
                 })
             })
         });
-        self.shell = user.setting("shell", reader, |value, reader| value.parse(reader, shell));
+        self.shell = user.optional("shell", reader, |value, reader| value.parse(reader, shell));
         self.password_hash =
-            user.setting("password_hash", reader, |value, reader| value.parse_token(reader, password_hash));
-        self.authorized_keys = user.setting("ssh_authorized_keys", reader, all_authorized_keys);
-        self.passwordless_sudo = user.setting("sudo", reader, |value, reader| {
+            user.optional("password_hash", reader, |value, reader| value.parse_token(reader, password_hash));
+        self.authorized_keys = user.optional("ssh_authorized_keys", reader, all_authorized_keys);
+        self.passwordless_sudo = user.optional("sudo", reader, |value, reader| {
             value.one_of(&[("passwordless", true), ("password", false)], reader)
         });
     }
@@ -163,7 +164,7 @@ impl Settings {
         let files = other
             .files
             .iter()
-            .filter(|file| !self.files.iter().any(|own| files::same_place(&own.value, &file.value)))
+            .filter(|file| !self.files.iter().any(|own| files::same_target(&own.value, &file.value)))
             .chain(&self.files)
             .cloned()
             .collect();
@@ -191,11 +192,11 @@ impl Settings {
                 cmdline: both(&self.boot.cmdline, &other.boot.cmdline),
                 ..Boot::default()
             },
-            cmdline_spots: other
-                .cmdline_spots
+            cmdline_spans: other
+                .cmdline_spans
                 .clone()
                 .into_iter()
-                .chain(self.cmdline_spots.clone())
+                .chain(self.cmdline_spans.clone())
                 .collect(),
             page_size: self.page_size.or(&other.page_size),
             swap: self.swap.or(&other.swap),
@@ -206,16 +207,16 @@ impl Settings {
     }
 
     /// Returns the places of the values that only a stock image can judge.
-    pub(crate) fn spots(&self) -> NodeSpots {
-        fn spot_of<T>(setting: &Setting<T>) -> Option<FieldSpan> {
-            setting.given().map(|given| given.spot.clone())
+    pub(crate) fn spans(&self) -> NodeSpans {
+        fn span_of<T>(field: &Field<T>) -> Option<FieldSpan> {
+            field.given().map(|given| given.span.clone())
         }
-        NodeSpots {
-            timezone: spot_of(&self.timezone),
-            locale: spot_of(&self.locale),
-            user_name: spot_of(&self.user_name),
-            shell: spot_of(&self.shell),
-            cmdline: self.cmdline_spots.clone(),
+        NodeSpans {
+            timezone: span_of(&self.timezone),
+            locale: span_of(&self.locale),
+            user_name: span_of(&self.user_name),
+            shell: span_of(&self.shell),
+            cmdline: self.cmdline_spans.clone(),
         }
     }
 }

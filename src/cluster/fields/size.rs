@@ -1,13 +1,13 @@
 //! Sizes of disks and memories, as nodes.yaml writes them.
 
-use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::diagnostic::{Finding, shown};
 use crate::types::ByteCount;
 
 /// Larger than any card, and than any partition of one: its table, an MBR, counts sectors of 512 bytes in 32 bits.
 pub(crate) const LARGEST: u64 = 2 << 40;
 
 /// `512MiB`, `1GiB`.
-pub(crate) fn size(text: &str) -> Result<ByteCount, Wrong> {
+pub(crate) fn size(text: &str) -> Result<ByteCount, Finding> {
     let digits = text.len() - text.trim_start_matches(|character: char| character.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
     let shift = match unit.trim_start() {
@@ -19,13 +19,13 @@ pub(crate) fn size(text: &str) -> Result<ByteCount, Wrong> {
         number.parse::<u64>().ok().zip(shift).and_then(|(number, shift)| number.checked_mul(1 << shift));
     match bytes {
         Some(bytes @ 1..=LARGEST) => Ok(ByteCount::new(bytes)),
-        _ => Err(Wrong::new(format!("{} is not a size", shown(text)), hint(number, unit.trim_start()))),
+        _ => Err(Finding::new(format!("{} is not a size", shown(text)), hint(number, unit.trim_start()))),
     }
 }
 
 /// The memory of a board. Its maker sells it in gigabytes and means GiB, and there are so few sizes that a
 /// bare number has only one meaning.
-pub(crate) fn memory(text: &str) -> Result<ByteCount, Wrong> {
+pub(crate) fn memory(text: &str) -> Result<ByteCount, Finding> {
     const GIB: [u64; 5] = [1, 2, 4, 8, 16];
     const MIB: [u64; 7] = [256, 512, 1024, 2048, 4096, 8192, 16384];
     let digits = text.len() - text.trim_start_matches(|character: char| character.is_ascii_digit()).len();
@@ -41,7 +41,7 @@ pub(crate) fn memory(text: &str) -> Result<ByteCount, Wrong> {
         number.parse::<u64>().ok().zip(shift).and_then(|(number, shift)| number.checked_mul(1 << shift));
     match bytes {
         Some(bytes @ 1..=LARGEST) => Ok(ByteCount::new(bytes)),
-        _ => Err(Wrong::new(
+        _ => Err(Finding::new(
             format!("{} is not the memory of a board", shown(text)),
             "Write it as it is sold, like `512MiB` or `4GiB`",
         )),
@@ -80,10 +80,10 @@ mod tests {
         ] {
             assert_eq!(memory(text).unwrap(), ByteCount::new(mebibytes << 20), "{text}");
         }
-        for wrong in
+        for invalid in
             ["", "3", "5", "1000", "0", "GiB", "4TB", "4 k", "0GiB", "4.5GiB", "-4", "99999999999GiB"]
         {
-            assert!(memory(wrong).is_err(), "{wrong}");
+            assert!(memory(invalid).is_err(), "{invalid}");
         }
     }
 
@@ -91,10 +91,10 @@ mod tests {
     fn sizes_have_a_number_and_a_unit() {
         assert_eq!(size("512MiB").unwrap(), ByteCount::new(512 << 20));
         assert_eq!(size("1 GiB").unwrap(), ByteCount::new(1 << 30));
-        for wrong in
+        for invalid in
             ["", "1", "GiB", "1GB", "0GiB", "-1GiB", "1.5GiB", "99999999999GiB", "3000000GiB", "1KiB", "²GiB"]
         {
-            assert!(size(wrong).is_err(), "{wrong}");
+            assert!(size(invalid).is_err(), "{invalid}");
         }
     }
 }

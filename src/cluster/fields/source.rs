@@ -1,23 +1,23 @@
 //! Files named by their path or their URL, with their SHA-256.
 
 use crate::cluster::Artifact;
-use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::keys;
-use crate::cluster::document::syntax::Kind;
-use crate::cluster::document::value::{Cursor, Reader, Setting};
+use crate::cluster::document::syntax::YamlKind;
+use crate::cluster::document::value::{Field, FieldValue, Reader};
 use crate::types::Digest;
 use crate::types::absent::OrEmpty as _;
 
 /// 64 hexadecimal digits.
-pub(crate) fn sha256(text: &str) -> Result<Digest, Wrong> {
+pub(crate) fn sha256(text: &str) -> Result<Digest, Finding> {
     Digest::parse(text).ok_or_else(|| {
         let message = format!("{} is not a SHA-256: 64 hexadecimal digits", shown(text));
-        Wrong::new(message, "Copy it whole, or let `sha256sum` print it")
+        Finding::new(message, "Copy it whole, or let `sha256sum` print it")
     })
 }
 
 /// An address to download from.
-pub(crate) fn url(text: &str) -> Result<String, Wrong> {
+pub(crate) fn url(text: &str) -> Result<String, Finding> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let host = rest.and_then(|rest| rest.split('/').next()).or_empty();
     let clean = text
@@ -26,32 +26,32 @@ pub(crate) fn url(text: &str) -> Result<String, Wrong> {
     if host.contains('@') {
         let message = "this address holds a user name or a password";
         return Err(
-            Wrong::new(message, "Remove what stands before the `@`: everybody can read a card").secret()
+            Finding::new(message, "Remove what stands before the `@`: everybody can read a card").secret()
         );
     }
     if host.is_empty() || !clean {
         let message = format!("{} is not an address to download from", shown(text));
-        return Err(Wrong::new(message, "Write it like `https://example.org/folder`"));
+        return Err(Finding::new(message, "Write it like `https://example.org/folder`"));
     }
     Ok(text.to_owned())
 }
 
 /// A path, `{path, sha256}` or `{url, sha256}`.
-pub(crate) fn artifact(value: &Cursor<'_>, reader: &mut Reader) -> Option<Artifact> {
+pub(crate) fn artifact(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Artifact> {
     let folders = reader.folders.clone();
-    let Kind::Mapping(entries) = value.kind() else {
+    let YamlKind::Mapping(entries) = value.kind() else {
         return value.parse(reader, |text| {
             if text.contains("://") {
                 let hint = format!("Write `{{url: {text}, sha256: …}}`");
-                return Err(Wrong::new("a download needs the SHA-256 of the file", hint));
+                return Err(Finding::new("a download needs the SHA-256 of the file", hint));
             }
             Ok(Artifact::Path { path: folders.existing_file(text)?, sha256: None })
         });
     };
     let has = |key: &str| entries.iter().any(|entry| entry.key == key);
     if has("path") && has("url") {
-        let wrong = Wrong::new("the file has both `path` and `url`", "Keep one of the two");
-        reader.report(&value.spot(), wrong);
+        let finding = Finding::new("the file has both `path` and `url`", "Keep one of the two");
+        reader.report(&value.span(), finding);
         return None;
     }
     if has("url") {
@@ -69,8 +69,8 @@ pub(crate) fn artifact(value: &Cursor<'_>, reader: &mut Reader) -> Option<Artifa
     let path = fields.required("path", "k3s-arm64", reader, |value, reader| {
         value.parse(reader, |text| folders.existing_file(text))
     });
-    let sha256 = fields.setting("sha256", reader, |value, reader| value.parse_token(reader, sha256));
-    if matches!(sha256, Setting::Invalid) {
+    let sha256 = fields.optional("sha256", reader, |value, reader| value.parse_token(reader, sha256));
+    if matches!(sha256, Field::Invalid) {
         return None;
     }
     Some(Artifact::Path { path: path.value()?, sha256: sha256.value() })

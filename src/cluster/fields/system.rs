@@ -1,11 +1,11 @@
 //! Fields of the system: `timezone:`, `locale:`, `ntp:`, `swap:`, `first_boot:`.
 
-use crate::cluster::diagnostic::{Wrong, shown};
-use crate::cluster::document::value::{Cursor, Reader};
+use crate::cluster::diagnostic::{Finding, shown};
+use crate::cluster::document::value::{FieldValue, Reader};
 use crate::cluster::{Swap, TimeServer};
 
 /// `stock`, or one of the many words for none.
-pub(crate) fn swap(value: &Cursor<'_>, reader: &mut Reader) -> Option<Swap> {
+pub(crate) fn swap(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Swap> {
     if value.is_off() {
         return Some(Swap::Off);
     }
@@ -13,7 +13,7 @@ pub(crate) fn swap(value: &Cursor<'_>, reader: &mut Reader) -> Option<Swap> {
 }
 
 /// A name of the tz database, as /usr/share/zoneinfo has it. Whether it is there the image has to say.
-pub(crate) fn timezone(text: &str) -> Result<String, Wrong> {
+pub(crate) fn timezone(text: &str) -> Result<String, Finding> {
     let part = |part: &str| {
         !part.is_empty()
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+'))
@@ -21,16 +21,16 @@ pub(crate) fn timezone(text: &str) -> Result<String, Wrong> {
     if text.split('/').all(part) {
         Ok(text.to_owned())
     } else {
-        Err(Wrong::new(
+        Err(Finding::new(
             format!("{} is not a time zone", shown(text)),
             "Write it like `Europe/Berlin` or `Etc/UTC`",
         ))
     }
 }
 
-pub(crate) fn time_server(text: &str) -> Result<TimeServer, Wrong> {
+pub(crate) fn time_server(text: &str) -> Result<TimeServer, Finding> {
     TimeServer::new(text).map_err(|reason| {
-        Wrong::new(
+        Finding::new(
             format!("{} is no time server: it {reason}", shown(text)),
             "Write its name or its address, like `ntp.example.org` or `192.168.50.1`",
         )
@@ -38,7 +38,7 @@ pub(crate) fn time_server(text: &str) -> Result<TimeServer, Wrong> {
 }
 
 /// `language_COUNTRY.UTF-8`, with an optional `@variant`, or `C.UTF-8`.
-pub(crate) fn locale(text: &str) -> Result<String, Wrong> {
+pub(crate) fn locale(text: &str) -> Result<String, Finding> {
     let (name, variant) = text.split_once('@').unwrap_or((text, "x"));
     let (language, charset) = name.split_once('.').unwrap_or((name, ""));
     let known = language == "C"
@@ -50,21 +50,21 @@ pub(crate) fn locale(text: &str) -> Result<String, Wrong> {
         });
     let message = format!("{} is not a locale", shown(text));
     if !known || variant.is_empty() || !variant.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return Err(Wrong::new(message, "Write it like `de_DE.UTF-8`"));
+        return Err(Finding::new(message, "Write it like `de_DE.UTF-8`"));
     }
     if charset != "UTF-8" {
         let hint = format!("Write `{language}.UTF-8`");
-        return Err(Wrong::new(format!("{message} in UTF-8"), hint));
+        return Err(Finding::new(format!("{message} in UTF-8"), hint));
     }
     Ok(text.to_owned())
 }
 
-pub(crate) fn command(text: &str) -> Result<String, Wrong> {
+pub(crate) fn command(text: &str) -> Result<String, Finding> {
     if text.trim().is_empty() {
-        return Err(Wrong::new("this command is empty", "Write a shell command, or remove the item"));
+        return Err(Finding::new("this command is empty", "Write a shell command, or remove the item"));
     }
     if text.contains('\0') {
-        return Err(Wrong::new("this command has a NUL", "Remove it"));
+        return Err(Finding::new("this command has a NUL", "Remove it"));
     }
     Ok(text.trim_end().to_owned())
 }

@@ -1,16 +1,16 @@
 //! `user:`.
 
-use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::folders;
-use crate::cluster::document::syntax::Kind;
-use crate::cluster::document::value::{Cursor, Reader};
+use crate::cluster::document::syntax::YamlKind;
+use crate::cluster::document::value::{FieldValue, Reader};
 use crate::cluster::{AuthorizedKey, FieldSpan, NotAPublicKey, Secret, ssh};
 use crate::io::plain_file;
 use crate::types::{ImagePath, escape};
 use std::io::Read as _;
 use std::time::SystemTime;
 
-pub(crate) fn shell(text: &str) -> Result<ImagePath, Wrong> {
+pub(crate) fn shell(text: &str) -> Result<ImagePath, Finding> {
     // The fields of /etc/passwd are separated by colons, its lines by line ends.
     match ImagePath::new(text) {
         Ok(path)
@@ -20,7 +20,7 @@ pub(crate) fn shell(text: &str) -> Result<ImagePath, Wrong> {
         {
             Ok(path)
         }
-        _ => Err(Wrong::new(
+        _ => Err(Finding::new(
             format!("{} is not the path of a shell", shown(text)),
             "Write the whole path inside the image, like `/bin/bash`",
         )),
@@ -28,7 +28,7 @@ pub(crate) fn shell(text: &str) -> Result<ImagePath, Wrong> {
 }
 
 /// crypt(5): `$id$…` of yescrypt, gost-yescrypt, scrypt, bcrypt, SHA-512, SHA-256.
-pub(crate) fn password_hash(text: &str) -> Result<Secret, Wrong> {
+pub(crate) fn password_hash(text: &str) -> Result<Secret, Finding> {
     let salt_and_hash = ["$y$", "$gy$", "$7$", "$2a$", "$2b$", "$2y$", "$6$", "$5$"]
         .iter()
         .find_map(|prefix| text.strip_prefix(prefix));
@@ -46,7 +46,8 @@ pub(crate) fn password_hash(text: &str) -> Result<Secret, Wrong> {
     } else {
         "this is not a password hash (a password itself may not be written here)"
     };
-    Err(Wrong::new(message, "Run `openssl passwd -6` and put what it prints here, in single quotes").secret())
+    Err(Finding::new(message, "Run `openssl passwd -6` and put what it prints here, in single quotes")
+        .secret())
 }
 
 /// A `.pub` file is some hundred bytes; an authorized_keys file of a thousand people, a quarter of this.
@@ -54,11 +55,11 @@ const LONGEST_KEY_FILE: u64 = 1 << 20;
 
 /// The list `ssh_authorized_keys`, each key once. It is the key that counts: a second line with the same key
 /// and the same options changes nothing, whatever its comment.
-pub(crate) fn all_authorized_keys(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<AuthorizedKey>> {
-    let items = value.list(reader, |item, reader| Some((item.spot(), authorized_keys(item, reader)?)))?;
+pub(crate) fn all_authorized_keys(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Vec<AuthorizedKey>> {
+    let items = value.list(reader, |item, reader| Some((item.span(), authorized_keys(item, reader)?)))?;
     let mut keys: Vec<AuthorizedKey> = Vec::new();
-    for (spot, key) in
-        items.into_iter().flat_map(|(spot, keys)| keys.into_iter().map(move |key| (spot.clone(), key)))
+    for (span, key) in
+        items.into_iter().flat_map(|(span, keys)| keys.into_iter().map(move |key| (span.clone(), key)))
     {
         if let Some(known) = keys.iter_mut().find(|known| known.is_equivalent(&key)) {
             known.learn_from(&key);
@@ -68,29 +69,29 @@ pub(crate) fn all_authorized_keys(value: &Cursor<'_>, reader: &mut Reader) -> Op
             let message = "the same key is named twice, with different options before it";
             let hint =
                 "Keep one of the two: sshd goes by the first whose `from` and `expiry-time` fit, not by both";
-            reader.warn(&spot, Wrong::new(message, hint));
+            reader.warn(&span, Finding::new(message, hint));
         }
-        warn_of_terms(&key, &spot, reader);
+        warn_of_terms(&key, &span, reader);
         keys.push(key);
     }
     if !keys.is_empty() && keys.iter().all(|key| key.terms().cert_authority) {
         let message = "every key here is that of a CA: only who has a certificate from it gets in";
         let hint =
             "Sign a key with `ssh-keygen -s CA -I NAME -n USER KEY.pub`, or add a key that logs in by itself";
-        reader.warn(&value.spot(), Wrong::new(message, hint));
+        reader.warn(&value.span(), Finding::new(message, hint));
     }
     Some(keys)
 }
 
 /// Warns of a line that sshd takes and that may let nobody in.
-fn warn_of_terms(key: &AuthorizedKey, spot: &FieldSpan, reader: &mut Reader) {
+fn warn_of_terms(key: &AuthorizedKey, span: &FieldSpan, reader: &mut Reader) {
     const DAY: u64 = 24 * 60 * 60;
     let terms = key.terms();
     if terms.from_names_alone {
         let message =
             "`from` has names alone, and sshd compares it with addresses alone: nobody gets in by this line";
         let hint = "Write addresses or networks, like `from=\"192.168.50.0/24\"`, or set `UseDNS yes` for sshd, with `files:`";
-        reader.warn(spot, Wrong::new(message, hint));
+        reader.warn(span, Finding::new(message, hint));
     }
     // A warning may go by this machine's clock; nothing that is written does. sshd goes by the card's time zone, so
     // the day itself is left out.
@@ -99,13 +100,13 @@ fn warn_of_terms(key: &AuthorizedKey, spot: &FieldSpan, reader: &mut Reader) {
         && expiry + 1 < today
     {
         let message = "the `expiry-time` of this key is past: nobody gets in by this line";
-        reader.warn(spot, Wrong::new(message, "Write a later time, or name another key"));
+        reader.warn(span, Finding::new(message, "Write a later time, or name another key"));
     }
 }
 
 /// An entry of `ssh_authorized_keys`: a file, or a key itself.
-fn authorized_keys(item: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<AuthorizedKey>> {
-    if let Kind::Scalar(scalar) = item.kind()
+fn authorized_keys(item: &FieldValue<'_>, reader: &mut Reader) -> Option<Vec<AuthorizedKey>> {
+    if let YamlKind::Scalar(scalar) = item.kind()
         && ssh::looks_like_key(&scalar.text)
     {
         let text = scalar.text.trim();
@@ -116,7 +117,7 @@ fn authorized_keys(item: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Authori
         };
         let keys = keys.map_err(|error| not_a_key(error, None)).and_then(|keys| {
             let none = || {
-                Wrong::new("there is no key in this text, only comments", "Write the line of a `.pub` file")
+                Finding::new("there is no key in this text, only comments", "Write the line of a `.pub` file")
             };
             if keys.is_empty() { Err(none()) } else { Ok(keys) }
         });
@@ -124,8 +125,8 @@ fn authorized_keys(item: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Authori
     }
     let folders = reader.folders.clone();
     item.parse(reader, |text| {
-        if let Some(wrong) = keys_of_a_website(text) {
-            return Err(wrong);
+        if let Some(finding) = keys_of_a_website(text) {
+            return Err(finding);
         }
         let path = folders.existing_file(text)?;
         let name = shown(text);
@@ -133,33 +134,33 @@ fn authorized_keys(item: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Authori
         let keys = AuthorizedKey::parse_all(&content)
             .map_err(|(line, error)| not_a_key(error, Some((text, line))))?;
         if keys.is_empty() {
-            return Err(Wrong::new(format!("{name} holds no key"), "Name the `.pub` file of a key"));
+            return Err(Finding::new(format!("{name} holds no key"), "Name the `.pub` file of a key"));
         }
         Ok(keys.into_iter().map(|key| key.of_file(&path)).collect())
     })
 }
 
 /// The whole text of a file with keys: a part of it would leave people out without a word.
-fn key_file(path: &std::path::Path, name: &str) -> Result<String, Wrong> {
+fn key_file(path: &std::path::Path, name: &str) -> Result<String, Finding> {
     let mut content = Vec::new();
     plain_file::open(path)
         .and_then(|file| file.take(LONGEST_KEY_FILE + 1).read_to_end(&mut content))
         .map_err(|error| folders::unreadable(path, name, &error))?;
     if content.len() as u64 > LONGEST_KEY_FILE {
         let message = format!("{name} is larger than 1 MiB, which no file of public keys is");
-        return Err(Wrong::new(message, "Check that this is the file that you mean"));
+        return Err(Finding::new(message, "Check that this is the file that you mean"));
     }
     // Windows PowerShell's `>` writes UTF-16.
     if content.starts_with(&[0xff, 0xfe]) || content.starts_with(&[0xfe, 0xff]) {
         let message = format!("{name} is UTF-16, which sshd does not read");
-        return Err(Wrong::new(message, "Save the file as UTF-8"));
+        return Err(Finding::new(message, "Save the file as UTF-8"));
     }
     String::from_utf8(content)
-        .map_err(|_| Wrong::new(format!("{name} is not UTF-8"), "Save the file as UTF-8").secret())
+        .map_err(|_| Finding::new(format!("{name} is not UTF-8"), "Save the file as UTF-8").secret())
 }
 
 /// cloud-init's `ssh_import_id`, and the address it stands for: nothing is downloaded for a login.
-fn keys_of_a_website(text: &str) -> Option<Wrong> {
+fn keys_of_a_website(text: &str) -> Option<Finding> {
     let address = match text.split_once(':') {
         Some(("gh", name)) => format!("https://github.com/{name}.keys"),
         Some(("lp", name)) => format!("https://launchpad.net/~{name}/+sshkeys"),
@@ -171,13 +172,13 @@ fn keys_of_a_website(text: &str) -> Option<Wrong> {
         "Download it, look at it, and name the file: {}",
         shown(&format!("curl -o me.keys {address}"))
     );
-    Some(Wrong::new(message, hint))
+    Some(Finding::new(message, hint))
 }
 
 /// Returns what is wrong, and what to do about it. `place` is the file and the line in it; the key is never
 /// shown, as it may be a private one.
-fn not_a_key(error: NotAPublicKey, place: Option<(&str, usize)>) -> Wrong {
-    let file = place.map_or_else(|| "FILE".to_owned(), |(file, _)| file.to_owned());
+fn not_a_key(error: NotAPublicKey, location: Option<(&str, usize)>) -> Finding {
+    let file = location.map_or_else(|| "FILE".to_owned(), |(file, _)| file.to_owned());
     let hint = match error {
         NotAPublicKey::Private => {
             "Name the file that ends in `.pub`; a private key never leaves your machine".to_owned()
@@ -217,6 +218,7 @@ fn not_a_key(error: NotAPublicKey, place: Option<(&str, usize)>) -> Wrong {
             "Use the whole line of the `.pub` file, beginning with `ssh-ed25519` or the like".to_owned()
         }
     };
-    let place = place.map_or_else(String::new, |(file, line)| format!("{}, line {line}: ", shown(file)));
-    Wrong::new(format!("{place}{error}"), hint).secret()
+    let location =
+        location.map_or_else(String::new, |(file, line)| format!("{}, line {line}: ", shown(file)));
+    Finding::new(format!("{location}{error}"), hint).secret()
 }

@@ -1,15 +1,15 @@
 //! Parts of nodes.yaml that are right by themselves and do not go together.
 
 use crate::cluster::Role;
-use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::value::Reader;
 use crate::cluster::document::yaml_files;
-use crate::cluster::draft::Draft;
+use crate::cluster::draft::ClusterDraft;
 use crate::cluster::fields::k3s::ClusterK3s;
 use serde_json::Value;
 
 /// Something of k3s that can be switched off, and who needs it.
-struct Part {
+struct Component {
     /// Its name among `disable`, or the flag that switches it off.
     name: &'static str,
     /// The need that an object has of it, if any.
@@ -18,9 +18,9 @@ struct Part {
     substitutes: &'static [&'static str],
 }
 
-const PARTS: [Part; 6] = [
-    Part { name: "traefik", need: needs_traefik, substitutes: &["traefik"] },
-    Part {
+const COMPONENTS: [Component; 6] = [
+    Component { name: "traefik", need: needs_traefik, substitutes: &["traefik"] },
+    Component {
         name: "servicelb",
         need: |object| {
             let is_balanced = text(object, "/spec/type") == "LoadBalancer";
@@ -28,15 +28,15 @@ const PARTS: [Part; 6] = [
         },
         substitutes: &["metallb", "kube-vip", "cilium", "load-balancer", "loadbalancer"],
     },
-    Part {
+    Component {
         name: "metrics-server",
         need: |object| {
             (text(object, "/kind") == "HorizontalPodAutoscaler").then_some("a HorizontalPodAutoscaler")
         },
         substitutes: &["metrics-server"],
     },
-    Part { name: "local-storage", need: needs_local_storage, substitutes: &["local-path"] },
-    Part {
+    Component { name: "local-storage", need: needs_local_storage, substitutes: &["local-path"] },
+    Component {
         name: "disable-helm-controller",
         need: |object| {
             let group = text(object, "/apiVersion").starts_with("helm.cattle.io/");
@@ -44,7 +44,7 @@ const PARTS: [Part; 6] = [
         },
         substitutes: &["helm-controller"],
     },
-    Part {
+    Component {
         name: "disable-network-policy",
         need: |object| (text(object, "/kind") == "NetworkPolicy").then_some("a NetworkPolicy"),
         substitutes: &["calico", "cilium", "canal", "kube-router", "antrea"],
@@ -52,14 +52,14 @@ const PARTS: [Part; 6] = [
 ];
 
 /// Warns of what is deployed without what it needs, and of a virtual address that nothing answers at.
-pub(crate) fn check(draft: &Draft, reader: &mut Reader) {
+pub(crate) fn check(draft: &ClusterDraft, reader: &mut Reader) {
     let Some(k3s) = draft.k3s.given() else { return };
     manifests_find_what_they_need(draft, &k3s.value, reader);
     the_virtual_address_is_answered(draft, &k3s.value, reader);
 }
 
 /// Lists the parts of k3s that the servers do without.
-fn switched_off(draft: &Draft, k3s: &ClusterK3s) -> Vec<String> {
+fn switched_off(draft: &ClusterDraft, k3s: &ClusterK3s) -> Vec<String> {
     let mut off = Vec::new();
     for node in draft.nodes.iter().filter(|node| node.role() == Some(Role::Server)) {
         let Some(role) = node.k3s.given() else { continue };
@@ -79,9 +79,10 @@ fn is_true(value: &Value) -> bool {
     value == &Value::Bool(true) || value.as_str() == Some("true")
 }
 
-fn manifests_find_what_they_need(draft: &Draft, k3s: &ClusterK3s, reader: &mut Reader) {
+fn manifests_find_what_they_need(draft: &ClusterDraft, k3s: &ClusterK3s, reader: &mut Reader) {
     let off = switched_off(draft, k3s);
-    let off: Vec<&Part> = PARTS.iter().filter(|part| off.iter().any(|name| name == part.name)).collect();
+    let off: Vec<&Component> =
+        COMPONENTS.iter().filter(|component| off.iter().any(|name| name == component.name)).collect();
     if off.is_empty() {
         return;
     }
@@ -99,21 +100,21 @@ fn manifests_find_what_they_need(draft: &Draft, k3s: &ClusterK3s, reader: &mut R
             values.map(move |object| (manifest, object)).collect::<Vec<_>>()
         })
         .collect();
-    for part in off {
-        if objects.iter().any(|(_, object)| is_substitute(object, part.substitutes)) {
+    for component in off {
+        if objects.iter().any(|(_, object)| is_substitute(object, component.substitutes)) {
             continue;
         }
         for (manifest, object) in &objects {
-            let Some(what) = (part.need)(object) else { continue };
+            let Some(what) = (component.need)(object) else { continue };
             let name = shown(&manifest.value.file_name);
-            let (message, hint) = if part.name.starts_with("disable-") {
-                let message = format!("{name} has {what}, but `{}` is set", part.name);
+            let (message, hint) = if component.name.starts_with("disable-") {
+                let message = format!("{name} has {what}, but `{}` is set", component.name);
                 (message, "Remove the flag, or deploy something else for it under `manifests:`")
             } else {
-                let message = format!("{name} has {what}, but `{}` is disabled", part.name);
+                let message = format!("{name} has {what}, but `{}` is disabled", component.name);
                 (message, "Take it out of `disable:`, or deploy something else for it under `manifests:`")
             };
-            reader.warn(&manifest.spot, Wrong::new(message, hint));
+            reader.warn(&manifest.span, Finding::new(message, hint));
         }
     }
 }
@@ -168,7 +169,7 @@ fn needs_local_storage(object: &Value) -> Option<&'static str> {
     (of_claim || of_template).then_some("a claim of the storage class `local-path`")
 }
 
-fn the_virtual_address_is_answered(draft: &Draft, k3s: &ClusterK3s, reader: &mut Reader) {
+fn the_virtual_address_is_answered(draft: &ClusterDraft, k3s: &ClusterK3s, reader: &mut Reader) {
     let Some(address) = &k3s.access.virtual_address else { return };
     let servers = draft.nodes.iter().filter(|node| node.role() == Some(Role::Server)).count();
     if servers == 1 && !draft.has_unreadable_nodes {
@@ -178,7 +179,7 @@ fn the_virtual_address_is_answered(draft: &Draft, k3s: &ClusterK3s, reader: &mut
         );
         let hint =
             "Make three nodes servers, or remove it: agents and kubectl then use the server's own address";
-        reader.warn(&address.spot, Wrong::new(message, hint));
+        reader.warn(&address.span, Finding::new(message, hint));
     }
     let written = address.value.to_string();
     let named = k3s.manifests.iter().any(|manifest| {
@@ -191,6 +192,6 @@ fn the_virtual_address_is_answered(draft: &Draft, k3s: &ClusterK3s, reader: &mut
             "no manifest names the virtual address `{written}`: nothing of the cluster answers there"
         );
         let hint = "Name one under `manifests:` that does, such as kube-vip's; a load balancer outside the cluster does as well";
-        reader.warn(&address.spot, Wrong::new(message, hint));
+        reader.warn(&address.span, Finding::new(message, hint));
     }
 }

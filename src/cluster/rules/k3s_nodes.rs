@@ -1,13 +1,13 @@
 //! Rules about the servers and agents of k3s.
 
-use crate::cluster::diagnostic::Wrong;
-use crate::cluster::document::value::{Reader, Setting};
-use crate::cluster::draft::Draft;
+use crate::cluster::diagnostic::Finding;
+use crate::cluster::document::value::{Field, Reader};
+use crate::cluster::draft::ClusterDraft;
 use crate::cluster::{Role, k3s_flags};
 use crate::types::ByteCount;
 
 /// Reports roles and flags that make no cluster.
-pub(crate) fn check(draft: &Draft, reader: &mut Reader) {
+pub(crate) fn check(draft: &ClusterDraft, reader: &mut Reader) {
     roles_make_a_cluster(draft, reader);
     flags_agree(draft, reader);
     memory_suffices(draft, reader);
@@ -18,8 +18,8 @@ const DATA_DIR: &str = "data-dir";
 
 /// Holds the flags of nodes against each other that have to be the same: k3s lets no server join that differs in one
 /// of its "critical configuration values", and what lies in `data-dir` is put onto all cards alike.
-fn flags_agree(draft: &Draft, reader: &mut Reader) {
-    let Setting::Given(k3s) = &draft.k3s else { return };
+fn flags_agree(draft: &ClusterDraft, reader: &mut Reader) {
+    let Field::Given(k3s) = &draft.k3s else { return };
     let members: Vec<_> = draft
         .nodes
         .iter()
@@ -35,73 +35,73 @@ fn flags_agree(draft: &Draft, reader: &mut Reader) {
         let before = flag.compared(&first.3);
         let Some(other) = others.iter().find(|other| flag.compared(&other.3) != before) else { continue };
         // All else is the same for all servers: one of the two has it of its own.
-        let spot = [other, first].into_iter().find_map(|node| node.2.value.flags.spot_of(flag.name));
+        let span = [other, first].into_iter().find_map(|node| node.2.value.flags.span_of(flag.name));
         let (other_called, first_called) = (other.0.called(), first.0.called());
         let (what, why) = flag.shared_by_servers();
         let message = format!("{what} is not the same on {other_called} as on {first_called}, and {why}");
         let hint = "Set it for all servers at once: under `server: {config: …}` of `k3s:`";
-        reader.report(spot.unwrap_or(&other.2.spot), Wrong::new(message, hint));
+        reader.report(span.unwrap_or(&other.2.span), Finding::new(message, hint));
     }
     for (_, _, own, config) in &servers {
         // The file belongs to root:root where no group is named (k3s's `write-kubeconfig-group`).
         if k3s_flags::lets_an_empty_group_in(config) {
-            let spot = k3s.value.spot_of(Role::Server, &own.value.flags, "write-kubeconfig-mode");
+            let span = k3s.value.span_of(Role::Server, &own.value.flags, "write-kubeconfig-mode");
             let message =
                 "`write-kubeconfig-mode` lets a group read the kubeconfig, and the group is root's own";
             let hint = "Name a group that somebody is in, like `write-kubeconfig-group: sudo`";
-            reader.warn(spot.unwrap_or(&own.spot), Wrong::new(message, hint));
+            reader.warn(span.unwrap_or(&own.span), Finding::new(message, hint));
         }
     }
     let Some((first, others)) = members.split_first() else { return };
     if let Some(other) = others.iter().find(|other| first.3.get(DATA_DIR) != other.3.get(DATA_DIR)) {
-        let spot = [other, first].into_iter().find_map(|node| node.2.value.flags.spot_of(DATA_DIR));
+        let span = [other, first].into_iter().find_map(|node| node.2.value.flags.span_of(DATA_DIR));
         let message =
             format!("`{DATA_DIR}` is not the same on {} as on {}", other.0.called(), first.0.called());
         let hint = "Set it for all nodes at once: in `config:` of the top-level `k3s:`";
-        reader.report(spot.unwrap_or(&other.2.spot), Wrong::new(message, hint));
+        reader.report(span.unwrap_or(&other.2.span), Finding::new(message, hint));
     }
 }
 
-fn roles_make_a_cluster(draft: &Draft, reader: &mut Reader) {
+fn roles_make_a_cluster(draft: &ClusterDraft, reader: &mut Reader) {
     let with = |role| {
         let nodes = draft.nodes.iter().filter(move |node| node.role() == Some(role));
-        nodes.filter_map(|node| Some(&node.k3s.given()?.spot)).collect::<Vec<_>>()
+        nodes.filter_map(|node| Some(&node.k3s.given()?.span)).collect::<Vec<_>>()
     };
     let (servers, agents) = (with(Role::Server), with(Role::Agent));
     let undecided =
-        draft.has_unreadable_nodes || draft.nodes.iter().any(|node| matches!(node.k3s, Setting::Invalid));
+        draft.has_unreadable_nodes || draft.nodes.iter().any(|node| matches!(node.k3s, Field::Invalid));
     match &draft.k3s {
-        Setting::Absent => {
+        Field::Absent => {
             let first =
                 draft.nodes.iter().filter(|node| node.role().is_some()).find_map(|node| node.k3s.given());
             if let Some(first) = first {
                 let hint = "Add `k3s: {version: v1.36.4+k3s1, install: download}` at the top of the file, or write `k3s: none`";
-                let wrong = Wrong::new("this node is to run k3s, but the cluster has no `k3s:`", hint);
-                reader.report(&first.spot, wrong);
+                let finding = Finding::new("this node is to run k3s, but the cluster has no `k3s:`", hint);
+                reader.report(&first.span, finding);
             }
         }
-        Setting::Given(k3s) if servers.is_empty() && agents.is_empty() && !undecided => {
+        Field::Given(k3s) if servers.is_empty() && agents.is_empty() && !undecided => {
             let hint = "Add `k3s: server` to one node and `k3s: agent` to the others, or remove this";
-            reader.report(&k3s.spot, Wrong::new("k3s is described here, but no node runs it", hint));
+            reader.report(&k3s.span, Finding::new("k3s is described here, but no node runs it", hint));
         }
-        Setting::Given(_) | Setting::Invalid => {}
+        Field::Given(_) | Field::Invalid => {}
     }
     if undecided {
         return;
     }
     if let (Some(agent), []) = (agents.first(), servers.as_slice()) {
-        let wrong = Wrong::new(
+        let finding = Finding::new(
             "there is no server that this agent could join",
             "Make one node a server: `k3s: server`",
         );
-        reader.report(agent, wrong);
+        reader.report(agent, finding);
     }
     if let Some(last) = servers.last()
         && servers.len().is_multiple_of(2)
     {
         let message = format!("there are {} servers, but etcd needs an odd number of them", servers.len());
         let hint = "Make this one an agent, or add one more server: an even number survives no more failures than one less";
-        reader.report(last, Wrong::new(message, hint));
+        reader.report(last, Finding::new(message, hint));
     }
     // docs.k3s.io, "Requirements": SD cards and eMMC cannot handle the load.
     if let [_, second, ..] = servers.as_slice() {
@@ -110,17 +110,17 @@ fn roles_make_a_cluster(draft: &Draft, reader: &mut Reader) {
             servers.len()
         );
         let hint = "Let the servers start from an SSD, or keep one server: the others can be agents";
-        reader.warn(second, Wrong::new(message, hint));
+        reader.warn(second, Finding::new(message, hint));
     }
 }
 
 /// What k3s asks of a board (docs.k3s.io, "Requirements"); boards that have less are seen to crawl (k3s#3976).
-fn memory_suffices(draft: &Draft, reader: &mut Reader) {
+fn memory_suffices(draft: &ClusterDraft, reader: &mut Reader) {
     const SERVER: ByteCount = ByteCount::new(2 << 30);
     const AGENT: ByteCount = ByteCount::new(512 << 20);
     let Some(k3s) = draft.k3s.given() else { return };
     for node in &draft.nodes {
-        let (Some(role), Some(memory)) = (node.role(), node.settings.memory.given()) else { continue };
+        let (Some(role), Some(memory)) = (node.role(), node.fields.memory.given()) else { continue };
         let needed = match role {
             Role::Server => SERVER,
             Role::Agent => AGENT,
@@ -136,6 +136,6 @@ fn memory_suffices(draft: &Draft, reader: &mut Reader) {
         } else {
             "Make a board with more memory the server, or at least set `disable: [traefik, metrics-server]` under `k3s:`"
         };
-        reader.warn(&memory.spot, Wrong::new(message, hint));
+        reader.warn(&memory.span, Finding::new(message, hint));
     }
 }

@@ -3,10 +3,10 @@
 //! k3s starts with them, and what is wrong shows much later: a CoreDNS without an address, agents that look for their
 //! server elsewhere, pods that are not created.
 
-use crate::cluster::diagnostic::{Wrong, shown};
-use crate::cluster::document::value::{Located, Reader};
-use crate::cluster::draft::{Draft, DraftNode};
-use crate::cluster::fields::k3s::{ClusterK3s, RoleOfNode};
+use crate::cluster::diagnostic::{Finding, shown};
+use crate::cluster::document::value::{Reader, Spanned};
+use crate::cluster::draft::{ClusterDraft, NodeDraft};
+use crate::cluster::fields::k3s::{ClusterK3s, NodeRole};
 use crate::cluster::k3s_flags::given;
 use crate::cluster::{FieldSpan, Role};
 use crate::patch::Partition;
@@ -26,22 +26,22 @@ const ADVERTISED: &str = "advertise-address";
 const RESOLV_CONF: &str = "resolv-conf";
 
 /// A node of k3s with all that k3s is told about it.
-struct Member<'d> {
-    node: &'d DraftNode,
-    own: &'d Located<RoleOfNode>,
+struct K3sMember<'d> {
+    node: &'d NodeDraft,
+    own: &'d Spanned<NodeRole>,
     role: Role,
     k3s: &'d ClusterK3s,
     config: Map<String, Value>,
 }
 
 /// Reports what contradicts itself, and warns of what most probably does.
-pub(crate) fn check(draft: &Draft, reader: &mut Reader) {
+pub(crate) fn check(draft: &ClusterDraft, reader: &mut Reader) {
     let Some(k3s) = draft.k3s.given() else { return };
     for node in &draft.nodes {
         let Some(own) = node.k3s.given() else { continue };
         let Some(role) = own.value.role else { continue };
         let config = k3s.value.config_of(role, &own.value.flags);
-        let member = Member { node, own, role, k3s: &k3s.value, config };
+        let member = K3sMember { node, own, role, k3s: &k3s.value, config };
         if role == Role::Server {
             member.ranges_are_apart(reader);
             member.name_server_is_a_service(reader);
@@ -52,10 +52,10 @@ pub(crate) fn check(draft: &Draft, reader: &mut Reader) {
     }
 }
 
-impl Member<'_> {
+impl K3sMember<'_> {
     /// Returns the place that a flag is set at; the node's `k3s:` where it is set nowhere.
-    fn spot_of(&self, flag: &str) -> &FieldSpan {
-        self.k3s.spot_of(self.role, &self.own.value.flags, flag).unwrap_or(&self.own.spot)
+    fn span_of(&self, flag: &str) -> &FieldSpan {
+        self.k3s.span_of(self.role, &self.own.value.flags, flag).unwrap_or(&self.own.span)
     }
 
     /// Returns the networks of a flag. What is none was reported where it stands.
@@ -90,7 +90,7 @@ impl Member<'_> {
                 "Keep them apart, like {of_pods} for `{}` and {of_services} for `{}`",
                 PODS.0, SERVICES.0
             );
-            reader.report(self.spot_of(what), Wrong::new(message, hint));
+            reader.report(self.span_of(what), Finding::new(message, hint));
         }
     }
 
@@ -98,10 +98,10 @@ impl Member<'_> {
     fn name_server_is_a_service(&self, reader: &mut Reader) {
         let services = self.networks(SERVICES);
         for text in given(&self.config, CLUSTER_DNS) {
-            let spot = self.spot_of(CLUSTER_DNS);
+            let span = self.span_of(CLUSTER_DNS);
             let Ok(address) = text.parse::<IpAddr>() else {
                 let message = format!("{} is not an address for `{CLUSTER_DNS}`", shown(&text));
-                reader.report(spot, Wrong::new(message, "Write it like `10.43.0.10`"));
+                reader.report(span, Finding::new(message, "Write it like `10.43.0.10`"));
                 continue;
             };
             let problem = match services.iter().find(|network| network.contains(&address)) {
@@ -117,7 +117,7 @@ impl Member<'_> {
             };
             let hint =
                 "Remove it, and k3s takes the tenth address of the services, or write another one of them";
-            reader.report(spot, Wrong::new(format!("`{CLUSTER_DNS}` {address} {problem}"), hint));
+            reader.report(span, Finding::new(format!("`{CLUSTER_DNS}` {address} {problem}"), hint));
         }
     }
 
@@ -130,21 +130,21 @@ impl Member<'_> {
                 self.node.called()
             );
             let hint = "Remove it, or keep pods away with `taints: [\"node-role.kubernetes.io/control-plane:NoSchedule\"]`";
-            reader.warn(self.spot_of(FLAG), Wrong::new(message, hint));
+            reader.warn(self.span_of(FLAG), Finding::new(message, hint));
         }
     }
 
     /// Agents go on to the addresses that servers advertise, whichever they joined at.
-    fn is_found_where_it_says(&self, draft: &Draft, reader: &mut Reader) {
+    fn is_found_where_it_says(&self, draft: &ClusterDraft, reader: &mut Reader) {
         for text in given(&self.config, ADVERTISED) {
-            let spot = self.spot_of(ADVERTISED);
+            let span = self.span_of(ADVERTISED);
             let called = self.node.called();
             let Ok(address) = text.parse::<IpAddr>() else {
                 let message = format!("{} is not an address for `{ADVERTISED}`", shown(&text));
-                reader.report(spot, Wrong::new(message, "Write an address of the node, or remove it"));
+                reader.report(span, Finding::new(message, "Write an address of the node, or remove it"));
                 continue;
             };
-            let addresses = |node: &DraftNode| {
+            let addresses = |node: &NodeDraft| {
                 let ipv4 = node.address.given().map(|address| IpAddr::V4(address.value));
                 ipv4.into_iter()
                     .chain(node.ipv6.given().map(|address| IpAddr::V6(address.value)))
@@ -169,12 +169,12 @@ impl Member<'_> {
                     "{called} would advertise `{address}`, which is the address of {}",
                     other.called()
                 );
-                reader.report(spot, Wrong::new(message, hint));
+                reader.report(span, Finding::new(message, hint));
             } else {
                 let message = format!(
                     "{called} would advertise `{address}`, which is no address of its own: nodes look for it there"
                 );
-                reader.warn(spot, Wrong::new(message, hint));
+                reader.warn(span, Finding::new(message, hint));
             }
         }
     }
@@ -191,7 +191,7 @@ impl Member<'_> {
             if path.is_empty() || path == "/etc/resolv.conf" || path.starts_with("/run/") {
                 continue;
             }
-            let brought = self.node.settings.files.iter().any(|file| {
+            let brought = self.node.fields.files.iter().any(|file| {
                 let brought = file.value.path.to_string();
                 match file.value.partition {
                     Partition::Root => brought == path,
@@ -209,7 +209,7 @@ impl Member<'_> {
                 let hint = format!(
                     "Bring it with `files:`, or remove `{RESOLV_CONF}`: cardwright writes one with the name servers of `dns:`"
                 );
-                reader.warn(self.spot_of(flag), Wrong::new(message, hint));
+                reader.warn(self.span_of(flag), Finding::new(message, hint));
             }
         }
     }

@@ -1,16 +1,16 @@
 //! The name servers that pods can reach, among those of nodes.yaml.
 
-use crate::cluster::diagnostic::Wrong;
-use crate::cluster::document::value::{Reader, Setting};
-use crate::cluster::draft::{Draft, DraftNode};
+use crate::cluster::diagnostic::Finding;
+use crate::cluster::document::value::{Field, Reader};
+use crate::cluster::draft::{ClusterDraft, NodeDraft};
 use crate::cluster::pods::{FLAG, names_a_resolv_conf};
 use crate::cluster::{FieldSpan, PodFamilies, Role};
 use std::net::IpAddr;
 
 /// Reports nodes of k3s whose pods could reach none of their name servers.
-pub(crate) fn check(draft: &Draft, reader: &mut Reader) {
+pub(crate) fn check(draft: &ClusterDraft, reader: &mut Reader) {
     let Some(k3s) = draft.k3s.given() else { return };
-    let config_of = |node: &DraftNode| {
+    let config_of = |node: &NodeDraft| {
         let given = node.k3s.given()?;
         Some(k3s.value.config_of(given.value.role?, &given.value.flags))
     };
@@ -22,23 +22,21 @@ pub(crate) fn check(draft: &Draft, reader: &mut Reader) {
         if config_of(node).is_none_or(|config| names_a_resolv_conf(&config)) {
             continue;
         }
-        let (servers, spot) = match (&node.settings.dns, node.settings.gateway.given()) {
-            (Setting::Given(dns), _) if !dns.value.is_empty() => (dns.value.clone(), &dns.spot),
+        let (servers, span) = match (&node.fields.dns, node.fields.gateway.given()) {
+            (Field::Given(dns), _) if !dns.value.is_empty() => (dns.value.clone(), &dns.span),
             // Where no name server is named, the gateway is one.
-            (Setting::Given(_) | Setting::Absent, Some(gateway)) => {
-                (vec![IpAddr::V4(gateway.value)], &node.spot)
-            }
-            (Setting::Given(_) | Setting::Absent, None) | (Setting::Invalid, _) => continue,
+            (Field::Given(_) | Field::Absent, Some(gateway)) => (vec![IpAddr::V4(gateway.value)], &node.span),
+            (Field::Given(_) | Field::Absent, None) | (Field::Invalid, _) => continue,
         };
-        if reported.contains(&spot) || servers.iter().any(|server| families.reach(server)) {
+        if reported.contains(&span) || servers.iter().any(|server| families.reach(server)) {
             continue;
         }
-        reported.push(spot);
+        reported.push(span);
         let family = if families.ipv4 { "an IPv4" } else { "an IPv6" };
         let message = format!("the pods of {} can reach none of its name servers", node.called());
         let hint = format!(
             "Name one with {family} address that is neither link-local nor the machine itself under `dns:`, or a file of your own as `{FLAG}` under k3s's `config:`"
         );
-        reader.report(spot, Wrong::new(message, hint));
+        reader.report(span, Finding::new(message, hint));
     }
 }

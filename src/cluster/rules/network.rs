@@ -1,8 +1,8 @@
 //! Rules about addresses, networks and interfaces.
 
-use crate::cluster::diagnostic::{Wrong, also_in};
-use crate::cluster::document::value::{Located, Reader, Setting};
-use crate::cluster::draft::{DEFAULT_IPV6_PREFIX, Draft, DraftNode};
+use crate::cluster::diagnostic::{Finding, also_in};
+use crate::cluster::document::value::{Field, Reader, Spanned};
+use crate::cluster::draft::{ClusterDraft, DEFAULT_IPV6_PREFIX, NodeDraft};
 use crate::cluster::fields::k3s::config;
 use crate::cluster::fields::k3s::flags::Flags;
 use crate::cluster::{FieldSpan, Interface, MacAddress, Role};
@@ -10,15 +10,15 @@ use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Reports addresses, gateways and interfaces that do not fit each other.
-pub(crate) fn check(draft: &Draft, reader: &mut Reader) {
+pub(crate) fn check(draft: &ClusterDraft, reader: &mut Reader) {
     interfaces_exist(draft, reader);
     addresses_are_unique(draft, reader);
     networks_are_complete(draft, reader);
-    let ipv4 = members(draft, Family::V4);
-    let ipv6 = members(draft, Family::V6);
-    for members in [&ipv4, &ipv6] {
-        addresses_and_gateways_fit(members, reader);
-        subnets_are_clear_of_k3s(draft, members, reader);
+    let ipv4 = hosts(draft, Family::V4);
+    let ipv6 = hosts(draft, Family::V6);
+    for hosts in [&ipv4, &ipv6] {
+        addresses_and_gateways_fit(hosts, reader);
+        subnets_are_clear_of_k3s(draft, hosts, reader);
     }
     ipv6_is_used(draft, reader);
     the_virtual_address_is_free(draft, &ipv4, reader);
@@ -27,7 +27,7 @@ pub(crate) fn check(draft: &Draft, reader: &mut Reader) {
 /// Raspberry Pi OS switches predictable names off (a link from systemd's 99-default.link to /dev/null): its
 /// wired interface is `eth0`, and adapters on USB are `eth1` and so on. Only who names interfaces otherwise
 /// has others.
-fn interfaces_exist(draft: &Draft, reader: &mut Reader) {
+fn interfaces_exist(draft: &ClusterDraft, reader: &mut Reader) {
     const NAMING_RULES: [&str; 4] = [
         "/etc/systemd/network/",
         "/etc/udev/rules.d/",
@@ -36,27 +36,27 @@ fn interfaces_exist(draft: &Draft, reader: &mut Reader) {
     ];
     let mut macs: Vec<(MacAddress, &FieldSpan)> = Vec::new();
     for node in &draft.nodes {
-        let Some(Located { value, spot }) = node.settings.interface.given() else { continue };
+        let Some(Spanned { value, span }) = node.fields.interface.given() else { continue };
         match value {
             Interface::WithMac(mac) => {
                 if let Some((_, first)) = macs.iter().find(|(known, _)| known == mac) {
-                    let (message, hint) = if *first == spot {
+                    let (message, hint) = if *first == span {
                         let hint =
                             "Write it in the node that has the adapter: `network: {mac: …}`".to_owned();
                         (format!("every node would have to have the adapter `{mac}`"), hint)
                     } else {
                         (format!("another node has the adapter `{mac}`, too"), also_in(first))
                     };
-                    reader.report(spot, Wrong::new(message, hint));
+                    reader.report(span, Finding::new(message, hint));
                 }
-                macs.push((*mac, spot));
+                macs.push((*mac, span));
             }
             Interface::Named(name) => {
                 let number = name.as_str().strip_prefix("eth");
                 let usual = number.is_some_and(|number| {
                     !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
                 });
-                let mut files = node.settings.files.iter().map(|file| file.value.path.to_string());
+                let mut files = node.fields.files.iter().map(|file| file.value.path.to_string());
                 if usual || files.any(|path| NAMING_RULES.iter().any(|folder| path.starts_with(folder))) {
                     continue;
                 }
@@ -64,36 +64,36 @@ fn interfaces_exist(draft: &Draft, reader: &mut Reader) {
                     "Raspberry Pi OS calls its wired interface `eth0`, not `{name}`: the card would not get its address"
                 );
                 let hint = "Write `eth0`, or `eth1` for an adapter on USB; an interface with a name of your own is found by `mac:` instead of `interface:`";
-                reader.warn(spot, Wrong::new(message, hint));
+                reader.warn(span, Finding::new(message, hint));
             }
         }
     }
 }
 
 /// Every node has a prefix and a gateway. What all nodes lack is missing once, at the top.
-fn networks_are_complete(draft: &Draft, reader: &mut Reader) {
-    fn missing<T>(draft: &Draft, setting: impl Fn(&DraftNode) -> &Setting<T>) -> Vec<&DraftNode> {
-        draft.nodes.iter().filter(|node| setting(node).is_absent()).collect()
+fn networks_are_complete(draft: &ClusterDraft, reader: &mut Reader) {
+    fn missing<T>(draft: &ClusterDraft, field: impl Fn(&NodeDraft) -> &Field<T>) -> Vec<&NodeDraft> {
+        draft.nodes.iter().filter(|node| field(node).is_absent()).collect()
     }
     for (key, example, nodes) in [
-        ("prefix", "24", missing(draft, |node| &node.settings.prefix)),
-        ("gateway", "192.168.50.1", missing(draft, |node| &node.settings.gateway)),
+        ("prefix", "24", missing(draft, |node| &node.fields.prefix)),
+        ("gateway", "192.168.50.1", missing(draft, |node| &node.fields.gateway)),
     ] {
         if nodes.is_empty() {
             continue;
         }
         if nodes.len() == draft.nodes.len() {
-            let spot = draft.network.as_ref().unwrap_or(&draft.spot);
-            let spot = FieldSpan { path: format!("network.{key}"), ..spot.clone() };
+            let span = draft.network.as_ref().unwrap_or(&draft.span);
+            let span = FieldSpan { path: format!("network.{key}"), ..span.clone() };
             let hint = format!("Add `{key}: {example}` under `network:`");
-            reader.report(&spot, Wrong::new(format!("the network has no `{key}`"), hint));
+            reader.report(&span, Finding::new(format!("the network has no `{key}`"), hint));
             continue;
         }
         for node in nodes {
             let message = format!("{} has no `{key}`", node.called());
             let hint =
                 format!("Add `{key}: {example}` under `network:`, at the top for all nodes or in this one");
-            reader.report(&node.spot, Wrong::new(message, hint));
+            reader.report(&node.span, Finding::new(message, hint));
         }
     }
 }
@@ -105,58 +105,58 @@ enum Family {
 }
 
 /// A node on its network, of one family of addresses.
-struct Member<'d> {
-    node: &'d DraftNode,
-    address: Located<IpAddr>,
-    gateway: Option<Located<IpAddr>>,
+struct AddressedNode<'d> {
+    node: &'d NodeDraft,
+    address: Spanned<IpAddr>,
+    gateway: Option<Spanned<IpAddr>>,
     /// The address with its prefix, as the network that it is in.
     subnet: IpNet,
 }
 
-impl Member<'_> {
+impl AddressedNode<'_> {
     fn prefix(&self) -> u8 {
         self.subnet.prefix_len()
     }
 
     /// Where the network is described, for problems of the network as a whole.
-    fn network_spot(&self) -> &FieldSpan {
-        self.gateway.as_ref().map_or(&self.address.spot, |gateway| &gateway.spot)
+    fn network_span(&self) -> &FieldSpan {
+        self.gateway.as_ref().map_or(&self.address.span, |gateway| &gateway.span)
     }
 }
 
-fn members(draft: &Draft, family: Family) -> Vec<Member<'_>> {
-    draft.nodes.iter().filter_map(|node| member(node, family)).collect()
+fn hosts(draft: &ClusterDraft, family: Family) -> Vec<AddressedNode<'_>> {
+    draft.nodes.iter().filter_map(|node| host(node, family)).collect()
 }
 
 /// An address of either family.
-fn general<T: Copy + Into<IpAddr>>(located: &Located<T>) -> Located<IpAddr> {
-    Located { value: located.value.into(), spot: located.spot.clone() }
+fn general<T: Copy + Into<IpAddr>>(spanned: &Spanned<T>) -> Spanned<IpAddr> {
+    Spanned { value: spanned.value.into(), span: spanned.span.clone() }
 }
 
-fn member(node: &DraftNode, family: Family) -> Option<Member<'_>> {
-    let settings = &node.settings;
+fn host(node: &NodeDraft, family: Family) -> Option<AddressedNode<'_>> {
+    let fields = &node.fields;
     let (address, gateway, prefix) = match family {
         Family::V4 => (
             general(node.address.given()?),
-            settings.gateway.given().map(general),
-            settings.prefix.given()?.value,
+            fields.gateway.given().map(general),
+            fields.prefix.given()?.value,
         ),
         Family::V6 => (
             general(node.ipv6.given()?),
-            settings.ipv6_gateway.given().map(general),
-            match &settings.ipv6_prefix {
-                Setting::Absent => DEFAULT_IPV6_PREFIX,
-                Setting::Invalid => return None,
-                Setting::Given(prefix) => prefix.value,
+            fields.ipv6_gateway.given().map(general),
+            match &fields.ipv6_prefix {
+                Field::Absent => DEFAULT_IPV6_PREFIX,
+                Field::Invalid => return None,
+                Field::Given(prefix) => prefix.value,
             },
         ),
     };
     let subnet = IpNet::new(address.value, prefix).ok()?.trunc();
-    Some(Member { node, address, gateway, subnet })
+    Some(AddressedNode { node, address, gateway, subnet })
 }
 
-fn addresses_are_unique(draft: &Draft, reader: &mut Reader) {
-    let addresses: Vec<(&DraftNode, Located<IpAddr>)> = draft
+fn addresses_are_unique(draft: &ClusterDraft, reader: &mut Reader) {
+    let addresses: Vec<(&NodeDraft, Spanned<IpAddr>)> = draft
         .nodes
         .iter()
         .flat_map(|node| {
@@ -168,76 +168,76 @@ fn addresses_are_unique(draft: &Draft, reader: &mut Reader) {
         let earlier = addresses.iter().take(index).find(|(_, earlier)| earlier.value == address.value);
         if let Some((node, earlier)) = earlier {
             let message = format!("{} has the address `{}`, too", node.called(), address.value);
-            reader.report(&address.spot, Wrong::new(message, also_in(&earlier.spot)));
+            reader.report(&address.span, Finding::new(message, also_in(&earlier.span)));
         }
     }
 }
 
-fn addresses_and_gateways_fit(members: &[Member<'_>], reader: &mut Reader) {
-    for member in members {
-        let address = &member.address;
-        let subnet = match subnet_of_gateway(member, members) {
+fn addresses_and_gateways_fit(hosts: &[AddressedNode<'_>], reader: &mut Reader) {
+    for host in hosts {
+        let address = &host.address;
+        let subnet = match subnet_of_gateway(host, hosts) {
             Judgement::Subnet(subnet) => subnet,
             Judgement::GatewayIsOutside(gateway) => {
                 let message =
-                    format!("the gateway `{}` is not inside the subnet {}", gateway.value, member.subnet);
-                reader.report(&gateway.spot, Wrong::new(message, one_of("The gateway is", member.subnet)));
-                member.subnet
+                    format!("the gateway `{}` is not inside the subnet {}", gateway.value, host.subnet);
+                reader.report(&gateway.span, Finding::new(message, one_of("The gateway is", host.subnet)));
+                host.subnet
             }
         };
-        let hint = one_of(&format!("Give {}", member.node.called()), subnet);
+        let hint = one_of(&format!("Give {}", host.node.called()), subnet);
         if !subnet.contains(&address.value) {
             let message = format!("`{}` is not inside the subnet {subnet}", address.value);
-            reader.report(&address.spot, Wrong::new(message, hint));
+            reader.report(&address.span, Finding::new(message, hint));
             continue;
         }
-        let taken = match &member.gateway {
+        let taken = match &host.gateway {
             Some(gateway) if gateway.value == address.value => Some("the gateway"),
             _ => reserved(address.value, subnet),
         };
         if let Some(what) = taken {
             let message = format!("`{}` is {what}", address.value);
-            reader.report(&address.spot, Wrong::new(message, hint));
+            reader.report(&address.span, Finding::new(message, hint));
         }
-        for server in member.node.settings.dns.given().into_iter().flat_map(|servers| &servers.value) {
+        for server in host.node.fields.dns.given().into_iter().flat_map(|servers| &servers.value) {
             if subnet.contains(server)
                 && let Some(what) = reserved(*server, subnet)
             {
                 let message = format!("the name server `{server}` is {what}");
-                let spot = member.node.settings.dns.given().map_or(&address.spot, |servers| &servers.spot);
-                reader.report(spot, Wrong::new(message, one_of("The name server is", subnet)));
+                let span = host.node.fields.dns.given().map_or(&address.span, |servers| &servers.span);
+                reader.report(span, Finding::new(message, one_of("The name server is", subnet)));
             }
         }
-        if let Some(gateway) = &member.gateway
+        if let Some(gateway) = &host.gateway
             && subnet.contains(&gateway.value)
             && let Some(what) = reserved(gateway.value, subnet)
         {
             let message = format!("the gateway `{}` is {what}", gateway.value);
-            reader.report(&gateway.spot, Wrong::new(message, one_of("The gateway is", subnet)));
+            reader.report(&gateway.span, Finding::new(message, one_of("The gateway is", subnet)));
         }
     }
 }
 
 enum Judgement<'m> {
     Subnet(IpNet),
-    GatewayIsOutside(&'m Located<IpAddr>),
+    GatewayIsOutside(&'m Spanned<IpAddr>),
 }
 
 /// The subnet that a node has to be in is the gateway's. But where no node that uses this gateway is in
 /// it, and they agree among themselves, it is the gateway that is wrong.
-fn subnet_of_gateway<'m>(member: &'m Member<'_>, members: &[Member<'_>]) -> Judgement<'m> {
-    let Some(gateway) = member.gateway.as_ref().filter(|gateway| !is_link_local(gateway.value)) else {
-        return Judgement::Subnet(member.subnet);
+fn subnet_of_gateway<'m>(host: &'m AddressedNode<'_>, hosts: &[AddressedNode<'_>]) -> Judgement<'m> {
+    let Some(gateway) = host.gateway.as_ref().filter(|gateway| !is_link_local(gateway.value)) else {
+        return Judgement::Subnet(host.subnet);
     };
-    let Ok(subnet) = IpNet::new(gateway.value, member.prefix()) else {
-        return Judgement::Subnet(member.subnet);
+    let Ok(subnet) = IpNet::new(gateway.value, host.prefix()) else {
+        return Judgement::Subnet(host.subnet);
     };
     let subnet = subnet.trunc();
-    let mut beside = members.iter().filter(|other| {
-        other.prefix() == member.prefix()
-            && other.gateway.as_ref().is_some_and(|other| other.spot == gateway.spot)
+    let mut beside = hosts.iter().filter(|other| {
+        other.prefix() == host.prefix()
+            && other.gateway.as_ref().is_some_and(|other| other.span == gateway.span)
     });
-    if beside.all(|other| other.subnet == member.subnet) && member.subnet != subnet {
+    if beside.all(|other| other.subnet == host.subnet) && host.subnet != subnet {
         Judgement::GatewayIsOutside(gateway)
     } else {
         Judgement::Subnet(subnet)
@@ -286,8 +286,8 @@ fn one_of(whom: &str, subnet: IpNet) -> String {
 const INNER_NETWORKS: [(&str, &str, &str); 2] =
     [("cluster-cidr", "10.42.0.0/16", "pods"), ("service-cidr", "10.43.0.0/16", "services")];
 
-fn subnets_are_clear_of_k3s(draft: &Draft, members: &[Member<'_>], reader: &mut Reader) {
-    let Setting::Given(k3s) = &draft.k3s else { return };
+fn subnets_are_clear_of_k3s(draft: &ClusterDraft, hosts: &[AddressedNode<'_>], reader: &mut Reader) {
+    let Field::Given(k3s) = &draft.k3s else { return };
     // Where no server is left, what servers would be told counts: the ranges are wrong for the next one.
     let own = draft
         .nodes
@@ -300,14 +300,13 @@ fn subnets_are_clear_of_k3s(draft: &Draft, members: &[Member<'_>], reader: &mut 
         let networks = config.get(key).and_then(|value| value.as_str()).unwrap_or(default);
         config::networks(networks).unwrap_or_else(|_| Vec::new())
     };
-    let taken =
-        members.iter().map(|member| member.subnet).chain(INNER_NETWORKS.into_iter().flat_map(networks_of));
+    let taken = hosts.iter().map(|host| host.subnet).chain(INNER_NETWORKS.into_iter().flat_map(networks_of));
     let free = free_network(&taken.collect::<Vec<_>>());
     for inner_network in INNER_NETWORKS {
         let (key, _, whose) = inner_network;
         let networks = networks_of(inner_network);
-        for member in members.iter().filter(|member| member.node.role().is_some()) {
-            let subnet = member.subnet;
+        for host in hosts.iter().filter(|host| host.node.role().is_some()) {
+            let subnet = host.subnet;
             let overlap = networks.iter().find(|inner| inner.contains(&subnet) || subnet.contains(*inner));
             if let Some(inner) = overlap {
                 let message = format!("the subnet {subnet} overlaps {inner}, which k3s uses for its {whose}");
@@ -332,7 +331,7 @@ fn subnets_are_clear_of_k3s(draft: &Draft, members: &[Member<'_>], reader: &mut 
                         format!("Use another subnet, or set `{key}` in `config:` of `server:` under `k3s:`")
                     }
                 };
-                reader.report(member.network_spot(), Wrong::new(message, hint));
+                reader.report(host.network_span(), Finding::new(message, hint));
             }
         }
     }
@@ -348,36 +347,35 @@ fn free_network(taken: &[IpNet]) -> Option<IpNet> {
         .find(|free| taken.iter().all(|taken| !taken.contains(free) && !free.contains(taken)))
 }
 
-fn ipv6_is_used(draft: &Draft, reader: &mut Reader) {
-    let unused = |spot: &FieldSpan, who_lacks_it: &str, reader: &mut Reader| {
+fn ipv6_is_used(draft: &ClusterDraft, reader: &mut Reader) {
+    let unused = |span: &FieldSpan, who_lacks_it: &str, reader: &mut Reader| {
         let message = format!("IPv6 is described here, but {who_lacks_it} `ipv6` address");
-        reader.report(spot, Wrong::new(message, "Give it one, like `ipv6: fd00::11`, or remove this"));
+        reader.report(span, Finding::new(message, "Give it one, like `ipv6: fd00::11`, or remove this"));
     };
-    let top = draft.settings.ipv6.given();
+    let top = draft.fields.ipv6.given();
     if let Some(top) = top
         && !draft.has_unreadable_nodes
         && draft.nodes.iter().all(|node| node.ipv6.is_absent())
     {
-        unused(&top.spot, "no node has an", reader);
+        unused(&top.span, "no node has an", reader);
     }
     for node in draft.nodes.iter().filter(|node| node.ipv6.is_absent()) {
-        if let Some(own) = node.settings.ipv6.given()
+        if let Some(own) = node.fields.ipv6.given()
             && Some(own) != top
         {
-            unused(&own.spot, &format!("{} has no", node.called()), reader);
+            unused(&own.span, &format!("{} has no", node.called()), reader);
         }
     }
 }
 
 /// It is an address of the servers' network, and nobody has it yet.
-fn the_virtual_address_is_free(draft: &Draft, members: &[Member<'_>], reader: &mut Reader) {
+fn the_virtual_address_is_free(draft: &ClusterDraft, hosts: &[AddressedNode<'_>], reader: &mut Reader) {
     let k3s = draft.k3s.given().map(|k3s| &k3s.value);
     let Some(address) = k3s.and_then(|k3s| k3s.access.virtual_address.as_ref()).map(general) else { return };
-    let owner = members.iter().find(|member| member.address.value == address.value);
-    let is_gateway = members
-        .iter()
-        .any(|member| member.gateway.as_ref().is_some_and(|gateway| gateway.value == address.value));
-    let servers = members.iter().filter(|member| member.node.role() == Some(Role::Server));
+    let owner = hosts.iter().find(|host| host.address.value == address.value);
+    let is_gateway =
+        hosts.iter().any(|host| host.gateway.as_ref().is_some_and(|gateway| gateway.value == address.value));
+    let servers = hosts.iter().filter(|host| host.node.role() == Some(Role::Server));
     let mut misplaced = servers.filter_map(|server| {
         let subnet = server.subnet;
         let what = if subnet.contains(&address.value) {
@@ -395,6 +393,6 @@ fn the_virtual_address_is_free(draft: &Draft, members: &[Member<'_>], reader: &m
     };
     if let Some((what, hint)) = problem {
         let message = format!("the virtual address `{}` {what}", address.value);
-        reader.report(&address.spot, Wrong::new(message, hint));
+        reader.report(&address.span, Finding::new(message, hint));
     }
 }

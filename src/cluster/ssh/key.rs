@@ -234,7 +234,7 @@ mod tests {
         for key in KEYS {
             let (kind, body) = key.split_once(' ').unwrap();
             let body = body.split(' ').next().unwrap();
-            for wrong in [
+            for invalid in [
                 format!("{kind} {}", body.chars().take(body.len() - 8).collect::<String>()),
                 format!("{kind} {body}AAAA"),
                 format!("{kind} x{body}"),
@@ -243,7 +243,7 @@ mod tests {
                 body.to_owned(),
                 format!("{kind}\n{body}"),
             ] {
-                assert_eq!(AuthorizedKey::parse(&wrong), Err(NotAPublicKey::Unreadable), "{wrong}");
+                assert_eq!(AuthorizedKey::parse(&invalid), Err(NotAPublicKey::Unreadable), "{invalid}");
             }
         }
         let (_, body) = KEYS[0].split_once(' ').unwrap();

@@ -22,7 +22,7 @@ const FLAGS: [(&str, bool); 9] = [
 
 /// The rule that an option's value follows.
 #[derive(Clone, Copy)]
-enum Value {
+enum OptionRule {
     /// Anything, and only one of it in a line.
     Once,
     /// The end of the time for which the key is good.
@@ -38,15 +38,15 @@ enum Value {
 }
 
 /// An option with a value in double quotes.
-const VALUED: [(&str, Value); 8] = [
-    ("command", Value::Once),
-    ("environment", Value::Variable),
-    ("expiry-time", Value::Time),
-    ("from", Value::Hosts),
-    ("permitlisten", Value::Address { or_port: true }),
-    ("permitopen", Value::Address { or_port: false }),
-    ("principals", Value::Once),
-    ("tunnel", Value::Tunnel),
+const VALUED: [(&str, OptionRule); 8] = [
+    ("command", OptionRule::Once),
+    ("environment", OptionRule::Variable),
+    ("expiry-time", OptionRule::Time),
+    ("from", OptionRule::Hosts),
+    ("permitlisten", OptionRule::Address { or_port: true }),
+    ("permitopen", OptionRule::Address { or_port: false }),
+    ("principals", OptionRule::Once),
+    ("tunnel", OptionRule::Tunnel),
 ];
 
 /// Splits a line behind its options, at the first space or tab that is not between quotes.
@@ -101,15 +101,15 @@ pub(crate) fn check(options: &str) -> Result<Terms, NotAPublicKey> {
                     .into_iter()
                     .find(|(known, _)| known.eq_ignore_ascii_case(name))
                     .ok_or(NotAPublicKey::UnknownOption)?;
-                let wrong = |problem| NotAPublicKey::Option { name, problem };
-                let (value, behind) = quoted(behind).ok_or(wrong("needs a value in double quotes"))?;
-                if matches!(rule, Value::Once | Value::Hosts) && seen.contains(&name) {
-                    return Err(wrong("may be given once only"));
+                let invalid = |problem| NotAPublicKey::Option { name, problem };
+                let (value, behind) = quoted(behind).ok_or(invalid("needs a value in double quotes"))?;
+                if matches!(rule, OptionRule::Once | OptionRule::Hosts) && seen.contains(&name) {
+                    return Err(invalid("may be given once only"));
                 }
-                rule.check(&value).map_err(wrong)?;
+                rule.check(&value).map_err(invalid)?;
                 match rule {
-                    Value::Hosts => terms.from_names_alone = has_names_alone(&value),
-                    Value::Time => terms.expiry = terms.expiry.into_iter().chain(day(&value)).min(),
+                    OptionRule::Hosts => terms.from_names_alone = has_names_alone(&value),
+                    OptionRule::Time => terms.expiry = terms.expiry.into_iter().chain(day(&value)).min(),
                     _ => {}
                 }
                 seen.push(name);
@@ -160,7 +160,7 @@ fn quoted(text: &str) -> Option<(String, &str)> {
     None
 }
 
-impl Value {
+impl OptionRule {
     fn check(self, value: &str) -> Result<(), &'static str> {
         match self {
             Self::Once => Ok(()),
@@ -374,7 +374,7 @@ mod tests {
         ] {
             assert_eq!(check(unknown), Err(NotAPublicKey::UnknownOption), "{unknown}");
         }
-        for (wrong, option) in [
+        for (invalid, option) in [
             ("command=ls", "command"),
             ("command", "command"),
             ("from=\"a\",from=\"b\"", "from"),
@@ -401,9 +401,9 @@ mod tests {
             ("principals=\"a", "principals"),
         ] {
             assert!(
-                matches!(check(wrong), Err(NotAPublicKey::Option { name, .. }) if name == option),
-                "{wrong}: {:?}",
-                check(wrong)
+                matches!(check(invalid), Err(NotAPublicKey::Option { name, .. }) if name == option),
+                "{invalid}: {:?}",
+                check(invalid)
             );
         }
     }

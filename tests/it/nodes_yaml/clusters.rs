@@ -4,7 +4,7 @@ use crate::nodes_yaml::{EAST, HASH, KEY, TOP, VALID, edited, parse, parse_in, re
 use crate::support::python;
 use cardwright::cluster::{
     Access, Artifact, CannotRejoin, Cluster, ExtraFile, FileOwner, FileSource, FoundingYear, Grow,
-    ImageSource, Install, Interface, InterfaceName, Lifetime, MacAddress, Node, NodeSpots, PageSize, Role,
+    ImageSource, Install, Interface, InterfaceName, Lifetime, MacAddress, Node, NodeSpans, PageSize, Role,
     Swap, TimeServer,
 };
 use cardwright::formats::ImageFormat;
@@ -364,8 +364,8 @@ fn meaning(text: &str) -> Cluster {
     let cluster = parse(text).unwrap_or_else(|invalid| panic!("{text}\n{}", rendered(&invalid)));
     let Cluster { source_digest, source_text, .. } = parse(VALID).unwrap();
     // Where something stands is no part of it.
-    let nodes = cluster.nodes.into_iter().map(|node| Node { spots: NodeSpots::default(), ..node }).collect();
-    Cluster { source_digest, source_text, image_spot: None, nodes, ..cluster }
+    let nodes = cluster.nodes.into_iter().map(|node| Node { spans: NodeSpans::default(), ..node }).collect();
+    Cluster { source_digest, source_text, image_span: None, nodes, ..cluster }
 }
 
 #[test]
@@ -671,7 +671,7 @@ fn a_file_made_in_code_is_the_one_that_nodes_yaml_describes() {
     let text = edited(&[(TOP, &format!("{TOP}\n{files}"))]);
     let described = parse_in(folder.path(), &text).unwrap().nodes[0].files.clone();
     let described: Vec<ExtraFile> =
-        described.into_iter().map(|file| ExtraFile { place: None, ..file }).collect();
+        described.into_iter().map(|file| ExtraFile { position: None, ..file }).collect();
     let made = [
         ExtraFile::text("/etc/motd", "hello").unwrap(),
         ExtraFile::text("~/.bashrc", "")

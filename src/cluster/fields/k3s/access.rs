@@ -1,22 +1,22 @@
 //! How a cluster is reached, and for how long: what nodes.yaml says about certificates and addresses.
 
-use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::keys;
-use crate::cluster::document::syntax::Kind;
-use crate::cluster::document::value::{Cursor, Fields, Located, Reader, Setting};
+use crate::cluster::document::syntax::YamlKind;
+use crate::cluster::document::value::{Field, FieldValue, Fields, Reader, Spanned};
 use crate::cluster::fields::network;
 use crate::cluster::{Access, FoundingYear, Lifetime};
 use std::net::Ipv4Addr;
 
 /// What was read, and where the virtual address stood, which has to be held against the nodes.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct DraftAccess {
+pub(crate) struct AccessDraft {
     founded: FoundingYear,
     kubeconfig_lifetime: Lifetime,
-    pub(crate) virtual_address: Option<Located<Ipv4Addr>>,
+    pub(crate) virtual_address: Option<Spanned<Ipv4Addr>>,
 }
 
-impl DraftAccess {
+impl AccessDraft {
     pub(crate) fn finish(self) -> Access {
         Access {
             founded: self.founded,
@@ -28,18 +28,18 @@ impl DraftAccess {
 
 /// Reads `founded`, `kubeconfig` and `virtual_address` among the fields of `k3s:`; `None` where one of them
 /// is wrong.
-pub(crate) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Option<DraftAccess> {
-    let founded = fields.setting("founded", reader, |value, reader| value.parse_token(reader, year));
-    let lifetime = fields.setting("kubeconfig", reader, kubeconfig);
+pub(crate) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Option<AccessDraft> {
+    let founded = fields.optional("founded", reader, |value, reader| value.parse_token(reader, year));
+    let lifetime = fields.optional("kubeconfig", reader, kubeconfig);
     let virtual_address =
-        fields.setting("virtual_address", reader, |value, reader| value.parse_token(reader, network::ipv4));
-    if matches!(founded, Setting::Invalid)
-        || matches!(lifetime, Setting::Invalid)
-        || matches!(virtual_address, Setting::Invalid)
+        fields.optional("virtual_address", reader, |value, reader| value.parse_token(reader, network::ipv4));
+    if matches!(founded, Field::Invalid)
+        || matches!(lifetime, Field::Invalid)
+        || matches!(virtual_address, Field::Invalid)
     {
         return None;
     }
-    Some(DraftAccess {
+    Some(AccessDraft {
         founded: founded.value().unwrap_or(FoundingYear::DEFAULT),
         kubeconfig_lifetime: lifetime.value().unwrap_or(Lifetime::DEFAULT),
         virtual_address: virtual_address.given().cloned(),
@@ -47,35 +47,35 @@ pub(crate) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Option<DraftAcce
 }
 
 /// `{lifetime: 3y}`
-fn kubeconfig(value: &Cursor<'_>, reader: &mut Reader) -> Option<Lifetime> {
-    if matches!(value.kind(), Kind::Nothing) {
+fn kubeconfig(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Lifetime> {
+    if matches!(value.kind(), YamlKind::Nothing) {
         return Some(Lifetime::default());
     }
     let fields = value.fields(&keys::KUBECONFIG, reader)?;
-    match fields.setting("lifetime", reader, |value, reader| value.parse_token(reader, lifetime)) {
-        Setting::Absent => Some(Lifetime::default()),
-        Setting::Invalid => None,
-        Setting::Given(lifetime) => Some(lifetime.value),
+    match fields.optional("lifetime", reader, |value, reader| value.parse_token(reader, lifetime)) {
+        Field::Absent => Some(Lifetime::default()),
+        Field::Invalid => None,
+        Field::Given(lifetime) => Some(lifetime.value),
     }
 }
 
-fn year(text: &str) -> Result<FoundingYear, Wrong> {
+fn year(text: &str) -> Result<FoundingYear, Finding> {
     text.parse().ok().and_then(FoundingYear::new).ok_or_else(|| {
         let (first, last) = (FoundingYear::RANGE.start(), FoundingYear::RANGE.end());
         let message = format!("{} is no year from {first} to {last}", shown(text));
-        Wrong::new(message, "Write the year in which the first card of the cluster was made, like `2026`")
+        Finding::new(message, "Write the year in which the first card of the cluster was made, like `2026`")
     })
 }
 
 /// `90d` or `3y`, a year being 365 days.
-fn lifetime(text: &str) -> Result<Lifetime, Wrong> {
+fn lifetime(text: &str) -> Result<Lifetime, Finding> {
     let unit = |unit: char, days: u16| {
         let number: u16 = text.strip_suffix(unit)?.parse().ok()?;
         Lifetime::from_days(number.checked_mul(days)?)
     };
     unit('d', 1).or_else(|| unit('y', 365)).ok_or_else(|| {
         let message = format!("{} is no time from one day to ten years", shown(text));
-        Wrong::new(message, "Write it in days or years, like `90d` or `3y`")
+        Finding::new(message, "Write it in days or years, like `90d` or `3y`")
     })
 }
 
@@ -87,8 +87,8 @@ mod tests {
     fn a_lifetime_is_days_or_years() {
         assert_eq!(lifetime("90d").unwrap().seconds(), 7_776_000);
         assert_eq!(lifetime("10y").unwrap(), Lifetime::from_days(3650).unwrap());
-        for wrong in ["0d", "11y", "3651d", "3", "y", "-1d", "+1d d", "65536d", "1.5y", "3 y"] {
-            assert!(lifetime(wrong).is_err(), "{wrong}");
+        for invalid in ["0d", "11y", "3651d", "3", "y", "-1d", "+1d d", "65536d", "1.5y", "3 y"] {
+            assert!(lifetime(invalid).is_err(), "{invalid}");
         }
     }
 }

@@ -1,8 +1,8 @@
 //! `bundled:` of `install:`, k3s put inside the cards.
 
-use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::keys;
-use crate::cluster::document::value::{Cursor, Reader, Setting};
+use crate::cluster::document::value::{Field, FieldValue, Reader};
 use crate::cluster::fields::source;
 use crate::cluster::{Artifact, Install};
 
@@ -16,18 +16,18 @@ const LIST_OF_IMAGES: &str = ".txt";
 pub(crate) const EXAMPLE: &str = "{binary: {arm64: k3s-arm64}, images: [k3s-airgap-images-arm64.tar.zst]}";
 
 /// Reads what stands under `bundled:`.
-pub(crate) fn read(value: &Cursor<'_>, reader: &mut Reader) -> Option<Install> {
+pub(crate) fn read(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Install> {
     let fields = value.fields(&keys::BUNDLED, reader)?;
     let binary = fields.required("binary", "{arm64: k3s-arm64}", reader, |value, reader| {
         let fields = value.fields(&keys::BUNDLED_BINARY, reader)?;
-        let arm64 = fields.setting("arm64", reader, source::artifact);
-        let armhf = fields.setting("armhf", reader, source::artifact);
+        let arm64 = fields.optional("arm64", reader, source::artifact);
+        let armhf = fields.optional("armhf", reader, source::artifact);
         if arm64.is_absent() && armhf.is_absent() {
             fields.report_missing("arm64", "k3s-arm64", reader);
             return None;
         }
-        let wrong = matches!(arm64, Setting::Invalid) || matches!(armhf, Setting::Invalid);
-        (!wrong).then_some((arm64.value(), armhf.value()))
+        let invalid = matches!(arm64, Field::Invalid) || matches!(armhf, Field::Invalid);
+        (!invalid).then_some((arm64.value(), armhf.value()))
     });
     let images = match fields.get("images") {
         None => Some(Vec::new()),
@@ -38,32 +38,35 @@ pub(crate) fn read(value: &Cursor<'_>, reader: &mut Reader) -> Option<Install> {
 }
 
 /// Archives of images, whose names all differ: they land in one folder.
-fn images(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Artifact>> {
+fn images(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Vec<Artifact>> {
     let mut names: Vec<String> = Vec::new();
     value.list_of_mappings(&[&keys::ARTIFACT_PATH, &keys::ARTIFACT_URL], reader, |item, reader| {
         let artifact = source::artifact(item, reader)?;
         let name = artifact.file_name();
-        let wrong = if name.ends_with(LIST_OF_IMAGES) {
+        let finding = if name.ends_with(LIST_OF_IMAGES) {
             let message = format!("{} is a list of images, which k3s would download", shown(&name));
-            Some(Wrong::new(message, "Name the archives themselves, like `k3s-airgap-images-arm64.tar.zst`"))
+            Some(Finding::new(
+                message,
+                "Name the archives themselves, like `k3s-airgap-images-arm64.tar.zst`",
+            ))
         } else if !ARCHIVES.iter().any(|ending| name.ends_with(ending) && name.len() > ending.len()) {
             let message = format!("{} is no archive that k3s imports images from", shown(&name));
             let endings: Vec<String> = ARCHIVES.iter().map(|ending| format!("`{ending}`")).collect();
-            Some(Wrong::new(message, format!("Its name has to end in one of {}", endings.join(", "))))
+            Some(Finding::new(message, format!("Its name has to end in one of {}", endings.join(", "))))
         } else if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte)) {
             let message =
                 format!("{} has characters that the name of an archive should not have", shown(&name));
-            Some(Wrong::new(message, "Rename it, with letters, digits, `.`, `-` and `_` only"))
+            Some(Finding::new(message, "Rename it, with letters, digits, `.`, `-` and `_` only"))
         } else if names.contains(&name) {
             let message = format!("another archive is called {}, too", shown(&name));
-            Some(Wrong::new(message, "Rename one of the two: they land in the same folder"))
+            Some(Finding::new(message, "Rename one of the two: they land in the same folder"))
         } else {
             None
         };
         names.push(name);
-        match wrong {
-            Some(wrong) => {
-                reader.report(&item.spot(), wrong);
+        match finding {
+            Some(finding) => {
+                reader.report(&item.span(), finding);
                 None
             }
             None => Some(artifact),

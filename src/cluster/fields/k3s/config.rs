@@ -1,10 +1,10 @@
 //! `config:`, flags of k3s.
 
-use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::advice;
-use crate::cluster::document::syntax::{Kind, Meaning, Scalar};
-use crate::cluster::document::value::{Cursor, Fields, Located, Reader};
-use crate::cluster::k3s_flags::{Effect, Flag, Followed};
+use crate::cluster::document::syntax::{Scalar, ScalarType, YamlKind};
+use crate::cluster::document::value::{FieldValue, Fields, Reader, Spanned};
+use crate::cluster::k3s_flags::{Flag, FlagEffect, Followed};
 use crate::cluster::{FieldSpan, Role, k3s_flags};
 use crate::types::absent::OrEmpty as _;
 use ipnet::IpNet;
@@ -14,20 +14,20 @@ use serde_json::{Map, Number, Value};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct K3sConfig {
     pub(crate) keys: Map<String, Value>,
-    pub(crate) spots: Vec<(String, FieldSpan)>,
+    pub(crate) spans: Vec<(String, FieldSpan)>,
 }
 
 /// The `config:` among some fields, of nodes of one role where there is one; empty where there is none.
 pub(crate) fn config_of(fields: &Fields<'_>, role: Option<Role>, reader: &mut Reader) -> Option<K3sConfig> {
     let Some(value) = fields.get("config") else { return Some(K3sConfig::default()) };
     let mut config = K3sConfig::default();
-    let mut wrong = false;
+    let mut invalid = false;
     for (key, value) in value.entries(reader)? {
         // `key+:` adds to a list in k3s's configuration files.
         let name = key.value.trim_end_matches('+');
         if let Err(refused) = check_key(key.value, name) {
-            reader.report(&key.spot, refused);
-            wrong = true;
+            reader.report(&key.span, refused);
+            invalid = true;
             continue;
         }
         let flag = k3s_flags::find(name);
@@ -37,43 +37,45 @@ pub(crate) fn config_of(fields: &Fields<'_>, role: Option<Role>, reader: &mut Re
         if let (Some(Role::Agent), Some(Flag { role: Some(Role::Server), .. })) = (role, flag) {
             let message = format!("`{name}` is a flag of servers, and agents do nothing about it");
             reader.warn(
-                &key.spot,
-                Wrong::new(message, "Write it under `server: {config: …}` of `k3s:`, or remove it"),
+                &key.span,
+                Finding::new(message, "Write it under `server: {config: …}` of `k3s:`, or remove it"),
             );
         }
         let is_right = match flag.map(|flag| flag.effect) {
-            Some(Effect::Followed(Followed::Networks)) => value.parse_token(reader, networks).is_some(),
-            Some(Effect::Followed(Followed::Port)) => value.parse_token(reader, k3s_flags::port).is_some(),
-            Some(Effect::Followed(Followed::DataDir)) => {
+            Some(FlagEffect::Followed(Followed::Networks)) => value.parse_token(reader, networks).is_some(),
+            Some(FlagEffect::Followed(Followed::Port)) => {
+                value.parse_token(reader, k3s_flags::port).is_some()
+            }
+            Some(FlagEffect::Followed(Followed::DataDir)) => {
                 value.parse_token(reader, k3s_flags::data_dir).is_some()
             }
             _ => true,
         };
         if is_right {
             config.keys.insert(key.value.to_owned(), json(&value, reader));
-            config.spots.push((name.to_owned(), key.spot));
+            config.spans.push((name.to_owned(), key.span));
         } else {
-            wrong = true;
+            invalid = true;
         }
     }
-    (!wrong).then_some(config)
+    (!invalid).then_some(config)
 }
 
 /// Warns of a flag that is none today: k3s skips keys that it does not know (its `pkg/configfilearg/parser.go`), and
 /// says so in its log alone. A newer release may have it.
-fn warn_of_unknown(key: &Located<&str>, name: &str, reader: &mut Reader) {
+fn warn_of_unknown(key: &Spanned<&str>, name: &str, reader: &mut Reader) {
     let message =
         format!("k3s has no flag {} that is known here, and would do nothing about it", shown(name));
     let hint = match k3s_flags::nearest(name) {
         Some(flag) => format!("Did you mean `{flag}`?"),
         None => "Look it up with `k3s server --help` or `k3s agent --help` of your version".to_owned(),
     };
-    let warning = Wrong::new(message, hint);
-    reader.warn(&key.spot, if advice::may_be_secret(name) { warning.secret() } else { warning });
+    let warning = Finding::new(message, hint);
+    reader.warn(&key.span, if advice::may_be_secret(name) { warning.secret() } else { warning });
 }
 
 /// Refuses a key of `config:` that a card cannot follow; `name` is the key without its `+`.
-fn check_key(key: &str, name: &str) -> Result<(), Wrong> {
+fn check_key(key: &str, name: &str) -> Result<(), Finding> {
     let bare = name.trim().trim_start_matches('-').to_lowercase().replace('_', "-");
     // k3s has an environment variable for each flag, with this before it.
     let bare = bare.strip_prefix("k3s-").unwrap_or(&bare);
@@ -81,30 +83,30 @@ fn check_key(key: &str, name: &str) -> Result<(), Wrong> {
         return check_spelling(key, name, bare);
     };
     match flag.effect {
-        Effect::Decided(instead) => {
-            let refused = Wrong::new(format!("{} is set by cardwright", shown(key)), instead);
+        FlagEffect::Decided(instead) => {
+            let refused = Finding::new(format!("{} is set by cardwright", shown(key)), instead);
             let is_secret = flag.name.contains("token") || flag.name.contains("secret");
             Err(if is_secret { refused.secret() } else { refused })
         }
-        Effect::Refused(why, instead) => {
-            let refused = Wrong::new(format!("{} does not fit a card: {why}", shown(key)), instead);
+        FlagEffect::Refused(why, instead) => {
+            let refused = Finding::new(format!("{} does not fit a card: {why}", shown(key)), instead);
             // The credentials of a VPN.
             Err(if flag.name.contains("auth") { refused.secret() } else { refused })
         }
-        Effect::Followed(Followed::Port | Followed::DataDir) if key != name => {
+        FlagEffect::Followed(Followed::Port | Followed::DataDir) if key != name => {
             let message = format!("{} would add to a list, and `{bare}` is one value", shown(key));
-            Err(Wrong::new(message, format!("Write `{bare}`")))
+            Err(Finding::new(message, format!("Write `{bare}`")))
         }
-        Effect::Passed | Effect::Followed(_) if flag.name != bare => {
+        FlagEffect::Passed | FlagEffect::Followed(_) if flag.name != bare => {
             let hint = format!("Write `{}`: keys are the long flags of k3s", flag.name);
-            Err(Wrong::new(format!("{} is the short form of a flag", shown(key)), hint))
+            Err(Finding::new(format!("{} is the short form of a flag", shown(key)), hint))
         }
-        Effect::Passed | Effect::Followed(_) => check_spelling(key, name, bare),
+        FlagEffect::Passed | FlagEffect::Followed(_) => check_spelling(key, name, bare),
     }
 }
 
 /// Refuses what is no name of a flag; `bare` is what may have been meant.
-fn check_spelling(key: &str, name: &str, bare: &str) -> Result<(), Wrong> {
+fn check_spelling(key: &str, name: &str, bare: &str) -> Result<(), Finding> {
     if is_flag_name(name) {
         return Ok(());
     }
@@ -113,7 +115,7 @@ fn check_spelling(key: &str, name: &str, bare: &str) -> Result<(), Wrong> {
     } else {
         "Keys are the long flags of k3s without their dashes, like `write-kubeconfig-mode`".to_owned()
     };
-    let refused = Wrong::new(format!("{} is no name of a flag", shown(key)), hint);
+    let refused = Finding::new(format!("{} is no name of a flag", shown(key)), hint);
     Err(if advice::may_be_secret(key) { refused.secret() } else { refused })
 }
 
@@ -125,23 +127,24 @@ fn is_flag_name(text: &str) -> bool {
 }
 
 /// One or two networks with a comma between them, as k3s takes them for IPv4 and IPv6.
-pub(crate) fn networks(text: &str) -> Result<Vec<IpNet>, Wrong> {
+pub(crate) fn networks(text: &str) -> Result<Vec<IpNet>, Finding> {
     let networks: Result<_, _> = text.split(',').map(|network| network.trim().parse()).collect();
-    networks
-        .map_err(|_| Wrong::new(format!("{} is not a network", shown(text)), "Write it like `10.42.0.0/16`"))
+    networks.map_err(|_| {
+        Finding::new(format!("{} is not a network", shown(text)), "Write it like `10.42.0.0/16`")
+    })
 }
 
 /// Any value, for k3s's own configuration. A number that YAML would change by reading and writing it
 /// (`0644`, `1.10`) stays the text it is, which is what k3s makes flags of anyway.
-pub(crate) fn json(value: &Cursor<'_>, reader: &mut Reader) -> Value {
+pub(crate) fn json(value: &FieldValue<'_>, reader: &mut Reader) -> Value {
     match value.kind() {
-        Kind::Nothing => Value::Null,
-        Kind::Scalar(scalar) => scalar_to_json(scalar),
-        Kind::List(_) => {
+        YamlKind::Nothing => Value::Null,
+        YamlKind::Scalar(scalar) => scalar_to_json(scalar),
+        YamlKind::List(_) => {
             let items = value.items(reader).or_empty();
             Value::Array(items.iter().map(|item| json(item, reader)).collect())
         }
-        Kind::Mapping(_) => {
+        YamlKind::Mapping(_) => {
             let entries = value.entries(reader).or_empty();
             Value::Object(
                 entries.iter().map(|(key, value)| (key.value.to_owned(), json(value, reader))).collect(),
@@ -151,12 +154,12 @@ pub(crate) fn json(value: &Cursor<'_>, reader: &mut Reader) -> Value {
 }
 
 fn scalar_to_json(scalar: &Scalar) -> Value {
-    let number = match scalar.meaning {
-        Meaning::Text => None,
-        Meaning::Boolean(value) => return Value::Bool(value),
-        Meaning::Unsigned(value) => Some(Number::from(value)),
-        Meaning::Signed(value) => Some(Number::from(value)),
-        Meaning::Fraction(value) => Number::from_f64(value),
+    let number = match scalar.resolved {
+        ScalarType::Text => None,
+        ScalarType::Boolean(value) => return Value::Bool(value),
+        ScalarType::Unsigned(value) => Some(Number::from(value)),
+        ScalarType::Signed(value) => Some(Number::from(value)),
+        ScalarType::Fraction(value) => Number::from_f64(value),
     };
     match number {
         Some(number) if number.to_string() == scalar.text => Value::Number(number),

@@ -1,8 +1,8 @@
 //! What k3s is told about a node, for all nodes, those of one role, or one: `config`, `labels`, `taints`.
 
-use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::advice;
-use crate::cluster::document::value::{Cursor, Fields, Reader};
+use crate::cluster::document::value::{FieldValue, Fields, Reader};
 use crate::cluster::fields::k3s::config;
 use crate::cluster::fields::k3s::config::K3sConfig;
 use crate::cluster::{FieldSpan, Role};
@@ -60,8 +60,8 @@ impl Flags {
     }
 
     /// Returns where `config:` sets a flag.
-    pub(crate) fn spot_of(&self, flag: &str) -> Option<&FieldSpan> {
-        self.config.spots.iter().find(|(name, _)| name == flag).map(|(_, spot)| spot)
+    pub(crate) fn span_of(&self, flag: &str) -> Option<&FieldSpan> {
+        self.config.spans.iter().find(|(name, _)| name == flag).map(|(_, span)| span)
     }
 
     /// The configuration that these layers make of a node; what comes later wins.
@@ -115,16 +115,16 @@ impl std::fmt::Display for Taint {
 }
 
 /// The components that are not wanted.
-pub(crate) fn disabled(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<String>> {
+pub(crate) fn disabled(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Vec<String>> {
     value.list(reader, |item, reader| item.one_of(&COMPONENTS, reader).map(str::to_owned))
 }
 
-fn labels(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<(String, String)>> {
+fn labels(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Vec<(String, String)>> {
     let mut labels = Vec::new();
     let mut complete = true;
     for (key, value) in value.entries(reader)? {
-        if let Err(wrong) = label_key(key.value) {
-            reader.report(&key.spot, wrong);
+        if let Err(finding) = label_key(key.value) {
+            reader.report(&key.span, finding);
             complete = false;
         }
         match value.parse_token(reader, |text| label_value(text).map(str::to_owned)) {
@@ -136,7 +136,7 @@ fn labels(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<(String, String
 }
 
 /// A key of a label or taint: `name`, or `domain/name` (kubernetes.io, "Labels and Selectors").
-pub(crate) fn qualified_name(text: &str) -> Result<(), Wrong> {
+pub(crate) fn qualified_name(text: &str) -> Result<(), Finding> {
     let (domain, name) = match text.split_once('/') {
         Some((domain, name)) => (Some(domain), name),
         None => (None, text),
@@ -152,7 +152,7 @@ pub(crate) fn qualified_name(text: &str) -> Result<(), Wrong> {
         return Ok(());
     }
     let message = format!("{} is no key of a label or taint", shown(text));
-    Err(Wrong::new(
+    Err(Finding::new(
         message,
         "Write up to 63 letters, digits, `-`, `_` and `.`, perhaps behind a domain: `example.org/disk`",
     ))
@@ -167,7 +167,7 @@ pub(crate) fn is_plain(text: &str) -> bool {
         && ends(text.chars().last())
 }
 
-fn label_key(text: &str) -> Result<(), Wrong> {
+fn label_key(text: &str) -> Result<(), Finding> {
     qualified_name(text)?;
     let domain = text.split_once('/').map_or("", |(domain, _)| domain);
     let within = |of: &str| domain == of || domain.strip_suffix(of).is_some_and(|rest| rest.ends_with('.'));
@@ -177,27 +177,27 @@ fn label_key(text: &str) -> Result<(), Wrong> {
             format!("a node may not give itself the label {}, and its kubelet would not start", shown(text));
         let hint =
             format!("Use another prefix, or run `kubectl label node NAME {text}=…` when the cluster is up");
-        return Err(Wrong::new(message, hint));
+        return Err(Finding::new(message, hint));
     }
     Ok(())
 }
 
-fn label_value(text: &str) -> Result<&str, Wrong> {
+fn label_value(text: &str) -> Result<&str, Finding> {
     if is_plain(text) {
         return Ok(text);
     }
     let message = format!("{} is no value of a label or taint", shown(text));
-    Err(Wrong::new(
+    Err(Finding::new(
         message,
         "Write up to 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends",
     ))
 }
 
-fn taint(text: &str) -> Result<Taint, Wrong> {
+fn taint(text: &str) -> Result<Taint, Finding> {
     const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
     let not_one = || {
         let message = format!("{} is not a taint", shown(text));
-        Wrong::new(message, "Write it like `dedicated=storage:NoSchedule`")
+        Finding::new(message, "Write it like `dedicated=storage:NoSchedule`")
     };
     let (what, effect) = text.rsplit_once(':').ok_or_else(not_one)?;
     if !EFFECTS.contains(&effect) {
@@ -205,7 +205,7 @@ fn taint(text: &str) -> Result<Taint, Wrong> {
             Some((near, _)) => format!("Did you mean `{what}:{near}`?"),
             None => "Write `NoSchedule`, `PreferNoSchedule` or `NoExecute` behind the `:`".to_owned(),
         };
-        return Err(Wrong::new(format!("{} is no effect of a taint", shown(effect)), hint));
+        return Err(Finding::new(format!("{} is no effect of a taint", shown(effect)), hint));
     }
     let (key, value) = match what.split_once('=') {
         Some((key, value)) => (key, Some(label_value(value)?.to_owned())),

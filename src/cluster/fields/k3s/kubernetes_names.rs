@@ -3,7 +3,7 @@
 //!
 //! With them, the values of Secrets and ConfigMaps. k3s tries to deploy a manifest for ever and says in its log alone why the API server refuses it.
 
-use crate::cluster::diagnostic::{Wrong, shown};
+use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::fields::k3s::flags::{is_plain, qualified_name};
 use serde_json::Value;
 
@@ -19,51 +19,51 @@ enum Rule {
 }
 
 /// Checks an object, or each of a list, and gives everything that is wrong with its names. `what` begins the messages.
-pub(crate) fn check(object: &Value, what: &str, wrong: &mut Vec<Wrong>) {
+pub(crate) fn check(object: &Value, what: &str, findings: &mut Vec<Finding>) {
     let text = |key: &str| object.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
     let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind")) else {
         let key = if text("apiVersion").is_none() { "apiVersion" } else { "kind" };
         let message = format!("{what}: what begins here is no Kubernetes object: it has no `{key}`");
-        wrong.push(Wrong::new(message, "Begin every object with `apiVersion:` and `kind:`"));
+        findings.push(Finding::new(message, "Begin every object with `apiVersion:` and `kind:`"));
         return;
     };
     if api_version.starts_with("kustomize.config.k8s.io/") {
         let message = format!("{what}: this is a file for kustomize, which k3s does not read");
-        wrong.push(Wrong::new(message, "Name what `kubectl kustomize FOLDER > all.yaml` makes of it"));
+        findings.push(Finding::new(message, "Name what `kubectl kustomize FOLDER > all.yaml` makes of it"));
         return;
     }
     if let Some(items) = object.get("items").and_then(Value::as_array).filter(|_| kind.ends_with("List")) {
         for item in items {
-            check(item, what, wrong);
+            check(item, what, findings);
         }
         return;
     }
     let object_name = format!("{what}: the {}", shown(kind));
-    check_name(object, api_version, kind, &object_name, wrong);
-    check_data(object, api_version, kind, &object_name, wrong);
-    check_metadata(object.get("metadata"), &object_name, wrong);
+    check_name(object, api_version, kind, &object_name, findings);
+    check_data(object, api_version, kind, &object_name, findings);
+    check_metadata(object.get("metadata"), &object_name, findings);
     // Where workloads have the metadata of their pods.
     let templates = ["/spec/template/metadata", "/spec/jobTemplate/spec/template/metadata"];
     for template in templates {
         check_metadata(
             object.pointer(template),
             &format!("{what}: the pod template of the {}", shown(kind)),
-            wrong,
+            findings,
         );
     }
 }
 
-fn check_name(object: &Value, api_version: &str, kind: &str, what: &str, wrong: &mut Vec<Wrong>) {
+fn check_name(object: &Value, api_version: &str, kind: &str, what: &str, findings: &mut Vec<Finding>) {
     let name = match object.pointer("/metadata/name") {
         Some(Value::String(name)) => name,
         None | Some(Value::Null) => {
             let hint = "Add `metadata: {name: …}`; k3s makes no use of `generateName`";
-            wrong.push(Wrong::new(format!("{what} has no `metadata.name`"), hint));
+            findings.push(Finding::new(format!("{what} has no `metadata.name`"), hint));
             return;
         }
         Some(_) => {
             let message = format!("{what} has a `metadata.name` that YAML does not read as a text");
-            wrong.push(Wrong::new(message, "Put it in quotes"));
+            findings.push(Finding::new(message, "Put it in quotes"));
             return;
         }
     };
@@ -93,13 +93,14 @@ fn check_name(object: &Value, api_version: &str, kind: &str, what: &str, wrong: 
         } else {
             format!("Use up to {longest} letters a to z, digits and `-`, with a letter or digit at both ends")
         };
-        wrong.push(Wrong::new(format!("{what} is called {}, which Kubernetes refuses", shown(name)), hint));
+        findings
+            .push(Finding::new(format!("{what} is called {}, which Kubernetes refuses", shown(name)), hint));
     }
 }
 
 /// Checks the values of a Secret or ConfigMap, which the API server takes as texts or in Base64 alone. They are never
 /// shown.
-fn check_data(object: &Value, api_version: &str, kind: &str, what: &str, wrong: &mut Vec<Wrong>) {
+fn check_data(object: &Value, api_version: &str, kind: &str, what: &str, findings: &mut Vec<Finding>) {
     let fields = match (api_version, kind) {
         ("v1", "Secret") => [("data", true), ("stringData", false)],
         ("v1", "ConfigMap") => [("binaryData", true), ("data", false)],
@@ -111,7 +112,7 @@ fn check_data(object: &Value, api_version: &str, kind: &str, what: &str, wrong: 
             Some(Value::Object(entries)) => entries,
             Some(_) => {
                 let message = format!("{what} has `{field}` that is no mapping");
-                wrong.push(Wrong::new(message, format!("Write it like `{field}: {{key: …}}`")));
+                findings.push(Finding::new(message, format!("Write it like `{field}: {{key: …}}`")));
                 continue;
             }
         };
@@ -127,7 +128,8 @@ fn check_data(object: &Value, api_version: &str, kind: &str, what: &str, wrong: 
                 }
                 _ => ("is read by YAML as something else than a text", "Put it in quotes"),
             };
-            wrong.push(Wrong::new(format!("{what} has {} in `{field}`, which {problem}", shown(key)), hint));
+            findings
+                .push(Finding::new(format!("{what} has {} in `{field}`, which {problem}", shown(key)), hint));
         }
     }
 }
@@ -141,7 +143,7 @@ pub(crate) fn is_base64(text: &str) -> bool {
         && bare.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
 }
 
-fn check_metadata(metadata: Option<&Value>, what: &str, wrong: &mut Vec<Wrong>) {
+fn check_metadata(metadata: Option<&Value>, what: &str, findings: &mut Vec<Finding>) {
     let Some(metadata) = metadata else { return };
     match metadata.get("namespace") {
         None | Some(Value::Null) => {}
@@ -150,7 +152,7 @@ fn check_metadata(metadata: Option<&Value>, what: &str, wrong: &mut Vec<Wrong>) 
         Some(namespace) => {
             let namespace = namespace.as_str().map_or_else(|| namespace.to_string(), str::to_owned);
             let message = format!("{what} is in the namespace {}, which cannot be", shown(&namespace));
-            wrong.push(Wrong::new(message, "Use up to 63 letters a to z, digits and `-`"));
+            findings.push(Finding::new(message, "Use up to 63 letters a to z, digits and `-`"));
         }
     }
     for (field, is_label_field) in [("labels", true), ("annotations", false)] {
@@ -159,7 +161,7 @@ fn check_metadata(metadata: Option<&Value>, what: &str, wrong: &mut Vec<Wrong>) 
             Some(Value::Object(entries)) => entries,
             Some(_) => {
                 let message = format!("{what} has `{field}` that are not a mapping");
-                wrong.push(Wrong::new(message, format!("Write them like `{field}: {{app: web}}`")));
+                findings.push(Finding::new(message, format!("Write them like `{field}: {{app: web}}`")));
                 continue;
             }
         };
@@ -167,7 +169,7 @@ fn check_metadata(metadata: Option<&Value>, what: &str, wrong: &mut Vec<Wrong>) 
             // Of annotations, capital letters count as small ones.
             let folded = if is_label_field { key.clone() } else { key.to_lowercase() };
             if let Err(refused) = qualified_name(&folded) {
-                wrong.push(refused.inside(&format!("{what}, `{field}`")));
+                findings.push(refused.inside(&format!("{what}, `{field}`")));
             }
             match value {
                 Value::Null => {}
@@ -176,14 +178,14 @@ fn check_metadata(metadata: Option<&Value>, what: &str, wrong: &mut Vec<Wrong>) 
                     let message =
                         format!("{what} has a label with the value {}, which cannot be", shown(value));
                     let hint = "Use up to 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends; `annotations` take any text";
-                    wrong.push(Wrong::new(message, hint));
+                    findings.push(Finding::new(message, hint));
                 }
                 _ => {
                     let message = format!(
                         "{what} has {} in `{field}`, whose value YAML does not read as a text",
                         shown(key)
                     );
-                    wrong.push(Wrong::new(message, "Put the value in quotes"));
+                    findings.push(Finding::new(message, "Put the value in quotes"));
                 }
             }
         }
@@ -204,9 +206,9 @@ mod tests {
     use serde_json::{Value, json};
 
     fn count(object: &Value) -> usize {
-        let mut wrong = Vec::new();
-        check(object, "a.yaml, line 1", &mut wrong);
-        wrong.len()
+        let mut findings = Vec::new();
+        check(object, "a.yaml, line 1", &mut findings);
+        findings.len()
     }
 
     fn named(api_version: &str, kind: &str, name: &Value) -> usize {
@@ -255,7 +257,7 @@ mod tests {
         {
             assert_eq!(count(&object(right.clone())), 0, "{right}");
         }
-        for wrong in [
+        for invalid in [
             json!({"app": "two words"}),
             json!({"app": 1.0}),
             json!({"app": true}),
@@ -263,12 +265,12 @@ mod tests {
             json!({"Example.org/app": "a"}),
             json!(["app"]),
         ] {
-            assert_eq!(count(&object(wrong.clone())), 1, "{wrong}");
-            let list = json!({"apiVersion": "v1", "kind": "List", "items": [object(wrong.clone())]});
-            assert_eq!(count(&list), 1, "{wrong}");
+            assert_eq!(count(&object(invalid.clone())), 1, "{invalid}");
+            let list = json!({"apiVersion": "v1", "kind": "List", "items": [object(invalid.clone())]});
+            assert_eq!(count(&list), 1, "{invalid}");
             let pods = json!({
                 "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"},
-                "spec": {"template": {"metadata": {"labels": wrong}}},
+                "spec": {"template": {"metadata": {"labels": invalid}}},
             });
             assert_eq!(count(&pods), 1);
         }

@@ -1,8 +1,8 @@
 //! `manifests:` of `k3s:`, what the cluster is to run from the start.
 
 use crate::cluster::Manifest;
-use crate::cluster::diagnostic::{Wrong, shown};
-use crate::cluster::document::value::{Cursor, Located, Reader};
+use crate::cluster::diagnostic::{Finding, shown};
+use crate::cluster::document::value::{FieldValue, Reader, Spanned};
 use crate::cluster::document::yaml_files;
 use crate::cluster::document::yaml_files::{OtherDocument, called};
 use crate::cluster::fields::k3s::kubernetes_names;
@@ -19,8 +19,8 @@ const PACKAGED: [&str; 7] =
     ["ccm", "coredns", "local-storage", "metrics-server", "rolebindings", "runtimes", "traefik"];
 
 /// Reads the list: files, and folders of files.
-pub(crate) fn read(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Located<Manifest>>> {
-    let mut manifests: Vec<Located<Manifest>> = Vec::new();
+pub(crate) fn read(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Vec<Spanned<Manifest>>> {
+    let mut manifests: Vec<Spanned<Manifest>> = Vec::new();
     let mut complete = true;
     for item in value.items(reader)? {
         let folders = reader.folders.clone();
@@ -31,7 +31,7 @@ pub(crate) fn read(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Locate
             }
             if !path.exists() && !path.is_symlink() {
                 let message = format!("there is no file or folder {}", called(&path));
-                return Err(Wrong::new(message, hint_for_missing(text)));
+                return Err(Finding::new(message, hint_for_missing(text)));
             }
             Ok(vec![folders.existing_file(text)?])
         });
@@ -39,10 +39,10 @@ pub(crate) fn read(value: &Cursor<'_>, reader: &mut Reader) -> Option<Vec<Locate
         complete &= files.is_some();
         for path in files.into_iter().flatten() {
             match read_one(&path, &manifests) {
-                Ok(manifest) => manifests.push(item.located(manifest)),
-                Err(wrong) => {
-                    for wrong in wrong {
-                        reader.report(&item.spot(), wrong);
+                Ok(manifest) => manifests.push(item.spanned(manifest)),
+                Err(findings) => {
+                    for finding in findings {
+                        reader.report(&item.span(), finding);
                     }
                     complete = false;
                 }
@@ -65,19 +65,19 @@ fn hint_for_missing(text: &str) -> String {
 }
 
 /// The manifests in a folder, by name. What else is in it is none of k3s's business.
-fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Wrong> {
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Finding> {
     let listed = std::fs::read_dir(folder).and_then(|entries| {
         entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()
     });
     let mut files = listed.map_err(|error| {
-        Wrong::new(format!("{} cannot be read: {error}", called(folder)), "Make the folder readable")
+        Finding::new(format!("{} cannot be read: {error}", called(folder)), "Make the folder readable")
     })?;
     // A link that leads nowhere, or a pipe, is not left out without a word: reading it says so.
     files.retain(|path| ending(path).is_some() && !path.is_dir());
     files.sort();
     if files.is_empty() {
         let message = format!("{} holds no file that ends in `.yaml`, `.yml` or `.json`", called(folder));
-        return Err(Wrong::new(message, "Name the folder that holds your manifests"));
+        return Err(Finding::new(message, "Name the folder that holds your manifests"));
     }
     Ok(files)
 }
@@ -89,21 +89,21 @@ fn ending(path: &Path) -> Option<&'static str> {
 }
 
 /// Everything that is wrong with one, or it.
-fn read_one(path: &Path, earlier: &[Located<Manifest>]) -> Result<Manifest, Vec<Wrong>> {
-    let (manifest, documents) = read_file(path, earlier).map_err(|wrong| vec![wrong])?;
+fn read_one(path: &Path, earlier: &[Spanned<Manifest>]) -> Result<Manifest, Vec<Finding>> {
+    let (manifest, documents) = read_file(path, earlier).map_err(|finding| vec![finding])?;
     let called = called(path);
-    let mut wrong = Vec::new();
+    let mut findings = Vec::new();
     for document in &documents {
-        kubernetes_names::check(&document.value, &format!("{called}, line {}", document.line), &mut wrong);
+        kubernetes_names::check(&document.value, &format!("{called}, line {}", document.line), &mut findings);
     }
-    if wrong.is_empty() { Ok(manifest) } else { Err(wrong) }
+    if findings.is_empty() { Ok(manifest) } else { Err(findings) }
 }
 
-fn read_file(path: &Path, earlier: &[Located<Manifest>]) -> Result<(Manifest, Vec<OtherDocument>), Wrong> {
+fn read_file(path: &Path, earlier: &[Spanned<Manifest>]) -> Result<(Manifest, Vec<OtherDocument>), Finding> {
     let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned()).or_empty();
     let called = called(path);
     let Some(ending) = ending(path) else {
-        return Err(Wrong::new(
+        return Err(Finding::new(
             format!("{called} is no manifest by its name"),
             "Give it a name that ends in `.yaml`, `.yml` or `.json`",
         ));
@@ -113,7 +113,10 @@ fn read_file(path: &Path, earlier: &[Located<Manifest>]) -> Result<(Manifest, Ve
     if let Some(other) = earlier.iter().map(|other| &other.value).find(|other| other.base_name() == base_name)
     {
         let message = format!("{called} has the name of another manifest, `{}`", other.file_name);
-        return Err(Wrong::new(message, "Rename one of the two: k3s tells them apart by their names alone"));
+        return Err(Finding::new(
+            message,
+            "Rename one of the two: k3s tells them apart by their names alone",
+        ));
     }
     let text = yaml_files::read_text(path, &called)?;
     let documents = if ending == "json" {
@@ -122,14 +125,14 @@ fn read_file(path: &Path, earlier: &[Located<Manifest>]) -> Result<(Manifest, Ve
         yaml_files::documents(&text, &called)?
     };
     if documents.is_empty() {
-        return Err(Wrong::new(format!("{called} is empty"), "Remove it from `manifests:`"));
+        return Err(Finding::new(format!("{called} is empty"), "Remove it from `manifests:`"));
     }
     let holds_secrets = documents.iter().any(|document| mentions_secret(&document.value));
     Ok((Manifest { file_name, text, holds_secrets }, documents))
 }
 
 /// k3s makes an object of every file, whose name is the file's: a DNS subdomain (RFC 1123).
-fn check_name(base_name: &str, ending: &str, called: &str) -> Result<(), Wrong> {
+fn check_name(base_name: &str, ending: &str, called: &str) -> Result<(), Finding> {
     if base_name.len() > 253 || !base_name.split('.').all(is_label) {
         let candidate = base_name.to_lowercase().replace(['_', ' '], "-");
         let hint = if candidate.split('.').all(is_label) {
@@ -137,11 +140,11 @@ fn check_name(base_name: &str, ending: &str, called: &str) -> Result<(), Wrong> 
         } else {
             "Rename it, with letters a to z, digits, `-` and `.`, like `it-works.yaml`".to_owned()
         };
-        return Err(Wrong::new(format!("{called} has a name that k3s does not take"), hint));
+        return Err(Finding::new(format!("{called} has a name that k3s does not take"), hint));
     }
     if PACKAGED.contains(&base_name) {
         let message = format!("{called} has the name of a manifest that k3s writes itself, over yours");
-        return Err(Wrong::new(message, format!("Rename it, like `my-{base_name}.{ending}`")));
+        return Err(Finding::new(message, format!("Rename it, like `my-{base_name}.{ending}`")));
     }
     Ok(())
 }

@@ -8,11 +8,11 @@ mod kubernetes_names;
 mod manifests;
 mod registries;
 
-use crate::cluster::diagnostic::{Wrong, shown};
-use crate::cluster::document::syntax::Kind;
-use crate::cluster::document::value::{Cursor, Fields, Located, Reader, Setting};
+use crate::cluster::diagnostic::{Finding, shown};
+use crate::cluster::document::syntax::YamlKind;
+use crate::cluster::document::value::{Field, FieldValue, Fields, Reader, Spanned};
 use crate::cluster::document::{advice, keys};
-use crate::cluster::fields::k3s::access::DraftAccess;
+use crate::cluster::fields::k3s::access::AccessDraft;
 use crate::cluster::fields::k3s::flags::Flags;
 use crate::cluster::fields::source;
 use crate::cluster::{FieldSpan, Install, K3sVersion, Manifest, Registries, Role};
@@ -26,8 +26,8 @@ const RELEASES: &str = "https://github.com/k3s-io/k3s/releases/download";
 pub(crate) struct ClusterK3s {
     pub(crate) version: K3sVersion,
     pub(crate) install: Install,
-    pub(crate) manifests: Vec<Located<Manifest>>,
-    pub(crate) access: DraftAccess,
+    pub(crate) manifests: Vec<Spanned<Manifest>>,
+    pub(crate) access: AccessDraft,
     pub(crate) registries: Option<Registries>,
     /// For all nodes, then what only servers and only agents get.
     common: Flags,
@@ -39,7 +39,7 @@ pub(crate) struct ClusterK3s {
 
 /// A node's `k3s:`; no role for `none`.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct RoleOfNode {
+pub(crate) struct NodeRole {
     pub(crate) role: Option<Role>,
     pub(crate) flags: Flags,
 }
@@ -61,12 +61,12 @@ impl ClusterK3s {
 
 impl ClusterK3s {
     /// Returns where a flag of a node is set: the place that wins.
-    pub(crate) fn spot_of<'s>(&'s self, role: Role, own: &'s Flags, flag: &str) -> Option<&'s FieldSpan> {
+    pub(crate) fn span_of<'s>(&'s self, role: Role, own: &'s Flags, flag: &str) -> Option<&'s FieldSpan> {
         let of_role = match role {
             Role::Server => &self.server,
             Role::Agent => &self.agent,
         };
-        [own, of_role, &self.common].into_iter().find_map(|flags| flags.spot_of(flag))
+        [own, of_role, &self.common].into_iter().find_map(|flags| flags.span_of(flag))
     }
 
     /// Whether servers go without what takes most memory of what comes with k3s.
@@ -76,21 +76,21 @@ impl ClusterK3s {
 }
 
 /// Reads the top-level `k3s:`. Nothing after the colon is no k3s, as is `none`.
-pub(crate) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Setting<ClusterK3s> {
-    if fields.get("k3s").is_some_and(|value| *value.kind() == Kind::Nothing || value.is_off()) {
-        return Setting::Absent;
+pub(crate) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Field<ClusterK3s> {
+    if fields.get("k3s").is_some_and(|value| *value.kind() == YamlKind::Nothing || value.is_off()) {
+        return Field::Absent;
     }
-    fields.setting("k3s", reader, |value, reader| {
+    fields.optional("k3s", reader, |value, reader| {
         let fields = value.fields(&keys::K3S, reader)?;
         let version = fields
             .required("version", "v1.36.4+k3s1", reader, |value, reader| value.parse_token(reader, version));
-        let install = fields.setting("install", reader, install);
+        let install = fields.optional("install", reader, install);
         let access = access::read(&fields, reader);
         let manifests = match fields.get("manifests") {
             None => Some(Vec::new()),
             Some(value) => manifests::read(&value, reader),
         };
-        let registries = fields.setting("registries", reader, registries::read);
+        let registries = fields.optional("registries", reader, registries::read);
         let disabled = match fields.get("disable") {
             None => Some(Vec::new()),
             Some(value) => flags::disabled(&value, reader),
@@ -104,9 +104,9 @@ pub(crate) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Setting<ClusterK
         };
         let (server, agent) = (of_role("server", Role::Server), of_role("agent", Role::Agent));
         let install = match install {
-            Setting::Absent => download(RELEASES.to_owned()),
-            Setting::Invalid => return None,
-            Setting::Given(install) => install.value,
+            Field::Absent => download(RELEASES.to_owned()),
+            Field::Invalid => return None,
+            Field::Given(install) => install.value,
         };
         Some(ClusterK3s {
             version: version.value()?,
@@ -123,16 +123,16 @@ pub(crate) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Setting<ClusterK
 }
 
 /// Reads the `k3s:` of a node.
-pub(crate) fn read_role(fields: &Fields<'_>, reader: &mut Reader) -> Setting<RoleOfNode> {
-    fields.setting("k3s", reader, |value, reader| {
-        if !matches!(value.kind(), Kind::Mapping(_)) {
+pub(crate) fn read_role(fields: &Fields<'_>, reader: &mut Reader) -> Field<NodeRole> {
+    fields.optional("k3s", reader, |value, reader| {
+        if !matches!(value.kind(), YamlKind::Mapping(_)) {
             return role(value, "k3s", reader);
         }
         let fields = value.fields(&keys::K3S_NODE, reader)?;
         let role = fields.required("role", "agent", reader, |value, reader| role(value, "role", reader));
         let known = role.given().and_then(|role| role.value.role);
         let flags = Flags::read(&fields, known, reader);
-        Some(RoleOfNode { flags: flags?, ..role.value()? })
+        Some(NodeRole { flags: flags?, ..role.value()? })
     })
 }
 
@@ -158,21 +158,21 @@ const AGENTS: [&str; 10] =
 
 /// The role that stands under `key`. Between the two nothing is guessed by spelling: they are opposites, and
 /// `worker` is nearer to `server` than to `agent`.
-fn role(value: &Cursor<'_>, key: &str, reader: &mut Reader) -> Option<RoleOfNode> {
+fn role(value: &FieldValue<'_>, key: &str, reader: &mut Reader) -> Option<NodeRole> {
     const FARTHEST: usize = 2;
-    let without_flags = |role| Some(RoleOfNode { role, flags: Flags::default() });
+    let without_flags = |role| Some(NodeRole { role, flags: Flags::default() });
     if value.is_off() {
         return without_flags(None);
     }
     let text = value.token(reader)?;
     let folded = text.to_lowercase().replace(['_', ' '], "-");
-    let wrong = match folded.as_str() {
+    let finding = match folded.as_str() {
         "server" if text == "server" => return without_flags(Some(Role::Server)),
         "agent" if text == "agent" => return without_flags(Some(Role::Agent)),
         other if SERVERS.contains(&other) || AGENTS.contains(&other) => {
             let role = if SERVERS.contains(&other) { Role::Server } else { Role::Agent };
             let message = format!("{} is called `{role}` in k3s", shown(text));
-            Wrong::new(message, format!("Write `{key}: {role}`"))
+            Finding::new(message, format!("Write `{key}: {role}`"))
         }
         other => {
             let near = advice::nearest(other, &["server", "agent", "none"]);
@@ -180,14 +180,14 @@ fn role(value: &Cursor<'_>, key: &str, reader: &mut Reader) -> Option<RoleOfNode
                 Some((role, _)) => format!("Did you mean `{role}`?"),
                 None => "Write `server`, `agent` or `none`".to_owned(),
             };
-            Wrong::new(format!("{} is no role of k3s", shown(text)), hint)
+            Finding::new(format!("{} is no role of k3s", shown(text)), hint)
         }
     };
-    reader.report(&value.spot(), wrong);
+    reader.report(&value.span(), finding);
     None
 }
 
-fn version(text: &str) -> Result<K3sVersion, Wrong> {
+fn version(text: &str) -> Result<K3sVersion, Finding> {
     K3sVersion::new(text).map_err(|reason| {
         let candidate = [format!("v{text}"), format!("{text}+k3s1"), format!("v{text}+k3s1")]
             .into_iter()
@@ -197,7 +197,7 @@ fn version(text: &str) -> Result<K3sVersion, Wrong> {
             None => "Write a whole version, like `v1.36.4+k3s1`, from https://github.com/k3s-io/k3s/releases"
                 .to_owned(),
         };
-        Wrong::new(format!("{} is not a version of k3s: it {reason}", shown(text)), hint)
+        Finding::new(format!("{} is not a version of k3s: it {reason}", shown(text)), hint)
     })
 }
 
@@ -205,11 +205,11 @@ fn download(base_url: String) -> Install {
     Install::Download { base_url, sha256_arm64: None, sha256_armhf: None }
 }
 
-fn install(value: &Cursor<'_>, reader: &mut Reader) -> Option<Install> {
-    if !matches!(value.kind(), Kind::Mapping(_)) {
-        if matches!(value.kind(), Kind::Scalar(scalar) if scalar.text == "bundled") {
+fn install(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Install> {
+    if !matches!(value.kind(), YamlKind::Mapping(_)) {
+        if matches!(value.kind(), YamlKind::Scalar(scalar) if scalar.text == "bundled") {
             let hint = format!("Write `install: {{bundled: {}}}`", bundled::EXAMPLE);
-            reader.report(&value.spot(), Wrong::new("`bundled` has to say what is put on the cards", hint));
+            reader.report(&value.span(), Finding::new("`bundled` has to say what is put on the cards", hint));
             return None;
         }
         return value.one_of(&[("download", download(RELEASES.to_owned()))], reader);
@@ -217,8 +217,8 @@ fn install(value: &Cursor<'_>, reader: &mut Reader) -> Option<Install> {
     let fields = value.fields(&keys::INSTALL, reader)?;
     if let Some(bundled) = fields.get("bundled") {
         if fields.get("download").is_some() {
-            let wrong = Wrong::new("`install` has both `download` and `bundled`", "Keep one of the two");
-            reader.report(&value.spot(), wrong);
+            let finding = Finding::new("`install` has both `download` and `bundled`", "Keep one of the two");
+            reader.report(&value.span(), finding);
             return None;
         }
         return bundled::read(&bundled, reader);
@@ -228,7 +228,7 @@ fn install(value: &Cursor<'_>, reader: &mut Reader) -> Option<Install> {
         return None;
     };
     let fields = value.fields(&keys::DOWNLOAD, reader)?;
-    let base_url = fields.setting("base_url", reader, |value, reader| {
+    let base_url = fields.optional("base_url", reader, |value, reader| {
         value.parse(reader, |text| source::url(text).map(|url| url.trim_end_matches('/').to_owned()))
     });
     let digests = match fields.get("sha256") {
@@ -236,14 +236,14 @@ fn install(value: &Cursor<'_>, reader: &mut Reader) -> Option<Install> {
         Some(value) => Some(value.fields(&keys::DOWNLOAD_SHA256, reader)?),
     };
     let mut digest = |key| match &digests {
-        None => Setting::Absent,
+        None => Field::Absent,
         Some(fields) => {
-            fields.setting(key, reader, |value, reader| value.parse_token(reader, source::sha256))
+            fields.optional(key, reader, |value, reader| value.parse_token(reader, source::sha256))
         }
     };
     let (arm64, armhf) = (digest("arm64"), digest("armhf"));
-    if matches!(base_url, Setting::Invalid)
-        || [&arm64, &armhf].iter().any(|digest| matches!(digest, Setting::Invalid))
+    if matches!(base_url, Field::Invalid)
+        || [&arm64, &armhf].iter().any(|digest| matches!(digest, Field::Invalid))
     {
         return None;
     }

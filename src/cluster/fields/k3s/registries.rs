@@ -3,9 +3,9 @@
 //! k3s reads the file without saying what it does not know, and ends where a value is of another type. So all of
 //! it is checked, down to the last key (docs.k3s.io, "Private Registry Configuration").
 
-use crate::cluster::diagnostic::{Wrong, shown};
-use crate::cluster::document::syntax::{Kind, Meaning, Scalar};
-use crate::cluster::document::value::{Cursor, Located, Reader};
+use crate::cluster::diagnostic::{Finding, shown};
+use crate::cluster::document::syntax::{Scalar, ScalarType, YamlKind};
+use crate::cluster::document::value::{FieldValue, Reader, Spanned};
 use crate::cluster::document::yaml_files::called;
 use crate::cluster::document::{advice, syntax, yaml_files};
 use crate::cluster::fields::k3s::kubernetes_names::is_base64;
@@ -15,54 +15,54 @@ use serde_json::{Map, Value};
 use std::path::Path;
 
 /// A mapping, or a file that holds one.
-pub(crate) fn read(value: &Cursor<'_>, reader: &mut Reader) -> Option<Registries> {
-    if matches!(value.kind(), Kind::Scalar(_)) {
+pub(crate) fn read(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Registries> {
+    if matches!(value.kind(), YamlKind::Scalar(_)) {
         let folders = reader.folders.clone();
         let path = value.parse(reader, |text| folders.existing_file(text))?;
-        return from_file(&path, &value.spot(), reader);
+        return from_file(&path, &value.span(), reader);
     }
-    let mut check = Check { reader, as_it_is: false, complete: true };
+    let mut check = RegistriesCheck { reader, as_it_is: false, complete: true };
     let registries = check.registries(value);
     check.complete.then_some(Registries::Inline(registries))
 }
 
 /// The text of a file. Every mistake in it is put down at `spot`, where nodes.yaml names the file.
-fn from_file(path: &Path, spot: &FieldSpan, reader: &mut Reader) -> Option<Registries> {
+fn from_file(path: &Path, span: &FieldSpan, reader: &mut Reader) -> Option<Registries> {
     let called = called(path);
     let found = yaml_files::read_text(path, &called).and_then(|text| {
         let documents = yaml_files::documents(&text, &called)?;
         match documents.as_slice() {
             [only] if only.value.is_object() => Ok(text),
-            _ => Err(Wrong::new(
+            _ => Err(Finding::new(
                 format!("{called} is not one mapping with `mirrors:` and `configs:`"),
                 "Write it as docs.k3s.io has it under \"Private Registry Configuration\"",
             )),
         }
     });
-    let text = found.map_err(|wrong| reader.report(spot, wrong)).ok()?;
+    let text = found.map_err(|finding| reader.report(span, finding)).ok()?;
     let mut of_file = Reader::new(reader.folders.clone());
     match syntax::read(&text) {
         Ok(document) => {
-            for flaw in document.flaws {
-                of_file.report_flaw(flaw, true);
+            for syntax_error in document.syntax_errors {
+                of_file.report_syntax_error(syntax_error, true);
             }
-            let mut check = Check { reader: &mut of_file, as_it_is: true, complete: true };
-            check.registries(&Cursor::root(&document.root));
+            let mut check = RegistriesCheck { reader: &mut of_file, as_it_is: true, complete: true };
+            check.registries(&FieldValue::root(&document.root));
         }
-        Err(flaw) => of_file.report_flaw(flaw, true),
+        Err(syntax_error) => of_file.report_syntax_error(syntax_error, true),
     }
     let complete = of_file.problems.is_empty();
     of_file.problems.sort_by_key(|problem| (problem.line, problem.column));
     for problem in of_file.problems {
         let message = format!("{called}, line {}: {}", problem.line, problem.message);
         let hint = problem.hint.unwrap_or_else(|| "Correct the file".to_owned());
-        reader.report(spot, Wrong::new(message, hint).secret());
+        reader.report(span, Finding::new(message, hint).secret());
     }
     complete.then_some(Registries::File(Secret::new(text)))
 }
 
 /// Goes through it, puts down what k3s would not take, and gives what it takes.
-struct Check<'r> {
+struct RegistriesCheck<'r> {
     reader: &'r mut Reader,
     /// The text is the very one that k3s will read. Otherwise what has a plain meaning can be written out for
     /// it.
@@ -70,27 +70,33 @@ struct Check<'r> {
     complete: bool,
 }
 
-type Entries<'t> = Vec<(Located<&'t str>, Cursor<'t>)>;
+type Entries<'t> = Vec<(Spanned<&'t str>, FieldValue<'t>)>;
 
-impl Check<'_> {
-    fn wrong(&mut self, spot: &FieldSpan, message: String, hint: impl Into<String>) {
+impl RegistriesCheck<'_> {
+    fn report(&mut self, span: &FieldSpan, message: String, hint: impl Into<String>) {
         self.complete = false;
-        self.reader.report(spot, Wrong::new(message, hint).secret());
+        self.reader.report(span, Finding::new(message, hint).secret());
     }
 
     /// The entries of a mapping, which may be absent; `whose` says of what.
-    fn entries<'t>(&mut self, value: &Cursor<'t>, whose: &str, example: &str) -> Entries<'t> {
-        if matches!(value.kind(), Kind::Mapping(_) | Kind::Nothing)
+    fn entries<'t>(&mut self, value: &FieldValue<'t>, whose: &str, example: &str) -> Entries<'t> {
+        if matches!(value.kind(), YamlKind::Mapping(_) | YamlKind::Nothing)
             && let Some(entries) = value.entries(self.reader)
         {
             return entries;
         }
-        self.wrong(&value.spot(), format!("{whose} is a mapping"), format!("Write it like `{example}`"));
+        self.report(&value.span(), format!("{whose} is a mapping"), format!("Write it like `{example}`"));
         Vec::new()
     }
 
     /// Those of them whose key k3s knows there.
-    fn known<'t>(&mut self, value: &Cursor<'t>, whose: &str, known: &[&str], example: &str) -> Entries<'t> {
+    fn known<'t>(
+        &mut self,
+        value: &FieldValue<'t>,
+        whose: &str,
+        known: &[&str],
+        example: &str,
+    ) -> Entries<'t> {
         let entries = self.entries(value, whose, example);
         let (right, unknown): (Vec<_>, Vec<_>) =
             entries.into_iter().partition(|(key, _)| known.contains(&key.value));
@@ -101,12 +107,12 @@ impl Check<'_> {
                 let known: Vec<_> = known.iter().map(|key| format!("`{key}`")).collect();
                 format!("k3s reads {} there", known.join(", "))
             };
-            self.wrong(&key.spot, format!("{} means nothing to k3s in {whose}", shown(key.value)), hint);
+            self.report(&key.span, format!("{} means nothing to k3s in {whose}", shown(key.value)), hint);
         }
         right
     }
 
-    fn registries(&mut self, value: &Cursor<'_>) -> Map<String, Value> {
+    fn registries(&mut self, value: &FieldValue<'_>) -> Map<String, Value> {
         let example = "mirrors: {docker.io: {endpoint: [\"https://mirror.example.org\"]}}";
         let entries = self.known(value, "registries", &["mirrors", "configs"], example);
         entries
@@ -121,7 +127,7 @@ impl Check<'_> {
             .collect()
     }
 
-    fn mirrors(&mut self, value: &Cursor<'_>) -> Map<String, Value> {
+    fn mirrors(&mut self, value: &FieldValue<'_>) -> Map<String, Value> {
         const EXAMPLE: &str = "docker.io: {endpoint: [\"https://mirror.example.org\"]}";
         let mut mirrors = Map::new();
         for (name, value) in self.entries(value, "`mirrors`", EXAMPLE) {
@@ -130,9 +136,13 @@ impl Check<'_> {
             let bare = bare.split('/').next().unwrap_or(bare);
             if bare != name.value || bare.is_empty() {
                 let message = format!("{} is not the name of a registry", shown(name.value));
-                self.wrong(&name.spot, message, format!("Write its host alone, like `{}`", example_of(bare)));
+                self.report(
+                    &name.span,
+                    message,
+                    format!("Write its host alone, like `{}`", example_of(bare)),
+                );
             }
-            self.check_port(&name.spot, bare);
+            self.check_port(&name.span, bare);
             let mut mirror = Map::new();
             for (key, value) in self.known(&value, "a mirror", &["endpoint", "rewrite"], EXAMPLE) {
                 let read = match key.value {
@@ -146,15 +156,15 @@ impl Check<'_> {
         mirrors
     }
 
-    fn endpoints(&mut self, value: &Cursor<'_>) -> Value {
+    fn endpoints(&mut self, value: &FieldValue<'_>) -> Value {
         const EXAMPLE: &str = "Write it like `endpoint: [\"https://mirror.example.org:5000\"]`";
         let items = match value.kind() {
-            Kind::Scalar(_) if self.as_it_is => {
-                self.wrong(&value.spot(), "`endpoint` is a list".to_owned(), EXAMPLE);
+            YamlKind::Scalar(_) if self.as_it_is => {
+                self.report(&value.span(), "`endpoint` is a list".to_owned(), EXAMPLE);
                 return Value::Null;
             }
-            Kind::Mapping(_) => {
-                self.wrong(&value.spot(), "`endpoint` is a list of addresses".to_owned(), EXAMPLE);
+            YamlKind::Mapping(_) => {
+                self.report(&value.span(), "`endpoint` is a list of addresses".to_owned(), EXAMPLE);
                 return Value::Null;
             }
             _ => value.items(self.reader).or_empty(),
@@ -168,10 +178,10 @@ impl Check<'_> {
                 Some(host) if host.contains('@') => {
                     let hint =
                         "Write them under `configs:`, as `auth: {username: …, password: …}` of that host";
-                    self.wrong(&item.spot(), "this endpoint holds credentials".to_owned(), hint);
+                    self.report(&item.span(), "this endpoint holds credentials".to_owned(), hint);
                 }
                 Some(host) if !host.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) => {
-                    self.check_port(&item.spot(), host);
+                    self.check_port(&item.span(), host);
                     endpoints.push(Value::String(text));
                 }
                 _ => {
@@ -182,14 +192,14 @@ impl Check<'_> {
                     } else {
                         EXAMPLE.to_owned()
                     };
-                    self.wrong(&item.spot(), message, hint);
+                    self.report(&item.span(), message, hint);
                 }
             }
         }
         Value::Array(endpoints)
     }
 
-    fn rewrites(&mut self, value: &Cursor<'_>) -> Value {
+    fn rewrites(&mut self, value: &FieldValue<'_>) -> Value {
         const EXAMPLE: &str = "rewrite: {\"^library/(.*)\": \"mirror/$1\"}";
         let mut rewrites = Map::new();
         for (pattern, value) in self.entries(value, "`rewrite`", EXAMPLE) {
@@ -200,11 +210,11 @@ impl Check<'_> {
         Value::Object(rewrites)
     }
 
-    fn configs(&mut self, value: &Cursor<'_>) -> Map<String, Value> {
+    fn configs(&mut self, value: &FieldValue<'_>) -> Map<String, Value> {
         const EXAMPLE: &str = "registry.example.org: {auth: {username: …, password: …}}";
         let mut configs = Map::new();
         for (name, value) in self.entries(value, "`configs`", EXAMPLE) {
-            self.check_port(&name.spot, name.value);
+            self.check_port(&name.span, name.value);
             let mut config = Map::new();
             for (key, value) in self.known(&value, "the config of a registry", &["auth", "tls"], EXAMPLE) {
                 let read = match key.value {
@@ -219,7 +229,7 @@ impl Check<'_> {
     }
 
     /// Checks the port behind a host, where there is one. An IPv6 address with a port is in brackets.
-    fn check_port(&mut self, spot: &FieldSpan, host: &str) {
+    fn check_port(&mut self, span: &FieldSpan, host: &str) {
         let port = match host.strip_prefix('[') {
             Some(rest) => rest.split_once("]:").map(|(_, port)| port),
             None => host.split_once(':').map(|(_, port)| port).filter(|port| !port.contains(':')),
@@ -230,11 +240,11 @@ impl Check<'_> {
         if port.is_some_and(|port| !is_right(port)) {
             // The host is not shown: somebody may have written credentials before it.
             let message = "the port of this host is invalid".to_owned();
-            self.wrong(spot, message, "Write a number from 1 to 65535 behind the `:`, or no port");
+            self.report(span, message, "Write a number from 1 to 65535 behind the `:`, or no port");
         }
     }
 
-    fn auth(&mut self, value: &Cursor<'_>) -> Map<String, Value> {
+    fn auth(&mut self, value: &FieldValue<'_>) -> Map<String, Value> {
         const KEYS: [&str; 4] = ["username", "password", "auth", "identity_token"];
         let mut auth = Map::new();
         let entries = self.known(value, "`auth`", &KEYS, "auth: {username: …, password: …}");
@@ -242,7 +252,7 @@ impl Check<'_> {
             if let Some(text) = self.text(value, &format!("`{}`", key.value)) {
                 if key.value == "auth" && !is_base64(&text) {
                     let message = "`auth` is not Base64".to_owned();
-                    self.wrong(&value.spot(), message, "Write `username:` and `password:` instead");
+                    self.report(&value.span(), message, "Write `username:` and `password:` instead");
                 }
                 auth.insert(key.value.to_owned(), Value::String(text));
             }
@@ -252,31 +262,31 @@ impl Check<'_> {
         let has = |wanted: &str| entries.iter().any(|(key, _)| key.value == wanted);
         if has("username") != has("password") {
             let message = "`username` and `password` go together".to_owned();
-            self.wrong(&value.spot(), message, "Add the other, or remove this one");
+            self.report(&value.span(), message, "Add the other, or remove this one");
         }
         auth
     }
 
-    fn tls(&mut self, value: &Cursor<'_>) -> Map<String, Value> {
+    fn tls(&mut self, value: &FieldValue<'_>) -> Map<String, Value> {
         const KEYS: [&str; 4] = ["ca_file", "cert_file", "key_file", "insecure_skip_verify"];
         const EXAMPLE: &str = "tls: {ca_file: /etc/ssl/certs/mine.pem}";
         let mut tls = Map::new();
         let entries = self.known(value, "`tls`", &KEYS, EXAMPLE);
         for (key, value) in &entries {
             if key.value == "insecure_skip_verify" {
-                if matches!(value.kind(), Kind::Scalar(scalar) if scalar.is_boolean())
+                if matches!(value.kind(), YamlKind::Scalar(scalar) if scalar.is_boolean())
                     && let Some(skips) = value.boolean(self.reader)
                 {
                     tls.insert(key.value.to_owned(), Value::Bool(skips));
                 } else {
                     let message = format!("`{}` is true or false", key.value);
-                    self.wrong(&value.spot(), message, "Write `true` or `false`, without quotes");
+                    self.report(&value.span(), message, "Write `true` or `false`, without quotes");
                 }
             } else if let Some(text) = self.text(value, &format!("`{}`", key.value)) {
                 if !text.starts_with('/') {
                     let message = format!("{} is not a whole path on the node", shown(&text));
                     let hint = format!("Write it like `{EXAMPLE}`, and bring the file with `files:`");
-                    self.wrong(&value.spot(), message, hint);
+                    self.report(&value.span(), message, hint);
                 }
                 tls.insert(key.value.to_owned(), Value::String(text));
             }
@@ -284,23 +294,23 @@ impl Check<'_> {
         let has = |wanted: &str| entries.iter().any(|(key, _)| key.value == wanted);
         if has("cert_file") != has("key_file") {
             let message = "`cert_file` and `key_file` go together".to_owned();
-            self.wrong(&value.spot(), message, "Add the other, or remove this one");
+            self.report(&value.span(), message, "Add the other, or remove this one");
         }
         tls
     }
 
     /// A text; k3s takes nothing else for one. In nodes.yaml itself it is written out in quotes for it.
-    fn text(&mut self, value: &Cursor<'_>, whose: &str) -> Option<String> {
+    fn text(&mut self, value: &FieldValue<'_>, whose: &str) -> Option<String> {
         match value.kind() {
-            Kind::Scalar(scalar) if scalar.meaning == Meaning::Text || !self.as_it_is => {
+            YamlKind::Scalar(scalar) if scalar.resolved == ScalarType::Text || !self.as_it_is => {
                 return Some(scalar.text.clone());
             }
-            Kind::Scalar(_) => {
+            YamlKind::Scalar(_) => {
                 let message = format!("{whose} is a text, which YAML reads as something else");
-                self.wrong(&value.spot(), message, "Put it in quotes");
+                self.report(&value.span(), message, "Put it in quotes");
             }
-            Kind::Nothing | Kind::List(_) | Kind::Mapping(_) => {
-                self.wrong(&value.spot(), format!("{whose} is a single text"), "Write a single value");
+            YamlKind::Nothing | YamlKind::List(_) | YamlKind::Mapping(_) => {
+                self.report(&value.span(), format!("{whose} is a single text"), "Write a single value");
             }
         }
         None
@@ -318,6 +328,6 @@ impl Scalar {
     /// Returns `true` if it is `true` or `false` to YAML, or to an older YAML as k3s reads it.
     fn is_boolean(&self) -> bool {
         let old = ["yes", "no", "on", "off"].iter().any(|word| self.text.eq_ignore_ascii_case(word));
-        matches!(self.meaning, Meaning::Boolean(_)) || (self.plain && old)
+        matches!(self.resolved, ScalarType::Boolean(_)) || (self.plain && old)
     }
 }
