@@ -34,6 +34,7 @@
 mod boot;
 mod command_line;
 mod demo;
+mod digests;
 mod filesystems;
 mod formats;
 mod identity;
