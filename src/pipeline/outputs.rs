@@ -25,6 +25,7 @@ use crate::stock_system::Disk;
 use crate::types::Digest;
 use crate::types::Hint;
 use crate::types::escape::escaped;
+use std::cmp::Ordering;
 use std::fmt;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
@@ -389,9 +390,10 @@ impl Known<'_> {
     fn is_as_written(&self, path: &Path, metadata: &Metadata) -> Option<bool> {
         let name = path.file_name()?.to_str()?;
         let listed = self.images.iter().flatten().find(|(listed, _)| listed == name);
-        let is_untouched_since =
-            |other: &Option<Metadata>| other.as_ref().map(|other| is_untouched_since(metadata, other));
-        if listed.is_some() && is_untouched_since(&self.statement) == Some(true) {
+        let change =
+            |other: &Option<Metadata>| other.as_ref().and_then(|other| change_beside(metadata, other));
+        // Within one tick of the filesystem's clock it may have been changed behind the statement: the digests tell.
+        if listed.is_some() && change(&self.statement) == Some(Ordering::Less) {
             return Some(true);
         }
         let listed = listed.and_then(|(_, digest)| *digest);
@@ -404,24 +406,26 @@ impl Known<'_> {
         }
         // Both before they are compared: a build that was killed between its images and its papers left the
         // old known_hosts, which is older than the images, and no ssh_config.
-        let [known_hosts, ssh_config] = self.papers.each_ref().map(is_untouched_since);
+        let [known_hosts, ssh_config] = self.papers.each_ref().map(change);
         let (known_hosts, ssh_config) = known_hosts.zip(ssh_config)?;
-        Some(known_hosts && ssh_config)
+        Some(known_hosts.is_le() && ssh_config.is_le())
     }
 }
 
-/// Returns whether a file was there, as it is, when another was written. Its content may be older than it
-/// says: `cp -p` and `mv` keep that time. But they cannot set the time of the change of the inode (inode(7)).
+/// Compares the time at which a file was last changed with that at which another was written. The content of the
+/// first may be older than it says: `cp -p` and `mv` keep that time. But they cannot set the time of the change of
+/// the inode (inode(7)). `None` where the filesystem does not tell.
 #[cfg(unix)]
-fn is_untouched_since(file: &Metadata, other: &Metadata) -> bool {
+#[expect(clippy::unnecessary_wraps, reason = "other systems may not tell")]
+fn change_beside(file: &Metadata, other: &Metadata) -> Option<Ordering> {
     use std::os::unix::fs::MetadataExt as _;
-    (file.ctime(), file.ctime_nsec()) <= (other.mtime(), other.mtime_nsec())
+    Some((file.ctime(), file.ctime_nsec()).cmp(&(other.mtime(), other.mtime_nsec())))
 }
 
 /// There is no such time here; a copy keeps that of the content.
 #[cfg(not(unix))]
-fn is_untouched_since(file: &Metadata, other: &Metadata) -> bool {
-    matches!((file.modified(), other.modified()), (Ok(file), Ok(other)) if file <= other)
+fn change_beside(file: &Metadata, other: &Metadata) -> Option<Ordering> {
+    Some(file.modified().ok()?.cmp(&other.modified().ok()?))
 }
 
 /// Returns whether a file holds these bytes.
