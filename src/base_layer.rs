@@ -346,7 +346,7 @@ impl BaseLayer {
         let window = |partition| self.window(partition, Arc::clone(overlay)).map_err(FsError::from);
         let boot = window(Partition::Boot).and_then(|window| {
             let window: Arc<dyn WriteAt> = Arc::new(window);
-            fat::Writer::open(window, patch.time)
+            fat::FatWriter::open(window, patch.time)
         });
         let boot = boot.map_err(opening(Partition::Boot))?;
         let root =

@@ -189,7 +189,7 @@ impl Disk {
             &table,
             &PartitionKind::Fat,
             "boot (a FAT with cmdline.txt and config.txt)",
-            |window| Ok(Box::new(fat::Reader::open(window)?)),
+            |window| Ok(Box::new(fat::FatReader::open(window)?)),
             |files| {
                 let missing = ["/cmdline.txt", "/config.txt"].into_iter().find(|path| {
                     !matches!(ImagePath::new(*path).map(|path| files.metadata(&path)), Ok(Ok(Some(_))))

@@ -1,6 +1,8 @@
 //! What can go wrong with a filesystem.
 
 use super::FileKind;
+use crate::formats::kinds;
+use crate::io::ReadAt;
 use crate::types::ByteCount;
 use crate::types::Hint;
 use std::io;
@@ -13,11 +15,11 @@ pub enum FsError {
     #[error("{0}")]
     Io(#[from] io::Error),
     /// This is not the filesystem it was taken for.
-    #[error("this is no {expected} filesystem: {found}")]
+    #[error("not {expected} filesystem: {found}")]
     NotThisFilesystem {
-        /// `ext4`, `FAT`.
+        /// `an ext4`, `a FAT`.
         expected: &'static str,
-        /// What was found instead.
+        /// The other filesystem that it is, or what it has: a clause.
         found: String,
     },
     /// A filesystem with features that cardwright does not know how to write.
@@ -89,6 +91,20 @@ pub enum FsError {
     /// FAT has no symbolic links.
     #[error("FAT has no symbolic links")]
     NoSymlinksHere,
+}
+
+impl FsError {
+    /// Returns the error of a disk that does not hold the `expected` filesystem: it names the other one that it holds,
+    /// or else says what was `found`.
+    pub(super) fn other_filesystem(expected: &'static str, disk: &dyn ReadAt, found: String) -> Self {
+        match kinds::filesystem(disk) {
+            Ok(Some(name)) if !name.starts_with("FAT") || expected != "a FAT" => {
+                Self::NotThisFilesystem { expected, found: format!("it is {name}") }
+            }
+            Ok(_) => Self::NotThisFilesystem { expected, found },
+            Err(error) => error.into(),
+        }
+    }
 }
 
 impl Hint for FsError {

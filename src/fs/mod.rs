@@ -6,11 +6,11 @@
 mod error;
 pub mod ext4;
 pub mod fat;
-mod fields;
 mod free;
 pub(crate) mod symlinks;
 
 pub use error::FsError;
+use free::FreeSpace;
 
 use crate::types::{ByteCount, ImagePath, Mode, Owner, UnixTime};
 use std::io;

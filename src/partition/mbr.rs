@@ -5,6 +5,7 @@ use super::{
     DiskError, PartitionEntry, PartitionKind, PartitionTable, SECTOR, SECTOR_SIZE, TableKind, damaged,
 };
 use crate::io::{ReadAt, WriteAt};
+use crate::types::fields::u32_at;
 use crate::types::{ByteCount, ByteOffset};
 use std::io;
 
@@ -43,7 +44,7 @@ impl MasterBootRecord {
             let found = "its first sector does not end as a partition table does (with 55 aa)".to_owned();
             return Err(DiskError::NoPartitionTable { found });
         }
-        let disk_id = little_endian(&sector, 440);
+        let disk_id = u32_at(&sector, 440);
         let mut entries = Vec::new();
         let (_, from_table) = sector.split_at(TABLE);
         let (table, _) = from_table.as_chunks::<ENTRY_SIZE>();
@@ -55,7 +56,7 @@ impl MasterBootRecord {
                 return Err(DiskError::NoPartitionTable { found });
             }
             if kind != 0 {
-                let (start, sectors) = (little_endian(entry, 8), little_endian(entry, 12));
+                let (start, sectors) = (u32_at(entry, 8), u32_at(entry, 12));
                 entries.push(Entry { number, kind, start, sectors });
             }
         }
@@ -118,13 +119,6 @@ fn cylinder_head_sector(sector: u64) -> [u8; 3] {
     // Sectors are counted from 1; the two upper bits of the cylinder stand above them.
     let number = (sector % SECTORS + 1) | (cylinder >> 8 << 6);
     [head, number, cylinder & 0xff].map(|part| u8::try_from(part).expect("each part is below 256"))
-}
-
-/// The 32-bit number at `offset`.
-#[expect(clippy::expect_used, reason = "the offsets are those of the fields")]
-fn little_endian(bytes: &[u8], offset: usize) -> u32 {
-    let field = bytes.get(offset..).and_then(<[u8]>::first_chunk);
-    u32::from_le_bytes(*field.expect("a sector and an entry are read whole"))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub(crate) mod absent;
 mod bytes;
 mod digest;
 pub mod escape;
+pub(crate) mod fields;
 pub(crate) mod hex;
 mod hint;
 mod image_path;

@@ -220,7 +220,7 @@ fn a_root_partition_of_another_kind_is_named() {
         disk[start + at..start + at + magic.len()].copy_from_slice(magic);
         fs::write(bench.image(), disk).unwrap();
         let said = bench.refused(&BUILD);
-        assert!(said.contains(&format!("partition 2: this is no ext4 filesystem: it is {name}")), "{said}");
+        assert!(said.contains(&format!("partition 2: not an ext4 filesystem: it is {name}")), "{said}");
         let (shown, _, _) = bench.run(&["inspect", "stock.img"]);
         assert!(shown.contains(&format!("it is {name}")), "{shown}");
     }

@@ -6,8 +6,7 @@
 use super::descriptors::{BLOCK_UNINIT, Descriptor, DescriptorTable};
 use super::geometry::Geometry;
 use super::superblock::{Superblock, damaged};
-use crate::fs::free::FreeSpace;
-use crate::fs::{FsError, UnusedRanges};
+use crate::fs::{FreeSpace, FsError, UnusedRanges};
 use crate::io::ReadAt;
 use crate::types::ByteOffset;
 use crate::types::number::usize_from;

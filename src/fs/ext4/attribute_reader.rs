@@ -7,11 +7,11 @@
 //! in `Documentation/filesystems/ext4/`.
 
 use super::superblock::{Superblock, damaged};
-use crate::fs::fields::{u8_at, u16_at, u32_at};
 use crate::fs::{ExtendedAttributes, FsError};
 use crate::io::{ReadAt, check_range};
 use crate::types::ByteOffset;
 use crate::types::ImagePath;
+use crate::types::fields::{u8_at, u16_at, u32_at};
 use crate::types::number::usize_from;
 use std::cell::Cell;
 

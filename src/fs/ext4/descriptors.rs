@@ -6,9 +6,9 @@
 use super::geometry::Geometry;
 use super::superblock::damaged;
 use crate::fs::FsError;
-use crate::fs::fields::{put_at, u16_at, u32_at};
 use crate::io::ReadAt;
 use crate::types::ByteOffset;
+use crate::types::fields::{set_at, u16_at, u32_at};
 use crate::types::number::usize_from;
 
 /// `EXT4_BG_INODE_UNINIT`: no inode of the group is in use, and its bitmap need not be read.
@@ -75,7 +75,7 @@ impl DescriptorTable {
     /// Puts one in its place.
     pub(super) fn put(&mut self, group: u32, descriptor: &Descriptor) {
         let start = self.range_of(group).start;
-        put_at(&mut self.bytes, start, &descriptor.0);
+        set_at(&mut self.bytes, start, &descriptor.0);
     }
 }
 
@@ -97,9 +97,9 @@ impl Descriptor {
 
     fn set_number(&mut self, low: usize, high: usize, number: u64) {
         let [a, b, c, d, upper @ ..] = number.to_le_bytes();
-        put_at(&mut self.0, low, &[a, b, c, d]);
+        set_at(&mut self.0, low, &[a, b, c, d]);
         if self.is_wide() {
-            put_at(&mut self.0, high, &upper);
+            set_at(&mut self.0, high, &upper);
         }
     }
 
@@ -108,9 +108,9 @@ impl Descriptor {
     /// not written to. The lower half of a checksum is what it has room for.
     fn set_count(&mut self, low: usize, high: usize, count: u32) {
         let [a, b, upper @ ..] = count.to_le_bytes();
-        put_at(&mut self.0, low, &[a, b]);
+        set_at(&mut self.0, low, &[a, b]);
         if self.is_wide() {
-            put_at(&mut self.0, high, &upper);
+            set_at(&mut self.0, high, &upper);
         }
     }
 
@@ -160,7 +160,7 @@ impl Descriptor {
     }
 
     pub(super) fn set_flags(&mut self, flags: u16) {
-        put_at(&mut self.0, 0x12, &flags.to_le_bytes());
+        set_at(&mut self.0, 0x12, &flags.to_le_bytes());
     }
 
     pub(super) fn set_block_bitmap_checksum(&mut self, checksum: u32) {
@@ -173,6 +173,6 @@ impl Descriptor {
 
     /// `bg_checksum`, of everything else in it.
     pub(super) fn set_checksum(&mut self, checksum: u16) {
-        put_at(&mut self.0, 0x1e, &checksum.to_le_bytes());
+        set_at(&mut self.0, 0x1e, &checksum.to_le_bytes());
     }
 }

@@ -4,11 +4,10 @@
 //! `Documentation/filesystems/ext4/super.rst`.
 
 use super::features::Features;
-use crate::formats::kinds;
-use crate::fs::fields::{array_at, u8_at, u16_at, u32_at};
 use crate::fs::{FsError, Summary};
 use crate::io::ReadAt;
 use crate::types::UnixTime;
+use crate::types::fields::{array_at, u8_at, u16_at, u32_at};
 use crate::types::{ByteCount, ByteOffset};
 
 /// Where it begins, whatever the size of a block.
@@ -63,22 +62,19 @@ pub(super) struct Superblock {
 impl Superblock {
     /// Reads it, and checks that the filesystem fits `disk` and has a shape whose description fits memory.
     pub(super) fn read(disk: &dyn ReadAt) -> Result<Self, FsError> {
-        let not_ext4 = |found| FsError::NotThisFilesystem { expected: "ext4", found };
-        let end = START.get() + SIZE as u64;
-        if disk.size().get() < end {
-            return Err(not_ext4(format!("only {} in all", disk.size())));
+        let not_ext4 = |found| Err(FsError::other_filesystem("an ext4", disk, found));
+        let size = disk.size();
+        if size.get() < START.get() + SIZE as u64 {
+            return not_ext4(format!("it has only {size}"));
         }
         let mut bytes = [0; SIZE];
         disk.read_at(START, &mut bytes)?;
         let magic = u16_at(&bytes, 0x38);
         if magic != MAGIC {
-            if let Some(name) = kinds::filesystem(disk)? {
-                return Err(not_ext4(format!("it is {name}")));
-            }
-            return Err(not_ext4(format!("the magic number {magic:#06x} instead of {MAGIC:#06x}")));
+            return not_ext4(format!("it has the magic number {magic:#06x} instead of {MAGIC:#06x}"));
         }
         let superblock = Self::parse(&bytes)?;
-        superblock.check_geometry(disk.size())?;
+        superblock.check_geometry(size)?;
         Ok(superblock)
     }
 

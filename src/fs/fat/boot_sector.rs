@@ -1,8 +1,13 @@
-//! The boot sector: the shape of a FAT, checked before anything relies on it.
+//! The boot sector: the layout of a FAT, checked before anything relies on it.
+//!
+//! ```text
+//! | reserved sectors          | table | table | root directory  | data: clusters 2, 3, ...
+//! | boot sector, FSInfo, ...  |  (1)  |  (2)  | (FAT12, FAT16)  | (FAT32: also the root directory)
+//! ```
 
 use crate::fs::FsError;
-use crate::fs::fields::{array_at, u8_at, u16_at, u32_at};
 use crate::types::ByteCount;
+use crate::types::fields::{array_at, u8_at, u16_at, u32_at};
 
 /// Bytes of a boot sector, whatever the size of a sector.
 pub(super) const SIZE: usize = 512;
@@ -15,7 +20,7 @@ const MOST_CLUSTERS: u32 = 1 << 26;
 /// Bytes of one entry of a directory.
 const DIRECTORY_ENTRY: u64 = 32;
 
-/// How wide the entries of the table are.
+/// The width of an entry of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Width {
     Fat12,
@@ -23,7 +28,7 @@ pub(super) enum Width {
     Fat32,
 }
 
-/// Where the root directory lies.
+/// The position of the root directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Root {
     /// FAT12 and FAT16: behind the tables, with a fixed size.
@@ -32,20 +37,20 @@ pub(super) enum Root {
     Cluster(u32),
 }
 
-/// The shape of a FAT. All offsets are in bytes from the start of the partition, and lie inside it.
+/// The layout of a FAT. All offsets are in bytes from the start of the partition, and lie inside it.
 #[derive(Debug, Clone)]
 pub(super) struct BootSector {
     pub(super) width: Width,
     pub(super) bytes_per_cluster: u64,
-    /// How many clusters hold data; they are numbered from 2.
+    /// The number of clusters that hold data. The first of them is cluster 2.
     pub(super) clusters: u32,
-    /// Where cluster 2 lies.
+    /// The offset of cluster 2.
     pub(super) data: u64,
-    /// Where the first table lies.
+    /// The offset of the first table.
     pub(super) table: u64,
     pub(super) root: Root,
-    /// Where FSInfo lies; only FAT32 has one.
-    pub(super) info: Option<u64>,
+    /// The offset of FSInfo; only FAT32 has one.
+    pub(super) fs_info: Option<u64>,
     pub(super) size: ByteCount,
     /// `BS_VolID`.
     pub(super) serial: u32,
@@ -57,109 +62,159 @@ pub(super) struct BootSector {
     pub(super) one_table_in_use: bool,
 }
 
+/// Returns what these bytes would have if they were a boot sector, but have not.
+pub(super) fn missing_in(bytes: &[u8; SIZE]) -> Option<&'static str> {
+    let fields = Fields { bytes };
+    if u16_at(bytes, 510) != 0xaa55 {
+        Some("no boot sector")
+    } else if !matches!(fields.bytes_per_sector(), 512 | 1024 | 2048 | 4096) {
+        Some("a boot sector without a size of sectors")
+    } else if !fields.sectors_per_cluster().is_power_of_two() {
+        Some("a boot sector without a size of clusters")
+    } else if fields.reserved_sectors() == 0 || !(1..=2).contains(&fields.tables()) {
+        Some("a boot sector without tables")
+    } else {
+        None
+    }
+}
+
+/// The fields of a boot sector that the layout follows from, each in the unit it is kept in.
+struct Fields<'a> {
+    bytes: &'a [u8; SIZE],
+}
+
+impl Fields<'_> {
+    fn u8(&self, offset: usize) -> u64 {
+        u8_at(self.bytes, offset).into()
+    }
+
+    fn u16(&self, offset: usize) -> u64 {
+        u16_at(self.bytes, offset).into()
+    }
+
+    fn u32(&self, offset: usize) -> u64 {
+        u32_at(self.bytes, offset).into()
+    }
+
+    /// `BPB_BytsPerSec`.
+    fn bytes_per_sector(&self) -> u64 {
+        self.u16(11)
+    }
+
+    /// `BPB_SecPerClus`.
+    fn sectors_per_cluster(&self) -> u64 {
+        self.u8(13)
+    }
+
+    /// `BPB_RsvdSecCnt`.
+    fn reserved_sectors(&self) -> u64 {
+        self.u16(14)
+    }
+
+    /// `BPB_NumFATs`.
+    fn tables(&self) -> u64 {
+        self.u8(16)
+    }
+
+    /// Returns whether it is a FAT32: the two others have the size of a table in `BPB_FATSz16`.
+    fn is_fat32(&self) -> bool {
+        self.u16(22) == 0
+    }
+
+    /// `BPB_FATSz16` or `BPB_FATSz32`.
+    fn sectors_per_table(&self) -> u64 {
+        if self.is_fat32() { self.u32(36) } else { self.u16(22) }
+    }
+
+    /// `BPB_TotSec16` or `BPB_TotSec32`, of which exactly one is not 0.
+    fn sectors(&self) -> Option<u64> {
+        match (self.u16(19), self.u32(32)) {
+            (0, sectors) if sectors != 0 => Some(sectors),
+            (sectors, 0) if sectors != 0 && !self.is_fat32() => Some(sectors),
+            _ => None,
+        }
+    }
+}
+
 impl BootSector {
-    /// Takes the fields of a boot sector of a partition of `partition` bytes.
+    /// Takes the fields of a boot sector that misses nothing, in a partition of this size.
     pub(super) fn parse(bytes: &[u8; SIZE], partition: ByteCount) -> Result<Self, FsError> {
-        let byte = |offset: usize| u8_at(bytes, offset);
-        if u16_at(bytes, 510) != 0xaa55 {
-            return Err(no_fat("no boot sector"));
+        let fields = Fields { bytes };
+        let bytes_per_sector = fields.bytes_per_sector();
+        let is_fat32 = fields.is_fat32();
+        let sectors =
+            fields.sectors().ok_or_else(|| damaged("its boot sector contradicts itself about the size"))?;
+        if sectors * bytes_per_sector > partition.get() {
+            return Err(damaged("its boot sector has a size larger than its partition"));
         }
-        let bytes_per_sector = u64::from(u16_at(bytes, 11));
-        if !matches!(bytes_per_sector, 512 | 1024 | 2048 | 4096) {
-            return Err(no_fat("a boot sector with no size of sectors"));
-        }
-        let sectors_per_cluster = u64::from(byte(13));
-        if !sectors_per_cluster.is_power_of_two() {
-            return Err(no_fat("a boot sector with no size of clusters"));
-        }
-        let (reserved, tables) = (u64::from(u16_at(bytes, 14)), u64::from(byte(16)));
-        if reserved == 0 || !(1..=2).contains(&tables) {
-            return Err(no_fat("a boot sector with no tables"));
-        }
-        let (table_16, table_32) = (u64::from(u16_at(bytes, 22)), u64::from(u32_at(bytes, 36)));
-        let is_fat32 = table_16 == 0;
-        let table_sectors = if is_fat32 { table_32 } else { table_16 };
-        let (total_16, total_32) = (u64::from(u16_at(bytes, 19)), u64::from(u32_at(bytes, 32)));
-        if (total_16 == 0) == (total_32 == 0) || (is_fat32 && total_16 != 0) {
-            return Err(damaged("its boot sector contradicts itself about the size"));
-        }
-        let total = total_16.max(total_32);
-        if total * bytes_per_sector > partition.get() {
-            return Err(damaged("it says it is larger than its partition"));
-        }
-        let root_bytes = u64::from(u16_at(bytes, 17)) * DIRECTORY_ENTRY;
+        // BPB_RootEntCnt.
+        let root_bytes = fields.u16(17) * DIRECTORY_ENTRY;
         if (root_bytes == 0) != is_fat32 || !root_bytes.is_multiple_of(bytes_per_sector) {
             return Err(damaged("its root directory has a size that no FAT has"));
         }
-        let root_start = reserved + tables * table_sectors;
+        let root_start = fields.reserved_sectors() + fields.tables() * fields.sectors_per_table();
         let data_start = root_start + root_bytes / bytes_per_sector;
-        let clusters = total.checked_sub(data_start).map(|sectors| sectors / sectors_per_cluster);
+        let clusters = sectors.checked_sub(data_start).map(|sectors| sectors / fields.sectors_per_cluster());
         let clusters = clusters.and_then(|clusters| u32::try_from(clusters).ok());
         let clusters = clusters.filter(|clusters| (1..=MOST_CLUSTERS).contains(clusters));
-        let clusters =
-            clusters.ok_or_else(|| damaged("it has no clusters, or more than a card has room for"))?;
-        let width = match clusters {
-            0..FAT16_CLUSTERS => Width::Fat12,
-            FAT16_CLUSTERS..FAT32_CLUSTERS => Width::Fat16,
-            _ => Width::Fat32,
+        let clusters = clusters.ok_or_else(|| damaged("it has no clusters, or too many"))?;
+        let (width, entry_bits) = match clusters {
+            0..FAT16_CLUSTERS => (Width::Fat12, 12),
+            FAT16_CLUSTERS..FAT32_CLUSTERS => (Width::Fat16, 16),
+            _ => (Width::Fat32, 32),
         };
         if is_fat32 != (width == Width::Fat32) {
             return Err(damaged("its boot sector contradicts itself about the kind of FAT"));
         }
-        let entry_bits = match width {
-            Width::Fat12 => 12,
-            Width::Fat16 => 16,
-            Width::Fat32 => 32,
-        };
-        if table_sectors * bytes_per_sector * 8 / entry_bits < u64::from(clusters) + 2 {
+        let table_bits = fields.sectors_per_table() * bytes_per_sector * 8;
+        if table_bits / entry_bits < u64::from(clusters) + 2 {
             return Err(damaged("its table is too small for its clusters"));
         }
-        let extended = if is_fat32 { 64 } else { 36 };
-        let named = byte(extended + 2) == 0x29;
+        // BS_Reserved1, BS_BootSig, BS_VolID and BS_VolLab follow each other, at one of two offsets.
+        let tail = if is_fat32 { 65 } else { 37 };
+        let named = u8_at(bytes, tail + 1) == 0x29;
         let mut sector = Self {
             width,
-            bytes_per_cluster: sectors_per_cluster * bytes_per_sector,
+            bytes_per_cluster: fields.sectors_per_cluster() * bytes_per_sector,
             clusters,
             data: data_start * bytes_per_sector,
-            table: reserved * bytes_per_sector,
+            table: fields.reserved_sectors() * bytes_per_sector,
             root: Root::Fixed { offset: root_start * bytes_per_sector, length: root_bytes },
-            info: None,
-            size: ByteCount::new(total * bytes_per_sector),
-            serial: if named { u32_at(bytes, extended + 3) } else { 0 },
-            label: if named { array_at(bytes, extended + 7) } else { [b' '; 11] },
-            marked_dirty: byte(extended + 1) & 1 != 0,
+            fs_info: None,
+            size: ByteCount::new(sectors * bytes_per_sector),
+            serial: if named { u32_at(bytes, tail + 2) } else { 0 },
+            label: if named { array_at(bytes, tail + 6) } else { [b' '; 11] },
+            marked_dirty: u8_at(bytes, tail) & 1 != 0,
             one_table_in_use: false,
         };
         if is_fat32 {
-            sector.take_fat32(bytes, reserved, bytes_per_sector)?;
+            sector.take_fat32(&fields)?;
         }
         Ok(sector)
     }
 
-    fn take_fat32(
-        &mut self,
-        bytes: &[u8; SIZE],
-        reserved: u64,
-        bytes_per_sector: u64,
-    ) -> Result<(), FsError> {
-        let info = u64::from(u16_at(bytes, 48));
-        let backup = u64::from(u16_at(bytes, 50));
-        if u16_at(bytes, 42) != 0 || info == 0 || info >= reserved || backup >= reserved {
-            return Err(damaged("its boot sector is none of a FAT32"));
+    /// Takes the fields that only FAT32 has.
+    fn take_fat32(&mut self, fields: &Fields<'_>) -> Result<(), FsError> {
+        // BPB_FSVer, BPB_FSInfo and BPB_BkBootSec.
+        let (version, fs_info, backup) = (fields.u16(42), fields.u16(48), fields.u16(50));
+        let reserved = fields.reserved_sectors();
+        if version != 0 || fs_info == 0 || fs_info >= reserved || backup >= reserved {
+            return Err(damaged("its boot sector is not that of a FAT32"));
         }
-        self.root = Root::Cluster(u32_at(bytes, 44));
-        self.info = Some(info * bytes_per_sector);
-        self.one_table_in_use = u16_at(bytes, 40) & 0x80 != 0;
+        // BPB_RootClus and BPB_ExtFlags.
+        self.root = Root::Cluster(u32_at(fields.bytes, 44));
+        self.fs_info = Some(fs_info * fields.bytes_per_sector());
+        self.one_table_in_use = fields.u16(40) & 0x80 != 0;
         Ok(())
     }
 
-    /// Where a cluster lies, or `None` for a number that no cluster has.
+    /// Returns the offset of a cluster, or `None` for a number that no cluster has.
     pub(super) fn offset_of(&self, cluster: u32) -> Option<u64> {
         let index = cluster.checked_sub(2).filter(|index| *index < self.clusters)?;
         Some(self.data + u64::from(index) * self.bytes_per_cluster)
     }
 
-    /// `FAT12`, `FAT16` or `FAT32`.
+    /// Returns `FAT12`, `FAT16` or `FAT32`.
     pub(super) fn kind(&self) -> &'static str {
         match self.width {
             Width::Fat12 => "FAT12",
@@ -169,11 +224,8 @@ impl BootSector {
     }
 }
 
-fn no_fat(found: &str) -> FsError {
-    FsError::NotThisFilesystem { expected: "FAT", found: found.to_owned() }
-}
-
-fn damaged(what: &str) -> FsError {
+/// Returns the error of a FAT that contradicts itself.
+pub(super) fn damaged(what: &str) -> FsError {
     FsError::Damaged(what.to_owned())
 }
 
@@ -206,24 +258,27 @@ mod tests {
     fn with(offset: usize, field: &[u8]) -> Result<BootSector, FsError> {
         let mut bytes = fat32();
         bytes[offset..][..field.len()].copy_from_slice(field);
-        BootSector::parse(&bytes, PARTITION)
+        match missing_in(&bytes) {
+            Some(missing) => Err(damaged(missing)),
+            None => BootSector::parse(&bytes, PARTITION),
+        }
     }
 
     #[test]
-    fn the_shape_of_a_fat32_is_read() {
+    fn the_layout_of_a_fat32_is_read() {
         let sector = with(0, &[]).unwrap();
         assert_eq!(sector.width, Width::Fat32);
         assert_eq!(sector.clusters, 70000);
         assert_eq!((sector.table, sector.data), (32 * 512, 1152 * 512));
         assert_eq!(sector.root, Root::Cluster(2));
-        assert_eq!((sector.info, sector.serial), (Some(512), 0x1234_abcd));
+        assert_eq!((sector.fs_info, sector.serial), (Some(512), 0x1234_abcd));
         assert_eq!(sector.offset_of(2), Some(1152 * 512));
         assert_eq!(sector.offset_of(70001), Some(71151 * 512));
         assert_eq!([0, 1, 70002].map(|cluster| sector.offset_of(cluster)), [None; 3]);
     }
 
     #[test]
-    fn shapes_that_no_fat_has_are_refused() {
+    fn layouts_that_no_fat_has_are_refused() {
         let wrong: [(usize, &[u8]); 12] = [
             (510, &[0, 0]),
             (11, &[0, 0]),

@@ -3,40 +3,40 @@
 //! `fatfs` computes with the numbers it finds: a chain in a circle would keep it busy for ever, a number
 //! that no cluster has would make it fail in ways that are no errors.
 
-use super::boot_sector::Root;
-use super::directory::{Directory, Meaning, RawEntry};
+use super::boot_sector::{Root, damaged};
+use super::directory::{DirectoryStart, EntryKind};
 use super::volume::Volume;
 use crate::fs::FsError;
+use crate::io::ReadAt;
 use crate::types::number::usize_from;
 use std::collections::BTreeSet;
 
-impl Volume {
-    /// Checks all of it.
+impl<D: ReadAt + ?Sized> Volume<D> {
+    /// Checks every directory and every chain.
     pub(super) fn check(&self) -> Result<(), FsError> {
-        let mut claims = Claims::new(self.shape.clusters);
+        let mut claims = ClaimedClusters::new(self.boot_sector.clusters);
         let mut directories = Vec::new();
-        if let Root::Cluster(first) = self.shape.root {
+        if let Root::Cluster(first) = self.boot_sector.root {
             self.claim(first, &mut claims)?;
         }
-        let mut next = Some(Directory::Root);
+        let mut next = Some(DirectoryStart::Root);
         while let Some(directory) = next {
-            // What is mended behind `fatfs` is found by its short name.
+            // `fatfs` also finds a file by its short name, and takes the first one.
             let mut short_names = BTreeSet::new();
-            for entry in self.entries(directory)? {
-                let meaning = entry.meaning();
-                let is_named = matches!(meaning, Meaning::File | Meaning::Directory);
+            for entry in self.raw_entries(directory)? {
+                let kind = entry.kind();
+                let is_named = matches!(kind, EntryKind::File | EntryKind::Directory);
                 if is_named && !short_names.insert(entry.short_name()) {
                     return Err(damaged("two entries of a directory have the same short name"));
                 }
-                match meaning {
-                    Meaning::End => break,
-                    Meaning::Nothing | Meaning::Dots => {}
-                    Meaning::File => self.check_file(&entry, &mut claims)?,
-                    Meaning::Directory => {
-                        let first = entry.first_cluster(self.shape.width);
+                let first = entry.first_cluster(self.boot_sector.width);
+                match kind {
+                    EntryKind::File => self.check_file(first, entry.size(), &mut claims)?,
+                    EntryKind::Directory => {
                         self.claim(first, &mut claims)?;
-                        directories.push(Directory::Cluster(first));
+                        directories.push(DirectoryStart::Cluster(first));
                     }
+                    _ => {}
                 }
             }
             next = directories.pop();
@@ -44,22 +44,20 @@ impl Volume {
         Ok(())
     }
 
-    fn check_file(&self, entry: &RawEntry, claims: &mut Claims) -> Result<(), FsError> {
-        let first = entry.first_cluster(self.shape.width);
-        let size = u64::from(entry.size());
+    fn check_file(&self, first: u32, size: u32, claims: &mut ClaimedClusters) -> Result<(), FsError> {
         if first == 0 {
             return if size == 0 { Ok(()) } else { Err(damaged("a file has a size and no clusters")) };
         }
         let clusters = self.claim(first, claims)?;
-        if clusters * self.shape.bytes_per_cluster < size {
+        if clusters * self.boot_sector.bytes_per_cluster < u64::from(size) {
             return Err(damaged("a file is larger than its clusters"));
         }
         Ok(())
     }
 
-    /// Notes the clusters of one chain, none of which anything else may have. Returns how many they are.
-    fn claim(&self, first: u32, claims: &mut Claims) -> Result<u64, FsError> {
-        let most = usize_from(self.shape.clusters);
+    /// Claims the clusters of one chain, which nothing else may have. Returns their number.
+    fn claim(&self, first: u32, claims: &mut ClaimedClusters) -> Result<u64, FsError> {
+        let most = usize_from(self.boot_sector.clusters);
         let chain = self.chain(first, most.min(claims.left))?;
         for cluster in &chain {
             claims.take(*cluster)?;
@@ -68,13 +66,13 @@ impl Volume {
     }
 }
 
-/// Which clusters belong to something already.
-struct Claims {
+/// The clusters that belong to something already, a bit for each.
+struct ClaimedClusters {
     bits: Vec<u64>,
     left: usize,
 }
 
-impl Claims {
+impl ClaimedClusters {
     fn new(clusters: u32) -> Self {
         let clusters = usize_from(clusters);
         Self { bits: vec![0; (clusters + 2).div_ceil(64)], left: clusters }
@@ -92,8 +90,4 @@ impl Claims {
         self.left -= 1;
         Ok(())
     }
-}
-
-fn damaged(what: &str) -> FsError {
-    FsError::Damaged(what.to_owned())
 }

@@ -1,72 +1,94 @@
-//! The raw entries of a directory, 32 bytes each.
+//! Directories: entries of 32 bytes, and the way from a path to one of them.
+//!
+//! A file whose name does not fit 8.3 has its long name in entries before its own, the last piece first:
+//!
+//! ```text
+//! | 0x42 "-rpi-5-b.dtb" | 0x01 "bcm2712-rpi-5" | BCM271~1.DTB, cluster, size, times |
+//!   attribute 0x0f        attribute 0x0f         attribute 0x20
+//! ```
+//!
+//! Each piece has 13 characters, its number, and a checksum of the short name, by which a program shows that it
+//! knew of the long one when it changed the entry.
 
 use super::boot_sector::{Root, Width};
 use super::volume::Volume;
-use crate::fs::FsError;
-use crate::fs::fields::{array_at, put_at, u8_at, u16_at, u32_at};
+use crate::fs::{FileKind, FsError};
+use crate::io::ReadAt;
+use crate::types::ImagePath;
+use crate::types::fields::{array_at, set_at, u8_at, u16_at, u32_at};
 use crate::types::number::usize_from;
 
-/// Bytes of an entry, as they lie on the disk.
-const ENTRY: u64 = 32;
-
-/// The same, as the length of an array.
-const ENTRY_BYTES: usize = 32;
+/// Bytes of an entry.
+const ENTRY: usize = 32;
 /// The largest directory, in bytes: 65536 entries, by the specification.
-const LARGEST: u64 = 65536 * ENTRY;
+const LARGEST: u64 = 65536 * ENTRY as u64;
 /// `ATTR_DIRECTORY`.
-pub(super) const DIRECTORY: u8 = 0x10;
+pub(super) const ATTR_DIRECTORY: u8 = 0x10;
 /// `ATTR_VOLUME_ID`.
-const VOLUME_LABEL: u8 = 0x08;
+const ATTR_VOLUME_ID: u8 = 0x08;
 /// `ATTR_LONG_NAME`, under the mask of the bits that are in use.
-const LONG_NAME: u8 = 0x0f;
+const ATTR_LONG_NAME: u8 = 0x0f;
+/// `LAST_LONG_ENTRY`: the piece that comes first on the disk.
+const LAST_LONG_ENTRY: u8 = 0x40;
 
-/// A directory, by where it begins.
+/// The beginning of a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Directory {
+pub(super) enum DirectoryStart {
     Root,
     Cluster(u32),
 }
 
-/// One entry and where it lies on the disk.
+/// One entry, and its offset on the disk.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RawEntry {
     pub(super) offset: u64,
-    pub(super) bytes: [u8; ENTRY_BYTES],
+    pub(super) bytes: [u8; ENTRY],
 }
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
-    /// No entries follow.
-    End,
-    /// Deleted, a piece of a long name, or a label.
-    Nothing,
+pub(super) enum EntryKind {
+    Deleted,
+    /// A piece of a long name.
+    LongName,
+    /// The label of the volume.
+    Label,
     /// `.` or `..`.
     Dots,
     File,
     Directory,
 }
 
+/// The entry of a file or a directory, with its name.
+#[derive(Debug)]
+pub(super) struct NamedEntry {
+    pub(super) raw: RawEntry,
+    /// The long name, or the short one where there is no other.
+    pub(super) name: String,
+}
+
 impl RawEntry {
-    pub(super) fn meaning(&self) -> Meaning {
-        let [first, .., _] = self.bytes;
-        let attributes = self.attributes();
-        if first == 0 {
-            Meaning::End
-        } else if first == 0xe5 || attributes & LONG_NAME == LONG_NAME || attributes & VOLUME_LABEL != 0 {
-            Meaning::Nothing
+    pub(super) fn kind(&self) -> EntryKind {
+        // `DIR_Attr`.
+        let attributes = u8_at(&self.bytes, 11);
+        if u8_at(&self.bytes, 0) == 0xe5 {
+            EntryKind::Deleted
+        } else if attributes & ATTR_LONG_NAME == ATTR_LONG_NAME {
+            EntryKind::LongName
+        } else if attributes & ATTR_VOLUME_ID != 0 {
+            EntryKind::Label
         } else if matches!(self.short_name().as_slice(), b"." | b"..") {
-            Meaning::Dots
-        } else if attributes & DIRECTORY != 0 {
-            Meaning::Directory
+            EntryKind::Dots
+        } else if attributes & ATTR_DIRECTORY != 0 {
+            EntryKind::Directory
         } else {
-            Meaning::File
+            EntryKind::File
         }
     }
 
-    /// `DIR_Attr`.
-    fn attributes(&self) -> u8 {
-        u8_at(&self.bytes, 11)
+    /// Returns the kind of what a file's or a directory's entry names.
+    pub(super) fn file_kind(&self) -> FileKind {
+        if self.kind() == EntryKind::Directory { FileKind::Directory } else { FileKind::File }
     }
 
     /// `DIR_FstClusHI` and `DIR_FstClusLO`; zero is none.
@@ -77,8 +99,8 @@ impl RawEntry {
 
     pub(super) fn set_first_cluster(&mut self, cluster: u32) {
         let [a, b, c, d] = cluster.to_le_bytes();
-        put_at(&mut self.bytes, 20, &[c, d]);
-        put_at(&mut self.bytes, 26, &[a, b]);
+        set_at(&mut self.bytes, 20, &[c, d]);
+        set_at(&mut self.bytes, 26, &[a, b]);
     }
 
     /// `DIR_FileSize`.
@@ -86,7 +108,12 @@ impl RawEntry {
         u32_at(&self.bytes, 28)
     }
 
-    /// `DIR_Name` as `NAME.EXT`, without padding, in the encoding of the volume.
+    /// `DIR_Name` as it is on the disk, padded with spaces.
+    pub(super) fn padded_name(&self) -> [u8; 11] {
+        array_at(&self.bytes, 0)
+    }
+
+    /// `DIR_Name` as `NAME.EXT`, in the encoding of the volume.
     pub(super) fn short_name(&self) -> Vec<u8> {
         let name: [u8; 8] = array_at(&self.bytes, 0);
         let extension: [u8; 3] = array_at(&self.bytes, 8);
@@ -101,51 +128,185 @@ impl RawEntry {
         }
         short
     }
-}
 
-impl Volume {
-    /// The clusters of a directory; none for the fixed root directory of FAT12 and FAT16.
-    pub(super) fn directory_clusters(&self, directory: Directory) -> Result<Vec<u32>, FsError> {
-        let first = match (directory, self.shape.root) {
-            (Directory::Cluster(first), _) | (Directory::Root, Root::Cluster(first)) => first,
-            (Directory::Root, Root::Fixed { .. }) => return Ok(Vec::new()),
-        };
-        let limit = LARGEST / self.shape.bytes_per_cluster;
-        self.chain(first, usize_from(limit))
+    /// Returns the short name in the case it is shown in: Windows NT keeps small letters of a name that fits 8.3 as
+    /// two bits of `DIR_NTRes`.
+    fn shown_short_name(&self) -> String {
+        let flags = u8_at(&self.bytes, 12);
+        let mut entry = *self;
+        let (name, extension) = entry.bytes.split_at_mut(8);
+        if flags & 0x08 != 0 {
+            name.make_ascii_lowercase();
+        }
+        if flags & 0x10 != 0 {
+            extension.split_at_mut(3).0.make_ascii_lowercase();
+        }
+        decoded(&entry.short_name())
     }
 
-    /// All entries of a directory, used or not, in order.
-    pub(super) fn entries(&self, directory: Directory) -> Result<Vec<RawEntry>, FsError> {
+    /// `LDIR_Ord`, of a piece of a long name.
+    fn order(&self) -> u8 {
+        u8_at(&self.bytes, 0)
+    }
+
+    /// `LDIR_Name1`, `LDIR_Name2` and `LDIR_Name3`.
+    fn long_name_units(&self) -> impl Iterator<Item = u16> {
+        [1..11, 14..26, 28..32].into_iter().flatten().step_by(2).map(|offset| u16_at(&self.bytes, offset))
+    }
+
+    /// Returns the checksum of the short name, as the pieces of a long name have it in `LDIR_Chksum`.
+    fn checksum(&self) -> u8 {
+        self.padded_name().iter().fold(0, |sum: u8, byte| sum.rotate_right(1).wrapping_add(*byte))
+    }
+}
+
+/// Decodes a short name. Its encoding is not known; beyond ASCII it is for display and comparison only.
+fn decoded(short: &[u8]) -> String {
+    short
+        .iter()
+        .map(|byte| if byte.is_ascii() { char::from(*byte) } else { char::REPLACEMENT_CHARACTER })
+        .collect()
+}
+
+/// Returns the long name in the pieces before an entry, or `None` where they are incomplete or another entry's.
+fn long_name(pieces: &[RawEntry], entry: &RawEntry) -> Option<String> {
+    let first = pieces.iter().rposition(|piece| piece.order() & LAST_LONG_ENTRY != 0)?;
+    let pieces = pieces.get(first..)?;
+    let is_right = |(piece, order): (&RawEntry, usize)| {
+        usize::from(piece.order() & 0x1f) == order && u8_at(&piece.bytes, 13) == entry.checksum()
+    };
+    if !pieces.iter().zip((1..=pieces.len()).rev()).all(is_right) {
+        tracing::debug!("the long name of {} does not belong to it", decoded(&entry.short_name()));
+        return None;
+    }
+    let mut units: Vec<u16> = pieces.iter().rev().flat_map(RawEntry::long_name_units).collect();
+    while let Some(0 | 0xffff) = units.last() {
+        units.pop();
+    }
+    (!units.is_empty()).then(|| String::from_utf16_lossy(&units))
+}
+
+/// Returns a name in the form that two of them are compared in: FAT takes capital letters for small ones.
+pub(super) fn folded(name: &str) -> String {
+    name.chars().flat_map(char::to_uppercase).collect()
+}
+
+impl<D: ReadAt + ?Sized> Volume<D> {
+    /// Returns the clusters of a directory; none for the fixed root directory of FAT12 and FAT16.
+    pub(super) fn directory_clusters(&self, directory: DirectoryStart) -> Result<Vec<u32>, FsError> {
+        let first = match (directory, self.boot_sector.root) {
+            (DirectoryStart::Cluster(first), _) | (DirectoryStart::Root, Root::Cluster(first)) => first,
+            (DirectoryStart::Root, Root::Fixed { .. }) => return Ok(Vec::new()),
+        };
+        self.chain(first, usize_from(LARGEST / self.boot_sector.bytes_per_cluster))
+    }
+
+    /// Returns all a directory has room for, used or not, in order.
+    pub(super) fn all_entries(&self, directory: DirectoryStart) -> Result<Vec<RawEntry>, FsError> {
+        let cluster = self.boot_sector.bytes_per_cluster;
         let mut pieces = Vec::new();
-        if let (Directory::Root, Root::Fixed { offset, length }) = (directory, self.shape.root) {
+        if let (DirectoryStart::Root, Root::Fixed { offset, length }) = (directory, self.boot_sector.root) {
             pieces.push((offset, length));
         }
-        for cluster in self.directory_clusters(directory)? {
-            pieces.extend(self.shape.offset_of(cluster).map(|offset| (offset, self.shape.bytes_per_cluster)));
-        }
+        let clusters = self.directory_clusters(directory)?;
+        pieces.extend(clusters.into_iter().filter_map(|it| Some((self.boot_sector.offset_of(it)?, cluster))));
         let mut entries = Vec::new();
         for (start, length) in pieces {
-            for index in 0..length / ENTRY {
-                let offset = start + index * ENTRY;
-                let mut bytes = [0; ENTRY_BYTES];
-                self.read(offset, &mut bytes)?;
-                entries.push(RawEntry { offset, bytes });
+            let mut bytes = vec![0; usize_from(length)];
+            self.read(start, &mut bytes)?;
+            let offsets = (start..).step_by(ENTRY);
+            let chunks = bytes.as_chunks().0.iter();
+            entries.extend(offsets.zip(chunks).map(|(offset, bytes)| RawEntry { offset, bytes: *bytes }));
+        }
+        Ok(entries)
+    }
+
+    /// Returns the entries of a directory up to the first that was never used.
+    pub(super) fn raw_entries(
+        &self,
+        directory: DirectoryStart,
+    ) -> Result<impl Iterator<Item = RawEntry> + use<D>, FsError> {
+        Ok(self.all_entries(directory)?.into_iter().take_while(|entry| u8_at(&entry.bytes, 0) != 0))
+    }
+
+    /// Returns the files and directories in a directory, without `.` and `..`.
+    pub(super) fn entries(&self, directory: DirectoryStart) -> Result<Vec<NamedEntry>, FsError> {
+        let (mut entries, mut pieces) = (Vec::new(), Vec::new());
+        for raw in self.raw_entries(directory)? {
+            let kind = raw.kind();
+            if matches!(kind, EntryKind::File | EntryKind::Directory) {
+                let name = long_name(&pieces, &raw).unwrap_or_else(|| raw.shown_short_name());
+                entries.push(NamedEntry { raw, name });
+            }
+            if kind == EntryKind::LongName {
+                pieces.push(raw);
+            } else {
+                pieces.clear();
             }
         }
         Ok(entries)
     }
 
-    /// Puts an entry back where it lies.
-    pub(super) fn write_entry(&self, entry: &RawEntry) -> Result<(), FsError> {
-        self.write(entry.offset, &entry.bytes)
+    /// Returns the entry of one name in a directory. An entry with a long name is found by that one alone.
+    ///
+    /// Its short name (8.3) is an alias that whoever wrote it made up. `fatfs` takes either for the name of a file,
+    /// as DOS did, so that `BCM271~1.DTB` is one of the firmware's files: which one hangs on the order in which they
+    /// were written. Nobody means that, so a name that is only an alias is an error; so is one that is both, because
+    /// `fatfs` would take whichever comes first.
+    fn entry_in(&self, directory: DirectoryStart, name: &str) -> Result<Option<NamedEntry>, FsError> {
+        let wanted = folded(name);
+        let (mut found, mut alias_of) = (None, None);
+        for entry in self.entries(directory)? {
+            if folded(&entry.name) == wanted {
+                if found.is_some() {
+                    return Err(FsError::Damaged(format!("two entries of a directory are called `{name}`")));
+                }
+                found = Some(entry);
+            } else if folded(&decoded(&entry.raw.short_name())) == wanted {
+                alias_of = Some(entry.name);
+            }
+        }
+        match (found, alias_of) {
+            (found, None) => Ok(found),
+            (None, Some(of)) => Err(FsError::ShortName { of }),
+            (Some(_), Some(of)) => Err(FsError::Damaged(format!(
+                "`{name}` is the name of one file and the short name of `{of}`"
+            ))),
+        }
     }
 
-    /// The number by which `..` refers to a directory.
-    pub(super) fn number_in_dots(directory: Directory) -> u32 {
-        match directory {
-            // Also on FAT32, where the root directory has a cluster.
-            Directory::Root => 0,
-            Directory::Cluster(first) => first,
+    /// Returns the beginning of the directory at a path, and its entry in the one above. The root has none.
+    pub(super) fn directory_at(
+        &self,
+        path: &ImagePath,
+    ) -> Result<(DirectoryStart, Option<RawEntry>), FsError> {
+        let mut found = (DirectoryStart::Root, None);
+        for part in path.parts() {
+            let entry = self.entry_in(found.0, part)?.ok_or(FsError::NotFound)?.raw;
+            if entry.kind() != EntryKind::Directory {
+                return Err(FsError::WrongKind { expected: FileKind::Directory, found: FileKind::File });
+            }
+            let first = entry.first_cluster(self.boot_sector.width);
+            found = (DirectoryStart::Cluster(first), Some(entry));
         }
+        Ok(found)
+    }
+
+    /// Returns the entry at a path, or `None` when nothing is there. The root directory has none.
+    pub(super) fn entry_at(&self, path: &ImagePath) -> Result<Option<RawEntry>, FsError> {
+        let Some(parent) = path.parent() else { return Ok(None) };
+        match self.directory_at(&parent) {
+            Ok((parent, _)) => Ok(self.entry_in(parent, path.name())?.map(|entry| entry.raw)),
+            Err(FsError::NotFound | FsError::WrongKind { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns the kind of what is at a path.
+    pub(super) fn kind_at(&self, path: &ImagePath) -> Result<Option<FileKind>, FsError> {
+        if path.parent().is_none() {
+            return Ok(Some(FileKind::Directory));
+        }
+        Ok(self.entry_at(path)?.map(|entry| entry.file_kind()))
     }
 }

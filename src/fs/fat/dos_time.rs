@@ -1,7 +1,7 @@
 //! The dates of a FAT: local time without a zone, taken as UTC, in steps of two seconds from 1980 on.
 
-use crate::fs::fields::put_at;
 use crate::types::UnixTime;
+use crate::types::fields::{set_at, u16_at};
 
 /// 1980-01-01 00:00:00.
 const FIRST: UnixTime = UnixTime::new(315_532_800);
@@ -18,7 +18,7 @@ pub(super) struct DosTime {
 }
 
 impl DosTime {
-    /// The nearest that FAT can tell.
+    /// Returns the nearest time that FAT has.
     #[expect(clippy::expect_used, reason = "the time is brought into the range that FAT knows")]
     pub(super) fn new(time: UnixTime) -> Self {
         let time = time.clamp(FIRST, LAST).utc();
@@ -34,63 +34,70 @@ impl DosTime {
         }
     }
 
-    /// Puts it into a directory entry as the time of the last change (`DIR_WrtTime`, `DIR_WrtDate`,
+    /// Writes it into a directory entry as the time of the last change (`DIR_WrtTime`, `DIR_WrtDate`,
     /// `DIR_LstAccDate`) and, where it is new, of its creation (`DIR_CrtTimeTenth`, `DIR_CrtTime`,
     /// `DIR_CrtDate`).
     pub(super) fn stamp(self, entry: &mut [u8], with_creation: bool) {
         let (date, time) = (self.date.to_le_bytes(), self.time.to_le_bytes());
         if with_creation {
-            put_at(entry, 13, &[self.hundredths]);
-            put_at(entry, 14, &time);
-            put_at(entry, 16, &date);
+            set_at(entry, 13, &[self.hundredths]);
+            set_at(entry, 14, &time);
+            set_at(entry, 16, &date);
         }
-        put_at(entry, 18, &date);
-        put_at(entry, 22, &time);
-        put_at(entry, 24, &date);
+        set_at(entry, 18, &date);
+        set_at(entry, 22, &time);
+        set_at(entry, 24, &date);
     }
 }
 
-/// The time that a directory entry tells; the first one of FAT where the calendar has no such day.
-pub(super) fn unix_time(found: fatfs::DateTime) -> UnixTime {
-    let (date, time) = (found.date, found.time);
-    let told = UnixTime::from_utc([date.year, date.month, date.day], [time.hour, time.min, time.sec]);
-    told.unwrap_or(FIRST)
+/// Returns the time of the last change in a directory entry; the first one of FAT where the calendar has no such day.
+pub(super) fn modified(entry: &[u8]) -> UnixTime {
+    let (date, time) = (u16_at(entry, 24), u16_at(entry, 22));
+    let date = [1980 + (date >> 9), date >> 5 & 15, date & 31];
+    let time = [time >> 11, time >> 5 & 63, (time & 31) * 2];
+    UnixTime::from_utc(date, time).unwrap_or(FIRST)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn told(time: i64) -> i64 {
-        let dos = DosTime::new(UnixTime::new(time));
-        let date =
-            fatfs::Date { year: (dos.date >> 9) + 1980, month: dos.date >> 5 & 15, day: dos.date & 31 };
-        let (hour, min) = (dos.time >> 11, dos.time >> 5 & 63);
-        let time =
-            fatfs::Time { hour, min, sec: (dos.time & 31) * 2 + u16::from(dos.hundredths / 100), millis: 0 };
-        unix_time(fatfs::DateTime { date, time }).seconds()
+    /// Writes a time into an entry and reads it again.
+    fn written(time: i64) -> i64 {
+        let mut entry = [0; 32];
+        DosTime::new(UnixTime::new(time)).stamp(&mut entry, true);
+        assert_eq!([&entry[14..16], &entry[16..18]], [&entry[22..24], &entry[24..26]]);
+        assert_eq!(entry[18..20], entry[24..26]);
+        modified(&entry).seconds()
     }
 
     #[test]
-    fn every_day_of_a_fat_is_told_right() {
+    fn every_day_of_a_fat_is_written_right() {
         let day = 86_400;
         for begin in (FIRST.seconds()..LAST.seconds()).step_by(day) {
-            assert_eq!(told(begin + 45_296), begin + 45_296);
+            assert_eq!(written(begin + 45_296), begin + 45_296);
         }
         assert_eq!([FIRST.date(), LAST.date()], ["1980-01-01", "2107-12-31"]);
     }
 
     #[test]
+    fn an_odd_second_is_in_the_hundredths_of_the_creation() {
+        let mut entry = [0; 32];
+        DosTime::new(UnixTime::new(1_781_740_801)).stamp(&mut entry, true);
+        assert_eq!((entry[13], modified(&entry).seconds()), (100, 1_781_740_800));
+    }
+
+    #[test]
     fn times_before_and_after_are_the_nearest_there_are() {
-        assert_eq!(told(0), FIRST.seconds());
-        assert_eq!(told(i64::MIN), FIRST.seconds());
-        assert_eq!(told(i64::MAX), LAST.seconds());
+        assert_eq!(written(0), FIRST.seconds());
+        assert_eq!(written(i64::MIN), FIRST.seconds());
+        assert_eq!(written(i64::MAX), LAST.seconds() - 1);
     }
 
     #[test]
     fn a_date_that_no_calendar_has_is_the_first_one() {
-        let date = fatfs::Date { year: 1980, month: 0, day: 0 };
-        let time = fatfs::Time { hour: 31, min: 63, sec: 62, millis: 0 };
-        assert_eq!(unix_time(fatfs::DateTime { date, time }), FIRST);
+        let mut entry = [0; 32];
+        entry[22..24].fill(0xff);
+        assert_eq!(modified(&entry), FIRST);
     }
 }

@@ -1,63 +1,57 @@
 //! Reading a FAT.
 
-use super::cache::Cache;
-use super::dos_time::unix_time;
-use super::lookup::{directory_at, entry_at, is_dots};
-use super::volume::{Filesystem, Volume};
+use super::boot_sector::damaged;
+use super::directory::{DirectoryStart, EntryKind};
+use super::dos_time;
+use super::volume::Volume;
 use crate::fs::{FileKind, FsError, Metadata, ReadFilesystem, Summary};
 use crate::io::ReadAt;
-use crate::types::ByteCount;
 use crate::types::number::usize_from;
-use crate::types::{ImagePath, Mode, Owner, UnixTime};
-use std::io::{self, Read};
+use crate::types::{ByteCount, ImagePath, Mode, Owner, UnixTime};
+use std::io;
 use std::sync::Arc;
 
-/// As much of a file as is handed on at once.
-const PIECE: usize = 256 * 1024;
-
 /// Reads a FAT filesystem. Names are found in whatever case they are written.
-pub struct Reader {
-    filesystem: Filesystem,
-    volume: Volume,
+pub struct FatReader {
+    volume: Volume<dyn ReadAt>,
 }
 
-impl Reader {
+impl FatReader {
     /// Opens the filesystem on `disk`, and checks all its tables and directories.
     ///
     /// # Errors
-    /// When it is no FAT, is damaged, or has features that are not understood.
+    /// When it is not a FAT, is damaged, or has features that are not understood.
     pub fn open(disk: Arc<dyn ReadAt>) -> Result<Self, FsError> {
-        let volume = Volume::open(&disk.clone(), Cache::reading(disk))?;
-        if volume.shape.one_table_in_use {
+        let volume = Volume::open(disk)?;
+        if volume.boot_sector.one_table_in_use {
             let found = "a second table that is out of date".to_owned();
             return Err(FsError::Unsupported { kind: "FAT", found });
         }
         volume.check()?;
-        Ok(Self { filesystem: volume.filesystem()?, volume })
+        Ok(Self { volume })
     }
 
     fn label(&self) -> Result<String, FsError> {
-        let in_root = self.filesystem.read_volume_label_from_root_dir_as_bytes()?;
-        let label = in_root.unwrap_or(self.volume.shape.label);
+        let mut entries = self.volume.raw_entries(DirectoryStart::Root)?;
+        let in_root = entries.find(|entry| entry.kind() == EntryKind::Label);
+        let label = in_root.map_or(self.volume.boot_sector.label, |entry| entry.padded_name());
         let label = String::from_utf8_lossy(&label).trim_end().to_owned();
         // What mkfs.fat writes where no label was given.
         Ok(if label == "NO NAME" { String::new() } else { label })
     }
 }
 
-impl ReadFilesystem for Reader {
+impl ReadFilesystem for FatReader {
     fn metadata(&self, path: &ImagePath) -> Result<Option<Metadata>, FsError> {
         let (mode, owner) = (Mode::EXECUTABLE, Owner::ROOT);
         if path.parent().is_none() {
-            // The root directory has no entry that could tell a time.
+            // The root directory has no entry that could have a time.
             let (size, modified) = (ByteCount::ZERO, UnixTime::new(0));
             return Ok(Some(Metadata { kind: FileKind::Directory, mode, owner, size, modified }));
         }
-        let entry = entry_at(&self.filesystem, path)?;
-        Ok(entry.map(|entry| {
-            let kind = if entry.is_dir() { FileKind::Directory } else { FileKind::File };
-            let modified = unix_time(entry.modified());
-            Metadata { kind, mode, owner, size: ByteCount::new(entry.len()), modified }
+        Ok(self.volume.entry_at(path)?.map(|entry| {
+            let (kind, modified) = (entry.file_kind(), dos_time::modified(&entry.bytes));
+            Metadata { kind, mode, owner, size: ByteCount::new(entry.size().into()), modified }
         }))
     }
 
@@ -66,19 +60,23 @@ impl ReadFilesystem for Reader {
         path: &ImagePath,
         sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<(), FsError> {
-        let found = self.metadata(path)?.ok_or(FsError::NotFound)?;
-        let entry = entry_at(&self.filesystem, path)?.filter(|_| found.kind == FileKind::File);
-        let entry = entry.ok_or(FsError::WrongKind { expected: FileKind::File, found: found.kind })?;
-        let mut content = entry.to_file().take(found.size.get());
-        let mut piece = vec![0; usize_from(found.size.get()).min(PIECE)];
-        let mut rest = found.size.get();
-        while rest > 0 {
-            let (part, _) = piece.split_at_mut(usize_from(rest).min(PIECE));
-            content.read_exact(part)?;
-            sink(part)?;
-            rest -= part.len() as u64;
+        let found = self.volume.kind_at(path)?.ok_or(FsError::NotFound)?;
+        let entry = self.volume.entry_at(path)?.filter(|_| found == FileKind::File);
+        let entry = entry.ok_or(FsError::WrongKind { expected: FileKind::File, found })?;
+        let boot_sector = &self.volume.boot_sector;
+        let mut rest = u64::from(entry.size());
+        let mut cluster = vec![0; usize_from(boot_sector.bytes_per_cluster)];
+        let chain = match entry.first_cluster(boot_sector.width) {
+            0 => Vec::new(),
+            first => self.volume.chain(first, usize_from(boot_sector.clusters))?,
+        };
+        for offset in chain.into_iter().filter_map(|it| boot_sector.offset_of(it)) {
+            let (piece, _) = cluster.split_at_mut(usize_from(rest.min(boot_sector.bytes_per_cluster)));
+            self.volume.read(offset, piece)?;
+            sink(piece)?;
+            rest -= piece.len() as u64;
         }
-        Ok(())
+        if rest == 0 { Ok(()) } else { Err(damaged("a file is larger than its clusters")) }
     }
 
     fn read_link(&self, path: &ImagePath) -> Result<String, FsError> {
@@ -87,27 +85,22 @@ impl ReadFilesystem for Reader {
     }
 
     fn list(&self, path: &ImagePath) -> Result<Vec<String>, FsError> {
-        let mut names = Vec::new();
-        for entry in directory_at(&self.filesystem, path)?.iter() {
-            let entry = entry?;
-            if !is_dots(&entry) {
-                names.push(entry.file_name());
-            }
-        }
+        let (directory, _) = self.volume.directory_at(path)?;
+        let mut names: Vec<_> = self.volume.entries(directory)?.into_iter().map(|entry| entry.name).collect();
         names.sort_unstable();
         Ok(names)
     }
 
     fn summary(&self) -> Result<Summary, FsError> {
-        let shape = &self.volume.shape;
-        let [.., upper, lower] = [shape.serial >> 16, shape.serial & 0xffff];
-        let free = u64::from(self.volume.free_clusters()?) * shape.bytes_per_cluster;
+        let boot_sector = &self.volume.boot_sector;
+        let [.., upper, lower] = [boot_sector.serial >> 16, boot_sector.serial & 0xffff];
+        let free = u64::from(self.volume.free_clusters()?) * boot_sector.bytes_per_cluster;
         Ok(Summary {
-            kind: shape.kind().to_owned(),
+            kind: boot_sector.kind().to_owned(),
             label: self.label()?,
             id: format!("{upper:04X}-{lower:04X}"),
-            features: vec![format!("{} bytes per cluster", shape.bytes_per_cluster)],
-            size: shape.size,
+            features: vec![format!("{} bytes per cluster", boot_sector.bytes_per_cluster)],
+            size: boot_sector.size,
             free: ByteCount::new(free),
             reserved: ByteCount::ZERO,
             written: None,
@@ -115,6 +108,6 @@ impl ReadFilesystem for Reader {
     }
 
     fn allocation_unit(&self) -> ByteCount {
-        ByteCount::new(self.volume.shape.bytes_per_cluster)
+        ByteCount::new(self.volume.boot_sector.bytes_per_cluster)
     }
 }

@@ -83,14 +83,14 @@ fn noise_in_free_clusters_disturbs_nobody() {
     {
         let directory = tempfile::tempdir().unwrap();
         let image = fat_matrix::make(directory.path(), megabytes, options);
-        let before = fat::Reader::open(open(&image)).unwrap().summary().unwrap();
+        let before = fat::FatReader::open(open(&image)).unwrap().summary().unwrap();
         let content = check("mtype", &["-i", text(&image), "::cmdline.txt"]);
         let unused = fat::unused(open(&image)).unwrap();
         let free: u64 = unused.iter().map(|part| part.end - part.start).sum();
         assert_eq!(free, before.free.get());
         soil(&image, &unused);
         check("fsck.vfat", &["-n", text(&image)]);
-        assert_eq!(fat::Reader::open(open(&image)).unwrap().summary().unwrap(), before);
+        assert_eq!(fat::FatReader::open(open(&image)).unwrap().summary().unwrap(), before);
         assert_eq!(check("mtype", &["-i", text(&image), "::cmdline.txt"]), content);
     }
 }

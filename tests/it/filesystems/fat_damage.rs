@@ -11,7 +11,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-fn read_all(reader: &fat::Reader) {
+fn read_all(reader: &fat::FatReader) {
     let mut left = vec![ImagePath::root()];
     while let Some(directory) = left.pop() {
         for name in reader.list(&directory).unwrap_or_default() {
@@ -24,7 +24,7 @@ fn read_all(reader: &fat::Reader) {
     let _ = reader.summary();
 }
 
-fn write_some(mut writer: fat::Writer) {
+fn write_some(mut writer: fat::FatWriter) {
     let mut file = |at: &str, size: u64| {
         let _ = writer.write_file(
             &path(at),
@@ -80,10 +80,10 @@ fn damage(megabytes: u64, options: &[&str]) {
         }
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let disk = Arc::new(damaged);
-            if let Ok(reader) = fat::Reader::open(disk.clone()) {
+            if let Ok(reader) = fat::FatReader::open(disk.clone()) {
                 read_all(&reader);
             }
-            if let Ok(writer) = fat::Writer::open(Arc::new(Overlay::new(disk)), TIME) {
+            if let Ok(writer) = fat::FatWriter::open(Arc::new(Overlay::new(disk)), TIME) {
                 write_some(writer);
             }
         }));

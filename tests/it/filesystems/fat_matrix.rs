@@ -40,7 +40,7 @@ pub(crate) fn make(directory: &Path, megabytes: u64, options: &[&str]) -> PathBu
 }
 
 fn open(disk: Arc<Overlay>, tree: Tree) -> Recorder {
-    Recorder { writer: Box::new(fat::Writer::open(disk, TIME).unwrap()), tree, has_modes: false }
+    Recorder { writer: Box::new(fat::FatWriter::open(disk, TIME).unwrap()), tree, has_modes: false }
 }
 
 fn work(recorder: &mut Recorder) {
@@ -86,7 +86,7 @@ fn judge(megabytes: u64, options: &[&str]) {
     let directory = tempfile::tempdir().unwrap();
     let stock = make(directory.path(), megabytes, options);
     soil_free_clusters(&stock, directory.path());
-    let before = read_tree(&fat::Reader::open(FileDisk::open(&stock)).unwrap());
+    let before = read_tree(&fat::FatReader::open(FileDisk::open(&stock)).unwrap());
     let mut expected = Tree::new();
     let mut run_once = || {
         changes(&stock, |overlay| {
@@ -101,7 +101,7 @@ fn judge(megabytes: u64, options: &[&str]) {
     write_patched(&stock, &first, &patched);
     let said = check("fsck.vfat", &["-n", "-v", text(&patched)]);
     assert!(!said.contains("rong"), "{said}");
-    let after = read_tree(&fat::Reader::open(FileDisk::open(&patched)).unwrap());
+    let after = read_tree(&fat::FatReader::open(FileDisk::open(&patched)).unwrap());
     assert_same(&after, &renamed_keep_their_time(expected, &before));
     judge_with_mtools(&patched, directory.path());
     tables_are_equal(&patched);
@@ -166,11 +166,11 @@ fn a_fat12_is_read_and_not_written_to() {
     let directory = tempfile::tempdir().unwrap();
     let stock = make(directory.path(), 6, &["-F", "12", "-s", "4"]);
     let disk = FileDisk::open(&stock);
-    let reader = fat::Reader::open(disk.clone()).unwrap();
+    let reader = fat::FatReader::open(disk.clone()).unwrap();
     assert_eq!(reader.read(&path("/kernel8.img"), ByteCount::new(4 << 20)).unwrap(), noise(2, 3_000_000));
     assert_eq!(reader.list(&path("/overlays")).unwrap().len(), 40);
     assert_eq!(reader.summary().unwrap().kind, "FAT12");
-    let writer = fat::Writer::open(Arc::new(Overlay::new(disk)), TIME);
+    let writer = fat::FatWriter::open(Arc::new(Overlay::new(disk)), TIME);
     assert!(matches!(writer, Err(FsError::Unsupported { .. })));
 }
 
@@ -181,7 +181,7 @@ fn the_summary_says_what_the_tools_say() {
     }
     let directory = tempfile::tempdir().unwrap();
     let stock = make(directory.path(), 512, &["-F", "32", "-s", "1"]);
-    let summary = fat::Reader::open(FileDisk::open(&stock)).unwrap().summary().unwrap();
+    let summary = fat::FatReader::open(FileDisk::open(&stock)).unwrap().summary().unwrap();
     assert_eq!((summary.kind.as_str(), summary.label.as_str()), ("FAT32", "bootfs"));
     let bytes = fs::read(&stock).unwrap();
     let sectors = u32::from_le_bytes(bytes[32..36].try_into().unwrap());
@@ -203,9 +203,9 @@ fn a_name_is_found_in_any_case_and_stays_as_it_is_written() {
     let directory = tempfile::tempdir().unwrap();
     let stock = make(directory.path(), 64, &["-F", "16"]);
     changes(&stock, |overlay| {
-        let names = |reader: &fat::Reader| reader.list(&path("/")).unwrap();
-        let before = names(&fat::Reader::open(overlay.clone()).unwrap());
-        let mut writer = fat::Writer::open(overlay.clone(), TIME).unwrap();
+        let names = |reader: &fat::FatReader| reader.list(&path("/")).unwrap();
+        let before = names(&fat::FatReader::open(overlay.clone()).unwrap());
+        let mut writer = fat::FatWriter::open(overlay.clone(), TIME).unwrap();
         let mut write = |at: &str| {
             writer.write_file(&path(at), &mut &b"new"[..], ByteCount::new(3), Mode::FILE, Owner::ROOT)
         };
@@ -213,7 +213,7 @@ fn a_name_is_found_in_any_case_and_stays_as_it_is_written() {
         write("/config.txt").unwrap();
         write("/Bcm2712-RPI-5-b.DTB").unwrap();
         Box::new(writer).finish().unwrap();
-        let reader = fat::Reader::open(overlay).unwrap();
+        let reader = fat::FatReader::open(overlay).unwrap();
         assert_eq!(names(&reader), before);
         for at in ["/cmdline.txt", "/CONFIG.TXT", "/bcm2712-rpi-5-b.dtb"] {
             assert_eq!(reader.read(&path(at), ByteCount::new(10)).unwrap(), b"new", "{at}");
@@ -229,7 +229,7 @@ fn what_is_in_the_way_stays_there_and_links_do_not_exist() {
     let directory = tempfile::tempdir().unwrap();
     let stock = make(directory.path(), 64, &["-F", "32", "-s", "1"]);
     let layer = changes(&stock, |overlay| {
-        let mut writer = fat::Writer::open(overlay, TIME).unwrap();
+        let mut writer = fat::FatWriter::open(overlay, TIME).unwrap();
         let mut write = |at: &str| {
             writer.write_file(&path(at), &mut &b"x"[..], ByteCount::new(1), Mode::FILE, Owner::ROOT)
         };
@@ -263,7 +263,7 @@ fn the_root_directory_of_a_fat16_fills_up_with_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let stock = make(directory.path(), 64, &["-F", "16", "-r", "64"]);
     let layer = changes(&stock, |overlay| {
-        let mut writer = fat::Writer::open(overlay, TIME).unwrap();
+        let mut writer = fat::FatWriter::open(overlay, TIME).unwrap();
         let refused = (0..100).find_map(|number| {
             let at = path(&format!("/F{number}"));
             writer.write_file(&at, &mut &b"x"[..], ByteCount::new(1), Mode::FILE, Owner::ROOT).err()
@@ -286,7 +286,7 @@ fn a_volume_that_was_not_closed_properly_is_refused() {
     let clean = fs::read(&stock).unwrap();
     let refused = |bytes: Vec<u8>| {
         let disk = Arc::new(Overlay::new(Arc::new(bytes)));
-        matches!(fat::Writer::open(disk, TIME), Err(FsError::Dirty { .. }))
+        matches!(fat::FatWriter::open(disk, TIME), Err(FsError::Dirty { .. }))
     };
     assert!(!refused(clean.clone()));
     let mut marked = clean.clone();
@@ -327,10 +327,10 @@ fn times_that_no_fat_can_tell_become_the_nearest() {
     let directory = tempfile::tempdir().unwrap();
     let stock = make(directory.path(), 64, &["-F", "16"]);
     changes(&stock, |overlay| {
-        let mut writer = fat::Writer::open(overlay.clone(), UnixTime::new(0)).unwrap();
+        let mut writer = fat::FatWriter::open(overlay.clone(), UnixTime::new(0)).unwrap();
         writer.write_file(&path("/x"), &mut &b""[..], ByteCount::ZERO, Mode::FILE, Owner::ROOT).unwrap();
         Box::new(writer).finish().unwrap();
-        let found = fat::Reader::open(overlay).unwrap().metadata(&path("/X")).unwrap().unwrap();
+        let found = fat::FatReader::open(overlay).unwrap().metadata(&path("/X")).unwrap().unwrap();
         // 1980-01-01.
         assert_eq!(found.modified, UnixTime::new(315_532_800));
     });
@@ -359,14 +359,14 @@ fn the_short_name_of_another_file_is_no_name() {
         assert!(matches!(&result, Err(FsError::ShortName { of }) if of == long), "{result:?}");
     };
 
-    let reader = fat::Reader::open(FileDisk::open(&stock)).unwrap();
+    let reader = fat::FatReader::open(FileDisk::open(&stock)).unwrap();
     is_refused(reader.metadata(&aliased).map(|_| ()), "bcm2712-rpi-5-b.dtb");
     is_refused(reader.read(&aliased, ByteCount::new(1 << 20)).map(|_| ()), "bcm2712-rpi-5-b.dtb");
     is_refused(reader.metadata(&path("/bcm271~1.dtb")).map(|_| ()), "bcm2712-rpi-5-b.dtb");
     assert!(reader.metadata(&path("/BCM2712-RPI-5-B.DTB")).unwrap().is_some());
 
     let patch = changes(&stock, |overlay| {
-        let mut writer = fat::Writer::open(overlay, TIME).unwrap();
+        let mut writer = fat::FatWriter::open(overlay, TIME).unwrap();
         let mut write = |path: &ImagePath| {
             writer.write_file(path, &mut &b"mine"[..], ByteCount::new(4), Mode::FILE, Owner::ROOT)
         };
@@ -387,7 +387,7 @@ fn the_short_name_of_another_file_is_no_name() {
     let patched = directory.path().join("patched.img");
     write_patched(&stock, &patch, &patched);
     check("fsck.vfat", &["-n", text(&patched)]);
-    let after = fat::Reader::open(FileDisk::open(&patched)).unwrap();
+    let after = fat::FatReader::open(FileDisk::open(&patched)).unwrap();
     let content = |at: &str| after.read(&path(at), ByteCount::new(1 << 20)).unwrap();
     assert!(content("/bcm2712-rpi-5-b.dtb") == noise(1, 70_000));
     assert_eq!(content("/BCM271~7.DTB"), b"mine");
@@ -401,7 +401,7 @@ fn short_names_that_are_made_up_are_nobody_elses() {
     let directory = tempfile::tempdir().unwrap();
     let stock = make(directory.path(), 64, &["-F", "32", "-s", "1"]);
     let patch = changes(&stock, |overlay| {
-        let mut writer = fat::Writer::open(overlay, TIME).unwrap();
+        let mut writer = fat::FatWriter::open(overlay, TIME).unwrap();
         let mut put = |name: String| {
             let result =
                 writer.write_file(&path(&name), &mut &b""[..], ByteCount::ZERO, Mode::FILE, Owner::ROOT);
@@ -427,5 +427,5 @@ fn short_names_that_are_made_up_are_nobody_elses() {
     assert_eq!(names.len(), 40 + 4 + 400 + 30);
     let unique: std::collections::BTreeSet<_> = names.iter().collect();
     assert_eq!(unique.len(), names.len(), "{names:?}");
-    fat::Reader::open(FileDisk::open(&patched)).unwrap();
+    fat::FatReader::open(FileDisk::open(&patched)).unwrap();
 }

@@ -5,7 +5,7 @@
 
 use super::superblocks::RawSuperblock;
 use crate::fs::ext4::features::Features;
-use crate::fs::fields::{put_at, u16_at, u32_at};
+use crate::types::fields::{set_at, u16_at, u32_at};
 use crate::types::number::usize_from;
 use crc::{Algorithm, CRC_16_MODBUS, Crc};
 
@@ -93,16 +93,16 @@ impl Checksums {
         let Self::Metadata { seed } = self else { return };
         // The upper half is only there where the part behind the old inode reaches that far.
         let has_upper = inode.len() > OLD_INODE_SIZE && u16_at(inode, 0x80) >= 4;
-        put_at(inode, 0x7c, &[0; 2]);
+        set_at(inode, 0x7c, &[0; 2]);
         if has_upper {
-            put_at(inode, 0x82, &[0; 2]);
+            set_at(inode, 0x82, &[0; 2]);
         }
         let generation = u32_at(inode, 0x64).to_le_bytes();
         let parts = [&number.to_le_bytes()[..], &generation, inode];
         let [low, high, upper @ ..] = parts.into_iter().fold(*seed, crc32c).to_le_bytes();
-        put_at(inode, 0x7c, &[low, high]);
+        set_at(inode, 0x7c, &[low, high]);
         if has_upper {
-            put_at(inode, 0x82, &upper);
+            set_at(inode, 0x82, &upper);
         }
     }
 

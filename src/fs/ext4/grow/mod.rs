@@ -21,10 +21,10 @@ use super::geometry::Geometry;
 use super::journal;
 use super::superblock::{Superblock, damaged};
 use crate::fs::FsError;
-use crate::fs::fields::put_at;
 use crate::io::{ReadAt, Rollback};
 use crate::types::ByteCount;
 use crate::types::UnixTime;
+use crate::types::fields::set_at;
 use crate::types::number::usize_from;
 use blocks::Blocks;
 use checksums::Checksums;
@@ -105,7 +105,7 @@ impl Growth<'_> {
         let first = self.new.start_of(group) + 1;
         for (number, bytes) in (0..).zip(self.table.blocks(self.new.block_size)) {
             let mut block = self.blocks.empty();
-            put_at(&mut block, 0, bytes);
+            set_at(&mut block, 0, bytes);
             self.blocks.write(first + number, &block)?;
         }
         Ok(())

@@ -10,7 +10,7 @@ use super::checksums::Checksums;
 use crate::fs::FsError;
 use crate::fs::ext4::geometry::Geometry;
 use crate::fs::ext4::superblock::damaged;
-use crate::fs::fields::{put_at, u32_at};
+use crate::types::fields::{set_at, u32_at};
 use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset};
 
@@ -73,7 +73,7 @@ impl<'grow> ResizeInode<'grow> {
                 return Err(damaged("its resize inode does not keep the blocks behind the descriptors"));
             }
             if number < new.descriptor_blocks() {
-                put_at(&mut self.directory, place, &[0; 4]);
+                set_at(&mut self.directory, place, &[0; 4]);
                 blocks_of_inode -= known + 1;
             } else {
                 let more = self.extend_list(list_at, number, old, new)?;
@@ -83,7 +83,7 @@ impl<'grow> ResizeInode<'grow> {
         let sectors = blocks_of_inode * i64::from(old.block_size / 512);
         let sectors =
             u32::try_from(sectors).map_err(|_| damaged("its resize inode has a wrong number of blocks"))?;
-        put_at(&mut self.inode, SECTORS, &sectors.to_le_bytes());
+        set_at(&mut self.inode, SECTORS, &sectors.to_le_bytes());
         self.checksums.seal_inode(NUMBER, &mut self.inode);
         self.blocks.write(self.directory_at, &self.directory)?;
         self.blocks.write_at(self.at, &self.inode)
@@ -109,7 +109,7 @@ impl<'grow> ResizeInode<'grow> {
             let counterpart = u32::try_from(counterpart)
                 .map_err(|_| damaged("its resize inode would have to name blocks beyond 32 bits"))?;
             if group >= old.groups() {
-                put_at(&mut list, place, &counterpart.to_le_bytes());
+                set_at(&mut list, place, &counterpart.to_le_bytes());
                 more += 1;
             } else if u32_at(&list, place) != counterpart {
                 return Err(damaged("its resize inode does not keep the blocks behind the backups"));

@@ -5,8 +5,8 @@ use super::checksums::Checksums;
 use crate::fs::FsError;
 use crate::fs::ext4::geometry::Geometry;
 use crate::fs::ext4::superblock::{SIZE, START, VALID, damaged};
-use crate::fs::fields::{array_at, put_at, u16_at, u32_at};
 use crate::io::Rollback;
+use crate::types::fields::{array_at, set_at, u16_at, u32_at};
 use std::sync::Arc;
 
 /// A superblock as it is on the disk.
@@ -32,15 +32,15 @@ impl RawSuperblock {
     }
 
     fn put_u32(&mut self, offset: usize, number: u32) {
-        put_at(&mut self.0, offset, &number.to_le_bytes());
+        set_at(&mut self.0, offset, &number.to_le_bytes());
     }
 
     /// A count of blocks, whose upper half is there in a filesystem with 64bit.
     fn put_blocks(&mut self, low: usize, high: usize, count: u64, wide: bool) {
         let [a, b, c, d, upper @ ..] = count.to_le_bytes();
-        put_at(&mut self.0, low, &[a, b, c, d]);
+        set_at(&mut self.0, low, &[a, b, c, d]);
         if wide {
-            put_at(&mut self.0, high, &upper);
+            set_at(&mut self.0, high, &upper);
         }
     }
 
@@ -67,7 +67,7 @@ impl RawSuperblock {
         self.put_u32(0x10, free_inodes.ok_or_else(|| damaged("it counts more inodes as free than it has"))?);
         let kept = u16::try_from(new.reserved_descriptor_blocks)
             .expect("growing takes from the reserved blocks, which were 16 bits before");
-        put_at(&mut self.0, 0xce, &kept.to_le_bytes());
+        set_at(&mut self.0, 0xce, &kept.to_le_bytes());
         // s_overhead_clusters: with zero the kernel counts anew, which is what resize2fs leaves it to.
         self.put_u32(0x248, 0);
         Ok(())
@@ -84,12 +84,12 @@ impl RawSuperblock {
         self.seal(checksums);
         blocks.write_at(START, &self.0)?;
         let state = self.u16_at(0x3a) & !VALID;
-        put_at(&mut self.0, 0x3a, &state.to_le_bytes());
+        set_at(&mut self.0, 0x3a, &state.to_le_bytes());
         for group in geometry.backups() {
             // s_block_group_nr. Groups beyond its 16 bits have 65535, as e2fsprogs has it
             // (`write_backup_super`).
             let [low, high, ..] = group.min(u16::MAX.into()).to_le_bytes();
-            put_at(&mut self.0, 0x5a, &[low, high]);
+            set_at(&mut self.0, 0x5a, &[low, high]);
             self.seal(checksums);
             blocks.write_at(blocks.offset_of(geometry.start_of(group))?, &self.0)?;
         }
