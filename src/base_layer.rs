@@ -5,8 +5,8 @@
 
 use crate::cluster::Grow;
 use crate::fs::{FsError, ext4, fat};
-use crate::io::{DiskError, Extended, Layer, LayeredDisk, Overlay, ReadAt, Rollback, Window, WriteAt};
-use crate::partition::{PartitionEntry, PartitionTable};
+use crate::io::{Extended, Layer, LayeredDisk, Overlay, ReadAt, Rollback, Window, WriteAt};
+use crate::partition::{PartitionEntry, PartitionError, PartitionTable};
 use crate::patch::{self, Action, Filesystems, Partition, Patch, PatchError};
 use crate::stock_system::StockSystem;
 use crate::types::ByteCount;
@@ -36,7 +36,7 @@ const LARGEST_IN_MEMORY: u64 = 16 << 20;
 pub enum BaseLayerError {
     /// The partition table could not be changed.
     #[error(transparent)]
-    Disk(#[from] DiskError),
+    Disk(#[from] PartitionError),
     /// The filesystem could not be made larger.
     #[error("making the root partition larger failed: {0}")]
     Grow(FsError),
@@ -84,7 +84,7 @@ impl BaseLayerError {
         matches!(
             self,
             Self::NoRoom { .. }
-                | Self::Disk(DiskError::CannotStretch { .. })
+                | Self::Disk(PartitionError::CannotResize { .. })
                 | Self::Grow(FsError::CannotGrow { .. })
         )
     }
@@ -165,7 +165,7 @@ impl DiskLayout {
         if growth.get() == 0 {
             return Ok(Self { size, growth, table: stock.clone(), root: root.clone() });
         }
-        let table = stock.stretched(root.number, size)?;
+        let table = stock.resized(root.number, size)?;
         let grown = table.partitions.iter().find(|entry| entry.number == root.number);
         let root = grown.unwrap_or(root).clone();
         let window = Window::new(Arc::clone(&base.disk.bytes), base.disk.root.start, base.disk.root.length);

@@ -1,8 +1,8 @@
 //! The stock image, opened and understood: where its two partitions are, and which release it holds.
 
 use crate::fs::{FsError, ReadFilesystem, Summary, ext4, fat};
-use crate::io::{DiskError, ReadAt, Window};
-use crate::partition::{PartitionEntry, PartitionKind, PartitionTable};
+use crate::io::{ReadAt, Window};
+use crate::partition::{PartitionEntry, PartitionError, PartitionKind, PartitionTable};
 use crate::patch::{Partition, PatchError, Stock, StockFiles};
 use crate::raspios::{
     self, Card, Codename, Customisation, DetectError, Effect, FirstBoot, RaspiosError, Release,
@@ -99,7 +99,7 @@ impl Hint for BaseWarning {
 pub enum StockSystemError {
     /// It could not be read, or has no partition table.
     #[error(transparent)]
-    Disk(#[from] DiskError),
+    Disk(#[from] PartitionError),
     /// It has no partition of the wanted kind.
     #[error("there is no {wanted} partition: {found}")]
     NoPartition {

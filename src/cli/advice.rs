@@ -211,13 +211,14 @@ fn write_command(system: System, format: ImageFormat, image: &BuiltImage) -> Str
         _ if image.bmap.is_some() && system == System::Linux => {
             return format!("sudo bmaptool copy {path} {device}");
         }
-        ImageFormat::Img => {
+        ImageFormat::Raw => {
             let options = options.replace("iflag=fullblock ", "");
             return format!("sudo dd if={path} of={device} {options}");
         }
-        ImageFormat::ImgXz => "xz -dc -T0",
-        ImageFormat::ImgZst => "zstd -dc",
-        ImageFormat::ImgGz => "gzip -dc",
+        ImageFormat::Xz => "xz -dc -T0",
+        ImageFormat::Zstd => "zstd -dc",
+        ImageFormat::Gzip => "gzip -dc",
+        ImageFormat::Zip => "unzip -p",
     };
     format!("{unpack} {path} | sudo dd of={device} {options}")
 }
@@ -281,13 +282,13 @@ mod tests {
             "k3s: {version: v1.36.4+k3s1, install: {bundled: {binary: {arm64: Cargo.toml}}}}\n";
         let mut said = Vec::new();
         for (name, image, k3s, format, system, bmap, manifest) in [
-            ("the demo", "demo", DOWNLOAD, ImageFormat::ImgXz, System::Linux, false, false),
-            ("Linux", "x.img", DOWNLOAD, ImageFormat::ImgXz, System::Linux, false, false),
-            ("Linux, k3s inside", "x.img", BUNDLED, ImageFormat::Img, System::Linux, false, false),
-            ("Linux, no k3s, bmap, Imager", "x.img", "", ImageFormat::ImgXz, System::Linux, true, true),
-            ("macOS", "x.img", DOWNLOAD, ImageFormat::ImgGz, System::MacOs, false, false),
-            ("Windows", "x.img", "", ImageFormat::ImgXz, System::Windows, false, false),
-            ("Windows, Imager", "x.img", "", ImageFormat::ImgXz, System::Windows, false, true),
+            ("the demo", "demo", DOWNLOAD, ImageFormat::Xz, System::Linux, false, false),
+            ("Linux", "x.img", DOWNLOAD, ImageFormat::Xz, System::Linux, false, false),
+            ("Linux, k3s inside", "x.img", BUNDLED, ImageFormat::Raw, System::Linux, false, false),
+            ("Linux, no k3s, bmap, Imager", "x.img", "", ImageFormat::Xz, System::Linux, true, true),
+            ("macOS", "x.img", DOWNLOAD, ImageFormat::Gzip, System::MacOs, false, false),
+            ("Windows", "x.img", "", ImageFormat::Xz, System::Windows, false, false),
+            ("Windows, Imager", "x.img", "", ImageFormat::Xz, System::Windows, false, true),
         ] {
             let cluster = cluster(image, k3s, format);
             let built = built(&cluster, bmap, manifest);

@@ -139,8 +139,8 @@ fn base_url(text: &str) -> Result<String, &'static str> {
 
 #[expect(clippy::expect_used, reason = "the names are those of the formats")]
 fn format_parser() -> impl TypedValueParser<Value = ImageFormat> {
-    PossibleValuesParser::new(ImageFormat::ALL.map(ImageFormat::name)).map(|name| {
-        let named = ImageFormat::ALL.into_iter().find(|format| format.name() == name);
+    PossibleValuesParser::new(ImageFormat::WRITTEN.map(ImageFormat::extension)).map(|name| {
+        let named = ImageFormat::WRITTEN.into_iter().find(|format| format.extension() == name);
         named.expect("the parser before lets no other names pass")
     })
 }

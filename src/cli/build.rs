@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let base = super::open_stock_system(&image, &cluster, &arguments.base);
     // What seems wrong with a stock image is of no interest when it is another one than was named.
     let base =
-        base.map_err(|failure| image.check().err().map_or(failure, |error| Error::from(error).into()))?;
+        base.map_err(|failure| image.verify().err().map_or(failure, |error| Error::from(error).into()))?;
     let secret = super::open_secret(&cluster, arguments.base.locked)?;
     if let Some(jobs) = arguments.jobs {
         options.threads = usize::from(jobs);

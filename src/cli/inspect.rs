@@ -48,7 +48,7 @@ fn show(path: &Path, found: &Inspection) -> std::io::Result<()> {
         TableKind::Mbr { disk_id } => format!("MBR, disk id {disk_id}"),
         TableKind::Gpt { disk_guid } => format!("GPT, disk {disk_guid}"),
     };
-    let size = format!("  {} unpacked, packing {}, {table}", found.size, word(&found.packing));
+    let size = format!("  {} unpacked, packing {}, {table}", found.size, found.packing.name());
     line(spans![paint(BOLD, path.display()), size])?;
     line("")?;
     for row in map::draw(found.size, &found.table.partitions, map::WIDTH) {

@@ -19,10 +19,9 @@ use arguments::{Arguments, BaseSelection, Command};
 use cardwright::cluster::{Cluster, ImageSource, InvalidCluster};
 use cardwright::fetch;
 use cardwright::identity::{ClusterSecret, Creation};
-use cardwright::io::DiskError;
 use cardwright::pipeline::{self, Error, OccupiedOutputs};
 use cardwright::raspios;
-use cardwright::stock_image::StockImage;
+use cardwright::stock_image::{StockImage, StockImageError};
 use cardwright::stock_system::{OpenOptions, StockSystem};
 use cardwright::types::UnixTime;
 use cardwright::types::{Hint, Warning};
@@ -165,13 +164,13 @@ fn open_unchecked(
 
 /// Returns `true` if an image could not be opened because there is none.
 fn is_missing(error: &Error) -> bool {
-    matches!(error, Error::Disk(DiskError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound)
+    matches!(error, Error::Disk(StockImageError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound)
 }
 
 /// The stock image of a cluster.
 fn open_image(cluster: &Cluster, selection: &BaseSelection, scratch: &Path) -> Result<StockImage, Failure> {
     let image = open_unchecked(cluster, selection, scratch)?;
-    image.check().map_err(Error::from)?;
+    image.verify().map_err(Error::from)?;
     Ok(image)
 }
 

@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
             .push((node, report(planned.of(node)?, &planned.common, &base.disk.files).map_err(Error::from)?));
     }
     // So that the build which most probably follows need not read the same once more.
-    if let Err(error) = image.remember() {
+    if let Err(error) = image.save_pages() {
         super::warn(fetch::cache_warning(&error));
     }
     let extent = &planned.extent;

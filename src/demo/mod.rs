@@ -1,17 +1,16 @@
-//! A tiny stand-in for Raspberry Pi OS (trixie, lite, arm64) inside the program: for trying cardwright with
+//! A tiny imitation of Raspberry Pi OS (trixie, lite, arm64) inside the program: for trying cardwright with
 //! nothing downloaded, and for tests. It has the stock files that cardwright reads and edits, and does
 //! not boot. `tests/rig/make-demo.sh` makes it from text files.
 
-use crate::io::DiskError;
-use crate::stock_image::StockImage;
+use crate::stock_image::{StockImage, StockImageError};
 
-/// The image, packed with xz.
+/// The image, in xz.
 pub const IMAGE: &[u8] = include_bytes!("trixie-lite.img.xz");
 
-/// Opens it.
+/// Opens the demo image.
 ///
 /// # Errors
-/// Never, as long as the program was built from an undamaged source.
-pub fn open() -> Result<StockImage, DiskError> {
-    StockImage::from_xz_bytes(IMAGE, "the demo image")
+/// When the folder for temporary files cannot be written to.
+pub fn open() -> Result<StockImage, StockImageError> {
+    StockImage::from_read_at(IMAGE, "the demo image", &std::env::temp_dir())
 }

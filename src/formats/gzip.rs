@@ -3,15 +3,17 @@
 //! A part is a run of deflate blocks that ends at a byte boundary and refers to nothing before it. All
 //! parts lie in one member: readers that take the last four bytes of the file for its size are right then.
 
-use super::{Part, PartFormat, Record, SomethingFollows, zstd};
+use super::error::TrailingData;
+use super::part::{Part, PartEncoder, Record};
+use super::zstd;
+use crate::types::number::usize_from;
 use flate2::bufread::GzDecoder;
 use flate2::{Compress, Compression, FlushCompress};
 use std::io::{self, BufRead, Chain, Cursor, Read};
 
-/// Decompresses all members of a file, and checks length and CRC-32 of each. Zeros behind the last one are
-/// left out, as gzip(1) does: tapes and block devices pad with them. Anything else there ends in an error that
-/// holds [`SomethingFollows`].
-pub(crate) fn decoder(compressed: impl BufRead) -> impl Read {
+/// Decompresses all members of a file, and checks length and CRC-32 of each. Zeros behind the last one are left out,
+/// as gzip(1) does: tapes and block devices pad with them. Anything else there is an error.
+pub(super) fn decoder(compressed: impl BufRead) -> impl Read {
     Members { member: Some(GzDecoder::new(Cursor::new(Vec::new()).chain(compressed))) }
 }
 
@@ -23,7 +25,7 @@ type Rest<R> = Chain<Cursor<Vec<u8>>, R>;
 
 /// The members of a file, one after the other.
 struct Members<R> {
-    /// The one that is being decompressed; `None` at the end.
+    /// The current one; `None` at the end.
     member: Option<GzDecoder<Rest<R>>>,
 }
 
@@ -61,59 +63,54 @@ fn next_member<R: BufRead>(rest: Rest<R>) -> io::Result<Option<GzDecoder<Rest<R>
         length += done as u64;
         rest.consume(done);
     }
-    if zeros {
-        Ok(None)
-    } else {
-        Err(io::Error::new(io::ErrorKind::InvalidData, SomethingFollows { length }))
-    }
+    if zeros { Ok(None) } else { Err(io::Error::new(io::ErrorKind::InvalidData, TrailingData { length })) }
 }
 
-/// Magic number, deflate, no flags, no time, no word on the level, and no system that it was made on.
+/// Magic number, deflate, no flags, no time, no compression level, unknown operating system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
-/// The last block of a member: a stored one that holds nothing (RFC 1951, section 3.2.4).
+/// The last block of a member: an empty stored one (RFC 1951, section 3.2.4).
 const LAST_BLOCK: [u8; 5] = [1, 0, 0, 0xff, 0xff];
 
 /// Files of one member.
-pub(crate) struct Gzip;
+pub(super) struct Gzip;
 
-impl PartFormat for Gzip {
+impl PartEncoder for Gzip {
     fn head(&self) -> Vec<u8> {
         HEADER.to_vec()
     }
 
-    fn pack(&self, bytes: &[u8]) -> io::Result<Part> {
+    fn compress(&self, bytes: &[u8]) -> io::Result<Part> {
         if !zstd::shrinks(bytes)? {
             return Ok(self.store(bytes));
         }
         let mut deflater = Compress::new(Compression::default(), false);
-        let mut packed = Vec::with_capacity(bytes.len() / 2 + 1024);
+        let mut compressed = Vec::with_capacity(bytes.len() / 2 + 1024);
         loop {
-            let done = usize::try_from(deflater.total_in()).map_err(io::Error::other)?;
+            let done = usize_from(deflater.total_in());
             let rest = bytes.split_at(done).1;
             // Ends at a byte boundary, with an empty stored block.
-            deflater.compress_vec(rest, &mut packed, FlushCompress::Full).map_err(io::Error::other)?;
+            deflater.compress_vec(rest, &mut compressed, FlushCompress::Full).map_err(io::Error::other)?;
             // All is out only when there would have been room for more.
-            if deflater.total_in() == bytes.len() as u64 && packed.len() < packed.capacity() {
+            if deflater.total_in() == bytes.len() as u64 && compressed.len() < compressed.capacity() {
                 break;
             }
-            packed.reserve(bytes.len() / 4 + 1024);
+            compressed.reserve(bytes.len() / 4 + 1024);
         }
-        Ok(part(packed, bytes))
+        Ok(part(compressed, bytes))
     }
 
-    #[expect(clippy::expect_used, reason = "the length of a piece is bounded here")]
+    #[expect(clippy::expect_used, reason = "the length of a chunk is bounded here")]
     fn store(&self, bytes: &[u8]) -> Part {
-        let mut packed = Vec::with_capacity(bytes.len() + bytes.len() / 1024 + 5);
-        for piece in bytes.chunks(usize::from(u16::MAX)) {
-            let length =
-                u16::try_from(piece.len()).expect("a piece is at most as long as sixteen bits can say");
-            packed.push(0);
-            packed.extend(length.to_le_bytes());
-            packed.extend((!length).to_le_bytes());
-            packed.extend(piece);
+        let mut compressed = Vec::with_capacity(bytes.len() + bytes.len() / 1024 + 5);
+        for chunk in bytes.chunks(usize::from(u16::MAX)) {
+            let length = u16::try_from(chunk.len()).expect("chunks have at most 65,535 bytes");
+            compressed.push(0);
+            compressed.extend(length.to_le_bytes());
+            compressed.extend((!length).to_le_bytes());
+            compressed.extend(chunk);
         }
-        part(packed, bytes)
+        part(compressed, bytes)
     }
 
     fn tail(&self, records: &[Record]) -> Vec<u8> {
@@ -128,8 +125,11 @@ impl PartFormat for Gzip {
     }
 }
 
-fn part(packed: Vec<u8>, bytes: &[u8]) -> Part {
-    let record =
-        Record { size: bytes.len() as u64, packed: packed.len() as u64, crc32: crc32fast::hash(bytes) };
-    Part { bytes: packed, record }
+fn part(compressed: Vec<u8>, bytes: &[u8]) -> Part {
+    let record = Record {
+        size: bytes.len() as u64,
+        compressed: compressed.len() as u64,
+        crc32: crc32fast::hash(bytes),
+    };
+    Part { bytes: compressed, record }
 }

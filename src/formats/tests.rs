@@ -1,24 +1,27 @@
-//! What is packed and stored here is unpacked again, part by part in any order of kinds.
+//! What is compressed and stored here is decompressed again, part by part in any order of kinds.
 
-use super::gzip::Gzip;
-use super::xz::{Check, Xz};
-use super::zstd::Zstd;
-use super::{PartFormat, gzip, xz, zstd};
+use super::xz::Check;
+use super::{ImageFormat, PartEncoder};
 use proptest::prelude::*;
-use std::io::{BufReader, Read};
 
-fn unpacked(mut reader: impl Read) -> Vec<u8> {
+const COMPRESSED: [ImageFormat; 3] = [ImageFormat::Xz, ImageFormat::Gzip, ImageFormat::Zstd];
+
+fn encoder(format: ImageFormat, check: Check) -> Box<dyn PartEncoder> {
+    format.encoder(check).unwrap()
+}
+
+fn decompressed(format: ImageFormat, file: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    reader.read_to_end(&mut bytes).unwrap();
+    format.decode(&file, |reader| reader.read_to_end(&mut bytes)).unwrap().unwrap();
     bytes
 }
 
-/// A file of these parts, each packed or stored.
-fn file(format: &dyn PartFormat, parts: &[(Vec<u8>, bool)]) -> Vec<u8> {
+/// A file of these parts, each compressed or stored.
+fn file(format: &dyn PartEncoder, parts: &[(Vec<u8>, bool)]) -> Vec<u8> {
     let mut file = format.head();
     let mut records = Vec::new();
     for (bytes, stored) in parts {
-        let part = if *stored { format.store(bytes) } else { format.pack(bytes).unwrap() };
+        let part = if *stored { format.store(bytes) } else { format.compress(bytes).unwrap() };
         file.extend(part.bytes);
         records.push(part.record);
     }
@@ -34,27 +37,26 @@ fn parts() -> impl Strategy<Value = Vec<(Vec<u8>, bool)>> {
 
 proptest! {
     #[test]
-    fn any_mixture_of_packed_and_stored_parts_is_what_it_was(
+    fn any_mixture_of_compressed_and_stored_parts_is_what_it_was(
         parts in parts(),
         check in prop::sample::select(vec![Check::None, Check::Crc32, Check::Crc64, Check::Sha256]),
     ) {
         let whole: Vec<u8> = parts.iter().flat_map(|(bytes, _)| bytes).copied().collect();
-        let packed = file(&Xz { check }, &parts);
-        prop_assert!(unpacked(xz::decoder(BufReader::new(&packed[..]), 64 << 20).unwrap()) == whole);
-        let packed = file(&Gzip, &parts);
-        prop_assert!(unpacked(gzip::decoder(BufReader::new(&packed[..]))) == whole);
-        let packed = file(&Zstd, &parts);
-        prop_assert!(unpacked(zstd::decoder(BufReader::new(&packed[..])).unwrap()) == whole);
+        for format in COMPRESSED {
+            let file = file(&*encoder(format, check), &parts);
+            prop_assert_eq!(ImageFormat::detect(&file).unwrap(), format);
+            prop_assert!(decompressed(format, &file) == whole);
+        }
     }
 
     #[test]
     fn the_layout_of_a_stored_part_depends_on_its_length_alone(
         (one, other) in (1..300_000_usize).prop_map(|length| (vec![1; length], vec![2; length])),
     ) {
-        for format in [&Xz { check: Check::Sha256 } as &dyn PartFormat, &Gzip, &Zstd] {
+        for format in COMPRESSED.map(|format| encoder(format, Check::Sha256)) {
             let (one, other) = (format.store(&one), format.store(&other));
             prop_assert_eq!(one.bytes.len(), other.bytes.len());
-            prop_assert_eq!(one.record.packed, other.record.packed);
+            prop_assert_eq!(one.record.compressed, other.record.compressed);
         }
     }
 }
@@ -68,14 +70,14 @@ fn what_is_compressed_already_is_stored() {
     })
     .take(500_000)
     .collect();
-    let formats: [&dyn PartFormat; 2] = [&Xz { check: Check::Crc64 }, &Gzip];
-    for format in formats {
-        assert_eq!(format.pack(&bytes).unwrap(), format.store(&bytes));
+    let formats = [ImageFormat::Xz, ImageFormat::Gzip].map(|format| encoder(format, Check::Crc64));
+    for format in &formats {
+        assert_eq!(format.compress(&bytes).unwrap(), format.store(&bytes));
     }
     // A tenth of it that shrinks is worth it.
     bytes[..50_000].fill(b'a');
-    for format in formats {
-        let (packed, stored) = (format.pack(&bytes).unwrap(), format.store(&bytes));
-        assert!(packed.bytes.len() < stored.bytes.len() - 45_000);
+    for format in &formats {
+        let (compressed, stored) = (format.compress(&bytes).unwrap(), format.store(&bytes));
+        assert!(compressed.bytes.len() < stored.bytes.len() - 45_000);
     }
 }

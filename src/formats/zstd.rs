@@ -1,7 +1,8 @@
 //! Zstandard (RFC 8878). A part is a frame with its content size and a checksum: Raspberry Pi Imager takes
 //! the size of an image from the frames, and shows nonsense where one does not say it.
 
-use super::{Part, PartFormat, Record, SomethingFollows};
+use super::error::TrailingData;
+use super::part::{Part, PartEncoder, Record};
 use std::hash::Hasher as _;
 use std::io::{self, BufRead, Chain, Cursor, Read};
 use twox_hash::XxHash64;
@@ -12,12 +13,12 @@ use zstd::stream::read::Decoder;
 /// that `zstd -d` accepts without being told to.
 const LARGEST_WINDOW: u32 = 27;
 
-/// Unpacks all frames of a file, checking their checksums where they have some.
+/// Decompresses all frames of a file, checking their checksums where they have some.
 ///
 /// # Errors
 /// When there is not enough memory.
-pub(crate) fn decoder<'file>(packed: impl BufRead + 'file) -> io::Result<impl Read + 'file> {
-    let start = Cursor::new(Vec::new()).chain(packed);
+pub(super) fn decoder<'file>(compressed: impl BufRead + 'file) -> io::Result<impl Read + 'file> {
+    let start = Cursor::new(Vec::new()).chain(compressed);
     Ok(Explained(Frames { frame: Some(frame(start)?) }))
 }
 
@@ -26,7 +27,7 @@ type Rest<R> = Chain<Cursor<Vec<u8>>, R>;
 
 /// The frames of a file, one after the other.
 struct Frames<R: BufRead> {
-    /// The one that is being decompressed; `None` at the end.
+    /// The current one; `None` at the end.
     frame: Option<Decoder<'static, Rest<R>>>,
 }
 
@@ -64,7 +65,7 @@ fn next_frame<R: BufRead>(rest: Rest<R>) -> io::Result<Option<Decoder<'static, R
         return frame(Cursor::new(start).chain(rest)).map(Some);
     }
     let length = start.len() as u64 + io::copy(&mut rest, &mut io::sink())?;
-    Err(io::Error::new(io::ErrorKind::InvalidData, SomethingFollows { length }))
+    Err(io::Error::new(io::ErrorKind::InvalidData, TrailingData { length }))
 }
 
 /// Skippable frames have one of sixteen magic numbers (section 3.1.2).
@@ -72,7 +73,7 @@ fn is_skippable(magic: [u8; 4]) -> bool {
     u32::from_le_bytes(magic) & 0xffff_fff0 == 0x184d_2a50
 }
 
-/// Says what to make of the one error that is not damage.
+/// Rewords the one error that is not damage.
 struct Explained<R>(R);
 
 impl<R: Read> Read for Explained<R> {
@@ -80,43 +81,43 @@ impl<R: Read> Read for Explained<R> {
         self.0.read(buffer).map_err(|error| match error.to_string() {
             // The text of ZSTD_error_frameParameter_windowTooLarge; the crate passes on no code.
             text if text.contains("requires too much memory") => {
-                io::Error::other("it was packed with a window of more than 128 MiB (zstd --long)")
+                io::Error::other("it was compressed with a window of more than 128 MiB (zstd --long)")
             }
             _ => error,
         })
     }
 }
 
-/// What the `zstd` program does by itself.
+/// The default of the `zstd` program.
 const LEVEL: i32 = 3;
 
 const MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
 
-/// Frame header descriptor (section 3.1.1.1.1): a content size of four bytes, one segment, a checksum.
+/// `Frame_Header_Descriptor` (section 3.1.1.1.1): a content size of four bytes, one segment, a checksum.
 const DESCRIPTOR: u8 = 0x80 | 0x20 | 0x04;
 
 /// `Block_Maximum_Size`.
 const LARGEST_BLOCK: usize = 128 << 10;
 
-/// Whether packing these bytes is worth it, told by the quickest packer there is. What is compressed already, as
-/// archives of container images are, costs the others most of all and gives nothing.
+/// Returns whether compressing these bytes is worth it, judged by the quickest encoder there is. Compressed data, such
+/// as archives of container images, costs the others the most time and gains nothing.
 ///
 /// # Errors
 /// When there is not enough memory.
 pub(super) fn shrinks(bytes: &[u8]) -> io::Result<bool> {
-    let packed = Compressor::new(1)?.compress(bytes)?;
-    Ok(packed.len() + bytes.len() / 64 < bytes.len())
+    let compressed = Compressor::new(1)?.compress(bytes)?;
+    Ok(compressed.len() + bytes.len() / 64 < bytes.len())
 }
 
 /// Files of one frame a part.
-pub(crate) struct Zstd;
+pub(super) struct Zstd;
 
-impl PartFormat for Zstd {
+impl PartEncoder for Zstd {
     fn head(&self) -> Vec<u8> {
         Vec::new()
     }
 
-    fn pack(&self, bytes: &[u8]) -> io::Result<Part> {
+    fn compress(&self, bytes: &[u8]) -> io::Result<Part> {
         let mut compressor = Compressor::new(LEVEL)?;
         compressor.include_checksum(true)?;
         compressor.include_contentsize(true)?;
@@ -125,25 +126,25 @@ impl PartFormat for Zstd {
 
     #[expect(clippy::expect_used, reason = "both lengths are bounded by this program")]
     fn store(&self, bytes: &[u8]) -> Part {
-        let mut packed = Vec::with_capacity(bytes.len() + 64);
-        packed.extend(MAGIC);
-        packed.push(DESCRIPTOR);
+        let mut compressed = Vec::with_capacity(bytes.len() + 64);
+        compressed.extend(MAGIC);
+        compressed.push(DESCRIPTOR);
         let size = u32::try_from(bytes.len()).expect("a part is far smaller than 4 GiB");
-        packed.extend(size.to_le_bytes());
+        compressed.extend(size.to_le_bytes());
         let blocks = bytes.len().div_ceil(LARGEST_BLOCK);
         for (number, block) in bytes.chunks(LARGEST_BLOCK).enumerate() {
             let is_last = usize::from(number + 1 == blocks);
             // Type 0, raw, in bits 1 and 2; the size above them.
             let header = u32::try_from(block.len() << 3 | is_last).expect("a block has at most 128 KiB");
             let [h0, h1, h2, _] = header.to_le_bytes();
-            packed.extend([h0, h1, h2]);
-            packed.extend(block);
+            compressed.extend([h0, h1, h2]);
+            compressed.extend(block);
         }
         let mut hasher = XxHash64::with_seed(0);
         hasher.write(bytes);
         let [c0, c1, c2, c3, ..] = hasher.finish().to_le_bytes();
-        packed.extend([c0, c1, c2, c3]);
-        part(packed, bytes)
+        compressed.extend([c0, c1, c2, c3]);
+        part(compressed, bytes)
     }
 
     fn tail(&self, _records: &[Record]) -> Vec<u8> {
@@ -151,7 +152,7 @@ impl PartFormat for Zstd {
     }
 }
 
-fn part(packed: Vec<u8>, bytes: &[u8]) -> Part {
-    let record = Record { size: bytes.len() as u64, packed: packed.len() as u64, crc32: 0 };
-    Part { bytes: packed, record }
+fn part(compressed: Vec<u8>, bytes: &[u8]) -> Part {
+    let record = Record { size: bytes.len() as u64, compressed: compressed.len() as u64, crc32: 0 };
+    Part { bytes: compressed, record }
 }

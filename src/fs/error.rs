@@ -1,7 +1,7 @@
 //! What can go wrong with a filesystem.
 
 use super::FileKind;
-use crate::formats::kinds;
+use crate::formats::magic;
 use crate::io::ReadAt;
 use crate::types::ByteCount;
 use crate::types::Hint;
@@ -97,7 +97,7 @@ impl FsError {
     /// Returns the error of a disk that does not hold the `expected` filesystem: it names the other one that it holds,
     /// or else says what was `found`.
     pub(super) fn other_filesystem(expected: &'static str, disk: &dyn ReadAt, found: String) -> Self {
-        match kinds::filesystem(disk) {
+        match magic::filesystem(disk) {
             Ok(Some(name)) if !name.starts_with("FAT") || expected != "a FAT" => {
                 Self::NotThisFilesystem { expected, found: format!("it is {name}") }
             }

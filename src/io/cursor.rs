@@ -1,26 +1,33 @@
-//! A disk as a stream with a position: what crates that read a format want to be given.
+//! A disk as a stream with a position, which crates that read a format ask for.
 
 use super::ReadAt;
 use crate::types::ByteOffset;
 use crate::types::number::{self, usize_from};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 
-/// Reads a disk from first to last, or from wherever it is sent to.
+/// A position in a disk, from which it is read.
 pub(crate) struct Cursor<'disk> {
     disk: &'disk dyn ReadAt,
     position: u64,
+    end: u64,
 }
 
 impl<'disk> Cursor<'disk> {
-    /// At the start of `disk`.
+    /// Begins at the start of `disk`.
     pub(crate) fn new(disk: &'disk dyn ReadAt) -> Self {
-        Self { disk, position: 0 }
+        Self::over(disk, 0..disk.size().get())
+    }
+
+    /// Begins at the start of a range of `disk`, and ends with it.
+    pub(crate) fn over(disk: &'disk dyn ReadAt, range: Range<u64>) -> Self {
+        Self { disk, position: range.start, end: range.end }
     }
 }
 
 impl Read for Cursor<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = number::excess(self.disk.size().get(), self.position);
+        let left = number::excess(self.end, self.position);
         let (piece, _) = buffer.split_at_mut(usize_from(left).min(buffer.len()));
         if !piece.is_empty() {
             self.disk.read_at(ByteOffset::new(self.position), piece)?;
@@ -34,7 +41,7 @@ impl Seek for Cursor<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let position = match to {
             SeekFrom::Start(position) => Some(position),
-            SeekFrom::End(distance) => self.disk.size().get().checked_add_signed(distance),
+            SeekFrom::End(distance) => self.end.checked_add_signed(distance),
             SeekFrom::Current(distance) => self.position.checked_add_signed(distance),
         };
         self.position = position.ok_or_else(|| {

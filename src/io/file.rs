@@ -90,7 +90,7 @@ impl ReadAt for DiskFile {
         #[cfg(unix)]
         return std::os::unix::fs::FileExt::read_exact_at(&self.file, buffer, offset.get());
         #[cfg(windows)]
-        return windows::read_exact_at(&self.file, buffer, offset.0);
+        return windows::read_exact_at(&self.file, buffer, offset.get());
     }
 }
 
@@ -100,7 +100,7 @@ impl WriteAt for DiskFile {
         #[cfg(unix)]
         return std::os::unix::fs::FileExt::write_all_at(&self.file, bytes, offset.get());
         #[cfg(windows)]
-        return windows::write_all_at(&self.file, bytes, offset.0);
+        return windows::write_all_at(&self.file, bytes, offset.get());
     }
 }
 

@@ -6,12 +6,12 @@
 mod atomic_file;
 mod blocks;
 pub(crate) mod cursor;
-mod error;
 mod extended;
 mod file;
 mod layered_disk;
 mod overlay;
 pub mod ownership;
+pub(crate) mod parallel;
 pub(crate) mod plain_file;
 mod reflink;
 pub(crate) mod sync;
@@ -21,7 +21,6 @@ mod window;
 pub(crate) use atomic_file::sweep_all;
 pub use atomic_file::{AtomicFile, FileError};
 pub use blocks::BlockIndex;
-pub use error::DiskError;
 pub use extended::Extended;
 pub use file::DiskFile;
 pub use layered_disk::{Layer, LayeredDisk};
@@ -65,6 +64,15 @@ pub trait Rollback: WriteAt {
     /// # Errors
     /// When the range does not lie inside the disk.
     fn rollback(&self, offset: ByteOffset, length: ByteCount) -> io::Result<()>;
+}
+
+impl<T: ReadAt + ?Sized> ReadAt for &T {
+    fn size(&self) -> ByteCount {
+        (**self).size()
+    }
+    fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
+        (**self).read_at(offset, buffer)
+    }
 }
 
 impl<T: ReadAt + ?Sized> ReadAt for std::sync::Arc<T> {
@@ -111,6 +119,31 @@ impl ReadAt for Vec<u8> {
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
         self.as_slice().read_at(offset, buffer)
     }
+}
+
+/// Reads `count` bytes at `offset` into memory.
+///
+/// # Errors
+/// As [`ReadAt::read_at`], before memory is taken for what does not lie inside the disk.
+pub fn read_vec(disk: &dyn ReadAt, offset: ByteOffset, count: ByteCount) -> io::Result<Vec<u8>> {
+    check_range(offset, count.as_usize(), disk.size())?;
+    let mut bytes = vec![0; count.as_usize()];
+    disk.read_at(offset, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads until the buffer is full or nothing is left, and returns the number of bytes read.
+pub(crate) fn read_full(reader: &mut dyn io::Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(buffer.split_at_mut(filled).1) {
+            Ok(0) => break,
+            Ok(length) => filled += length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
 }
 
 /// The error of a read beyond the end.

@@ -88,7 +88,7 @@ fn cluster(nodes: Vec<Node>) -> Cluster {
         named_paths: Vec::new(),
         image: ImageSource::Demo,
         grow: Grow::Auto,
-        output: Output { folder: "images".into(), format: ImageFormat::Img },
+        output: Output { folder: "images".into(), format: ImageFormat::Raw },
         nodes,
         k3s: Some(releases()),
         warnings: Vec::new(),

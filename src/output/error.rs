@@ -1,5 +1,6 @@
 //! The errors of writing results.
 
+use crate::formats::ImageFormat;
 use crate::io::FileError;
 use crate::types::Hint;
 use std::io;
@@ -24,6 +25,9 @@ pub enum OutputError {
     /// The folder for what saves work on the next run could not be used.
     #[error("writing to the cache failed: {0}")]
     Cache(io::Error),
+    /// Images do not come out in this format.
+    #[error("images are not written as .{0}")]
+    NotWritten(ImageFormat),
     /// A worker thread ended without a result.
     #[error("a worker thread died")]
     Worker,
@@ -58,6 +62,7 @@ impl Hint for OutputError {
                 Some("Wait for it, or choose another folder with `--output`".to_owned())
             }
             Self::Cache(_) => Some("Make room, or set CARDWRIGHT_CACHE to a folder that has some".to_owned()),
+            Self::NotWritten(_) => Some("Choose another format under `output:`".to_owned()),
             Self::Layer(_) | Self::Pack(_) | Self::Worker => None,
         }
     }

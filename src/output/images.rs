@@ -7,12 +7,10 @@ use super::replicas::{Change, Copied, Copies, Kin};
 use super::sidecar::bmap;
 use super::template::{self, Key, Maker};
 use crate::formats::ImageFormat;
-use crate::formats::PartFormat;
-use crate::formats::gzip::Gzip;
-use crate::formats::xz::{Check, Xz};
-use crate::formats::zstd::Zstd;
+use crate::formats::PartEncoder;
+use crate::formats::xz::{Check, XzBlock};
 use crate::io::{AtomicFile, BLOCK_SIZE, Layer, ReadAt};
-use crate::stock_image::{StockImage, XzBlock};
+use crate::stock_image::{StockImage, Verified};
 use crate::types::ByteCount;
 use crate::types::Digest;
 use crate::types::number::usize_from;
@@ -83,13 +81,13 @@ impl Images<'_> {
     pub fn make(&self, progress: &Progress<'_>) -> Result<Made, OutputError> {
         let wanted: Vec<&Card<'_>> = self.cards.iter().filter(|card| card.image.is_some()).collect();
         let (copied, cache_trouble) = match self.format {
-            ImageFormat::Img => self.make_raw(&wanted, progress).map(|copied| (copied, None)),
-            ImageFormat::ImgXz => {
-                let (check, blocks) = template::blocks_to_keep(self.stock).unwrap_or((Check::Crc64, vec![]));
-                self.make_packed(&Xz { check }, &blocks, &wanted, progress)
+            ImageFormat::Raw => self.make_raw(&wanted, progress).map(|copied| (copied, None)),
+            format => {
+                let kept = template::blocks_to_keep(self.stock).filter(|_| format == ImageFormat::Xz);
+                let (check, blocks) = kept.unwrap_or((Check::Crc64, vec![]));
+                let encoder = format.encoder(check).ok_or(OutputError::NotWritten(format))?;
+                self.make_packed(&*encoder, &blocks, &wanted, progress)
             }
-            ImageFormat::ImgZst => self.make_packed(&Zstd, &[], &wanted, progress),
-            ImageFormat::ImgGz => self.make_packed(&Gzip, &[], &wanted, progress),
         }?;
         let images = wanted.into_iter().map(|card| card.name.to_owned()).zip(copied).collect();
         Ok(Made { images, cache_trouble })
@@ -117,7 +115,7 @@ impl Images<'_> {
 
     fn make_packed(
         &self,
-        format: &dyn PartFormat,
+        format: &dyn PartEncoder,
         blocks: &[XzBlock],
         wanted: &[&Card<'_>],
         progress: &Progress<'_>,
@@ -133,9 +131,9 @@ impl Images<'_> {
             progress: &|more, total| progress(Stage::Compression, more, total),
         };
         let stock = self.stock.expected_digest().map_err(OutputError::StockImage)?;
-        let key = Key { stock, format: self.format.name() };
+        let key = Key { stock, format: self.format.extension() };
         let folder = wanted.iter().find_map(|card| card.image?.parent()).unwrap_or(Path::new("."));
-        let is_right = || self.stock.check().map_err(io::Error::other);
+        let is_right = || self.stock.verify().map(drop).map_err(io::Error::other);
         let (template, trouble) = template::obtain(&maker, &key, self.cache, folder, &is_right)?;
         let copies = Copies {
             original: &template,
@@ -160,7 +158,7 @@ impl Images<'_> {
     pub(super) fn unpack(&self, progress: &Progress<'_>) -> Result<(), OutputError> {
         let total = self.stock.size();
         let tell = |more| progress(Stage::Unpacking, more, total);
-        self.stock.unpack_all(self.threads, &tell).map_err(OutputError::StockImage)
+        self.stock.decompress_all(self.threads, &tell).map_err(OutputError::StockImage)
     }
 }
 
@@ -172,11 +170,12 @@ pub struct Made {
 }
 
 impl Made {
-    /// Gives the images their names. What was said of the old ones in a bmap beside them is removed.
+    /// Gives the images their names, now that they are known to be made from the right file. A bmap of an old image is
+    /// removed.
     ///
     /// # Errors
     /// When a file cannot be renamed or removed.
-    pub fn publish(self) -> Result<Vec<Written>, OutputError> {
+    pub fn publish(self, _stock: Verified<'_>) -> Result<Vec<Written>, OutputError> {
         let mut written = Vec::new();
         let mut files = Vec::new();
         for (name, Copied { file, digest, elapsed }) in self.images {

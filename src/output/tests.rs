@@ -10,7 +10,7 @@ use crate::types::Digest;
 use crate::types::{ByteCount, ByteOffset};
 use proptest::prelude::*;
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -82,16 +82,8 @@ fn content(disk: &dyn ReadAt) -> Vec<u8> {
 }
 
 fn unpacked(path: &Path, format: ImageFormat) -> Vec<u8> {
-    let packed = fs::read(path).unwrap();
     let mut bytes = Vec::new();
-    let mut reader: Box<dyn std::io::Read + '_> = match format {
-        ImageFormat::Img => return packed,
-        // One stream, whatever the stock image had.
-        ImageFormat::ImgXz => Box::new(crate::formats::xz::decoder(&packed[..], 100 << 20).unwrap()),
-        ImageFormat::ImgZst => Box::new(crate::formats::zstd::decoder(&packed[..]).unwrap()),
-        ImageFormat::ImgGz => Box::new(crate::formats::gzip::decoder(&packed[..])),
-    };
-    reader.read_to_end(&mut bytes).unwrap();
+    format.decode(&fs::read(path).unwrap(), |reader| reader.read_to_end(&mut bytes)).unwrap().unwrap();
     bytes
 }
 
@@ -143,7 +135,7 @@ impl Workshop {
             .collect();
         let images =
             Images { format, disk: &disk, cards: &cards, stock: &self.stock, threads, hashed: true, cache };
-        let written = images.make(&|_, _, _| ()).unwrap().publish().unwrap();
+        let written = images.make(&|_, _, _| ()).unwrap().publish(self.stock.verify().unwrap()).unwrap();
         for written in &written {
             let card = cards.iter().find(|card| card.image == Some(&written.path)).unwrap();
             let mut wanted = content(&disk);
@@ -214,7 +206,7 @@ proptest! {
     #[test]
     fn what_comes_out_unpacks_to_what_was_meant(
         packed in packed(),
-        format in prop::sample::select(ImageFormat::ALL.to_vec()),
+        format in prop::sample::select(ImageFormat::WRITTEN.to_vec()),
         shared in writes(),
         cards in prop::collection::vec(writes(), 1..4),
         grown in prop_oneof![Just(0), 1..400_000_usize],
@@ -249,7 +241,7 @@ fn blocks_that_no_card_changes_are_taken_from_the_stock_image() {
     let workshop = Workshop::with(&file);
     let base: Arc<dyn ReadAt> = Arc::new(disk);
     let layers = [layer(&base, None, &[(450_000, vec![1; 10])])];
-    let written = workshop.check(Way::plain(ImageFormat::ImgXz), &[], &layers);
+    let written = workshop.check(Way::plain(ImageFormat::Xz), &[], &layers);
     let image = fs::read(&written[0].path).unwrap();
     let layout = workshop.stock.xz_layout().unwrap();
     for (number, block) in layout.blocks.iter().enumerate() {
@@ -260,15 +252,15 @@ fn blocks_that_no_card_changes_are_taken_from_the_stock_image() {
     }
     // The same check as the stock image's: SHA-256 is number 10.
     assert_eq!(image[7], 0x0a);
-    let reopened = StockImage::open(&written[0].path, None, workshop.folder.path()).unwrap();
-    assert_eq!(reopened.xz_layout().unwrap().streams.len(), 1);
+    // One Stream, whatever the stock image had.
+    assert_eq!(image.windows(6).filter(|window| window == b"\xfd7zXZ\0").count(), 1);
 }
 
 #[test]
 fn no_secret_is_in_the_cache() {
     let disk = disk(SIZE);
     let secret = b"a token that nobody may see";
-    for format in [ImageFormat::ImgXz, ImageFormat::ImgZst, ImageFormat::ImgGz] {
+    for format in [ImageFormat::Xz, ImageFormat::Zstd, ImageFormat::Gzip] {
         let workshop = Workshop::with(&blocks(&disk, 100_000, Check::Crc64));
         let base: Arc<dyn ReadAt> = Arc::new(disk.clone());
         let layers = [layer(&base, None, &[(450_000, secret.to_vec())])];
@@ -290,7 +282,7 @@ fn a_damaged_template_is_made_again() {
     let base: Arc<dyn ReadAt> = Arc::new(disk);
     let layers = [layer(&base, None, &[(450_000, vec![7; 10])])];
     let cache = workshop.folder.path().join("cache");
-    let way = Way { cache: Some(&cache), ..Way::plain(ImageFormat::ImgXz) };
+    let way = Way { cache: Some(&cache), ..Way::plain(ImageFormat::Xz) };
     let check = || workshop.check(way, &[], &layers);
     let first = check();
     let kept = fs::read_dir(cache.join("templates")).unwrap().next().unwrap().unwrap().path();
@@ -308,7 +300,7 @@ fn a_new_image_leaves_no_old_bmap_beside_it() {
     let workshop = Workshop::with(&disk);
     let base: Arc<dyn ReadAt> = Arc::new(disk);
     let layers = [layer(&base, None, &[(450_000, vec![7; 10])])];
-    for format in ImageFormat::ALL {
+    for format in ImageFormat::WRITTEN {
         let stale = workshop.folder.path().join("0.img.bmap");
         fs::write(&stale, "of another image").unwrap();
         workshop.check(Way::plain(format), &[], &layers);

@@ -1,6 +1,6 @@
 //! The partition table of UEFI, read with the `gpt` crate.
 
-use super::{DiskError, PartitionEntry, PartitionKind, PartitionTable, SECTOR, TableKind, damaged};
+use super::{PartitionEntry, PartitionError, PartitionKind, PartitionTable, SECTOR, TableKind, damaged};
 use crate::io::ReadAt;
 use crate::io::cursor::Cursor;
 use crate::types::{ByteCount, ByteOffset};
@@ -27,7 +27,7 @@ const LINUX: [&str; 3] = [
 
 /// Reads the table whose header is in the second sector. The copy at the end of the disk is not asked: an
 /// image whose first table is damaged is not to be trusted with the rest.
-pub(super) fn read(disk: &dyn ReadAt) -> Result<PartitionTable, DiskError> {
+pub(super) fn read(disk: &dyn ReadAt) -> Result<PartitionTable, PartitionError> {
     let mut cursor = Cursor::new(disk);
     // The checksums of header and entries are checked by the crate.
     let header = read_header_from_arbitrary_device(&mut cursor, Lb512)
@@ -43,7 +43,7 @@ pub(super) fn read(disk: &dyn ReadAt) -> Result<PartitionTable, DiskError> {
 }
 
 /// Whether the crate can be given this header, and whether the disk is as large as it says.
-fn check(header: &Header, size: ByteCount) -> Result<(), DiskError> {
+fn check(header: &Header, size: ByteCount) -> Result<(), PartitionError> {
     if header.part_size != ENTRY_SIZE {
         return Err(damaged(format!("the entries of the GPT have {} bytes, not 128", header.part_size)));
     }
@@ -60,7 +60,7 @@ fn check(header: &Header, size: ByteCount) -> Result<(), DiskError> {
     Ok(())
 }
 
-fn partition(number: u32, entry: &Partition) -> Result<PartitionEntry, DiskError> {
+fn partition(number: u32, entry: &Partition) -> Result<PartitionEntry, PartitionError> {
     let start = entry.bytes_start(Lb512);
     let length = entry.bytes_len(Lb512);
     let range = start.and_then(|start| Ok((start, length?)));

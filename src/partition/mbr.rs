@@ -2,7 +2,7 @@
 //! section 5.2.1 (Legacy Master Boot Record).
 
 use super::{
-    DiskError, PartitionEntry, PartitionKind, PartitionTable, SECTOR, SECTOR_SIZE, TableKind, damaged,
+    PartitionEntry, PartitionError, PartitionKind, PartitionTable, SECTOR, SECTOR_SIZE, TableKind, damaged,
 };
 use crate::io::{ReadAt, WriteAt};
 use crate::types::fields::u32_at;
@@ -33,16 +33,16 @@ const ENTRY_SIZE: usize = 16;
 const TABLE: usize = 446;
 
 impl MasterBootRecord {
-    pub(super) fn read(disk: &dyn ReadAt) -> Result<Self, DiskError> {
+    pub(super) fn read(disk: &dyn ReadAt) -> Result<Self, PartitionError> {
         let mut sector = [0; SECTOR_SIZE];
         if disk.size().get() < SECTOR {
             let found = format!("it has only {} bytes", disk.size().get());
-            return Err(DiskError::NoPartitionTable { found });
+            return Err(PartitionError::NoTable { found });
         }
-        disk.read_at(ByteOffset::ZERO, &mut sector).map_err(DiskError::ReadTable)?;
+        disk.read_at(ByteOffset::ZERO, &mut sector).map_err(PartitionError::Read)?;
         if sector.last_chunk() != Some(&[0x55, 0xaa]) {
             let found = "its first sector does not end as a partition table does (with 55 aa)".to_owned();
-            return Err(DiskError::NoPartitionTable { found });
+            return Err(PartitionError::NoTable { found });
         }
         let disk_id = u32_at(&sector, 440);
         let mut entries = Vec::new();
@@ -53,7 +53,7 @@ impl MasterBootRecord {
             if active & 0x7f != 0 {
                 // The boot sector of a filesystem ends with the same two bytes, and has its program here.
                 let found = "its first sector is a boot sector without a partition table".to_owned();
-                return Err(DiskError::NoPartitionTable { found });
+                return Err(PartitionError::NoTable { found });
             }
             if kind != 0 {
                 let (start, sectors) = (u32_at(entry, 8), u32_at(entry, 12));
@@ -69,7 +69,7 @@ impl MasterBootRecord {
         self.entries.iter().any(|entry| entry.kind == PROTECTIVE)
     }
 
-    pub(super) fn into_table(self) -> Result<PartitionTable, DiskError> {
+    pub(super) fn into_table(self) -> Result<PartitionTable, PartitionError> {
         let bytes = |sectors: u32| u64::from(sectors).checked_mul(SECTOR);
         let partition = |entry: Entry| {
             let range = bytes(entry.start).zip(bytes(entry.sectors));
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_disk_without_a_table_is_no_disk() {
-        assert_eq!(error(&[]), "this is not the image of a disk: it has only 0 bytes");
+        assert_eq!(error(&[]), "not a disk image: it has only 0 bytes");
         assert!(error(&[0; 512]).contains("does not end as a partition table does"), "{}", error(&[0; 512]));
         assert!(error(&mbr_disk(9, &[])).contains("its partition table is empty"));
         let mut filesystem = disk();

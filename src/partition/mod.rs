@@ -1,10 +1,13 @@
 //! Partition tables: MBR, which the stock images have, and GPT.
 
+mod error;
 mod gpt;
 mod mbr;
 mod resize;
 
-use crate::io::{DiskError, ReadAt};
+pub use error::PartitionError;
+
+use crate::io::ReadAt;
 use crate::types::{ByteCount, ByteOffset};
 
 /// A sector, in bytes. Images are made for SD cards, whose sectors have 512 bytes.
@@ -69,7 +72,7 @@ impl PartitionTable {
     ///
     /// # Errors
     /// When there is none, or it does not fit the disk.
-    pub fn read(disk: &dyn ReadAt) -> Result<Self, DiskError> {
+    pub fn read(disk: &dyn ReadAt) -> Result<Self, PartitionError> {
         let mbr = mbr::MasterBootRecord::read(disk)?;
         let table = if mbr.is_protective() { gpt::read(disk)? } else { mbr.into_table()? };
         table.check(disk.size())?;
@@ -77,9 +80,9 @@ impl PartitionTable {
     }
 
     /// Whether the partitions fit the disk, and each other.
-    fn check(&self, size: ByteCount) -> Result<(), DiskError> {
+    fn check(&self, size: ByteCount) -> Result<(), PartitionError> {
         if self.partitions.is_empty() {
-            return Err(DiskError::NoPartitionTable { found: "its partition table is empty".to_owned() });
+            return Err(PartitionError::NoTable { found: "its partition table is empty".to_owned() });
         }
         let mut by_start: Vec<&PartitionEntry> = self.partitions.iter().collect();
         by_start.sort_by_key(|entry| (entry.start, entry.number));
@@ -95,7 +98,7 @@ impl PartitionTable {
                 .ok_or_else(|| damaged(format!("partition {number} ends beyond 64 bits")))?
                 .get();
             if end > size.get() {
-                return Err(DiskError::BeyondTheEnd { number: *number, end, size: size.get() });
+                return Err(PartitionError::BeyondTheEnd { number: *number, end, size: size.get() });
             }
             if start.get() < taken.0 {
                 return Err(damaged(format!("partition {number} overlaps {}", taken.1)));
@@ -106,8 +109,8 @@ impl PartitionTable {
     }
 }
 
-fn damaged(found: String) -> DiskError {
-    DiskError::DamagedTable { found }
+fn damaged(found: String) -> PartitionError {
+    PartitionError::Damaged(found)
 }
 
 /// Tables for tests, of this room and of those that need a disk.

@@ -1,6 +1,6 @@
 //! The last partition of a larger disk, made to reach its end.
 
-use super::{DiskError, PartitionTable, SECTOR, TableKind, mbr};
+use super::{PartitionError, PartitionTable, SECTOR, TableKind, mbr};
 use crate::io::WriteAt;
 use crate::types::ByteCount;
 use crate::types::number;
@@ -11,8 +11,8 @@ impl PartitionTable {
     /// # Errors
     /// When that partition is not the last, when `size` has no room for it, or when the table is a GPT:
     /// its copy at the end of the disk would have to move, and no stock image has one.
-    pub fn stretched(&self, number: u32, size: ByteCount) -> Result<Self, DiskError> {
-        let cannot = |reason: String| DiskError::CannotStretch { number, reason };
+    pub fn resized(&self, number: u32, size: ByteCount) -> Result<Self, PartitionError> {
+        let cannot = |reason: String| PartitionError::CannotResize { number, reason };
         if !matches!(self.kind, TableKind::Mbr { .. }) {
             return Err(cannot("the disk has a GPT, which cardwright does not change".to_owned()));
         }
@@ -37,8 +37,8 @@ impl PartitionTable {
     /// Writes the length of partition `number` into the table of `disk`; nothing else is touched.
     ///
     /// # Errors
-    /// When the table is none that [`stretched`](Self::stretched) gives, or the disk cannot be written to.
-    pub fn write_length(&self, disk: &dyn WriteAt, number: u32) -> Result<(), DiskError> {
+    /// When the table is none that [`resized`](Self::resized) gives, or the disk cannot be written to.
+    pub fn write_length(&self, disk: &dyn WriteAt, number: u32) -> Result<(), PartitionError> {
         let entry = self.partitions.iter().find(|entry| entry.number == number);
         let sectors = entry.and_then(|entry| {
             let sectors = |bytes: u64| u32::try_from(bytes / SECTOR).ok();
@@ -46,9 +46,9 @@ impl PartitionTable {
         });
         let Some((start, length)) = sectors else {
             let reason = "its place does not fit a partition table of the PC".to_owned();
-            return Err(DiskError::CannotStretch { number, reason });
+            return Err(PartitionError::CannotResize { number, reason });
         };
-        mbr::write_length(disk, number, start, length).map_err(DiskError::WriteTable)
+        mbr::write_length(disk, number, start, length).map_err(PartitionError::Write)
     }
 }
 
@@ -64,22 +64,22 @@ mod tests {
         mbr_disk(100, &[(0x0c, 8, 20), (0x83, 28, 70)])
     }
 
-    fn stretched(number: u32, sectors: u64) -> Result<PartitionTable, DiskError> {
-        PartitionTable::read(&disk()).unwrap().stretched(number, ByteCount::new(sectors * 512 + 511))
+    fn resized(number: u32, sectors: u64) -> Result<PartitionTable, PartitionError> {
+        PartitionTable::read(&disk()).unwrap().resized(number, ByteCount::new(sectors * 512 + 511))
     }
 
     #[test]
     fn the_last_partition_reaches_to_the_end() {
-        let table = stretched(2, 100).unwrap();
+        let table = resized(2, 100).unwrap();
         assert_eq!(table.partitions[1].length, ByteCount::new(72 * 512));
-        assert_eq!(stretched(2, 5000).unwrap().partitions[1].length, ByteCount::new(4972 * 512));
+        assert_eq!(resized(2, 5000).unwrap().partitions[1].length, ByteCount::new(4972 * 512));
         assert_eq!(table.partitions[0], PartitionTable::read(&disk()).unwrap().partitions[0]);
     }
 
     #[test]
     fn what_is_written_is_read_back_and_nothing_else_changes() {
         for (sectors, last_in_cylinders) in [(20_000_u64, Some((19_999_u64 - 28) + 28)), (30_000_000, None)] {
-            let table = stretched(2, sectors).unwrap();
+            let table = resized(2, sectors).unwrap();
             let larger = crate::io::Extended::new(disk(), ByteCount::new(sectors * 512)).unwrap();
             let overlay = Overlay::new(Arc::new(larger));
             table.write_length(&overlay, 2).unwrap();
@@ -103,14 +103,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_stretched_is_said() {
-        let error = |result: Result<PartitionTable, DiskError>| result.unwrap_err().to_string();
-        assert!(error(stretched(1, 200)).contains("another partition comes after it"));
-        assert!(error(stretched(3, 200)).contains("another partition comes after it"));
-        assert!(error(stretched(2, 90)).contains("already"));
-        assert!(error(stretched(2, 1 << 33)).contains("no room for a disk of"));
+    fn what_cannot_be_resized_is_refused() {
+        let error = |result: Result<PartitionTable, PartitionError>| result.unwrap_err().to_string();
+        assert!(error(resized(1, 200)).contains("another partition comes after it"));
+        assert!(error(resized(3, 200)).contains("another partition comes after it"));
+        assert!(error(resized(2, 90)).contains("already"));
+        assert!(error(resized(2, 1 << 33)).contains("no room for a disk of"));
         let mut table = PartitionTable::read(&disk()).unwrap();
         table.kind = TableKind::Gpt { disk_guid: String::new() };
-        assert!(error(table.stretched(2, ByteCount::new(1 << 20))).contains("GPT"));
+        assert!(error(table.resized(2, ByteCount::new(1 << 20))).contains("GPT"));
     }
 }

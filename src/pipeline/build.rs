@@ -135,7 +135,7 @@ pub fn build(
 ) -> Result<Built, Error> {
     let built = build_from(cluster, image, base, secret, options, progress);
     // What went wrong is of no interest when the stock image is another one than was named.
-    built.map_err(|error| image.check().err().map_or(error, Error::from))
+    built.map_err(|error| image.verify().err().map_or(error, Error::from))
 }
 
 fn build_from(
@@ -169,7 +169,7 @@ fn build_from(
         let layer = foundation.patch(&patch.beyond(&plans.common), folder).map_err(failed)?;
         patched.push(Patched::new(cluster, base, &plans, planned, layer, options)?);
     }
-    if let Err(error) = image.remember() {
+    if let Err(error) = image.save_pages() {
         progress.warning(fetch::cache_warning(&error));
     }
 
@@ -249,9 +249,9 @@ fn write_images(
         progress.warning(fetch::cache_warning(error));
     }
     // The last chance to find out that all this was made from another file than the one that was named.
-    image.check()?;
+    let stock = image.verify()?;
     forget_sums(cluster, &wanted().filter_map(|patched| patched.image.as_deref()).collect::<Vec<_>>())?;
-    let written = made.publish()?;
+    let written = made.publish(stock)?;
     // At once, because images that are newer than these count as changed by somebody else.
     let written_papers = papers_of_owner.write(cluster).map_err(OutputError::from)?;
     let papers = images.write_papers(&papers, &tell)?;
@@ -315,7 +315,7 @@ fn provenance(
         nodes: images.iter().map(|image| image.node.clone()).collect(),
         format: cluster.output.format,
         time: base.time.seconds(),
-        stock: (name_of(image.file()), stock),
+        stock: (name_of(image.name()), stock),
         nodes_yaml: cluster.source_digest,
         images: images.iter().filter_map(|image| Some((name_of(&image.path), image.sha256?))).collect(),
         plans: patched.iter().filter(|patched| patched.image.is_some()).map(|patched| patched.plan).collect(),

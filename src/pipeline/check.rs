@@ -7,11 +7,10 @@ use crate::cluster::{Artifact, Cluster, Diagnostic, ImageSource, Install};
 use crate::demo;
 use crate::fetch;
 use crate::identity::ClusterSecret;
-use crate::io::DiskError;
 use crate::k3s::Artifacts;
 use crate::plan;
 use crate::raspios::DOWNLOAD_PAGE;
-use crate::stock_image::StockImage;
+use crate::stock_image::{StockImage, StockImageError};
 use crate::stock_system::{OpenOptions, StockSystem, StockSystemError};
 use crate::types::Warning;
 use std::path::{Path, PathBuf};
@@ -126,7 +125,7 @@ struct Unseen {
     hint: String,
 }
 
-fn open(cluster: &Cluster, cache: Option<&Path>, scratch: &Path) -> Result<AtHand, DiskError> {
+fn open(cluster: &Cluster, cache: Option<&Path>, scratch: &Path) -> Result<AtHand, StockImageError> {
     let (path, pinned): (PathBuf, _) = match &cluster.image {
         ImageSource::Demo => return Ok(AtHand::Open(Box::new(demo::open()?))),
         ImageSource::Path { path, .. } if !path.exists() => {

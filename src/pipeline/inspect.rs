@@ -1,11 +1,12 @@
 //! What an image is: its partitions, its filesystems, its release, and whether it is a card already.
 
+use crate::formats::ImageFormat;
 use crate::fs::{FsError, ReadFilesystem, Summary, ext4, fat};
 use crate::io::{ReadAt, Window};
 use crate::partition::{PartitionEntry, PartitionTable};
 use crate::pipeline::Error;
 use crate::raspios::{self, Card, Customisation, Release};
-use crate::stock_image::{Compression, StockImage};
+use crate::stock_image::StockImage;
 use crate::stock_system::Disk;
 use crate::types::ByteCount;
 use crate::types::Warning;
@@ -15,7 +16,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Inspection {
     /// What it is packed in.
-    pub packing: Compression,
+    #[serde(serialize_with = "by_name")]
+    pub packing: ImageFormat,
     /// How large the disk is, unpacked.
     pub size: ByteCount,
     /// The partition table.
@@ -34,6 +36,11 @@ pub struct Inspection {
     pub warnings: Vec<Warning>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn by_name<S: serde::Serializer>(format: &ImageFormat, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(format.name())
+}
+
 /// What one partition holds.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Found {
@@ -50,10 +57,10 @@ pub struct Found {
 /// # Errors
 /// When it cannot be read or has no partition table. What is inside the partitions is no error.
 pub fn inspect(image: StockImage) -> Result<Inspection, Error> {
-    let packing = image.packing();
+    let packing = image.format();
     let warnings = image.warnings().iter().map(Warning::of).collect();
+    let table = image.partition_table()?;
     let image: Arc<dyn ReadAt> = Arc::new(image);
-    let table = PartitionTable::read(&*image)?;
     let filesystems = table.partitions.iter().map(|entry| look(&image, entry)).collect();
     let mut inspection = Inspection {
         packing,

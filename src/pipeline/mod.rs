@@ -26,15 +26,15 @@ use crate::cluster::{
 use crate::demo;
 use crate::fetch::{self, FetchError, Fetched};
 use crate::identity::{ClusterSecret, Creation, IdentityError};
+use crate::io::ReadAt;
 use crate::io::ownership;
 use crate::io::temporary::TemporaryFolder;
-use crate::io::{DiskError, ReadAt};
 use crate::k3s::Artifacts;
 use crate::output::{OutputError, Stage};
 use crate::patch::{Partition, Patch, PatchError, SourceDigests};
 use crate::plan::{self, PlanContext, PlanError};
 use crate::raspios::RaspiosError;
-use crate::stock_image::StockImage;
+use crate::stock_image::{StockImage, StockImageError};
 use crate::stock_system::{OpenOptions, StockSystem, StockSystemError};
 use crate::types::ByteCount;
 use crate::types::ImagePath;
@@ -52,7 +52,7 @@ pub enum Error {
     Fetch(#[from] FetchError),
     /// The stock image could not be opened.
     #[error(transparent)]
-    Disk(#[from] DiskError),
+    Disk(#[from] StockImageError),
     /// The stock image is not what it should be.
     #[error("{image}: {source}")]
     StockImage {
@@ -189,7 +189,7 @@ pub fn writable_warning(folder: &Path) -> Option<Warning> {
 /// nameless file in `scratch`. Downloads, and what saves work on the next run, are kept in `cache`.
 ///
 /// Its SHA-256 may still be on its way: [`build`] waits for it, whoever does something else with the image
-/// has to [`check`](StockImage::check) it.
+/// has to [`verify`](StockImage::verify) it.
 ///
 /// # Errors
 /// When it cannot be had, is damaged, or has another hash than the one pinned.
@@ -200,7 +200,7 @@ pub fn open_image(
     progress: &dyn Progress,
 ) -> Result<StockImage, Error> {
     let open = |path: &Path, sha256| match cache {
-        Some(cache) => StockImage::open_remembered(path, sha256, scratch, cache),
+        Some(cache) => StockImage::open_cached(path, sha256, scratch, cache),
         None => StockImage::open(path, sha256, scratch),
     };
     tracing::debug!(?source, ?cache, ?scratch, "opening the stock image");
@@ -217,7 +217,7 @@ pub fn open_image(
                 progress.warning(fetch::cache_warning(&error));
             }
             // Checked once more: the cache is only a folder, and anything may have happened to it.
-            Ok(open(&path, Some(*sha256))?.keeping(folder))
+            Ok(open(&path, Some(*sha256))?.keeping_folder(folder))
         }
     }
 }

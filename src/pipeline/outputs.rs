@@ -241,7 +241,7 @@ pub(super) fn all_names(cluster: &Cluster) -> Vec<String> {
 
 /// Returns the names of the images of all nodes, in every format.
 pub(super) fn image_names(cluster: &Cluster) -> Vec<String> {
-    let formats = ImageFormat::ALL.into_iter();
+    let formats = ImageFormat::WRITTEN.into_iter();
     formats
         .flat_map(|format| cluster.nodes.iter().map(move |node| format!("{}.{format}", node.name)))
         .collect()
@@ -373,7 +373,7 @@ impl Known<'_> {
         // as it is, and the record is among it.
         let holds_record = || holds(path, raspios::IN_EVERY_RECORD).unwrap_or(false);
         let unused = is_changed.then_some(Occupant::Changed);
-        if matches!(format, ImageFormat::ImgZst | ImageFormat::ImgGz) && holds_record() {
+        if matches!(format, ImageFormat::Zstd | ImageFormat::Gzip) && holds_record() {
             return unused;
         }
         let open = || Disk::open(Arc::new(StockImage::open(path, None, &self.scratch).ok()?)).ok();

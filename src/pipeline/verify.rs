@@ -1,6 +1,6 @@
 //! Reading a finished image back and holding the plan against it.
 
-use crate::base_layer::DiskLayout;
+use crate::base_layer::{BaseLayerError, DiskLayout};
 use crate::cluster::Cluster;
 use crate::identity::ClusterSecret;
 use crate::io::{Extended, Overlay, ReadAt};
@@ -101,9 +101,9 @@ pub fn verify(
     let total = ByteCount::new(stock.size().get() + image.size().get());
     let tell = |more| progress.working(Stage::ReadingBoth, more, total);
     for image in [stock, &image] {
-        image.unpack_all(options.threads, &tell).map_err(output::OutputError::StockImage)?;
+        image.decompress_all(options.threads, &tell).map_err(output::OutputError::StockImage)?;
     }
-    let mut differences = outside_the_files(base, &plans.extent, image.given_size(), &disk, path)?;
+    let mut differences = outside_the_files(base, &plans.extent, image.unpadded_size(), &disk, path)?;
     let of_files = patch::check(plans.of(node)?, &base.disk.files, &disk.files)?;
     differences.extend(of_files.into_iter().map(Difference::File));
     Ok(Verified { node: node.name.to_string(), differences })
@@ -166,7 +166,7 @@ fn expected_before_the_partitions(base: &StockSystem, extent: &DiskLayout) -> Re
         Extended::new(Arc::clone(&base.disk.bytes), extent.size).map_err(output::OutputError::StockImage)?;
     let expected = Overlay::new(Arc::new(stock));
     if extent.growth.get() > 0 {
-        extent.table.write_length(&expected, extent.root.number)?;
+        extent.table.write_length(&expected, extent.root.number).map_err(BaseLayerError::from)?;
     }
     Ok(before_the_partitions(&expected, base).map_err(output::OutputError::StockImage)?)
 }

@@ -1,23 +1,22 @@
-//! Which Blocks of an image were decoded, and which are being decoded now.
+//! A map of the Blocks of an image: those that were decoded, and those that are being decoded now.
 
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// How much memory the decoders that run at the same time may take together. One that needs more runs
-/// alone.
+/// The most memory that the decoders which run at the same time take together. One that needs more runs alone.
 const MOST_MEMORY: u64 = 192 << 20;
 
-/// How far a Block is.
+/// The state of a Block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    Packed,
+    Compressed,
     Decoding,
     Decoded,
 }
 
-/// Sees to it that each Block is decoded once. While one thread decodes a Block, others can decode others,
-/// and those that want the same wait for it.
-pub(super) struct Decoding {
+/// Decodes each Block once. While one thread decodes a Block, others can decode others, and those that want the same
+/// wait for it.
+pub(super) struct DecodeOnce {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -27,21 +26,21 @@ struct State {
     memory: u64,
 }
 
-impl Decoding {
-    /// Of so many Blocks, none of which is decoded.
+impl DecodeOnce {
+    /// Begins with so many Blocks, none of which is decoded.
     pub(super) fn new(blocks: usize) -> Self {
-        let state = State { blocks: vec![Stage::Packed; blocks], memory: 0 };
+        let state = State { blocks: vec![Stage::Compressed; blocks], memory: 0 };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// Whether a Block is decoded.
+    /// Returns `true` if a Block is decoded.
     pub(super) fn is_done(&self, number: usize) -> bool {
         self.lock().blocks.get(number) == Some(&Stage::Decoded)
     }
 
-    /// Returns when a Block is decoded: by `decode`, which takes `memory` bytes, unless another thread did
-    /// that. A Block that could not be decoded may be tried again.
-    pub(super) fn once(
+    /// Decodes a Block by `decode`, which takes `memory` bytes, unless another thread did or does: then waits for it. A
+    /// Block that could not be decoded may be tried again.
+    pub(super) fn run(
         &self,
         number: usize,
         memory: u64,
@@ -52,7 +51,7 @@ impl Decoding {
             let has_room = state.memory == 0 || state.memory + memory <= MOST_MEMORY;
             match state.blocks.get_mut(number) {
                 Some(Stage::Decoded) => return Ok(()),
-                Some(block @ Stage::Packed) if has_room => {
+                Some(block @ Stage::Compressed) if has_room => {
                     *block = Stage::Decoding;
                     break;
                 }
@@ -63,9 +62,9 @@ impl Decoding {
         }
         state.memory += memory;
         drop(state);
-        let mut turn = Turn { decoding: self, number, memory, result: Stage::Packed };
+        let mut guard = DecodeGuard { once: self, number, memory, result: Stage::Compressed };
         decode()?;
-        turn.result = Stage::Decoded;
+        guard.result = Stage::Decoded;
         Ok(())
     }
 
@@ -75,23 +74,23 @@ impl Decoding {
     }
 }
 
-/// A Block that is being decoded, until that is done, or has failed in whatever way.
-struct Turn<'image> {
-    decoding: &'image Decoding,
+/// A Block that is being decoded, until that is done, or has failed in whatever way: by a panic as well.
+struct DecodeGuard<'image> {
+    once: &'image DecodeOnce,
     number: usize,
     memory: u64,
     result: Stage,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for DecodeGuard<'_> {
     fn drop(&mut self) {
-        let mut state = self.decoding.lock();
+        let mut state = self.once.lock();
         if let Some(stage) = state.blocks.get_mut(self.number) {
             *stage = self.result;
         }
         state.memory -= self.memory;
         drop(state);
-        self.decoding.changed.notify_all();
+        self.once.changed.notify_all();
     }
 }
 
@@ -105,13 +104,13 @@ mod tests {
 
     #[test]
     fn two_blocks_are_decoded_at_the_same_time() {
-        let decoding = Decoding::new(2);
+        let once = DecodeOnce::new(2);
         let both = Barrier::new(2);
         thread::scope(|scope| {
             for number in [0, 1] {
-                let (decoding, both) = (&decoding, &both);
+                let (once, both) = (&once, &both);
                 scope.spawn(move || {
-                    decoding.once(number, 1, || {
+                    once.run(number, 1, || {
                         // Passes only when the other thread is in here as well.
                         both.wait();
                         Ok(())
@@ -119,17 +118,17 @@ mod tests {
                 });
             }
         });
-        assert!(decoding.is_done(0) && decoding.is_done(1));
+        assert!(once.is_done(0) && once.is_done(1));
     }
 
     #[test]
     fn one_block_is_decoded_once_for_all_who_wait_for_it() {
-        let decoding = Decoding::new(8);
+        let once = DecodeOnce::new(8);
         let decoded = AtomicUsize::new(0);
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    let result = decoding.once(7, 1, || {
+                    let result = once.run(7, 1, || {
                         thread::sleep(Duration::from_millis(20));
                         decoded.fetch_add(1, Ordering::Relaxed);
                         Ok(())
@@ -143,14 +142,14 @@ mod tests {
 
     #[test]
     fn decoders_share_the_memory_there_is() {
-        let decoding = Decoding::new(8);
+        let once = DecodeOnce::new(8);
         let (taken, most) = (AtomicU64::new(0), AtomicU64::new(0));
         let memory = MOST_MEMORY / 2;
         thread::scope(|scope| {
             for number in 0..8 {
-                let (decoding, taken, most) = (&decoding, &taken, &most);
+                let (once, taken, most) = (&once, &taken, &most);
                 scope.spawn(move || {
-                    decoding.once(number, memory, || {
+                    once.run(number, memory, || {
                         most.fetch_max(
                             taken.fetch_add(memory, Ordering::Relaxed) + memory,
                             Ordering::Relaxed,
@@ -167,11 +166,11 @@ mod tests {
 
     #[test]
     fn a_block_that_could_not_be_decoded_is_tried_again() {
-        let decoding = Decoding::new(1);
-        assert!(decoding.once(0, MOST_MEMORY * 2, || Err(io::Error::other("damaged"))).is_err());
-        assert!(!decoding.is_done(0));
-        decoding.once(0, MOST_MEMORY * 2, || Ok(())).unwrap();
-        decoding.once(0, 1, || Err(io::Error::other("decoded twice"))).unwrap();
-        assert!(decoding.once(1, 1, || Ok(())).is_err());
+        let once = DecodeOnce::new(1);
+        assert!(once.run(0, MOST_MEMORY * 2, || Err(io::Error::other("damaged"))).is_err());
+        assert!(!once.is_done(0));
+        once.run(0, MOST_MEMORY * 2, || Ok(())).unwrap();
+        once.run(0, 1, || Err(io::Error::other("decoded twice"))).unwrap();
+        assert!(once.run(1, 1, || Ok(())).is_err());
     }
 }

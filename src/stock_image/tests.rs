@@ -1,14 +1,18 @@
-//! Stock images in every packing, made here with the packers themselves, and everything that can be wrong
+//! Stock images in every format, made here with the libraries and programs themselves, and everything that can be wrong
 //! with one.
 
-use super::*;
+use super::{StockImage, StockImageError};
+use crate::formats::ImageFormat;
+use crate::formats::xz::{CRC32, XzBlock, block_reader};
+use crate::io::ReadAt as _;
 use crate::partition::made::mbr_disk;
-use crate::types::Hint as _;
+use crate::types::{ByteOffset, Digest, Hint as _};
 use ::zip::write::{SimpleFileOptions, ZipWriter};
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 use tempfile::TempDir;
@@ -89,7 +93,7 @@ impl Place {
         self.folder.path().join("scratch")
     }
 
-    fn open(&self) -> Result<StockImage, DiskError> {
+    fn open(&self) -> Result<StockImage, StockImageError> {
         StockImage::open(&self.file(), None, &self.scratch())
     }
 
@@ -136,30 +140,30 @@ fn an_image_reads_the_same_whatever_it_is_packed_in() {
         vec![0; 4],
     ];
     let mut packed = vec![
-        (Compression::Raw, disk.clone()),
-        (Compression::Xz, streams.concat()),
-        (Compression::Gzip, gzip(&disk)),
-        (Compression::Gzip, [gzip(first), gzip(second)].concat()),
-        (Compression::Zstd, ::zstd::encode_all(&disk[..], 1).unwrap()),
+        (ImageFormat::Raw, disk.clone()),
+        (ImageFormat::Xz, streams.concat()),
+        (ImageFormat::Gzip, gzip(&disk)),
+        (ImageFormat::Gzip, [gzip(first), gzip(second)].concat()),
+        (ImageFormat::Zstd, ::zstd::encode_all(&disk[..], 1).unwrap()),
         (
-            Compression::Zstd,
+            ImageFormat::Zstd,
             [::zstd::encode_all(first, 1).unwrap(), ::zstd::encode_all(second, 1).unwrap()].concat(),
         ),
         (
-            Compression::Zip,
+            ImageFormat::Zip,
             zip(&[("readme.txt", b"hello"), ("a/stock.IMG", &disk), ("__MACOSX/a/._stock.img", b"")]),
         ),
     ];
-    packed.extend(checks.map(|check| (Compression::Xz, xz_blocks(&disk, 100_000, check))));
-    packed.extend(checks.map(|check| (Compression::Xz, xz_single(&disk, check))));
+    packed.extend(checks.map(|check| (ImageFormat::Xz, xz_blocks(&disk, 100_000, check))));
+    packed.extend(checks.map(|check| (ImageFormat::Xz, xz_single(&disk, check))));
     for (packing, bytes) in packed {
         let place = Place::with(&bytes);
         let image = place.open().unwrap();
-        assert_eq!(image.packing(), packing);
+        assert_eq!(image.format(), packing);
         assert_holds(&image, &disk);
         assert_eq!(image.file_digest().unwrap(), Digest::of(&bytes));
         assert_eq!(image.file_bytes().size().get(), bytes.len() as u64);
-        assert_eq!(image.xz_layout().is_some(), packing == Compression::Xz);
+        assert_eq!(image.xz_layout().is_some(), packing == ImageFormat::Xz);
     }
 }
 
@@ -169,7 +173,7 @@ fn the_name_of_a_file_says_nothing() {
     let misnamed = place.folder.path().join("stock.img.xz");
     fs::rename(place.file(), &misnamed).unwrap();
     let image = StockImage::open(&misnamed, None, &place.scratch()).unwrap();
-    assert_eq!(image.packing(), Compression::Gzip);
+    assert_eq!(image.format(), ImageFormat::Gzip);
 }
 
 #[test]
@@ -187,10 +191,12 @@ fn what_is_unpacked_leaves_nothing_behind() {
 #[test]
 fn an_image_in_memory_is_read_like_a_file() {
     let disk = disk();
-    let packed: &'static [u8] = xz_blocks(&disk, 50_000, Check::Crc64).leak();
-    let image = StockImage::from_xz_bytes(packed, "demo").unwrap();
+    let packed = xz_blocks(&disk, 50_000, Check::Crc64);
+    let image = StockImage::from_read_at(packed.clone(), "demo", &std::env::temp_dir()).unwrap();
     assert_holds(&image, &disk);
-    let error = StockImage::from_xz_bytes(&packed[..1000], "demo").map(|_| ()).unwrap_err();
+    let error = StockImage::from_read_at(packed[..1000].to_vec(), "demo", &std::env::temp_dir())
+        .map(|_| ())
+        .unwrap_err();
     assert!(error.to_string().starts_with("the image `demo` is damaged: "), "{error}");
 }
 
@@ -230,7 +236,7 @@ fn the_pinned_digest_is_checked_before_anything_is_believed() {
     let error = StockImage::open(&place.file(), Some(Digest::from_bytes([0; 32])), &place.scratch())
         .map(|_| ())
         .unwrap_err();
-    assert!(matches!(error, DiskError::WrongDigest { .. }), "{error}");
+    assert!(matches!(error, StockImageError::WrongDigest { .. }), "{error}");
 }
 
 #[test]
@@ -246,7 +252,7 @@ fn what_is_no_file_is_refused() {
 #[test]
 fn what_is_no_disk_is_refused_in_every_packing() {
     let text = b"not a disk at all, but some text that is longer than a sector. ".repeat(20);
-    let not_a_disk = "the image `/stock`: this is not the image of a disk: its first sector does not end as a \
+    let not_a_disk = "the image `/stock`: not a disk image: its first sector does not end as a \
                       partition table does (with 55 aa)";
     let packings: [Packer; 5] = [
         <[u8]>::to_vec,
@@ -302,7 +308,7 @@ fn what_follows_the_end_is_no_part_of_it() {
             assert_eq!(
                 error_of(&[&whole[..], rest].concat()),
                 format!(
-                    "something follows the compressed data of the image `/stock`: {length} bytes that are not {format}"
+                    "the image `/stock` goes on after its compressed data: {length} bytes follow that are not {format}"
                 )
             );
         }
@@ -337,7 +343,7 @@ fn zeros_behind_gzip_are_left_out_and_anything_else_is_said() {
         assert_eq!(
             error_of(&[&whole[..], rest].concat()),
             format!(
-                "something follows the compressed data of the image `/stock`: {length} bytes that are not gzip"
+                "the image `/stock` goes on after its compressed data: {length} bytes follow that are not gzip"
             )
         );
     }
@@ -430,10 +436,7 @@ fn what_is_inside_without_a_partition_table_is_named() {
         (with(0x1_0040, b"_BHRfS_M"), "it is one partition without a partition table: btrfs"),
         (with(0x101, b"ustar"), "it is a tar archive"),
     ] {
-        assert_eq!(
-            error_of(&gzip(&bytes)),
-            format!("the image `/stock`: this is not the image of a disk: {found}")
-        );
+        assert_eq!(error_of(&gzip(&bytes)), format!("the image `/stock`: not a disk image: {found}"));
     }
 }
 
@@ -454,7 +457,7 @@ fn an_image_that_ends_in_a_sector_is_padded_in_every_packing() {
         let place = Place::with(&packed(cut));
         let image = place.open().unwrap();
         assert_holds(&image, &whole);
-        assert_eq!(image.given_size().get(), cut.len() as u64);
+        assert_eq!(image.unpadded_size().get(), cut.len() as u64);
         // Shorter than the disk, which whoever takes the file for it has to bear in mind.
         assert!(image.raw_file().is_none_or(|file| file.metadata().unwrap().len() == cut.len() as u64));
         let [warning] = &image.warnings()[..] else { panic!("{:?}", image.warnings()) };
@@ -464,9 +467,9 @@ fn an_image_that_ends_in_a_sector_is_padded_in_every_packing() {
         // What is kept between runs is what the file holds.
         let cache = place.folder.path().join("cache");
         for _ in 0..2 {
-            let again = StockImage::open_remembered(&place.file(), None, &place.scratch(), &cache).unwrap();
+            let again = StockImage::open_cached(&place.file(), None, &place.scratch(), &cache).unwrap();
             assert_holds(&again, &whole);
-            again.remember().unwrap();
+            again.save_pages().unwrap();
         }
     }
 }
@@ -520,10 +523,10 @@ fn a_block_that_holds_something_else_than_the_index_says_is_damaged() {
     let layout = place.open().unwrap();
     let blocks = &layout.xz_layout().unwrap().blocks;
     for (claimed, at) in [(399_999_u64, 399_990), (400_001, 399_999)] {
-        let block = xz_index::XzBlock { uncompressed_size: claimed, ..blocks[0] };
+        let block = XzBlock { uncompressed_size: claimed, ..blocks[0] };
         let mut content = Vec::new();
-        let mut reader = xz_block::reader(layout.file_bytes(), &block).unwrap();
-        let error = io::Read::read_to_end(&mut reader, &mut content).unwrap_err();
+        let mut reader = block_reader(layout.file_bytes(), &block).unwrap();
+        let error = reader.read_to_end(&mut content).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error} after {at}");
     }
 }
@@ -539,11 +542,11 @@ fn a_dictionary_too_large_for_memory_is_refused_without_taking_it() {
     // The Block header behind the stream header: size, flags, LZMA2, one byte of properties, and that byte.
     assert_eq!(bytes[12..17], [2, 0, 0x21, 1, 16]);
     bytes[16] = 36;
-    let checksum = crate::formats::xz::CRC32.checksum(&bytes[12..20]);
+    let checksum = CRC32.checksum(&bytes[12..20]);
     bytes[20..24].copy_from_slice(&checksum.to_le_bytes());
     assert_eq!(
         error_of(&bytes),
-        "the image `/stock` is packed so that reading it takes 1 GiB of memory (the limit is 160 MiB), which \
+        "the image `/stock` is compressed so that reading it takes 1 GiB of memory (the limit is 160 MiB), which \
          cardwright does not read"
     );
 }
@@ -553,16 +556,16 @@ fn an_archive_holds_exactly_one_image() {
     let disk = disk();
     assert_eq!(
         error_of(&zip(&[("a.img", &disk), ("b.img", &disk), ("c.txt", b"")])),
-        "the zip archive `/stock` holds several images: `a.img`, `b.img`"
+        "the image `/stock` is a zip archive of several images: `a.img`, `b.img`"
     );
     assert_eq!(
         error_of(&zip(&[("a.img.xz", b"x"), ("folder/._a.img", b"")])),
-        "the zip archive `/stock` holds no file that ends in `.img`: it holds `a.img.xz`, `folder/._a.img`"
+        "the image `/stock` is a zip archive without a file that ends in `.img`: it holds `a.img.xz`, `folder/._a.img`"
     );
-    assert_eq!(error_of(&zip(&[])), "the zip archive `/stock` holds no file that ends in `.img`");
+    assert_eq!(error_of(&zip(&[])), "the image `/stock` is a zip archive without a file that ends in `.img`");
     assert_eq!(
         error_of(&zip(&[("\u{1b}[31m", b"")])),
-        "the zip archive `/stock` holds no file that ends in `.img`: it holds `\\u{1b}[31m`"
+        "the image `/stock` is a zip archive without a file that ends in `.img`: it holds `\\u{1b}[31m`"
     );
 }
 
@@ -571,7 +574,7 @@ fn a_scratch_folder_that_cannot_be_written_to_is_named() {
     let place = Place::with(&gzip(&disk()));
     let missing = place.folder.path().join("missing");
     let error = StockImage::open(&place.file(), None, &missing).map(|_| ()).unwrap_err();
-    assert!(matches!(&error, DiskError::Scratch { folder, .. } if *folder == missing), "{error}");
+    assert!(matches!(&error, StockImageError::Scratch { folder, .. } if *folder == missing), "{error}");
 }
 
 #[test]

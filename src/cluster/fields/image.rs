@@ -95,7 +95,7 @@ pub(crate) fn output(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Outp
     let fields = value.fields(&keys::OUTPUT, reader)?;
     let folder: Field<PathBuf> =
         fields.optional("dir", reader, |value, reader| value.parse(reader, |text| folders.resolve(text)));
-    let formats = ImageFormat::ALL.map(|format| (format.name(), format));
+    let formats = ImageFormat::WRITTEN.map(|format| (format.extension(), format));
     let format = fields.optional("format", reader, |value, reader| value.one_of(&formats, reader));
     let default = default_output(reader);
     match (folder, format) {

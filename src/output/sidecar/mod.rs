@@ -45,7 +45,7 @@ impl Images<'_> {
         let cards: Vec<&Card<'_>> = self.cards.iter().filter(|card| card.image.is_some()).collect();
         let nothing = Sidecars { disk_sha256: None, bmap: None };
         // The SHA-256 of a raw image is that of the disk, and known where images are hashed.
-        let whole = papers.disk_digests && !(self.hashed && self.format == ImageFormat::Img);
+        let whole = papers.disk_digests && !(self.hashed && self.format == ImageFormat::Raw);
         if !whole && papers.unused.is_none() {
             return Ok(vec![nothing; cards.len()]);
         }

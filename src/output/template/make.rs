@@ -2,12 +2,12 @@
 
 use super::plan::{KeptBlock, Planned, plan};
 use super::{Contents, Origin, Slot, Span};
-use crate::formats::{Part, PartFormat, Record};
+use crate::formats::xz::XzBlock;
+use crate::formats::{Part, PartEncoder, Record};
 use crate::io::ReadAt;
 use crate::output::OutputError;
 use crate::output::image_job::Disk;
 use crate::output::regions::Slots;
-use crate::stock_image::XzBlock;
 use crate::types::{ByteCount, ByteOffset};
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -18,7 +18,7 @@ use std::thread;
 
 /// What a template is made of.
 pub(in crate::output) struct Maker<'build> {
-    pub(in crate::output) format: &'build dyn PartFormat,
+    pub(in crate::output) format: &'build dyn PartEncoder,
     pub(in crate::output) disk: &'build Disk<'build>,
     pub(in crate::output) slots: &'build Slots,
     /// The stock image's file as it was given.
@@ -145,7 +145,7 @@ impl Maker<'_> {
     }
 
     fn packed(&self, bytes: &[u8], pieces: &Mutex<Pieces<'_>>) -> Result<Placed, OutputError> {
-        let Part { bytes, record } = self.format.pack(bytes).map_err(OutputError::Pack)?;
+        let Part { bytes, record } = self.format.compress(bytes).map_err(OutputError::Pack)?;
         let at =
             pieces.lock().map_err(|_| OutputError::Worker)?.append(&bytes).map_err(OutputError::Cache)?;
         Ok(Placed { at, length: bytes.len() as u64, record })

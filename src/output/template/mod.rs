@@ -17,7 +17,7 @@ pub(super) use plan::blocks_to_keep;
 
 use super::image_job::lay;
 use super::replicas::Change;
-use crate::formats::{PartFormat, Record};
+use crate::formats::{PartEncoder, Record};
 use crate::io::{DiskFile, Layer, ReadAt, check_range};
 use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset};
@@ -27,7 +27,7 @@ use std::io;
 
 /// Where the bytes of a packed file come from.
 pub(super) struct Template<'stock> {
-    format: &'stock dyn PartFormat,
+    format: &'stock dyn PartEncoder,
     /// The stock image's file as it was given.
     stock: &'stock dyn ReadAt,
     /// What was packed here.
@@ -85,7 +85,7 @@ struct Slot {
 impl<'stock> Template<'stock> {
     /// From its contents. `None` where they contradict themselves.
     fn new(
-        format: &'stock dyn PartFormat,
+        format: &'stock dyn PartEncoder,
         stock: &'stock dyn ReadAt,
         pieces: DiskFile,
         contents: Contents,

@@ -1,11 +1,11 @@
 //! Which parts a template has: a decision about the disk, before anything is read or packed.
 
 use crate::formats::Record;
-use crate::formats::xz::{BlockHeader, Check};
+use crate::formats::xz::{BlockHeader, Check, XzBlock};
 use crate::io::{BlockIndex, ReadAt};
 use crate::output::image_job::{BLOCK, Disk};
 use crate::output::regions::Slots;
-use crate::stock_image::{StockImage, XzBlock};
+use crate::stock_image::StockImage;
 use crate::types::ByteOffset;
 use crate::types::number::usize_from;
 use std::io;
@@ -119,6 +119,6 @@ fn keep(file: &dyn ReadAt, block: &XzBlock) -> io::Result<Option<KeptBlock>> {
         (header, start + found.length..end)
     };
     let own = if header.is_empty() { found.length } else { header.len() as u64 };
-    let record = Record { size: block.uncompressed_size, packed: own + body, crc32: 0 };
+    let record = Record { size: block.uncompressed_size, compressed: own + body, crc32: 0 };
     Ok(Some(KeptBlock { header, bytes, record }))
 }

@@ -82,7 +82,7 @@ fn what_is_not_said_has_its_default() {
     let cluster = parse(VALID).unwrap();
     assert_eq!(cluster.image, ImageSource::Demo);
     assert_eq!(cluster.output.folder, Path::new("no-such-folder").join("images"));
-    assert_eq!(cluster.output.format, ImageFormat::ImgXz);
+    assert_eq!(cluster.output.format, ImageFormat::Xz);
     let Install::Download { base_url, sha256_arm64, .. } = cluster.k3s.unwrap().install else { panic!() };
     assert_eq!(base_url, "https://github.com/k3s-io/k3s/releases/download");
     assert_eq!(sha256_arm64, None);

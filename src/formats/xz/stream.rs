@@ -1,26 +1,26 @@
-//! The parts of a stream around its Blocks: header, Index and footer, and how numbers are written.
+//! The parts of a Stream around its Blocks (header, Index and footer), and the encoding of numbers.
 
-use crate::formats::Record;
+use crate::formats::part::Record;
 use crate::types::Digest;
 use crc::{CRC_32_ISO_HDLC, CRC_64_XZ, Crc, Table};
 
 /// The checksum of everything but the data.
 pub(crate) const CRC32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
-/// The same, and its longer sibling, faster by large tables: for data.
+/// The checksums of data: faster, by large tables.
 static DATA_CRC32: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISO_HDLC);
 static DATA_CRC64: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_XZ);
 
-/// How a stream begins.
+/// The first bytes of a Stream.
 const HEADER_MAGIC: [u8; 6] = *b"\xfd7zXZ\0";
 
-/// How a stream ends.
-pub(crate) const FOOTER_MAGIC: [u8; 2] = *b"YZ";
+/// The last bytes of a Stream.
+pub(super) const FOOTER_MAGIC: [u8; 2] = *b"YZ";
 
-/// A stream header is as long as a stream footer.
-pub(crate) const HEADER_SIZE: usize = 12;
+/// The size of a stream header, and of a stream footer.
+pub(super) const HEADER_SIZE: usize = 12;
 
-/// How the content of Blocks is checked (section 2.1.1.2).
+/// The kind of check value that Blocks have (section 2.1.1.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Check {
     /// Not at all.
@@ -34,8 +34,8 @@ pub(crate) enum Check {
 }
 
 impl Check {
-    /// Reads the stream flags. Check types that are not assigned yet, and flags, are not known.
-    pub(crate) fn from_flags(flags: [u8; 2]) -> Option<Self> {
+    /// Reads the stream flags; `None` for those that are not assigned yet.
+    pub(super) fn from_flags(flags: [u8; 2]) -> Option<Self> {
         match flags {
             [0, 0x00] => Some(Self::None),
             [0, 0x01] => Some(Self::Crc32),
@@ -45,8 +45,8 @@ impl Check {
         }
     }
 
-    /// The stream flags, as stream header and footer have them.
-    pub(crate) fn flags(self) -> [u8; 2] {
+    /// Returns the stream flags, as stream header and footer have them.
+    pub(super) fn flags(self) -> [u8; 2] {
         match self {
             Self::None => [0, 0x00],
             Self::Crc32 => [0, 0x01],
@@ -55,7 +55,7 @@ impl Check {
         }
     }
 
-    /// How many bytes a check value has.
+    /// Returns the size of a check value.
     pub(crate) fn size(self) -> u64 {
         match self {
             Self::None => 0,
@@ -65,8 +65,8 @@ impl Check {
         }
     }
 
-    /// The check value of what a Block holds.
-    pub(crate) fn of(self, bytes: &[u8]) -> Vec<u8> {
+    /// Computes the check value of the contents of a Block.
+    pub(super) fn of(self, bytes: &[u8]) -> Vec<u8> {
         match self {
             Self::None => Vec::new(),
             Self::Crc32 => DATA_CRC32.checksum(bytes).to_le_bytes().to_vec(),
@@ -76,21 +76,21 @@ impl Check {
     }
 }
 
-/// A stream header (section 2.1.1).
-pub(crate) fn stream_header(check: Check) -> [u8; HEADER_SIZE] {
+/// Makes a stream header (section 2.1.1).
+pub(super) fn stream_header(check: Check) -> [u8; HEADER_SIZE] {
     let [m0, m1, m2, m3, m4, m5] = HEADER_MAGIC;
     let [f0, f1] = check.flags();
     let [c0, c1, c2, c3] = CRC32.checksum(&[f0, f1]).to_le_bytes();
     [m0, m1, m2, m3, m4, m5, f0, f1, c0, c1, c2, c3]
 }
 
-/// The Index of a stream with these Blocks (section 4), and the footer behind it (section 2.1.2).
+/// Makes the Index of a Stream with these Blocks (section 4), and the footer behind it (section 2.1.2).
 #[expect(clippy::expect_used, reason = "the number of Blocks is bounded where they are made and read")]
-pub(crate) fn stream_end(check: Check, blocks: &[Record]) -> Vec<u8> {
+pub(super) fn stream_end(check: Check, blocks: &[Record]) -> Vec<u8> {
     let mut end = vec![0];
     push_number(&mut end, blocks.len() as u64);
     for block in blocks {
-        push_number(&mut end, block.packed);
+        push_number(&mut end, block.compressed);
         push_number(&mut end, block.size);
     }
     end.resize(end.len().next_multiple_of(4), 0);
@@ -108,7 +108,7 @@ pub(crate) fn stream_end(check: Check, blocks: &[Record]) -> Vec<u8> {
 
 /// Takes a number off the front (section 1.2): seven bits a byte, the lowest first, at most nine bytes,
 /// and no more bytes than the number needs.
-pub(crate) fn take_number(bytes: &mut &[u8]) -> Option<u64> {
+pub(super) fn take_number(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..63).step_by(7) {
         let (byte, rest) = bytes.split_first()?;
@@ -122,7 +122,7 @@ pub(crate) fn take_number(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 /// Writes a number as [`take_number`] reads it. It has to be below 2^63, as all that was read is.
-pub(crate) fn push_number(bytes: &mut Vec<u8>, number: u64) {
+pub(super) fn push_number(bytes: &mut Vec<u8>, number: u64) {
     let mut rest = number;
     while rest >= 0x80 {
         bytes.push(rest.to_le_bytes()[0] | 0x80);

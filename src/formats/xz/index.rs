@@ -1,12 +1,11 @@
-//! Where the Blocks of an .xz file are: stream footers, Indexes and stream headers, read from the end of
-//! the file to its start.
+//! The layout of an .xz file: stream footers, Indexes and stream headers, read from the end of the file to its start.
 
-use super::Given;
-use super::decompress::LARGEST_IMAGE;
-use crate::formats::xz::{CRC32, Check, FOOTER_MAGIC, HEADER_SIZE, stream_header, take_number};
-use crate::io::DiskError;
-use crate::types::ByteOffset;
+use super::stream::{CRC32, Check, FOOTER_MAGIC, HEADER_SIZE, stream_header, take_number};
+use crate::formats::LARGEST_IMAGE;
+use crate::formats::error::FormatError;
+use crate::io::{ReadAt, read_vec};
 use crate::types::number::usize_from;
+use crate::types::{ByteCount, ByteOffset};
 
 /// [`HEADER_SIZE`] as the offsets count.
 const HEADER: u64 = HEADER_SIZE as u64;
@@ -20,125 +19,105 @@ const MOST_STREAMS: usize = 1 << 12;
 /// An Index of as many Blocks as there may be, each with two numbers of nine bytes.
 const LARGEST_INDEX: u64 = 18 * MOST_BLOCKS + 32;
 
-/// The parts of an .xz file.
+/// The Blocks of an .xz file.
 #[derive(Debug)]
-#[allow(dead_code, reason = "what writes a packed image needs more of this than what reads one")]
 pub(crate) struct XzLayout {
-    /// In the order they lie in the file.
-    pub(crate) streams: Vec<XzStream>,
-    /// Of all streams, in the order they lie in the file.
+    /// Of all Streams, in the order of the file.
     pub(crate) blocks: Vec<XzBlock>,
-    /// What all Blocks hold together, in bytes.
+    /// The size of the contents of all Blocks together, in bytes.
     pub(crate) uncompressed_size: u64,
-}
-
-/// A stream: header, Blocks, Index and footer.
-#[derive(Debug, Clone, Copy)]
-#[allow(dead_code, reason = "what writes a packed image needs more of this than what reads one")]
-pub(crate) struct XzStream {
-    /// How the content of its Blocks is checked.
-    pub(crate) check: Check,
-    /// Where its header begins.
-    pub(crate) compressed_offset: u64,
-    /// How long it is, from its header to the end of its footer; the padding behind it does not count.
-    pub(crate) compressed_size: u64,
 }
 
 /// A Block: a part of the image that can be decoded alone.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct XzBlock {
-    /// How its content is checked: what its stream says.
+    /// The kind of its check value, which its Stream says.
     pub(crate) check: Check,
-    /// Where its header begins.
+    /// The offset of its header in the file.
     pub(crate) compressed_offset: u64,
-    /// How long it is without its padding (to a multiple of four bytes), with header and check value.
+    /// Its size with header and check value, but without its padding (to a multiple of four bytes).
     pub(crate) unpadded_size: u64,
-    /// Where what it holds begins in the image.
+    /// The offset of its contents in the image.
     pub(crate) uncompressed_offset: u64,
-    /// How much it holds.
+    /// The size of its contents.
     pub(crate) uncompressed_size: u64,
 }
 
 impl XzBlock {
-    /// How long it is with its padding.
+    /// Returns its size with its padding.
     pub(crate) fn padded_size(&self) -> u64 {
         // The Block lies inside the file, and that ends before 2^64.
         self.unpadded_size.next_multiple_of(4)
     }
 }
 
-/// What one Record of an Index says.
-struct Record {
+/// A Record of an Index.
+struct IndexRecord {
     unpadded_size: u64,
     uncompressed_size: u64,
 }
 
-/// A stream as it was found.
+/// A Stream: its Index, and its place in the file.
 struct FoundStream {
-    stream: XzStream,
-    records: Vec<Record>,
+    start: u64,
+    check: Check,
+    records: Vec<IndexRecord>,
 }
 
 impl XzLayout {
-    /// Reads the layout of a whole file. Takes time and memory for the Blocks that there are, which are
-    /// counted before they are believed, and reads nothing but headers, Indexes and footers.
-    pub(super) fn read(given: &Given<'_>) -> Result<Self, DiskError> {
+    /// Reads the layout of a whole file. Takes time and memory for the Blocks that there are, which are counted before
+    /// they are believed, and reads nothing but headers, Indexes and footers.
+    pub(crate) fn read(file: &dyn ReadAt) -> Result<Self, FormatError> {
         let mut found = Vec::new();
         let mut blocks_left = MOST_BLOCKS;
-        let mut end = without_padding(given, given.bytes.size().get())?;
+        let mut end = without_padding(file, file.size().get())?;
         while end > 0 {
             if found.len() >= MOST_STREAMS {
-                return Err(given.damaged(format!("it has more than {MOST_STREAMS} xz streams")));
+                return Err(damaged(format!("it has more than {MOST_STREAMS} xz streams")));
             }
-            let stream = read_stream(given, end, blocks_left)?;
+            let stream = read_stream(file, end, blocks_left)?;
             blocks_left -= stream.records.len() as u64;
-            end = without_padding(given, stream.stream.compressed_offset)?;
+            end = without_padding(file, stream.start)?;
             found.push(stream);
         }
-        found.reverse();
-        Self::from_streams(given, found)
-    }
-
-    fn from_streams(given: &Given<'_>, found: Vec<FoundStream>) -> Result<Self, DiskError> {
-        let mut layout = Self { streams: Vec::new(), blocks: Vec::new(), uncompressed_size: 0 };
-        for FoundStream { stream, records } in found {
-            let mut compressed_offset = stream.compressed_offset + HEADER;
-            for Record { unpadded_size, uncompressed_size } in records {
+        let mut layout = Self { blocks: Vec::new(), uncompressed_size: 0 };
+        for FoundStream { start, check, records } in found.into_iter().rev() {
+            let mut compressed_offset = start + HEADER;
+            for IndexRecord { unpadded_size, uncompressed_size } in records {
                 let uncompressed_offset = layout.uncompressed_size;
                 let block = XzBlock {
-                    check: stream.check,
+                    check,
                     compressed_offset,
                     unpadded_size,
                     uncompressed_offset,
                     uncompressed_size,
                 };
                 let end = uncompressed_offset.checked_add(uncompressed_size);
-                layout.uncompressed_size =
-                    end.filter(|end| *end <= LARGEST_IMAGE.get()).ok_or_else(|| given.too_large())?;
+                let end = end.filter(|end| *end <= LARGEST_IMAGE.get());
+                layout.uncompressed_size = end.ok_or(FormatError::TooLarge { limit: LARGEST_IMAGE })?;
                 compressed_offset += block.padded_size();
                 layout.blocks.push(block);
             }
-            layout.streams.push(stream);
         }
         Ok(layout)
     }
 
-    /// The number of the Block that holds the byte at `offset` of the image.
-    pub(super) fn holding(&self, offset: u64) -> Option<usize> {
+    /// Returns the number of the Block that holds the byte at `offset` of the image.
+    pub(crate) fn holding(&self, offset: u64) -> Option<usize> {
         // Blocks that hold nothing share their offset with the one that follows, which is the last of them.
         self.blocks.partition_point(|block| block.uncompressed_offset <= offset).checked_sub(1)
     }
 }
 
-/// Where what lies before `end` ends when the zeros that pad streams are left out (section 2.2).
-fn without_padding(given: &Given<'_>, end: u64) -> Result<u64, DiskError> {
+/// Returns the end of what lies before `end` without the zeros that pad Streams (section 2.2).
+fn without_padding(file: &dyn ReadAt, end: u64) -> Result<u64, FormatError> {
     let mut piece = [0; 4096];
     let mut at = end;
     while at > 0 {
         let length = usize_from(at).min(piece.len());
         let (bytes, _) = piece.split_at_mut(length);
         let start = at - length as u64;
-        read(given, start, bytes)?;
+        read(file, start, bytes)?;
         if let Some(last) = bytes.iter().rposition(|byte| *byte != 0) {
             at = start + last as u64 + 1;
             break;
@@ -148,76 +127,74 @@ fn without_padding(given: &Given<'_>, end: u64) -> Result<u64, DiskError> {
     // What is left of a stream ends at a multiple of four bytes, and the last of them are not zero.
     if !(end - at).is_multiple_of(4) {
         // Zeros are also what many a compressed Block holds in the middle.
-        return Err(match footer_before(given, at) {
+        return Err(match footer_before(file, at) {
             Some(stream_end) if stream_end == at => {
-                given.damaged("the zeros behind an xz stream are no multiple of four bytes")
+                damaged("the zeros behind an xz stream are no multiple of four bytes")
             }
-            _ => without_end(given, end),
+            _ => without_end(file, end),
         });
     }
     Ok(at)
 }
 
-fn read(given: &Given<'_>, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
-    given.bytes.read_at(ByteOffset::new(offset), buffer).map_err(|source| given.unreadable(source))
+fn read(file: &dyn ReadAt, offset: u64, buffer: &mut [u8]) -> Result<(), FormatError> {
+    file.read_at(ByteOffset::new(offset), buffer).map_err(FormatError::Read)
 }
 
 /// Reads the stream that ends at `end`.
-fn read_stream(given: &Given<'_>, end: u64, blocks_left: u64) -> Result<FoundStream, DiskError> {
-    let (check, index_size) = read_footer(given, end)?;
-    let outside = || {
-        given.damaged(format!("the xz stream that ends at byte {end} claims to be longer than what is there"))
-    };
+fn read_stream(file: &dyn ReadAt, end: u64, blocks_left: u64) -> Result<FoundStream, FormatError> {
+    let (check, index_size) = read_footer(file, end)?;
+    let outside =
+        || damaged(format!("the xz stream that ends at byte {end} claims to be longer than what is there"));
     let behind_index = end.checked_sub(HEADER).ok_or_else(outside)?;
     let index_start = behind_index.checked_sub(index_size).ok_or_else(outside)?;
     if index_size > LARGEST_INDEX {
-        return Err(given.damaged(format!("the xz Index at byte {index_start} is too large")));
+        return Err(damaged(format!("the xz Index at byte {index_start} is too large")));
     }
-    let mut index = vec![0; usize::try_from(index_size).map_err(|_| outside())?];
-    read(given, index_start, &mut index)?;
+    let index = read_vec(file, ByteOffset::new(index_start), ByteCount::new(index_size));
+    let index = index.map_err(FormatError::Read)?;
     let records = parse_index(&index, blocks_left)
-        .map_err(|found| given.damaged(format!("the xz Index at byte {index_start} {found}")))?;
+        .map_err(|found| damaged(format!("the xz Index at byte {index_start} {found}")))?;
     let blocks = records
         .iter()
         .try_fold(0_u64, |sum, record| sum.checked_add(record.unpadded_size.checked_next_multiple_of(4)?));
     let start = blocks.and_then(|blocks| index_start.checked_sub(blocks)?.checked_sub(HEADER));
     let start = start.ok_or_else(outside)?;
-    check_header(given, start, check)?;
-    let stream = XzStream { check, compressed_offset: start, compressed_size: end - start };
-    Ok(FoundStream { stream, records })
+    check_header(file, start, check)?;
+    Ok(FoundStream { start, check, records })
 }
 
 /// Reads the footer that ends at `end`: the check type, and the size of the Index before it.
-fn read_footer(given: &Given<'_>, end: u64) -> Result<(Check, u64), DiskError> {
-    let no_footer = || without_end(given, end);
+fn read_footer(file: &dyn ReadAt, end: u64) -> Result<(Check, u64), FormatError> {
+    let no_footer = || without_end(file, end);
     let start = end.checked_sub(HEADER).ok_or_else(no_footer)?;
     let mut footer = [0; HEADER_SIZE];
-    read(given, start, &mut footer)?;
+    read(file, start, &mut footer)?;
     if !is_footer(&footer) {
         return Err(no_footer());
     }
     let [_, _, _, _, body @ .., _, _] = footer;
     let [s0, s1, s2, s3, flags @ ..] = body;
-    let check = Check::from_flags(flags).ok_or_else(|| given.unknown(unknown_flags(flags)))?;
+    let check = Check::from_flags(flags).ok_or_else(|| unknown_flags(flags))?;
     // Backward Size counts units of four bytes, less one.
     let index_size = (u64::from(u32::from_le_bytes([s0, s1, s2, s3])) + 1) * 4;
     Ok((check, index_size))
 }
 
-/// Returns whether these bytes are a stream footer, whatever it says (section 2.1.2).
+/// Returns `true` if these bytes are a stream footer, whatever it says (section 2.1.2).
 fn is_footer(bytes: &[u8; HEADER_SIZE]) -> bool {
     let [c0, c1, c2, c3, body @ .., y, z] = bytes;
     [*y, *z] == FOOTER_MAGIC && CRC32.checksum(body).to_le_bytes() == [*c0, *c1, *c2, *c3]
 }
 
 /// The error of a file in which no stream ends at `end`, where one should.
-fn without_end(given: &Given<'_>, end: u64) -> DiskError {
-    match footer_before(given, end) {
+fn without_end(file: &dyn ReadAt, end: u64) -> FormatError {
+    match footer_before(file, end) {
         Some(stream_end) => {
-            let (file, length) = (given.file.to_owned(), end - stream_end);
-            DiskError::SomethingFollows { file, packing: "xz", length }
+            let length = end - stream_end;
+            FormatError::TrailingData { format: "xz", length }
         }
-        None => given.damaged(format!("it ends too early: its xz stream has no end at byte {end}")),
+        None => damaged(format!("it ends too early: its xz stream has no end at byte {end}")),
     }
 }
 
@@ -227,31 +204,36 @@ const FARTHEST_FOOTER: u64 = 64 << 10;
 
 /// Returns the end of the last stream before `end`, where one ends not far from there. It only makes an error
 /// say whether a file was cut short or added to, so what cannot be read is not there.
-fn footer_before(given: &Given<'_>, end: u64) -> Option<u64> {
+fn footer_before(file: &dyn ReadAt, end: u64) -> Option<u64> {
     let start = end.max(FARTHEST_FOOTER) - FARTHEST_FOOTER;
-    let mut bytes = vec![0; usize::try_from(end - start).ok()?];
-    read(given, start, &mut bytes).ok()?;
+    let bytes = read_vec(file, ByteOffset::new(start), ByteCount::new(end - start)).ok()?;
     let is_footer_there = |window: &[u8]| window.first_chunk().is_some_and(is_footer);
     let at = bytes.windows(HEADER_SIZE).rposition(is_footer_there)?;
     Some(start + at as u64 + HEADER)
 }
 
-fn unknown_flags([first, second]: [u8; 2]) -> String {
-    format!("packed with an xz of a kind to come (stream flags {first:02x} {second:02x})")
+fn unknown_flags([first, second]: [u8; 2]) -> FormatError {
+    FormatError::Unknown(format!(
+        "compressed with an xz of a kind to come (stream flags {first:02x} {second:02x})"
+    ))
 }
 
-/// Whether a stream header with this check type begins at `start`.
-fn check_header(given: &Given<'_>, start: u64, check: Check) -> Result<(), DiskError> {
+fn damaged(found: impl Into<String>) -> FormatError {
+    FormatError::Damaged(found.into())
+}
+
+/// Checks that a stream header with this check type begins at `start`.
+fn check_header(file: &dyn ReadAt, start: u64, check: Check) -> Result<(), FormatError> {
     let mut header = [0; HEADER_SIZE];
-    read(given, start, &mut header)?;
+    read(file, start, &mut header)?;
     if header == stream_header(check) {
         return Ok(());
     }
-    Err(given.damaged(format!("no xz stream begins at byte {start}, where its Index says that it does")))
+    Err(damaged(format!("no xz stream begins at byte {start}, where its Index says that it does")))
 }
 
 /// Reads an Index (section 4). The error continues a sentence that begins with "the Index".
-fn parse_index(index: &[u8], blocks_left: u64) -> Result<Vec<Record>, String> {
+fn parse_index(index: &[u8], blocks_left: u64) -> Result<Vec<IndexRecord>, String> {
     let (body, checksum) = index.split_last_chunk::<4>().ok_or("is too short")?;
     if CRC32.checksum(body).to_le_bytes() != *checksum {
         return Err("does not fit its checksum".to_owned());
@@ -261,7 +243,7 @@ fn parse_index(index: &[u8], blocks_left: u64) -> Result<Vec<Record>, String> {
     if count > blocks_left || count > rest.len() as u64 / 2 {
         return Err(format!("claims to have {count} Blocks"));
     }
-    let mut records = Vec::with_capacity(usize::try_from(count).map_err(|_| "has too many Blocks")?);
+    let mut records = Vec::with_capacity(usize_from(count));
     for number in 1..=count {
         let record = take_number(&mut rest).zip(take_number(&mut rest));
         let (unpadded_size, uncompressed_size) =
@@ -270,7 +252,7 @@ fn parse_index(index: &[u8], blocks_left: u64) -> Result<Vec<Record>, String> {
         if unpadded_size < 5 {
             return Err(format!("says that Block {number} has {unpadded_size} bytes"));
         }
-        records.push(Record { unpadded_size, uncompressed_size });
+        records.push(IndexRecord { unpadded_size, uncompressed_size });
     }
     if rest.len() > 3 || rest.iter().any(|byte| *byte != 0) {
         return Err("goes on after its last Block".to_owned());
@@ -280,16 +262,14 @@ fn parse_index(index: &[u8], blocks_left: u64) -> Result<Vec<Record>, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::stream::push_number;
     use super::*;
-    use crate::formats::xz::push_number;
     use proptest::prelude::*;
-    use std::path::Path;
     use std::time::{Duration, Instant};
     use xz2::stream::{Action, Check as LibraryCheck, MtStreamBuilder, Stream};
 
-    fn layout(bytes: &Vec<u8>) -> Result<XzLayout, String> {
-        let given = Given { file: Path::new("x.img.xz"), bytes, scratch: Path::new("/nonexistent") };
-        XzLayout::read(&given).map_err(|error| error.to_string())
+    fn layout(bytes: &[u8]) -> Result<XzLayout, String> {
+        XzLayout::read(&bytes).map_err(|error| error.to_string())
     }
 
     fn packed(bytes: &[u8], block_size: u64, check: LibraryCheck) -> Vec<u8> {
@@ -341,10 +321,8 @@ mod tests {
         let sizes: Vec<u64> = layout.blocks.iter().map(|block| block.uncompressed_size).collect();
         assert_eq!(sizes, [4096, 4096, 1808, 4096, 904]);
         assert_eq!(layout.uncompressed_size, 15_000);
-        let checks: Vec<Check> = layout.streams.iter().map(|stream| stream.check).collect();
-        assert_eq!(checks, [Check::Crc32, Check::Crc64, Check::Sha256]);
-        assert_eq!(layout.streams[1].compressed_offset, parts[0].len() as u64 + 8);
-        assert_eq!(layout.streams[1].compressed_size, parts[2].len() as u64);
+        let checks: Vec<Check> = layout.blocks.iter().map(|block| block.check).collect();
+        assert_eq!(checks, [Check::Crc32, Check::Crc32, Check::Crc32, Check::Sha256, Check::Sha256]);
         assert_eq!(layout.holding(4095), Some(0));
         assert_eq!(layout.holding(10_000), Some(3));
     }
@@ -366,9 +344,9 @@ mod tests {
         let many = 1 << 62;
         expect(made(8, many, &[(8, 1)]), "claims to have 4611686018427387904 Blocks");
         expect(made(8, 2, &[(8, 1)]), "claims to have 2 Blocks");
-        expect(made(8, 1, &[(8, u64::MAX >> 1)]), "unpacks to more than 256 GiB");
+        expect(made(8, 1, &[(8, u64::MAX >> 1)]), "decompresses to more than 256 GiB");
         let halves = [(8, u64::MAX >> 1), (8, u64::MAX >> 1), (8, u64::MAX >> 1)];
-        expect(made(24, 3, &halves), "unpacks to more than 256 GiB");
+        expect(made(24, 3, &halves), "decompresses to more than 256 GiB");
         expect(made(8, 1, &[(u64::MAX >> 1, 1)]), "claims to be longer");
         expect(made(8, 3, &[(u64::MAX >> 1, 1); 3]), "claims to be longer");
         expect(made(8, 1, &[(9, 1)]), "claims to be longer");
@@ -382,7 +360,7 @@ mod tests {
         expect(pointing_at_nothing, "does not fit its checksum");
         let empty = packed(&[], 4096, LibraryCheck::Crc64);
         expect(empty.repeat(MOST_STREAMS + 1), "more than 4096 xz streams");
-        let mut large = vec![0; usize::try_from(LARGEST_INDEX).unwrap() + 64];
+        let mut large = vec![0; usize_from(LARGEST_INDEX) + 64];
         let size = u32::try_from(large.len() / 4 - 1).unwrap();
         large.extend(footer(size));
         expect(large, "is too large");
@@ -393,12 +371,16 @@ mod tests {
     fn what_is_cut_short_or_added_to_is_damaged() {
         let whole = packed(&[7; 10_000], 4096, LibraryCheck::Crc64);
         for length in [whole.len() - 1, whole.len() - 12, whole.len() / 2, 13, 1] {
-            let error = layout(&whole[..length].to_vec()).unwrap_err();
+            let error = layout(&whole[..length]).unwrap_err();
             assert!(error.contains("is damaged: it ends too early: its xz stream"), "{length}: {error}");
         }
         let added = [&whole[..], b"something"].concat();
         let error = layout(&added).unwrap_err();
-        assert!(error.contains("something follows") && error.contains("9 bytes that are not xz"), "{error}");
+        assert!(
+            error.contains("goes on after its compressed data")
+                && error.contains("9 bytes follow that are not xz"),
+            "{error}"
+        );
         let zeros = [&whole[..], &[0; 3]].concat();
         assert!(layout(&zeros).unwrap_err().contains("no multiple of four"));
     }

@@ -1,13 +1,11 @@
-//! The kinds of things that cardwright does not read, told by the bytes they begin with: so that an error
-//! names it instead of saying what it is not.
-//!
-//! The numbers are those that file(1) and libblkid go by; each format's own document calls them magic.
+//! The magic numbers of files and filesystems that cardwright does not read, so that an error names what was found.
+//! The numbers are those that file(1) and libblkid go by.
 
 use crate::io::ReadAt;
 use crate::types::ByteOffset;
 use std::io;
 
-/// Bytes at a place, and what has them there.
+/// Bytes at an offset, and what has them there.
 struct Magic {
     at: u64,
     bytes: &'static [u8],
@@ -18,8 +16,8 @@ const fn magic(at: u64, bytes: &'static [u8], name: &'static str) -> Magic {
     Magic { at, bytes, name }
 }
 
-/// Things that a partition may hold, or a whole image where somebody copied one partition only. What lies
-/// above others comes first: a LUKS volume holds nothing that could be mistaken for something else.
+/// What a partition may hold, or a whole image where somebody copied one partition only. Outer layers come first:
+/// a LUKS volume holds nothing that could be mistaken for something else.
 const FILESYSTEMS: [Magic; 20] = [
     magic(0, b"LUKS\xba\xbe", "LUKS (encrypted)"),
     magic(0x200, b"LABELONE", "an LVM physical volume"),
@@ -43,7 +41,7 @@ const FILESYSTEMS: [Magic; 20] = [
     magic(0xff6, b"SWAPSPACE2", "swap space"),
 ];
 
-/// Files that people may give for an image of a card.
+/// Files that people may give for a disk image.
 const FILES: [Magic; 30] = [
     magic(0, b"BZh", "compressed with bzip2"),
     magic(0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
@@ -77,8 +75,8 @@ const FILES: [Magic; 30] = [
     magic(0, b"{\"", "a JSON document"),
 ];
 
-/// Names the filesystem, or whatever else a partition holds, that begins where `disk` does. `None` for what
-/// is not known.
+/// Names the filesystem, or whatever else a partition holds, at the start of `disk`; `None` for one that is not
+/// known.
 ///
 /// # Errors
 /// Fails when `disk` cannot be read.
@@ -86,11 +84,11 @@ pub(crate) fn filesystem(disk: &dyn ReadAt) -> io::Result<Option<&'static str>> 
     find(disk, &FILESYSTEMS)
 }
 
-/// Names what `file` is where that is no image of a disk. `None` for what may be one.
+/// Names the kind of a file that is not a disk image; `None` for what may be one.
 ///
 /// # Errors
 /// Fails when `file` cannot be read.
-pub(crate) fn no_image(file: &dyn ReadAt) -> io::Result<Option<&'static str>> {
+pub(crate) fn foreign_file(file: &dyn ReadAt) -> io::Result<Option<&'static str>> {
     if let Some(name) = find(file, &FILES)? {
         return Ok(Some(name));
     }
@@ -123,7 +121,7 @@ fn find(disk: &dyn ReadAt, known: &[Magic]) -> io::Result<Option<&'static str>> 
     Ok(None)
 }
 
-/// Fills `buffer` from `at` on, unless the disk ends before.
+/// Fills `buffer` from `at` on, and returns `true`, unless the disk ends before.
 fn begins(disk: &dyn ReadAt, at: u64, buffer: &mut [u8]) -> io::Result<bool> {
     let is_there = at.checked_add(buffer.len() as u64).is_some_and(|end| end <= disk.size().get());
     if is_there {
@@ -137,10 +135,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_is_told_by_its_bytes() {
+    fn every_kind_is_recognised_by_its_bytes() {
         for (known, tell) in [
             (&FILESYSTEMS[..], filesystem as fn(&dyn ReadAt) -> io::Result<Option<&'static str>>),
-            (&FILES[..], no_image),
+            (&FILES[..], foreign_file),
         ] {
             for Magic { at, bytes, name } in known {
                 let at = usize::try_from(*at).unwrap();
@@ -156,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_of_lzma_is_told_by_its_fields() {
+    fn the_header_of_lzma_is_recognised_by_its_fields() {
         // As `xz --format=lzma` of xz 5.4 begins, and as LZMA SDK's own program does, which knows the size.
         let xz = *b"\x5d\x00\x00\x80\x00\xff\xff\xff\xff\xff\xff\xff\xff";
         let sdk = *b"\x5d\x00\x00\x00\x01\x00\x00\x40\xb7\x00\x00\x00\x00";
@@ -165,6 +163,6 @@ mod tests {
         assert!(!is_lzma(*b"\x5d\x00\x80\x80\x00\xff\xff\xff\xff\xff\xff\xff\xff"));
         assert!(!is_lzma(*b"\x5d\x00\x00\x80\x00\xff\xff\xff\xff\xff\xff\xff\x00"));
         assert!(!is_lzma([0; 13]));
-        assert_eq!(no_image(&xz.to_vec()).unwrap(), Some("compressed with LZMA (the format before xz)"));
+        assert_eq!(foreign_file(&xz.to_vec()).unwrap(), Some("compressed with LZMA (the format before xz)"));
     }
 }

@@ -1,0 +1,371 @@
+//! The stock image itself.
+
+use super::blocks::BlockImage;
+use super::decompressed::DecompressedImage;
+use super::error::{StockImageError, StockWarning};
+use super::file::ImageFile;
+use super::page_cache::PageCache;
+use crate::formats::xz::XzLayout;
+use crate::formats::{FormatError, ImageFormat, magic};
+use crate::io::temporary::TemporaryFolder;
+use crate::io::{Extended, ReadAt, check_range};
+use crate::partition::{PartitionError, PartitionTable, SECTOR};
+use crate::types::{ByteCount, ByteOffset, Digest};
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A stock image: read-only, readable at random, by several threads at once. The SHA-256 of its file may be computed in
+/// the background; call [`verify`](Self::verify) before trusting the contents.
+pub struct StockImage {
+    file: Arc<ImageFile>,
+    format: ImageFormat,
+    contents: Contents,
+    pages: Option<PageCache>,
+    /// Holds the file, where it is a download that is not kept. Windows removes no file that is open.
+    _folder: Option<TemporaryFolder>,
+}
+
+/// A stock image whose file has the SHA-256 that it has to have: results that were made from it may be published.
+#[derive(Clone, Copy)]
+pub struct Verified<'image>(&'image StockImage);
+
+/// The largest Block that is decoded in a moment.
+const LARGEST_BLOCK_AT_HAND: u64 = 256 << 20;
+
+/// The source of the bytes of the disk.
+enum Contents {
+    /// The file is the disk.
+    Raw,
+    /// They are decoded when they are asked for.
+    Blocks(BlockImage),
+    /// They are decompressed as a whole.
+    Whole(DecompressedImage),
+}
+
+impl StockImage {
+    /// Opens the file at `path`. What is compressed is decompressed once into an anonymous file in `scratch`: an xz Block
+    /// when it is read for the first time, anything else as a whole, now. When `pinned` is given, the file as it is has
+    /// to have this SHA-256.
+    ///
+    /// # Errors
+    /// When the file cannot be read, has another hash, is damaged, or holds no disk. Damage in a part that was not read
+    /// yet shows when that is read, as an [`io::Error`] of kind `InvalidData` which holds a [`StockImageError`].
+    pub fn open(path: &Path, pinned: Option<Digest>, scratch: &Path) -> Result<Self, StockImageError> {
+        Self::opened(ImageFile::open(path, pinned, scratch)?, None)
+    }
+
+    /// Opens the file at `path` as [`open`](Self::open) does, with the pages that earlier runs
+    /// [saved](Self::save_pages) in the folder `cache`: where those are enough, nothing is decompressed at all, and the
+    /// SHA-256 is computed in the background.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_cached(
+        path: &Path,
+        pinned: Option<Digest>,
+        scratch: &Path,
+        cache: &Path,
+    ) -> Result<Self, StockImageError> {
+        Self::opened(ImageFile::open(path, pinned, scratch)?, Some(cache))
+    }
+
+    /// Takes a file in any of the formats that is in memory, or anywhere else. `name` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_read_at(
+        file: impl ReadAt + 'static,
+        name: &str,
+        scratch: &Path,
+    ) -> Result<Self, StockImageError> {
+        Self::opened(ImageFile::of_bytes(Arc::new(file), Path::new(name), scratch), None)
+    }
+
+    /// Opens the file at `path` as far as that is quick: it is not hashed, and what `cache` has of the file with the
+    /// SHA-256 `pinned` is believed. `None` where much would have to be decompressed first. For a look at a file from
+    /// which nothing is going to be made.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_at_hand(
+        path: &Path,
+        pinned: Option<Digest>,
+        scratch: &Path,
+        cache: Option<&Path>,
+    ) -> Result<Option<Self>, StockImageError> {
+        let file = Arc::new(ImageFile::open(path, None, scratch)?);
+        let format = Self::detect(&file)?;
+        let pages = cached_pages(pinned, cache);
+        let is_cached = pages.is_some();
+        if !is_cached && !matches!(format, ImageFormat::Raw | ImageFormat::Xz) {
+            return Ok(None);
+        }
+        let image = Self::assembled(&file, format, pages)?;
+        // What one thread compressed is a single Block.
+        let mut blocks = image.xz_layout().into_iter().flat_map(|layout| &layout.blocks);
+        let is_quick = is_cached || blocks.all(|block| block.uncompressed_size <= LARGEST_BLOCK_AT_HAND);
+        Ok(is_quick.then_some(image))
+    }
+
+    fn opened(file: ImageFile, cache: Option<&Path>) -> Result<Self, StockImageError> {
+        let file = Arc::new(file);
+        // What seems wrong with a file is of no interest when it is another one than it has to be.
+        Self::opened_with(&file, cache).map_err(|error| file.verify().err().unwrap_or(error))
+    }
+
+    fn opened_with(file: &Arc<ImageFile>, cache: Option<&Path>) -> Result<Self, StockImageError> {
+        // Pages are saved only of a file that had the right SHA-256.
+        let early = cached_pages(file.pinned, cache);
+        if early.is_some() {
+            file.start_hashing();
+        } else {
+            file.verify()?;
+        }
+        let format = Self::detect(file)?;
+        let pages = match (early, cache.filter(|_| format != ImageFormat::Raw)) {
+            (Some(pages), _) => Some(pages),
+            (None, Some(cache)) => {
+                let digest = file.digest().map_err(|source| file.unreadable(FormatError::Read(source)))?;
+                Some(PageCache::open(cache, digest))
+            }
+            (None, None) => None,
+        };
+        Self::assembled(file, format, pages)
+    }
+
+    fn detect(file: &ImageFile) -> Result<ImageFormat, StockImageError> {
+        if file.bytes.size() == ByteCount::ZERO {
+            return Err(StockImageError::Empty { file: file.name.clone() });
+        }
+        ImageFormat::detect(&*file.bytes).map_err(|problem| file.unreadable(problem))
+    }
+
+    fn assembled(
+        file: &Arc<ImageFile>,
+        format: ImageFormat,
+        pages: Option<PageCache>,
+    ) -> Result<Self, StockImageError> {
+        let known_size = pages.as_ref().and_then(PageCache::size);
+        let contents = match format {
+            ImageFormat::Raw => Contents::Raw,
+            ImageFormat::Xz => Contents::Blocks(BlockImage::open(file)?),
+            ImageFormat::Gzip | ImageFormat::Zstd | ImageFormat::Zip => {
+                Contents::Whole(DecompressedImage::open(file, format, known_size)?)
+            }
+        };
+        let size = contents.size(file);
+        // An Index that contradicts what was once decoded: the pages are of no use.
+        let pages = pages.filter(|_| known_size.is_none_or(|known| known == size));
+        tracing::debug!(
+            "{}: {}, {size}, {} cached",
+            file.name.display(),
+            format.name(),
+            if known_size.is_some() && pages.is_some() { "pages" } else { "nothing" }
+        );
+        let image = Self { file: Arc::clone(file), format, contents, pages, _folder: None };
+        if size == ByteCount::ZERO {
+            return Err(StockImageError::Empty { file: file.name.clone() });
+        }
+        image.partition_table().map(|_| image)
+    }
+
+    /// Keeps the folder that the file is in for as long as the image.
+    pub(crate) fn keeping_folder(self, folder: Option<TemporaryFolder>) -> Self {
+        Self { _folder: folder, ..self }
+    }
+
+    /// Names what is there where there is no partition table.
+    fn named(&self, problem: PartitionError) -> PartitionError {
+        let PartitionError::NoTable { .. } = problem else { return problem };
+        let size = self.unpadded_size().get();
+        if size < SECTOR {
+            return PartitionError::NoTable { found: format!("it has only {size} bytes") };
+        }
+        let partition = |name: &'static str| format!("it is one partition without a partition table: {name}");
+        let known = match magic::foreign_file(self) {
+            Ok(None) => magic::filesystem(self).map(|found| found.map(partition)),
+            found => found.map(|found| found.map(|name| format!("it is {name}"))),
+        };
+        match known {
+            Ok(Some(found)) => PartitionError::NoTable { found },
+            Ok(None) => problem,
+            Err(error) => {
+                // The first finding is right in any case.
+                tracing::debug!("{}: cannot be read any more: {error}", self.file.name.display());
+                problem
+            }
+        }
+    }
+
+    /// Returns what may disappoint about the file.
+    pub fn warnings(&self) -> Vec<StockWarning> {
+        let (unpadded, padded) = (self.unpadded_size(), self.size());
+        let warning = || StockWarning::Padded { file: self.file.name.clone(), unpadded, padded };
+        (unpadded != padded).then(warning).into_iter().collect()
+    }
+
+    /// Returns the size of the disk in the file, before it is padded to whole sectors.
+    pub fn unpadded_size(&self) -> ByteCount {
+        self.contents.size(&self.file)
+    }
+
+    /// Reads what the file holds; the range has to lie inside [`unpadded_size`](Self::unpadded_size).
+    fn read_unpadded(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
+        if self.pages.as_ref().is_some_and(|pages| pages.read(offset, buffer)) {
+            return Ok(());
+        }
+        match &self.contents {
+            Contents::Raw => self.file.bytes.read_at(offset, buffer),
+            Contents::Blocks(image) => image.read_at(offset, buffer),
+            Contents::Whole(image) => image.read_at(offset, buffer),
+        }
+    }
+
+    /// Returns the format of the file.
+    pub fn format(&self) -> ImageFormat {
+        self.format
+    }
+
+    /// Reads the partition table of the disk.
+    ///
+    /// # Errors
+    /// As [`read_at`](ReadAt::read_at). An image without a usable table was not opened.
+    pub fn partition_table(&self) -> Result<PartitionTable, StockImageError> {
+        PartitionTable::read(self).map_err(|problem| match problem {
+            PartitionError::Read(source) => match source.downcast() {
+                Ok(damage) => damage,
+                Err(source) => self.file.unreadable(FormatError::Read(source)),
+            },
+            problem => {
+                StockImageError::NotADisk { file: self.file.name.clone(), problem: self.named(problem) }
+            }
+        })
+    }
+
+    /// Returns the path that it was opened at, or whatever errors call it.
+    pub fn name(&self) -> &Path {
+        &self.file.name
+    }
+
+    /// Returns the SHA-256 of the file as it was given, compressed. It is computed once, where opening the image did not
+    /// need it already.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn file_digest(&self) -> io::Result<Digest> {
+        self.file.digest()
+    }
+
+    /// Returns the SHA-256 that the file has, as far as is known before it is [verified](Self::verify).
+    pub(crate) fn expected_digest(&self) -> io::Result<Digest> {
+        self.file.pinned.map_or_else(|| self.file.digest(), Ok)
+    }
+
+    /// Compares the SHA-256 of the file with the one that it has to have. Waits until it is computed.
+    ///
+    /// # Errors
+    /// When the file has another, or cannot be read.
+    pub fn verify(&self) -> Result<Verified<'_>, StockImageError> {
+        self.file.verify().map(|()| Verified(self))
+    }
+
+    /// Saves the pages of the image that were read until now for the next run, as far as they are worth it. What is read
+    /// later is not saved. An image that is not compressed, or was opened without a cache, needs none.
+    ///
+    /// # Errors
+    /// When the cache cannot be written to. The next run takes longer then, and is all the same otherwise.
+    pub fn save_pages(&self) -> io::Result<()> {
+        let Some(pages) = &self.pages else { return Ok(()) };
+        pages.save(&Unpadded(self), &|| Ok(self.file.verify()?))
+    }
+
+    /// Returns the file as it was given, compressed.
+    pub(crate) fn file_bytes(&self) -> &dyn ReadAt {
+        &*self.file.bytes
+    }
+
+    /// Returns the file, where it is raw. The disk may be longer by the zeros that it is padded with.
+    pub(crate) fn raw_file(&self) -> Option<&File> {
+        let file = self.file.on_disk.as_ref().filter(|_| self.format == ImageFormat::Raw)?;
+        Some(file.file())
+    }
+
+    /// Decompresses all of it, on so many threads, for whoever is going to read all of it. `progress` is called with the
+    /// number of bytes that were decompressed.
+    ///
+    /// # Errors
+    /// As [`read_at`](ReadAt::read_at).
+    pub(crate) fn decompress_all(
+        &self,
+        threads: usize,
+        progress: &(dyn Fn(ByteCount) + Sync),
+    ) -> io::Result<()> {
+        match &self.contents {
+            Contents::Raw => Ok(()),
+            Contents::Blocks(image) => image.decode_all(threads, progress),
+            Contents::Whole(image) => image.disk().map(|disk| progress(disk.size())),
+        }
+    }
+
+    /// Returns the layout of [`file_bytes`](Self::file_bytes), where they are xz.
+    pub(crate) fn xz_layout(&self) -> Option<&XzLayout> {
+        match &self.contents {
+            Contents::Blocks(image) => Some(image.layout()),
+            Contents::Raw | Contents::Whole(_) => None,
+        }
+    }
+}
+
+/// Returns the pages that are cached of a file with this digest, where there are some.
+fn cached_pages(digest: Option<Digest>, cache: Option<&Path>) -> Option<PageCache> {
+    let pages = digest.zip(cache).map(|(digest, cache)| PageCache::open(cache, digest));
+    pages.filter(|pages| pages.size().is_some())
+}
+
+impl Verified<'_> {
+    /// Returns the SHA-256 of the file as it was given, compressed.
+    ///
+    /// # Errors
+    /// When the file cannot be read; it was not necessarily read to be verified.
+    pub fn file_digest(&self) -> io::Result<Digest> {
+        self.0.file_digest()
+    }
+}
+
+impl Contents {
+    fn size(&self, file: &ImageFile) -> ByteCount {
+        match self {
+            Self::Raw => file.bytes.size(),
+            Self::Blocks(image) => image.size(),
+            Self::Whole(image) => image.size(),
+        }
+    }
+}
+
+/// A card has whole sectors only, and programs that write cards refuse an image that ends in the middle of one: it is
+/// padded with zeros.
+impl ReadAt for StockImage {
+    fn size(&self) -> ByteCount {
+        ByteCount::new(self.unpadded_size().get().next_multiple_of(SECTOR))
+    }
+
+    fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
+        Extended::new(Unpadded(self), self.size())?.read_at(offset, buffer)
+    }
+}
+
+/// The disk as it is in the file, not padded.
+struct Unpadded<'image>(&'image StockImage);
+
+impl ReadAt for Unpadded<'_> {
+    fn size(&self) -> ByteCount {
+        self.0.unpadded_size()
+    }
+
+    fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
+        check_range(offset, buffer.len(), self.size())?;
+        self.0.read_unpadded(offset, buffer)
+    }
+}
