@@ -27,13 +27,13 @@ pub struct Artifacts {
     pub images: Vec<(String, Content)>,
 }
 
-/// Puts a payload onto a card of which k3s keeps its data in `data_dir`. It is the same on every card.
+/// Writes the artifacts for a k3s that keeps its data in `data_dir`. They are the same on every node.
 ///
 /// # Errors
 /// When the stock image cannot be read or has something in the way.
-pub fn put_payload(draft: &mut Draft<'_>, payload: &Artifacts, data_dir: &str) -> Result<(), K3sError> {
+pub fn write_artifacts(draft: &mut Draft<'_>, artifacts: &Artifacts, data_dir: &str) -> Result<(), K3sError> {
     let program = image_path!(service::PROGRAM);
-    draft.file(Partition::Root, &program, payload.binary.clone(), Mode::EXECUTABLE, Owner::ROOT)?;
+    draft.file(Partition::Root, &program, artifacts.binary.clone(), Mode::EXECUTABLE, Owner::ROOT)?;
     for name in LINKS {
         let mut known = false;
         for folder in FOLDERS_OF_COMMANDS {
@@ -46,10 +46,10 @@ pub fn put_payload(draft: &mut Draft<'_>, payload: &Artifacts, data_dir: &str) -
             draft.leave_to_user(Partition::Root, &link)?;
         }
     }
-    if payload.images.is_empty() {
+    if artifacts.images.is_empty() {
         return Ok(());
     }
-    for (name, content) in &payload.images {
+    for (name, content) in &artifacts.images {
         let path = ImagePath::new(format!("{data_dir}/{IMAGES}/{name}"))?;
         draft.file(Partition::Root, &path, content.clone(), Mode::FILE, Owner::ROOT)?;
     }

@@ -35,7 +35,7 @@ mod service;
 mod token;
 mod yaml;
 
-pub use bundle::{Artifacts, put_payload};
+pub use bundle::{Artifacts, write_artifacts};
 pub use error::K3sError;
 
 pub use crate::first_start::STATUS_FILE;

@@ -133,7 +133,7 @@ fn the_table_of_claimed_paths_is_what_is_written() {
             let mut k3s = cluster.k3s.clone().unwrap();
             if bundled {
                 let images = vec![("a.tar".to_owned(), Content::from("a"))];
-                put_payload(
+                write_artifacts(
                     &mut draft,
                     &Artifacts { binary: Content::from("#!"), images },
                     "/var/lib/rancher/k3s",
@@ -402,7 +402,7 @@ fn a_payload_lands_where_k3s_looks_for_it() {
         .file(Partition::Root, &image_path!("/usr/local/bin/ctr"), Mode::EXECUTABLE, Owner::ROOT, "own");
     let put = |images: Vec<(String, Content)>| {
         let mut draft = Draft::new(&stock, UnixTime::new(1_781_740_800));
-        put_payload(&mut draft, &Artifacts { binary: "program".into(), images }, "/var/lib/rancher/k3s")
+        write_artifacts(&mut draft, &Artifacts { binary: "program".into(), images }, "/var/lib/rancher/k3s")
             .unwrap();
         outline(&draft.finish())
     };

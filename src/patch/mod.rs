@@ -3,6 +3,29 @@
 //! A [`Patch`] is made by writing into a [`Draft`], which shows the stock files with what was written so
 //! far above them. `plan` prints a patch, `build` [applies](apply()) it, `verify` [checks](check()) it:
 //! three commands, one list.
+//!
+//! # Example
+//! An edit of one's own, after those of a plan, with the same checks:
+//!
+//! ```
+//! use cardwright::patch::{Draft, MemoryStock, Partition};
+//! use cardwright::types::{Mode, Owner, UnixTime, image_path};
+//!
+//! let motd = image_path!("/etc/motd");
+//! let stock = MemoryStock::new().file(Partition::Root, &motd, Mode::FILE, Owner::ROOT, "Welcome.\n");
+//! // In a program, `plan::plan` returns the patch of a node.
+//! let planned = Draft::new(&stock, UnixTime::new(1_791_244_800)).finish();
+//!
+//! let mut draft = Draft::continued(planned, &stock)?;
+//! draft.edit_text(Partition::Root, &motd, |text| format!("{text}This is north.\n"))?;
+//! draft.secret(&image_path!("/etc/backup/password"), "correct horse\n")?;
+//! let patch = draft.finish();
+//!
+//! // The directory that was missing comes before the file in it.
+//! let paths: Vec<_> = patch.edits.iter().map(|edit| edit.path.as_str()).collect();
+//! assert_eq!(paths, ["/etc/motd", "/etc/backup", "/etc/backup/password"]);
+//! # Ok::<(), cardwright::patch::PatchError>(())
+//! ```
 
 mod apply;
 mod check;
@@ -18,14 +41,9 @@ pub use draft::{Attributes, Draft, NewFile};
 pub use error::PatchError;
 pub use stock::{MemoryStock, Stock, StockFiles};
 
-use crate::types::ByteCount;
+use crate::types::{ByteCount, ImagePath, Mode, Owner, UnixTime};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-
-pub use crate::types::Digest;
-// The rooms above speak of files through this one; they have no business in `fs` itself.
-pub use crate::fs::{FileKind, FsError, Metadata};
-pub use crate::types::{ImagePath, InvalidPath, Mode, Owner, UnixTime};
 
 /// One of the two partitions of a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]

@@ -352,12 +352,12 @@ fn plan_with<'cluster>(
         release: &base.release,
         stock: &base.disk.files,
         time: base.time,
-        payload,
+        artifacts: payload,
     };
     let failed = |node: &Node, source| Error::Plan { node: node.name.to_string(), source };
     let (mut nodes, mut problems) = (Vec::new(), Vec::new());
     for node in &cluster.nodes {
-        let judged = plan::judge(&ground, node).map_err(|source| failed(node, source))?;
+        let judged = plan::assess(&ground, node).map_err(|source| failed(node, source))?;
         problems.extend(judged.mistakes.iter().map(|mistake| problem_of(mistake, cluster, node)));
         match base_layer::check_boot(base, &judged.patch) {
             Ok(()) => {}
@@ -401,7 +401,7 @@ fn spot_on_boot(node: &Node, path: &ImagePath) -> Option<FieldSpan> {
 /// Returns a mistake in a value of nodes.yaml as a problem at its place.
 fn problem_of(mistake: &RaspiosError, cluster: &Cluster, node: &Node) -> Diagnostic {
     // Its place is shown with it.
-    let (spot, mistake) = match (plan::spot_of(mistake, node), mistake) {
+    let (spot, mistake) = match (plan::span_of(mistake, node), mistake) {
         (Some(spot), RaspiosError::ExtraFile { source, .. }) => (Some(spot), &**source),
         (spot, mistake) => (spot, mistake),
     };

@@ -138,7 +138,7 @@ fn outside_the_files(
         differs("has other bytes before its first partition than planned".to_owned());
     }
     let unused = |disk: &Disk| -> Result<u64, Error> {
-        let root = patch::ImagePath::root();
+        let root = crate::types::ImagePath::root();
         let failed = |source| patch::PatchError::Filesystem {
             doing: "reading the superblock of",
             partition: patch::Partition::Root,

@@ -16,19 +16,19 @@ use crate::types::Hint;
 use crate::types::UnixTime;
 
 /// What a plan is made from, the node aside.
-pub struct PlanContext<'ground> {
+pub struct PlanContext<'context> {
     /// The cluster.
-    pub cluster: &'ground Cluster,
+    pub cluster: &'context Cluster,
     /// Its secret.
-    pub secret: &'ground ClusterSecret,
+    pub secret: &'context ClusterSecret,
     /// What the stock image holds.
-    pub release: &'ground Release,
+    pub release: &'context Release,
     /// The files of the stock image.
-    pub stock: &'ground dyn Stock,
+    pub stock: &'context dyn Stock,
     /// The time that everything written gets.
     pub time: UnixTime,
     /// What is put inside every card that runs k3s.
-    pub payload: Option<&'ground Artifacts>,
+    pub artifacts: Option<&'context Artifacts>,
 }
 
 /// An error of planning a node.
@@ -62,7 +62,7 @@ impl Hint for PlanError {
 
 /// A plan, as far as it can be made, and what keeps it from being all that nodes.yaml asks for.
 #[derive(Debug)]
-pub struct Judged {
+pub struct Assessment {
     /// The plan.
     pub patch: Patch,
     /// Values of nodes.yaml that the stock image has no answer to, in no order; none when the plan is whole.
@@ -93,8 +93,8 @@ impl Mistakes {
 ///
 /// # Errors
 /// When the stock image lacks something that was asked for, or cannot be read.
-pub fn plan(ground: &PlanContext<'_>, node: &Node) -> Result<Patch, PlanError> {
-    let Judged { mut patch, mistakes } = judge(ground, node)?;
+pub fn plan(context: &PlanContext<'_>, node: &Node) -> Result<Patch, PlanError> {
+    let Assessment { mut patch, mistakes } = assess(context, node)?;
     if let Some(mistake) = mistakes.into_iter().next() {
         return Err(mistake.into());
     }
@@ -107,27 +107,62 @@ pub fn plan(ground: &PlanContext<'_>, node: &Node) -> Result<Patch, PlanError> {
 ///
 /// # Errors
 /// Fails when the stock image cannot be read, or is not what every plan needs.
-pub fn judge(ground: &PlanContext<'_>, node: &Node) -> Result<Judged, PlanError> {
-    let PlanContext { cluster, secret, release, stock, time, payload } = *ground;
+pub fn assess(context: &PlanContext<'_>, node: &Node) -> Result<Assessment, PlanError> {
+    let PlanContext { cluster, secret, release, stock, time, artifacts } = *context;
     let mut draft = Draft::new(stock, time);
     let edits = &mut draft;
     let mut mistakes = Mistakes::default();
 
     // What every node gets comes first: it lies in a layer below the node's own.
-    if let (Some(payload), Some(_)) = (payload, node.role()) {
-        k3s::put_payload(edits, payload, cluster.k3s_data_dir())?;
+    if let (Some(artifacts), Some(_)) = (artifacts, node.role()) {
+        k3s::write_artifacts(edits, artifacts, cluster.k3s_data_dir())?;
     }
 
-    // Then the user: a renamed home has to be moved before anything is put into it.
+    let account = plan_user(edits, cluster, node, secret, &mut mistakes)?;
+    plan_network(edits, context, node)?;
+    let own_commands = plan_settings(edits, node, &mut mistakes)?;
+
+    if let (Some(k3s), Some(_)) = (&cluster.k3s, node.role()) {
+        raspios::add_cmdline_words(edits, &k3s::CMDLINE_WORDS)?;
+        k3s::configure(edits, cluster, node, k3s, &host(release), secret)?;
+    }
+
+    check_cmdline(edits, cluster, node, &mut mistakes)?;
+
+    // The user's own files go last, so that none of them replaces what makes this node.
+    for file in &node.files {
+        mistakes.note(raspios::add_file(edits, release, &account, file))?;
+    }
+    raspios::run_at_first_boot(edits, release.boot_mount, &own_commands, &node.first_boot)?;
+    let rejoins = node.k3s.as_ref().is_some_and(|k3s| k3s.rejoins);
+    let through = node.k3s.as_ref().and_then(|k3s| k3s.through.as_ref()).map(ToString::to_string);
+    let card = Card { rejoins, through, ..Card::new(cluster.name.as_str(), node.name.as_str()) };
+    raspios::write_card(edits, &card)?;
+    Ok(Assessment { patch: draft.finish(), mistakes: mistakes.0 })
+}
+
+/// Plans the user. Comes before all that is put into the home directory, which may have to be moved.
+fn plan_user(
+    edits: &mut Draft<'_>,
+    cluster: &Cluster,
+    node: &Node,
+    secret: &ClusterSecret,
+    mistakes: &mut Mistakes,
+) -> Result<Account, PlanError> {
     let account = match mistakes.note(raspios::set_user(edits, &node.user))? {
         Some(account) => account,
-        // The user as far as it got, so that all else is judged as well.
+        // The user as far as it got, so that all else is checked as well.
         None => Account::first_user(edits)?,
     };
     raspios::set_authorized_keys(edits, &account, &login_keys(cluster, node, secret)?)?;
     raspios::set_sudo(edits, &account, node.user.passwordless_sudo)?;
     raspios::dismiss_wizard(edits)?;
+    Ok(account)
+}
 
+/// Plans what the node is called, how it is reached, and how it learns the time.
+fn plan_network(edits: &mut Draft<'_>, context: &PlanContext<'_>, node: &Node) -> Result<(), PlanError> {
+    let PlanContext { cluster, secret, release, .. } = *context;
     raspios::set_hostname(edits, &node.name)?;
     raspios::set_cluster_hosts(edits, &cluster.nodes)?;
     raspios::set_network(edits, release, node)?;
@@ -137,7 +172,15 @@ pub fn judge(ground: &PlanContext<'_>, node: &Node) -> Result<Judged, PlanError>
     raspios::disable_cloud_init(edits, release)?;
     raspios::set_clock_floor(edits)?;
     raspios::set_time_servers(edits, &node.ntp)?;
+    Ok(())
+}
 
+/// Plans the settings that a node may have; returns the commands that the first boot has to run for them.
+fn plan_settings(
+    edits: &mut Draft<'_>,
+    node: &Node,
+    mistakes: &mut Mistakes,
+) -> Result<Vec<String>, PlanError> {
     if node.swap == Swap::Off {
         raspios::disable_swap(edits)?;
     }
@@ -154,31 +197,14 @@ pub fn judge(ground: &PlanContext<'_>, node: &Node) -> Result<Judged, PlanError>
     for word in &node.boot.cmdline {
         mistakes.note(raspios::add_cmdline_words(edits, &[word]))?;
     }
-
-    if let (Some(k3s), Some(_)) = (&cluster.k3s, node.role()) {
-        raspios::add_cmdline_words(edits, &k3s::CMDLINE_WORDS)?;
-        k3s::configure(edits, cluster, node, k3s, &host(release), secret)?;
-    }
-
-    judge_cmdline(edits, cluster, node, &mut mistakes)?;
-
-    // The user's own files go last, so that none of them replaces what makes this node.
-    for file in &node.files {
-        mistakes.note(raspios::add_file(edits, release, &account, file))?;
-    }
-    raspios::run_at_first_boot(edits, release.boot_mount, &own_commands, &node.first_boot)?;
-    let rejoins = node.k3s.as_ref().is_some_and(|k3s| k3s.rejoins);
-    let through = node.k3s.as_ref().and_then(|k3s| k3s.through.as_ref()).map(ToString::to_string);
-    let card = Card { rejoins, through, ..Card::new(cluster.name.as_str(), node.name.as_str()) };
-    raspios::write_card(edits, &card)?;
-    Ok(Judged { patch: draft.finish(), mistakes: mistakes.0 })
+    Ok(own_commands)
 }
 
 /// Notes the words for cmdline.txt that contradict the plan.
 ///
 /// # Errors
 /// Fails at a word that the stock image brings along: that is nothing to be corrected in nodes.yaml.
-fn judge_cmdline(
+fn check_cmdline(
     draft: &Draft<'_>,
     cluster: &Cluster,
     node: &Node,
@@ -200,7 +226,7 @@ fn judge_cmdline(
 }
 
 /// The place in nodes.yaml of what a mistake is about.
-pub fn spot_of(mistake: &RaspiosError, node: &Node) -> Option<FieldSpan> {
+pub fn span_of(mistake: &RaspiosError, node: &Node) -> Option<FieldSpan> {
     let spans = &node.spans;
     match mistake {
         RaspiosError::UnknownTimezone { .. } => spans.timezone.clone(),
@@ -221,12 +247,12 @@ pub fn spot_of(mistake: &RaspiosError, node: &Node) -> Option<FieldSpan> {
 ///
 /// # Errors
 /// When the stock image cannot be read or has something in the way.
-pub fn common(ground: &PlanContext<'_>) -> Result<Patch, PlanError> {
-    let mut draft = Draft::new(ground.stock, ground.time);
-    if let (Some(payload), true) =
-        (ground.payload, ground.cluster.nodes.iter().all(|node| node.role().is_some()))
+pub fn common(context: &PlanContext<'_>) -> Result<Patch, PlanError> {
+    let mut draft = Draft::new(context.stock, context.time);
+    if let (Some(artifacts), true) =
+        (context.artifacts, context.cluster.nodes.iter().all(|node| node.role().is_some()))
     {
-        k3s::put_payload(&mut draft, payload, ground.cluster.k3s_data_dir())?;
+        k3s::write_artifacts(&mut draft, artifacts, context.cluster.k3s_data_dir())?;
     }
     Ok(draft.finish())
 }

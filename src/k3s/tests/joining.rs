@@ -255,7 +255,7 @@ fn what_k3s_keeps_lies_in_its_data_dir() {
     let stock = MemoryStock::new();
     let mut draft = Draft::new(&stock, UnixTime::new(1_781_740_800));
     let payload = Artifacts { binary: "program".into(), images: vec![("a.tar".to_owned(), "a".into())] };
-    put_payload(&mut draft, &payload, cluster.k3s_data_dir()).unwrap();
+    write_artifacts(&mut draft, &payload, cluster.k3s_data_dir()).unwrap();
     let written = outline(&draft.finish());
     assert!(written.contains(&"/srv/k3s/agent/images/a.tar 0644".to_owned()), "{written:?}");
 }

@@ -1,0 +1,181 @@
+//! The files as they will be.
+
+use super::Draft;
+use crate::fs::FileKind;
+use crate::fs::symlinks::{self, LastLink, LinkTree, Resolved, Step};
+use crate::patch::{Action, Partition, PatchError};
+use crate::types::{ImagePath, Mode, Owner};
+use std::io::Read as _;
+
+/// The attributes of what will be at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attributes {
+    /// File, directory, symlink, …
+    pub kind: FileKind,
+    /// Permission bits.
+    pub mode: Mode,
+    /// User and group.
+    pub owner: Owner,
+}
+
+impl Draft<'_> {
+    /// The content of a file as it will be, or `None` when there will be none.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read, or a file of this machine that was put there.
+    pub fn read(&self, partition: Partition, path: &ImagePath) -> Result<Option<Vec<u8>>, PatchError> {
+        match self.edit_of(partition, path).map(|edit| &edit.action) {
+            Some(Action::File { content, .. }) => {
+                let mut bytes = Vec::new();
+                let most = content.size().get() + 1;
+                let read = content.open().and_then(|reader| reader.take(most).read_to_end(&mut bytes));
+                read.map_err(|source| PatchError::content(content, partition, path, source))?;
+                Ok(Some(bytes))
+            }
+            Some(Action::Remove | Action::Rename { .. } | Action::Symlink { .. }) => Ok(None),
+            Some(Action::Directory { .. }) | None => {
+                self.stock.read(partition, &self.stock_path(partition, path))
+            }
+        }
+    }
+
+    /// As [`read`](Self::read), as text.
+    ///
+    /// # Errors
+    /// Also when it is not UTF-8.
+    pub fn read_text(&self, partition: Partition, path: &ImagePath) -> Result<Option<String>, PatchError> {
+        let bytes = self.read(partition, path)?;
+        let text = bytes.map(String::from_utf8).transpose();
+        text.map_err(|_| PatchError::NotText { partition, path: path.clone() })
+    }
+
+    /// Whether there will be something at `path`.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read.
+    pub fn exists(&self, partition: Partition, path: &ImagePath) -> Result<bool, PatchError> {
+        match self.edit_of(partition, path).map(|edit| &edit.action) {
+            Some(Action::Remove | Action::Rename { .. }) => Ok(false),
+            Some(_) => Ok(true),
+            None => Ok(self.stock.metadata(partition, &self.stock_path(partition, path))?.is_some()),
+        }
+    }
+
+    /// What kind of thing there will be at `path`, without following a symbolic link; `None` for nothing.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read.
+    pub fn kind(&self, partition: Partition, path: &ImagePath) -> Result<Option<FileKind>, PatchError> {
+        Ok(self.attributes(partition, path)?.map(|found| found.kind))
+    }
+
+    /// As [`kind`](Self::kind), with mode and owner.
+    ///
+    /// # Errors
+    /// Fails when the stock image cannot be read.
+    pub fn attributes(
+        &self,
+        partition: Partition,
+        path: &ImagePath,
+    ) -> Result<Option<Attributes>, PatchError> {
+        match self.edit_of(partition, path).map(|edit| &edit.action) {
+            Some(Action::File { mode, owner, .. }) => {
+                Ok(Some(Attributes { kind: FileKind::File, mode: *mode, owner: *owner }))
+            }
+            Some(Action::Directory { mode, owner }) => {
+                Ok(Some(Attributes { kind: FileKind::Directory, mode: *mode, owner: *owner }))
+            }
+            Some(Action::Symlink { .. }) => {
+                let mode = Mode::from_st_mode(0o777);
+                Ok(Some(Attributes { kind: FileKind::Symlink, mode, owner: Owner::ROOT }))
+            }
+            Some(Action::Remove | Action::Rename { .. }) => Ok(None),
+            None => {
+                let found = self.stock.metadata(partition, &self.stock_path(partition, path))?;
+                Ok(found.map(|found| Attributes { kind: found.kind, mode: found.mode, owner: found.owner }))
+            }
+        }
+    }
+
+    /// The same path without links in its directory part, as far as there will be something.
+    ///
+    /// # Errors
+    /// Fails when the stock image cannot be read, or links lead in a circle.
+    pub fn without_links(&self, partition: Partition, path: &ImagePath) -> Result<ImagePath, PatchError> {
+        self.follow(partition, path, LastLink::Unfollowed)
+    }
+
+    /// As [`without_links`](Self::without_links), through a link at the end of it as well.
+    ///
+    /// # Errors
+    /// Fails when the stock image cannot be read, or links lead in a circle.
+    pub fn behind_links(&self, partition: Partition, path: &ImagePath) -> Result<ImagePath, PatchError> {
+        self.follow(partition, path, LastLink::Followed)
+    }
+
+    pub(super) fn follow(
+        &self,
+        partition: Partition,
+        path: &ImagePath,
+        last: LastLink,
+    ) -> Result<ImagePath, PatchError> {
+        match partition {
+            Partition::Boot => self.as_written(path),
+            Partition::Root => match symlinks::resolve(self, path, last)? {
+                Resolved::Path(resolved) => Ok(resolved),
+                Resolved::Nowhere => Ok(path.clone()),
+                Resolved::Circle(_) => Err(PatchError::LinkCircle { partition, path: path.clone() }),
+            },
+        }
+    }
+
+    /// Where the symbolic link at `path` on the root partition will point to; `None` when there will be none.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read.
+    pub fn read_link(&self, path: &ImagePath) -> Result<Option<String>, PatchError> {
+        match self.edit_of(Partition::Root, path).map(|edit| &edit.action) {
+            Some(Action::Symlink { target }) => Ok(Some(target.clone())),
+            Some(_) => Ok(None),
+            None => self.stock.read_link(Partition::Root, &self.stock_path(Partition::Root, path)),
+        }
+    }
+
+    /// The names in a directory as the stock image has it, sorted.
+    ///
+    /// # Errors
+    /// When the stock image cannot be read.
+    pub fn list_stock(&self, partition: Partition, path: &ImagePath) -> Result<Vec<String>, PatchError> {
+        self.stock.list(partition, &self.stock_path(partition, path))
+    }
+
+    /// A path of the FAT partition as it is written there, or by an edit before: FAT takes capital letters for
+    /// small ones, and a file that is replaced keeps its name.
+    fn as_written(&self, path: &ImagePath) -> Result<ImagePath, PatchError> {
+        let boot = Partition::Boot;
+        let mut written = ImagePath::root();
+        for part in path.parts() {
+            let same = |name: &&str| name.to_lowercase() == part.to_lowercase();
+            let in_stock = self.stock.list(boot, &written)?;
+            let edited = self
+                .edits
+                .iter()
+                .filter(|edit| edit.partition == boot && edit.path.parent().as_ref() == Some(&written));
+            let mut names = in_stock.iter().map(String::as_str).chain(edited.map(|edit| edit.path.name()));
+            let name = names.find(same).unwrap_or(part);
+            let Ok(next) = written.join(name) else { return Ok(path.clone()) };
+            written = next;
+        }
+        Ok(written)
+    }
+}
+
+impl LinkTree for Draft<'_> {
+    type Error = PatchError;
+
+    /// Where nothing is, names are taken as they are: of `/var/run/x` that is `/run/x`, whether or not there is a
+    /// `/run`.
+    fn step(&self, path: &ImagePath) -> Result<Step, PatchError> {
+        Ok(self.read_link(path)?.map_or(Step::Below, Step::Link))
+    }
+}
