@@ -5,57 +5,58 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// Does `work` on each item, on so many threads at once. Each thread takes the next item when it is done with one, and
-/// none takes another after an error.
+/// Does `work` on each item, on so many threads at once, and returns the results in the order of the items. Each thread
+/// takes the next item when it is done with one, and none takes another after an error.
 ///
 /// # Errors
-/// The first error, in the order of the threads.
-pub(crate) fn for_each<T, E: Send>(
+/// One of the errors of `work`.
+pub(crate) fn map<T, R: Send, E: Send>(
     threads: usize,
     items: impl Iterator<Item = T> + Send,
-    work: impl Fn(T) -> Result<(), E> + Sync,
-) -> Result<(), E> {
-    let items = Mutex::new(items.fuse());
+    work: impl Fn(T) -> Result<R, E> + Sync,
+) -> Result<Vec<R>, E> {
+    let queue = Mutex::new(items.enumerate().fuse());
     let stop = AtomicBool::new(false);
-    let next = || items.lock().unwrap_or_else(PoisonError::into_inner).next();
+    // Nothing is left half done under the lock.
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
     let worker = || {
+        let mut done = Vec::new();
         while !stop.load(Ordering::Relaxed)
-            && let Some(item) = next()
+            && let Some((number, item)) = next()
         {
-            work(item).inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
+            let result = work(item).inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
+            done.push((number, result));
         }
-        Ok(())
+        Ok(done)
     };
-    thread::scope(|scope| {
+    let mut results = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(worker)).collect();
-        let results =
-            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        results.fold(Ok(()), Result::and)
-    })
+        let mut results = Vec::new();
+        for worker in workers {
+            // A panic is a defect of this program, wherever it happens.
+            results.extend(worker.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        }
+        Ok(results)
+    })?;
+    results.sort_unstable_by_key(|(number, _)| *number);
+    Ok(results.into_iter().map(|(_, result)| result).collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::for_each;
+    use super::map;
     use std::sync::Mutex;
 
     #[test]
-    fn all_items_are_worked_off_once() {
-        let done = Mutex::new(Vec::new());
-        for_each(4, 0..100, |number| {
-            done.lock().unwrap().push(number);
-            Ok::<_, ()>(())
-        })
-        .unwrap();
-        let mut done = done.into_inner().unwrap();
-        done.sort_unstable();
-        assert!(done.into_iter().eq(0..100));
+    fn results_come_in_the_order_of_the_items() {
+        let squares = map(4, 0..100, |number| Ok::<_, ()>(number * number)).unwrap();
+        assert!(squares.into_iter().eq((0..100).map(|number| number * number)));
     }
 
     #[test]
     fn nothing_is_begun_after_an_error() {
         let done = Mutex::new(0);
-        let result = for_each(1, 0..100, |number| {
+        let result = map(1, 0..100, |number| {
             *done.lock().unwrap() += 1;
             if number == 3 { Err("three") } else { Ok(()) }
         });

@@ -4,14 +4,12 @@
 use super::OutputError;
 use super::image_job::{Card, Disk, lay};
 use super::images::{Progress, Stage};
-use crate::io::ReadAt;
+use crate::io::{ReadAt, parallel};
+use crate::types::ByteCount;
 use crate::types::Digest;
 use crate::types::Sha256;
 use crate::types::number::{self, usize_from};
-use crate::types::{ByteCount, ByteOffset};
 use std::ops::Range;
-use std::sync::Mutex;
-use std::thread;
 
 /// How much of the disk is in memory at once: little enough to stay in the cache of a core while it is hashed
 /// for every card.
@@ -47,40 +45,21 @@ pub(super) fn hash(
     let share = wanted.len().div_ceil(threads.max(1)).max(1);
     let total = ByteCount::new(disk.size.get() * wanted.len() as u64);
     let tell = |more| progress(Stage::Hashing, more, total);
-    let shares: Vec<_> = wanted.chunks(share).collect();
-    let results = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        let spawn = |(number, share)| {
-            let (results, tell) = (&results, &tell);
-            scope.spawn(move || -> Result<(), OutputError> {
-                let hashed = hash_share(disk, share, tell)?;
-                results.lock().map_err(|_| OutputError::Worker)?.push((number, hashed));
-                Ok(())
-            })
-        };
-        let workers: Vec<_> = shares.into_iter().enumerate().map(spawn).collect();
-        workers
-            .into_iter()
-            .map(|worker| worker.join().unwrap_or(Err(OutputError::Worker)))
-            .fold(Ok(()), Result::and)
-    })?;
-    let mut results = results.into_inner().map_err(|_| OutputError::Worker)?;
-    results.sort_by_key(|(number, _)| *number);
-    Ok(results.into_iter().flat_map(|(_, hashed)| hashed).collect())
+    let hashed = parallel::map(threads, wanted.chunks(share), |share| hash_share(disk, share, &tell))?;
+    Ok(hashed.into_iter().flatten().collect())
 }
 
 fn hash_share(
     disk: &Disk<'_>,
     share: &[Wanted<'_>],
-    tell: &dyn Fn(ByteCount),
+    tell: &(dyn Fn(ByteCount) + Sync),
 ) -> Result<Vec<Hashed>, OutputError> {
     let mut hashing: Vec<Hashing> = share.iter().map(Hashing::new).collect();
     let (mut piece, mut own) = (vec![0; PIECE], vec![0; PIECE]);
-    let mut at = 0;
-    while at < disk.size.get() {
-        let length = usize_from(disk.size.get() - at).min(PIECE);
+    for (offset, length) in disk.size.chunks(PIECE) {
         let (piece, _) = piece.split_at_mut(length);
-        disk.read_at(ByteOffset::new(at), piece).map_err(OutputError::StockImage)?;
+        disk.read_at(offset, piece).map_err(OutputError::StockImage)?;
+        let at = offset.get();
         for (wanted, hashing) in share.iter().zip(&mut hashing) {
             let own = own.split_at_mut(length).0;
             own.copy_from_slice(piece);
@@ -88,7 +67,6 @@ fn hash_share(
             hashing.update(at, own, &wanted.parts);
         }
         tell(ByteCount::new((length * share.len()) as u64));
-        at += length as u64;
     }
     Ok(hashing.into_iter().map(Hashing::finish).collect())
 }
@@ -132,6 +110,7 @@ impl Hashing {
 mod tests {
     use super::*;
     use crate::io::{Layer, Overlay, WriteAt as _};
+    use crate::types::ByteOffset;
     use std::sync::Arc;
 
     #[test]

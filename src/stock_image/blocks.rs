@@ -41,11 +41,12 @@ impl BlockImage {
 
     /// Decodes all Blocks, on so many threads; `progress` is called with the size of each.
     pub(super) fn decode_all(&self, threads: usize, progress: &(dyn Fn(ByteCount) + Sync)) -> io::Result<()> {
-        parallel::for_each(threads, self.layout.blocks.iter().enumerate(), |(number, block)| {
+        let decoded = parallel::map(threads, self.layout.blocks.iter().enumerate(), |(number, block)| {
             self.decode(number, block)?;
             progress(ByteCount::new(block.uncompressed_size));
             Ok(())
-        })
+        });
+        decoded.map(drop)
     }
 
     /// Decodes a Block, unless that was done before.

@@ -4,7 +4,7 @@ use super::plan::{KeptBlock, Planned, plan};
 use super::{Contents, Origin, Slot, Span};
 use crate::formats::xz::XzBlock;
 use crate::formats::{Part, PartEncoder, Record};
-use crate::io::ReadAt;
+use crate::io::{ReadAt, parallel, read_vec};
 use crate::output::OutputError;
 use crate::output::image_job::Disk;
 use crate::output::regions::Slots;
@@ -13,8 +13,6 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::ops::Range;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 /// What a template is made of.
 pub(in crate::output) struct Maker<'build> {
@@ -117,31 +115,11 @@ impl Maker<'_> {
             .filter_map(|part| if let Planned::Packed(range) = part { Some(range) } else { None })
             .collect();
         let total = ByteCount::new(ranges.iter().map(|range| range.end - range.start).sum());
-        let next = AtomicUsize::new(0);
-        let worker = || -> Result<Vec<(usize, Placed)>, OutputError> {
-            let mut done = Vec::new();
-            loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some(range) = ranges.get(number) else { return Ok(done) };
-                let packed = self.read(range).and_then(|bytes| self.packed(&bytes, pieces));
-                if packed.is_err() {
-                    // The others need not go on.
-                    next.store(ranges.len(), Ordering::Relaxed);
-                }
-                done.push((number, packed?));
-                (self.progress)(ByteCount::new(range.end - range.start), total);
-            }
-        };
-        let mut placed = thread::scope(|scope| {
-            let workers: Vec<_> = (0..self.threads.max(1)).map(|_| scope.spawn(worker)).collect();
-            let mut placed = Vec::new();
-            for worker in workers {
-                placed.extend(worker.join().unwrap_or(Err(OutputError::Worker))?);
-            }
-            Ok::<_, OutputError>(placed)
-        })?;
-        placed.sort_unstable_by_key(|(number, _)| *number);
-        Ok(placed.into_iter().map(|(_, placed)| placed).collect())
+        parallel::map(self.threads, ranges.into_iter(), |range| {
+            let packed = self.packed(&self.read(range)?, pieces)?;
+            (self.progress)(ByteCount::new(range.end - range.start), total);
+            Ok(packed)
+        })
     }
 
     fn packed(&self, bytes: &[u8], pieces: &Mutex<Pieces<'_>>) -> Result<Placed, OutputError> {
@@ -152,10 +130,8 @@ impl Maker<'_> {
     }
 
     fn read(&self, range: &Range<u64>) -> Result<Vec<u8>, OutputError> {
-        let length = usize::try_from(range.end - range.start).map_err(|_| OutputError::Worker)?;
-        let mut bytes = vec![0; length];
-        self.disk.read_at(ByteOffset::new(range.start), &mut bytes).map_err(OutputError::StockImage)?;
-        Ok(bytes)
+        let length = ByteCount::new(range.end - range.start);
+        read_vec(self.disk, ByteOffset::new(range.start), length).map_err(OutputError::StockImage)
     }
 }
 
