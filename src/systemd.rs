@@ -17,7 +17,7 @@ pub const CONFIGURATION: ImagePath = image_path!("/etc/systemd/system");
 /// The target of an ordinary boot.
 pub const MULTI_USER: &str = "multi-user.target";
 
-/// What a masked unit is a link to.
+/// The target of the link that masks a unit.
 const MASK: &str = "/dev/null";
 
 /// An error of changing a unit.

@@ -28,7 +28,7 @@ use x509_cert::spki::{SubjectPublicKeyInfo, SubjectPublicKeyInfoRef};
 use x509_cert::time::{Time, Validity};
 use zeroize::Zeroizing;
 
-/// From when all certificates are valid: 2020-01-01, before the first image of any release that is
+/// The time from which all certificates are valid: 2020-01-01, before the first image of any release that is
 /// understood was made, so that a card whose clock still stands at its image's time accepts them.
 pub const CERTIFICATES_BEGIN: UnixTime = UnixTime::new(1_577_836_800);
 
@@ -56,7 +56,7 @@ pub struct CertifiedKey {
 }
 
 impl std::fmt::Debug for CertifiedKey {
-    /// The certificate only.
+    /// Shows the certificate only.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("CertifiedKey").field("certificate", &self.certificate).finish_non_exhaustive()
     }
@@ -108,7 +108,7 @@ impl Authority {
     }
 }
 
-/// The authority, signed by itself.
+/// Makes the authority, signed by itself.
 pub(super) fn authority(
     secret: &[u8; 32],
     authority: Authority,
@@ -120,7 +120,7 @@ pub(super) fn authority(
     certify(&key, &key, profile, serial, end)
 }
 
-/// The client certificate of the cluster's owner: Kubernetes does not ask a member of `system:masters`
+/// Makes the client certificate of the cluster's owner: Kubernetes does not ask a member of `system:masters`
 /// what it may do (Kubernetes' documentation, "Using RBAC Authorization").
 pub(super) fn admin(secret: &[u8; 32], end: UnixTime) -> Result<CertifiedKey, IdentityError> {
     let key = elliptic_key::from_bytes(&derive(secret, "k3s/admin"))?;
@@ -131,7 +131,7 @@ pub(super) fn admin(secret: &[u8; 32], end: UnixTime) -> Result<CertifiedKey, Id
     certify(&key, &Authority::Client.key(secret)?, profile, serial, end)
 }
 
-/// 16 bytes that are a positive number of 16 bytes: the highest bit is off, the next one on.
+/// Derives 16 bytes that are a positive number of 16 bytes: the highest bit is off, the next one on.
 fn serial(secret: &[u8; 32], label: &str) -> Result<SerialNumber, IdentityError> {
     let mut bytes = derive::<16>(secret, label);
     if let Some(first) = bytes.first_mut() {
@@ -173,14 +173,14 @@ fn time(time: UnixTime) -> Result<Time, IdentityError> {
     Ok(Time::GeneralTime(time))
 }
 
-/// What a certificate is for.
+/// The purpose of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     Authority,
     Client,
 }
 
-/// What a certificate says beside its key and its times.
+/// The content of a certificate beside its key and its times.
 struct Profile {
     subject: Name,
     issuer: Name,
@@ -196,7 +196,7 @@ impl BuilderProfile for Profile {
         self.subject.clone()
     }
 
-    /// The extensions that k3s's own certificates have, in their order (rancher/dynamiclistener, cert).
+    /// Builds the extensions that k3s's own certificates have, in their order (rancher/dynamiclistener, cert).
     fn build_extensions(
         &self,
         key: SubjectPublicKeyInfoRef<'_>,
@@ -229,7 +229,7 @@ impl BuilderProfile for Profile {
     }
 }
 
-/// The first 160 bits of the SHA-256 of the public key: RFC 7093, section 2, method 1.
+/// Returns the first 160 bits of the SHA-256 of the public key: RFC 7093, section 2, method 1.
 fn key_identifier(key: &SubjectPublicKeyInfoRef<'_>) -> Result<OctetString, x509_cert::der::Error> {
     let digest = Sha256::digest(key.subject_public_key.raw_bytes());
     OctetString::new(digest.into_iter().take(20).collect::<Vec<u8>>())

@@ -11,7 +11,7 @@ const ORDER_LESS_ONE: NonZero<U256> = NonZero::<U256>::new_unwrap(U256::from_be_
     "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632550",
 ));
 
-/// The key of 48 bytes, taken for a big-endian number `c`: `(c mod (n - 1)) + 1`, which is the way "by
+/// Makes a key of 48 bytes, taken for a big-endian number `c`: `(c mod (n - 1)) + 1`, which is the way "by
 /// extra random bits" of FIPS 186-5, appendix A.2.1. Every such number is a key.
 ///
 /// # Errors
@@ -23,7 +23,7 @@ pub(super) fn from_bytes(bytes: &[u8; 48]) -> Result<SecretKey, IdentityError> {
     SecretKey::from_slice(bytes.as_ref()).map_err(IdentityError::EllipticKey)
 }
 
-/// The key as PKCS#8 in PEM, which k3s and kubectl both read.
+/// Encodes the key as PKCS#8 in PEM, which k3s and kubectl both read.
 ///
 /// # Errors
 /// When it cannot be encoded.

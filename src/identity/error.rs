@@ -1,4 +1,4 @@
-//! What can go wrong with the cluster secret.
+//! Errors of the cluster secret and of what is derived from it.
 
 use super::SECRET_ENVIRONMENT_VARIABLE;
 use crate::types::Hint;
@@ -13,29 +13,29 @@ pub enum IdentityError {
     /// There is no secret, and a new one may not be made.
     #[error("the cluster secret `{}` does not exist, and is not made in CI or with `--locked`", path.display())]
     Missing {
-        /// Where it should be.
+        /// The path.
         path: PathBuf,
     },
     /// The file exists and cannot be read.
     #[error("reading the cluster secret `{}` failed: {source}", path.display())]
     Unreadable {
-        /// Which file.
+        /// The path.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The file could not be made.
     #[error("writing a new cluster secret to `{}` failed: {source}", path.display())]
     NotWritten {
-        /// Which file.
+        /// The path.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The file holds something else.
     #[error("`{}` does not hold a cluster secret, which is 64 hexadecimal digits", path.display())]
     MalformedFile {
-        /// Which file.
+        /// The path.
         path: PathBuf,
     },
     /// The environment variable holds something else.
@@ -44,7 +44,7 @@ pub enum IdentityError {
     /// Others can read the file.
     #[error("other users of this machine may read the cluster secret `{}`: its mode is {mode:04o}", path.display())]
     OpenToOthers {
-        /// Which file.
+        /// The path.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
@@ -55,7 +55,7 @@ pub enum IdentityError {
     /// A key cannot be written in OpenSSH's format.
     #[error("writing a key in OpenSSH's format failed: {0}")]
     SshKey(ssh_key::Error),
-    /// What the key schedule gives is no key of the curve P-256.
+    /// The bytes of the key schedule are no key of the curve P-256.
     #[error("making a private key failed: {0}")]
     EllipticKey(p256::elliptic_curve::Error),
     /// A private key cannot be encoded.

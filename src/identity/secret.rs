@@ -22,7 +22,7 @@ const LONGEST_FILE: u64 = 128;
 /// The 32 bytes that every key of a cluster is derived from.
 pub struct ClusterSecret(Zeroizing<[u8; 32]>);
 
-/// Whether a missing secret file may be made.
+/// Permission to make a missing secret file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Creation {
     /// Made from the machine's randomness, with mode 0600.
@@ -32,7 +32,7 @@ pub enum Creation {
 }
 
 impl Creation {
-    /// Forbidden with `--locked` and where the environment variable `CI` is set, to anything but
+    /// Forbids it with `--locked` and where the environment variable `CI` is set, to anything but
     /// `false`, `0` or nothing.
     pub fn of(locked: bool, ci: Option<&OsStr>) -> Self {
         let in_ci = ci.is_some_and(|ci| !["", "0", "false"].map(OsStr::new).contains(&ci));
@@ -41,7 +41,7 @@ impl Creation {
 }
 
 impl ClusterSecret {
-    /// The secret in `environment`, the value of [`SECRET_ENVIRONMENT_VARIABLE`], where that is set;
+    /// Takes the secret in `environment`, the value of [`SECRET_ENVIRONMENT_VARIABLE`], where that is set;
     /// otherwise the one in the file at `path`. Also says whether the file was made.
     ///
     /// A variable that is set to nothing is an error: that is what a CI service makes of a secret that
@@ -82,7 +82,7 @@ impl ClusterSecret {
         Ok(Self(bytes))
     }
 
-    /// The secret in an environment variable's value.
+    /// Reads the secret in an environment variable's value.
     ///
     /// # Errors
     /// When it is not 64 hexadecimal digits.
@@ -95,22 +95,22 @@ impl ClusterSecret {
         hex::decode_into(digits.trim_ascii(), bytes.as_mut_slice()).then_some(Self(bytes))
     }
 
-    /// The token that servers share, and agents of a cluster without an agent token.
+    /// Derives the token that servers share, and agents of a cluster without an agent token.
     pub fn server_token(&self) -> Zeroizing<String> {
         self.derive_hexadecimal::<32>("k3s/server-token")
     }
 
-    /// The token that lets a node join as an agent, and as nothing else.
+    /// Derives the token that lets a node join as an agent, and as nothing else.
     pub fn agent_token(&self) -> Zeroizing<String> {
         self.derive_hexadecimal::<32>("k3s/agent-token")
     }
 
-    /// What k3s keeps in /etc/rancher/node/password.
+    /// Derives the password that k3s keeps in /etc/rancher/node/password.
     pub fn node_password(&self, node: &str) -> Zeroizing<String> {
         self.derive_hexadecimal::<16>(&format!("k3s/node-password/{node}"))
     }
 
-    /// The key to log in with where nodes.yaml names none. The comment of the project's own is
+    /// Derives the key to log in with where nodes.yaml names none. The comment of the project's own is
     /// `cardwright-CLUSTER`.
     ///
     /// # Errors
@@ -119,7 +119,7 @@ impl ClusterSecret {
         SshKeyPair::from_seed(&derive(&self.0, "ssh/login-key"), comment)
     }
 
-    /// The key that a node proves to be itself with when people log in. Its comment is the node's name.
+    /// Derives the key that a node proves to be itself with when people log in. Its comment is the node's name.
     ///
     /// # Errors
     /// When OpenSSH's format cannot take the name.
@@ -127,7 +127,7 @@ impl ClusterSecret {
         SshKeyPair::from_seed(&derive(&self.0, &format!("ssh/host-key/ed25519/{node}")), node)
     }
 
-    /// A certificate authority of k3s, valid until `end`.
+    /// Makes a certificate authority of k3s, valid until `end`.
     ///
     /// # Errors
     /// When `end` is no time of a certificate.
@@ -135,7 +135,7 @@ impl ClusterSecret {
         certificate::authority(&self.0, authority, end)
     }
 
-    /// The client certificate that lets the cluster's owner do everything, valid until `end`.
+    /// Makes the client certificate that lets the cluster's owner do everything, valid until `end`.
     ///
     /// # Errors
     /// When `end` is no time of a certificate.

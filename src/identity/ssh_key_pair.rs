@@ -14,7 +14,7 @@ pub struct SshKeyPair {
 }
 
 impl SshKeyPair {
-    /// The key pair of a seed (RFC 8032, section 5.1.5).
+    /// Makes the key pair of a seed (RFC 8032, section 5.1.5).
     ///
     /// The private key file has two equal numbers in it that ssh-keygen draws at random, so that a wrong
     /// passphrase is noticed (PROTOCOL.key of OpenSSH). An unencrypted key needs none: ssh-key makes them
@@ -56,7 +56,7 @@ impl SshPublicKey {
 }
 
 impl std::fmt::Debug for SshKeyPair {
-    /// The public half only.
+    /// Shows the public half only.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("SshKeyPair").field("public", &self.public).finish_non_exhaustive()
     }

@@ -14,11 +14,11 @@ const IMAGES: &str = "agent/images";
 /// it by itself (k3s#12243).
 const IMPORT_CACHE: &str = ".cache.json";
 
-/// What k3s's own installer links to the program, but not where the system has such a command already.
+/// The commands that k3s's own installer links to the program, but not where the system has such a command already.
 const LINKS: [&str; 3] = ["kubectl", "crictl", "ctr"];
 const FOLDERS_OF_COMMANDS: [&str; 3] = ["/usr/local/sbin", "/usr/bin", "/usr/sbin"];
 
-/// What is put inside every card that runs k3s.
+/// What is put into the image of every node that runs k3s.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifacts {
     /// The program that k3s consists of, for the architecture of the cards.
@@ -70,7 +70,7 @@ pub(super) fn wait_at_first_start(
     Ok(Script { name: "start-k3s", parts: &parts, settings: &settings }.write(draft, host.boot_mount)?)
 }
 
-/// The drop-in of the unit. The disk grows to the size of the card before images are unpacked onto it.
+/// Returns the drop-in of the unit. The disk grows to the size of the card before images are unpacked onto it.
 pub(super) fn drop_in() -> String {
     "\
 # Written by cardwright: at the first start, what k3s cannot do without is waited for.

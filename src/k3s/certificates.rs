@@ -37,7 +37,7 @@ pub(super) fn write(
     Ok(())
 }
 
-/// What k3s calls the files of an authority.
+/// Returns the name that k3s gives to the files of an authority.
 fn file_name(authority: Authority) -> &'static str {
     match authority {
         Authority::Server => "server-ca",

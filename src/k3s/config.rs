@@ -27,7 +27,7 @@ pub(super) fn write(
     Ok(())
 }
 
-/// cardwright's keys, which no key of the user's replaces, then the user's.
+/// Returns cardwright's keys, which no key of the user's replaces, then the user's.
 fn keys(
     cluster: &Cluster,
     k3s: &K3s,
@@ -76,7 +76,7 @@ fn keys(
     Ok(keys)
 }
 
-/// The names that a server's certificate has beside its own: the virtual address, then the user's, which
+/// Returns the names that a server's certificate has beside its own: the virtual address, then the user's, which
 /// may be one text with commas or a list.
 fn names_with(address: Ipv4Addr, given: Option<&Value>) -> Value {
     let given = match given {
@@ -89,7 +89,7 @@ fn names_with(address: Ipv4Addr, given: Option<&Value>) -> Value {
     Value::Array([vec![ours], others].concat())
 }
 
-/// The address k3s is to use instead of guessing one; the IPv6 one too in a cluster of both families.
+/// Returns the address k3s is to use instead of guessing one; the IPv6 one too in a cluster of both families.
 ///
 /// An IPv6 address alone does not make such a cluster: k3s refuses a node with two addresses where the
 /// cluster's networks have one family (docs.k3s.io, "Dual-stack Networking").

@@ -1,4 +1,4 @@
-//! What can go wrong with planning k3s.
+//! Errors of planning k3s.
 
 use crate::cluster::FoundingYear;
 use crate::identity::IdentityError;
@@ -7,7 +7,7 @@ use crate::systemd::UnitError;
 use crate::types::Hint;
 use crate::types::InvalidPath;
 
-/// Why a node could not be given k3s.
+/// An error of planning k3s for a node.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum K3sError {
@@ -58,11 +58,11 @@ pub enum K3sError {
     /// A value of nodes.yaml that cannot be written as YAML.
     #[error("writing {file} of `{node}` failed: {reason}")]
     Yaml {
-        /// Which file.
+        /// The name of the file.
         file: &'static str,
         /// The name of the node.
         node: String,
-        /// What the serializer said.
+        /// The serializer's message.
         reason: String,
     },
 }

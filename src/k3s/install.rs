@@ -10,16 +10,16 @@ use crate::systemd;
 use crate::types::Digest;
 use crate::types::absent::OrEmpty as _;
 
-/// What the script leaves behind as the last thing it does.
+/// The file that the script leaves behind as the last thing it does.
 const MARKER: &str = "/var/lib/cardwright/k3s-installed";
 
 const UNIT: &str = "cardwright-install-k3s.service";
 
-/// Where k3s is downloaded from.
+/// The address that k3s is downloaded from.
 pub(super) struct Source<'a> {
     /// The address that `/VERSION/k3s-arm64` is appended to.
     pub(super) base_url: &'a str,
-    /// What the program has to be, where that is pinned.
+    /// The digest of the program, where that is pinned.
     pub(super) sha256: Option<Digest>,
 }
 
@@ -64,9 +64,9 @@ fn settings(
     ])
 }
 
-/// `Type=exec`, because multi-user.target would wait for a oneshot, and with it every login, until the
-/// download is through. `StartLimitIntervalSec=0`, because a card that was switched on before the router
-/// has to go on trying.
+/// Returns the unit. `Type=exec`, because multi-user.target would wait for a oneshot, and with it every login, until
+/// the download is through. `StartLimitIntervalSec=0`, because a card that was switched on before the router has to
+/// go on trying.
 fn unit() -> String {
     format!(
         "\
@@ -90,7 +90,7 @@ WantedBy=multi-user.target
     )
 }
 
-/// The drop-in of k3s's unit. Before the program is there, the unit is skipped quietly instead of failing
+/// Returns the drop-in of k3s's unit. Before the program is there, the unit is skipped quietly instead of failing
 /// every five seconds. The marker stands beside the program for whoever moves it elsewhere later.
 pub(super) fn drop_in() -> String {
     format!(

@@ -44,7 +44,7 @@ use crate::cluster::{Cluster, Install, K3s, Node};
 use crate::identity::ClusterSecret;
 use crate::patch::Draft;
 
-/// What k3s needs in cmdline.txt: the firmware switches the memory cgroup off to save memory, and the
+/// The words that k3s needs in cmdline.txt: the firmware switches the memory cgroup off to save memory, and the
 /// kubelet does not start without it.
 ///
 /// The first word is what switches it on again (raspberrypi/linux issue 6980); the second is what kernels
@@ -54,14 +54,14 @@ pub const CMDLINE_WORDS: [&str; 2] = ["cgroup_enable=memory", "cgroup_memory=1"]
 /// The shared part of all scripts here, after the beginning of every first start.
 const FIRST_START: &str = include_str!("first-start.sh");
 
-/// What k3s has to know about the system of a card.
+/// The system of a node, as far as k3s has to know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Host<'a> {
-    /// Where the boot partition is mounted: `/boot/firmware`.
+    /// The mount point of the boot partition: `/boot/firmware`.
     pub boot_mount: &'a str,
-    /// Which program of a k3s release it runs.
+    /// The program of a k3s release that it runs.
     pub binary: Binary,
-    /// Whether NetworkManager is installed.
+    /// NetworkManager is installed.
     pub network_manager: bool,
 }
 
@@ -75,7 +75,7 @@ pub enum Binary {
 }
 
 impl Binary {
-    /// The name of its file in a release.
+    /// Returns the name of its file in a release.
     pub fn file_name(self) -> &'static str {
         match self {
             Self::Arm64 => "k3s-arm64",
@@ -83,7 +83,7 @@ impl Binary {
         }
     }
 
-    /// The name of the file in a release that holds its SHA-256.
+    /// Returns the name of the file in a release that holds its SHA-256.
     pub fn checksums_name(self) -> &'static str {
         match self {
             Self::Arm64 => "sha256sum-arm64.txt",

@@ -15,9 +15,9 @@ pub(super) fn write(draft: &mut Draft<'_>, node: &Node) -> Result<(), K3sError> 
     Ok(())
 }
 
-/// The carrier is ignored, because NetworkManager takes the addresses and routes away six seconds after a
-/// switch begins to restart, and k3s ends: servers lose their own datastore behind the node's address, and
-/// nothing of k3s starts without a default route. NetworkManager's package for servers sets the same for
+/// Returns the configuration. The carrier is ignored, because NetworkManager takes the addresses and routes away six
+/// seconds after a switch begins to restart, and k3s ends: servers lose their own datastore behind the node's
+/// address, and nothing of k3s starts without a default route. NetworkManager's package for servers sets the same for
 /// all of them (its `00-server.conf`). An address that is static does not depend on what is at the other end.
 fn content(node: &Node) -> String {
     let links = NodeK3s::LINKS.map(|link| format!("interface-name:{link}")).join(";");

@@ -17,10 +17,10 @@ use crate::patch::{Draft, Partition};
 use crate::systemd::{self, MULTI_USER};
 use crate::types::{Mode, Owner};
 
-/// Where the installer puts the program.
+/// The path at which the installer puts the program.
 pub(super) const PROGRAM: &str = "/usr/local/bin/k3s";
 
-/// The name of the unit, without `.service`.
+/// Returns the name of the unit, without `.service`.
 pub(super) fn name(role: Role) -> &'static str {
     match role {
         Role::Server => "k3s",
@@ -28,7 +28,7 @@ pub(super) fn name(role: Role) -> &'static str {
     }
 }
 
-/// `drop_in` is what cardwright adds to the unit.
+/// Writes the unit and enables it. `drop_in` is what cardwright adds to it.
 pub(super) fn write(draft: &mut Draft<'_>, role: Role, drop_in: String) -> Result<(), K3sError> {
     let unit = format!("{}.service", name(role));
     systemd::write(draft, &unit, self::unit(role))?;

@@ -1,4 +1,4 @@
-//! What a node shows to be let into the cluster.
+//! The token that a node shows to be let into the cluster.
 //!
 //! In its full form a token also says whom to trust: `K10`, the SHA-256 of the bytes of server-ca.crt, two
 //! colons, whom the password is for, a colon, the password (k3s, pkg/clientaccess). A node that joins with
@@ -10,7 +10,7 @@ use crate::identity::{Authority, ClusterSecret};
 use crate::types::Digest;
 use zeroize::Zeroizing;
 
-/// The token with which a node joins as a server or agent. An agent's lets nobody in as a server.
+/// Returns the token with which a node joins as a server or agent. An agent's lets nobody in as a server.
 pub(super) fn to_join(k3s: &K3s, role: Role, secret: &ClusterSecret) -> Result<Zeroizing<String>, K3sError> {
     let authority = secret.authority(Authority::Server, k3s.access.founded.authorities_end())?;
     let digest = Digest::of(authority.certificate.as_bytes());

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-/// One document with these keys, in this order.
+/// Writes one document with these keys, in this order.
 ///
 /// k3s reads it with Go's YAML, which knows YAML 1.1's numbers and words too (`0644`, `1e3`, `on`, `~`);
 /// a text that looks like one of them is quoted, so that it stays a text. Texts of several lines are

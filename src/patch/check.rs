@@ -12,11 +12,11 @@ use std::fmt;
 /// One way in which an image differs from the stock image with the patch applied.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Difference {
-    /// Where.
+    /// The partition.
     pub partition: Partition,
-    /// Which path.
+    /// The path.
     pub path: ImagePath,
-    /// What is wrong: a clause that follows the path.
+    /// The difference: a clause that follows the path.
     pub what: String,
 }
 
@@ -47,7 +47,7 @@ pub fn check(patch: &Patch, stock: &StockFiles, image: &StockFiles) -> Result<Ve
     Ok(differences)
 }
 
-/// What a patch makes of the names of one partition.
+/// The names of one partition as a patch leaves them.
 struct Expected<'patch> {
     /// Edits by the path they leave something at.
     edits: BTreeMap<&'patch ImagePath, &'patch Edit>,
@@ -90,12 +90,12 @@ impl<'patch> Expected<'patch> {
         expected
     }
 
-    /// Where the stock image has what stands at `path` after the patch.
+    /// Returns the path at which the stock image has what is at `path` after the patch.
     fn stock_path(&self, path: &ImagePath) -> ImagePath {
         self.renames.iter().rev().fold(path.clone(), |path, (from, to)| path.after_rename(to, from))
     }
 
-    /// Whether the patch adds to, takes from or changes this directory itself.
+    /// Returns `true` if the patch adds to this directory or takes from it.
     fn touches_directory(&self, path: &ImagePath) -> bool {
         let was_in_it = |gone: &&ImagePath| gone.parent().as_ref() == Some(path);
         self.brought.contains_key(path) || self.gone.iter().any(was_in_it)
@@ -146,7 +146,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The names that the directory `path` should have.
+    /// Returns the names that the directory `path` should have.
     fn wanted_names(&self, path: &ImagePath) -> Result<BTreeSet<String>, PatchError> {
         let stock_path = self.expected.stock_path(path);
         let stock = self.stock.metadata(&stock_path).map_err(self.failed("looking up", &stock_path))?;
@@ -319,7 +319,7 @@ impl Walk<'_> {
     }
 }
 
-/// The path of a name that a directory lists; a name that makes no path is damage.
+/// Returns the path of a name that a directory lists; a name that makes no path is damage.
 fn below(partition: Partition, directory: &ImagePath, name: &str) -> Result<ImagePath, PatchError> {
     directory.join(name).map_err(|error| PatchError::Filesystem {
         doing: "listing",

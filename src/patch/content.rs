@@ -17,9 +17,9 @@ pub enum Content {
     Bytes(Arc<[u8]>),
     /// In a file of this machine, which must not change until the work is done.
     SourceFile {
-        /// Which one.
+        /// The path.
         path: PathBuf,
-        /// How large it is.
+        /// The size.
         size: ByteCount,
         /// The SHA-256 of its content, checked when it is read; `None` as long as nobody needed it.
         digest: Option<Digest>,
@@ -27,7 +27,7 @@ pub enum Content {
 }
 
 impl Content {
-    /// That of a file of this machine, which stays there. Its size and its digest are taken now.
+    /// Takes the content of a file of this machine, which stays there. Its size and its digest are taken now.
     ///
     /// # Errors
     /// Fails when the file cannot be read, or is no plain file.
@@ -35,7 +35,7 @@ impl Content {
         Self::measured(path)?.with_digest()
     }
 
-    /// As [`of_file`](Self::of_file), with its size alone: whether a file fits is known without reading it.
+    /// Does as [`of_file`](Self::of_file), with the size alone: whether a file fits is known without reading it.
     ///
     /// # Errors
     /// Fails when the file cannot be opened, or is no plain file.
@@ -44,7 +44,7 @@ impl Content {
         Ok(Self::SourceFile { path: path.to_owned(), size, digest: None })
     }
 
-    /// The same content with its digest, for which a file that was only measured is read.
+    /// Returns the same content with its digest, for which a file that was only measured is read.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
@@ -56,7 +56,7 @@ impl Content {
         Ok(content)
     }
 
-    /// How many bytes it has.
+    /// Returns the size.
     pub fn size(&self) -> ByteCount {
         match self {
             Self::Bytes(bytes) => ByteCount::of(bytes),
@@ -64,7 +64,7 @@ impl Content {
         }
     }
 
-    /// The SHA-256 of it; `None` of a file that was only measured.
+    /// Returns the SHA-256 of it; `None` of a file that was only measured.
     pub fn digest(&self) -> Option<Digest> {
         match self {
             Self::Bytes(bytes) => Some(Digest::of(bytes)),
@@ -72,7 +72,7 @@ impl Content {
         }
     }
 
-    /// The SHA-256 of it, for which a file that was only measured is read.
+    /// Returns the SHA-256 of it, for which a file that was only measured is read.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
@@ -87,7 +87,7 @@ impl Content {
         }
     }
 
-    /// The bytes, where they are in memory.
+    /// Returns the bytes, where they are in memory.
     pub fn bytes(&self) -> Option<&[u8]> {
         match self {
             Self::Bytes(bytes) => Some(bytes),
@@ -95,7 +95,7 @@ impl Content {
         }
     }
 
-    /// The file of this machine that it is in, where it is not in memory.
+    /// Returns the file of this machine that it is in, where it is not in memory.
     pub fn source_path(&self) -> Option<&Path> {
         match self {
             Self::Bytes(_) => None,
@@ -103,7 +103,7 @@ impl Content {
         }
     }
 
-    /// A reader of it, from the first byte on.
+    /// Opens it for reading, from the first byte on.
     ///
     /// # Errors
     /// When the source file cannot be opened. Its reader fails at the end when the content is not what
@@ -140,7 +140,7 @@ impl From<&str> for Content {
 }
 
 impl fmt::Debug for Content {
-    /// Size and digest only: a content may be a secret, and a debug print must not tell it.
+    /// Shows the size only: a content may be a secret, and a debug print must not tell it.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Content({} bytes)", self.size().get())
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with a patch.
+//! Errors of patches.
 
 use super::{Content, Partition};
 use crate::fs::{FileKind, FsError};
@@ -14,13 +14,13 @@ pub enum PatchError {
     /// A filesystem of the image did not do what it was asked for.
     #[error("{doing} `{path}` on the {partition} partition failed: {source}")]
     Filesystem {
-        /// What was being done: a gerund.
+        /// The operation: a gerund.
         doing: &'static str,
-        /// Where.
+        /// The partition.
         partition: Partition,
-        /// Which path.
+        /// The path.
         path: ImagePath,
-        /// What the filesystem said.
+        /// The filesystem's error.
         source: FsError,
     },
     /// A name that makes no path.
@@ -29,25 +29,25 @@ pub enum PatchError {
     /// Symbolic links that lead to each other.
     #[error("`{path}` on the {partition} partition is a symbolic link that leads back to itself")]
     LinkCircle {
-        /// Where.
+        /// The partition.
         partition: Partition,
-        /// Which path.
+        /// The path.
         path: ImagePath,
     },
     /// A file that is to be edited as text is not text.
     #[error("`{path}` on the {partition} partition is not UTF-8 text")]
     NotText {
-        /// Where.
+        /// The partition.
         partition: Partition,
-        /// Which path.
+        /// The path.
         path: ImagePath,
     },
     /// Something of another kind stands where a file or a directory is to be written.
     #[error("cannot {doing} `{path}` on the {partition} partition: a {found} is there")]
     InTheWay {
-        /// Where.
+        /// The partition.
         partition: Partition,
-        /// Which path.
+        /// The path.
         path: ImagePath,
         /// The intention: a verb with its object.
         doing: &'static str,
@@ -57,7 +57,7 @@ pub enum PatchError {
     /// Something is to be written below what is no directory.
     #[error("cannot write `{path}` on the {partition} partition: `{above}` is a {found}, not a directory")]
     NoDirectory {
-        /// Where.
+        /// The partition.
         partition: Partition,
         /// The path that was to be written.
         path: ImagePath,
@@ -69,7 +69,7 @@ pub enum PatchError {
     /// Something is to be written below what is moved away.
     #[error("cannot write `{path}` on the {partition} partition: `{above}` is moved to `{to}`")]
     MovedAway {
-        /// Where.
+        /// The partition.
         partition: Partition,
         /// The path that was to be written.
         path: ImagePath,
@@ -81,7 +81,7 @@ pub enum PatchError {
     /// A file of the user's would replace one that cardwright itself writes, or the other way round.
     #[error("`{path}` on the {partition} partition is written by cardwright itself")]
     Claimed {
-        /// Where.
+        /// The partition.
         partition: Partition,
         /// The path.
         path: ImagePath,
@@ -91,9 +91,9 @@ pub enum PatchError {
         "`{path}` on the {partition} partition holds a secret and may only be written on the root partition with mode 0600"
     )]
     SecretInTheOpen {
-        /// Where.
+        /// The partition.
         partition: Partition,
-        /// Which path.
+        /// The path.
         path: ImagePath,
     },
     /// A file of this machine that is to be put on the card could not be read.
@@ -105,13 +105,13 @@ pub enum PatchError {
         partition: Partition,
         /// As which path.
         path: ImagePath,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
 
 impl PatchError {
-    /// The error of reading `content`, which is to become `path`.
+    /// Returns the error of reading `content`, which is to become `path`.
     pub(super) fn content(
         content: &Content,
         partition: Partition,

@@ -1,4 +1,4 @@
-//! What is to be changed in an image, as plain data; applying it; and holding it against an image.
+//! Changes of an image as plain data; applying them; and comparing an image with them.
 //!
 //! A [`Patch`] is made by writing into a [`Draft`], which shows the stock files with what was written so
 //! far above them. `plan` prints a patch, `build` [applies](apply()) it, `verify` [checks](check()) it:
@@ -65,7 +65,7 @@ impl std::fmt::Display for Partition {
 }
 
 impl Partition {
-    /// The spelling that a path shares with all others that mean the same: FAT takes capital letters for
+    /// Returns the spelling that a path shares with all others that mean the same: FAT takes capital letters for
     /// small ones.
     #[must_use]
     pub fn one_spelling(self, path: &ImagePath) -> ImagePath {
@@ -76,7 +76,7 @@ impl Partition {
     }
 }
 
-/// Whether the content of a file may be shown.
+/// The sensitivity of a content: it may be shown or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sensitivity {
     /// Anybody may see it.
@@ -101,17 +101,17 @@ pub struct SourceDigests(BTreeMap<(PathBuf, ByteCount), Content>);
 /// One change of one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
-    /// Where.
+    /// The partition.
     pub partition: Partition,
-    /// Which path; of a [`Action::Rename`], the path before.
+    /// The path; of a [`Action::Rename`], the path before.
     pub path: ImagePath,
-    /// What.
+    /// The change.
     pub action: Action,
-    /// Whether the stock image has something at this path.
+    /// The stock image has something at this path.
     pub replaces_stock: bool,
 }
 
-/// What is done at a path.
+/// A change of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// A regular file is made, or takes the place of the one there.
@@ -122,7 +122,7 @@ pub enum Action {
         mode: Mode,
         /// Its owner.
         owner: Owner,
-        /// Whether its content may be shown.
+        /// Its content may be shown or not.
         sensitivity: Sensitivity,
     },
     /// A directory is made, or the one there gets this mode and owner.
@@ -134,20 +134,20 @@ pub enum Action {
     },
     /// A symbolic link is made, or takes the place of the file or link there.
     Symlink {
-        /// Where it points to.
+        /// The path that it points to.
         target: String,
     },
     /// The file, the link or the directory, which is empty by then, is removed.
     Remove,
     /// The file or directory is moved, with all that is in it.
     Rename {
-        /// Where to.
+        /// The path after the move.
         to: ImagePath,
     },
 }
 
 impl Patch {
-    /// What is left to do where `common` was done already.
+    /// Returns what is left to do where `common` was done already.
     #[must_use]
     pub fn beyond(&self, common: &Self) -> Self {
         let left = self.edits.iter().filter(|edit| !common.edits.contains(edit));
@@ -177,7 +177,7 @@ impl Patch {
         Ok(())
     }
 
-    /// The edits of one partition, in order.
+    /// Returns the edits of one partition, in order.
     pub fn edits_of(&self, partition: Partition) -> impl Iterator<Item = &Edit> {
         self.edits.iter().filter(move |edit| edit.partition == partition)
     }

@@ -14,13 +14,13 @@ const LARGEST_EDITED_FILE: ByteCount = ByteCount::new(64 << 20);
 
 /// Read-only access to both filesystems of the stock image.
 pub trait Stock {
-    /// What stands at a path, or `None`.
+    /// Looks up a path, without following a symbolic link; `None` where nothing is.
     ///
     /// # Errors
     /// When the filesystem cannot be read.
     fn metadata(&self, partition: Partition, path: &ImagePath) -> Result<Option<Metadata>, PatchError>;
 
-    /// The content of a regular file, following a symbolic link to it; `None` when nothing stands there.
+    /// Reads the content of a regular file, following a symbolic link to it; `None` where nothing is.
     ///
     /// # Errors
     /// When the filesystem cannot be read, when it is not a regular file, or when it is larger than 64 MiB.
@@ -42,13 +42,13 @@ pub trait Stock {
         Ok(self.metadata(partition, path)?.is_some())
     }
 
-    /// Where a symbolic link points to; `None` when there is no symbolic link.
+    /// Returns the target of a symbolic link; `None` where there is no symbolic link.
     ///
     /// # Errors
     /// When the filesystem cannot be read.
     fn read_link(&self, partition: Partition, path: &ImagePath) -> Result<Option<String>, PatchError>;
 
-    /// The names in a directory, sorted; none where there is no directory.
+    /// Lists the names in a directory, sorted; none where there is no directory.
     ///
     /// # Errors
     /// When the filesystem cannot be read.
@@ -70,7 +70,7 @@ pub struct StockFiles {
     contents: Remembered<Option<Vec<u8>>>,
 }
 
-/// What was found at paths.
+/// Answers for paths that were asked for before.
 struct Remembered<T>(RefCell<BTreeMap<(Partition, ImagePath), T>>);
 
 impl<T: Clone> Remembered<T> {
@@ -195,7 +195,7 @@ struct Entry {
 }
 
 impl MemoryStock {
-    /// No files at all.
+    /// Begins with no files at all.
     pub fn new() -> Self {
         Self::default()
     }

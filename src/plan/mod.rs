@@ -15,19 +15,19 @@ use crate::raspios::{self, Account, Architecture, Card, NetworkStack, RaspiosErr
 use crate::types::Hint;
 use crate::types::UnixTime;
 
-/// What a plan is made from, the node aside.
+/// All that a plan is made from, the node aside.
 pub struct PlanContext<'context> {
     /// The cluster.
     pub cluster: &'context Cluster,
     /// Its secret.
     pub secret: &'context ClusterSecret,
-    /// What the stock image holds.
+    /// The release that the stock image holds.
     pub release: &'context Release,
     /// The files of the stock image.
     pub stock: &'context dyn Stock,
     /// The time that everything written gets.
     pub time: UnixTime,
-    /// What is put inside every card that runs k3s.
+    /// Files that are put into the image of every node that runs k3s.
     pub artifacts: Option<&'context Artifacts>,
 }
 
@@ -89,7 +89,7 @@ impl Mistakes {
     }
 }
 
-/// Everything that is to be changed in the stock image for `node`.
+/// Plans all changes of the stock image for `node`.
 ///
 /// # Errors
 /// When the stock image lacks something that was asked for, or cannot be read.
@@ -102,8 +102,8 @@ pub fn plan(context: &PlanContext<'_>, node: &Node) -> Result<Patch, PlanError> 
     Ok(patch)
 }
 
-/// As [`plan`], with every mistake of nodes.yaml that shows with this stock image, and not only the first, and
-/// without the digests of large source files ([`Patch::take_digests`]).
+/// Plans as [`plan`] does, with every mistake of nodes.yaml that shows with this stock image, and not only the first,
+/// and without the digests of large source files ([`Patch::take_digests`]).
 ///
 /// # Errors
 /// Fails when the stock image cannot be read, or is not what every plan needs.
@@ -225,7 +225,7 @@ fn check_cmdline(
     Ok(())
 }
 
-/// The place in nodes.yaml of what a mistake is about.
+/// Returns the place in nodes.yaml that a mistake is about.
 pub fn span_of(mistake: &RaspiosError, node: &Node) -> Option<FieldSpan> {
     let spans = &node.spans;
     match mistake {
@@ -243,7 +243,7 @@ pub fn span_of(mistake: &RaspiosError, node: &Node) -> Option<FieldSpan> {
     }
 }
 
-/// What the plans of all nodes begin with; nothing where one of the nodes does not take it.
+/// Plans what the plans of all nodes begin with; nothing where one of the nodes does not take it.
 ///
 /// # Errors
 /// When the stock image cannot be read or has something in the way.
@@ -257,7 +257,7 @@ pub fn common(context: &PlanContext<'_>) -> Result<Patch, PlanError> {
     Ok(draft.finish())
 }
 
-/// The login key of a cluster, for the nodes for which nodes.yaml names none.
+/// Derives the login key of a cluster, for the nodes for which nodes.yaml names none.
 ///
 /// # Errors
 /// When its name cannot be the comment of a key.
@@ -268,7 +268,7 @@ pub fn login_key(cluster: &Cluster, secret: &ClusterSecret) -> Result<SshKeyPair
 /// The beginning of the comment of every login key that this program makes.
 pub(crate) const LOGIN_KEY_COMMENT: &str = "cardwright-";
 
-/// Who may log in by key: whom nodes.yaml names, or else whoever has the cluster's own login key.
+/// Returns the keys that may log in: those that nodes.yaml names, or else the cluster's own.
 fn login_keys(cluster: &Cluster, node: &Node, secret: &ClusterSecret) -> Result<Vec<String>, IdentityError> {
     if node.user.authorized_keys.is_empty() {
         return Ok(vec![login_key(cluster, secret)?.public]);
@@ -276,7 +276,7 @@ fn login_keys(cluster: &Cluster, node: &Node, secret: &ClusterSecret) -> Result<
     Ok(node.user.authorized_keys.iter().map(|key| key.as_str().to_owned()).collect())
 }
 
-/// What k3s has to know of the system below it.
+/// Returns what k3s has to know of the system below it.
 pub(crate) fn host(release: &Release) -> k3s::Host<'static> {
     k3s::Host {
         boot_mount: release.boot_mount.path(),

@@ -13,11 +13,11 @@ const LONGEST_DIFF: usize = 1 << 20;
 /// One edit, as it may be shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlannedEdit {
-    /// Where.
+    /// The partition.
     pub partition: Partition,
-    /// Which path.
+    /// The path.
     pub path: ImagePath,
-    /// What is done.
+    /// The kind of the edit.
     pub change: Change,
     /// The size of a file, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,23 +28,23 @@ pub struct PlannedEdit {
     /// The owner of a file or directory, on the root partition.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
-    /// Where a link points to, or where something is moved to.
+    /// The target of a link or of a move.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// Whether it is the same on every node, and lies in the layer that all share.
+    /// It is the same on every node, and lies in the layer that all share.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub shared: bool,
-    /// Whether the content is secret. Then neither it nor its hash nor a diff is shown.
+    /// The content is secret: neither it nor its hash nor a diff is shown.
     pub secret: bool,
     /// The SHA-256 of a file that is not secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<Digest>,
-    /// What changes in a text file of the stock image: a unified diff.
+    /// The changes in a text file of the stock image: a unified diff.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diff: Option<String>,
 }
 
-/// What is done at a path.
+/// The kind of an edit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
@@ -58,7 +58,7 @@ pub enum Change {
     Move,
 }
 
-/// A patch as it may be shown; what it has in common with the patches of all other nodes is marked.
+/// Returns a patch as it may be shown; what it has in common with the patches of all other nodes is marked.
 ///
 /// # Errors
 /// When a stock file that is edited cannot be read.
@@ -113,7 +113,7 @@ fn planned(edit: &Edit, patch: &Patch, stock: &dyn Stock) -> Result<PlannedEdit,
     Ok(planned)
 }
 
-/// Where the stock image has what an edit replaces.
+/// Returns the path at which the stock image has what an edit replaces.
 fn before_renames(patch: &Patch, edit: &Edit) -> ImagePath {
     patch.edits_of(edit.partition).fold(edit.path.clone(), |path, other| match &other.action {
         Action::Rename { to } => path.after_rename(to, &other.path),
@@ -121,7 +121,7 @@ fn before_renames(patch: &Patch, edit: &Edit) -> ImagePath {
     })
 }
 
-/// What changes between two texts, as `diff -u` shows it without its two header lines.
+/// Returns the changes between two texts, as `diff -u` shows them without its two header lines.
 fn diff(before: &[u8], after: &[u8]) -> Option<String> {
     if before.len().max(after.len()) > LONGEST_DIFF {
         return None;

@@ -24,7 +24,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// The user 1000 of the image.
+    /// Finds the user 1000 of the image.
     ///
     /// # Errors
     /// When there is none, or its line in /etc/passwd is damaged.
@@ -108,13 +108,13 @@ pub(super) const LISTS_OF_USERS: [(&str, &[usize]); 6] = [
     ("/etc/subgid", &[]),
 ];
 
-/// Every name in the first field of a file.
+/// Returns every name in the first field of a file.
 pub(super) fn names_in(draft: &Draft<'_>, path: &ImagePath) -> Result<Vec<String>, RaspiosError> {
     let text = draft.read_text(Partition::Root, path)?.or_empty();
     Ok(text.lines().filter_map(|line| line.split(':').next()).map(str::to_owned).collect())
 }
 
-/// The text with the fields of every line passed through `change`.
+/// Returns the text with the fields of every line passed through `change`.
 pub(super) fn map_fields(text: &str, mut change: impl FnMut(&mut Vec<String>)) -> String {
     map_lines(text, |line| {
         let mut fields: Vec<_> = line.split(':').map(str::to_owned).collect();

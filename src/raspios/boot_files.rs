@@ -59,7 +59,7 @@ fn with_config_lines(text: &str, wanted: &[&str]) -> String {
     with_block(text, &block)
 }
 
-/// Whether what follows these lines holds for every model: conditional sections end only with the next
+/// Returns `true` if what follows these lines holds for every model: conditional sections end only with the next
 /// section (config.txt documentation, "Conditional filters").
 fn ends_in_every_model<'text>(lines: impl Iterator<Item = &'text str>) -> bool {
     let sections = lines.map(str::trim).filter(|line| line.starts_with('[') && line.ends_with(']'));

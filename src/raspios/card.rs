@@ -10,7 +10,7 @@ const PATH: &str = "/etc/cardwright/card.json";
 /// The text in every record: enough to find one in a file of which the filesystem is not read.
 pub(crate) const IN_EVERY_RECORD: &[u8] = b"\"program\": \"cardwright ";
 
-/// What a card is, and what it was made by. Everybody on the node may read it.
+/// The node that an image is for, and the program that made it. Everybody on the node may read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Card {
     /// The name of the cluster.
@@ -19,7 +19,7 @@ pub struct Card {
     pub node: String,
     /// The program that made it, with its version: `cardwright 0.1.0`.
     pub program: String,
-    /// Whether it is a server's that joins a cluster which went on without it.
+    /// It is a server's that joins a cluster which went on without it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rejoins: bool,
     /// The server through which it joins, where that is not the one that it would join by itself.
@@ -28,7 +28,7 @@ pub struct Card {
 }
 
 impl Card {
-    /// The record of a card that this program makes.
+    /// Makes the record of an image that this program makes.
     pub fn new(cluster: &str, node: &str) -> Self {
         Self {
             cluster: cluster.to_owned(),
@@ -40,7 +40,7 @@ impl Card {
     }
 }
 
-/// The record on an image, or `None` when cardwright has not customised it.
+/// Reads the record of an image, or `None` when cardwright has not customised it.
 ///
 /// # Errors
 /// When the image cannot be read, or there is a record that cannot be understood.

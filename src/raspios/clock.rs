@@ -59,7 +59,7 @@ pub fn set_time_servers(draft: &mut Draft<'_>, servers: &[TimeServer]) -> Result
     Ok(())
 }
 
-/// Whom timesyncd runs as. Without such a user it does not start, and there is nothing to prepare.
+/// Finds the user that timesyncd runs as. Without one it does not start, and there is nothing to prepare.
 fn timesync_user(draft: &Draft<'_>) -> Result<Option<Owner>, RaspiosError> {
     let passwd = draft.read_text(Partition::Root, &image_path!("/etc/passwd"))?.or_empty();
     let mut lines = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());

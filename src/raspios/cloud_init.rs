@@ -27,7 +27,7 @@ pub fn disable_cloud_init(draft: &mut Draft<'_>, release: &Release) -> Result<()
     Ok(())
 }
 
-/// The units of cloud-init that do not ask for the file themselves. The first boot of trixie enables what
+/// Lists the units of cloud-init that do not ask for the file themselves. The first boot of trixie enables what
 /// is merely not started, so that the generator's word alone does not hold.
 fn units(draft: &Draft<'_>) -> Result<Vec<String>, RaspiosError> {
     let mut units = Vec::new();

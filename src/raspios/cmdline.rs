@@ -40,7 +40,7 @@ const ORDINARY_TARGETS: [&str; 3] = ["default.target", "multi-user.target", "gra
 /// Controllers that k3s does not run without (k3s check-config).
 const NEEDED_CONTROLLERS: [&str; 4] = ["memory", "cpu", "cpuset", "pids"];
 
-/// The words, each with what it breaks.
+/// Returns the words, each with what it breaks.
 fn contradictions(line: &str, expected: Expected) -> Vec<(&str, &'static str)> {
     let words = || line.split_ascii_whitespace();
     let mut found = Vec::new();

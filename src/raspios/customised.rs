@@ -65,7 +65,7 @@ impl Search<'_> {
         self.found.push(Customisation { tool, found: found.into(), effect, means });
     }
 
-    /// Raspberry Pi Imager, version 1 (init format `systemd`): a script that systemd runs instead of the
+    /// Finds Raspberry Pi Imager, version 1 (init format `systemd`): a script that systemd runs instead of the
     /// ordinary boot (systemd-run-generator(8)), and that the script's own last lines take out again.
     fn imager(&mut self) -> Result<(), PatchError> {
         let cmdline = self.stock.read_lossy(Partition::Boot, &image_path!("/cmdline.txt"))?.or_empty();
@@ -138,7 +138,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// The seeds of cloud-init's NoCloud. Stock images of trixie carry some that hold comments only.
+    /// Finds the seeds of cloud-init's NoCloud. Stock images of trixie carry some that hold comments only.
     fn cloud_init_seeds(&mut self) -> Result<(), PatchError> {
         for name in ["user-data", "network-config", "meta-data", "vendor-data"] {
             let Some(text) = self.stock.read_lossy(Partition::Boot, &ImagePath::root().join(name)?)? else {
@@ -176,7 +176,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// The commands that are run at the end of every boot (rc-local.service; systemd-rc-local-generator(8)).
+    /// Finds commands that are run at the end of every boot (rc-local.service; systemd-rc-local-generator(8)).
     fn rc_local(&mut self) -> Result<(), PatchError> {
         let Some(text) = self.stock.read_lossy(Partition::Root, &image_path!("/etc/rc.local"))? else {
             return Ok(());

@@ -148,7 +148,7 @@ fn architecture(
     Ok(if is_raspbian { Architecture::Armhf } else { Architecture::Arm64 })
 }
 
-/// Field 2 of /etc/fstab is the mount point (fstab(5)).
+/// Finds the mount point of the boot partition: field 2 of /etc/fstab (fstab(5)).
 fn boot_mount(stock: &dyn Stock, codename: Codename) -> Result<BootMount, PatchError> {
     let fstab = stock.read_lossy(Partition::Root, &image_path!("/etc/fstab"))?.or_empty();
     let lines = fstab.lines().filter(|line| !line.trim_start().starts_with('#'));
@@ -178,8 +178,8 @@ fn first_boot(stock: &dyn Stock, codename: Codename) -> Result<FirstBoot, Detect
     }
 }
 
-/// An image may have both: bullseye offers NetworkManager to those who ask for it, and bookworm has
-/// packages that bring dhcpcd along. The release's own comes first.
+/// Prefers the release's own where an image has both: bullseye offers NetworkManager to those who ask for it, and
+/// bookworm has packages that bring dhcpcd along. The release's own comes first.
 fn network(stock: &dyn Stock, packages: &Packages, codename: Codename) -> Result<NetworkStack, PatchError> {
     let network_manager =
         packages.has("network-manager") || systemd::in_stock(stock, "NetworkManager.service")?;
@@ -206,7 +206,7 @@ pub(super) fn is_date(text: &str) -> bool {
     text.len() == 10 && text.bytes().enumerate().all(fits)
 }
 
-/// The last word of pi-gen's second line is the stage it stopped at.
+/// Reads the last word of pi-gen's second line: the stage it stopped at.
 fn edition(issue: &str) -> Edition {
     let mut words = issue.split([',', ' ', '\t', '\n', '\r']);
     let found = words.find_map(|word| match word {

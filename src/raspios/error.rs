@@ -1,4 +1,4 @@
-//! What can go wrong with making an image a node's own.
+//! Errors of making an image a node's own.
 
 use super::Codename;
 use crate::cluster::{FilePath, Position};
@@ -9,7 +9,7 @@ use crate::types::{ImagePath, InvalidPath};
 use std::io;
 use std::path::PathBuf;
 
-/// Why an image was not recognised.
+/// An error of finding out which release an image holds.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DetectError {
@@ -19,7 +19,7 @@ pub enum DetectError {
     /// A card, but not one with Raspberry Pi OS.
     #[error("this is not a Raspberry Pi OS image: {found}")]
     NotRaspberryPiOs {
-        /// What was found, or what was not.
+        /// The evidence.
         found: String,
     },
     /// A Debian for the Raspberry Pi that somebody else built.
@@ -86,7 +86,7 @@ impl Hint for DetectError {
     }
 }
 
-/// Why an image could not be made a node's own.
+/// An error of making an image a node's own.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RaspiosError {
@@ -99,9 +99,9 @@ pub enum RaspiosError {
     /// A file that every Raspberry Pi OS has.
     #[error("the stock image has no `{path}` on the {partition} partition")]
     MissingFile {
-        /// Where.
+        /// The partition.
         partition: Partition,
-        /// Which.
+        /// Its name or path.
         path: ImagePath,
     },
     /// A systemd unit cannot be enabled.
@@ -110,23 +110,23 @@ pub enum RaspiosError {
     /// A file that does not say what it has to.
     #[error("`{path}` of the stock image {found}")]
     DamagedFile {
-        /// Which.
+        /// Its name or path.
         path: ImagePath,
-        /// What is the matter, as a clause.
+        /// The damage, as a clause.
         found: &'static str,
     },
     /// A name for the user that somebody else has.
     #[error("the user cannot be called `{name}`: the stock image has that name in `{path}` already")]
     NameTaken {
-        /// Which name.
+        /// The name.
         name: String,
-        /// Where.
+        /// The partition.
         path: ImagePath,
     },
     /// A login shell that is not installed.
     #[error("the stock image has no `{shell}`, which is to be the login shell")]
     MissingShell {
-        /// Which.
+        /// Its name or path.
         shell: ImagePath,
     },
     /// A password hash that would break /etc/shadow. It is not shown.
@@ -135,21 +135,21 @@ pub enum RaspiosError {
     /// A cmdline.txt that is not one line of words.
     #[error("cmdline.txt of the stock image {found}")]
     Cmdline {
-        /// What it is instead, as a clause.
+        /// Its content, as a clause.
         found: &'static str,
     },
     /// A word that may not be added to cmdline.txt.
     #[error("`{word}` cannot be added to cmdline.txt: {reason}")]
     CmdlineWord {
-        /// Which.
+        /// Its name or path.
         word: String,
-        /// Why, as a clause.
+        /// The reason, as a clause.
         reason: &'static str,
     },
     /// A word in cmdline.txt, of the stock image or of nodes.yaml, that takes back what is planned.
     #[error("`{word}` in cmdline.txt contradicts the plan: {breaks}")]
     Contradiction {
-        /// Which.
+        /// Its name or path.
         word: String,
         /// The thing that it breaks, as a clause.
         breaks: &'static str,
@@ -157,7 +157,7 @@ pub enum RaspiosError {
     /// A time zone that the image does not know.
     #[error("the stock image knows no time zone `{zone}`")]
     UnknownTimezone {
-        /// Which.
+        /// Its name or path.
         zone: String,
         /// The names most like it.
         nearest: Vec<String>,
@@ -165,7 +165,7 @@ pub enum RaspiosError {
     /// A locale that the image does not know.
     #[error("the stock image knows no locale `{locale}`")]
     UnknownLocale {
-        /// Which.
+        /// Its name or path.
         locale: String,
         /// The names most like it.
         nearest: Vec<String>,
@@ -173,17 +173,17 @@ pub enum RaspiosError {
     /// Something that this release has no way to do.
     #[error("{wanted} cannot be set on {codename}")]
     Unsupported {
-        /// What.
+        /// The setting.
         wanted: &'static str,
         /// On which release.
         codename: Codename,
-        /// What to do instead.
+        /// The remedy.
         instead: &'static str,
     },
     /// A file put where the running system has something mounted.
     #[error("`{path}` on the root partition is hidden by what is mounted at `{mount}` once the node runs")]
     HiddenByMount {
-        /// Which.
+        /// Its name or path.
         path: ImagePath,
         /// By what.
         mount: &'static str,
@@ -191,17 +191,17 @@ pub enum RaspiosError {
     /// A file of `files:` that cannot be put on the card.
     #[error("{}: {source}", named(path, *place))]
     ExtraFile {
-        /// Which.
+        /// Its name or path.
         path: FilePath,
         /// Its place in nodes.yaml.
         place: Option<Position>,
-        /// Why.
+        /// The cause.
         source: Box<RaspiosError>,
     },
     /// A file of `files:` in the place of one that cardwright itself writes.
     #[error("`{path}` is written by cardwright itself: {what}")]
     Claimed {
-        /// Which, without links in it.
+        /// Its path, without links in it.
         path: ImagePath,
         /// Its purpose, as a clause.
         what: &'static str,
@@ -211,7 +211,7 @@ pub enum RaspiosError {
     /// A file of `files:` with a name on the boot partition that settles a first boot.
     #[error("`{path}` on the boot partition is not yours to write: {what}")]
     Reserved {
-        /// Which.
+        /// Its name or path.
         path: ImagePath,
         /// Its purpose, as a clause.
         what: &'static str,
@@ -221,7 +221,7 @@ pub enum RaspiosError {
     /// A file of `files:` in the place of a link that the system finds a directory through.
     #[error("`{path}` is a link to the directory `{directory}`")]
     DirectoryLink {
-        /// Which.
+        /// Its name or path.
         path: ImagePath,
         /// The directory that it leads to.
         directory: ImagePath,
@@ -237,15 +237,15 @@ pub enum RaspiosError {
     /// A file of this machine that could not be read.
     #[error("reading {} for the card failed: {source}", path.display())]
     SourceFile {
-        /// Which.
+        /// Its name or path.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The record that cardwright leaves on a card, unreadable.
     #[error("`/etc/cardwright/card.json` of this image cannot be understood: {source}")]
     Card {
-        /// Why.
+        /// The cause.
         source: serde_json::Error,
     },
 }
@@ -293,7 +293,7 @@ impl Hint for RaspiosError {
     }
 }
 
-/// A file of `files:`, by its place in nodes.yaml, or by its path where it has none.
+/// Names a file of `files:` by its place in nodes.yaml, or by its path where it has none.
 fn named(path: &FilePath, place: Option<Position>) -> String {
     match place {
         Some(Position { line, column }) => format!("`files:`, line {line}, column {column}"),
@@ -325,7 +325,7 @@ fn did_you_mean(nearest: &[String], otherwise: &str) -> String {
     format!("Did you mean {}?", names.join(" or "))
 }
 
-/// The names most like `wanted`, at most three.
+/// Returns the names most like `wanted`, at most three.
 pub(super) fn nearest(wanted: &str, names: impl IntoIterator<Item = String>) -> Vec<String> {
     const LEAST_LIKENESS: f64 = 0.75;
     let wanted = wanted.to_lowercase();

@@ -10,16 +10,17 @@ use crate::types::{ImagePath, Mode, Owner};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// What is larger than this stays in its own file until it is written.
+/// The largest content that is held in memory; a larger one stays in its own file until it is written.
 const LARGEST_IN_MEMORY: u64 = 1 << 20;
 
-/// Where a running system mounts something above what the root partition has there.
+/// The directories in which a running system mounts something above what the root partition has there.
 const MOUNTS: [&str; 5] = ["/proc", "/sys", "/dev", "/run", "/tmp"];
 
 /// Writes an extra file of a node, in the place of an earlier one with the same path.
 ///
 /// It is written as by somebody who is root on the node and types `cp`: a file that is there keeps its owner and
-/// its mode, a new one goes to the owner of its directory, as do the directories that are made for it. A file that only its owner and group may read counts as a secret: no plan shows what is in it.
+/// its mode, a new one goes to the owner of its directory, as do the directories that are made for it. A file that
+/// only its owner and group may read counts as a secret: no plan shows what is in it.
 ///
 /// # Errors
 /// Fails when a file of this machine cannot be read, and when the path is one that the running system cannot see,
@@ -116,7 +117,7 @@ fn refuse_directory_link(draft: &Draft<'_>, path: &ImagePath) -> Result<(), Rasp
     Ok(())
 }
 
-/// The mode and the owner that a file on the root partition gets.
+/// Returns the mode and the owner that a file on the root partition gets.
 fn attributes(
     draft: &mut Draft<'_>,
     account: &Account,

@@ -6,7 +6,7 @@ use crate::cluster::{Hostname, Node};
 use crate::patch::{Draft, Partition};
 use crate::types::{Mode, Owner, image_path};
 
-/// What Debian gives a machine's own name in /etc/hosts, whether it has a network or not (Debian
+/// The address that Debian gives a machine's own name in /etc/hosts, whether it has a network or not (Debian
 /// reference, section 5.1.1).
 const OWN_ADDRESS: &str = "127.0.1.1";
 
@@ -47,7 +47,7 @@ fn edit_hosts(draft: &mut Draft<'_>, change: impl FnOnce(&str) -> String) -> Res
     Ok(())
 }
 
-/// The first line of 127.0.1.1 with the new name in place of what it has, keeping the space between and
+/// Puts the new name into the first line of 127.0.1.1 in place of what it has, keeping the space between and
 /// a comment behind; or with such a line at the end.
 fn with_own_name(text: &str, name: &str) -> String {
     let mut found = false;

@@ -73,7 +73,7 @@ fn select(draft: &mut Draft<'_>, locale: &str) -> Result<Selection, RaspiosError
     Ok(Selection::New)
 }
 
-/// The file that says it: on trixie, /etc/default/locale is a link to systemd's /etc/locale.conf.
+/// Returns the path of the file that says it: on trixie, /etc/default/locale is a link to systemd's /etc/locale.conf.
 fn settings_path(draft: &Draft<'_>) -> Result<ImagePath, RaspiosError> {
     let path = image_path!("/etc/default/locale");
     match draft.read_link(&path)?.as_deref() {

@@ -1,4 +1,4 @@
-//! What Raspberry Pi OS is, and how to make one of its images somebody's own: one concern a file.
+//! Raspberry Pi OS, and what makes one of its images a node's own: one concern a file.
 //!
 //! Every concern is a function that reads the stock files through a [`Draft`](crate::patch::Draft) and
 //! writes its edits into it. None of them touches an image, and what is already right in the stock image

@@ -22,7 +22,7 @@ pub(super) fn write_profile(draft: &mut Draft<'_>, node: &Node) -> Result<(), Ra
     Ok(())
 }
 
-/// The name of the profile: the interface's own, where it has one in nodes.yaml.
+/// Returns the name of the profile: the interface's own, where it has one in nodes.yaml.
 fn name(interface: &Interface) -> &str {
     match interface {
         Interface::Named(name) => name.as_str(),
@@ -30,8 +30,8 @@ fn name(interface: &Interface) -> &str {
     }
 }
 
-/// The priority lets it win over every profile that cloud-init, netplan or NetworkManager itself make for
-/// the same interface: theirs have 0 or less.
+/// Returns the profile. Its priority lets it win over every one that cloud-init, netplan or NetworkManager itself
+/// make for the same interface: theirs have 0 or less.
 fn profile(node: &Node) -> String {
     let network = &node.network;
     let Network { interface, address, prefix, gateway, .. } = network;
@@ -81,7 +81,7 @@ fn name_servers(text: &mut String, network: &Network, family: fn(&IpAddr) -> boo
     text.push_str("ignore-auto-dns=true\n");
 }
 
-/// A list ends in `;`, as well as having it between.
+/// Writes a list, which ends in `;` as well as having it between.
 fn list(text: &mut String, key: &str, values: &[String]) {
     if !values.is_empty() {
         let _ = writeln!(text, "{key}={};", values.join(";"));

@@ -1,4 +1,4 @@
-//! What is installed: /var/lib/dpkg/status, Debian's own list.
+//! The installed packages: /var/lib/dpkg/status, Debian's own list.
 
 use crate::patch::{Partition, PatchError, Stock};
 use crate::types::absent::OrEmpty as _;
@@ -54,7 +54,7 @@ impl Packages {
         self.0.contains_key(name)
     }
 
-    /// The architecture of the system: that of dpkg itself, or else of one of the packages without which
+    /// Returns the architecture of the system: that of dpkg itself, or else of one of the packages without which
     /// there is no Debian.
     pub(super) fn architecture(&self) -> Option<&str> {
         let mut known = ["dpkg", "libc6", "bash"].into_iter().filter_map(|name| self.0.get(name));

@@ -1,9 +1,9 @@
-//! Which Raspberry Pi OS an image holds, told from its files.
+//! The release of Raspberry Pi OS that an image holds, told from its files.
 
 use serde::Serialize;
 use std::fmt;
 
-/// What was found inside a stock image.
+/// A release of Raspberry Pi OS, as it was found in a stock image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Release {
     /// bullseye, bookworm or trixie: `VERSION_CODENAME` of /etc/os-release.
@@ -12,15 +12,15 @@ pub struct Release {
     pub date: Option<String>,
     /// Lite, desktop or full: the pi-gen stage in /etc/rpi-issue.
     pub edition: Edition,
-    /// What its programs are made for.
+    /// The architecture of its programs.
     pub architecture: Architecture,
-    /// Where it mounts the boot partition: from /etc/fstab.
+    /// The mount point of the boot partition, from /etc/fstab.
     pub boot_mount: BootMount,
-    /// Whether cloud-init is installed.
+    /// cloud-init is installed.
     pub cloud_init: bool,
-    /// How the first boot grows the root partition.
+    /// The way in which the first boot grows the root partition.
     pub first_boot: FirstBoot,
-    /// Who configures the network.
+    /// The program that configures the network.
     pub network: NetworkStack,
 }
 
@@ -40,7 +40,7 @@ impl Codename {
     /// Every release that cardwright knows, the oldest first.
     pub const ALL: [Self; 3] = [Self::Bullseye, Self::Bookworm, Self::Trixie];
 
-    /// The name as /etc/os-release has it.
+    /// Returns the name as /etc/os-release has it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bullseye => "bullseye",
@@ -49,7 +49,7 @@ impl Codename {
         }
     }
 
-    /// The release of that name.
+    /// Finds the release of that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|codename| codename.as_str() == name)
     }
@@ -61,7 +61,7 @@ impl fmt::Display for Codename {
     }
 }
 
-/// How much is installed.
+/// The extent of what is installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Edition {
@@ -75,7 +75,7 @@ pub enum Edition {
     Unknown,
 }
 
-/// What the programs of the image are made for. The kernel may be a 64-bit one all the same.
+/// The architecture of the programs of an image. The kernel may be a 64-bit one all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Architecture {
@@ -85,7 +85,7 @@ pub enum Architecture {
     Armhf,
 }
 
-/// Where the boot partition is mounted.
+/// The mount point of the boot partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum BootMount {
     /// Up to bullseye.
@@ -97,7 +97,7 @@ pub enum BootMount {
 }
 
 impl BootMount {
-    /// The path.
+    /// Returns the path.
     pub fn path(self) -> &'static str {
         match self {
             Self::Boot => "/boot",
@@ -106,7 +106,7 @@ impl BootMount {
     }
 }
 
-/// How the first boot grows the root partition to the card: a word in cmdline.txt that has to stay.
+/// The way in which the first boot grows the root partition to the card: a word in cmdline.txt that has to stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FirstBoot {
@@ -118,7 +118,7 @@ pub enum FirstBoot {
     None,
 }
 
-/// Who configures the network.
+/// The program that configures the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NetworkStack {

@@ -11,7 +11,7 @@ use crate::types::{Mode, Owner, image_path};
 /// these files in the order of their names (sshd_config(5)).
 const SETTINGS: &str = "/etc/ssh/sshd_config.d/10-cardwright.conf";
 
-/// How sshd_config has these files read.
+/// The line with which sshd_config has these files read.
 const INCLUDE: &str = "Include /etc/ssh/sshd_config.d/*.conf";
 
 /// Has sshd started at every boot, and says whether it lets people in with a password.
@@ -48,7 +48,7 @@ fn settings(codename: Codename, password_login: bool) -> String {
     text
 }
 
-/// Whether sshd_config has the drop-in files read before anything that they are to decide. Every release
+/// Returns `true` if sshd_config has the drop-in files read before anything that they are to decide. Every release
 /// since bullseye does, in its first lines.
 fn reads_settings_first(text: &str) -> bool {
     for line in text.lines() {

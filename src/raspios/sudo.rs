@@ -1,4 +1,4 @@
-//! Whether sudo asks the user for a password.
+//! sudo, with a password or without.
 
 use super::RaspiosError;
 use super::accounts::{Account, add_to_list, map_fields};
@@ -24,7 +24,7 @@ pub fn set_sudo(draft: &mut Draft<'_>, account: &Account, passwordless: bool) ->
     join_group(draft, account)
 }
 
-/// The name that pi-gen, Raspberry Pi Imager and raspi-config use. sudo passes over names with a dot
+/// Returns the path that pi-gen, Raspberry Pi Imager and raspi-config use. sudo passes over names with a dot
 /// (sudoers(5), "Including other files"), which a user may have.
 fn rule_path(name: &str) -> Result<ImagePath, RaspiosError> {
     Ok(ImagePath::new(format!("/etc/sudoers.d/010_{}-nopasswd", name.replace('.', "_")))?)

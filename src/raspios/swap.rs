@@ -5,11 +5,11 @@ use crate::patch::{Draft, Partition};
 use crate::systemd;
 use crate::types::{Mode, Owner, image_path};
 
-/// What trixie's rpi-swap reads, and where it reads additions.
+/// The file that trixie's rpi-swap reads, and one of its additions.
 const CONFIGURATION: &str = "/etc/rpi/swap.conf";
 const ADDITION: &str = "/etc/rpi/swap.conf.d/90-cardwright.conf";
 
-/// What makes the swap file of bullseye and bookworm at every start.
+/// The unit that makes the swap file of bullseye and bookworm at every start.
 const UNIT: &str = "dphys-swapfile.service";
 
 /// Sees to it that the system has no swap, whichever of the two ways the release has of getting some.

@@ -31,7 +31,7 @@ pub(crate) fn without(stock: MemoryStock, partition: Partition, at: &str) -> Mem
     stock.without(partition, &path(at))
 }
 
-/// What every release has.
+/// Returns what every release has.
 fn common(shell: &str, password: &str) -> MemoryStock {
     let passwd = format!(
         "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n\
@@ -276,7 +276,7 @@ pub(crate) fn attributes(patch: &Patch, at: &str) -> (u16, Owner, Sensitivity) {
     }
 }
 
-/// Where the link at `at` leads to.
+/// Returns the target of the link at `at`.
 pub(crate) fn link(patch: &Patch, at: &str) -> String {
     match &edit(patch, at).action {
         Action::Symlink { target } => target.clone(),
@@ -289,7 +289,7 @@ pub(crate) fn paths(patch: &Patch) -> Vec<&str> {
     patch.edits.iter().map(|edit| edit.path.as_str()).collect()
 }
 
-/// Whether `at` is removed.
+/// Returns `true` if `at` is removed.
 pub(crate) fn removed(patch: &Patch, at: &str) -> bool {
     patch.edits.iter().any(|edit| edit.path.as_str() == at && edit.action == Action::Remove)
 }

@@ -23,12 +23,12 @@ pub(super) fn edit_required(
     Ok(draft.edit_text(partition, path, change)?)
 }
 
-/// The line end that a text uses.
+/// Returns the line end that a text uses.
 pub(super) fn line_end(text: &str) -> &'static str {
     if text.contains("\r\n") { "\r\n" } else { "\n" }
 }
 
-/// The text with exactly `lines` between cardwright's two marks: in the place of those that are there, or
+/// Returns the text with exactly `lines` between cardwright's two marks: in the place of those that are there, or
 /// at the end.
 pub(super) fn with_block(text: &str, lines: &[String]) -> String {
     let end = line_end(text);
@@ -43,7 +43,7 @@ pub(super) fn with_block(text: &str, lines: &[String]) -> String {
     }
 }
 
-/// What is before the marks, between them and after them.
+/// Returns the text before the marks, between them and after them.
 pub(super) fn split_at_block(text: &str) -> Option<(&str, &str, &str)> {
     let mut begin = None;
     let mut at = 0_usize;
@@ -61,13 +61,13 @@ pub(super) fn split_at_block(text: &str) -> Option<(&str, &str, &str)> {
     None
 }
 
-/// The text with an end to its last line.
+/// Returns the text with an end to its last line.
 pub(super) fn with_last_line_ended(text: &str) -> String {
     let end = if text.is_empty() || text.ends_with('\n') { "" } else { line_end(text) };
     format!("{text}{end}")
 }
 
-/// The text with every line passed through `change`, which sees it without its end; a line for which it
+/// Returns the text with every line passed through `change`, which sees it without its end; a line for which it
 /// returns `None` goes. Line ends stay what they are.
 pub(super) fn map_lines(text: &str, mut change: impl FnMut(&str) -> Option<String>) -> String {
     let mut changed = String::with_capacity(text.len());

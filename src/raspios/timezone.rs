@@ -8,7 +8,7 @@ use crate::types::{ImagePath, Mode, Owner, image_path};
 
 const ZONES: &str = "/usr/share/zoneinfo";
 
-/// What every compiled time zone begins with (tzfile(5), RFC 8536).
+/// The first bytes of every compiled time zone (tzfile(5), RFC 8536).
 const MAGIC: &[u8] = b"TZif";
 
 /// Sets the time zone: the link /etc/localtime (localtime(5)), and /etc/timezone where the image has it.
@@ -46,7 +46,7 @@ fn is_zone(draft: &Draft<'_>, zone: &str) -> Result<bool, RaspiosError> {
     }
 }
 
-/// The names of all zones; `America/Argentina/Ushuaia` is as deep as they go.
+/// Lists the names of all zones; `America/Argentina/Ushuaia` is as deep as they go.
 fn zones(draft: &Draft<'_>) -> Result<Vec<String>, RaspiosError> {
     const DEPTH: usize = 3;
     let root = image_path!(ZONES);

@@ -85,7 +85,7 @@ fn rename(draft: &mut Draft<'_>, account: Account, name: &str) -> Result<Account
     Ok(Account { name: name.to_owned(), home, ..account })
 }
 
-/// The current trixie gives `pi` the shell /usr/sbin/nologin, which refuses a login by key as well.
+/// Sets the login shell: the current trixie gives `pi` /usr/sbin/nologin, which refuses a login by key as well.
 fn set_shell(draft: &mut Draft<'_>, account: &Account, shell: &ImagePath) -> Result<(), RaspiosError> {
     // The list of login shells stands for what is installed: some of them are links through other links.
     let listed = draft.read_text(Partition::Root, &image_path!("/etc/shells"))?;
@@ -96,7 +96,7 @@ fn set_shell(draft: &mut Draft<'_>, account: &Account, shell: &ImagePath) -> Res
     set_field(draft, "/etc/passwd", &account.name, 6, shell.as_str())
 }
 
-/// Without a password there is `*`, which no password matches. `!` would lock the account, and where PAM
+/// Sets the password. Without one there is `*`, which no password matches. `!` would lock the account, and where PAM
 /// is off sshd takes that to mean keys as well (sshd(8), "LOGIN PROCESS").
 fn set_password(draft: &mut Draft<'_>, account: &Account, hash: Option<&str>) -> Result<(), RaspiosError> {
     let hash = hash.unwrap_or("*");

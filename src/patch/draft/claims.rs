@@ -44,7 +44,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// The path that the user gave the file written for them at `path`; `None` when there is none.
+    /// Returns the path that the user gave the file written for them at `path`; `None` when there is none.
     ///
     /// # Errors
     /// Fails when the stock image cannot be read.
@@ -66,7 +66,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// The paths that concerns wrote, edited or removed, in the spelling without links.
+    /// Returns the paths that concerns wrote, edited or removed, in the spelling without links.
     pub fn claimed(&self) -> impl Iterator<Item = (Partition, &ImagePath)> {
         self.claims.ours.iter().map(|(partition, path)| (*partition, path))
     }
@@ -81,7 +81,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// A path in the one spelling that its place has.
+    /// Returns a path in the one spelling that its place has.
     pub(super) fn place(
         &self,
         partition: Partition,

@@ -26,7 +26,7 @@ pub struct Draft<'stock> {
 }
 
 impl<'stock> Draft<'stock> {
-    /// An empty patch above `stock`, whose files will all have the time `time`.
+    /// Begins an empty patch above `stock`, whose files will all have the time `time`.
     pub fn new(stock: &'stock dyn Stock, time: UnixTime) -> Self {
         Self { stock, time, edits: Vec::new(), claims: Claims::default() }
     }
@@ -46,12 +46,12 @@ impl<'stock> Draft<'stock> {
         Ok(draft)
     }
 
-    /// The patch.
+    /// Returns the patch.
     pub fn finish(self) -> Patch {
         Patch { time: self.time, edits: self.edits }
     }
 
-    /// The time that everything written will have.
+    /// Returns the time that everything written will have.
     pub fn time(&self) -> UnixTime {
         self.time
     }
@@ -73,7 +73,7 @@ impl<'stock> Draft<'stock> {
         self.edits.iter().find(|edit| edit.partition == partition && edit.path == *path)
     }
 
-    /// Where the stock image has what will be at `path`, that is, before the renames of this draft.
+    /// Returns the path at which the stock image has what will be at `path`, that is, before the renames of this draft.
     fn stock_path(&self, partition: Partition, path: &ImagePath) -> ImagePath {
         let renames = self.edits.iter().rev().filter(|edit| edit.partition == partition);
         renames.fold(path.clone(), |path, edit| match &edit.action {

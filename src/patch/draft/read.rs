@@ -19,7 +19,7 @@ pub struct Attributes {
 }
 
 impl Draft<'_> {
-    /// The content of a file as it will be, or `None` when there will be none.
+    /// Reads the content of a file as it will be, or `None` when there will be none.
     ///
     /// # Errors
     /// When the stock image cannot be read, or a file of this machine that was put there.
@@ -39,7 +39,7 @@ impl Draft<'_> {
         }
     }
 
-    /// As [`read`](Self::read), as text.
+    /// Reads as [`read`](Self::read) does, as text.
     ///
     /// # Errors
     /// Also when it is not UTF-8.
@@ -49,7 +49,7 @@ impl Draft<'_> {
         text.map_err(|_| PatchError::NotText { partition, path: path.clone() })
     }
 
-    /// Whether there will be something at `path`.
+    /// Returns `true` if there will be something at `path`.
     ///
     /// # Errors
     /// When the stock image cannot be read.
@@ -61,7 +61,7 @@ impl Draft<'_> {
         }
     }
 
-    /// What kind of thing there will be at `path`, without following a symbolic link; `None` for nothing.
+    /// Returns the kind of what will be at `path`, without following a symbolic link; `None` for nothing.
     ///
     /// # Errors
     /// When the stock image cannot be read.
@@ -69,7 +69,7 @@ impl Draft<'_> {
         Ok(self.attributes(partition, path)?.map(|found| found.kind))
     }
 
-    /// As [`kind`](Self::kind), with mode and owner.
+    /// Returns as [`kind`](Self::kind) does, with mode and owner.
     ///
     /// # Errors
     /// Fails when the stock image cannot be read.
@@ -97,7 +97,7 @@ impl Draft<'_> {
         }
     }
 
-    /// The same path without links in its directory part, as far as there will be something.
+    /// Returns the same path without links in its directory part, as far as there will be something.
     ///
     /// # Errors
     /// Fails when the stock image cannot be read, or links lead in a circle.
@@ -105,7 +105,7 @@ impl Draft<'_> {
         self.follow(partition, path, LastLink::Unfollowed)
     }
 
-    /// As [`without_links`](Self::without_links), through a link at the end of it as well.
+    /// Resolves as [`without_links`](Self::without_links) does, through a link at the end of it as well.
     ///
     /// # Errors
     /// Fails when the stock image cannot be read, or links lead in a circle.
@@ -129,7 +129,8 @@ impl Draft<'_> {
         }
     }
 
-    /// Where the symbolic link at `path` on the root partition will point to; `None` when there will be none.
+    /// Returns the target that the symbolic link at `path` on the root partition will have; `None` when there will be
+    /// none.
     ///
     /// # Errors
     /// When the stock image cannot be read.
@@ -141,7 +142,7 @@ impl Draft<'_> {
         }
     }
 
-    /// The names in a directory as the stock image has it, sorted.
+    /// Lists the names in a directory as the stock image has it, sorted.
     ///
     /// # Errors
     /// When the stock image cannot be read.
@@ -149,7 +150,7 @@ impl Draft<'_> {
         self.stock.list(partition, &self.stock_path(partition, path))
     }
 
-    /// A path of the FAT partition as it is written there, or by an edit before: FAT takes capital letters for
+    /// Returns a path of the FAT partition as it is written there, or by an edit before: FAT takes capital letters for
     /// small ones, and a file that is replaced keeps its name.
     fn as_written(&self, path: &ImagePath) -> Result<ImagePath, PatchError> {
         let boot = Partition::Boot;
@@ -173,7 +174,7 @@ impl Draft<'_> {
 impl LinkTree for Draft<'_> {
     type Error = PatchError;
 
-    /// Where nothing is, names are taken as they are: of `/var/run/x` that is `/run/x`, whether or not there is a
+    /// Takes names as they are where nothing is: of `/var/run/x` that is `/run/x`, whether or not there is a
     /// `/run`.
     fn step(&self, path: &ImagePath) -> Result<Step, PatchError> {
         Ok(self.read_link(path)?.map_or(Step::Below, Step::Link))
