@@ -5,7 +5,7 @@ use crate::io::{ReadAt, Window};
 use crate::partition::{PartitionEntry, PartitionError, PartitionKind, PartitionTable};
 use crate::patch::{Partition, PatchError, Stock, StockFiles};
 use crate::raspios::{
-    self, Card, Codename, Customisation, DetectError, Effect, FirstBoot, RaspiosError, Release,
+    self, CardRecord, Codename, Customisation, DetectError, Effect, FirstBoot, RaspiosError, Release,
 };
 use crate::types::ByteCount;
 use crate::types::Hint;
@@ -116,7 +116,7 @@ pub enum StockSystemError {
     Release(#[from] DetectError),
     /// Its record of being a card could not be read.
     #[error(transparent)]
-    Card(#[from] RaspiosError),
+    CardRecord(#[from] RaspiosError),
     /// Another tool set it up already, and what it set would win over nodes.yaml.
     #[error("this image was customised already: {}", list_of(.0))]
     Customised(Vec<Customisation>),
@@ -144,7 +144,7 @@ impl Hint for StockSystemError {
             Self::Disk(error) => error.hint(),
             Self::Files(error) => error.hint(),
             Self::Release(error) => error.hint(),
-            Self::Card(error) => error.hint(),
+            Self::CardRecord(error) => error.hint(),
             Self::Customised(_) => Some(
                 "Start from the image as Raspberry Pi publishes it, and say in nodes.yaml what was set there"
                     .to_owned(),
@@ -304,7 +304,7 @@ impl StockSystem {
     /// When it is no stock image of a known release.
     pub fn open(bytes: Arc<dyn ReadAt>, understanding: OpenOptions) -> Result<Self, StockSystemError> {
         let disk = Disk::open(bytes)?;
-        if let Some(Card { node, cluster, .. }) = raspios::customised_card(&disk.files)? {
+        if let Some(CardRecord { node, cluster, .. }) = raspios::read_card_record(&disk.files)? {
             return Err(StockSystemError::AlreadyACard { node, cluster });
         }
         let release = match understanding.force_release {

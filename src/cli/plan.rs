@@ -9,7 +9,7 @@ use cardwright::cluster::Node;
 use cardwright::fetch;
 use cardwright::patch::Partition;
 use cardwright::pipeline::{self, Error};
-use cardwright::plan::{Change, PlannedEdit, report};
+use cardwright::plan::{PlannedChange, PlannedEdit, report};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -77,10 +77,10 @@ fn show(node: &Node, edits: &[PlannedEdit]) -> std::io::Result<()> {
 /// `    + 0600 0:0     147 B  /etc/rancher/k3s/config.yaml  (secret)`
 fn one(edit: &PlannedEdit) -> Line {
     let (sign, style) = match edit.change {
-        Change::Create => ("+", GREEN),
-        Change::Change => ("~", YELLOW),
-        Change::Remove => ("-", RED),
-        Change::Move => (">", YELLOW),
+        PlannedChange::Create => ("+", GREEN),
+        PlannedChange::Change => ("~", YELLOW),
+        PlannedChange::Remove => ("-", RED),
+        PlannedChange::Move => (">", YELLOW),
     };
     let mode = edit.mode.map_or_else(|| "    ".to_owned(), |mode| mode.to_string());
     let owner = edit.owner.map_or_else(String::new, |owner| owner.to_string());

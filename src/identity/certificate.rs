@@ -115,7 +115,8 @@ pub(super) fn authority(
     end: UnixTime,
 ) -> Result<CertifiedKey, IdentityError> {
     let key = authority.key(secret)?;
-    let profile = Profile { subject: authority.name()?, issuer: authority.name()?, role: Role::Authority };
+    let profile =
+        Profile { subject: authority.name()?, issuer: authority.name()?, purpose: Purpose::Authority };
     let serial = serial(secret, &format!("{}/serial", authority.label()))?;
     certify(&key, &key, profile, serial, end)
 }
@@ -125,7 +126,7 @@ pub(super) fn authority(
 pub(super) fn admin(secret: &[u8; 32], end: UnixTime) -> Result<CertifiedKey, IdentityError> {
     let key = elliptic_key::from_bytes(&derive(secret, "k3s/admin"))?;
     let subject = parse_name("CN=cardwright-admin,O=system:masters")?;
-    let profile = Profile { subject, issuer: Authority::Client.name()?, role: Role::Client };
+    let profile = Profile { subject, issuer: Authority::Client.name()?, purpose: Purpose::Client };
     // Two certificates of one authority may not have the same number: RFC 5280, section 4.1.2.2.
     let serial = serial(secret, &format!("k3s/admin/serial/{}", end.seconds()))?;
     certify(&key, &Authority::Client.key(secret)?, profile, serial, end)
@@ -175,7 +176,7 @@ fn time(time: UnixTime) -> Result<Time, IdentityError> {
 
 /// The purpose of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
+enum Purpose {
     Authority,
     Client,
 }
@@ -184,7 +185,7 @@ enum Role {
 struct Profile {
     subject: Name,
     issuer: Name,
-    role: Role,
+    purpose: Purpose,
 }
 
 impl BuilderProfile for Profile {
@@ -209,13 +210,13 @@ impl BuilderProfile for Profile {
         let mut add = |extension: Result<Extension, x509_cert::der::Error>| {
             extension.map(|extension| extensions.push(extension))
         };
-        match self.role {
-            Role::Authority => {
+        match self.purpose {
+            Purpose::Authority => {
                 add((&KeyUsage(signing | KeyUsages::KeyCertSign)).to_extension(subject, &[]))?;
                 add((&BasicConstraints { ca: true, path_len_constraint: None }).to_extension(subject, &[]))?;
                 add((&SubjectKeyIdentifier(key_identifier(&key)?)).to_extension(subject, &[]))?;
             }
-            Role::Client => {
+            Purpose::Client => {
                 add((&KeyUsage(signing)).to_extension(subject, &[]))?;
                 add((&ExtendedKeyUsage(vec![ID_KP_CLIENT_AUTH])).to_extension(subject, &[]))?;
                 let identifier = AuthorityKeyIdentifier {

@@ -80,9 +80,12 @@ mod ssh_key_pair;
 
 pub use certificate::{Authority, CERTIFICATES_BEGIN, CertifiedKey};
 pub use error::IdentityError;
-pub use secret::{ClusterSecret, Creation, SECRET_ENVIRONMENT_VARIABLE};
+pub use secret::{ClusterSecret, Creation};
 pub use ssh_key_pair::SshKeyPair;
 pub(crate) use ssh_key_pair::SshPublicKey;
+
+/// Overrides the secret file: 64 hexadecimal digits.
+pub const SECRET_ENVIRONMENT_VARIABLE: &str = "CARDWRIGHT_SECRET";
 
 #[cfg(test)]
 mod tests;

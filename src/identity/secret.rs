@@ -13,9 +13,6 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// Overrides the secret file: 64 hexadecimal digits.
-pub const SECRET_ENVIRONMENT_VARIABLE: &str = "CARDWRIGHT_SECRET";
-
 /// More than the 64 digits and the end of their line: a longer file is none, and is not read to its end.
 const LONGEST_FILE: u64 = 128;
 

@@ -16,7 +16,7 @@ const MARKER: &str = "/var/lib/cardwright/k3s-installed";
 const UNIT: &str = "cardwright-install-k3s.service";
 
 /// The address that k3s is downloaded from.
-pub(super) struct Source<'a> {
+pub(super) struct DownloadSource<'a> {
     /// The address that `/VERSION/k3s-arm64` is appended to.
     pub(super) base_url: &'a str,
     /// The digest of the program, where that is pinned.
@@ -26,7 +26,7 @@ pub(super) struct Source<'a> {
 pub(super) fn write(
     draft: &mut Draft<'_>,
     k3s: &K3s,
-    source: &Source<'_>,
+    source: &DownloadSource<'_>,
     role: Role,
     host: &Host<'_>,
 ) -> Result<(), K3sError> {
@@ -39,11 +39,11 @@ pub(super) fn write(
 
 fn settings(
     k3s: &K3s,
-    source: &Source<'_>,
+    source: &DownloadSource<'_>,
     role: Role,
     host: &Host<'_>,
 ) -> Result<[(&'static str, String); 7], K3sError> {
-    let Source { base_url, sha256 } = *source;
+    let DownloadSource { base_url, sha256 } = *source;
     let binary = host.binary.file_name();
     // Without a pin the digest comes from the same place as the program, which is worth as much as the
     // connection is.

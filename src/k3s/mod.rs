@@ -130,7 +130,7 @@ pub fn configure(
                 Binary::Armhf => *sha256_armhf,
             };
             service::write(draft, role, install::drop_in())?;
-            install::write(draft, k3s, &install::Source { base_url, sha256 }, role, host)
+            install::write(draft, k3s, &install::DownloadSource { base_url, sha256 }, role, host)
         }
         Install::Bundled { .. } => {
             service::write(draft, role, bundle::drop_in())?;

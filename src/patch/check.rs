@@ -11,7 +11,7 @@ use std::fmt;
 
 /// One way in which an image differs from the stock image with the patch applied.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Difference {
+pub struct FileDifference {
     /// The partition.
     pub partition: Partition,
     /// The path.
@@ -20,7 +20,7 @@ pub struct Difference {
     pub what: String,
 }
 
-impl fmt::Display for Difference {
+impl fmt::Display for FileDifference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: {} {}", self.partition, self.path, self.what)
     }
@@ -33,14 +33,18 @@ impl fmt::Display for Difference {
 /// # Errors
 /// When one of the images cannot be read. What differs is no error but the result, in the order of the
 /// partitions and paths.
-pub fn check(patch: &Patch, stock: &StockFiles, image: &StockFiles) -> Result<Vec<Difference>, PatchError> {
+pub fn check(
+    patch: &Patch,
+    stock: &StockFiles,
+    image: &StockFiles,
+) -> Result<Vec<FileDifference>, PatchError> {
     let mut differences = Vec::new();
     for partition in [Partition::Boot, Partition::Root] {
         let (stock, image) = match partition {
             Partition::Boot => (&*stock.boot, &*image.boot),
             Partition::Root => (&*stock.root, &*image.root),
         };
-        let expected = Expected::new(patch, partition);
+        let expected = ExpectedNames::new(patch, partition);
         let mut walk = Walk { patch, expected, partition, stock, image, differences: &mut differences };
         walk.directory(&ImagePath::root())?;
     }
@@ -48,7 +52,7 @@ pub fn check(patch: &Patch, stock: &StockFiles, image: &StockFiles) -> Result<Ve
 }
 
 /// The names of one partition as a patch leaves them.
-struct Expected<'patch> {
+struct ExpectedNames<'patch> {
     /// Edits by the path they leave something at.
     edits: BTreeMap<&'patch ImagePath, &'patch Edit>,
     /// Paths of the stock image that are gone: removed, or moved away.
@@ -59,7 +63,7 @@ struct Expected<'patch> {
     brought: BTreeMap<ImagePath, BTreeSet<&'patch str>>,
 }
 
-impl<'patch> Expected<'patch> {
+impl<'patch> ExpectedNames<'patch> {
     fn new(patch: &'patch Patch, partition: Partition) -> Self {
         let mut expected = Self {
             edits: BTreeMap::new(),
@@ -105,16 +109,16 @@ impl<'patch> Expected<'patch> {
 /// One walk down both trees of a partition.
 struct Walk<'walk> {
     patch: &'walk Patch,
-    expected: Expected<'walk>,
+    expected: ExpectedNames<'walk>,
     partition: Partition,
     stock: &'walk dyn ReadFilesystem,
     image: &'walk dyn ReadFilesystem,
-    differences: &'walk mut Vec<Difference>,
+    differences: &'walk mut Vec<FileDifference>,
 }
 
 impl Walk<'_> {
     fn differs(&mut self, path: &ImagePath, what: impl Into<String>) {
-        self.differences.push(Difference {
+        self.differences.push(FileDifference {
             partition: self.partition,
             path: path.clone(),
             what: what.into(),

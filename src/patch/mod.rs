@@ -35,7 +35,7 @@ mod error;
 mod stock;
 
 pub use apply::{Filesystems, apply};
-pub use check::{Difference, check};
+pub use check::{FileDifference, check};
 pub use content::Content;
 pub use draft::{Attributes, Draft, NewFile};
 pub use error::PatchError;

@@ -185,11 +185,11 @@ impl Stock for StockFiles {
 /// see a plan without an image.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStock {
-    entries: BTreeMap<(Partition, ImagePath), Entry>,
+    entries: BTreeMap<(Partition, ImagePath), MemoryEntry>,
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
+struct MemoryEntry {
     metadata: Metadata,
     content: Vec<u8>,
 }
@@ -250,12 +250,12 @@ impl MemoryStock {
         }
         let size = ByteCount::of(content);
         let metadata = Metadata { kind, mode, owner, size, modified: UnixTime::new(1_781_740_800) };
-        let entry = Entry { metadata, content: content.as_bytes().to_vec() };
+        let entry = MemoryEntry { metadata, content: content.as_bytes().to_vec() };
         self.entries.insert((partition, path.clone()), entry);
         self
     }
 
-    fn get(&self, partition: Partition, path: &ImagePath) -> Option<&Entry> {
+    fn get(&self, partition: Partition, path: &ImagePath) -> Option<&MemoryEntry> {
         self.entries.get(&(partition, path.clone()))
     }
 }

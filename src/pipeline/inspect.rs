@@ -5,7 +5,7 @@ use crate::fs::{FsError, ReadFilesystem, Summary, ext4, fat};
 use crate::io::{ReadAt, Window};
 use crate::partition::{PartitionEntry, PartitionTable};
 use crate::pipeline::Error;
-use crate::raspios::{self, Card, Customisation, Release};
+use crate::raspios::{self, CardRecord, Customisation, Release};
 use crate::stock_image::StockImage;
 use crate::stock_system::Disk;
 use crate::types::ByteCount;
@@ -29,7 +29,7 @@ pub struct Inspection {
     /// Why no release was found.
     pub no_release: Option<String>,
     /// For which node cardwright made it, where it did.
-    pub card: Option<Card>,
+    pub card: Option<CardRecord>,
     /// Traces of other tools on it.
     pub customisations: Vec<Customisation>,
     /// Findings about the file that may disappoint.
@@ -75,7 +75,7 @@ pub fn inspect(image: StockImage) -> Result<Inspection, Error> {
     };
     match Disk::open(image) {
         Ok(disk) => {
-            inspection.card = raspios::customised_card(&disk.files)?;
+            inspection.card = raspios::read_card_record(&disk.files)?;
             match raspios::detect(&disk.files) {
                 Ok(release) => {
                     inspection.customisations = raspios::customisations(&disk.files, &release)?;

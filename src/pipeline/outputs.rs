@@ -380,7 +380,7 @@ impl Known<'_> {
         let Some(disk) = open() else {
             return Some(if holds_record() { Occupant::Incomplete } else { Occupant::Stranger });
         };
-        let Ok(Some(_)) = raspios::customised_card(&disk.files) else { return Some(Occupant::Stranger) };
+        let Ok(Some(_)) = raspios::read_card_record(&disk.files) else { return Some(Occupant::Stranger) };
         let release = raspios::detect(&disk.files).ok();
         let used = release.and_then(|release| raspios::booted_before(&disk.files, &release).ok()?);
         if used.is_some() { Some(Occupant::UsedCard) } else { unused }

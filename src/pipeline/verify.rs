@@ -36,7 +36,7 @@ pub enum Difference {
         what: String,
     },
     /// Of a file, directory or link on one of the partitions.
-    File(patch::Difference),
+    File(patch::FileDifference),
 }
 
 impl fmt::Display for Difference {
@@ -80,7 +80,7 @@ pub fn verify(
     let named = |source| Error::StockImage { image: path.display().to_string(), source };
     let disk = Disk::open(Arc::clone(&image) as _).map_err(named)?;
     let node = options.node.as_deref();
-    let card = match (raspios::customised_card(&disk.files), node) {
+    let card = match (raspios::read_card_record(&disk.files), node) {
         (Ok(card), _) => card,
         // A record that is damaged is a difference like any other, where nothing hangs on it.
         (Err(_), Some(_)) => None,

@@ -5,13 +5,13 @@
 
 mod report;
 
-pub use report::{Change, PlannedEdit, report};
+pub use report::{PlannedChange, PlannedEdit, report};
 
 use crate::cluster::{Cluster, FieldSpan, Node, Swap};
 use crate::identity::{ClusterSecret, IdentityError, SshKeyPair};
 use crate::k3s::{self, Artifacts, K3sError};
 use crate::patch::{Draft, Patch, PatchError, SourceDigests, Stock};
-use crate::raspios::{self, Account, Architecture, Card, NetworkStack, RaspiosError, Release};
+use crate::raspios::{self, Account, Architecture, CardRecord, NetworkStack, RaspiosError, Release};
 use crate::types::Hint;
 use crate::types::UnixTime;
 
@@ -120,7 +120,7 @@ pub fn assess(context: &PlanContext<'_>, node: &Node) -> Result<Assessment, Plan
 
     let account = plan_user(edits, cluster, node, secret, &mut mistakes)?;
     plan_network(edits, context, node)?;
-    let own_commands = plan_settings(edits, node, &mut mistakes)?;
+    let own_command = plan_settings(edits, node, &mut mistakes)?;
 
     if let (Some(k3s), Some(_)) = (&cluster.k3s, node.role()) {
         raspios::add_cmdline_words(edits, &k3s::CMDLINE_WORDS)?;
@@ -133,11 +133,11 @@ pub fn assess(context: &PlanContext<'_>, node: &Node) -> Result<Assessment, Plan
     for file in &node.files {
         mistakes.note(raspios::add_file(edits, release, &account, file))?;
     }
-    raspios::run_at_first_boot(edits, release.boot_mount, &own_commands, &node.first_boot)?;
+    raspios::run_at_first_boot(edits, release.boot_mount, own_command.as_slice(), &node.first_boot)?;
     let rejoins = node.k3s.as_ref().is_some_and(|k3s| k3s.rejoins);
     let through = node.k3s.as_ref().and_then(|k3s| k3s.through.as_ref()).map(ToString::to_string);
-    let card = Card { rejoins, through, ..Card::new(cluster.name.as_str(), node.name.as_str()) };
-    raspios::write_card(edits, &card)?;
+    let card = CardRecord { rejoins, through, ..CardRecord::new(cluster.name.as_str(), node.name.as_str()) };
+    raspios::write_card_record(edits, &card)?;
     Ok(Assessment { patch: draft.finish(), mistakes: mistakes.0 })
 }
 
@@ -175,29 +175,29 @@ fn plan_network(edits: &mut Draft<'_>, context: &PlanContext<'_>, node: &Node) -
     Ok(())
 }
 
-/// Plans the settings that a node may have; returns the commands that the first boot has to run for them.
+/// Plans the settings that a node may have; returns the command that the first boot has to run for them.
 fn plan_settings(
     edits: &mut Draft<'_>,
     node: &Node,
     mistakes: &mut Mistakes,
-) -> Result<Vec<String>, PlanError> {
+) -> Result<Option<&'static str>, PlanError> {
     if node.swap == Swap::Off {
         raspios::disable_swap(edits)?;
     }
 
-    let mut own_commands = Vec::new();
     if let Some(zone) = &node.timezone {
         mistakes.note(raspios::set_timezone(edits, zone))?;
     }
-    if let Some(locale) = &node.locale {
-        own_commands.extend(mistakes.note(raspios::set_locale(edits, locale))?.into_iter().flatten());
-    }
+    let own_command = match &node.locale {
+        Some(locale) => mistakes.note(raspios::set_locale(edits, locale))?.flatten(),
+        None => None,
+    };
     raspios::set_page_size(edits, node.boot.page_size)?;
     raspios::add_config_lines(edits, &node.boot.config)?;
     for word in &node.boot.cmdline {
         mistakes.note(raspios::add_cmdline_words(edits, &[word]))?;
     }
-    Ok(own_commands)
+    Ok(own_command)
 }
 
 /// Notes the words for cmdline.txt that contradict the plan.
@@ -210,7 +210,7 @@ fn check_cmdline(
     node: &Node,
     mistakes: &mut Mistakes,
 ) -> Result<(), RaspiosError> {
-    let expected = raspios::Expected {
+    let expected = raspios::ExpectedCmdline {
         ipv6: node.network.ipv6.is_some(),
         k3s: cluster.k3s.is_some() && node.role().is_some(),
     };

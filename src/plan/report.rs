@@ -18,7 +18,7 @@ pub struct PlannedEdit {
     /// The path.
     pub path: ImagePath,
     /// The kind of the edit.
-    pub change: Change,
+    pub change: PlannedChange,
     /// The size of a file, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<ByteCount>,
@@ -47,7 +47,7 @@ pub struct PlannedEdit {
 /// The kind of an edit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Change {
+pub enum PlannedChange {
     /// Something is made where nothing was.
     Create,
     /// Something takes the place of what was there, or gets other attributes.
@@ -74,7 +74,7 @@ fn planned(edit: &Edit, patch: &Patch, stock: &dyn Stock) -> Result<PlannedEdit,
     let mut planned = PlannedEdit {
         partition: edit.partition,
         path: edit.path.clone(),
-        change: if edit.replaces_stock { Change::Change } else { Change::Create },
+        change: if edit.replaces_stock { PlannedChange::Change } else { PlannedChange::Create },
         size: None,
         mode: None,
         owner: None,
@@ -104,9 +104,9 @@ fn planned(edit: &Edit, patch: &Patch, stock: &dyn Stock) -> Result<PlannedEdit,
             planned.owner = on_root.then_some(*owner);
         }
         Action::Symlink { target } => planned.target = Some(target.clone()),
-        Action::Remove => planned.change = Change::Remove,
+        Action::Remove => planned.change = PlannedChange::Remove,
         Action::Rename { to } => {
-            planned.change = Change::Move;
+            planned.change = PlannedChange::Move;
             planned.target = Some(to.as_str().to_owned());
         }
     }
@@ -167,7 +167,7 @@ mod tests {
         let mut draft = Draft::new(&stock, UnixTime::new(1));
         draft.file(Partition::Root, &path("/etc/hostname"), "north\n", Mode::FILE, Owner::ROOT).unwrap();
         let report = report(&draft.finish(), &nothing(), &stock).unwrap();
-        assert_eq!(report[0].change, Change::Change);
+        assert_eq!(report[0].change, PlannedChange::Change);
         assert_eq!(report[0].diff.as_deref(), Some("@@ -1 +1 @@\n-raspberrypi\n+north\n"));
     }
 }

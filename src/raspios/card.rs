@@ -12,7 +12,7 @@ pub(crate) const IN_EVERY_RECORD: &[u8] = b"\"program\": \"cardwright ";
 
 /// The node that an image is for, and the program that made it. Everybody on the node may read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Card {
+pub struct CardRecord {
     /// The name of the cluster.
     pub cluster: String,
     /// The name of the node.
@@ -27,7 +27,7 @@ pub struct Card {
     pub through: Option<String>,
 }
 
-impl Card {
+impl CardRecord {
     /// Makes the record of an image that this program makes.
     pub fn new(cluster: &str, node: &str) -> Self {
         Self {
@@ -44,18 +44,18 @@ impl Card {
 ///
 /// # Errors
 /// When the image cannot be read, or there is a record that cannot be understood.
-pub fn customised_card(stock: &dyn Stock) -> Result<Option<Card>, RaspiosError> {
+pub fn read_card_record(stock: &dyn Stock) -> Result<Option<CardRecord>, RaspiosError> {
     let found = stock.read(Partition::Root, &image_path!(PATH))?;
     let card = found.map(|bytes| serde_json::from_slice(&bytes)).transpose();
-    card.map_err(|source| RaspiosError::Card { source })
+    card.map_err(|source| RaspiosError::CardRecord { source })
 }
 
 /// Leaves the record on a card.
 ///
 /// # Errors
 /// When the stock image cannot be read.
-pub fn write_card(draft: &mut Draft<'_>, card: &Card) -> Result<(), RaspiosError> {
-    let json = serde_json::to_string_pretty(card).map_err(|source| RaspiosError::Card { source })?;
+pub fn write_card_record(draft: &mut Draft<'_>, card: &CardRecord) -> Result<(), RaspiosError> {
+    let json = serde_json::to_string_pretty(card).map_err(|source| RaspiosError::CardRecord { source })?;
     draft.file(Partition::Root, &image_path!(PATH), format!("{json}\n"), Mode::FILE, Owner::ROOT)?;
     Ok(())
 }
@@ -68,18 +68,18 @@ mod tests {
     #[test]
     fn a_card_is_recognised_by_its_record() {
         let stock = trixie();
-        assert_eq!(customised_card(&stock).unwrap(), None);
-        let card = Card::new("compass", "north");
-        let patch = patch(&stock, |draft| write_card(draft, &card).unwrap());
+        assert_eq!(read_card_record(&stock).unwrap(), None);
+        let card = CardRecord::new("compass", "north");
+        let patch = patch(&stock, |draft| write_card_record(draft, &card).unwrap());
         assert_eq!(attributes(&patch, PATH).0, 0o644);
         let json = serde_json::to_vec_pretty(&card).unwrap();
         assert!(json.windows(IN_EVERY_RECORD.len()).any(|window| window == IN_EVERY_RECORD));
-        assert_eq!(customised_card(&applied(stock, &patch)).unwrap(), Some(card));
+        assert_eq!(read_card_record(&applied(stock, &patch)).unwrap(), Some(card));
     }
 
     #[test]
     fn a_record_from_elsewhere_is_an_error_and_not_a_stock_image() {
-        let error = customised_card(&put(trixie(), PATH, "{}")).unwrap_err();
+        let error = read_card_record(&put(trixie(), PATH, "{}")).unwrap_err();
         assert!(error.to_string().contains("missing field `cluster`"), "{error}");
     }
 }

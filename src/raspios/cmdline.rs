@@ -11,7 +11,7 @@ use crate::types::image_path;
 
 /// The purpose of a node, as far as words can contradict it.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Expected {
+pub struct ExpectedCmdline {
     /// It has a static IPv6 address.
     pub ipv6: bool,
     /// It runs k3s.
@@ -22,7 +22,10 @@ pub struct Expected {
 ///
 /// # Errors
 /// Fails when the stock image cannot be read.
-pub fn check_cmdline(draft: &Draft<'_>, expected: Expected) -> Result<Vec<RaspiosError>, RaspiosError> {
+pub fn check_cmdline(
+    draft: &Draft<'_>,
+    expected: ExpectedCmdline,
+) -> Result<Vec<RaspiosError>, RaspiosError> {
     let line = draft.read_text(Partition::Boot, &image_path!("/cmdline.txt"))?.or_empty();
     let contradictions = contradictions(&line, expected).into_iter();
     Ok(contradictions
@@ -41,7 +44,7 @@ const ORDINARY_TARGETS: [&str; 3] = ["default.target", "multi-user.target", "gra
 const NEEDED_CONTROLLERS: [&str; 4] = ["memory", "cpu", "cpuset", "pids"];
 
 /// Returns the words, each with what it breaks.
-fn contradictions(line: &str, expected: Expected) -> Vec<(&str, &'static str)> {
+fn contradictions(line: &str, expected: ExpectedCmdline) -> Vec<(&str, &'static str)> {
     let words = || line.split_ascii_whitespace();
     let mut found = Vec::new();
     for word in words() {
@@ -74,7 +77,7 @@ fn contradictions(line: &str, expected: Expected) -> Vec<(&str, &'static str)> {
 }
 
 /// Returns what one word breaks by itself.
-fn breaks(word: &str, expected: Expected) -> Option<&'static str> {
+fn breaks(word: &str, expected: ExpectedCmdline) -> Option<&'static str> {
     let (key, value) = word.split_once('=').unwrap_or((word, ""));
     let is_off = ["0", "no", "off", "false", "n", "f"].contains(&value.to_ascii_lowercase().as_str());
     match key {
@@ -127,7 +130,7 @@ mod tests {
     use super::*;
     use crate::raspios::test_stock::{bookworm, bullseye, patch, put_boot, trixie};
 
-    const ALL: Expected = Expected { ipv6: true, k3s: true };
+    const ALL: ExpectedCmdline = ExpectedCmdline { ipv6: true, k3s: true };
 
     fn words(line: &str) -> Vec<&str> {
         contradictions(line, ALL).into_iter().map(|(word, _)| word).collect()
@@ -182,7 +185,7 @@ mod tests {
         ] {
             assert_eq!(words(line), <[&str; 0]>::default(), "{line}");
         }
-        let without_k3s = Expected { ipv6: false, k3s: false };
+        let without_k3s = ExpectedCmdline { ipv6: false, k3s: false };
         for word in ["cgroup_disable=memory", "systemd.unified_cgroup_hierarchy=0", "ipv6.disable=1"] {
             assert_eq!(contradictions(word, without_k3s), [], "{word}");
         }

@@ -244,7 +244,7 @@ pub enum RaspiosError {
     },
     /// The record that cardwright leaves on a card, unreadable.
     #[error("`/etc/cardwright/card.json` of this image cannot be understood: {source}")]
-    Card {
+    CardRecord {
         /// The cause.
         source: serde_json::Error,
     },
@@ -261,7 +261,7 @@ impl Hint for RaspiosError {
             Self::MissingFile { .. }
             | Self::DamagedFile { .. }
             | Self::Cmdline { .. }
-            | Self::Card { .. } => "Start from an unmodified image as Raspberry Pi publishes it".to_owned(),
+            | Self::CardRecord { .. } => "Start from an unmodified image as Raspberry Pi publishes it".to_owned(),
             Self::NameTaken { .. } => "Choose another `user.name` in nodes.yaml".to_owned(),
             Self::MissingShell { .. } => {
                 "Choose a shell that is installed, such as `/bin/bash`, and install the other one later"

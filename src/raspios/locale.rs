@@ -11,16 +11,13 @@ const AVAILABLE: &str = "/etc/locale.gen";
 /// Sets the locale: `LANG` in /etc/default/locale, and its line in /etc/locale.gen (locale.gen(5)).
 ///
 /// Locales are compiled by programs of the image, which cannot run here: one that the stock image did not
-/// compile needs the commands returned to be run at the first boot.
+/// compile needs the command returned to be run at the first boot.
 ///
 /// # Errors
 /// When the image has no such locale.
-pub fn set_locale(draft: &mut Draft<'_>, locale: &str) -> Result<Vec<String>, RaspiosError> {
-    let mut first_boot = Vec::new();
+pub fn set_locale(draft: &mut Draft<'_>, locale: &str) -> Result<Option<&'static str>, RaspiosError> {
     // glibc brings these along.
-    if !["C", "POSIX", "C.UTF-8"].contains(&locale) && select(draft, locale)? == Selection::New {
-        first_boot.push("locale-gen".to_owned());
-    }
+    let is_new = !["C", "POSIX", "C.UTF-8"].contains(&locale) && select(draft, locale)?;
     let path = settings_path(draft)?;
     let setting = format!("LANG={locale}");
     if draft.exists(Partition::Root, &path)? {
@@ -28,27 +25,19 @@ pub fn set_locale(draft: &mut Draft<'_>, locale: &str) -> Result<Vec<String>, Ra
     } else {
         draft.file(Partition::Root, &path, format!("{setting}\n"), Mode::FILE, Owner::ROOT)?;
     }
-    Ok(first_boot)
-}
-
-#[derive(PartialEq, Eq)]
-enum Selection {
-    /// The stock image has it compiled.
-    Stock,
-    /// It has to be compiled.
-    New,
+    Ok(is_new.then_some("locale-gen"))
 }
 
 /// Takes the line of a locale out of its comment. What is not commented out in the stock image is what it
-/// was made with.
-fn select(draft: &mut Draft<'_>, locale: &str) -> Result<Selection, RaspiosError> {
+/// was made with; of another one, returns `true`: it has to be compiled.
+fn select(draft: &mut Draft<'_>, locale: &str) -> Result<bool, RaspiosError> {
     let path = image_path!(AVAILABLE);
     let Some(text) = draft.read_text(Partition::Root, &path)? else {
         return Err(RaspiosError::MissingFile { partition: Partition::Root, path });
     };
     let is_wanted = |line: &str| line.split_whitespace().next() == Some(locale);
     if text.lines().any(is_wanted) {
-        return Ok(Selection::Stock);
+        return Ok(false);
     }
     let mut found = false;
     let selected = map_lines(&text, |line| {
@@ -70,7 +59,7 @@ fn select(draft: &mut Draft<'_>, locale: &str) -> Result<Selection, RaspiosError
         });
     }
     draft.edit_text(Partition::Root, &path, |_| selected)?;
-    Ok(Selection::New)
+    Ok(true)
 }
 
 /// Returns the path of the file that says it: on trixie, /etc/default/locale is a link to systemd's /etc/locale.conf.
@@ -105,16 +94,16 @@ mod tests {
     use crate::raspios::test_stock::{applied, bookworm, patch, paths, text, trixie};
     use crate::types::Hint as _;
 
-    fn set(stock: &MemoryStock, locale: &str) -> (Patch, Vec<String>) {
-        let mut commands = Vec::new();
-        let patch = patch(stock, |draft| commands = set_locale(draft, locale).unwrap());
-        (patch, commands)
+    fn set(stock: &MemoryStock, locale: &str) -> (Patch, Option<&'static str>) {
+        let mut command = None;
+        let patch = patch(stock, |draft| command = set_locale(draft, locale).unwrap());
+        (patch, command)
     }
 
     #[test]
     fn a_locale_that_is_not_compiled_is_compiled_at_the_first_boot() {
-        let (once, commands) = set(&bookworm(), "de_DE.UTF-8");
-        assert_eq!(commands, ["locale-gen"]);
+        let (once, command) = set(&bookworm(), "de_DE.UTF-8");
+        assert_eq!(command, Some("locale-gen"));
         assert_eq!(text(&once, "/etc/default/locale"), "LANG=de_DE.UTF-8\n");
         assert_eq!(
             text(&once, AVAILABLE),
@@ -132,10 +121,10 @@ mod tests {
 
     #[test]
     fn what_the_stock_image_has_needs_nothing() {
-        let (patch, commands) = set(&trixie(), "en_GB.UTF-8");
-        assert_eq!((paths(&patch), commands), (Vec::new(), Vec::new()));
-        let (patch, commands) = set(&trixie(), "C.UTF-8");
-        assert_eq!((paths(&patch), commands), (vec!["/etc/locale.conf"], Vec::new()));
+        let (patch, command) = set(&trixie(), "en_GB.UTF-8");
+        assert_eq!((paths(&patch), command), (Vec::new(), None));
+        let (patch, command) = set(&trixie(), "C.UTF-8");
+        assert_eq!((paths(&patch), command), (vec!["/etc/locale.conf"], None));
     }
 
     #[test]

@@ -27,7 +27,7 @@ fn customise(stock: &MemoryStock, draft: &mut Draft<'_>) -> Result<(), RaspiosEr
     set_time_servers(draft, &[TimeServer::new("192.168.50.1").unwrap()])?;
     add_config_lines(draft, &["arm_freq=1500"])?;
     add_cmdline_words(draft, &["cgroup_enable=memory"])?;
-    write_card(draft, &Card::new("compass", "north"))
+    write_card_record(draft, &CardRecord::new("compass", "north"))
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn what_is_written_after_the_users_files_does_not_replace_one() {
     draft
         .extra_file(Partition::Root, &at, &at, NewFile { content: "x".into(), mode, owner, sensitivity })
         .unwrap();
-    let error = write_card(&mut draft, &Card::new("compass", "north")).unwrap_err();
+    let error = write_card_record(&mut draft, &CardRecord::new("compass", "north")).unwrap_err();
     assert!(matches!(error, RaspiosError::Patch(PatchError::Claimed { .. })), "{error}");
 }
 

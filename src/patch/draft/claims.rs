@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Paths are kept without links in them, and of the FAT partition in small letters, so that one place has one
 /// spelling. A path is claimed also where the stock image has the right thing there already.
 #[derive(Debug, Default)]
-pub(super) struct Claims {
+pub(super) struct PathOwners {
     /// Written, edited or removed by a concern.
     pub(super) ours: BTreeSet<(Partition, ImagePath)>,
     /// Written for the user, with the path that the user gave it.

@@ -11,7 +11,7 @@ pub use write::NewFile;
 
 use super::{Action, Edit, Partition, Patch, PatchError, Stock};
 use crate::types::{ImagePath, UnixTime};
-use claims::Claims;
+use claims::PathOwners;
 
 /// A patch in the making: the stock files, and above them what was written so far.
 ///
@@ -22,13 +22,13 @@ pub struct Draft<'stock> {
     stock: &'stock dyn Stock,
     time: UnixTime,
     edits: Vec<Edit>,
-    claims: Claims,
+    claims: PathOwners,
 }
 
 impl<'stock> Draft<'stock> {
     /// Begins an empty patch above `stock`, whose files will all have the time `time`.
     pub fn new(stock: &'stock dyn Stock, time: UnixTime) -> Self {
-        Self { stock, time, edits: Vec::new(), claims: Claims::default() }
+        Self { stock, time, edits: Vec::new(), claims: PathOwners::default() }
     }
 
     /// Continues a finished patch above the `stock` that it was made for, with the same checks as before. What it
@@ -38,7 +38,7 @@ impl<'stock> Draft<'stock> {
     /// When the stock image cannot be read.
     pub fn continued(patch: Patch, stock: &'stock dyn Stock) -> Result<Self, PatchError> {
         let Patch { time, edits } = patch;
-        let mut draft = Self { stock, time, edits, claims: Claims::default() };
+        let mut draft = Self { stock, time, edits, claims: PathOwners::default() };
         let paths = draft.edits.iter().map(|edit| (edit.partition, edit.path.clone())).collect::<Vec<_>>();
         for (partition, path) in paths {
             draft.claim(partition, &path)?;
