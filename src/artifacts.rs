@@ -1,9 +1,9 @@
 //! The files that are put inside every card: had, from this machine or the network, and checked.
 
+use crate::cache::{CacheError, Hold};
 use crate::cluster::{Artifact, Install};
-use crate::fetch::{self, FetchError, Fetched};
+use crate::fetch::{self, FetchError};
 use crate::io::plain_file;
-use crate::io::temporary::TemporaryFolder;
 use crate::k3s::{Artifacts, Binary};
 use crate::patch::Content;
 use crate::types::ByteCount;
@@ -82,10 +82,10 @@ impl Hint for ArtifactError {
 pub struct Opened {
     /// The files.
     pub payload: Artifacts,
-    /// Downloads that could not be kept in the cache are in these, until they are dropped.
-    pub(crate) folders: Vec<TemporaryFolder>,
+    /// Keeps the downloads where they are.
+    pub(crate) holds: Vec<Hold>,
     /// The reason why the cache could not be used, if so.
-    pub trouble: Option<FetchError>,
+    pub trouble: Option<CacheError>,
 }
 
 /// Gets what nodes.yaml wants inside the cards; nothing where k3s is to be downloaded at the first boot.
@@ -106,12 +106,21 @@ pub fn open(
     };
     let needed = binary.file_name();
     let program = program.as_ref().ok_or(ArtifactError::NoBinary { needed })?;
-    let (mut folders, mut trouble) = (Vec::new(), None);
-    let mut get = |artifact| {
-        let (fetched, content) = get(artifact, cache, progress)?;
-        folders.extend(fetched.folder);
-        trouble = trouble.take().or(fetched.trouble);
-        Ok::<_, ArtifactError>((fetched.path, content))
+    let (mut holds, mut trouble) = (Vec::new(), None);
+    let mut get = |artifact: &Artifact| {
+        let (path, expected) = match artifact {
+            Artifact::Path { path, sha256 } => (path.clone(), *sha256),
+            Artifact::Url { url, sha256 } => {
+                let mut tell =
+                    |done, total: Option<u64>| progress(ByteCount::new(done), total.map(ByteCount::new));
+                let fetched = fetch::fetch(url, *sha256, cache, &std::env::temp_dir(), &mut tell)?;
+                holds.push(fetched.hold);
+                trouble = trouble.take().or(fetched.trouble);
+                (fetched.path, Some(*sha256))
+            }
+        };
+        let content = checked(&path, expected)?;
+        Ok::<_, ArtifactError>((path, content))
     };
     let (path, program) = get(program)?;
     if let Some(found) =
@@ -125,33 +134,19 @@ pub fn open(
         archives.push((image.file_name(), content));
     }
     let payload = Artifacts { binary: program, images: archives };
-    Ok(Some(Opened { payload, folders, trouble }))
+    Ok(Some(Opened { payload, holds, trouble }))
 }
 
-/// A file, and what is in it.
-fn get(
-    artifact: &Artifact,
-    cache: Option<&Path>,
-    progress: &dyn Fn(ByteCount, Option<ByteCount>),
-) -> Result<(Fetched, Content), ArtifactError> {
-    let (fetched, expected) = match artifact {
-        Artifact::Path { path, sha256 } => {
-            (Fetched { path: path.clone(), folder: None, trouble: None }, *sha256)
-        }
-        Artifact::Url { url, sha256 } => {
-            let mut tell =
-                |done, total: Option<u64>| progress(ByteCount::new(done), total.map(ByteCount::new));
-            (fetch::fetch_anyway(url, *sha256, cache, &std::env::temp_dir(), &mut tell)?, Some(*sha256))
-        }
-    };
-    // Of a download too: the cache is only a folder, and anything may have happened to it.
-    let content = Content::of_file(&fetched.path).map_err(failed(&fetched.path))?;
-    let found = content.read_digest().map_err(failed(&fetched.path))?;
+/// Returns the content of a file that has the SHA-256 it is to have. A download was checked already, but the cache is
+/// only a folder, and anything may have happened to it.
+fn checked(path: &Path, expected: Option<Digest>) -> Result<Content, ArtifactError> {
+    let content = Content::of_file(path).map_err(failed(path))?;
+    let found = content.read_digest().map_err(failed(path))?;
     match expected {
         Some(expected) if expected != found => {
-            Err(ArtifactError::WrongDigest { path: fetched.path, expected, found })
+            Err(ArtifactError::WrongDigest { path: path.to_owned(), expected, found })
         }
-        _ => Ok((fetched, content)),
+        _ => Ok(content),
     }
 }
 

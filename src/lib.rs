@@ -32,7 +32,7 @@
 pub mod access;
 pub mod artifacts;
 pub mod base_layer;
-mod cache;
+pub mod cache;
 pub mod cluster;
 pub mod demo;
 pub mod fetch;

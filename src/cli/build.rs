@@ -5,7 +5,7 @@ use super::arguments::BuildArguments;
 use super::paint::spans;
 use super::selection::{NODES_YAML, Selection};
 use super::{Failure, paint, problems, progress};
-use cardwright::fetch;
+use cardwright::cache;
 use cardwright::io::FileError;
 use cardwright::io::ownership::create_folder;
 use cardwright::output::OutputError;
@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     }
     let mut options = BuildOptions {
         // Looked at only; it is made when the build may begin.
-        cache: fetch::cache_folder(),
+        cache: cache::folder(),
         only: Some(selection.nodes.clone()).filter(|nodes| !nodes.is_empty()),
         checksums: !arguments.papers.no_checksums,
         bmap: arguments.papers.bmap,

@@ -3,8 +3,8 @@
 use super::arguments::CheckArguments;
 use super::selection::Selection;
 use super::{Failure, paint, problems};
+use cardwright::cache;
 use cardwright::cluster::{Cluster, Diagnostic, Node, Role};
-use cardwright::fetch;
 use cardwright::pipeline;
 use cardwright::stock_system::OpenOptions;
 use serde_json::json;
@@ -50,7 +50,7 @@ fn one(node: &Node) -> String {
 /// The cluster with the warnings of its stock image, and what does not fit that.
 fn with_image(mut cluster: Cluster, understanding: OpenOptions) -> (Cluster, Vec<Diagnostic>) {
     // What is there is used, and nothing is made: this only looks.
-    let cache = fetch::cache_folder();
+    let cache = cache::folder();
     let scratch = cache.clone().filter(|folder| folder.is_dir()).unwrap_or_else(std::env::temp_dir);
     let checked = pipeline::check(&cluster, understanding, cache.as_deref(), &scratch);
     cluster.warnings.extend(checked.warnings);

@@ -16,8 +16,8 @@ mod selection;
 mod verify;
 
 use arguments::{Arguments, BaseSelection, Command};
+use cardwright::cache;
 use cardwright::cluster::{Cluster, ImageSource, InvalidCluster};
-use cardwright::fetch;
 use cardwright::identity::{ClusterSecret, Creation};
 use cardwright::pipeline::{self, Error, OccupiedOutputs};
 use cardwright::raspios;
@@ -208,9 +208,9 @@ fn warnings() -> Vec<Warning> {
 fn cache() -> Option<PathBuf> {
     static CACHE: OnceLock<Option<PathBuf>> = OnceLock::new();
     let open = || {
-        let folder = fetch::cache_folder()?;
-        if let Some(trouble) = fetch::cache_trouble(&folder) {
-            warn(fetch::cache_warning(&trouble));
+        let folder = cache::folder()?;
+        if let Some(trouble) = cache::trouble(&folder) {
+            warn(cache::cache_warning(&trouble));
             return None;
         }
         pipeline::writable_warning(&folder).into_iter().for_each(warn);

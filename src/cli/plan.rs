@@ -5,8 +5,8 @@ use super::paint::{BOLD, CYAN, DIM, GREEN, Line, RED, Span, YELLOW, paint, sourc
 use super::selection::Selection;
 use super::{Failure, paint, progress};
 use anstyle::Style;
+use cardwright::cache;
 use cardwright::cluster::Node;
-use cardwright::fetch;
 use cardwright::patch::Partition;
 use cardwright::pipeline::{self, Error};
 use cardwright::plan::{PlannedChange, PlannedEdit, report};
@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     }
     // So that the build which most probably follows need not read the same once more.
     if let Err(error) = image.save_pages() {
-        super::warn(fetch::cache_warning(&error));
+        super::warn(cache::cache_warning(&error));
     }
     let extent = &planned.extent;
     if arguments.json {

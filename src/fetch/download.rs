@@ -1,7 +1,9 @@
 //! Getting a file over HTTP, as much of it as is missing.
 
-use super::cache::Part;
+use super::Progress;
 use super::error::{FetchError, shown};
+use super::part::Part;
+use crate::cache::CacheError;
 use std::io::Read as _;
 use std::thread;
 use std::time::Duration;
@@ -9,25 +11,22 @@ use ureq::http::header::{CONTENT_RANGE, RANGE};
 use ureq::http::{HeaderMap, StatusCode};
 use ureq::{Agent, Body};
 
-/// Hears how many bytes are there, and how many there will be.
-pub(super) type Progress<'caller> = dyn FnMut(u64, Option<u64>) + 'caller;
-
-/// How often nothing may come before that counts as a failure.
+/// The number of attempts without a single byte that count as a failure.
 const ATTEMPTS: u32 = 5;
 
-/// How long to wait before the second attempt; before each further one, twice as long.
+/// The pause before the second attempt; before each further one it is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a connection may be silent.
+/// The longest time for which a connection may be silent.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// How long it may take to find and reach the server.
+/// The longest time that it may take to find and reach the server.
 const CONNECTING: Duration = Duration::from_secs(30);
 
 /// The most that is downloaded. The largest stock images have some 5 GiB.
 const LARGEST_FILE: u64 = 64 << 30;
 
-/// What the server has to say of a part.
+/// The answer of a server that was asked for a part.
 enum Answer {
     /// What follows the bytes that are there, or all of it.
     Content { body: Body, from: u64 },
@@ -35,12 +34,18 @@ enum Answer {
     NothingMore,
 }
 
-/// Why an attempt ended early.
-enum Failure {
+/// The reason why an attempt ended early.
+enum Interruption {
     /// Another attempt may succeed.
     Passing(String),
     /// None will.
     Lasting(FetchError),
+}
+
+impl From<CacheError> for Interruption {
+    fn from(error: CacheError) -> Self {
+        Self::Lasting(error.into())
+    }
 }
 
 /// Talks to servers.
@@ -50,12 +55,12 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// With the proxies that the environment names.
+    /// Makes a client with the proxies that the environment names.
     pub(super) fn from_environment() -> Self {
         Self { agent: agent(ureq::Proxy::try_from_env()), first_pause: FIRST_PAUSE }
     }
 
-    /// Without proxies, and without much patience.
+    /// Makes a client without proxies, and without much patience.
     #[cfg(test)]
     pub(super) fn for_tests() -> Self {
         Self { agent: agent(None), first_pause: Duration::from_millis(1) }
@@ -65,7 +70,7 @@ impl Client {
     pub(super) fn download(
         &self,
         url: &str,
-        part: &mut Part,
+        part: &mut Part<'_>,
         progress: &mut Progress<'_>,
     ) -> Result<(), FetchError> {
         let mut failures = 0;
@@ -73,8 +78,8 @@ impl Client {
         loop {
             let problem = match self.attempt(url, part, progress) {
                 Ok(()) => return Ok(()),
-                Err(Failure::Lasting(error)) => return Err(error),
-                Err(Failure::Passing(problem)) => problem,
+                Err(Interruption::Lasting(error)) => return Err(error),
+                Err(Interruption::Passing(problem)) => problem,
             };
             let length = part.length()?;
             if length > most {
@@ -82,6 +87,7 @@ impl Client {
                 failures = 0;
             }
             failures += 1;
+            tracing::debug!("{}: attempt {failures} ended after {length} bytes: {problem}", shown(url));
             if failures >= ATTEMPTS {
                 return Err(FetchError::Transfer { url: shown(url), problem });
             }
@@ -89,15 +95,20 @@ impl Client {
         }
     }
 
-    /// One request, and all that comes of it.
-    fn attempt(&self, url: &str, part: &mut Part, progress: &mut Progress<'_>) -> Result<(), Failure> {
-        let there = part.length().map_err(Failure::Lasting)?;
+    /// Makes one request, and appends what comes of it.
+    fn attempt(
+        &self,
+        url: &str,
+        part: &mut Part<'_>,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), Interruption> {
+        let there = part.length()?;
         let (body, from) = match self.ask(url, there)? {
             Answer::Content { body, from } => (body, from),
             Answer::NothingMore => return Ok(()),
         };
         if from != there {
-            part.empty().map_err(Failure::Lasting)?;
+            part.empty()?;
         }
         let mut done = from;
         let total = body.content_length().and_then(|rest| rest.checked_add(from));
@@ -105,38 +116,38 @@ impl Client {
         let mut piece = vec![0; 1 << 18];
         loop {
             progress(done, total);
-            let length = reader.read(&mut piece).map_err(|error| Failure::Passing(error.to_string()))?;
+            let length = reader.read(&mut piece).map_err(|error| Interruption::Passing(error.to_string()))?;
             if length == 0 {
                 break;
             }
             done += length as u64;
             if done > LARGEST_FILE {
                 let error = FetchError::TooLarge { url: shown(url), limit: LARGEST_FILE };
-                return Err(Failure::Lasting(error));
+                return Err(Interruption::Lasting(error));
             }
-            part.append(piece.split_at(length).0).map_err(Failure::Lasting)?;
+            part.append(piece.split_at(length).0)?;
         }
         match total {
             Some(total) if done < total => {
-                Err(Failure::Passing(format!("the connection ended after {done} of {total} bytes")))
+                Err(Interruption::Passing(format!("the connection ended after {done} of {total} bytes")))
             }
             _ => Ok(()),
         }
     }
 
     /// Asks for what follows the first `there` bytes.
-    fn ask(&self, url: &str, there: u64) -> Result<Answer, Failure> {
+    fn ask(&self, url: &str, there: u64) -> Result<Answer, Interruption> {
         let mut request = self.agent.get(url);
         if there > 0 {
             request = request.header(RANGE, format!("bytes={there}-"));
         }
         let response = request.call().map_err(|error| match error {
             // Its text holds the address.
-            ureq::Error::BadUri(_) | ureq::Error::Http(_) => Failure::Lasting(FetchError::Transfer {
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) => Interruption::Lasting(FetchError::Transfer {
                 url: shown(url),
                 problem: "this is no valid address".to_owned(),
             }),
-            error => Failure::Passing(error.to_string()),
+            error => Interruption::Passing(error.to_string()),
         })?;
         let (parts, body) = response.into_parts();
         match parts.status {
@@ -145,18 +156,20 @@ impl Client {
                 Ok(Answer::Content { body, from: there })
             }
             StatusCode::PARTIAL_CONTENT => {
-                Err(Failure::Passing("the server sends another part than it was asked for".to_owned()))
+                Err(Interruption::Passing("the server sends another part than it was asked for".to_owned()))
             }
             StatusCode::RANGE_NOT_SATISFIABLE if there > 0 => Ok(Answer::NothingMore),
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Err(passing(parts.status)),
             status if status.is_server_error() => Err(passing(status)),
-            status => Err(Failure::Lasting(FetchError::Status { url: shown(url), status: status.as_u16() })),
+            status => {
+                Err(Interruption::Lasting(FetchError::Status { url: shown(url), status: status.as_u16() }))
+            }
         }
     }
 }
 
-fn passing(status: StatusCode) -> Failure {
-    Failure::Passing(format!("the server answers with status {}", status.as_u16()))
+fn passing(status: StatusCode) -> Interruption {
+    Interruption::Passing(format!("the server answers with status {}", status.as_u16()))
 }
 
 fn agent(proxy: Option<ureq::Proxy>) -> Agent {
@@ -173,7 +186,7 @@ fn agent(proxy: Option<ureq::Proxy>) -> Agent {
         .into()
 }
 
-/// Where the part begins that is being sent: `bytes 500-999/1000` (RFC 9110, section 14.4).
+/// Returns the offset of the part that is being sent: `bytes 500-999/1000` (RFC 9110, section 14.4).
 fn range_start(headers: &HeaderMap) -> Option<u64> {
     let range = headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?;
     range.split_once('-')?.0.trim().parse().ok()

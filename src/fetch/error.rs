@@ -1,9 +1,8 @@
-//! What can go wrong with a download.
+//! The errors of a download.
 
+use crate::cache::CacheError;
 use crate::types::Digest;
 use crate::types::Hint;
-use std::io;
-use std::path::PathBuf;
 
 /// An error of downloading a file, or of keeping it. Addresses are shown without user, password and query,
 /// where people keep secrets.
@@ -11,7 +10,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum FetchError {
     /// An address that is not downloaded from.
-    #[error("`{url}` is no http or https address")]
+    #[error("`{url}` is not an http or https address")]
     Scheme {
         /// The address.
         url: String,
@@ -51,20 +50,14 @@ pub enum FetchError {
         limit: u64,
     },
     /// The cache could not be read or written.
-    #[error("{doing} `{}` failed: {source}", path.display())]
-    Cache {
-        /// What was being done: `creating`, `writing`.
-        doing: &'static str,
-        /// To which file.
-        path: PathBuf,
-        /// Why it failed.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Cache(#[from] CacheError),
 }
 
 impl Hint for FetchError {
     fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Cache(error) => return error.hint(),
             Self::Scheme { .. } => "Give `url:` an address that begins with https://; for a file use `path:`".to_owned(),
             Self::Transfer { .. } => {
                 "Run it again: the download goes on where it ended. Or download the file yourself and name it with `path:`"
@@ -73,18 +66,14 @@ impl Hint for FetchError {
             Self::Status { status: 404 | 410, .. } => "Check the address: the file may have been moved".to_owned(),
             Self::Status { .. } => "Try again later, or download the file yourself and name it with `path:`".to_owned(),
             Self::WrongDigest { .. } => {
-                "Compare `sha256:` with the one published beside the download; it is that of the packed file".to_owned()
+                "Compare `sha256:` with the one published beside the download; it is that of the compressed file".to_owned()
             }
             Self::TooLarge { .. } => "Check the address: no stock image is that large".to_owned(),
-            Self::Cache { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
-                "Free some space there, or choose another folder with CARDWRIGHT_CACHE".to_owned()
-            }
-            Self::Cache { .. } => "Choose a folder that can be written to with CARDWRIGHT_CACHE".to_owned(),
         })
     }
 }
 
-/// An address as it may be shown.
+/// Returns an address as it may be shown: without user, password, query and fragment.
 pub(super) fn shown(url: &str) -> String {
     let url = url.split_once(['?', '#']).map_or(url, |(address, _)| address);
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };

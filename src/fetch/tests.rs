@@ -93,11 +93,16 @@ impl Cache {
     }
 
     fn fetch(&self, url: &str, expected: Digest) -> Result<PathBuf, FetchError> {
-        fetch_with(&Client::for_tests(), url, expected, &self.path(), &mut |_, _| {})
+        let fetched = fetch_with(&Client::for_tests(), url, expected, &self.path(), &mut |_, _| {});
+        fetched.map(|fetched| fetched.path)
+    }
+
+    fn downloads(&self) -> PathBuf {
+        cache::Bucket::Downloads.folder(&self.path())
     }
 
     fn names(&self) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(self.path()) else { return Vec::new() };
+        let Ok(entries) = fs::read_dir(self.downloads()) else { return Vec::new() };
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 }
@@ -112,8 +117,8 @@ fn a_file_is_downloaded_once() {
     let path = fetch_with(&client, &server.url(), digest, &cache.path(), &mut |done, total| {
         heard.push((done, total));
     });
-    let path = path.unwrap();
-    assert_eq!(path, cache.path().join(format!("{digest}-stock.img.xz")));
+    let path = path.unwrap().path;
+    assert_eq!(path, cache.downloads().join(format!("{digest}-stock.img.xz")));
     assert_eq!(fs::read(&path).unwrap(), file());
     assert_eq!(heard.first(), Some(&(0, Some(700_000))));
     assert_eq!(heard.last(), Some(&(700_000, Some(700_000))));
@@ -154,8 +159,8 @@ fn a_download_goes_on_in_the_next_run() {
 fn a_part_that_is_complete_is_only_checked() {
     let cache = Cache::new();
     let digest = Digest::of(&file());
-    fs::create_dir_all(cache.path()).unwrap();
-    fs::write(cache.path().join(format!("{digest}-stock.img.xz.part")), file()).unwrap();
+    fs::create_dir_all(cache.downloads()).unwrap();
+    fs::write(cache.downloads().join(format!("{digest}-stock.img.xz.part")), file()).unwrap();
     let server = Server::new(|_, request| serve(&file(), request, usize::MAX));
     cache.fetch(&server.url(), digest).unwrap();
     assert_eq!(server.ranges(), [Some(700_000)]);
@@ -165,8 +170,8 @@ fn a_part_that_is_complete_is_only_checked() {
 fn a_part_of_something_else_is_downloaded_again() {
     let cache = Cache::new();
     let digest = Digest::of(&file());
-    fs::create_dir_all(cache.path()).unwrap();
-    fs::write(cache.path().join(format!("{digest}-stock.img.xz.part")), [1; 5000]).unwrap();
+    fs::create_dir_all(cache.downloads()).unwrap();
+    fs::write(cache.downloads().join(format!("{digest}-stock.img.xz.part")), [1; 5000]).unwrap();
     let server = Server::new(|_, request| serve(&file(), request, usize::MAX));
     let path = cache.fetch(&server.url(), digest).unwrap();
     assert_eq!(fs::read(path).unwrap(), file());
@@ -242,7 +247,7 @@ fn several_runs_that_want_the_same_file_download_it_once() {
 fn addresses_that_are_no_web_addresses_are_refused() {
     for url in ["ftp://host/x.img", "file:///etc/passwd", "/etc/passwd", "x.img"] {
         let error = Cache::new().fetch(url, Digest::from_bytes([1; 32])).unwrap_err();
-        assert_eq!(error.to_string(), format!("`{url}` is no http or https address"));
+        assert_eq!(error.to_string(), format!("`{url}` is not an http or https address"));
     }
     let error = Cache::new().fetch("http://me:secret@/ x", Digest::from_bytes([1; 32])).unwrap_err();
     assert!(!error.to_string().contains("secret"), "{error}");
@@ -255,7 +260,7 @@ fn a_cache_that_cannot_be_used_costs_time_only() {
     let cache = Cache::new();
     let fetched = |cache: Option<&Path>| {
         let scratch = tempfile::tempdir().unwrap();
-        let fetched = fetch_anyway(&server.url(), digest, cache, scratch.path(), &mut |_, _| {}).unwrap();
+        let fetched = fetch(&server.url(), digest, cache, scratch.path(), &mut |_, _| {}).unwrap();
         assert!(fs::read(&fetched.path).unwrap() == file());
         let (path, trouble) = (fetched.path.clone(), fetched.trouble.is_some());
         drop(fetched);
@@ -269,9 +274,9 @@ fn a_cache_that_cannot_be_used_costs_time_only() {
 
     // A folder in the place of the file, or of its part; a file in the place of the folder.
     let name = format!("{digest}-stock.img.xz");
-    let entry = cache.path().join(&name);
+    let entry = cache.downloads().join(&name);
     fs::remove_file(&entry).unwrap();
-    for wrong in [entry.clone(), cache.path().join(format!("{name}.part"))] {
+    for wrong in [entry.clone(), cache.downloads().join(format!("{name}.part"))] {
         fs::create_dir(&wrong).unwrap();
         assert!(fetched(Some(&cache.path())).1);
         fs::remove_dir(&wrong).unwrap();
@@ -289,16 +294,16 @@ fn a_part_that_was_planted_is_not_written_to() {
     let digest = Digest::of(&file());
     for hard in [true, false] {
         let cache = Cache::new();
-        fs::create_dir_all(cache.path()).unwrap();
+        fs::create_dir_all(cache.downloads()).unwrap();
         let victim = cache.folder.path().join("victim");
         fs::write(&victim, "mine").unwrap();
-        let part = cache.path().join(format!("{digest}-stock.img.xz.part"));
+        let part = cache.downloads().join(format!("{digest}-stock.img.xz.part"));
         if hard {
             fs::hard_link(&victim, &part).unwrap();
         } else {
             std::os::unix::fs::symlink(&victim, &part).unwrap();
         }
-        assert!(matches!(cache.fetch(&server.url(), digest), Err(FetchError::Cache { .. })));
+        assert!(matches!(cache.fetch(&server.url(), digest), Err(FetchError::Cache(_))));
         assert_eq!(fs::read(&victim).unwrap(), b"mine");
     }
 }

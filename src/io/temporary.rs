@@ -70,7 +70,7 @@ impl<'name> Pattern<'name> {
         Self { prefix: prefix.as_ref(), suffix }
     }
 
-    fn matches(&self, name: &OsStr) -> bool {
+    pub(crate) fn matches(&self, name: &OsStr) -> bool {
         let name = name.as_encoded_bytes();
         let middle = name.strip_prefix(self.prefix.as_encoded_bytes());
         let middle = middle.and_then(|rest| rest.strip_suffix(self.suffix.as_bytes()));

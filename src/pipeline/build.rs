@@ -6,7 +6,6 @@ use crate::access::{AccessFile, AccessFiles, WrittenAccessFiles};
 use crate::base_layer::BaseLayer;
 use crate::cache;
 use crate::cluster::{Cluster, Node};
-use crate::fetch;
 use crate::identity::ClusterSecret;
 use crate::io::ownership::create_folder;
 use crate::io::{self, Layer, ReadAt as _};
@@ -158,7 +157,7 @@ fn build_from(
         progress.warning(warning);
     }
     io::sweep_all(folder, outputs::all_names(cluster).iter().map(String::as_str));
-    cache::sweep_cache(options.cache.as_deref());
+    options.cache.as_deref().iter().for_each(|cache| cache::sweep(cache));
     // Also those whose images are not wanted: the layout of an image depends on where nodes differ.
     let plans = plan_cluster(base, cluster, secret, options.cache.as_deref(), progress)?;
     let foundation = BaseLayer::lay(base, &plans.extent, &plans.common, folder)?;
@@ -170,7 +169,7 @@ fn build_from(
         patched.push(Patched::new(cluster, base, &plans, planned, layer, options)?);
     }
     if let Err(error) = image.save_pages() {
-        progress.warning(fetch::cache_warning(&error));
+        progress.warning(cache::cache_warning(&error));
     }
 
     let manifest = folder.join(manifest_name(cluster));
@@ -246,7 +245,7 @@ fn write_images(
         SidecarOptions { disk_digests: options.imager.is_some(), unused: options.bmap.then_some(unused) };
     let made = images.make(&tell)?;
     if let Some(error) = &made.cache_trouble {
-        progress.warning(fetch::cache_warning(error));
+        progress.warning(cache::cache_warning(error));
     }
     // The last chance to find out that all this was made from another file than the one that was named.
     let stock = image.verify()?;

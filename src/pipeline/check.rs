@@ -13,7 +13,7 @@ use crate::raspios::DOWNLOAD_PAGE;
 use crate::stock_image::{StockImage, StockImageError};
 use crate::stock_system::{OpenOptions, StockSystem, StockSystemError};
 use crate::types::Warning;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The findings.
@@ -126,7 +126,7 @@ struct Unseen {
 }
 
 fn open(cluster: &Cluster, cache: Option<&Path>, scratch: &Path) -> Result<AtHand, StockImageError> {
-    let (path, pinned): (PathBuf, _) = match &cluster.image {
+    let (path, pinned, hold) = match &cluster.image {
         ImageSource::Demo => return Ok(AtHand::Open(Box::new(demo::open()?))),
         ImageSource::Path { path, .. } if !path.exists() => {
             // `plan` and `build` do not go on without it either.
@@ -137,16 +137,16 @@ fn open(cluster: &Cluster, cache: Option<&Path>, scratch: &Path) -> Result<AtHan
                 ),
             }));
         }
-        ImageSource::Path { path, sha256 } => (path.clone(), *sha256),
+        ImageSource::Path { path, sha256 } => (path.clone(), *sha256, None),
         ImageSource::Url { url, sha256 } => {
-            let Some(path) = cache.and_then(|cache| fetch::find(url, *sha256, cache)) else {
+            let Some(found) = cache.and_then(|cache| fetch::find(url, *sha256, cache)) else {
                 let hint = "`cardwright plan` downloads it, and checks them".to_owned();
                 return Ok(AtHand::Not(Unseen {
                     reason: "the image is not downloaded yet".to_owned(),
                     hint,
                 }));
             };
-            (path, Some(*sha256))
+            (found.path, Some(*sha256), Some(found.hold))
         }
     };
     let opened = StockImage::open_at_hand(&path, pinned, scratch, cache)?;
@@ -154,7 +154,11 @@ fn open(cluster: &Cluster, cache: Option<&Path>, scratch: &Path) -> Result<AtHan
         let reason = format!("`{}` would have to be decompressed as a whole first", path.display());
         AtHand::Not(Unseen { reason, hint: "`cardwright plan` checks them, with the image".to_owned() })
     };
-    Ok(opened.map_or_else(slow, |image| AtHand::Open(Box::new(image))))
+    let keep = |image: StockImage| match hold {
+        Some(hold) => image.keeping(hold),
+        None => image,
+    };
+    Ok(opened.map_or_else(slow, |image| AtHand::Open(Box::new(keep(image)))))
 }
 
 /// The reason why the files for the cards are not looked at.

@@ -20,6 +20,7 @@ pub use check::{Checked, check};
 use crate::access::AccessError;
 use crate::artifacts::{self, ArtifactError};
 use crate::base_layer::{self, BaseLayerError, DiskLayout};
+use crate::cache::{self, Hold};
 use crate::cluster::{
     CannotRejoin, Cluster, ClusterName, Diagnostic, ExtraFile, FieldSpan, ImageSource, InvalidCluster, Node,
 };
@@ -28,7 +29,6 @@ use crate::fetch::{self, FetchError, Fetched};
 use crate::identity::{ClusterSecret, Creation, IdentityError};
 use crate::io::ReadAt;
 use crate::io::ownership;
-use crate::io::temporary::TemporaryFolder;
 use crate::k3s::Artifacts;
 use crate::output::{OutputError, Stage};
 use crate::patch::{Partition, Patch, PatchError, SourceDigests};
@@ -211,13 +211,12 @@ pub fn open_image(
             let mut tell = |done, total: Option<u64>| {
                 progress.downloading(ByteCount::new(done), total.map(ByteCount::new));
             };
-            let Fetched { path, folder, trouble } =
-                fetch::fetch_anyway(url, *sha256, cache, scratch, &mut tell)?;
+            let Fetched { path, hold, trouble } = fetch::fetch(url, *sha256, cache, scratch, &mut tell)?;
             if let Some(error) = trouble {
-                progress.warning(fetch::cache_warning(&error));
+                progress.warning(cache::cache_warning(&error));
             }
             // Checked once more: the cache is only a folder, and anything may have happened to it.
-            Ok(open(&path, Some(*sha256))?.keeping_folder(folder))
+            Ok(open(&path, Some(*sha256))?.keeping(hold))
         }
     }
 }
@@ -281,8 +280,8 @@ pub struct Plans<'cluster> {
     pub common: Patch,
     /// The whole patch of every node, in the order of nodes.yaml.
     pub nodes: Vec<(&'cluster Node, Patch)>,
-    /// Holds what was downloaded for the patches and could not be kept in the cache.
-    _downloads: Vec<TemporaryFolder>,
+    /// Keeps what was downloaded for the patches where it is.
+    _downloads: Vec<Hold>,
 }
 
 impl Plans<'_> {
@@ -323,9 +322,9 @@ pub fn plan_cluster<'cluster>(
     let (payload, downloads) = match opened {
         Some(opened) => {
             if let Some(error) = opened.trouble {
-                progress.warning(fetch::cache_warning(&error));
+                progress.warning(cache::cache_warning(&error));
             }
-            (Some(opened.payload), opened.folders)
+            (Some(opened.payload), opened.holds)
         }
         None => (None, Vec::new()),
     };

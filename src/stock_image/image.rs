@@ -5,9 +5,9 @@ use super::decompressed::DecompressedImage;
 use super::error::{StockImageError, StockWarning};
 use super::file::ImageFile;
 use super::page_cache::PageCache;
+use crate::cache::Hold;
 use crate::formats::xz::XzLayout;
 use crate::formats::{FormatError, ImageFormat, magic};
-use crate::io::temporary::TemporaryFolder;
 use crate::io::{Extended, ReadAt, check_range};
 use crate::partition::{PartitionError, PartitionTable, SECTOR};
 use crate::types::{ByteCount, ByteOffset, Digest};
@@ -23,8 +23,8 @@ pub struct StockImage {
     format: ImageFormat,
     contents: Contents,
     pages: Option<PageCache>,
-    /// Holds the file, where it is a download that is not kept. Windows removes no file that is open.
-    _folder: Option<TemporaryFolder>,
+    /// Keeps the file where it is, if it is a download. Declared last: Windows removes no file that is open.
+    _hold: Option<Hold>,
 }
 
 /// A stock image whose file has the SHA-256 that it has to have: results that were made from it may be published.
@@ -164,16 +164,16 @@ impl StockImage {
             format.name(),
             if known_size.is_some() && pages.is_some() { "pages" } else { "nothing" }
         );
-        let image = Self { file: Arc::clone(file), format, contents, pages, _folder: None };
+        let image = Self { file: Arc::clone(file), format, contents, pages, _hold: None };
         if size == ByteCount::ZERO {
             return Err(StockImageError::Empty { file: file.name.clone() });
         }
         image.partition_table().map(|_| image)
     }
 
-    /// Keeps the folder that the file is in for as long as the image.
-    pub(crate) fn keeping_folder(self, folder: Option<TemporaryFolder>) -> Self {
-        Self { _folder: folder, ..self }
+    /// Holds the file where it is for as long as the image lives.
+    pub(crate) fn keeping(self, hold: Hold) -> Self {
+        Self { _hold: Some(hold), ..self }
     }
 
     /// Names what is there where there is no partition table.

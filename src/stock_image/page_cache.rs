@@ -6,7 +6,7 @@
 //! A file of the cache: [`MAGIC`], the size of the disk, the number of pages, their numbers, the pages, and the SHA-256
 //! of all that. Numbers have eight bytes, the lowest first.
 
-use crate::cache::{self, Bucket};
+use crate::cache::{Bucket, BucketFiles};
 use crate::formats::LARGEST_IMAGE;
 use crate::io::{ReadAt, read_vec};
 use crate::types::number::usize_from;
@@ -17,7 +17,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// The first bytes of a file of the cache. Another layout gets others.
+/// The first bytes of a file of the cache. Another layout gets another version of the [bucket](Bucket::Pages).
 const MAGIC: &[u8; 16] = b"cardwright pages";
 
 /// The size of a page.
@@ -26,12 +26,9 @@ const PAGE: u64 = 16 << 10;
 /// The most that is cached of an image: more is no longer a small part of it.
 const MOST_PAGES: usize = (64 << 20) / (16 << 10);
 
-/// The most images of which pages are cached.
-const MOST_IMAGES: usize = 4;
-
 /// The cached pages of one image.
 pub(super) struct PageCache {
-    bucket: Bucket,
+    bucket: BucketFiles,
     /// The SHA-256 of the compressed file.
     name: String,
     /// The pages of earlier runs.
@@ -48,7 +45,7 @@ struct Pages {
 impl PageCache {
     /// Opens what `cache` has of the image whose compressed file has this digest.
     pub(super) fn open(cache: &Path, digest: Digest) -> Self {
-        let bucket = Bucket::new(cache, cache::PAGES, MOST_IMAGES);
+        let bucket = BucketFiles::new(cache, Bucket::Pages);
         let name = digest.to_string();
         let cached = bucket.find(&name).and_then(Pages::read);
         Self { bucket, name, cached, requested: Mutex::new(Some(BTreeSet::new())) }
@@ -208,7 +205,7 @@ mod tests {
         let pages = PageCache::open(folder.path(), Digest::from_bytes([7; 32]));
         read(&pages, 0, 1);
         pages.save(&disk(), &|| Ok(())).unwrap();
-        let path = folder.path().join("pages").join(Digest::from_bytes([7; 32]).to_string());
+        let path = Bucket::Pages.folder(folder.path()).join(Digest::from_bytes([7; 32]).to_string());
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[100] ^= 1;
         std::fs::write(&path, &bytes).unwrap();
@@ -224,6 +221,6 @@ mod tests {
         let disk = vec![0; (MOST_PAGES + 1) * 16384];
         read(&pages, 0, disk.len());
         pages.save(&disk, &|| Ok(())).unwrap();
-        assert!(!folder.path().join("pages").exists());
+        assert!(!Bucket::Pages.folder(folder.path()).exists());
     }
 }

@@ -175,7 +175,7 @@ fn builds_at_the_same_time_share_one_cache_and_do_not_disturb_each_other() {
             let sums = fs::read_to_string(workshop.path(&format!("{folder}/SHA256SUMS"))).unwrap();
             assert_eq!(sums, alone, "{folder}");
         }
-        let kept = fs::read_dir(workshop.path("cache/templates")).unwrap();
+        let kept = fs::read_dir(workshop.path("cache/templates-v1")).unwrap();
         let kept: Vec<_> = kept.map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(kept.len(), 1, "{kept:?}");
     }

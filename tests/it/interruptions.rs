@@ -125,7 +125,7 @@ fn a_build_that_is_told_to_end_leaves_nothing_half_written() {
 #[test]
 fn what_killed_builds_left_in_the_cache_is_swept_however_young_it_is() {
     let workshop = Workshop::with_nodes(&nodes("10.0.0.1"));
-    for folder in ["templates", "pages"] {
+    for folder in ["templates-v1", "pages-v1"] {
         fs::create_dir_all(workshop.path("cache").join(folder)).unwrap();
         fs::write(workshop.path("cache").join(folder).join(".new-a1B2c3"), "half").unwrap();
     }

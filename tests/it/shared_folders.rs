@@ -133,12 +133,12 @@ fn a_cache_that_cannot_be_used_is_warned_of_and_gone_without() {
             }
             "folder is a file" => {
                 fs::create_dir(&cache).unwrap();
-                fs::write(cache.join("templates"), "").unwrap();
-                fs::write(cache.join("pages"), "").unwrap();
+                fs::write(cache.join("templates-v1"), "").unwrap();
+                fs::write(cache.join("pages-v1"), "").unwrap();
             }
             _ => {
                 said(&mut workshop.command());
-                for folder in ["templates", "pages"] {
+                for folder in ["templates-v1", "pages-v1"] {
                     for entry in fs::read_dir(cache.join(folder)).unwrap() {
                         let path = entry.unwrap().path();
                         fs::remove_file(&path).unwrap();

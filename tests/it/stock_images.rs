@@ -352,8 +352,8 @@ fn check_looks_at_a_download_that_is_there_and_downloads_none() {
     fs::write(bench.workshop.path("nodes.yaml"), MISTAKES.replace("stock.img", &url)).unwrap();
     let said = bench.accepted(&["check"]);
     assert!(said.contains("the image is not downloaded yet"), "{said}");
-    fs::create_dir_all(bench.workshop.path("cache")).unwrap();
-    fs::write(bench.workshop.path(&format!("cache/{digest}-stock.img")), disk).unwrap();
+    fs::create_dir_all(bench.workshop.path("cache/downloads-v1")).unwrap();
+    fs::write(bench.workshop.path(&format!("cache/downloads-v1/{digest}-stock.img")), disk).unwrap();
     let (_, said, code) = bench.run(&["check"]);
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("5 problems in nodes.yaml"), "{said}");

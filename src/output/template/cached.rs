@@ -1,10 +1,11 @@
-//! Templates that were made before: a file each in the folder `templates` of the cache.
+//! Templates that were made before: a file each in a bucket of the cache. Whoever gives the same inputs another template, or its file
+//! another layout, raises the version of the [bucket](Bucket::Templates).
 //!
 //! Such a file is the pieces, the [`Contents`] as JSON, how long that JSON is (eight bytes, the lowest
 //! first), and the SHA-256 of all before it.
 
 use super::{Contents, Maker, Template};
-use crate::cache::{self, Bucket};
+use crate::cache::{Bucket, BucketFiles};
 use crate::io::{BLOCK_SIZE, DiskFile, ReadAt, temporary};
 use crate::output::OutputError;
 use crate::types::ByteOffset;
@@ -15,12 +16,6 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
-
-/// Changes whenever the same inputs give another template, or its file another layout.
-const VERSION: u32 = 2;
-
-/// How many templates are kept. A cluster has one for each format that its images are made in.
-const MOST_TEMPLATES: usize = 4;
 
 /// A contents of more than this is none.
 const LARGEST_CONTENTS: u64 = 64 << 20;
@@ -37,7 +32,7 @@ impl Key {
     /// The name of the template's file.
     fn name(&self, maker: &Maker<'_>) -> io::Result<String> {
         let mut text = format!(
-            "template {VERSION} of cardwright {}\n{}\n{}\n{}\n",
+            "template of cardwright {}\n{}\n{}\n{}\n",
             env!("CARGO_PKG_VERSION"),
             self.stock,
             self.format,
@@ -99,7 +94,7 @@ fn obtain_from<'build>(
     is_right: &dyn Fn() -> io::Result<()>,
 ) -> Result<(Template<'build>, Option<io::Error>), OutputError> {
     let (shelf, name) =
-        (Bucket::new(cache, cache::TEMPLATES, MOST_TEMPLATES), key.name(maker).map_err(OutputError::Layer)?);
+        (BucketFiles::new(cache, Bucket::Templates), key.name(maker).map_err(OutputError::Layer)?);
     let found = shelf.find(&name).and_then(|file| {
         let contents = read(&file)?;
         opened(maker, file, contents)
