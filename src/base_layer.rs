@@ -350,7 +350,7 @@ impl BaseLayer {
         });
         let boot = boot.map_err(opening(Partition::Boot))?;
         let root =
-            window(Partition::Root).and_then(|window| ext4::Writer::open(Arc::new(window), patch.time));
+            window(Partition::Root).and_then(|window| ext4::Ext4Writer::open(Arc::new(window), patch.time));
         let root = root.map_err(opening(Partition::Root))?;
         patch::apply(patch, Filesystems { boot: Box::new(boot), root: Box::new(root) })
     }

@@ -202,7 +202,7 @@ impl Disk {
             &table,
             &PartitionKind::Linux,
             "root (an ext4 whose /etc/os-release says Debian or Raspbian)",
-            |window| Ok(Box::new(ext4::Reader::open(window)?)),
+            |window| Ok(Box::new(ext4::Ext4Reader::open(window)?)),
             |_| Ok(None),
         )?;
         let files = StockFiles::new(boot_files, root_files);

@@ -1,7 +1,7 @@
 //! Holding a patch against an image: is every edit there, and is everything else as it was?
 
 use super::{Action, Edit, Partition, Patch, PatchError, StockFiles};
-use crate::fs::ext4::kept_attributes;
+use crate::fs::ext4::attributes_after_rewrite;
 use crate::fs::{ExtendedAttributes, FileKind, FsError, Metadata, ReadFilesystem};
 use crate::types::Digest;
 use crate::types::Sha256;
@@ -291,7 +291,7 @@ impl Walk<'_> {
         let stock = self.stock.metadata(&stock_path).map_err(self.failed("looking up", &stock_path))?;
         let wanted = if stock.is_some_and(|stock| stock.kind == FileKind::File) {
             let before = self.stock.extended_attributes(&stock_path);
-            let kept = before.and_then(|before| kept_attributes(&before, mode));
+            let kept = before.and_then(|before| attributes_after_rewrite(&before, mode));
             kept.map_err(self.failed(DOING, &stock_path))?
         } else {
             ExtendedAttributes::new()

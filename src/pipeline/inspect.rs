@@ -94,7 +94,7 @@ fn look(image: &Arc<dyn ReadAt>, entry: &PartitionEntry) -> Found {
     let window = || -> Result<Arc<dyn ReadAt>, FsError> {
         Ok(Arc::new(Window::new(Arc::clone(image), entry.start, entry.length)?))
     };
-    let as_ext4 = || -> Result<Summary, FsError> { ext4::Reader::open(window()?)?.summary() };
+    let as_ext4 = || -> Result<Summary, FsError> { ext4::Ext4Reader::open(window()?)?.summary() };
     let as_fat = || -> Result<Summary, FsError> { fat::FatReader::open(window()?)?.summary() };
     let found = match as_ext4() {
         // What it is instead is said by the first.

@@ -1,22 +1,21 @@
-//! Reading an ext4.
+//! Reading an ext4, with `ext4-view`. No other module names that crate.
 
-use super::attribute_reader::AttributeReader;
-use super::error::from_reader;
-use super::listings::{Known, Listing, Listings};
-use super::superblock::Superblock;
+use super::directory_cache::{CachedLookup, DirectoryCache, Names};
+use super::superblock::{Superblock, damaged};
+use super::xattr_reader::XattrReader;
 use crate::fs::symlinks::{LinkTree, Step, without_links};
 use crate::fs::{ExtendedAttributes, FileKind, FsError, Metadata, ReadFilesystem, Summary};
 use crate::io::{ReadAt, check_range};
 use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset};
 use crate::types::{ImagePath, Mode, Owner, UnixTime};
-use ext4_view::{Ext4, Ext4Read, FileType};
+use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType};
 use std::io;
 use std::sync::Arc;
 
 /// As much of a file as is handed on at once.
 const PIECE: usize = 256 * 1024;
-/// More names than any directory of a card has; a damaged one could go on for ever.
+/// More names than any directory of an SD card has; a damaged one could go on for ever.
 const MOST_NAMES: usize = 1 << 20;
 /// The longest target of a symbolic link (`PATH_MAX`).
 const LONGEST_TARGET: u64 = 4096;
@@ -24,54 +23,54 @@ const LONGEST_TARGET: u64 = 4096;
 /// Reads an ext4 filesystem.
 ///
 /// A journal that needs recovery is read as if it had been replayed; nothing is written.
-pub struct Reader {
+pub struct Ext4Reader {
     filesystem: Ext4,
     disk: Arc<dyn ReadAt>,
     superblock: Superblock,
-    listings: Listings,
+    directories: DirectoryCache,
 }
 
-impl Reader {
+impl Ext4Reader {
     /// Opens the filesystem on `disk`.
     ///
     /// # Errors
-    /// When it is no ext4, is damaged, or has features that are not understood.
+    /// When it is not an ext4, is damaged, or has features that are not understood.
     pub fn open(disk: Arc<dyn ReadAt>) -> Result<Self, FsError> {
         let superblock = Superblock::read(&disk)?;
-        let filesystem = Ext4::load(Box::new(Source(Arc::clone(&disk)))).map_err(from_reader)?;
-        Ok(Self { filesystem, disk, superblock, listings: Listings::default() })
+        let filesystem = Ext4::load(Box::new(ViewDisk(Arc::clone(&disk)))).map_err(from_crate)?;
+        Ok(Self { filesystem, disk, superblock, directories: DirectoryCache::default() })
     }
 
-    /// What stands at a path that has no links in its directory part.
+    /// Returns what is at a path that has no links in its directory part.
     fn look(&self, path: &ImagePath) -> Result<Option<Metadata>, FsError> {
-        match self.listings.look(path) {
-            Known::Found(found) => return Ok(Some(found)),
-            Known::Nothing => return Ok(None),
-            Known::NotListed => {}
+        match self.directories.look(path) {
+            CachedLookup::Found(found) => return Ok(Some(found)),
+            CachedLookup::Nothing => return Ok(None),
+            CachedLookup::NotCached => {}
         }
         match self.filesystem.symlink_metadata(path.as_str()) {
             Ok(found) => Ok(Some(metadata(&found))),
-            Err(error) => match from_reader(error) {
+            Err(error) => match from_crate(error) {
                 FsError::NotFound => Ok(None),
                 other => Err(other),
             },
         }
     }
 
-    /// Where the link at a path points to that has no links in its directory part.
+    /// Reads the target of a link at a path that has no links in its directory part.
     fn target(&self, path: &ImagePath, size: ByteCount) -> Result<String, FsError> {
         // Longer ones do not exist, and would be read into memory whole.
         if size.get() > LONGEST_TARGET {
-            return Err(FsError::Damaged("a symbolic link is longer than a path can be".to_owned()));
+            return Err(damaged("a symbolic link is longer than a path can be"));
         }
-        let target = self.filesystem.read_link(path.as_str()).map_err(from_reader)?;
+        let target = self.filesystem.read_link(path.as_str()).map_err(from_crate)?;
         match target.to_str() {
             Ok(target) => Ok(target.to_owned()),
-            Err(_) => Err(FsError::Damaged("the target of a symbolic link is not UTF-8".to_owned())),
+            Err(_) => Err(damaged("the target of a symbolic link is not UTF-8")),
         }
     }
 
-    /// The path without links in its directory part, and what stands there.
+    /// Returns the path without links in its directory part, and what is there.
     fn find(&self, path: &ImagePath) -> Result<Option<(ImagePath, Metadata)>, FsError> {
         let Some(path) = without_links(self, path)? else { return Ok(None) };
         Ok(self.look(&path)?.map(|found| (path, found)))
@@ -87,7 +86,7 @@ impl Reader {
     }
 }
 
-impl LinkTree for Reader {
+impl LinkTree for Ext4Reader {
     type Error = FsError;
 
     fn step(&self, path: &ImagePath) -> Result<Step, FsError> {
@@ -99,7 +98,7 @@ impl LinkTree for Reader {
     }
 }
 
-impl ReadFilesystem for Reader {
+impl ReadFilesystem for Ext4Reader {
     fn metadata(&self, path: &ImagePath) -> Result<Option<Metadata>, FsError> {
         Ok(self.find(path)?.map(|(_, found)| found))
     }
@@ -115,7 +114,7 @@ impl ReadFilesystem for Reader {
         if found.size > limit {
             return Err(FsError::TooLarge { size: found.size, limit });
         }
-        let mut file = self.filesystem.open(path.as_str()).map_err(from_reader)?;
+        let mut file = self.filesystem.open(path.as_str()).map_err(from_crate)?;
         let mut piece = vec![0; usize_from(found.size.get()).min(PIECE)];
         loop {
             let filled = fill(&mut file, &mut piece)?;
@@ -134,42 +133,48 @@ impl ReadFilesystem for Reader {
     fn list(&self, path: &ImagePath) -> Result<Vec<String>, FsError> {
         let (path, found) = self.find_kind(path, FileKind::Directory)?;
         if found.size > self.superblock.size() {
-            return Err(FsError::Damaged("a directory is larger than the filesystem".to_owned()));
+            return Err(damaged("a directory is larger than the filesystem"));
         }
         let mut names = Vec::new();
-        let mut listing = Some(Listing::new());
-        for entry in self.filesystem.read_dir(path.as_str()).map_err(from_reader)? {
-            let entry = entry.map_err(from_reader)?;
-            if let Ok(name) = entry.file_name().as_str()
-                && name != "."
-                && name != ".."
-            {
-                names.push(name.to_owned());
-                if let Some(known) = &mut listing {
-                    match entry.metadata() {
-                        Ok(found) => {
-                            known.entry(name.to_owned()).or_insert_with(|| metadata(&found));
-                        }
-                        // Whoever asks for what is damaged will hear of it.
-                        Err(_) => listing = None,
+        // The metadata of every entry, as long as none is damaged.
+        let mut listing = Some(Names::new());
+        for entry in self.filesystem.read_dir(path.as_str()).map_err(from_crate)? {
+            let entry = entry.map_err(from_crate)?;
+            let file_name = entry.file_name();
+            let Ok(name) = file_name.as_str() else {
+                tracing::debug!("`{path}` has a name that is not UTF-8, which is left out: {file_name:?}");
+                continue;
+            };
+            if name == "." || name == ".." {
+                continue;
+            }
+            names.push(name.to_owned());
+            if names.len() > MOST_NAMES {
+                return Err(damaged("a directory has no end"));
+            }
+            if let Some(known) = &mut listing {
+                match entry.metadata() {
+                    Ok(found) => {
+                        known.entry(name.to_owned()).or_insert_with(|| metadata(&found));
+                    }
+                    Err(error) => {
+                        tracing::debug!("`{path}` is not cached, for `{name}` in it is damaged: {error}");
+                        listing = None;
                     }
                 }
             }
-            if names.len() > MOST_NAMES {
-                return Err(FsError::Damaged("a directory has no end".to_owned()));
-            }
         }
         if let Some(listing) = listing {
-            self.listings.keep(&path, listing);
+            self.directories.insert(&path, listing);
         }
         names.sort_unstable();
         Ok(names)
     }
 
-    /// Read past the journal: of a filesystem that needs recovery, those that it would have without.
+    /// Reads past the journal: of a filesystem that needs recovery, those attributes that it would have without it.
     fn extended_attributes(&self, path: &ImagePath) -> Result<ExtendedAttributes, FsError> {
         let (path, _) = self.find(path)?.ok_or(FsError::NotFound)?;
-        AttributeReader::new(&self.disk, &self.superblock).read(&path)
+        XattrReader::new(&self.disk, &self.superblock).read(&path)
     }
 
     fn summary(&self) -> Result<Summary, FsError> {
@@ -186,7 +191,7 @@ fn fill(file: &mut ext4_view::File, piece: &mut [u8]) -> Result<usize, FsError> 
     let mut filled = 0;
     while filled < piece.len() {
         let (_, rest) = piece.split_at_mut(filled);
-        let read = file.read_bytes(rest).map_err(from_reader)?;
+        let read = file.read_bytes(rest).map_err(from_crate)?;
         if read == 0 {
             break;
         }
@@ -211,10 +216,25 @@ fn metadata(found: &ext4_view::Metadata) -> Metadata {
     }
 }
 
-/// The disk as the crate reads it.
-struct Source(Arc<dyn ReadAt>);
+/// Converts an error of the crate.
+fn from_crate(error: Ext4Error) -> FsError {
+    match error {
+        Ext4Error::NotFound | Ext4Error::NotADirectory => FsError::NotFound,
+        Ext4Error::Io(error) => match error.downcast::<io::Error>() {
+            Ok(error) => FsError::Io(*error),
+            Err(other) => FsError::Damaged(other.to_string()),
+        },
+        Ext4Error::Incompatible(found) => {
+            FsError::Unsupported { kind: "ext4", found: format!("something it cannot be read with: {found}") }
+        }
+        other => FsError::Damaged(other.to_string()),
+    }
+}
 
-impl Ext4Read for Source {
+/// The disk, as the crate reads it.
+struct ViewDisk(Arc<dyn ReadAt>);
+
+impl Ext4Read for ViewDisk {
     fn read(
         &mut self,
         start_byte: u64,

@@ -1,19 +1,48 @@
-//! The superblock of an ext4, as far as cardwright decides by it or shows it.
+//! The superblock of an ext4, as far as cardwright decides by it, shows it or writes it.
 //!
 //! Field names and offsets: `struct ext4_super_block` in the kernel's `fs/ext4/ext4.h`, described in
 //! `Documentation/filesystems/ext4/super.rst`.
 
 use super::features::Features;
+use super::halves::Halves;
 use crate::fs::{FsError, Summary};
 use crate::io::ReadAt;
-use crate::types::UnixTime;
 use crate::types::fields::{array_at, u8_at, u16_at, u32_at};
-use crate::types::{ByteCount, ByteOffset};
+use crate::types::{ByteCount, ByteOffset, UnixTime};
 
-/// Where it begins, whatever the size of a block.
+/// The offset of the superblock, whatever the size of a block.
 pub(super) const START: ByteOffset = ByteOffset::new(1024);
-/// How large it is.
+/// The size of the superblock in bytes.
 pub(super) const SIZE: usize = 1024;
+
+/// Offsets of the fields that are written when a filesystem grows.
+pub(super) mod field {
+    use super::Halves;
+
+    /// `s_inodes_count`.
+    pub(in crate::fs::ext4) const INODES_COUNT: usize = 0x0;
+    /// `s_blocks_count_lo` and `_hi`.
+    pub(in crate::fs::ext4) const BLOCKS_COUNT: Halves = Halves::new(0x4, 0x150);
+    /// `s_r_blocks_count_lo` and `_hi`: what root has to itself.
+    pub(in crate::fs::ext4) const RESERVED_BLOCKS_COUNT: Halves = Halves::new(0x8, 0x154);
+    /// `s_free_blocks_count_lo` and `_hi`.
+    pub(in crate::fs::ext4) const FREE_BLOCKS_COUNT: Halves = Halves::new(0xc, 0x158);
+    /// `s_free_inodes_count`.
+    pub(in crate::fs::ext4) const FREE_INODES_COUNT: usize = 0x10;
+    /// `s_state`.
+    pub(in crate::fs::ext4) const STATE: usize = 0x3a;
+    /// `s_block_group_nr`: the group that this copy is in.
+    pub(in crate::fs::ext4) const BLOCK_GROUP_NR: usize = 0x5a;
+    /// `s_reserved_gdt_blocks`: blocks behind the descriptors for them to grow into.
+    pub(in crate::fs::ext4) const RESERVED_GDT_BLOCKS: usize = 0xce;
+    /// `s_overhead_clusters`.
+    pub(in crate::fs::ext4) const OVERHEAD_CLUSTERS: usize = 0x248;
+    /// `s_checksum_seed`.
+    pub(in crate::fs::ext4) const CHECKSUM_SEED: usize = 0x270;
+    /// `s_checksum`, of all bytes before it.
+    pub(in crate::fs::ext4) const CHECKSUM: usize = 0x3fc;
+}
+
 /// `EXT4_SUPER_MAGIC`.
 const MAGIC: u16 = 0xef53;
 /// Blocks are 1 KiB shifted by `s_log_block_size`; 64 KiB are the most (`EXT4_MAX_BLOCK_LOG_SIZE`).
@@ -23,7 +52,7 @@ const SMALLEST_GROUP: u32 = 256;
 /// Stock images have 4 KiB. In blocks of other sizes rust-fs-ext4 0.8.0 puts the checksum of an extent
 /// node (`ext4_extent_tail`) into the last four bytes, where the kernel has it behind entry `eh_max`.
 const WRITABLE_BLOCK_SIZES: [u64; 2] = [1024, 4096];
-/// A partition of a card never has that many groups; their descriptors are all held in memory.
+/// A partition of an SD card never has that many groups; their descriptors are all held in memory.
 pub(super) const MOST_GROUPS: u64 = 1 << 20;
 /// `EXT4_VALID_FS`: cleanly unmounted.
 pub(super) const VALID: u16 = 0x1;
@@ -32,9 +61,10 @@ const ERRORS: u16 = 0x2;
 /// `EXT4_ORPHAN_FS`: orphans are being recovered.
 const ORPHANS: u16 = 0x4;
 
-/// What cardwright knows of an ext4 without a crate.
+/// The superblock: its bytes, and those of its fields that are asked for.
 #[derive(Debug)]
 pub(super) struct Superblock {
+    pub(super) bytes: [u8; SIZE],
     pub(super) features: Features,
     /// Bytes of one block.
     pub(super) block_size: u64,
@@ -52,15 +82,11 @@ pub(super) struct Superblock {
     pub(super) inode_size: u16,
     /// Blocks behind the descriptors that they may grow into.
     pub(super) reserved_descriptor_blocks: u16,
-    reserved_blocks: u64,
-    state: u16,
-    first_orphan: u32,
-    label: String,
-    written: Option<UnixTime>,
+    pub(super) reserved_blocks: u64,
 }
 
 impl Superblock {
-    /// Reads it, and checks that the filesystem fits `disk` and has a shape whose description fits memory.
+    /// Reads it, and checks that the filesystem fits `disk` and has a layout whose description fits memory.
     pub(super) fn read(disk: &dyn ReadAt) -> Result<Self, FsError> {
         let not_ext4 = |found| Err(FsError::other_filesystem("an ext4", disk, found));
         let size = disk.size();
@@ -84,44 +110,46 @@ impl Superblock {
             incompat: u32_at(bytes, 0x60),
             ro_compat: u32_at(bytes, 0x64),
         };
-        let count = |low: usize, high: usize| {
-            let upper = if features.sixty_four_bit() { u64::from(u32_at(bytes, high)) << 32 } else { 0 };
-            upper | u64::from(u32_at(bytes, low))
-        };
+        let is_wide = features.sixty_four_bit();
         let log_block_size = u32_at(bytes, 0x18);
         if log_block_size > LARGEST_LOG_BLOCK_SIZE {
-            return Err(damaged("the size of its blocks is none that ext4 has"));
+            return Err(damaged("its blocks have a size that no ext4 has"));
         }
-        let volume_name: [u8; 16] = array_at(bytes, 0x78);
-        let label_end = volume_name.iter().position(|byte| *byte == 0);
-        let (label, _) = volume_name.split_at(label_end.unwrap_or(volume_name.len()));
-        // s_wtime is the lower 32 bits, s_wtime_hi the eight above.
-        let written = (i64::from(u8_at(bytes, 0x274)) << 32) | i64::from(u32_at(bytes, 0x30));
         Ok(Self {
             features,
             block_size: 1024 << log_block_size,
             uuid: array_at(bytes, 0x68),
-            free_blocks: count(0x0c, 0x158),
-            free_inodes: u32_at(bytes, 0x10),
-            blocks: count(0x04, 0x150),
+            free_blocks: field::FREE_BLOCKS_COUNT.u64(bytes, is_wide),
+            free_inodes: u32_at(bytes, field::FREE_INODES_COUNT),
+            blocks: field::BLOCKS_COUNT.u64(bytes, is_wide),
             first_data_block: u32_at(bytes, 0x14),
             blocks_per_group: u32_at(bytes, 0x20),
-            descriptor_size: if features.sixty_four_bit() { u16_at(bytes, 0xfe) } else { 32 },
+            descriptor_size: if is_wide { u16_at(bytes, 0xfe) } else { 32 },
             inodes_per_group: u32_at(bytes, 0x28),
             inode_size: u16_at(bytes, 0x58),
-            reserved_descriptor_blocks: u16_at(bytes, 0xce),
-            reserved_blocks: count(0x08, 0x154),
-            state: u16_at(bytes, 0x3a),
-            first_orphan: u32_at(bytes, 0xe8),
-            label: String::from_utf8_lossy(label).into_owned(),
-            written: (written != 0).then_some(UnixTime::new(written)),
+            reserved_descriptor_blocks: u16_at(bytes, field::RESERVED_GDT_BLOCKS),
+            reserved_blocks: field::RESERVED_BLOCKS_COUNT.u64(bytes, is_wide),
+            bytes: *bytes,
         })
+    }
+
+    /// `s_volume_name`, without its padding.
+    fn label(&self) -> String {
+        let name: [u8; 16] = array_at(&self.bytes, 0x78);
+        let end = name.iter().position(|byte| *byte == 0);
+        String::from_utf8_lossy(name.split_at(end.unwrap_or(name.len())).0).into_owned()
+    }
+
+    /// `s_wtime`, and the eight bits above it in `s_wtime_hi`.
+    fn written(&self) -> Option<UnixTime> {
+        let seconds = i64::from(u8_at(&self.bytes, 0x274)) << 32 | i64::from(u32_at(&self.bytes, 0x30));
+        (seconds != 0).then_some(UnixTime::new(seconds))
     }
 
     fn check_geometry(&self, disk: ByteCount) -> Result<(), FsError> {
         let size = self.blocks.checked_mul(self.block_size);
         if self.blocks == 0 || size.is_none_or(|size| size > disk.get()) {
-            return Err(damaged("it says it is larger than its partition, or empty"));
+            return Err(damaged("its superblock has a size larger than its partition, or none"));
         }
         if self.free_blocks > self.blocks || self.reserved_blocks > self.blocks {
             return Err(damaged("it counts more blocks as free or reserved than it has"));
@@ -130,7 +158,7 @@ impl Superblock {
             return Err(damaged("its groups have a size that no ext4 has"));
         }
         if self.blocks / u64::from(self.blocks_per_group) > MOST_GROUPS {
-            return Err(damaged("it has more groups than a card has room for"));
+            return Err(damaged("it has more groups than an SD card has room for"));
         }
         if self.inodes_per_group == 0 || u64::from(self.inodes_per_group) > 8 * self.block_size {
             return Err(damaged("its groups have a number of inodes that no ext4 has"));
@@ -142,25 +170,28 @@ impl Superblock {
         Ok(())
     }
 
-    /// Size of the whole filesystem.
+    /// Returns the size of the whole filesystem.
     pub(super) fn size(&self) -> ByteCount {
         self.bytes_of(self.blocks)
     }
 
-    /// Size of `blocks`, of which there are no more than the filesystem has.
+    /// Returns the size of `blocks`, of which there are no more than the filesystem has.
     pub(super) fn bytes_of(&self, blocks: u64) -> ByteCount {
         ByteCount::new(blocks * self.block_size)
     }
 
-    /// Refuses a filesystem that somebody still has work to do on.
+    /// Refuses a filesystem that is not in order: one with a journal to replay, errors, or orphans.
     pub(super) fn check_clean(&self) -> Result<(), FsError> {
+        let state = u16_at(&self.bytes, field::STATE);
+        // `s_last_orphan`.
+        let first_orphan = u32_at(&self.bytes, 0xe8);
         let found = if self.features.needs_recovery() {
             "its journal needs recovery (needs_recovery)"
-        } else if self.state & ERRORS != 0 {
+        } else if state & ERRORS != 0 {
             "it records errors"
-        } else if self.state & VALID == 0 {
+        } else if state & VALID == 0 {
             "it is not marked clean"
-        } else if self.features.has_orphans() || self.state & ORPHANS != 0 || self.first_orphan != 0 {
+        } else if self.features.has_orphans() || state & ORPHANS != 0 || first_orphan != 0 {
             "it lists deleted files that are not freed yet (orphan_present)"
         } else {
             return Ok(());
@@ -183,22 +214,22 @@ impl Superblock {
         Err(FsError::Unsupported { kind: "ext4", found })
     }
 
-    /// What `inspect` shows.
+    /// Returns what `inspect` shows.
     pub(super) fn summary(&self) -> Summary {
         Summary {
             kind: "ext4".to_owned(),
-            label: self.label.clone(),
+            label: self.label(),
             id: uuid::Uuid::from_bytes(self.uuid).hyphenated().to_string(),
             features: self.features.names(),
             size: self.size(),
             free: self.bytes_of(self.free_blocks),
             reserved: self.bytes_of(self.reserved_blocks),
-            written: self.written,
+            written: self.written(),
         }
     }
 }
 
-/// The error of a filesystem that contradicts itself.
+/// Returns the error of a filesystem that contradicts itself.
 pub(super) fn damaged(what: &str) -> FsError {
     FsError::Damaged(what.to_owned())
 }
@@ -253,13 +284,13 @@ mod tests {
     }
 
     #[test]
-    fn something_else_is_no_ext4() {
+    fn something_else_is_not_an_ext4() {
         assert!(matches!(Superblock::read(&vec![0; 100]), Err(FsError::NotThisFilesystem { .. })));
         assert!(matches!(Superblock::read(&vec![0; 4096]), Err(FsError::NotThisFilesystem { .. })));
     }
 
     #[test]
-    fn shapes_that_no_ext4_has_are_refused() {
+    fn layouts_that_no_ext4_has_are_refused() {
         let wrong: [(usize, &[u8]); 7] = [
             (0x04, &0_u32.to_le_bytes()),
             (0x04, &65_u32.to_le_bytes()),

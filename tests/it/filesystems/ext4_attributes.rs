@@ -44,7 +44,7 @@ fn get(image: &Path, directory: &Path, file: &str, name: &str) -> Option<Vec<u8>
 
 fn edit(stock: &Path, patched: &Path, files: &[(&str, u16)]) {
     let patch = changes(stock, |overlay| {
-        let mut writer = ext4::Writer::open(overlay, TIME).unwrap();
+        let mut writer = ext4::Ext4Writer::open(overlay, TIME).unwrap();
         for (at, mode) in files {
             let (mode, size) = (Mode::new(*mode).unwrap(), ByteCount::new(20_000));
             writer.write_file(&path(at), &mut &vec![b'x'; 20_000][..], size, mode, Owner::ROOT).unwrap();
@@ -58,7 +58,7 @@ fn edit(stock: &Path, patched: &Path, files: &[(&str, u16)]) {
 
 /// The attributes of a file by our own reader.
 fn read(image: &Path, file: &str) -> ExtendedAttributes {
-    ext4::Reader::open(FileDisk::open(image)).unwrap().extended_attributes(&path(file)).unwrap()
+    ext4::Ext4Reader::open(FileDisk::open(image)).unwrap().extended_attributes(&path(file)).unwrap()
 }
 
 #[test]

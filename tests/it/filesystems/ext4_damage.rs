@@ -13,7 +13,7 @@ use std::sync::Arc;
 const LIMIT: ByteCount = ByteCount::new(1 << 20);
 
 /// Looks at everything, as far as it goes.
-fn read_all(reader: &ext4::Reader) -> Result<(), FsError> {
+fn read_all(reader: &ext4::Ext4Reader) -> Result<(), FsError> {
     let mut left = vec![(ImagePath::root(), 0)];
     while let Some((directory, depth)) = left.pop() {
         for name in reader.list(&directory).unwrap_or_default().iter().take(50) {
@@ -29,8 +29,8 @@ fn read_all(reader: &ext4::Reader) -> Result<(), FsError> {
     reader.summary().map(|_| ())
 }
 
-fn write_some(mut writer: ext4::Writer) -> Result<(), FsError> {
-    let file = |writer: &mut ext4::Writer, at: &str, size: u64| {
+fn write_some(mut writer: ext4::Ext4Writer) -> Result<(), FsError> {
+    let file = |writer: &mut ext4::Ext4Writer, at: &str, size: u64| {
         writer.write_file(&path(at), &mut std::io::repeat(1), ByteCount::new(size), Mode::FILE, Owner::ROOT)
     };
     let _ = file(&mut writer, "/etc/hostname", 6);
@@ -71,10 +71,10 @@ fn damage(options: &[&str]) {
         }
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let disk = Arc::new(damaged);
-            if let Ok(reader) = ext4::Reader::open(disk.clone()) {
+            if let Ok(reader) = ext4::Ext4Reader::open(disk.clone()) {
                 let _ = read_all(&reader);
             }
-            if let Ok(writer) = ext4::Writer::open(Arc::new(Overlay::new(disk)), TIME) {
+            if let Ok(writer) = ext4::Ext4Writer::open(Arc::new(Overlay::new(disk)), TIME) {
                 let _ = write_some(writer);
             }
         }));

@@ -37,7 +37,7 @@ fn grow(stock: &Path, size: u64, grown: &Path) -> Layer {
 }
 
 fn tree(image: &Path) -> Tree {
-    read_tree(&ext4::Reader::open(FileDisk::open(image)).unwrap())
+    read_tree(&ext4::Ext4Reader::open(FileDisk::open(image)).unwrap())
 }
 
 /// A number that `dumpe2fs -h` prints.
@@ -97,7 +97,7 @@ fn backups_are_right(grown: &Path, block_size: u64) {
 /// Files land in the new groups, and all is well.
 fn writes_well(grown: &Path, before: Tree) -> Tree {
     let overlay = Arc::new(Overlay::new(FileDisk::open(grown)));
-    let writer = ext4::Writer::open(overlay.clone(), TIME).unwrap();
+    let writer = ext4::Ext4Writer::open(overlay.clone(), TIME).unwrap();
     let mut recorder = Recorder { writer: Box::new(writer), tree: before, has_modes: true };
     let room = field(grown, "Free blocks") * field(grown, "Block size");
     let size = usize::try_from((room / 2).min(48 * MIB)).unwrap();
@@ -226,7 +226,7 @@ fn root_keeps_its_share_and_nothing_tells_when() {
         grow(&stock, 1000 * MIB, &grown);
         assert_eq!(field(&grown, "Reserved block count"), 1000 * MIB / 4096 / 20);
         let written =
-            |image: &Path| ext4::Reader::open(FileDisk::open(image)).unwrap().summary().unwrap().written;
+            |image: &Path| ext4::Ext4Reader::open(FileDisk::open(image)).unwrap().summary().unwrap().written;
         assert_eq!(written(&grown), written(&stock));
     }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 const JUDGES: [&str; 4] = ["mke2fs", "e2fsck", "debugfs", "dumpe2fs"];
 
 fn open(disk: Arc<dyn Rollback>, tree: Tree) -> Recorder {
-    Recorder { writer: Box::new(ext4::Writer::open(disk, TIME).unwrap()), tree, has_modes: true }
+    Recorder { writer: Box::new(ext4::Ext4Writer::open(disk, TIME).unwrap()), tree, has_modes: true }
 }
 
 fn work(recorder: &mut Recorder) {
@@ -64,7 +64,7 @@ fn work(recorder: &mut Recorder) {
 
 /// Runs the workload, judges what it left, and checks that a second run leaves the same.
 fn judge(stock: &Path, directory: &Path) {
-    let before = read_tree(&ext4::Reader::open(FileDisk::open(stock)).unwrap());
+    let before = read_tree(&ext4::Ext4Reader::open(FileDisk::open(stock)).unwrap());
     assert!(before.len() > 700);
     let mut expected = Tree::new();
     let mut run = || {
@@ -80,7 +80,7 @@ fn judge(stock: &Path, directory: &Path) {
     let patched = directory.join("patched.img");
     write_patched(stock, &first, &patched);
     check("e2fsck", &["-fn", text(&patched)]);
-    let after = read_tree(&ext4::Reader::open(FileDisk::open(&patched)).unwrap());
+    let after = read_tree(&ext4::Ext4Reader::open(FileDisk::open(&patched)).unwrap());
     assert_same(&after, &expected);
     assert_eq!(after[&path("/etc/second-name")].content, b"one file, two names\n");
     judge_with_debugfs(&patched, stock);
@@ -203,7 +203,7 @@ fn paths_lead_through_links_to_the_same_files() {
     }
     let directory = tempfile::tempdir().unwrap();
     let stock = make(directory.path(), 64, &["-O", "^64bit,^huge_file"]);
-    let before = read_tree(&ext4::Reader::open(FileDisk::open(&stock)).unwrap());
+    let before = read_tree(&ext4::Ext4Reader::open(FileDisk::open(&stock)).unwrap());
     let patch = changes(&stock, |overlay| {
         let mut recorder = open(overlay, before.clone());
         recorder.file("/lib/through-the-link", b"here\n");
@@ -215,7 +215,7 @@ fn paths_lead_through_links_to_the_same_files() {
     let patched = directory.path().join("patched.img");
     write_patched(&stock, &patch, &patched);
     check("e2fsck", &["-fn", text(&patched)]);
-    let reader = ext4::Reader::open(FileDisk::open(&patched)).unwrap();
+    let reader = ext4::Ext4Reader::open(FileDisk::open(&patched)).unwrap();
     assert_eq!(reader.metadata(&path("/lib")).unwrap().unwrap().kind, FileKind::Symlink);
     for found in ["/usr/lib/through-the-link", "/lib/through-the-link", "/usr/lib/many/new/renamed"] {
         assert_eq!(reader.metadata(&path(found)).unwrap().unwrap().kind, FileKind::File, "{found}");
@@ -238,7 +238,7 @@ fn the_summary_says_what_dumpe2fs_says() {
         let line = said.lines().find(|line| line.starts_with(&format!("{name}:"))).unwrap();
         line.split_once(':').unwrap().1.trim().to_owned()
     };
-    let summary = ext4::Reader::open(FileDisk::open(&stock)).unwrap().summary().unwrap();
+    let summary = ext4::Ext4Reader::open(FileDisk::open(&stock)).unwrap().summary().unwrap();
     assert_eq!(summary.kind, "ext4");
     assert_eq!(summary.label, field("Filesystem volume name"));
     assert_eq!(summary.id, field("Filesystem UUID"));
@@ -262,13 +262,13 @@ fn a_directory_that_is_there_only_gets_its_mode_and_owner() {
     let stock = make(directory.path(), 64, &["-O", "^64bit,^huge_file"]);
     let mut seen = None;
     changes(&stock, |overlay| {
-        let before = read_tree(&ext4::Reader::open(overlay.clone()).unwrap());
+        let before = read_tree(&ext4::Ext4Reader::open(overlay.clone()).unwrap());
         let owner = Owner { uid: 1000, gid: 1000 };
         let mut recorder = open(overlay.clone(), before);
         recorder.directory_of("/home/pi", 0o700, owner);
         recorder.directory_of("/srv", 0o1777, Owner::ROOT);
         let expected = recorder.finish();
-        assert_same(&read_tree(&ext4::Reader::open(overlay).unwrap()), &expected);
+        assert_same(&read_tree(&ext4::Ext4Reader::open(overlay).unwrap()), &expected);
         seen = Some(expected[&path("/srv")].mode);
     });
     assert_eq!(seen, Mode::new(0o1777));

@@ -15,8 +15,8 @@ use std::sync::Arc;
 const JUDGES: [&str; 4] = ["mke2fs", "e2fsck", "debugfs", "dumpe2fs"];
 const STOCK: [&str; 2] = ["-O", "^64bit,^huge_file"];
 
-fn open(image: &Path) -> Result<ext4::Writer, FsError> {
-    ext4::Writer::open(Arc::new(Overlay::new(FileDisk::open(image))), TIME)
+fn open(image: &Path) -> Result<ext4::Ext4Writer, FsError> {
+    ext4::Ext4Writer::open(Arc::new(Overlay::new(FileDisk::open(image))), TIME)
 }
 
 fn refusal(image: &Path) -> FsError {
@@ -128,8 +128,8 @@ fn a_damaged_superblock_is_refused() {
     // s_volume_name, under the checksum.
     bytes[1024 + 0x78] ^= 1;
     let disk = Arc::new(Overlay::new(Arc::new(bytes)));
-    assert!(matches!(ext4::Writer::open(disk.clone(), TIME), Err(FsError::Damaged(_))));
-    assert!(matches!(ext4::Reader::open(disk), Err(FsError::Damaged(_))));
+    assert!(matches!(ext4::Ext4Writer::open(disk.clone(), TIME), Err(FsError::Damaged(_))));
+    assert!(matches!(ext4::Ext4Reader::open(disk), Err(FsError::Damaged(_))));
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn what_is_in_the_way_stays_there() {
     let image = make(directory.path(), 32, &STOCK);
     debugfs(&image, &["cd /etc", "mknod pipe p"]);
     let layer = changes(&image, |overlay| {
-        let mut writer = ext4::Writer::open(overlay, TIME).unwrap();
+        let mut writer = ext4::Ext4Writer::open(overlay, TIME).unwrap();
         let mut file = |at: &str| {
             writer.write_file(&path(at), &mut &b"x"[..], ByteCount::new(1), Mode::FILE, Owner::ROOT)
         };
@@ -187,7 +187,7 @@ fn what_does_not_fit_is_refused_before_anything_is_written() {
     let directory = tempfile::tempdir().unwrap();
     let image = make(directory.path(), 32, &STOCK);
     let layer = changes(&image, |overlay| {
-        let mut writer = ext4::Writer::open(overlay, TIME).unwrap();
+        let mut writer = ext4::Ext4Writer::open(overlay, TIME).unwrap();
         let size = ByteCount::new(64 << 20);
         let written =
             writer.write_file(&path("/large"), &mut std::io::repeat(7), size, Mode::FILE, Owner::ROOT);
@@ -208,7 +208,7 @@ fn the_last_block_can_be_filled_by_root() {
     let image = make(directory.path(), 32, &STOCK);
     let mut full = false;
     let layer = changes(&image, |overlay| {
-        let mut writer = ext4::Writer::open(overlay, TIME).unwrap();
+        let mut writer = ext4::Ext4Writer::open(overlay, TIME).unwrap();
         for number in 0..64 {
             let at = path(&format!("/filling-{number}"));
             let size = ByteCount::new(1 << 20);

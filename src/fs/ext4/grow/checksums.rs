@@ -1,10 +1,24 @@
 //! The checksums of what describes an ext4.
 //!
+//! With `metadata_csum` every structure has a CRC-32C of its own bytes, which begins with the *seed* of the
+//! filesystem and with what says where the structure belongs, so that one written to the wrong place shows:
+//!
+//! ```text
+//!   seed           CRC of the UUID, or s_checksum_seed (metadata_csum_seed)
+//!   descriptor     CRC(seed, number of the group, descriptor with bg_checksum = 0), the lower 16 bits of it
+//!   bitmap         CRC(seed, bitmap), stored in the descriptor: before the descriptor's own is computed
+//!   inode          CRC(seed, number of the inode, i_generation, inode with i_checksum = 0)
+//!   superblock     CRC(all before s_checksum), without the seed, which is in there
+//! ```
+//!
+//! The older `uninit_bg` (gdt_csum) has a CRC-16 of descriptors only.
+//!
 //! Source: the kernel's `Documentation/filesystems/ext4/checksums.rst`, and `fs/ext4/super.c`
 //! (`ext4_group_desc_csum`) for the older one of descriptors alone.
 
-use super::superblocks::RawSuperblock;
-use crate::fs::ext4::features::Features;
+use crate::fs::ext4::bitmap::Bitmap;
+use crate::fs::ext4::group_descriptors::CHECKSUM;
+use crate::fs::ext4::superblock::{self, Superblock};
 use crate::types::fields::{set_at, u16_at, u32_at};
 use crate::types::number::usize_from;
 use crc::{Algorithm, CRC_16_MODBUS, Crc};
@@ -18,22 +32,22 @@ const CRC_16: Crc<u16> = Crc::<u16>::new(&CRC_16_MODBUS);
 /// `EXT4_GOOD_OLD_INODE_SIZE`.
 const OLD_INODE_SIZE: usize = 128;
 
-/// How a filesystem keeps its checksums.
+/// The checksums that a filesystem has.
 pub(super) enum Checksums {
-    /// Not at all.
     None,
-    /// Of group descriptors alone (uninit_bg, also called gdt_csum).
+    /// Those of group descriptors alone (uninit_bg, also called gdt_csum).
     Descriptors {
         /// The UUID of the filesystem.
         uuid: [u8; 16],
     },
-    /// Of everything (metadata_csum).
+    /// Those of all metadata (metadata_csum).
     Metadata {
         /// The sum that all begin with: of the UUID, or the one it had when the filesystem was made.
         seed: u32,
     },
 }
 
+/// Continues the sum `seed` over more bytes.
 fn crc32c(seed: u32, bytes: &[u8]) -> u32 {
     // The crate takes the start in the order of bits of the sums that are not reflected.
     let mut digest = CRC.digest_with_initial(seed.reverse_bits());
@@ -42,33 +56,38 @@ fn crc32c(seed: u32, bytes: &[u8]) -> u32 {
 }
 
 impl Checksums {
-    pub(super) fn of(raw: &RawSuperblock, features: Features) -> Self {
+    pub(super) fn of(superblock: &Superblock) -> Self {
+        let (features, uuid) = (superblock.features, superblock.uuid);
         if features.metadata_csum() {
-            let seed = if features.csum_seed() { raw.u32_at(0x270) } else { crc32c(u32::MAX, &raw.uuid()) };
+            let seed = if features.csum_seed() {
+                u32_at(&superblock.bytes, superblock::field::CHECKSUM_SEED)
+            } else {
+                crc32c(u32::MAX, &uuid)
+            };
             Self::Metadata { seed }
         } else if features.uninit_bg() {
-            Self::Descriptors { uuid: raw.uuid() }
+            Self::Descriptors { uuid }
         } else {
             Self::None
         }
     }
 
-    /// Whether a group descriptor has one.
+    /// Returns whether a group descriptor has one.
     pub(super) fn cover_descriptors(&self) -> bool {
         !matches!(self, Self::None)
     }
 
-    /// That of a bitmap, of which `covered` bytes count.
-    pub(super) fn bitmap(&self, bitmap: &[u8], covered: u32) -> Option<u32> {
+    /// Returns that of a bitmap, of which `covered` bytes count.
+    pub(super) fn bitmap(&self, bitmap: &Bitmap, covered: u32) -> Option<u32> {
         let Self::Metadata { seed } = self else { return None };
-        Some(crc32c(*seed, bitmap.split_at(usize_from(covered)).0))
+        Some(crc32c(*seed, bitmap.bytes().split_at(usize_from(covered)).0))
     }
 
-    /// That of a group descriptor whose own field for it (`bg_checksum`, at 0x1e) is left out.
+    /// Returns that of a group descriptor, whose own field for it is left out.
     pub(super) fn descriptor(&self, group: u32, descriptor: &[u8]) -> Option<u16> {
         let group = group.to_le_bytes();
-        let (before, _) = descriptor.split_at(0x1e);
-        let (_, after) = descriptor.split_at(0x20);
+        let (before, _) = descriptor.split_at(CHECKSUM);
+        let (_, after) = descriptor.split_at(CHECKSUM + 2);
         match self {
             Self::None => None,
             Self::Descriptors { uuid } => {
@@ -88,7 +107,7 @@ impl Checksums {
         }
     }
 
-    /// Puts that of an inode into its two fields (`l_i_checksum_lo`, `i_checksum_hi`).
+    /// Writes that of an inode into its two fields (`l_i_checksum_lo`, `i_checksum_hi`).
     pub(super) fn seal_inode(&self, number: u32, inode: &mut [u8]) {
         let Self::Metadata { seed } = self else { return };
         // The upper half is only there where the part behind the old inode reaches that far.
@@ -106,9 +125,10 @@ impl Checksums {
         }
     }
 
-    /// That of a superblock, whose last four bytes are the field for it. It has no seed.
+    /// Returns that of a superblock, whose last four bytes are the field for it.
     pub(super) fn superblock(&self, bytes: &[u8]) -> Option<u32> {
-        matches!(self, Self::Metadata { .. }).then(|| crc32c(u32::MAX, bytes.split_at(0x3fc).0))
+        matches!(self, Self::Metadata { .. })
+            .then(|| crc32c(u32::MAX, bytes.split_at(superblock::field::CHECKSUM).0))
     }
 }
 

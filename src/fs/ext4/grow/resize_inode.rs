@@ -1,15 +1,27 @@
 //! The inode that keeps room for the table of group descriptors to grow (resize_inode).
 //!
 //! The blocks behind every copy of the table that are to become part of it one day belong to inode 7, so
-//! that nobody else takes them. Its doubly indirect block names those of the first group, each in the
-//! place of the number that it will have in the table; each of them is a list of its counterparts in the
-//! groups with a backup.
+//! that nobody else takes them. It names them as a file names its blocks, but in its own order:
+//!
+//! ```text
+//!  inode 7 ── i_block[13] ──▶ doubly indirect block: an entry for each block a table can have
+//!                                │ entry n
+//!                                ▼
+//!                 block n of the table in group 0 (still reserved), which lists
+//!                                │ entries 0, 1, 2, ...
+//!                                ▼
+//!                 block n of the table in the groups with a backup: 1, 3, 5, 7, 9, 25, ...
+//! ```
+//!
+//! When the filesystem grows, blocks of group 0 that the table now takes leave the doubly indirect block, and
+//! groups with a new backup are added to the lists of all others.
 
-use super::blocks::Blocks;
 use super::checksums::Checksums;
 use crate::fs::FsError;
+use crate::fs::ext4::blocks::Blocks;
 use crate::fs::ext4::geometry::Geometry;
 use crate::fs::ext4::superblock::damaged;
+use crate::io::Rollback;
 use crate::types::fields::{set_at, u32_at};
 use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset};
@@ -26,7 +38,7 @@ const COUNTS_BLOCKS: u32 = 0x4_0000;
 
 /// Inode 7 and its doubly indirect block.
 pub(super) struct ResizeInode<'grow> {
-    blocks: &'grow Blocks<'grow>,
+    blocks: &'grow Blocks<'grow, dyn Rollback>,
     checksums: &'grow Checksums,
     at: ByteOffset,
     inode: Vec<u8>,
@@ -37,7 +49,7 @@ pub(super) struct ResizeInode<'grow> {
 impl<'grow> ResizeInode<'grow> {
     /// Reads it from the table of inodes of the first group.
     pub(super) fn read(
-        blocks: &'grow Blocks<'grow>,
+        blocks: &'grow Blocks<'grow, dyn Rollback>,
         inode_table: u64,
         geometry: &Geometry,
         checksums: &'grow Checksums,
@@ -63,18 +75,18 @@ impl<'grow> ResizeInode<'grow> {
     /// Gives up what the larger table takes, and takes what new groups with a backup have.
     pub(super) fn follow(mut self, old: &Geometry, new: &Geometry) -> Result<(), FsError> {
         let mut blocks_of_inode = i64::from(u32_at(&self.inode, SECTORS)) / i64::from(old.block_size / 512);
-        let mut known = 0_i64;
-        old.backups().for_each(|_| known += 1);
+        let mut backups = 0_i64;
+        old.backups().for_each(|_| backups += 1);
         let end = old.descriptor_blocks() + old.reserved_descriptor_blocks;
         for number in old.descriptor_blocks()..end {
             let list_at = old.first_block + 1 + u64::from(number);
-            let place = self.place_of(number);
-            if u64::from(u32_at(&self.directory, place)) != list_at {
+            let offset = self.entry_offset(number);
+            if u64::from(u32_at(&self.directory, offset)) != list_at {
                 return Err(damaged("its resize inode does not keep the blocks behind the descriptors"));
             }
             if number < new.descriptor_blocks() {
-                set_at(&mut self.directory, place, &[0; 4]);
-                blocks_of_inode -= known + 1;
+                set_at(&mut self.directory, offset, &[0; 4]);
+                blocks_of_inode -= backups + 1;
             } else {
                 let more = self.extend_list(list_at, number, old, new)?;
                 blocks_of_inode += more;
@@ -89,8 +101,8 @@ impl<'grow> ResizeInode<'grow> {
         self.blocks.write_at(self.at, &self.inode)
     }
 
-    /// Where the doubly indirect block names the reserved block that would be number `number` of the table.
-    fn place_of(&self, number: u32) -> usize {
+    /// Returns the offset in the doubly indirect block of the entry for block `number` of the table.
+    fn entry_offset(&self, number: u32) -> usize {
         let entries = self.directory.len() / 4;
         usize_from(number) % entries * 4
     }
@@ -100,18 +112,18 @@ impl<'grow> ResizeInode<'grow> {
         let mut list = self.blocks.read(list_at)?;
         let mut more = 0;
         for (index, group) in new.backups().enumerate() {
-            let place = index * 4;
+            let offset = index * 4;
             // Without sparse_super every group has a backup, and the list is one block.
-            if place >= list.len() {
+            if offset >= list.len() {
                 return Err(damaged("its resize inode would have to name more backups than it has room for"));
             }
             let counterpart = new.start_of(group) + 1 + u64::from(number);
             let counterpart = u32::try_from(counterpart)
                 .map_err(|_| damaged("its resize inode would have to name blocks beyond 32 bits"))?;
             if group >= old.groups() {
-                set_at(&mut list, place, &counterpart.to_le_bytes());
+                set_at(&mut list, offset, &counterpart.to_le_bytes());
                 more += 1;
-            } else if u32_at(&list, place) != counterpart {
+            } else if u32_at(&list, offset) != counterpart {
                 return Err(damaged("its resize inode does not keep the blocks behind the backups"));
             }
         }

@@ -6,13 +6,14 @@
 //! Formats: `ext4_inode`, `ext4_extent_header`, `ext4_dir_entry_2` and `ext4_xattr_entry` of the kernel, described
 //! in `Documentation/filesystems/ext4/`.
 
+use super::blocks::Blocks;
+use super::group_descriptors::{BlockGroupDescriptor, INODE_TABLE};
 use super::superblock::{Superblock, damaged};
 use crate::fs::{ExtendedAttributes, FsError};
-use crate::io::{ReadAt, check_range};
-use crate::types::ByteOffset;
-use crate::types::ImagePath;
-use crate::types::fields::{u8_at, u16_at, u32_at};
+use crate::io::ReadAt;
+use crate::types::fields::{array_at, u8_at, u16_at, u32_at};
 use crate::types::number::usize_from;
+use crate::types::{ByteCount, ImagePath};
 use std::cell::Cell;
 
 /// `EXT4_ROOT_INO`.
@@ -31,9 +32,9 @@ const LONGEST_WRITTEN_EXTENT: u16 = 0x8000;
 const OLD_INODE: usize = 128;
 const ENTRY: usize = 16;
 
-/// The files of a filesystem, by its own structures.
-pub(super) struct AttributeReader<'disk> {
-    disk: &'disk dyn ReadAt,
+/// A reader of the structures of a filesystem, for the attributes of one file.
+pub(super) struct XattrReader<'disk> {
+    blocks: Blocks<'disk, dyn ReadAt + 'disk>,
     superblock: &'disk Superblock,
     /// The blocks that may still be read: a damaged tree of extents can be walked for ever.
     left: Cell<u32>,
@@ -42,10 +43,10 @@ pub(super) struct AttributeReader<'disk> {
 /// More than the blocks of all directories in a path together.
 const MOST_BLOCKS: u32 = 1 << 16;
 
-impl<'disk> AttributeReader<'disk> {
-    /// A reader for one file.
+impl<'disk> XattrReader<'disk> {
     pub(super) fn new(disk: &'disk dyn ReadAt, superblock: &'disk Superblock) -> Self {
-        Self { disk, superblock, left: Cell::new(MOST_BLOCKS) }
+        let blocks = Blocks::new(disk, superblock.block_size);
+        Self { blocks, superblock, left: Cell::new(MOST_BLOCKS) }
     }
 
     /// Returns the attributes of what is at a path without links in it.
@@ -77,38 +78,32 @@ impl<'disk> AttributeReader<'disk> {
         Ok(attributes)
     }
 
-    fn bytes(&self, offset: Option<u64>, length: usize) -> Result<Vec<u8>, FsError> {
-        let offset = ByteOffset::new(offset.ok_or_else(|| damaged("it refers to a block beyond its end"))?);
-        check_range(offset, length, self.disk.size())?;
-        let mut bytes = vec![0; length];
-        self.disk.read_at(offset, &mut bytes)?;
-        Ok(bytes)
-    }
-
     fn block(&self, number: u64) -> Result<Vec<u8>, FsError> {
         let left = self.left.get().checked_sub(1);
         self.left.set(left.ok_or_else(|| damaged("a directory has no end"))?);
-        let size = self.superblock.block_size;
-        self.bytes(number.checked_mul(size), usize_from(size))
+        self.blocks.read(number)
+    }
+
+    /// Reads the element of a table that begins with a block.
+    fn element(&self, table: u64, index: u32, size: u16) -> Result<Vec<u8>, FsError> {
+        let before = ByteCount::new(u64::from(index) * u64::from(size));
+        let offset = self.blocks.offset_of(table)?.checked_add(before);
+        let mut bytes = vec![0; usize::from(size)];
+        self.blocks.read_at(offset.ok_or_else(|| damaged("a table lies beyond 64 bits"))?, &mut bytes)?;
+        Ok(bytes)
     }
 
     fn inode(&self, number: u32) -> Result<Vec<u8>, FsError> {
         let superblock = self.superblock;
         let index = number.checked_sub(1).ok_or_else(|| damaged("a name leads to no inode"))?;
         let (group, index) = (index / superblock.inodes_per_group, index % superblock.inodes_per_group);
-        let descriptor_size = u64::from(superblock.descriptor_size);
-        let table = (u64::from(superblock.first_data_block) + 1).checked_mul(superblock.block_size);
-        let descriptor = table.and_then(|table| table.checked_add(u64::from(group) * descriptor_size));
-        let descriptor = self.bytes(descriptor, usize::from(superblock.descriptor_size))?;
-        if descriptor.len() < 32 {
+        if superblock.descriptor_size < 32 {
             return Err(damaged("its group descriptors are too small"));
         }
-        // `bg_inode_table_lo` and `_hi`.
-        let upper = if descriptor.len() >= 64 { u64::from(u32_at(&descriptor, 0x28)) << 32 } else { 0 };
-        let start = (upper | u64::from(u32_at(&descriptor, 0x8))).checked_mul(superblock.block_size);
-        let size = superblock.inode_size;
-        let offset = start.and_then(|start| start.checked_add(u64::from(index) * u64::from(size)));
-        self.bytes(offset, usize::from(size))
+        let descriptors = u64::from(superblock.first_data_block) + 1;
+        let descriptor = self.element(descriptors, group, superblock.descriptor_size)?;
+        let table = BlockGroupDescriptor::new(descriptor).block(INODE_TABLE);
+        self.element(table, index, superblock.inode_size)
     }
 
     /// Returns the inode of one name in a directory.
@@ -117,8 +112,9 @@ impl<'disk> AttributeReader<'disk> {
         if u32_at(&inode, 0x20) & HAS_EXTENTS == 0 {
             return Err(damaged("a directory has no extents"));
         }
-        let root = inode.get(0x28..0x64).unwrap_or(&[]);
-        self.search(root, DEEPEST, name)
+        // `i_block`.
+        let root: [u8; 60] = array_at(&inode, 0x28);
+        self.search(&root, DEEPEST, name)
     }
 
     /// Looks for a name in the blocks below a node of a tree of extents. The blocks of an index of names read as
@@ -189,7 +185,7 @@ fn parse(entries: &[u8], values: &[u8], attributes: &mut ExtendedAttributes) -> 
 fn prefix(index: u8) -> &'static str {
     match index {
         1 => "user.",
-        2 => super::attributes::ACL,
+        2 => super::xattr_rewrite::ACL,
         3 => "system.posix_acl_default",
         4 => "trusted.",
         6 => "security.",

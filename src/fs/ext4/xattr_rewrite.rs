@@ -1,5 +1,5 @@
-//! Extended attributes of files that are written anew, kept as the kernel keeps them when a file is opened,
-//! truncated and written to.
+//! The extended attributes of a file after it is written anew: those it has after a program opens it, truncates it and
+//! writes to it under Linux.
 //!
 //! - What was given to the file itself stays: `user.*`, `security.selinux`, an ACL.
 //! - A file capability (`security.capability`) was given to the program that was in it, and goes with the first
@@ -35,7 +35,10 @@ const OTHER: u16 = 0x20;
 ///
 /// # Errors
 /// Fails when its ACL is damaged.
-pub fn kept_attributes(before: &ExtendedAttributes, mode: Mode) -> Result<ExtendedAttributes, FsError> {
+pub fn attributes_after_rewrite(
+    before: &ExtendedAttributes,
+    mode: Mode,
+) -> Result<ExtendedAttributes, FsError> {
     let kept = before.iter().filter(|(name, _)| *name != CAPABILITY);
     kept.map(|(name, value)| {
         let value = if name == ACL { acl_with_mode(value, mode)? } else { value.clone() };

@@ -1,6 +1,9 @@
-//! What the writing crate needs from outside: a disk, a time, and numbers for new inodes.
+//! The disk, the time and the inode generations that `rust-fs-ext4` is given.
+//!
+//! It would ask the clock and a random number generator itself. With all three from here, the same edits write the same
+//! bytes on every run.
 
-use super::error::from_writer;
+use super::error::from_crate;
 use crate::fs::FsError;
 use crate::io::{ReadAt, Rollback, WriteAt, check_range};
 use crate::types::ByteOffset;
@@ -11,7 +14,7 @@ use fs_ext4::{Error, Filesystem};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The disk as the crate reads and writes it.
+/// The disk, as the crate reads and writes it.
 struct Device {
     disk: Arc<dyn Rollback>,
     writable: bool,
@@ -41,7 +44,7 @@ impl BlockDevice for Device {
         self.disk.size().get()
     }
 
-    /// Nothing to do: the disk below is an overlay that is written out as a whole, or not at all.
+    /// Does nothing: the disk below is an overlay that is written out as a whole, or not at all.
     fn flush(&self) -> Result<(), Error> {
         Ok(())
     }
@@ -61,7 +64,7 @@ pub(super) fn mount(
 ) -> Result<Filesystem, FsError> {
     let device = Arc::new(Device { disk: Arc::clone(disk), writable });
     let runtime = Arc::new(FixedRuntime::new(time.seconds(), uuid));
-    Filesystem::mount_with_runtime(device, runtime).map_err(from_writer)
+    Filesystem::mount_with_runtime(device, runtime).map_err(from_crate)
 }
 
 /// One time for everything, and generation numbers (`i_generation`) that are the same on every run.

@@ -1,24 +1,23 @@
 //! A disk by the block.
 
+use super::superblock::damaged;
 use crate::fs::FsError;
-use crate::fs::ext4::superblock::damaged;
-use crate::io::Rollback;
+use crate::io::{ReadAt, WriteAt};
 use crate::types::ByteOffset;
 use crate::types::number::usize_from;
-use std::sync::Arc;
 
 /// A disk in blocks of the filesystem's size. A number that lies outside of it is an error of the disk's.
-pub(super) struct Blocks<'disk> {
-    disk: &'disk Arc<dyn Rollback>,
-    block_size: u32,
+pub(super) struct Blocks<'disk, D: ?Sized> {
+    disk: &'disk D,
+    block_size: u64,
 }
 
-impl<'disk> Blocks<'disk> {
-    pub(super) fn new(disk: &'disk Arc<dyn Rollback>, block_size: u32) -> Self {
+impl<'disk, D: ReadAt + ?Sized> Blocks<'disk, D> {
+    pub(super) fn new(disk: &'disk D, block_size: u64) -> Self {
         Self { disk, block_size }
     }
 
-    /// A block of zeros, not on the disk yet.
+    /// Returns a block of zeros, not on the disk yet.
     pub(super) fn empty(&self) -> Vec<u8> {
         vec![0; usize_from(self.block_size)]
     }
@@ -29,27 +28,28 @@ impl<'disk> Blocks<'disk> {
         Ok(bytes)
     }
 
-    pub(super) fn write(&self, block: u64, bytes: &[u8]) -> Result<(), FsError> {
-        self.write_at(self.offset_of(block)?, bytes)
-    }
-
-    /// Bytes that are no whole block.
+    /// Reads bytes that are not a whole block.
     pub(super) fn read_at(&self, offset: ByteOffset, bytes: &mut [u8]) -> Result<(), FsError> {
         Ok(self.disk.read_at(offset, bytes)?)
     }
 
-    /// Bytes that are no whole block.
+    pub(super) fn offset_of(&self, block: u64) -> Result<ByteOffset, FsError> {
+        let offset = block.checked_mul(self.block_size);
+        offset.map(ByteOffset::new).ok_or_else(|| damaged("it refers to a block beyond 64 bits"))
+    }
+}
+
+impl<D: WriteAt + ?Sized> Blocks<'_, D> {
+    pub(super) fn write(&self, block: u64, bytes: &[u8]) -> Result<(), FsError> {
+        self.write_at(self.offset_of(block)?, bytes)
+    }
+
+    /// Writes bytes that are not a whole block.
     pub(super) fn write_at(&self, offset: ByteOffset, bytes: &[u8]) -> Result<(), FsError> {
         Ok(self.disk.write_at(offset, bytes)?)
     }
 
-    /// Returns the offset of a block.
-    pub(super) fn offset_of(&self, block: u64) -> Result<ByteOffset, FsError> {
-        let offset = block.checked_mul(u64::from(self.block_size));
-        offset.map(ByteOffset::new).ok_or_else(|| damaged("it refers to a block beyond 64 bits"))
-    }
-
-    /// Makes blocks zeros that are not. What was behind the old end mostly is zeros already.
+    /// Writes zeros to the blocks that have anything else. Most of what is behind the old end has none.
     pub(super) fn zero(&self, first: u64, count: u64) -> Result<(), FsError> {
         let zeros = self.empty();
         for block in first..first + count {
