@@ -76,9 +76,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     if let Some(jobs) = arguments.jobs {
         options.threads = usize::from(jobs);
     }
-    let bar = progress::Bar::new();
-    let built = pipeline::build(&cluster, &image, &base, &secret, &options, &bar)?;
-    drop(bar);
+    let built = pipeline::build(&cluster, &image, &base, &secret, &options, &progress::Reporter::new())?;
     if arguments.json {
         let report = Report { built: &built, warnings: super::warnings() };
         return paint::json(&report).map_err(Failure::Output);

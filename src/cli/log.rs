@@ -1,7 +1,10 @@
 //! The log on standard error that `-v` switches on: what may be ignored, and what saves work.
 
+#[cfg(feature = "progress")]
+use super::bar::write_above;
+#[cfg(not(feature = "progress"))]
+use super::no_bar::write_above;
 use super::paint::{CYAN, DIM, Line, Span, note, paint, spans};
-use super::progress;
 use std::io;
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::Layer as _;
@@ -55,7 +58,7 @@ impl io::Write for Event {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         let line = Line::of(self.0.drain(..)).and(spans![text.trim_end()]);
-        progress::above_the_bar(|| note(line));
+        write_above(|| note(line));
         Ok(event.len())
     }
 

@@ -2,12 +2,16 @@
 
 mod advice;
 mod arguments;
+#[cfg(feature = "progress")]
+mod bar;
 mod build;
 mod check;
 mod inspect;
 mod interrupt;
 mod log;
 mod map;
+#[cfg(not(feature = "progress"))]
+mod no_bar;
 mod paint;
 mod plan;
 mod problems;
@@ -145,7 +149,8 @@ fn open_unchecked(
     selection: &BaseSelection,
     scratch: &Path,
 ) -> Result<StockImage, Failure> {
-    let opened = pipeline::open_image(&cluster.image, scratch, cache().as_deref(), &progress::Bar::new());
+    let opened =
+        pipeline::open_image(&cluster.image, scratch, cache().as_deref(), &progress::Reporter::new());
     opened.map_err(|error| match &cluster.image {
         ImageSource::Path { path, .. } if is_missing(&error) => {
             let named = match &selection.image {

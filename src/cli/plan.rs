@@ -24,8 +24,13 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     let base = super::open_stock_system(&image, &cluster, &arguments.base)?;
     let (secret, is_throwaway) = super::secret_to_look_at(&cluster, arguments.base.locked)?;
 
-    let planned =
-        pipeline::plan_cluster(&base, &cluster, &secret, super::cache().as_deref(), &progress::Bar::new())?;
+    let planned = pipeline::plan_cluster(
+        &base,
+        &cluster,
+        &secret,
+        super::cache().as_deref(),
+        &progress::Reporter::new(),
+    )?;
     let mut plans = Vec::new();
     for node in nodes {
         plans

@@ -34,9 +34,8 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
         scratch,
         cache: super::cache(),
     };
-    let bar = progress::Bar::new();
-    let verified = verify(&cluster, &stock, &base, &secret, &arguments.card, &options, &bar);
-    drop(bar);
+    let verified =
+        verify(&cluster, &stock, &base, &secret, &arguments.card, &options, &progress::Reporter::new());
     let verified = verified.map_err(|error| {
         if !super::is_missing(&error) {
             return error.into();

@@ -15,6 +15,12 @@ pub enum FetchError {
         /// The address.
         url: String,
     },
+    /// A download, in a program that was built without the feature `download`.
+    #[error("`{url}` cannot be downloaded: this program was built without downloads")]
+    NotBuiltIn {
+        /// The address.
+        url: String,
+    },
     /// No answer, or not all of it, after several attempts.
     #[error("`{url}` cannot be downloaded: {problem}")]
     Transfer {
@@ -59,6 +65,10 @@ impl Hint for FetchError {
         Some(match self {
             Self::Cache(error) => return error.hint(),
             Self::Scheme { .. } => "Give `url:` an address that begins with https://; for a file use `path:`".to_owned(),
+            Self::NotBuiltIn { .. } => {
+                "Download the file yourself and name it with `path:`, or build cardwright with its feature `download`"
+                    .to_owned()
+            }
             Self::Transfer { .. } => {
                 "Run it again: the download goes on where it ended. Or download the file yourself and name it with `path:`"
                     .to_owned()

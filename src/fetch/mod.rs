@@ -3,10 +3,14 @@
 //! A download that was cut off, by the network or by the power, is resumed. A file has its final name in the cache
 //! only when its SHA-256 was right.
 
+#[cfg(feature = "download")]
 mod download;
 mod error;
+#[cfg(not(feature = "download"))]
+mod no_download;
 mod part;
 
+#[cfg(feature = "download")]
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +19,10 @@ pub use error::FetchError;
 use crate::cache::{self, CacheError, Hold};
 use crate::io::temporary::TemporaryFolder;
 use crate::types::Digest;
+#[cfg(feature = "download")]
 use download::Client;
+#[cfg(not(feature = "download"))]
+use no_download::Client;
 use part::{Opened, Part};
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -101,6 +101,7 @@ impl<'bucket> Part<'bucket> {
         Ok(metadata.len())
     }
 
+    #[cfg_attr(not(feature = "download"), expect(dead_code, reason = "nothing is downloaded"))]
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), CacheError> {
         let written = self.file.seek(SeekFrom::End(0)).and_then(|_| self.file.write_all(bytes));
         written.map_err(CacheError::when("writing", &self.path))
