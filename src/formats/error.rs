@@ -52,7 +52,7 @@ pub(super) struct TrailingData {
 }
 
 impl FormatError {
-    /// The error of a decoder after `done` bytes: of the file below where the machine reported it, else of its data.
+    /// Takes the error of a decoder after `done` bytes: of the file below where the system reported it, else of its data.
     pub(crate) fn of_decoder(format: &'static str, done: ByteCount, error: io::Error) -> Self {
         let done = done.get();
         if error.raw_os_error().is_some() {

@@ -3,63 +3,38 @@
 //! A part is a run of deflate blocks that ends at a byte boundary and refers to nothing before it. All
 //! parts lie in one member: readers that take the last four bytes of the file for its size are right then.
 
+use super::concatenated::{Concatenated, Rest, peek, start_of};
 use super::error::TrailingData;
-use super::part::{Part, PartEncoder, Record};
+use super::part::{EncodedPart, PartEncoder, Record};
 use super::zstd;
 use crate::types::number::usize_from;
 use flate2::bufread::GzDecoder;
 use flate2::{Compress, Compression, FlushCompress};
-use std::io::{self, BufRead, Chain, Cursor, Read};
+use std::io::{self, BufRead, Read};
 
 /// Decompresses all members of a file, and checks length and CRC-32 of each. Zeros behind the last one are left out,
 /// as gzip(1) does: tapes and block devices pad with them. Anything else there is an error.
 pub(super) fn decoder(compressed: impl BufRead) -> impl Read {
-    Members { member: Some(GzDecoder::new(Cursor::new(Vec::new()).chain(compressed))) }
+    Concatenated::new(GzDecoder::new(start_of(compressed)), |member| next_member(member.into_inner()))
 }
 
 /// The first two bytes of every member (`ID1` and `ID2`, section 2.3.1).
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// The rest of a file, and before it what was read to find out that a member begins there.
-type Rest<R> = Chain<Cursor<Vec<u8>>, R>;
-
-/// The members of a file, one after the other.
-struct Members<R> {
-    /// The current one; `None` at the end.
-    member: Option<GzDecoder<Rest<R>>>,
-}
-
-impl<R: BufRead> Read for Members<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(member) = &mut self.member {
-            let length = member.read(buffer)?;
-            if length > 0 || buffer.is_empty() {
-                return Ok(length);
-            }
-            let rest = self.member.take().map(GzDecoder::into_inner);
-            self.member = rest.map(next_member).transpose()?.flatten();
-        }
-        Ok(0)
-    }
-}
-
-/// The member that begins where the one before it ended; `None` at the end of the file.
+/// Opens the member that begins where the one before it ended; `None` at the end of the file.
 fn next_member<R: BufRead>(rest: Rest<R>) -> io::Result<Option<GzDecoder<Rest<R>>>> {
-    // What was put before the last member was read by it.
-    let (_, mut rest) = rest.into_inner();
-    let mut start = Vec::new();
-    (&mut rest).take(MAGIC.len() as u64).read_to_end(&mut start)?;
+    let (start, mut rest) = peek(rest, MAGIC.len())?;
     if start == MAGIC {
-        return Ok(Some(GzDecoder::new(Cursor::new(start).chain(rest))));
+        return Ok(Some(GzDecoder::new(rest)));
     }
-    let (mut length, mut zeros) = (start.len() as u64, start.iter().all(|byte| *byte == 0));
+    let (mut length, mut zeros) = (0, true);
     loop {
-        let piece = rest.fill_buf()?;
-        if piece.is_empty() {
+        let bytes = rest.fill_buf()?;
+        if bytes.is_empty() {
             break;
         }
-        zeros &= piece.iter().all(|byte| *byte == 0);
-        let done = piece.len();
+        zeros &= bytes.iter().all(|byte| *byte == 0);
+        let done = bytes.len();
         length += done as u64;
         rest.consume(done);
     }
@@ -80,7 +55,7 @@ impl PartEncoder for Gzip {
         HEADER.to_vec()
     }
 
-    fn compress(&self, bytes: &[u8]) -> io::Result<Part> {
+    fn compress(&self, bytes: &[u8]) -> io::Result<EncodedPart> {
         if !zstd::shrinks(bytes)? {
             return Ok(self.store(bytes));
         }
@@ -101,7 +76,7 @@ impl PartEncoder for Gzip {
     }
 
     #[expect(clippy::expect_used, reason = "the length of a chunk is bounded here")]
-    fn store(&self, bytes: &[u8]) -> Part {
+    fn store(&self, bytes: &[u8]) -> EncodedPart {
         let mut compressed = Vec::with_capacity(bytes.len() + bytes.len() / 1024 + 5);
         for chunk in bytes.chunks(usize::from(u16::MAX)) {
             let length = u16::try_from(chunk.len()).expect("chunks have at most 65,535 bytes");
@@ -125,11 +100,11 @@ impl PartEncoder for Gzip {
     }
 }
 
-fn part(compressed: Vec<u8>, bytes: &[u8]) -> Part {
+fn part(compressed: Vec<u8>, bytes: &[u8]) -> EncodedPart {
     let record = Record {
         size: bytes.len() as u64,
         compressed: compressed.len() as u64,
         crc32: crc32fast::hash(bytes),
     };
-    Part { bytes: compressed, record }
+    EncodedPart { bytes: compressed, record }
 }

@@ -26,7 +26,7 @@ pub enum ImageFormat {
     Zip,
 }
 
-/// How the files that are read begin: the formats' own documents call it magic number or signature.
+/// The first bytes of the files that are read: the formats' own documents call them magic number or signature.
 const SIGNATURES: [(&[u8], ImageFormat); 5] = [
     (b"\xfd7zXZ\0", ImageFormat::Xz),
     (b"\x1f\x8b\x08", ImageFormat::Gzip),
@@ -36,7 +36,7 @@ const SIGNATURES: [(&[u8], ImageFormat); 5] = [
     (b"PK\x05\x06", ImageFormat::Zip),
 ];
 
-/// How much of a file is read at once to be decompressed.
+/// The most that is read of a file at once to be decompressed.
 const READ_SIZE: usize = 1 << 20;
 
 impl ImageFormat {
@@ -110,7 +110,7 @@ impl ImageFormat {
 }
 
 impl fmt::Display for ImageFormat {
-    /// As nodes.yaml has it.
+    /// Writes it as nodes.yaml has it.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.extension())
     }

@@ -16,7 +16,7 @@ const fn magic(at: u64, bytes: &'static [u8], name: &'static str) -> Magic {
     Magic { at, bytes, name }
 }
 
-/// What a partition may hold, or a whole image where somebody copied one partition only. Outer layers come first:
+/// Contents of a partition, or of a whole image where somebody copied one partition only. Outer layers come first:
 /// a LUKS volume holds nothing that could be mistaken for something else.
 const FILESYSTEMS: [Magic; 20] = [
     magic(0, b"LUKS\xba\xbe", "LUKS (encrypted)"),

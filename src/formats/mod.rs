@@ -5,6 +5,7 @@
 //! An image that comes out is made of parts that are compressed independently of each other (a [`PartEncoder`]):
 //! that is what lets a part be replaced without compressing the rest again.
 
+mod concatenated;
 mod error;
 mod gzip;
 mod image_format;
@@ -19,7 +20,7 @@ mod tests;
 
 pub use error::FormatError;
 pub use image_format::ImageFormat;
-pub(crate) use part::{Part, PartEncoder, Record};
+pub(crate) use part::{EncodedPart, PartEncoder, Record};
 
 use crate::types::ByteCount;
 

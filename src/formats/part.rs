@@ -15,7 +15,7 @@ pub(crate) struct Record {
 
 /// A compressed part.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct EncodedPart {
     /// Its bytes in the file, with padding.
     pub(crate) bytes: Vec<u8>,
     /// Its numbers.
@@ -31,10 +31,10 @@ pub(crate) trait PartEncoder: Sync {
     ///
     /// # Errors
     /// When the encoder has not enough memory.
-    fn compress(&self, bytes: &[u8]) -> io::Result<Part>;
+    fn compress(&self, bytes: &[u8]) -> io::Result<EncodedPart>;
 
     /// Makes a part that holds its bytes as they are. Its length depends on theirs, and on nothing else.
-    fn store(&self, bytes: &[u8]) -> Part;
+    fn store(&self, bytes: &[u8]) -> EncodedPart;
 
     /// Returns the end of a file with these parts.
     fn tail(&self, records: &[Record]) -> Vec<u8>;

@@ -1,10 +1,11 @@
 //! Zstandard (RFC 8878). A part is a frame with its content size and a checksum: Raspberry Pi Imager takes
 //! the size of an image from the frames, and shows nonsense where one does not say it.
 
+use super::concatenated::{Concatenated, Rest, peek, start_of};
 use super::error::TrailingData;
-use super::part::{Part, PartEncoder, Record};
+use super::part::{EncodedPart, PartEncoder, Record};
 use std::hash::Hasher as _;
-use std::io::{self, BufRead, Chain, Cursor, Read};
+use std::io::{self, BufRead, Read};
 use twox_hash::XxHash64;
 use zstd::bulk::Compressor;
 use zstd::stream::read::Decoder;
@@ -17,18 +18,9 @@ const LARGEST_WINDOW: u32 = 27;
 ///
 /// # Errors
 /// When there is not enough memory.
-pub(super) fn decoder<'file>(compressed: impl BufRead + 'file) -> io::Result<impl Read + 'file> {
-    let start = Cursor::new(Vec::new()).chain(compressed);
-    Ok(Explained(Frames { frame: Some(frame(start)?) }))
-}
-
-/// The rest of a file, and before it what was read to find out that a frame begins there.
-type Rest<R> = Chain<Cursor<Vec<u8>>, R>;
-
-/// The frames of a file, one after the other.
-struct Frames<R: BufRead> {
-    /// The current one; `None` at the end.
-    frame: Option<Decoder<'static, Rest<R>>>,
+pub(super) fn decoder(compressed: impl BufRead) -> io::Result<impl Read> {
+    let first = frame(start_of(compressed))?;
+    Ok(Explained(Concatenated::new(first, |frame: Decoder<'static, _>| next_frame(frame.finish()))))
 }
 
 fn frame<R: BufRead>(rest: Rest<R>) -> io::Result<Decoder<'static, Rest<R>>> {
@@ -37,38 +29,20 @@ fn frame<R: BufRead>(rest: Rest<R>) -> io::Result<Decoder<'static, Rest<R>>> {
     Ok(decoder)
 }
 
-impl<R: BufRead> Read for Frames<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(frame) = &mut self.frame {
-            let length = frame.read(buffer)?;
-            if length > 0 || buffer.is_empty() {
-                return Ok(length);
-            }
-            let rest = self.frame.take().map(Decoder::finish);
-            self.frame = rest.map(next_frame).transpose()?.flatten();
-        }
-        Ok(0)
-    }
-}
-
-/// The frame that begins where the one before it ended, be it one to skip; `None` at the end of the file.
+/// Opens the frame that begins where the one before it ended, be it one to skip; `None` at the end of the file.
 fn next_frame<R: BufRead>(rest: Rest<R>) -> io::Result<Option<Decoder<'static, Rest<R>>>> {
-    // What was put before the last frame was read with it.
-    let (_, mut rest) = rest.into_inner();
-    let mut start = Vec::new();
-    (&mut rest).take(MAGIC.len() as u64).read_to_end(&mut start)?;
+    let (start, mut rest) = peek(rest, MAGIC.len())?;
     if start.is_empty() {
         return Ok(None);
     }
-    let is_frame = start.first_chunk().is_some_and(|magic| *magic == MAGIC || is_skippable(*magic));
-    if is_frame {
-        return frame(Cursor::new(start).chain(rest)).map(Some);
+    if start.first_chunk().is_some_and(|magic| *magic == MAGIC || is_skippable(*magic)) {
+        return frame(rest).map(Some);
     }
-    let length = start.len() as u64 + io::copy(&mut rest, &mut io::sink())?;
+    let length = io::copy(&mut rest, &mut io::sink())?;
     Err(io::Error::new(io::ErrorKind::InvalidData, TrailingData { length }))
 }
 
-/// Skippable frames have one of sixteen magic numbers (section 3.1.2).
+/// Returns `true` for the sixteen magic numbers of skippable frames (section 3.1.2).
 fn is_skippable(magic: [u8; 4]) -> bool {
     u32::from_le_bytes(magic) & 0xffff_fff0 == 0x184d_2a50
 }
@@ -117,7 +91,7 @@ impl PartEncoder for Zstd {
         Vec::new()
     }
 
-    fn compress(&self, bytes: &[u8]) -> io::Result<Part> {
+    fn compress(&self, bytes: &[u8]) -> io::Result<EncodedPart> {
         let mut compressor = Compressor::new(LEVEL)?;
         compressor.include_checksum(true)?;
         compressor.include_contentsize(true)?;
@@ -125,7 +99,7 @@ impl PartEncoder for Zstd {
     }
 
     #[expect(clippy::expect_used, reason = "both lengths are bounded by this program")]
-    fn store(&self, bytes: &[u8]) -> Part {
+    fn store(&self, bytes: &[u8]) -> EncodedPart {
         let mut compressed = Vec::with_capacity(bytes.len() + 64);
         compressed.extend(MAGIC);
         compressed.push(DESCRIPTOR);
@@ -152,7 +126,7 @@ impl PartEncoder for Zstd {
     }
 }
 
-fn part(compressed: Vec<u8>, bytes: &[u8]) -> Part {
+fn part(compressed: Vec<u8>, bytes: &[u8]) -> EncodedPart {
     let record = Record { size: bytes.len() as u64, compressed: compressed.len() as u64, crc32: 0 };
-    Part { bytes: compressed, record }
+    EncodedPart { bytes: compressed, record }
 }

@@ -23,7 +23,7 @@ pub enum FileError {
     /// The system refused something.
     #[error("{doing} {} failed: {source}", path.display())]
     Write {
-        /// What was being done: a gerund.
+        /// A gerund: `creating`.
         doing: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -108,7 +108,7 @@ impl AtomicFile {
         Self::publish_all(vec![self])
     }
 
-    /// As [`publish`](Self::publish), for several files: all are flushed before the first gets its name.
+    /// Flushes several files to the disk, and then gives all of them their names.
     ///
     /// # Errors
     /// When that fails; the old files are then untouched, but for those whose new ones have their names.
@@ -151,8 +151,7 @@ fn prefix(name: &OsStr) -> OsString {
     prefix
 }
 
-/// Removes what killed runs left of the file of a name; `own` is left alone. Returns whether another run is
-/// making it.
+/// Removes what killed runs left of the file of a name; `own` is left alone. Returns `true` if another run is making it.
 fn sweep(folder: &Path, name: &OsStr, own: Option<&Path>) -> bool {
     let prefix = prefix(name);
     // Versions up to 0.1 had no random part in the name.

@@ -38,26 +38,26 @@ pub(super) type Block = Box<[u8; BLOCK_SIZE]>;
 
 /// Blocks by their number.
 #[derive(Debug)]
-pub(super) enum Blocks {
+pub(super) enum BlockMap {
     /// In memory.
     Memory(BTreeMap<BlockIndex, Block>),
     /// In a file as large as the disk, each at its own place; all the rest of it is a hole.
     File {
-        /// Which blocks count.
+        /// The numbers of those that were written.
         indices: BTreeSet<BlockIndex>,
         /// Their bytes. The file has no name, and is gone with this.
         file: DiskFile,
     },
 }
 
-impl Default for Blocks {
+impl Default for BlockMap {
     fn default() -> Self {
         Self::Memory(BTreeMap::new())
     }
 }
 
-impl Blocks {
-    /// None yet, of a disk of `size`, in an anonymous file in `folder`.
+impl BlockMap {
+    /// Makes an empty set for a disk of `size`, in an anonymous file in `folder`.
     pub(super) fn in_file(size: ByteCount, folder: &Path) -> io::Result<Self> {
         let whole_blocks = size.get().checked_next_multiple_of(BLOCK_SIZE as u64);
         let whole_blocks = whole_blocks.ok_or(io::ErrorKind::FileTooLarge)?;
@@ -72,7 +72,7 @@ impl Blocks {
         }
     }
 
-    /// The numbers in a range, in order.
+    /// Returns the numbers in a range, in order.
     pub(super) fn indices_in(&self, range: Range<BlockIndex>) -> Box<dyn Iterator<Item = BlockIndex> + '_> {
         if range.is_empty() {
             return Box::new(std::iter::empty());
@@ -83,7 +83,7 @@ impl Blocks {
         }
     }
 
-    /// The first number from `index` on.
+    /// Returns the first number from `index` on.
     pub(super) fn next_from(&self, index: BlockIndex) -> Option<BlockIndex> {
         match self {
             Self::Memory(blocks) => blocks.range(index..).next().map(|(index, _)| *index),
@@ -91,7 +91,7 @@ impl Blocks {
         }
     }
 
-    /// Fills `buffer` from a block, from byte `within` of it on. Returns whether there is such a block;
+    /// Fills `buffer` from a block, from byte `within` of it on. Returns `true` if there is such a block;
     /// `buffer` may not reach beyond its end.
     pub(super) fn read(&self, index: BlockIndex, within: usize, buffer: &mut [u8]) -> io::Result<bool> {
         match self {
@@ -111,8 +111,8 @@ impl Blocks {
         }
     }
 
-    /// Writes `bytes` into a block, from byte `within` of it on. What else a new block holds comes from
-    /// `below`, or is zero where that is `None`.
+    /// Writes `bytes` into a block, from byte `within` of it on. The other bytes of a new block come from `below`, or are
+    /// zero where that is `None`.
     pub(super) fn write(
         &mut self,
         index: BlockIndex,

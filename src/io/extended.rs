@@ -1,4 +1,4 @@
-//! A disk with nothing behind its end: what a larger card is to an image.
+//! A disk with zeros behind its end: an image on a larger card.
 
 use super::{ReadAt, check_range};
 use crate::types::number::{self, usize_from};
@@ -13,7 +13,7 @@ pub struct Extended<D> {
 }
 
 impl<D: ReadAt> Extended<D> {
-    /// `disk`, and behind it zeros up to `size`.
+    /// Adds zeros behind `disk` up to `size`.
     ///
     /// # Errors
     /// When `disk` is larger than that.

@@ -17,7 +17,7 @@ impl DiskFile {
     /// Takes a file as it is.
     ///
     /// # Errors
-    /// When its size cannot be told.
+    /// When its size is unknown.
     pub fn new(file: File) -> io::Result<Self> {
         let size = ByteCount::new(file.metadata()?.len());
         Ok(Self { file, size })
@@ -32,7 +32,7 @@ impl DiskFile {
         Ok(Self { file, size })
     }
 
-    /// The file itself.
+    /// Returns the open file.
     pub(crate) fn file(&self) -> &File {
         &self.file
     }
@@ -73,8 +73,7 @@ impl DiskFile {
     }
 }
 
-/// Whether these are all zeros; no more than a block of them. Comparing slices is far faster than looking
-/// at byte after byte.
+/// Returns `true` if a block, or a part of one, holds zeros only. Comparing slices is far faster than comparing bytes.
 fn is_zero(block: &[u8]) -> bool {
     const ZEROS: [u8; BLOCK_SIZE] = [0; BLOCK_SIZE];
     ZEROS.get(..block.len()) == Some(block)

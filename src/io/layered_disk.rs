@@ -8,7 +8,7 @@
 //! what is read        0 S S 3 N 5 6 7
 //! ```
 
-use super::blocks::{BlockIndex, Blocks, part_of_block};
+use super::blocks::{BlockIndex, BlockMap, part_of_block};
 use super::{ReadAt, check_range};
 use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset};
@@ -19,11 +19,11 @@ use std::sync::Arc;
 /// Blocks that differ from what is below them: finished, immutable, and shared between nodes.
 #[derive(Debug, Default)]
 pub struct Layer {
-    blocks: Blocks,
+    blocks: BlockMap,
 }
 
 impl Layer {
-    pub(super) fn new(blocks: Blocks) -> Self {
+    pub(super) fn new(blocks: BlockMap) -> Self {
         Self { blocks }
     }
 
@@ -91,7 +91,7 @@ impl LayeredDisk {
     /// Reads the disk with some more blocks on top.
     pub(super) fn read_under(
         &self,
-        top: Option<&Blocks>,
+        top: Option<&BlockMap>,
         offset: ByteOffset,
         buffer: &mut [u8],
     ) -> io::Result<()> {

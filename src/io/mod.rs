@@ -35,7 +35,7 @@ pub const BLOCK_SIZE: usize = 4096;
 
 /// Something with a fixed size whose bytes can be read at any offset, by several threads at once.
 pub trait ReadAt: Send + Sync {
-    /// How large it is.
+    /// Returns the size, in bytes.
     fn size(&self) -> ByteCount;
 
     /// Fills all of `buffer` from `offset` on.
@@ -102,12 +102,9 @@ impl ReadAt for [u8] {
         ByteCount::of(self)
     }
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
-        let range = usize::try_from(offset.get())
-            .ok()
-            .and_then(|start| Some(start..start.checked_add(buffer.len())?))
-            .and_then(|range| self.get(range))
-            .ok_or_else(|| past_the_end(offset, ByteCount::of(buffer), ReadAt::size(self)))?;
-        buffer.copy_from_slice(range);
+        check_range(offset, buffer.len(), ReadAt::size(self))?;
+        let (_, bytes) = self.split_at(offset.as_usize());
+        buffer.copy_from_slice(bytes.split_at(buffer.len()).0);
         Ok(())
     }
 }
@@ -146,23 +143,14 @@ pub(crate) fn read_full(reader: &mut dyn io::Read, buffer: &mut [u8]) -> io::Res
     Ok(filled)
 }
 
-/// The error of a read beyond the end.
-pub(crate) fn past_the_end(offset: ByteOffset, length: ByteCount, size: ByteCount) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::UnexpectedEof,
-        format!(
-            "{} bytes at offset {} lie outside a disk of {} bytes",
-            length.get(),
-            offset.get(),
-            size.get()
-        ),
-    )
-}
-
 /// Checks that `length` bytes at `offset` lie inside `size`.
 pub(crate) fn check_range(offset: ByteOffset, length: usize, size: ByteCount) -> io::Result<()> {
-    match offset.get().checked_add(length as u64) {
-        Some(end) if end <= size.get() => Ok(()),
-        _ => Err(past_the_end(offset, ByteCount::new(length as u64), size)),
+    match offset.checked_add(ByteCount::new(length as u64)) {
+        Some(end) if end.get() <= size.get() => Ok(()),
+        _ => {
+            let (offset, size) = (offset.get(), size.get());
+            let message = format!("{length} bytes at offset {offset} lie outside a disk of {size} bytes");
+            Err(io::Error::new(io::ErrorKind::UnexpectedEof, message))
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Copy on write, in blocks of 4 KiB, over a disk that is never written to.
 
-use super::blocks::{BLOCK, Block, BlockIndex, Blocks, part_of_block};
+use super::blocks::{BLOCK, Block, BlockIndex, BlockMap, part_of_block};
 use super::layered_disk::{Layer, LayeredDisk};
 use super::{BLOCK_SIZE, ReadAt, Rollback, WriteAt, check_range};
 use crate::types::number::usize_from;
@@ -12,7 +12,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 /// A disk that is only read, and above it the blocks written through this overlay.
 pub struct Overlay {
     below: LayeredDisk,
-    own: RwLock<Blocks>,
+    own: RwLock<BlockMap>,
 }
 
 impl Overlay {
@@ -32,7 +32,7 @@ impl Overlay {
     /// # Errors
     /// When the file cannot be made.
     pub fn in_file(below: LayeredDisk, folder: &Path) -> io::Result<Self> {
-        let own = Blocks::in_file(below.size(), folder)?;
+        let own = BlockMap::in_file(below.size(), folder)?;
         Ok(Self { below, own: RwLock::new(own) })
     }
 
@@ -67,16 +67,16 @@ impl Overlay {
         Ok(block)
     }
 
-    fn own_for_reading(&self) -> io::Result<RwLockReadGuard<'_, Blocks>> {
+    fn own_for_reading(&self) -> io::Result<RwLockReadGuard<'_, BlockMap>> {
         self.own.read().map_err(|_| poisoned())
     }
 
-    fn own_for_writing(&self) -> io::Result<RwLockWriteGuard<'_, Blocks>> {
+    fn own_for_writing(&self) -> io::Result<RwLockWriteGuard<'_, BlockMap>> {
         self.own.write().map_err(|_| poisoned())
     }
 }
 
-/// A thread ended in the middle of a write: what it left cannot be trusted.
+/// Makes the error of a disk on which a thread ended in the middle of a write: it cannot be trusted.
 fn poisoned() -> io::Error {
     io::Error::other("an earlier write to this disk was not finished")
 }
@@ -118,16 +118,8 @@ impl WriteAt for Overlay {
 impl Rollback for Overlay {
     fn rollback(&self, offset: ByteOffset, length: ByteCount) -> io::Result<()> {
         let size = self.size().get();
-        let end = offset.checked_add(length).filter(|end| end.get() <= size).ok_or_else(|| {
-            io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                format!(
-                    "{} bytes at offset {} lie outside a disk of {size} bytes",
-                    length.get(),
-                    offset.get()
-                ),
-            )
-        })?;
+        check_range(offset, length.as_usize(), self.size())?;
+        let end = offset + length;
         let first = BlockIndex(offset.get().div_ceil(BLOCK));
         // The last block of the disk may be a short one, and is then whole all the same.
         let behind = BlockIndex(if end.get() == size { size.div_ceil(BLOCK) } else { end.get() / BLOCK });

@@ -7,14 +7,14 @@ use std::path::Path;
 /// The mode of a file that is its owner's alone.
 pub(crate) const PRIVATE: u32 = 0o600;
 
-/// Returns whether a file belongs to whoever runs this program.
+/// Returns `true` if a file belongs to the user who runs this program.
 #[cfg(unix)]
 pub(crate) fn is_ours(metadata: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     metadata.uid() == rustix::process::geteuid().as_raw()
 }
 
-/// Returns whether a file has more names than one.
+/// Returns `true` if a file has several names.
 #[cfg(unix)]
 pub(crate) fn has_other_names(metadata: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
@@ -104,7 +104,7 @@ mod elsewhere {
         options
     }
 
-    /// There are no such bits.
+    /// Returns `None`: there are no such bits.
     pub fn mode_if_others_may_write(_folder: &Path) -> Option<u32> {
         None
     }

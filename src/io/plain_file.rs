@@ -22,12 +22,12 @@ impl fmt::Display for NotPlain {
 impl std::error::Error for NotPlain {}
 
 impl NotPlain {
-    /// The finding that an error of [`open`] tells of, where it is one.
+    /// Takes the finding out of an error of [`open`], where there is one.
     pub(crate) fn of(error: &io::Error) -> Option<Self> {
         error.get_ref()?.downcast_ref().copied()
     }
 
-    /// A noun with its article: `a directory`.
+    /// Returns a noun with its article: `a directory`.
     pub(crate) fn found(self) -> &'static str {
         self.0
     }
@@ -78,7 +78,7 @@ fn kind(found: FileType) -> &'static str {
     if found.is_dir() { "a directory" } else { "a device" }
 }
 
-/// `O_NONBLOCK`: of a FIFO that took the file's place since it was looked at, open(2) returns at once.
+/// Sets `O_NONBLOCK`: open(2) returns at once also where a FIFO has taken the place of the file meanwhile.
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 fn without_waiting(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt as _;

@@ -1,23 +1,21 @@
-//! Sharing blocks between files, where the filesystem can (btrfs, XFS, bcachefs; APFS): the one place that
-//! asks the system for it.
+//! Sharing blocks between files, where the filesystem can (btrfs, XFS, bcachefs; APFS).
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// Lets `to`, an open file that stands at `path` and nobody else has any use for, begin with the blocks of
-/// `from`. Gives the file to go on with.
+/// Replaces the contents of `to`, a new file at `path`, with the blocks of `from`. Returns the file to go on with, where
+/// that is another one.
 ///
 /// # Errors
-/// When the filesystem, or the system, knows nothing of the kind; then `to` is as it was.
+/// When the filesystem, or the system, cannot; then `to` is as it was.
 #[cfg(target_os = "linux")]
 pub(super) fn share(from: &File, to: &File, _path: &Path) -> io::Result<Option<File>> {
     rustix::fs::ioctl_ficlone(to, from)?;
     Ok(None)
 }
 
-/// As on Linux; but here the clone is another file, which takes the place of the one at `path`, locked as that
-/// was. It has the permissions of `from` at first (clonefile(2)), so it is made in a folder that nobody else
+/// Replaces `to` by a clone of `from`, which is another file and is locked as `to` was. It has the permissions of `from` at first (clonefile(2)), so it is made in a folder that nobody else
 /// can look into.
 #[cfg(target_os = "macos")]
 pub(super) fn share(from: &File, _to: &File, path: &Path) -> io::Result<Option<File>> {
@@ -37,7 +35,7 @@ pub(super) fn share(from: &File, _to: &File, path: &Path) -> io::Result<Option<F
     Ok(Some(file))
 }
 
-/// Nothing is known of it here.
+/// Fails: this system cannot.
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 pub(super) fn share(_from: &File, _to: &File, _path: &Path) -> io::Result<Option<File>> {
     Err(io::ErrorKind::Unsupported.into())

@@ -42,17 +42,18 @@ pub fn discard_all() {
     let listed = listed();
     for path in &*listed {
         let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-        // What cannot be removed now is swept by a later run; there is nobody left to be told.
-        drop(removed);
+        if let Err(error) = removed {
+            tracing::debug!("{} is left for a later run to remove: {error}", path.display());
+        }
     }
     std::mem::forget(listed);
 }
 
 /// Being listed, for as long as this lives.
 #[derive(Debug)]
-struct Listing(PathBuf);
+struct Listed(PathBuf);
 
-impl Drop for Listing {
+impl Drop for Listed {
     fn drop(&mut self) {
         listed().remove(&self.0);
     }
@@ -84,7 +85,7 @@ pub(crate) struct TemporaryFile {
     // Removed before it is closed, while the lock still says that it is somebody's.
     path: TempPath,
     file: File,
-    listing: Listing,
+    listing: Listed,
 }
 
 impl TemporaryFile {
@@ -111,7 +112,7 @@ impl TemporaryFile {
         let mut listed = listed();
         let (file, path) = builder.make_in(folder, |path| open_new(path, mode))?.into_parts();
         listed.insert(path.to_path_buf());
-        let listing = Listing(path.to_path_buf());
+        let listing = Listed(path.to_path_buf());
         drop(listed);
         // A umask that takes rights from the owner is none that anybody means.
         ownership::set_mode_if_private(&file, mode)?;
@@ -136,10 +137,10 @@ impl TemporaryFile {
         self.file = file;
     }
 
-    /// Gives it its final name. What had that name is gone then.
+    /// Gives it its final name, and replaces what had that name.
     ///
     /// # Errors
-    /// Fails when it cannot be renamed: gives it back.
+    /// When it cannot be renamed: returns it.
     pub(crate) fn persist(mut self, path: &Path) -> Result<File, (io::Error, Self)> {
         let listed = listed();
         match fs::rename(&self.path, path) {
@@ -155,7 +156,7 @@ impl TemporaryFile {
         }
     }
 
-    /// As [`persist`](Self::persist), unless something has that name already.
+    /// Gives it its final name, unless something has that name already.
     ///
     /// # Errors
     /// Fails when it has, or when the file cannot be renamed; then it is gone.
@@ -171,7 +172,7 @@ impl TemporaryFile {
     /// Gives several files their final names. A signal comes before all of it or after.
     ///
     /// # Errors
-    /// Fails when one cannot be renamed: gives the name it was to have. It and those behind it are gone.
+    /// When one cannot be renamed: returns the name it was to have. It and those behind it are gone.
     pub(crate) fn persist_all(files: Vec<(Self, PathBuf)>) -> Result<(), (PathBuf, io::Error)> {
         let listed = listed();
         let mut failed = None;
@@ -212,7 +213,7 @@ pub(crate) fn anonymous(folder: &Path) -> io::Result<File> {
 #[derive(Debug)]
 pub(crate) struct TemporaryFolder {
     folder: tempfile::TempDir,
-    _listing: Listing,
+    _listing: Listed,
 }
 
 impl TemporaryFolder {
@@ -225,7 +226,7 @@ impl TemporaryFolder {
         // tempfile makes it with mode 0700.
         let folder = tempfile::Builder::new().prefix(".cardwright-").tempdir_in(parent)?;
         listed.insert(folder.path().to_owned());
-        let listing = Listing(folder.path().to_owned());
+        let listing = Listed(folder.path().to_owned());
         drop(listed);
         Ok(Self { folder, _listing: listing })
     }
@@ -235,8 +236,8 @@ impl TemporaryFolder {
     }
 }
 
-/// Removes the files of a folder that killed programs left behind; `own` is left alone. Returns whether
-/// another program is at work on one.
+/// Removes the files of a folder that killed programs left behind; `own` is left alone. Returns `true`
+/// if another program is at work on one.
 pub(crate) fn sweep(folder: &Path, pattern: Pattern<'_>, own: Option<&Path>) -> bool {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     // Whoever cannot list a folder still can use it.
@@ -252,8 +253,8 @@ pub(crate) fn sweep(folder: &Path, pattern: Pattern<'_>, own: Option<&Path>) -> 
     is_held
 }
 
-/// Removes one file, if nobody is at work on it; returns whether somebody is. A file of another user's, and
-/// what is no regular file, is none of ours.
+/// Removes one file, unless another program is at work on it: then returns `true`. Files of other users, and what is not
+/// a regular file, stay.
 pub(crate) fn sweep_one(path: &Path) -> bool {
     let Ok(metadata) = fs::symlink_metadata(path) else { return false };
     if !metadata.is_file() || !ownership::is_ours(&metadata) {
@@ -272,8 +273,9 @@ pub(crate) fn sweep_one(path: &Path) -> bool {
         Lock::Unknown if is_old() => {}
         Lock::Unknown => return false,
     }
-    // What cannot be removed is in nobody's way.
-    drop(fs::remove_file(path));
+    if let Err(error) = fs::remove_file(path) {
+        tracing::debug!("{} stays: {error}", path.display());
+    }
     false
 }
 

@@ -1,6 +1,6 @@
-//! A part of a disk, seen as a disk of its own: what a partition is to a filesystem.
+//! A part of a disk as a disk of its own: a partition.
 
-use super::{ReadAt, Rollback, WriteAt, past_the_end};
+use super::{ReadAt, Rollback, WriteAt, check_range};
 use crate::types::{ByteCount, ByteOffset};
 use std::io;
 
@@ -13,31 +13,19 @@ pub struct Window<D> {
 }
 
 impl<D: ReadAt> Window<D> {
-    /// The part of `disk` that begins at `start` and is `length` long.
+    /// Takes the part of `disk` that begins at `start` and is `length` long.
     ///
     /// # Errors
     /// When that part reaches beyond the end of the disk.
     pub fn new(disk: D, start: ByteOffset, length: ByteCount) -> io::Result<Self> {
-        match start.checked_add(length) {
-            Some(end) if end.get() <= disk.size().get() => Ok(Self { disk, start, length }),
-            _ => Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                format!(
-                    "{} bytes from offset {} lie outside a disk of {} bytes",
-                    length.get(),
-                    start.get(),
-                    disk.size().get()
-                ),
-            )),
-        }
+        check_range(start, length.as_usize(), disk.size())?;
+        Ok(Self { disk, start, length })
     }
 
-    fn absolute(&self, offset: ByteOffset, length: ByteCount) -> io::Result<ByteOffset> {
-        if offset.checked_add(length).is_none_or(|end| end.get() > self.length.get()) {
-            return Err(past_the_end(offset, length, self.length));
-        }
-        // Cannot overflow: start + length was checked when the window was made.
-        Ok(ByteOffset::new(self.start.get() + offset.get()))
+    /// Returns the offset on the disk, where the range lies inside the window.
+    fn absolute(&self, offset: ByteOffset, length: usize) -> io::Result<ByteOffset> {
+        check_range(offset, length, self.length)?;
+        Ok(self.start + (offset - ByteOffset::ZERO))
     }
 }
 
@@ -46,19 +34,19 @@ impl<D: ReadAt> ReadAt for Window<D> {
         self.length
     }
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
-        self.disk.read_at(self.absolute(offset, ByteCount::of(buffer))?, buffer)
+        self.disk.read_at(self.absolute(offset, buffer.len())?, buffer)
     }
 }
 
 impl<D: WriteAt> WriteAt for Window<D> {
     fn write_at(&self, offset: ByteOffset, bytes: &[u8]) -> io::Result<()> {
-        self.disk.write_at(self.absolute(offset, ByteCount::of(bytes))?, bytes)
+        self.disk.write_at(self.absolute(offset, bytes.len())?, bytes)
     }
 }
 
 impl<D: Rollback> Rollback for Window<D> {
     fn rollback(&self, offset: ByteOffset, length: ByteCount) -> io::Result<()> {
-        self.disk.rollback(self.absolute(offset, length)?, length)
+        self.disk.rollback(self.absolute(offset, length.as_usize())?, length)
     }
 }
 

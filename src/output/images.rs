@@ -10,7 +10,7 @@ use crate::formats::ImageFormat;
 use crate::formats::PartEncoder;
 use crate::formats::xz::{Check, XzBlock};
 use crate::io::{AtomicFile, BLOCK_SIZE, Layer, ReadAt};
-use crate::stock_image::{StockImage, Verified};
+use crate::stock_image::{StockImage, VerifiedImage};
 use crate::types::ByteCount;
 use crate::types::Digest;
 use crate::types::number::usize_from;
@@ -175,7 +175,7 @@ impl Made {
     ///
     /// # Errors
     /// When a file cannot be renamed or removed.
-    pub fn publish(self, _stock: Verified<'_>) -> Result<Vec<Written>, OutputError> {
+    pub fn publish(self, _stock: VerifiedImage<'_>) -> Result<Vec<Written>, OutputError> {
         let mut written = Vec::new();
         let mut files = Vec::new();
         for (name, Copied { file, digest, elapsed }) in self.images {

@@ -10,7 +10,7 @@ pub enum PartitionError {
     /// Not a disk image.
     #[error("not a disk image: {found}")]
     NoTable {
-        /// What was found instead: a clause.
+        /// The finding: a clause.
         found: String,
     },
     /// A table that contradicts itself.

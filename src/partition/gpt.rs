@@ -25,8 +25,8 @@ const LINUX: [&str; 3] = [
     "69dad710-2ce4-4e3c-b16c-21a1d49abed3",
 ];
 
-/// Reads the table whose header is in the second sector. The copy at the end of the disk is not asked: an
-/// image whose first table is damaged is not to be trusted with the rest.
+/// Reads the table whose header is in the second sector. The copy at the end of the disk is not read: an image whose
+/// first table is damaged is not to be trusted with the rest.
 pub(super) fn read(disk: &dyn ReadAt) -> Result<PartitionTable, PartitionError> {
     let mut cursor = Cursor::new(disk);
     // The checksums of header and entries are checked by the crate.
@@ -42,7 +42,7 @@ pub(super) fn read(disk: &dyn ReadAt) -> Result<PartitionTable, PartitionError> 
     })
 }
 
-/// Whether the crate can be given this header, and whether the disk is as large as it says.
+/// Checks that the crate can read a table with this header, and that the disk is as large as the header says.
 fn check(header: &Header, size: ByteCount) -> Result<(), PartitionError> {
     if header.part_size != ENTRY_SIZE {
         return Err(damaged(format!("the entries of the GPT have {} bytes, not 128", header.part_size)));

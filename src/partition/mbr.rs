@@ -12,14 +12,14 @@ use std::io;
 /// The type of the entry that guards a GPT against programs that do not know one.
 const PROTECTIVE: u8 = 0xee;
 
-/// The first sector, as far as it says where partitions are.
+/// The partition table in the first sector.
 pub(super) struct MasterBootRecord {
     disk_id: u32,
-    entries: Vec<Entry>,
+    entries: Vec<MbrEntry>,
 }
 
 /// One of the four entries, when it is in use.
-struct Entry {
+struct MbrEntry {
     number: u32,
     kind: u8,
     start: u32,
@@ -29,7 +29,7 @@ struct Entry {
 /// An entry as it is written: whether it is active, first sector as cylinder, head and sector, type,
 /// last sector likewise, first sector, number of sectors.
 const ENTRY_SIZE: usize = 16;
-/// Where the four entries begin.
+/// The offset of the four entries.
 const TABLE: usize = 446;
 
 impl MasterBootRecord {
@@ -57,21 +57,21 @@ impl MasterBootRecord {
             }
             if kind != 0 {
                 let (start, sectors) = (u32_at(entry, 8), u32_at(entry, 12));
-                entries.push(Entry { number, kind, start, sectors });
+                entries.push(MbrEntry { number, kind, start, sectors });
             }
         }
         Ok(Self { disk_id, entries })
     }
 
-    /// Whether this is only there to say that the disk has a GPT. A hybrid, which lists some partitions
-    /// of the GPT beside it, counts as a GPT: that is what Linux makes of it.
+    /// Returns `true` if the disk has a GPT, which this table protects. A hybrid, which lists some partitions of the GPT
+    /// as well, counts as a GPT, as it does for Linux.
     pub(super) fn is_protective(&self) -> bool {
         self.entries.iter().any(|entry| entry.kind == PROTECTIVE)
     }
 
     pub(super) fn into_table(self) -> Result<PartitionTable, PartitionError> {
         let bytes = |sectors: u32| u64::from(sectors).checked_mul(SECTOR);
-        let partition = |entry: Entry| {
+        let partition = |entry: MbrEntry| {
             let range = bytes(entry.start).zip(bytes(entry.sectors));
             let (start, length) =
                 range.ok_or_else(|| damaged(format!("partition {} ends beyond 64 bits", entry.number)))?;
@@ -105,7 +105,7 @@ pub(super) fn write_length(disk: &dyn WriteAt, number: u32, start: u32, sectors:
     disk.write_at(ByteOffset::new(entry + 12), &sectors.to_le_bytes())
 }
 
-/// A sector as the BIOS counted them, on a disk of 255 heads and 63 sectors a track, as parted and sfdisk
+/// Encodes a sector as the BIOS counted them, on a disk of 255 heads and 63 sectors a track, as parted and sfdisk
 /// write it. What lies beyond cylinder 1023 has the highest place there is.
 #[expect(clippy::expect_used, reason = "the remainders and the limit say so")]
 fn cylinder_head_sector(sector: u64) -> [u8; 3] {

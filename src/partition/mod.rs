@@ -25,7 +25,7 @@ pub struct PartitionTable {
     pub partitions: Vec<PartitionEntry>,
 }
 
-/// Which kind of table it is.
+/// The kind of a partition table.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TableKind {
@@ -46,15 +46,15 @@ pub enum TableKind {
 pub struct PartitionEntry {
     /// Its number, from 1.
     pub number: u32,
-    /// Where it begins, in bytes.
+    /// Its offset on the disk.
     pub start: ByteOffset,
-    /// How large it is, in bytes.
+    /// Its size.
     pub length: ByteCount,
-    /// What its entry says it holds.
+    /// The contents that its entry claims.
     pub kind: PartitionKind,
 }
 
-/// What the entry of a partition says it holds.
+/// The contents of a partition, as its entry claims.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PartitionKind {
@@ -63,7 +63,7 @@ pub enum PartitionKind {
     /// A Linux filesystem: MBR type 0x83; GPT Linux filesystem data or root.
     Linux,
     /// Anything else, by its type number or GUID. An extended partition (MBR types 0x05, 0x0f, 0x85) is
-    /// one of these: what it holds is neither looked at nor touched.
+    /// one of these: its contents are neither read nor changed.
     Other(String),
 }
 
@@ -79,7 +79,7 @@ impl PartitionTable {
         Ok(table)
     }
 
-    /// Whether the partitions fit the disk, and each other.
+    /// Checks that the partitions fit the disk, and each other.
     fn check(&self, size: ByteCount) -> Result<(), PartitionError> {
         if self.partitions.is_empty() {
             return Err(PartitionError::NoTable { found: "its partition table is empty".to_owned() });
@@ -113,10 +113,10 @@ fn damaged(found: String) -> PartitionError {
     PartitionError::Damaged(found)
 }
 
-/// Tables for tests, of this room and of those that need a disk.
+/// Tables for tests.
 #[cfg(test)]
 pub(crate) mod made {
-    /// A disk of `sectors` sectors with an MBR of these entries: type, first sector, number of sectors.
+    /// Makes a disk of `sectors` sectors with an MBR of these entries: type, first sector, number of sectors.
     pub(crate) fn mbr_disk(sectors: usize, entries: &[(u8, u32, u32)]) -> Vec<u8> {
         let mut disk = vec![0; sectors * 512];
         disk[440..444].copy_from_slice(&0x8a4c_e5f0_u32.to_le_bytes());

@@ -1,12 +1,11 @@
-//! The last partition of a larger disk, made to reach its end.
+//! Resizing the last partition to the end of a larger disk.
 
 use super::{PartitionError, PartitionTable, SECTOR, TableKind, mbr};
 use crate::io::WriteAt;
-use crate::types::ByteCount;
-use crate::types::number;
+use crate::types::{ByteCount, number};
 
 impl PartitionTable {
-    /// The table of a disk of `size` whose last partition, number `number`, reaches to the end of the disk.
+    /// Returns the table of a disk of `size` whose last partition, number `number`, reaches to the end of the disk.
     ///
     /// # Errors
     /// When that partition is not the last, when `size` has no room for it, or when the table is a GPT:
@@ -20,11 +19,11 @@ impl PartitionTable {
         let last = table.partitions.iter_mut().max_by_key(|entry| entry.start);
         let last = last.filter(|entry| entry.number == number);
         let Some(last) = last else { return Err(cannot("another partition comes after it".to_owned())) };
-        // A partition beyond the end of the disk has none of it, and is larger than that.
+        // None are left where the partition begins beyond the end: then it is too large, which is found below.
         let sectors = number::excess(size.get() / SECTOR, last.start.get() / SECTOR);
         // What an entry has room for, and where Linux stops counting (2 TiB).
         if u32::try_from(sectors).is_err() || u32::try_from(size.get() / SECTOR).is_err() {
-            return Err(cannot(format!("a partition table of the PC has no room for a disk of {size}")));
+            return Err(cannot(format!("an MBR cannot describe a disk of {size}")));
         }
         let length = ByteCount::new(sectors * SECTOR);
         if length < last.length {
@@ -37,7 +36,7 @@ impl PartitionTable {
     /// Writes the length of partition `number` into the table of `disk`; nothing else is touched.
     ///
     /// # Errors
-    /// When the table is none that [`resized`](Self::resized) gives, or the disk cannot be written to.
+    /// When the table is not of [`resized`](Self::resized), or the disk cannot be written to.
     pub fn write_length(&self, disk: &dyn WriteAt, number: u32) -> Result<(), PartitionError> {
         let entry = self.partitions.iter().find(|entry| entry.number == number);
         let sectors = entry.and_then(|entry| {
@@ -45,7 +44,7 @@ impl PartitionTable {
             Some((sectors(entry.start.get())?, sectors(entry.length.get())?))
         });
         let Some((start, length)) = sectors else {
-            let reason = "its place does not fit a partition table of the PC".to_owned();
+            let reason = "its position does not fit an MBR".to_owned();
             return Err(PartitionError::CannotResize { number, reason });
         };
         mbr::write_length(disk, number, start, length).map_err(PartitionError::Write)
@@ -108,7 +107,7 @@ mod tests {
         assert!(error(resized(1, 200)).contains("another partition comes after it"));
         assert!(error(resized(3, 200)).contains("another partition comes after it"));
         assert!(error(resized(2, 90)).contains("already"));
-        assert!(error(resized(2, 1 << 33)).contains("no room for a disk of"));
+        assert!(error(resized(2, 1 << 33)).contains("cannot describe a disk of"));
         let mut table = PartitionTable::read(&disk()).unwrap();
         table.kind = TableKind::Gpt { disk_guid: String::new() };
         assert!(error(table.resized(2, ByteCount::new(1 << 20))).contains("GPT"));

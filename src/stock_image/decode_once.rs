@@ -8,7 +8,7 @@ const MOST_MEMORY: u64 = 192 << 20;
 
 /// The state of a Block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum BlockState {
     Compressed,
     Decoding,
     Decoded,
@@ -22,20 +22,20 @@ pub(super) struct DecodeOnce {
 }
 
 struct State {
-    blocks: Vec<Stage>,
+    blocks: Vec<BlockState>,
     memory: u64,
 }
 
 impl DecodeOnce {
     /// Begins with so many Blocks, none of which is decoded.
     pub(super) fn new(blocks: usize) -> Self {
-        let state = State { blocks: vec![Stage::Compressed; blocks], memory: 0 };
+        let state = State { blocks: vec![BlockState::Compressed; blocks], memory: 0 };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// Returns `true` if a Block is decoded.
     pub(super) fn is_done(&self, number: usize) -> bool {
-        self.lock().blocks.get(number) == Some(&Stage::Decoded)
+        self.lock().blocks.get(number) == Some(&BlockState::Decoded)
     }
 
     /// Decodes a Block by `decode`, which takes `memory` bytes, unless another thread did or does: then waits for it. A
@@ -50,9 +50,9 @@ impl DecodeOnce {
         loop {
             let has_room = state.memory == 0 || state.memory + memory <= MOST_MEMORY;
             match state.blocks.get_mut(number) {
-                Some(Stage::Decoded) => return Ok(()),
-                Some(block @ Stage::Compressed) if has_room => {
-                    *block = Stage::Decoding;
+                Some(BlockState::Decoded) => return Ok(()),
+                Some(block @ BlockState::Compressed) if has_room => {
+                    *block = BlockState::Decoding;
                     break;
                 }
                 Some(_) => {}
@@ -62,13 +62,13 @@ impl DecodeOnce {
         }
         state.memory += memory;
         drop(state);
-        let mut guard = DecodeGuard { once: self, number, memory, result: Stage::Compressed };
+        let mut guard = DecodeGuard { once: self, number, memory, result: BlockState::Compressed };
         decode()?;
-        guard.result = Stage::Decoded;
+        guard.result = BlockState::Decoded;
         Ok(())
     }
 
-    /// Nothing that is done under the lock leaves it half done.
+    /// Locks the state, which nothing leaves half changed.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -79,7 +79,7 @@ struct DecodeGuard<'image> {
     once: &'image DecodeOnce,
     number: usize,
     memory: u64,
-    result: Stage,
+    result: BlockState,
 }
 
 impl Drop for DecodeGuard<'_> {

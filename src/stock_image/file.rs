@@ -4,7 +4,7 @@ use super::error::StockImageError;
 use crate::formats::FormatError;
 use crate::io::cursor::Cursor;
 use crate::io::plain_file::{self, NotPlain};
-use crate::io::{DiskFile, ReadAt};
+use crate::io::{DiskFile, ReadAt, temporary};
 use crate::types::Digest;
 use std::fs::File;
 use std::io;
@@ -55,7 +55,7 @@ impl ImageFile {
     /// Makes a file in the scratch folder. It has no name (or none that outlives the program, on Windows), so nothing is
     /// left behind however the program ends.
     pub(super) fn anonymous_file(&self) -> Result<File, StockImageError> {
-        tempfile::tempfile_in(&self.scratch).map_err(|source| self.cannot_decompress(source))
+        temporary::anonymous(&self.scratch).map_err(|source| self.cannot_decompress(source))
     }
 
     /// Begins to compute the digest, on a thread of its own.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub struct StockImage {
     file: Arc<ImageFile>,
     format: ImageFormat,
-    contents: Contents,
+    source: DiskSource,
     pages: Option<PageCache>,
     /// Keeps the file where it is, if it is a download. Declared last: Windows removes no file that is open.
     _hold: Option<Hold>,
@@ -29,13 +29,13 @@ pub struct StockImage {
 
 /// A stock image whose file has the SHA-256 that it has to have: results that were made from it may be published.
 #[derive(Clone, Copy)]
-pub struct Verified<'image>(&'image StockImage);
+pub struct VerifiedImage<'image>(&'image StockImage);
 
 /// The largest Block that is decoded in a moment.
 const LARGEST_BLOCK_AT_HAND: u64 = 256 << 20;
 
 /// The source of the bytes of the disk.
-enum Contents {
+enum DiskSource {
     /// The file is the disk.
     Raw,
     /// They are decoded when they are asked for.
@@ -148,14 +148,14 @@ impl StockImage {
         pages: Option<PageCache>,
     ) -> Result<Self, StockImageError> {
         let known_size = pages.as_ref().and_then(PageCache::size);
-        let contents = match format {
-            ImageFormat::Raw => Contents::Raw,
-            ImageFormat::Xz => Contents::Blocks(BlockImage::open(file)?),
+        let source = match format {
+            ImageFormat::Raw => DiskSource::Raw,
+            ImageFormat::Xz => DiskSource::Blocks(BlockImage::open(file)?),
             ImageFormat::Gzip | ImageFormat::Zstd | ImageFormat::Zip => {
-                Contents::Whole(DecompressedImage::open(file, format, known_size)?)
+                DiskSource::Whole(DecompressedImage::open(file, format, known_size)?)
             }
         };
-        let size = contents.size(file);
+        let size = source.size(file);
         // An Index that contradicts what was once decoded: the pages are of no use.
         let pages = pages.filter(|_| known_size.is_none_or(|known| known == size));
         tracing::debug!(
@@ -164,7 +164,7 @@ impl StockImage {
             format.name(),
             if known_size.is_some() && pages.is_some() { "pages" } else { "nothing" }
         );
-        let image = Self { file: Arc::clone(file), format, contents, pages, _hold: None };
+        let image = Self { file: Arc::clone(file), format, source, pages, _hold: None };
         if size == ByteCount::ZERO {
             return Err(StockImageError::Empty { file: file.name.clone() });
         }
@@ -176,7 +176,7 @@ impl StockImage {
         Self { _hold: Some(hold), ..self }
     }
 
-    /// Names what is there where there is no partition table.
+    /// Names the thing that is there where there is no partition table.
     fn named(&self, problem: PartitionError) -> PartitionError {
         let PartitionError::NoTable { .. } = problem else { return problem };
         let size = self.unpadded_size().get();
@@ -208,7 +208,7 @@ impl StockImage {
 
     /// Returns the size of the disk in the file, before it is padded to whole sectors.
     pub fn unpadded_size(&self) -> ByteCount {
-        self.contents.size(&self.file)
+        self.source.size(&self.file)
     }
 
     /// Reads what the file holds; the range has to lie inside [`unpadded_size`](Self::unpadded_size).
@@ -216,10 +216,10 @@ impl StockImage {
         if self.pages.as_ref().is_some_and(|pages| pages.read(offset, buffer)) {
             return Ok(());
         }
-        match &self.contents {
-            Contents::Raw => self.file.bytes.read_at(offset, buffer),
-            Contents::Blocks(image) => image.read_at(offset, buffer),
-            Contents::Whole(image) => image.read_at(offset, buffer),
+        match &self.source {
+            DiskSource::Raw => self.file.bytes.read_at(offset, buffer),
+            DiskSource::Blocks(image) => image.read_at(offset, buffer),
+            DiskSource::Whole(image) => image.read_at(offset, buffer),
         }
     }
 
@@ -267,8 +267,8 @@ impl StockImage {
     ///
     /// # Errors
     /// When the file has another, or cannot be read.
-    pub fn verify(&self) -> Result<Verified<'_>, StockImageError> {
-        self.file.verify().map(|()| Verified(self))
+    pub fn verify(&self) -> Result<VerifiedImage<'_>, StockImageError> {
+        self.file.verify().map(|()| VerifiedImage(self))
     }
 
     /// Saves the pages of the image that were read until now for the next run, as far as they are worth it. What is read
@@ -302,18 +302,18 @@ impl StockImage {
         threads: usize,
         progress: &(dyn Fn(ByteCount) + Sync),
     ) -> io::Result<()> {
-        match &self.contents {
-            Contents::Raw => Ok(()),
-            Contents::Blocks(image) => image.decode_all(threads, progress),
-            Contents::Whole(image) => image.disk().map(|disk| progress(disk.size())),
+        match &self.source {
+            DiskSource::Raw => Ok(()),
+            DiskSource::Blocks(image) => image.decode_all(threads, progress),
+            DiskSource::Whole(image) => image.disk().map(|disk| progress(disk.size())),
         }
     }
 
     /// Returns the layout of [`file_bytes`](Self::file_bytes), where they are xz.
     pub(crate) fn xz_layout(&self) -> Option<&XzLayout> {
-        match &self.contents {
-            Contents::Blocks(image) => Some(image.layout()),
-            Contents::Raw | Contents::Whole(_) => None,
+        match &self.source {
+            DiskSource::Blocks(image) => Some(image.layout()),
+            DiskSource::Raw | DiskSource::Whole(_) => None,
         }
     }
 }
@@ -324,7 +324,7 @@ fn cached_pages(digest: Option<Digest>, cache: Option<&Path>) -> Option<PageCach
     pages.filter(|pages| pages.size().is_some())
 }
 
-impl Verified<'_> {
+impl VerifiedImage<'_> {
     /// Returns the SHA-256 of the file as it was given, compressed.
     ///
     /// # Errors
@@ -334,7 +334,7 @@ impl Verified<'_> {
     }
 }
 
-impl Contents {
+impl DiskSource {
     fn size(&self, file: &ImageFile) -> ByteCount {
         match self {
             Self::Raw => file.bytes.size(),

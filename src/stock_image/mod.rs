@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! file ──detect──▶ raw: as it is │ xz: Block by Block │ others: as a whole ──▶ a disk, padded to whole sectors
-//!   └──SHA-256, in the background──▶ verify() ──▶ Verified              └──▶ page cache: what the next run needs not decode
+//!   └──SHA-256, in the background──▶ verify() ──▶ VerifiedImage           └──▶ page cache: what the next run needs not decode
 //! ```
 
 mod blocks;
@@ -18,4 +18,4 @@ mod page_cache;
 mod tests;
 
 pub use error::{StockImageError, StockWarning};
-pub use image::{StockImage, Verified};
+pub use image::{StockImage, VerifiedImage};

@@ -1,14 +1,12 @@
-//! The reading of what is absent as what is empty, where the two mean the same.
+//! Absent texts and lists that mean the same as empty ones.
 
-/// Takes an empty text or list where there is none.
-///
-/// It is there for texts and lists only, so that no length, offset or count becomes 0 because nobody thought of its
-/// absence: clippy.toml forbids `unwrap_or_default()`, which would.
+/// A text or list that may be absent, which means the same as empty. Lengths, offsets and counts are not among these: none
+/// becomes 0 because nobody thought of its absence. clippy.toml forbids `unwrap_or_default()`, which would.
 pub(crate) trait OrEmpty {
     /// The text or list itself.
     type Value;
 
-    /// Returns what there is, or what is empty.
+    /// Returns the text or list, or an empty one.
     fn or_empty(self) -> Self::Value;
 }
 

@@ -95,7 +95,7 @@ impl Add<ByteCount> for ByteOffset {
 
 impl Sub for ByteOffset {
     type Output = ByteCount;
-    /// The distance from `start` to this offset.
+    /// Returns the distance from `start` to this offset.
     fn sub(self, start: Self) -> ByteCount {
         ByteCount(self.0 - start.0)
     }
@@ -147,7 +147,7 @@ impl From<u64> for ByteOffset {
 }
 
 impl std::fmt::Display for ByteCount {
-    /// As a person reads it: `512 MiB`, `2.9 GiB`, `147 KiB`, `96 B`.
+    /// Writes it as people read it: `512 MiB`, `2.9 GiB`, `147 KiB`, `96 B`.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let units = [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
         for (name, size) in units {

@@ -76,7 +76,7 @@ impl io::Write for Sha256 {
 }
 
 impl fmt::Display for Digest {
-    /// 64 lower-case hexadecimal digits.
+    /// Writes 64 lower-case hexadecimal digits.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&hex::encode(&self.0))
     }

@@ -1,12 +1,12 @@
-//! Text of others, made harmless for whoever looks at it.
+//! Escaping of texts that others wrote.
 //!
 //! A name in nodes.yaml, an image or a file's name may hold characters that a terminal obeys instead of
 //! showing (ECMA-48), or that let the rest of a line be read in another order (CVE-2021-42574). Whatever is
-//! shown goes through here; what becomes a path or a line of a file is refused where it holds them.
+//! shown is escaped here; what becomes a path or a line of a file is refused where it holds them.
 
 use std::fmt::{self, Write as _};
 
-/// Returns whether a character acts on a terminal, or on the text around it, rather than being shown.
+/// Returns `true` for a character that acts on a terminal, or on the text around it, rather than being shown.
 ///
 /// These are the control characters of both sets (C0 with DEL, and C1), the two separators that end a line
 /// or a paragraph, and Unicode's `Bidi_Control`.
@@ -63,7 +63,8 @@ pub fn escaped_json(json: &str) -> String {
     for character in json.chars() {
         if character != '\n' && is_control(character) {
             // All of them are in the Basic Multilingual Plane: four digits are enough.
-            let _ = write!(escaped, "\\u{:04x}", u32::from(character));
+            let code = format!("\\u{:04x}", u32::from(character));
+            escaped.push_str(&code);
         } else {
             escaped.push(character);
         }

@@ -1,11 +1,11 @@
-//! What a person can do about an error.
+//! Hints: the way out of an error.
 
-/// An error that knows what to do about it.
+/// An error that may have a hint: the way out of it.
 ///
 /// The command line prints the hint on a line of its own, after `hint:`. A hint is one sentence (or a
 /// few) in the imperative, without a final full stop, and never holds a secret.
 pub trait Hint {
-    /// What to do, or `None` where nothing more helpful than the error itself can be said.
+    /// Returns the hint, or `None` where it would say no more than the error itself.
     fn hint(&self) -> Option<String>;
 }
 
@@ -19,7 +19,7 @@ pub struct Warning {
 }
 
 impl Warning {
-    /// The warning that a typed one makes for people and programs.
+    /// Takes the texts of a typed warning.
     pub fn of(warning: &(impl std::fmt::Display + Hint)) -> Self {
         Self { message: warning.to_string(), hint: warning.hint() }
     }

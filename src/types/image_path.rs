@@ -9,12 +9,12 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImagePath(Cow<'static, str>);
 
-/// A text that is no [`ImagePath`], and why.
+/// The error of a text that is not an [`ImagePath`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{path}` is not a path inside the image: {reason}")]
 pub struct InvalidPath {
     path: String,
-    /// Why it is not.
+    /// The rule that it breaks: a clause.
     pub reason: &'static str,
 }
 
@@ -48,17 +48,17 @@ impl ImagePath {
         Self(Cow::Borrowed("/"))
     }
 
-    /// The path as text, with its leading `/`.
+    /// Returns the path as text, with its leading `/`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The last part; empty for the root.
+    /// Returns the last part; empty for the root.
     pub fn name(&self) -> &str {
         self.0.rsplit_once('/').map_or("", |(_, name)| name)
     }
 
-    /// The directory that holds it, or `None` for the root.
+    /// Returns the directory that holds it, or `None` for the root.
     pub fn parent(&self) -> Option<Self> {
         let (parent, name) = self.0.rsplit_once('/')?;
         match (parent, name) {
@@ -68,22 +68,22 @@ impl ImagePath {
         }
     }
 
-    /// The path of `relative` (one name or several) below this one.
+    /// Returns the path of `relative` (one name or several) below this one.
     ///
     /// # Errors
-    /// When the result is no path.
+    /// When the result is not a path.
     pub fn join(&self, relative: &str) -> Result<Self, InvalidPath> {
         Self::new(format!("{}/{relative}", self.0.trim_end_matches('/')))
     }
 
-    /// Whether this is `ancestor` or lies below it.
+    /// Returns `true` if this is `ancestor` or lies below it.
     pub fn starts_with(&self, ancestor: &Self) -> bool {
         self.0 == ancestor.0
             || ancestor.0 == "/"
             || self.0.strip_prefix(&*ancestor.0).is_some_and(|rest| rest.starts_with('/'))
     }
 
-    /// This path after `from` was renamed to `to`.
+    /// Returns this path after `from` was renamed to `to`.
     #[must_use]
     pub fn after_rename(&self, from: &Self, to: &Self) -> Self {
         match self.0.strip_prefix(&*from.0) {
@@ -92,13 +92,13 @@ impl ImagePath {
         }
     }
 
-    /// The path in small letters.
+    /// Returns the path in lower case.
     #[must_use]
     pub fn to_lowercase(&self) -> Self {
         Self(Cow::Owned(self.0.to_lowercase()))
     }
 
-    /// The parts from the top down: `etc`, `hostname`.
+    /// Returns the parts from the top down: `etc`, `hostname`.
     pub fn parts(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('/').filter(|part| !part.is_empty())
     }

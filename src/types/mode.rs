@@ -16,35 +16,35 @@ impl Mode {
     /// `r--r-----`: what sudo asks of its rules.
     pub const SUDOERS: Self = Self(0o440);
 
-    /// Any of the twelve bits; `None` for a number that has more.
+    /// Takes any of the twelve bits; `None` for a number that has more.
     pub const fn new(bits: u16) -> Option<Self> {
         if bits <= 0o7777 { Some(Self(bits)) } else { None }
     }
 
-    /// The twelve bits.
+    /// Returns the twelve bits.
     pub const fn bits(self) -> u16 {
         self.0
     }
 
-    /// Whether others than the owner and the group may do anything with the file.
+    /// Returns `true` if others than the owner and the group may do anything with the file.
     pub const fn open_to_others(self) -> bool {
         !self.0.is_multiple_of(8)
     }
 
-    /// The same without the bits that let a program run as its owner or its group.
+    /// Returns the same without the bits that let a program run as its owner or its group.
     #[must_use]
     pub const fn without_set_id(self) -> Self {
         Self(self.0 & !0o6000)
     }
 
-    /// The permission bits of a whole `st_mode`, which also holds the type of the file.
+    /// Takes the permission bits of a whole `st_mode`, which also holds the type of the file.
     pub const fn from_st_mode(st_mode: u16) -> Self {
         Self(st_mode & 0o7777)
     }
 }
 
 impl std::fmt::Display for Mode {
-    /// As `chmod` takes it: `0644`.
+    /// Writes it as `chmod` takes it: `0644`.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{:04o}", self.0)
     }
@@ -56,17 +56,17 @@ impl serde::Serialize for Mode {
     }
 }
 
-/// Who a file belongs to, by number: the names live in the image's own /etc/passwd.
+/// The owner of a file, by number: the names are in the image's own /etc/passwd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Owner {
-    /// User.
+    /// The user.
     pub uid: u32,
-    /// Group.
+    /// The group.
     pub gid: u32,
 }
 
 impl std::fmt::Display for Owner {
-    /// As `chown` takes it: `1000:1000`.
+    /// Writes it as `chown` takes it: `1000:1000`.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}:{}", self.uid, self.gid)
     }

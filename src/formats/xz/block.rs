@@ -62,7 +62,7 @@ impl BlockHeader {
         })
     }
 
-    /// The header of stored Blocks: LZMA2 alone, with the smallest dictionary that holds a whole chunk, 64 KiB.
+    /// Returns the header of stored Blocks: LZMA2 alone, with the smallest dictionary that holds a whole chunk, 64 KiB.
     pub(super) fn of_stored() -> Self {
         Self { length: 0, has_sizes: true, dictionary: 64 << 10, filter_count: 0, filters: vec![0x21, 1, 8] }
     }

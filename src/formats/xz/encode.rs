@@ -2,7 +2,7 @@
 
 use super::block::BlockHeader;
 use super::stream::{Check, HEADER_SIZE, stream_end, stream_header, take_number};
-use crate::formats::part::{Part, PartEncoder, Record};
+use crate::formats::part::{EncodedPart, PartEncoder, Record};
 use crate::formats::zstd;
 use crate::types::number::usize_from;
 use std::io;
@@ -13,7 +13,7 @@ const PRESET: u32 = 0;
 
 /// Files of one Stream. A part is a Block with both sizes in its header, which is what decoders of several threads need.
 pub(in crate::formats) struct Xz {
-    /// How the contents of Blocks are checked.
+    /// The kind of check value of its Blocks.
     pub(in crate::formats) check: Check,
 }
 
@@ -22,14 +22,14 @@ impl PartEncoder for Xz {
         stream_header(self.check).to_vec()
     }
 
-    fn compress(&self, bytes: &[u8]) -> io::Result<Part> {
+    fn compress(&self, bytes: &[u8]) -> io::Result<EncodedPart> {
         if !zstd::shrinks(bytes)? {
             return Ok(self.store(bytes));
         }
         compressed_block(bytes, self.check)
     }
 
-    fn store(&self, bytes: &[u8]) -> Part {
+    fn store(&self, bytes: &[u8]) -> EncodedPart {
         stored_block(bytes, self.check)
     }
 
@@ -39,19 +39,19 @@ impl PartEncoder for Xz {
 }
 
 /// Makes a Block of its parts; `check` is its check value.
-fn block(header: &BlockHeader, data: &[u8], uncompressed: u64, check: &[u8]) -> Part {
+fn block(header: &BlockHeader, data: &[u8], uncompressed: u64, check: &[u8]) -> EncodedPart {
     let mut bytes = header.with_sizes(data.len() as u64, uncompressed);
     let compressed = (bytes.len() + data.len() + check.len()) as u64;
     bytes.extend(data);
     // The padding comes before the check value, and does not count.
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes.extend(check);
-    Part { bytes, record: Record { size: uncompressed, compressed, crc32: 0 } }
+    EncodedPart { bytes, record: Record { size: uncompressed, compressed, crc32: 0 } }
 }
 
 /// Makes a Block of uncompressed LZMA2 chunks: its layout depends on the size of its contents alone.
 #[expect(clippy::expect_used, reason = "the length of a chunk is bounded here")]
-fn stored_block(bytes: &[u8], check: Check) -> Part {
+fn stored_block(bytes: &[u8], check: Check) -> EncodedPart {
     const LARGEST_CHUNK: usize = 1 << 16;
     let mut compressed = Vec::with_capacity(bytes.len() + 3 * bytes.len().div_ceil(LARGEST_CHUNK) + 1);
     for (number, chunk) in bytes.chunks(LARGEST_CHUNK).enumerate() {
@@ -69,7 +69,7 @@ fn stored_block(bytes: &[u8], check: Check) -> Part {
 ///
 /// # Errors
 /// When the encoder has not enough memory.
-fn compressed_block(bytes: &[u8], check: Check) -> io::Result<Part> {
+fn compressed_block(bytes: &[u8], check: Check) -> io::Result<EncodedPart> {
     let stream = encoded(bytes, check)?;
     with_sizes(&stream, bytes.len() as u64, check)
         .ok_or_else(|| io::Error::other("the xz encoder did not make one Block"))
@@ -96,7 +96,7 @@ fn encoded(bytes: &[u8], check: Check) -> io::Result<Vec<u8>> {
 }
 
 /// Takes the one Block out of a Stream, and puts its sizes into its header.
-fn with_sizes(stream: &[u8], uncompressed: u64, check: Check) -> Option<Part> {
+fn with_sizes(stream: &[u8], uncompressed: u64, check: Check) -> Option<EncodedPart> {
     let from_block = stream.get(HEADER_SIZE..)?;
     let header = BlockHeader::parse(from_block)?;
     // Backward Size stands behind the checksum of the footer.

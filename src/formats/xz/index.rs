@@ -187,7 +187,7 @@ fn is_footer(bytes: &[u8; HEADER_SIZE]) -> bool {
     [*y, *z] == FOOTER_MAGIC && CRC32.checksum(body).to_le_bytes() == [*c0, *c1, *c2, *c3]
 }
 
-/// The error of a file in which no stream ends at `end`, where one should.
+/// Makes the error of a file in which no stream ends at `end`, where one should.
 fn without_end(file: &dyn ReadAt, end: u64) -> FormatError {
     match footer_before(file, end) {
         Some(stream_end) => {

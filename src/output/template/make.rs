@@ -3,7 +3,7 @@
 use super::plan::{KeptBlock, Planned, plan};
 use super::{Contents, Origin, Slot, Span};
 use crate::formats::xz::XzBlock;
-use crate::formats::{Part, PartEncoder, Record};
+use crate::formats::{EncodedPart, PartEncoder, Record};
 use crate::io::{ReadAt, parallel, read_vec};
 use crate::output::OutputError;
 use crate::output::image_job::Disk;
@@ -123,7 +123,7 @@ impl Maker<'_> {
     }
 
     fn packed(&self, bytes: &[u8], pieces: &Mutex<Pieces<'_>>) -> Result<Placed, OutputError> {
-        let Part { bytes, record } = self.format.compress(bytes).map_err(OutputError::Pack)?;
+        let EncodedPart { bytes, record } = self.format.compress(bytes).map_err(OutputError::Pack)?;
         let at =
             pieces.lock().map_err(|_| OutputError::Worker)?.append(&bytes).map_err(OutputError::Cache)?;
         Ok(Placed { at, length: bytes.len() as u64, record })
