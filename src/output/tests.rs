@@ -269,7 +269,7 @@ fn no_secret_is_in_the_cache() {
         let holds = |path: &Path| fs::read(path).unwrap().windows(secret.len()).any(|bytes| bytes == secret);
         // It is stored in the image, so it would be seen in the cache.
         assert!(holds(&written[0].path));
-        let kept: Vec<_> = fs::read_dir(cache.join("templates")).unwrap().collect();
+        let kept: Vec<_> = fs::read_dir(cache.join("templates-v1")).unwrap().collect();
         assert_eq!(kept.len(), 1);
         assert!(!holds(&kept.into_iter().next().unwrap().unwrap().path()));
     }
@@ -285,7 +285,7 @@ fn a_damaged_template_is_made_again() {
     let way = Way { cache: Some(&cache), ..Way::plain(ImageFormat::Xz) };
     let check = || workshop.check(way, &[], &layers);
     let first = check();
-    let kept = fs::read_dir(cache.join("templates")).unwrap().next().unwrap().unwrap().path();
+    let kept = fs::read_dir(cache.join("templates-v1")).unwrap().next().unwrap().unwrap().path();
     let mut bytes = fs::read(&kept).unwrap();
     bytes[1000] ^= 1;
     fs::write(&kept, &bytes).unwrap();
