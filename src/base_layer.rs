@@ -13,6 +13,7 @@ use crate::types::ByteCount;
 use crate::types::Hint;
 use crate::types::ImagePath;
 use crate::types::number;
+use std::collections::BTreeSet;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
@@ -306,6 +307,12 @@ impl BaseLayer {
         let overlay = overlay_for(patch, &self.disk, scratch).map_err(lost)?;
         self.apply(patch, &overlay)?;
         into_layer(overlay).map_err(lost)
+    }
+
+    /// Returns the number of blocks in which a node with this layer differs from the stock image.
+    pub fn changed_blocks(&self, layer: &Layer) -> usize {
+        let shared = self.disk.layers().iter().flat_map(|layer| layer.indices());
+        shared.chain(layer.indices()).collect::<BTreeSet<_>>().len()
     }
 
     /// The parts of a card with this layer that hold nothing, in order: what its two filesystems say is free.

@@ -83,7 +83,7 @@ impl Ending<'_> {
     /// From images to cards.
     fn flash(&self, system: System, lines: &mut Vec<Line>) {
         let images = &self.built.images;
-        if let Some(manifest) = &self.built.manifest {
+        if let Some(manifest) = self.built.sidecars.get("manifest") {
             lines.push("Flash one card per image with Raspberry Pi Imager, which lists them:".into());
             lines.push(command(&format!("rpi-imager --repo {}", shown(manifest))));
             lines.push(
@@ -100,7 +100,7 @@ impl Ending<'_> {
             System::Linux => {
                 let how =
                     "put the card in, see what it is called, and write to it. All that was on it is lost:";
-                let begin = if self.built.manifest.is_some() {
+                let begin = if self.built.sidecars.contains_key("manifest") {
                     "Or in a terminal"
                 } else {
                     "Flash one card per image"
@@ -117,7 +117,7 @@ impl Ending<'_> {
         }
         let format = self.cluster.output.format;
         lines.extend(images.iter().map(|image| command(&write_command(system, format, image))));
-        if system == System::Linux && self.built.manifest.is_none() {
+        if system == System::Linux && !self.built.sidecars.contains_key("manifest") {
             lines.push(
                 "Or with Raspberry Pi Imager: choose \"Use custom\" and the image, and skip customisation."
                     .into(),
@@ -144,7 +144,7 @@ impl Ending<'_> {
         lines.push(command(&self.on(node, &format!("journalctl -fu {unit}"))));
         lines.push(command(&self.on(node, &format!("cat {}/{STATUS_FILE}", self.boot_mount))));
         lines.push(format!("Any computer can read {STATUS_FILE} on the card's first partition, too.").into());
-        if let Some(kubeconfig) = &self.built.papers.kubeconfig {
+        if let Some(kubeconfig) = &self.built.access.kubeconfig {
             lines.push("When the first server is done:".into());
             lines.push(command(&format!("kubectl --kubeconfig {} get nodes", shown(kubeconfig))));
         }
@@ -178,7 +178,7 @@ impl Ending<'_> {
 
     /// Returns the command that logs in at a node.
     fn ssh(&self, node: &str) -> String {
-        let config = &self.built.papers.ssh_config;
+        let config = &self.built.access.ssh_config;
         // The files that ssh_config names are found from the folder of nodes.yaml, where they are below it.
         let folder = self.cluster.source.parent().filter(|folder| !folder.as_os_str().is_empty());
         match folder.and_then(|folder| Some((folder, config.strip_prefix(folder).ok()?))) {
@@ -232,7 +232,7 @@ fn shown(path: &Path) -> String {
 mod tests {
     use super::*;
     use cardwright::access::WrittenAccessFiles;
-    use cardwright::types::ByteCount;
+    use cardwright::types::{ByteCount, Digest};
     use std::path::PathBuf;
     use std::time::Duration;
 
@@ -260,13 +260,17 @@ mod tests {
             edits: 0,
             changed_blocks: 0,
             elapsed: Duration::ZERO,
+            title: String::new(),
+            description: String::new(),
+            plan: Digest::of(b""),
         };
         Built {
             images: cluster.nodes.iter().map(image).collect(),
-            checksums: None,
-            provenance: None,
-            manifest: manifest.then(|| file("compass.rpi-imager-manifest")),
-            papers: WrittenAccessFiles {
+            sidecars: manifest
+                .then(|| ("manifest", file("compass.rpi-imager-manifest")))
+                .into_iter()
+                .collect(),
+            access: WrittenAccessFiles {
                 known_hosts: file("known_hosts"),
                 ssh_config: file("ssh_config"),
                 login_key: None,

@@ -66,9 +66,9 @@ impl Progress for Reporter {
 /// The word for a stage, in front of the bytes done and of all.
 fn gerund(stage: Stage) -> &'static str {
     match stage {
-        Stage::Unpacking => "decompressing",
+        Stage::Decompressing => "decompressing",
         Stage::ReadingBoth => "reading both images",
-        Stage::Compression => "compressing",
+        Stage::Compressing => "compressing",
         Stage::Writing => "writing",
         Stage::Hashing => "hashing",
     }

@@ -10,27 +10,24 @@ use std::path::Path;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OutputError {
-    /// The stock image could not be read on.
+    /// The stock image could not be read.
     #[error("reading the stock image failed: {0}")]
     StockImage(io::Error),
-    /// What was written over the stock image could not be read back.
-    #[error("reading what is to be written above the stock image failed: {0}")]
+    /// A layer could not be read back.
+    #[error("reading back what was written over the stock image failed: {0}")]
     Layer(io::Error),
     /// A result could not be written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// What was to be packed could not be.
-    #[error("packing failed: {0}")]
-    Pack(io::Error),
-    /// The folder for what saves work on the next run could not be used.
-    #[error("writing to the cache failed: {0}")]
-    Cache(io::Error),
     /// Images do not come out in this format.
     #[error("images are not written as .{0}")]
     NotWritten(ImageFormat),
-    /// A worker thread ended without a result.
-    #[error("a worker thread died")]
-    Worker,
+    /// The encoder failed.
+    #[error("compressing failed: {0}")]
+    Compress(io::Error),
+    /// The cache could not be used.
+    #[error("writing to the cache failed: {0}")]
+    Cache(io::Error),
 }
 
 impl OutputError {
@@ -63,7 +60,7 @@ impl Hint for OutputError {
             }
             Self::Cache(_) => Some("Make room, or set CARDWRIGHT_CACHE to a folder that has some".to_owned()),
             Self::NotWritten(_) => Some("Choose another format under `output:`".to_owned()),
-            Self::Layer(_) | Self::Pack(_) | Self::Worker => None,
+            Self::Layer(_) | Self::Compress(_) => None,
         }
     }
 }

@@ -1,103 +1,152 @@
-//! What is to be written: a disk that all cards begin as, and what each card has above it.
+//! One image on its way out. It takes three shapes, and each takes over the one before:
+//!
+//! ```text
+//! ImageJob ──write──▶ Replica ──publish──▶ BuiltImage
+//! node, layer,        the file, without    path, size, digests:
+//! path, plan          its name yet         what is said of it
+//! ```
 
-use crate::io::{BLOCK_SIZE, BlockIndex, Layer, ReadAt, check_range};
-use crate::types::number::{self, usize_from};
-use crate::types::{ByteCount, ByteOffset};
+use super::OutputError;
+use crate::io::{AtomicFile, DiskFile, Layer, ReadAt as _};
+use crate::types::{ByteCount, Digest};
+use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// [`BLOCK_SIZE`] as the offsets count.
-pub(super) const BLOCK: u64 = BLOCK_SIZE as u64;
+/// An image that is to be written.
+pub struct ImageJob {
+    /// The name of the node.
+    pub node: String,
+    /// A title of a few words, for lists that people choose from.
+    pub title: String,
+    /// A description of a line, for the same lists.
+    pub description: String,
+    /// The path of the image.
+    pub path: PathBuf,
+    /// The blocks that the node has over the disk that all nodes share. Secrets belong here.
+    pub layer: Arc<Layer>,
+    /// Where the image is to have a bmap, the parts of its disk that are free, in order.
+    pub unused: Option<Vec<Range<u64>>>,
+    /// The SHA-256 of the plan, without secrets.
+    pub plan: Digest,
+    /// The number of files, links and directories that differ from the stock image.
+    pub edits: usize,
+    /// The number of blocks of 4 KiB that differ from the stock image.
+    pub changed_blocks: usize,
+}
 
-/// What all cards have in common.
-///
-/// It is packed once for all of them, and packed parts of it may be kept in the cache: nothing in it may be
-/// a secret.
-pub struct Disk<'build> {
-    /// The stock image, unpacked.
-    pub base: &'build dyn ReadAt,
-    /// What lies above it on every card, from the bottom up; later layers win.
-    pub shared: Vec<&'build Layer>,
-    /// How large the disk is: as large as the base, or larger. What is beyond the base is zeros.
+/// An image that is being written, or is whole and does not have its name yet.
+pub(super) struct Replica {
+    pub(super) job: ImageJob,
+    pub(super) file: AtomicFile,
+    pub(super) bytes: DiskFile,
+    /// The SHA-256 of the file, where that is wanted.
+    pub(super) sha256: Option<Digest>,
+    /// The time that the worker took, perhaps for some others as well; `None` until the file is whole.
+    pub(super) elapsed: Option<Duration>,
+    /// The SHA-256 of the disk, where that is wanted.
+    pub(super) disk_sha256: Option<Digest>,
+    /// The parts of the disk that are in use, with the SHA-256 of each, where a bmap is wanted.
+    pub(super) mapped: Vec<(Range<u64>, Digest)>,
+    pub(super) bmap: Option<AtomicFile>,
+}
+
+/// An image that was written.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct BuiltImage {
+    /// The name of the node.
+    pub node: String,
+    /// The path of the image.
+    pub path: PathBuf,
+    /// The size of the file, holes included.
     pub size: ByteCount,
+    /// The SHA-256 of the file, where checksums are wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Digest>,
+    /// The size of the disk in it.
+    pub disk_size: ByteCount,
+    /// The SHA-256 of the disk in it, where something needed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk_sha256: Option<Digest>,
+    /// The path of its bmap, where one was wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bmap: Option<PathBuf>,
+    /// The number of files, links and directories that differ from the stock image.
+    pub edits: usize,
+    /// The number of blocks of 4 KiB that differ from the stock image.
+    pub changed_blocks: usize,
+    /// The time it took to write, perhaps with others at the same time.
+    #[serde(skip)]
+    pub elapsed: Duration,
+    /// A title of a few words, for lists that people choose from.
+    #[serde(skip)]
+    pub title: String,
+    /// A description of a line, for the same lists.
+    #[serde(skip)]
+    pub description: String,
+    /// The SHA-256 of the plan, without secrets.
+    #[serde(skip)]
+    pub plan: Digest,
 }
 
-/// One card.
-pub struct Card<'build> {
-    /// What it is called in `build.json` and manifests: the node.
-    pub name: &'build str,
-    /// What it has above the [`Disk`], from the bottom up; later layers win. Secrets belong here.
-    pub layers: Vec<&'build Layer>,
-    /// Where its image goes. `None` when none is wanted this time: then the card counts only for where the
-    /// images of the others can differ.
-    pub image: Option<&'build Path>,
-}
-
-impl ReadAt for Disk<'_> {
-    fn size(&self) -> ByteCount {
-        self.size
+impl Replica {
+    /// Creates the file, of that size and empty.
+    pub(super) fn create(job: ImageJob, size: ByteCount) -> Result<Self, OutputError> {
+        // Images hold the node's tokens and password in clear.
+        let file = AtomicFile::create(&job.path, true)?;
+        let bytes = file.file().try_clone().and_then(|file| DiskFile::with_size(file, size));
+        let bytes = bytes.map_err(OutputError::write("creating", &job.path))?;
+        Ok(Self {
+            job,
+            file,
+            bytes,
+            sha256: None,
+            elapsed: None,
+            disk_sha256: None,
+            mapped: Vec::new(),
+            bmap: None,
+        })
     }
 
-    fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
-        check_range(offset, buffer.len(), self.size)?;
-        let inside = number::excess(self.base.size().get(), offset.get());
-        let (of_base, beyond) = buffer.split_at_mut(usize_from(inside).min(buffer.len()));
-        beyond.fill(0);
-        if !of_base.is_empty() {
-            self.base.read_at(offset, of_base)?;
-        }
-        lay(&self.shared, offset.get(), buffer)
+    /// Lets the file begin with the blocks of `from`, which is no longer than it will be; what is behind them is a
+    /// hole.
+    ///
+    /// The file is emptied first: a clone whose end is no multiple of the filesystem's blocks may not end
+    /// inside another file (ioctl_ficlonerange(2), EINVAL).
+    pub(super) fn share(&mut self, from: &File) -> io::Result<()> {
+        let size = self.bytes.size();
+        self.file.file().set_len(0)?;
+        let shared = self.file.share(from);
+        self.bytes = DiskFile::with_size(self.file.file().try_clone()?, size)?;
+        shared
     }
-}
 
-/// Puts the blocks of some layers over the bytes that begin at `start` of the disk.
-///
-/// # Errors
-/// When a layer cannot be read.
-pub(super) fn lay(layers: &[&Layer], start: u64, bytes: &mut [u8]) -> io::Result<()> {
-    let end = start + bytes.len() as u64;
-    let blocks = BlockIndex(start / BLOCK)..BlockIndex(end.div_ceil(BLOCK));
-    let mut block = [0; BLOCK_SIZE];
-    for layer in layers {
-        for index in layer.indices_in(blocks.clone()) {
-            layer.read(index, &mut block)?;
-            put(start, bytes, index.0 * BLOCK, &block);
-        }
-    }
-    Ok(())
-}
-
-/// Puts `new`, which belongs at `at`, over the bytes that begin at `start`, as far as the two overlap.
-pub(super) fn put(start: u64, bytes: &mut [u8], at: u64, new: &[u8]) {
-    // How much of either lies before the other.
-    let skipped = usize_from(number::excess(start, at)).min(new.len());
-    let place = usize_from(number::excess(at, start)).min(bytes.len());
-    let ((_, new), (_, bytes)) = (new.split_at(skipped), bytes.split_at_mut(place));
-    let length = new.len().min(bytes.len());
-    bytes.split_at_mut(length).0.copy_from_slice(new.split_at(length).0);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::io::{Overlay, WriteAt as _};
-    use std::sync::Arc;
-
-    #[test]
-    fn a_disk_is_its_base_with_the_shared_layers_and_zeros_beyond() {
-        let base: Arc<dyn ReadAt> = Arc::new(vec![7; 10_000]);
-        let overlay = Overlay::new(Arc::clone(&base));
-        overlay.write_at(ByteOffset::new(4000), &[9; 200]).unwrap();
-        let shared = overlay.into_layer().unwrap();
-        let disk = Disk { base: &base, shared: vec![&shared], size: ByteCount::new(20_000) };
-        let mut wanted = vec![0; 20_000];
-        wanted[..10_000].fill(7);
-        wanted[4000..4200].fill(9);
-        for (at, length) in [(0, 20_000), (4001, 3), (4100, 100), (9000, 2000), (15_000, 5000), (20_000, 0)] {
-            let mut bytes = vec![1; length];
-            disk.read_at(ByteOffset::new(at as u64), &mut bytes).unwrap();
-            assert!(bytes == wanted[at..at + length], "{length} at {at}");
-        }
-        assert!(disk.read_at(ByteOffset::new(19_999), &mut [0; 2]).is_err());
+    /// Writes the beginnings of its future as a [`BuiltImage`]; hands out the files that then get their names.
+    #[expect(clippy::expect_used, reason = "an image is published only when it and all others are whole")]
+    pub(super) fn finish(
+        self,
+        disk_size: ByteCount,
+    ) -> Result<(BuiltImage, AtomicFile, Option<AtomicFile>), OutputError> {
+        let Self { job, file, bmap, .. } = self;
+        let size = file.file().metadata().map(|metadata| ByteCount::new(metadata.len()));
+        let image = BuiltImage {
+            node: job.node,
+            size: size.map_err(OutputError::write("reading back", &job.path))?,
+            path: job.path,
+            sha256: self.sha256,
+            disk_size,
+            disk_sha256: self.disk_sha256,
+            bmap: bmap.as_ref().map(|bmap| bmap.path().to_owned()),
+            edits: job.edits,
+            changed_blocks: job.changed_blocks,
+            elapsed: self.elapsed.expect("every image is whole"),
+            title: job.title,
+            description: job.description,
+            plan: job.plan,
+        };
+        Ok((image, file, bmap))
     }
 }

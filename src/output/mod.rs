@@ -1,44 +1,49 @@
-//! What comes out: images and the papers beside them, one file per output.
+//! What comes out: images and the sidecar files beside them.
 //!
-//! An image is the [`Disk`] that all cards begin as, with the layers of one [`Card`] above it. It is made as
-//! a copy of an original that all cards share, with other bytes in the places where they differ: of the
-//! disk itself, or of a packed file of it (the template) in which those places are not packed.
+//! ```text
+//! ImageJob   (node, layer) ──▶ Replica ──▶ BuiltImage ──▶ sidecar files: SHA256SUMS, build.json, …
+//!                                 ▲
+//! LayeredDisk ──▶ template ───────┘   an image is a copy of it, with other bytes where nodes differ
+//! ```
 //!
-//! Nothing here is ever half-written: every output is made beside its final place, flushed to the disk
-//! and then renamed ([`AtomicFile`]).
+//! A raw image is a replica of the disk that all nodes share. A compressed one is a replica of a compressed file of
+//! that disk, the [template](self::template), in which the regions where nodes differ are stored uncompressed.
+//!
+//! Nothing here is ever half-written: every file is written beside its final place, flushed to the disk
+//! and then renamed ([`AtomicFile`](crate::io::AtomicFile)).
 
-mod contents;
+mod disk_hashes;
 mod error;
 mod image_job;
-mod images;
+mod image_writer;
+mod progress;
 mod regions;
 mod replicas;
-pub(crate) mod sidecar;
+pub mod sidecar;
 mod template;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::OutputError;
-pub use image_job::{Card, Disk};
-pub use images::{Images, Made, Progress, Stage, Written};
-pub(crate) use sidecar::bmap::{is_bmap, path_beside as bmap_path};
-pub use sidecar::checksums::write_sha256sums;
-pub(crate) use sidecar::checksums::{CHECKSUMS, digests_of, speaks_of};
-pub(crate) use sidecar::manifest::is_manifest;
-pub use sidecar::manifest::{Entry, Manifest, write_manifest};
-pub(crate) use sidecar::provenance::images_of;
-pub use sidecar::provenance::{Provenance, write_provenance};
-pub use sidecar::{SidecarOptions, Sidecars};
+pub use image_job::{BuiltImage, ImageJob};
+pub use image_writer::{ImageWriter, NewImages};
+pub use progress::{OnProgress, Stage};
 
 use std::io;
 use std::path::Path;
 
-/// Removes a file that speaks of what is no longer so, if it is there.
+/// Returns the name of an image.
+#[expect(clippy::expect_used, reason = "a file that was written has a name")]
+pub(crate) fn name_of(image: &Path) -> String {
+    image.file_name().expect("an image is a file").to_string_lossy().into_owned()
+}
+
+/// Removes a file that describes what is no longer so, if it is there.
 ///
 /// # Errors
 /// When it is there and cannot be removed.
-pub fn remove(path: &Path) -> Result<(), OutputError> {
+pub(crate) fn remove(path: &Path) -> Result<(), OutputError> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(OutputError::write("removing", path)(error))

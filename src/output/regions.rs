@@ -1,53 +1,70 @@
-//! Where the images of several cards differ.
+//! The parts of a disk where nodes differ.
 
-use super::image_job::{BLOCK, Card};
+use crate::io::Layer;
 use crate::types::ByteCount;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// Slots begin and end at multiples of this, so that a few blocks beside each other make one slot.
+/// Node regions begin and end at multiples of this, so that a few blocks beside each other make one region.
 const GRANULE: u64 = 16 << 10;
 
-/// The longest slot: its bytes are in memory at once.
+/// The longest node region: its bytes are in memory at once.
 const LONGEST: u64 = 1 << 20;
 
-/// The parts of a disk that some card has changed above what all have in common: in order, and apart from
-/// each other or at most touching. All else is the same on every card.
+/// The parts of a disk that some node changes over what all nodes share: in order, and apart from each other or at
+/// most touching. Everything else is the same on every node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Slots(Vec<Range<u64>>);
+pub(super) struct NodeRegions(Vec<Range<u64>>);
 
-impl Slots {
-    /// The slots of all these cards, whether an image of them is wanted or not: so that an image does not
+impl NodeRegions {
+    /// Finds the regions of all these nodes, whether an image of them is wanted or not: so that an image does not
     /// depend on which others are made with it.
-    pub(super) fn of(cards: &[Card<'_>], size: ByteCount) -> Self {
-        let layers = cards.iter().flat_map(|card| &card.layers);
-        let blocks = layers.flat_map(|layer| layer.indices().map(|index| index.0));
-        let mut granules: Vec<u64> = blocks.map(|block| block * BLOCK / GRANULE).collect();
-        granules.sort_unstable();
-        granules.dedup();
-        let mut slots: Vec<Range<u64>> = Vec::new();
-        for granule in granules {
-            let start = granule * GRANULE;
-            let end = (start + GRANULE).min(size.get());
-            match slots.last_mut() {
-                Some(last) if last.end == start && end - last.start <= LONGEST => last.end = end,
-                _ if start < end => slots.push(start..end),
-                _ => {}
-            }
-        }
-        Self(slots)
+    pub(super) fn of<'layer>(layers: impl Iterator<Item = &'layer Layer>, size: ByteCount) -> Self {
+        Self(changed(layers, size, GRANULE, LONGEST))
     }
 
-    /// All of them.
+    /// Returns all regions.
     pub(super) fn all(&self) -> &[Range<u64>] {
         &self.0
     }
 
-    /// Those that begin in, or reach into, a part of the disk.
+    /// Returns those that begin in, or reach into, a part of the disk.
     pub(super) fn in_part(&self, part: &Range<u64>) -> &[Range<u64>] {
-        let first = self.0.partition_point(|slot| slot.end <= part.start);
-        let behind = self.0.partition_point(|slot| slot.start < part.end);
-        self.0.split_at(behind).0.split_at(first).1
+        overlapping(&self.0, part, Range::clone)
     }
+}
+
+/// Returns the parts of a disk where layers have blocks, in order: in multiples of `granule`, and joined where they
+/// touch, as long as the whole is no longer than `longest`.
+pub(super) fn changed<'layer>(
+    layers: impl Iterator<Item = &'layer Layer>,
+    size: ByteCount,
+    granule: u64,
+    longest: u64,
+) -> Vec<Range<u64>> {
+    let starts: BTreeSet<u64> =
+        layers.flat_map(Layer::indices).map(|index| index.start() / granule * granule).collect();
+    let mut parts: Vec<Range<u64>> = Vec::new();
+    for start in starts {
+        // The last block of a disk may reach beyond its end.
+        let end = (start + granule).min(size.get());
+        match parts.last_mut() {
+            Some(last) if last.end == start && end - last.start <= longest => last.end = end,
+            _ => parts.push(start..end),
+        }
+    }
+    parts
+}
+
+/// Returns those of some places, which are in order and apart, that overlap a range.
+pub(super) fn overlapping<'all, T>(
+    all: &'all [T],
+    range: &Range<u64>,
+    place: impl Fn(&T) -> Range<u64>,
+) -> &'all [T] {
+    let first = all.partition_point(|one| place(one).end <= range.start);
+    let behind = all.partition_point(|one| place(one).start < range.end);
+    all.split_at(behind).0.split_at(first).1
 }
 
 #[cfg(test)]
@@ -58,7 +75,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn slots_are_granules_that_some_card_changes() {
+    fn node_regions_are_granules_that_some_node_changes() {
         let layer = |writes: &[u64]| {
             let overlay = Overlay::new(Arc::new(vec![0; 3_000_000]));
             for at in writes {
@@ -66,17 +83,14 @@ mod tests {
             }
             overlay.into_layer().unwrap()
         };
-        let (one, other) = (layer(&[5, 16_384, 2_999_999]), layer(&[100_000, 40_000]));
-        let cards = [&one, &other].map(|layer| Card { name: "", layers: vec![layer], image: None });
-        let slots = Slots::of(&cards, ByteCount::new(3_000_000));
-        assert_eq!(slots.all(), [0..49_152, 98_304..114_688, 2_998_272..3_000_000]);
-        assert_eq!(slots.in_part(&(49_152..98_305)), vec![98_304..114_688]);
-        assert_eq!(slots.in_part(&(49_151..50_000)), vec![0..49_152]);
-        assert_eq!(slots.in_part(&(49_152..98_304)), []);
+        let regions = |layers: &[Layer]| NodeRegions::of(layers.iter(), ByteCount::new(3_000_000));
+        let few = regions(&[layer(&[5, 16_384, 2_999_999]), layer(&[100_000, 40_000])]);
+        assert_eq!(few.all(), [0..49_152, 98_304..114_688, 2_998_272..3_000_000]);
+        assert_eq!(few.in_part(&(49_152..98_305)), vec![98_304..114_688]);
+        assert_eq!(few.in_part(&(49_151..50_000)), vec![0..49_152]);
+        assert_eq!(few.in_part(&(49_152..98_304)), []);
 
         let long: Vec<u64> = (0..120).map(|granule| granule * GRANULE).collect();
-        let long = layer(&long);
-        let card = Card { name: "", layers: vec![&long], image: None };
-        assert_eq!(Slots::of(&[card], ByteCount::new(3_000_000)).all(), [0..LONGEST, LONGEST..120 * GRANULE]);
+        assert_eq!(regions(&[layer(&long)]).all(), [0..LONGEST, LONGEST..120 * GRANULE]);
     }
 }

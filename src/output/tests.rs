@@ -1,17 +1,17 @@
-//! What comes out unpacks to what was meant, whatever the stock image is packed in and however its Blocks
-//! lie: `decode(emit(base, layers)) == apply(base, layers)`.
+//! What comes out decompresses to what was meant, whatever the stock image is compressed with and however its Blocks
+//! lie: `decode(write(base, layers)) == apply(base, layers)`.
 
-use super::image_job::lay;
-use super::{Card, Disk, Images, Written};
+use super::{BuiltImage, ImageJob, ImageWriter};
+use crate::cache::Bucket;
 use crate::formats::ImageFormat;
-use crate::io::{Layer, LayeredDisk, Overlay, ReadAt, WriteAt as _};
+use crate::io::{Extended, Layer, LayeredDisk, Overlay, ReadAt, Window, WriteAt as _};
 use crate::stock_image::StockImage;
 use crate::types::Digest;
 use crate::types::{ByteCount, ByteOffset};
 use proptest::prelude::*;
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 use xz2::stream::{Action, Check, MtStreamBuilder, Stream};
@@ -64,15 +64,30 @@ fn blocks_without_sizes(bytes: &[u8], block_size: usize, check: Check) -> Vec<u8
     packed
 }
 
-fn layer(base: &Arc<dyn ReadAt>, below: Option<Arc<Layer>>, writes: &[(usize, Vec<u8>)]) -> Layer {
+/// An image of a node without anything else about it.
+pub(super) fn job(path: PathBuf, layer: Layer) -> ImageJob {
+    ImageJob {
+        node: "node".to_owned(),
+        title: String::new(),
+        description: String::new(),
+        path,
+        layer: Arc::new(layer),
+        unused: None,
+        plan: Digest::of(b""),
+        edits: 0,
+        changed_blocks: 0,
+    }
+}
+
+fn layer(base: &Arc<dyn ReadAt>, below: Option<&Arc<Layer>>, writes: &[(usize, Vec<u8>)]) -> Arc<Layer> {
     let disk = LayeredDisk::new(Arc::clone(base));
-    let overlay = Overlay::above(below.map_or(disk.clone(), |below| disk.with(below)));
+    let overlay = Overlay::above(below.map_or(disk.clone(), |below| disk.with(Arc::clone(below))));
     for (at, bytes) in writes {
         let at = (*at).min(base.size().as_usize());
         let length = bytes.len().min(base.size().as_usize() - at);
         overlay.write_at(ByteOffset::new(at as u64), &bytes[..length]).unwrap();
     }
-    overlay.into_layer().unwrap()
+    Arc::new(overlay.into_layer().unwrap())
 }
 
 fn content(disk: &dyn ReadAt) -> Vec<u8> {
@@ -106,7 +121,7 @@ impl Way<'_> {
 /// A stock image, as a file, with a folder to work in.
 struct Workshop {
     folder: TempDir,
-    stock: StockImage,
+    stock: Arc<StockImage>,
 }
 
 impl Workshop {
@@ -115,35 +130,46 @@ impl Workshop {
         let path = folder.path().join("stock");
         fs::write(&path, file).unwrap();
         let stock = StockImage::open(&path, None, folder.path()).unwrap();
-        Self { folder, stock }
+        Self { folder, stock: Arc::new(stock) }
     }
 
-    /// Writes images of all cards in one format, or of one of them, and compares.
-    fn check(&self, way: Way<'_>, shared: &[&Layer], layers: &[Layer]) -> Vec<Written> {
+    /// Writes images of all nodes in one format, or of one of them, and compares.
+    fn check(&self, way: Way<'_>, shared: Option<&Arc<Layer>>, layers: &[Arc<Layer>]) -> Vec<BuiltImage> {
         let Way { format, size, threads, only, cache } = way;
-        let disk = Disk { base: &self.stock, shared: shared.to_vec(), size: ByteCount::new(size as u64) };
-        let paths: Vec<_> =
-            (0..layers.len()).map(|number| self.folder.path().join(format!("{number}.{format}"))).collect();
-        let cards: Vec<_> = layers
-            .iter()
-            .zip(&paths)
-            .enumerate()
-            .map(|(number, (layer, path))| {
-                let wanted = only.is_none_or(|only| only == number);
-                Card { name: "card", layers: vec![layer], image: wanted.then_some(path.as_path()) }
-            })
-            .collect();
-        let images =
-            Images { format, disk: &disk, cards: &cards, stock: &self.stock, threads, hashed: true, cache };
-        let written = images.make(&|_, _, _| ()).unwrap().publish(self.stock.verify().unwrap()).unwrap();
-        for written in &written {
-            let card = cards.iter().find(|card| card.image == Some(&written.path)).unwrap();
-            let mut wanted = content(&disk);
-            lay(&card.layers, 0, &mut wanted).unwrap();
-            assert!(unpacked(&written.path, format) == wanted, "{format} is something else");
-            assert_eq!(written.sha256.unwrap(), Digest::of(&fs::read(&written.path).unwrap()));
+        // Opened, it is padded to whole sectors.
+        let stock =
+            Window::new(Arc::clone(&self.stock), ByteOffset::ZERO, ByteCount::new(SIZE as u64)).unwrap();
+        let larger = Extended::new(stock, ByteCount::new(size as u64)).unwrap();
+        let disk = LayeredDisk::new(Arc::new(larger));
+        let disk = shared.map_or(disk.clone(), |shared| disk.with(Arc::clone(shared)));
+        let wanted = layers.iter().enumerate().filter(|(number, _)| only.is_none_or(|only| only == *number));
+        let jobs = wanted.map(|(number, layer)| {
+            let path = self.folder.path().join(format!("{number}.{format}"));
+            let job = job(path, Layer::default());
+            ImageJob { node: number.to_string(), layer: Arc::clone(layer), ..job }
+        });
+        let writer = ImageWriter {
+            format,
+            disk: &disk,
+            node_layers: layers,
+            stock: &self.stock,
+            threads,
+            hash_files: true,
+            hash_disks: false,
+            cache,
+        };
+        let images = writer
+            .write(jobs.collect(), &|_, _, _| ())
+            .unwrap()
+            .publish(self.stock.verify().unwrap())
+            .unwrap();
+        for image in &images {
+            let layer = &layers[image.node.parse::<usize>().unwrap()];
+            let wanted = content(&disk.with(Arc::clone(layer)));
+            assert!(unpacked(&image.path, format) == wanted, "{format} is something else");
+            assert_eq!(image.sha256.unwrap(), Digest::of(&fs::read(&image.path).unwrap()));
         }
-        written
+        images
     }
 }
 
@@ -208,23 +234,23 @@ proptest! {
         packed in packed(),
         format in prop::sample::select(ImageFormat::WRITTEN.to_vec()),
         shared in writes(),
-        cards in prop::collection::vec(writes(), 1..4),
+        nodes in prop::collection::vec(writes(), 1..4),
         grown in prop_oneof![Just(0), 1..400_000_usize],
         threads in 1..4_usize,
     ) {
         let workshop = Workshop::with(&file(&packed, &disk(SIZE)));
         let size = SIZE + grown;
-        let mut ground = disk(SIZE);
-        ground.resize(size, 0);
-        let ground: Arc<dyn ReadAt> = Arc::new(ground);
-        let shared = Arc::new(layer(&ground, None, &shared));
+        let mut grown_disk = disk(SIZE);
+        grown_disk.resize(size, 0);
+        let grown_disk: Arc<dyn ReadAt> = Arc::new(grown_disk);
+        let shared = layer(&grown_disk, None, &shared);
         let layers: Vec<_> =
-            cards.iter().map(|writes| layer(&ground, Some(Arc::clone(&shared)), writes)).collect();
+            nodes.iter().map(|writes| layer(&grown_disk, Some(&shared), writes)).collect();
         let cache = workshop.folder.path().join("cache");
-        let all = workshop.check(Way { format, size, threads, only: None, cache: Some(&cache) }, &[&shared], &layers);
-        // The same bytes on another number of threads, from the cache or without one, and of one card alone.
+        let all = workshop.check(Way { format, size, threads, only: None, cache: Some(&cache) }, Some(&shared), &layers);
+        // The same bytes on another number of threads, from the cache or without one, and of one node alone.
         for (threads, cache, only) in [(5, Some(&*cache), None), (1, None, Some(layers.len() - 1))] {
-            let again = workshop.check(Way { format, size, threads, only, cache }, &[&shared], &layers);
+            let again = workshop.check(Way { format, size, threads, only, cache }, Some(&shared), &layers);
             for again in again {
                 let before = all.iter().find(|one| one.path == again.path).unwrap();
                 prop_assert_eq!(before.sha256, again.sha256);
@@ -235,20 +261,20 @@ proptest! {
 
 /// Where the compressed bytes of untouched Blocks came from.
 #[test]
-fn blocks_that_no_card_changes_are_taken_from_the_stock_image() {
+fn blocks_that_no_node_changes_are_taken_from_the_stock_image() {
     let disk = disk(SIZE);
     let file = blocks(&disk, 100_000, Check::Sha256);
     let workshop = Workshop::with(&file);
     let base: Arc<dyn ReadAt> = Arc::new(disk);
     let layers = [layer(&base, None, &[(450_000, vec![1; 10])])];
-    let written = workshop.check(Way::plain(ImageFormat::Xz), &[], &layers);
+    let written = workshop.check(Way::plain(ImageFormat::Xz), None, &layers);
     let image = fs::read(&written[0].path).unwrap();
     let layout = workshop.stock.xz_layout().unwrap();
     for (number, block) in layout.blocks.iter().enumerate() {
         let start = usize::try_from(block.compressed_offset).unwrap();
         let bytes = &file[start..start + usize::try_from(block.padded_size()).unwrap()];
-        let kept = image.windows(bytes.len()).any(|window| window == bytes);
-        assert_eq!(kept, number != 4, "Block {number}");
+        let cached = image.windows(bytes.len()).any(|window| window == bytes);
+        assert_eq!(cached, number != 4, "Block {number}");
     }
     // The same check as the stock image's: SHA-256 is number 10.
     assert_eq!(image[7], 0x0a);
@@ -265,13 +291,13 @@ fn no_secret_is_in_the_cache() {
         let base: Arc<dyn ReadAt> = Arc::new(disk.clone());
         let layers = [layer(&base, None, &[(450_000, secret.to_vec())])];
         let cache = workshop.folder.path().join("cache");
-        let written = workshop.check(Way { cache: Some(&cache), ..Way::plain(format) }, &[], &layers);
+        let written = workshop.check(Way { cache: Some(&cache), ..Way::plain(format) }, None, &layers);
         let holds = |path: &Path| fs::read(path).unwrap().windows(secret.len()).any(|bytes| bytes == secret);
         // It is stored in the image, so it would be seen in the cache.
         assert!(holds(&written[0].path));
-        let kept: Vec<_> = fs::read_dir(cache.join("templates-v1")).unwrap().collect();
-        assert_eq!(kept.len(), 1);
-        assert!(!holds(&kept.into_iter().next().unwrap().unwrap().path()));
+        let cached: Vec<_> = fs::read_dir(Bucket::Templates.folder(&cache)).unwrap().collect();
+        assert_eq!(cached.len(), 1);
+        assert!(!holds(&cached.into_iter().next().unwrap().unwrap().path()));
     }
 }
 
@@ -283,14 +309,14 @@ fn a_damaged_template_is_made_again() {
     let layers = [layer(&base, None, &[(450_000, vec![7; 10])])];
     let cache = workshop.folder.path().join("cache");
     let way = Way { cache: Some(&cache), ..Way::plain(ImageFormat::Xz) };
-    let check = || workshop.check(way, &[], &layers);
+    let check = || workshop.check(way, None, &layers);
     let first = check();
-    let kept = fs::read_dir(cache.join("templates-v1")).unwrap().next().unwrap().unwrap().path();
-    let mut bytes = fs::read(&kept).unwrap();
+    let cached = fs::read_dir(Bucket::Templates.folder(&cache)).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = fs::read(&cached).unwrap();
     bytes[1000] ^= 1;
-    fs::write(&kept, &bytes).unwrap();
+    fs::write(&cached, &bytes).unwrap();
     assert_eq!(check()[0].sha256, first[0].sha256);
-    fs::write(&kept, &bytes[..30]).unwrap();
+    fs::write(&cached, &bytes[..30]).unwrap();
     assert_eq!(check()[0].sha256, first[0].sha256);
 }
 
@@ -303,7 +329,7 @@ fn a_new_image_leaves_no_old_bmap_beside_it() {
     for format in ImageFormat::WRITTEN {
         let stale = workshop.folder.path().join("0.img.bmap");
         fs::write(&stale, "of another image").unwrap();
-        workshop.check(Way::plain(format), &[], &layers);
+        workshop.check(Way::plain(format), None, &layers);
         assert!(!stale.exists());
     }
 }

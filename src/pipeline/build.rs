@@ -1,27 +1,26 @@
-//! The last stretch of the road: every node planned and patched, the images, and the papers beside them.
+//! The last part of the pipeline: every node planned and patched, the images, and the files beside them.
 
-use super::outputs::{self, PROVENANCE, check_outputs, manifest_name};
-use super::{Error, Plans, Progress, named_node, plan_cluster, writable_warning};
+use super::outputs::{self, check_outputs};
+use super::{Error, Progress, named_node, plan_cluster, writable_warning};
 use crate::access::{AccessFile, AccessFiles, WrittenAccessFiles};
 use crate::base_layer::BaseLayer;
 use crate::cache;
 use crate::cluster::{Cluster, Node};
 use crate::identity::ClusterSecret;
+use crate::io;
 use crate::io::ownership::create_folder;
-use crate::io::{self, Layer, ReadAt as _};
-use crate::output::{self, Card, Disk, Entry, Images, Manifest, OutputError, Provenance, SidecarOptions};
-use crate::patch::Patch;
+pub use crate::output::BuiltImage;
+use crate::output::sidecar::{self, BuildRecord, ImagerManifest, Provenance};
+use crate::output::{self, ImageJob, ImageWriter, NewImages, OutputError};
 use crate::plan;
 use crate::raspios::Architecture;
-use crate::stock_image::StockImage;
+use crate::stock_image::{StockImage, VerifiedImage};
 use crate::stock_system::StockSystem;
-use crate::types::ByteCount;
 use crate::types::Digest;
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 /// How a build is to be done.
 #[derive(Debug, Clone)]
@@ -59,66 +58,20 @@ pub fn all_threads() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// What a build made.
+/// The results of a build.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Built {
     /// One image per node, in the order of nodes.yaml.
     pub images: Vec<BuiltImage>,
-    /// The checksums of all of them, where some are known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub checksums: Option<PathBuf>,
-    /// From what they were made: an in-toto statement, which needs their checksums.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub provenance: Option<PathBuf>,
-    /// The manifest for Raspberry Pi Imager, where one was wanted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub manifest: Option<PathBuf>,
-    /// What its owner gets in with.
+    /// The paths of the sidecar files that there are: `checksums`, `provenance` and `manifest`.
     #[serde(flatten)]
-    pub papers: WrittenAccessFiles,
+    pub sidecars: BTreeMap<&'static str, PathBuf>,
+    /// The files that the owner gets in with.
+    #[serde(flatten)]
+    pub access: WrittenAccessFiles,
 }
 
-/// One image.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct BuiltImage {
-    /// For which node.
-    pub node: String,
-    /// Where it is.
-    pub path: PathBuf,
-    /// How large the file is, holes included.
-    pub size: ByteCount,
-    /// The SHA-256 of the file, where checksums are wanted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<Digest>,
-    /// How large the disk in it is.
-    pub disk_size: ByteCount,
-    /// The SHA-256 of the disk in it, where something needed it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub disk_sha256: Option<Digest>,
-    /// Its bmap, where one was wanted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bmap: Option<PathBuf>,
-    /// How many files, links and directories differ from the stock image.
-    pub edits: usize,
-    /// How many blocks of 4 KiB differ from the stock image.
-    pub changed_blocks: usize,
-    /// How long it took to write, perhaps with others at the same time.
-    #[serde(skip)]
-    pub elapsed: Duration,
-}
-
-/// A node that was planned and patched, in memory.
-struct Patched<'cluster> {
-    node: &'cluster Node,
-    edits: usize,
-    layer: Arc<Layer>,
-    /// The SHA-256 of its plan, without secrets.
-    plan: Digest,
-    /// Where its image goes, if one is wanted.
-    image: Option<PathBuf>,
-}
-
-/// Builds the nodes of the cluster: plans, patches, writes the images and the papers beside them. `image` is
+/// Builds the nodes of the cluster: plans, patches, writes the images and the files beside them. `image` is
 /// what `base` was found in.
 ///
 /// # Errors
@@ -147,7 +100,7 @@ fn build_from(
 ) -> Result<Built, Error> {
     let folder = &cluster.output.folder;
     // What cannot be made of them is known before the first image is written.
-    let papers = AccessFiles::new(cluster, secret, base.time)?;
+    let access = AccessFiles::new(cluster, secret, base.time)?;
     for name in options.only.iter().flatten() {
         named_node(cluster, name)?;
     }
@@ -160,172 +113,109 @@ fn build_from(
     options.cache.as_deref().iter().for_each(|cache| cache::sweep(cache));
     // Also those whose images are not wanted: the layout of an image depends on where nodes differ.
     let plans = plan_cluster(base, cluster, secret, options.cache.as_deref(), progress)?;
-    let foundation = BaseLayer::lay(base, &plans.extent, &plans.common, folder)?;
-    let mut patched = Vec::new();
-    for planned in &plans.nodes {
-        let (node, patch) = planned;
+    let base_layer = BaseLayer::lay(base, &plans.extent, &plans.common, folder)?;
+    let (mut node_layers, mut jobs) = (Vec::new(), Vec::new());
+    for (node, patch) in &plans.nodes {
         let failed = |source| Error::Apply { node: node.name.to_string(), source };
-        let layer = foundation.patch(&patch.beyond(&plans.common), folder).map_err(failed)?;
-        patched.push(Patched::new(cluster, base, &plans, planned, layer, options)?);
+        let layer = Arc::new(base_layer.patch(&patch.beyond(&plans.common), folder).map_err(failed)?);
+        node_layers.push(Arc::clone(&layer));
+        if options.only.as_ref().is_none_or(|only| only.iter().any(|name| *name == *node.name.as_str())) {
+            let unused = options.bmap.then(|| base_layer.unused(&layer)).transpose()?;
+            let plan = digest_of(&plan::report(patch, &plans.common, &base.disk.files)?);
+            let changed_blocks = base_layer.changed_blocks(&layer);
+            let (title, description) = labels(node, base);
+            jobs.push(ImageJob {
+                node: node.name.to_string(),
+                title,
+                description,
+                path: folder.join(file_name(cluster, node)),
+                layer,
+                unused,
+                plan,
+                edits: patch.edits.len(),
+                changed_blocks,
+            });
+        }
     }
     if let Err(error) = image.save_pages() {
         progress.warning(cache::cache_warning(&error));
     }
-
-    let manifest = folder.join(manifest_name(cluster));
-    let statement = folder.join(PROVENANCE);
-    let (images, papers) = write_images(cluster, image, &foundation, &patched, options, &papers, progress)?;
-    let names = outputs::image_names(cluster);
-    let sums: Vec<_> = images.iter().map(|image| (name_of(&image.path), image.sha256)).collect();
-    let checksums = output::write_sha256sums(folder, &sums, &names)?;
-    if options.checksums {
-        output::write_provenance(&statement, &provenance(cluster, image, base, &patched, &images)?)?;
-    }
-    if let Some(imager) = &options.imager {
-        let entries = entries(cluster, base, &images);
-        output::write_manifest(&manifest, &described(cluster, base, imager), &entries)?;
-    }
-    Ok(Built {
-        images,
-        checksums,
-        provenance: options.checksums.then_some(statement),
-        manifest: options.imager.as_ref().map(|_| manifest),
-        papers,
-    })
-}
-
-impl<'cluster> Patched<'cluster> {
-    fn new(
-        cluster: &Cluster,
-        base: &StockSystem,
-        plans: &Plans<'_>,
-        (node, patch): &(&'cluster Node, Patch),
-        layer: Layer,
-        options: &BuildOptions,
-    ) -> Result<Self, Error> {
-        let report = plan::report(patch, &plans.common, &base.disk.files)?;
-        let report = serde_json::to_vec(&report).map_err(std::io::Error::other);
-        let report = report.map_err(OutputError::write("describing the plan in", &cluster.output.folder))?;
-        let is_wanted =
-            options.only.as_ref().is_none_or(|only| only.iter().any(|name| *name == *node.name.as_str()));
-        let image = is_wanted.then(|| cluster.output.folder.join(file_name(cluster, node)));
-        Ok(Self { node, edits: patch.edits.len(), layer: Arc::new(layer), plan: Digest::of(&report), image })
-    }
-}
-
-/// Writes the images that are wanted, the papers that speak of what is in them, and their owner's.
-fn write_images(
-    cluster: &Cluster,
-    image: &StockImage,
-    foundation: &BaseLayer,
-    patched: &[Patched<'_>],
-    options: &BuildOptions,
-    papers_of_owner: &AccessFiles,
-    progress: &dyn Progress,
-) -> Result<(Vec<BuiltImage>, WrittenAccessFiles), Error> {
-    let shared = foundation.disk.layers().iter().map(|layer| &**layer).collect();
-    let disk = Disk { base: &foundation.disk, shared, size: foundation.disk.size() };
-    let names: Vec<String> = patched.iter().map(|patched| patched.node.name.to_string()).collect();
-    let cards = patched.iter().zip(&names);
-    let cards: Vec<Card<'_>> = cards.map(|(patched, name)| card(patched, name)).collect();
-    let images = Images {
+    let writer = ImageWriter {
         format: cluster.output.format,
-        disk: &disk,
-        cards: &cards,
+        disk: &base_layer.disk,
+        node_layers: &node_layers,
         stock: image,
         threads: options.threads,
-        hashed: options.checksums,
+        hash_files: options.checksums,
+        hash_disks: options.imager.is_some(),
         cache: options.cache.as_deref(),
     };
-    let tell = |stage, more, total| progress.working(stage, more, total);
-    let wanted = || patched.iter().filter(|patched| patched.image.is_some());
-    let unused = wanted().filter(|_| options.bmap).map(|patched| foundation.unused(&patched.layer));
-    let unused = unused.collect::<Result<Vec<_>, _>>()?;
-    let papers =
-        SidecarOptions { disk_digests: options.imager.is_some(), unused: options.bmap.then_some(unused) };
-    let made = images.make(&tell)?;
-    if let Some(error) = &made.cache_trouble {
+    let images = writer.write(jobs, &|stage, more, total| progress.working(stage, more, total))?;
+    if let Some(error) = &images.cache_error {
         progress.warning(cache::cache_warning(error));
     }
     // The last chance to find out that all this was made from another file than the one that was named.
     let stock = image.verify()?;
-    forget_sums(cluster, &wanted().filter_map(|patched| patched.image.as_deref()).collect::<Vec<_>>())?;
-    let written = made.publish(stock)?;
-    // At once, because images that are newer than these count as changed by somebody else.
-    let written_papers = papers_of_owner.write(cluster).map_err(OutputError::from)?;
-    let papers = images.write_papers(&papers, &tell)?;
-    let built = written.into_iter().zip(papers).zip(wanted());
-    let built = built.map(|((written, paper), patched)| BuiltImage {
-        node: written.name,
-        path: written.path,
-        size: written.size,
-        sha256: written.sha256,
-        disk_size: disk.size,
-        disk_sha256: paper.disk_sha256,
-        bmap: paper.bmap,
-        edits: patched.edits,
-        changed_blocks: changed_blocks(foundation, &patched.layer),
-        elapsed: written.elapsed,
-    });
-    Ok((built.collect(), written_papers))
+    publish(cluster, image, stock, base, options, images, &access)
 }
 
-/// Takes out of a folder what speaks of images that are about to be others, and the file whose time says that
-/// images newer than it are somebody else's. A build that is killed in between then leaves images of which
-/// nothing is said, rather than something wrong.
-fn forget_sums(cluster: &Cluster, images: &[&Path]) -> Result<(), OutputError> {
-    let folder = &cluster.output.folder;
-    output::remove(&folder.join(manifest_name(cluster)))?;
-    output::remove(&folder.join(PROVENANCE))?;
-    // Written again right after the images.
-    output::remove(&folder.join(AccessFile::SshConfig.name()))?;
-    let unknown: Vec<_> = images.iter().map(|image| (name_of(image), None)).collect();
-    output::write_sha256sums(folder, &unknown, &outputs::image_names(cluster))?;
-    Ok(())
-}
-
-fn card<'build>(patched: &'build Patched<'_>, name: &'build str) -> Card<'build> {
-    Card { name, layers: vec![&patched.layer], image: patched.image.as_deref() }
-}
-
-/// How many blocks differ from the stock image.
-fn changed_blocks(foundation: &BaseLayer, layer: &Layer) -> usize {
-    foundation
-        .disk
-        .layers()
-        .iter()
-        .flat_map(|layer| layer.indices())
-        .chain(layer.indices())
-        .collect::<BTreeSet<_>>()
-        .len()
-}
-
-/// From what the images were made.
-fn provenance(
+/// Gives the images their names, and writes the files beside them.
+fn publish(
     cluster: &Cluster,
     image: &StockImage,
+    stock: VerifiedImage<'_>,
     base: &StockSystem,
-    patched: &[Patched<'_>],
-    images: &[BuiltImage],
-) -> Result<Provenance, Error> {
+    options: &BuildOptions,
+    images: NewImages,
+    access: &AccessFiles,
+) -> Result<Built, Error> {
+    let folder = &cluster.output.folder;
+    let names: Vec<_> = images.paths().map(output::name_of).collect();
+    sidecar::forget(folder, cluster.name.as_str(), &names)?;
+    // The time of this file says that newer images are somebody else's. It is written again right after the images.
+    output::remove(&folder.join(AccessFile::SshConfig.name()))?;
+    let images = images.publish(stock)?;
+    let access = access.write(cluster).map_err(OutputError::from)?;
+    let record = BuildRecord {
+        folder,
+        cluster: cluster.name.as_str(),
+        format: cluster.output.format,
+        images: &images,
+        image_names: &outputs::image_names(cluster),
+        provenance: options.checksums.then(|| provenance(cluster, image, base)).transpose()?,
+        imager: options.imager.as_ref().map(|imager| imager_manifest(cluster, base, imager)),
+    };
+    let sidecars = sidecar::write_all(&record)?;
+    Ok(Built { images, sidecars, access })
+}
+
+/// Returns the title and the description of a node's image.
+fn labels(node: &Node, base: &StockSystem) -> (String, String) {
+    let role = node.k3s.as_ref().map_or_else(String::new, |k3s| format!(" - k3s {}", k3s.role));
+    let description = format!("{}, Raspberry Pi OS {}", node.network.address, base.release.codename);
+    (format!("{}{role}", node.name), description)
+}
+
+/// Returns the SHA-256 of a plan, as `plan --json` shows it.
+#[expect(clippy::expect_used, reason = "a report has only keys that are text")]
+fn digest_of(report: &impl serde::Serialize) -> Digest {
+    Digest::of(&serde_json::to_vec(report).expect("a report can be written as JSON"))
+}
+
+/// Returns the origin of the images.
+fn provenance(cluster: &Cluster, image: &StockImage, base: &StockSystem) -> Result<Provenance, OutputError> {
     let stock = image.file_digest().map_err(OutputError::StockImage)?;
     Ok(Provenance {
-        cluster: cluster.name.to_string(),
-        nodes: images.iter().map(|image| image.node.clone()).collect(),
-        format: cluster.output.format,
         time: base.time.seconds(),
-        stock: (name_of(image.name()), stock),
+        stock: (output::name_of(image.name()), stock),
         nodes_yaml: cluster.source_digest,
-        images: images.iter().filter_map(|image| Some((name_of(&image.path), image.sha256?))).collect(),
-        plans: patched.iter().filter(|patched| patched.image.is_some()).map(|patched| patched.plan).collect(),
     })
 }
 
-/// What the manifest says of the cluster.
-fn described(cluster: &Cluster, base: &StockSystem, imager: &Imager) -> Manifest {
+/// Returns what the manifest says of the cluster.
+fn imager_manifest(cluster: &Cluster, base: &StockSystem, imager: &Imager) -> ImagerManifest {
     let count = cluster.nodes.len();
-    Manifest {
-        title: format!("Cluster {}", cluster.name),
+    ImagerManifest {
         description: format!("{count} node{}, one image each", if count == 1 { "" } else { "s" }),
         release_date: base.release.date.clone().unwrap_or_else(|| base.time.date()),
         is_64_bit: base.release.architecture == Architecture::Arm64,
@@ -333,34 +223,7 @@ fn described(cluster: &Cluster, base: &StockSystem, imager: &Imager) -> Manifest
     }
 }
 
-/// What the manifest says of each image.
-fn entries(cluster: &Cluster, base: &StockSystem, images: &[BuiltImage]) -> Vec<Entry> {
-    let described = images.iter().filter_map(|image| {
-        let node = cluster.node(&image.node)?;
-        let role = node.k3s.as_ref().map_or_else(String::new, |k3s| format!(" - k3s {}", k3s.role));
-        let codename = base.release.codename;
-        Some(Entry {
-            name: format!("{}{role}", node.name),
-            description: format!("{}, Raspberry Pi OS {codename}", node.network.address),
-            image: image.path.clone(),
-            size: image.size,
-            sha256: image.sha256,
-            disk_size: image.disk_size,
-            // Of a raw image they are the same.
-            disk_sha256: image.disk_sha256.or(image.sha256)?,
-            bmap: image.bmap.clone(),
-        })
-    });
-    described.collect()
-}
-
-/// What the image of a node is called.
+/// Returns the name of the image of a node.
 pub(super) fn file_name(cluster: &Cluster, node: &Node) -> String {
     format!("{}.{}", node.name, cluster.output.format)
-}
-
-/// What an image is called where the folder is known.
-#[expect(clippy::expect_used, reason = "a file that was written has a name")]
-fn name_of(path: &Path) -> String {
-    path.file_name().expect("an image is a file").to_string_lossy().into_owned()
 }

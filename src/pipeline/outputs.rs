@@ -18,7 +18,7 @@ use crate::access::{AccessFile, Author};
 use crate::cluster::{Cluster, ImageSource};
 use crate::formats::ImageFormat;
 use crate::identity::{ClusterSecret, SECRET_ENVIRONMENT_VARIABLE};
-use crate::output;
+use crate::output::sidecar::{self, Sidecar, bmap, build_json, sha256sums};
 use crate::raspios;
 use crate::stock_image::StockImage;
 use crate::stock_system::Disk;
@@ -150,10 +150,8 @@ struct Output {
 enum Kind {
     Image(ImageFormat),
     Bmap,
-    Checksums,
-    Provenance,
-    Manifest,
-    Sidecars(AccessFile),
+    Sidecar(&'static dyn Sidecar),
+    Access(AccessFile),
 }
 
 /// Checks that a build would replace nothing but its own results. Nothing is written or made.
@@ -172,14 +170,14 @@ pub fn check_outputs(
         return Err(OccupiedOutputs { folder: folder.clone(), files }.into());
     }
     let inputs = Inputs::of(cluster);
-    let statement = folder.join(PROVENANCE);
+    let statement = folder.join(build_json::NAME);
     let known = Known {
         cluster,
         secret,
         // One that is not ours is found as an output itself.
-        images: read_text(&statement).and_then(|text| output::images_of(&text)),
+        images: read_text(&statement).and_then(|text| build_json::images_of(&text)),
         statement: fs::metadata(&statement).ok(),
-        sums: read_text(&folder.join(output::CHECKSUMS)),
+        sums: read_text(&folder.join(sha256sums::NAME)),
         papers: AccessFile::ALWAYS.map(|file| fs::metadata(folder.join(file.name())).ok()),
         names: image_names(cluster),
         scratch: options.cache.clone().filter(|folder| folder.is_dir()).unwrap_or_else(std::env::temp_dir),
@@ -202,14 +200,6 @@ fn file_in_place_of(folder: &Path) -> Option<PathBuf> {
     there.next().filter(|(_, metadata)| !metadata.is_dir()).map(|(path, _)| path.to_owned())
 }
 
-/// The name of the statement of what was made from what.
-pub(super) const PROVENANCE: &str = "build.json";
-
-/// Returns the name of the manifest for Raspberry Pi Imager.
-pub(super) fn manifest_name(cluster: &Cluster) -> String {
-    format!("{}.rpi-imager-manifest", cluster.name)
-}
-
 /// Returns all that a build writes or removes.
 fn outputs(cluster: &Cluster, options: &BuildOptions) -> Vec<Output> {
     let output = |name: &str, kind| Output { path: cluster.output.folder.join(name), kind };
@@ -218,13 +208,12 @@ fn outputs(cluster: &Cluster, options: &BuildOptions) -> Vec<Output> {
     let mut outputs = Vec::new();
     for node in cluster.nodes.iter().filter(|node| is_wanted(node.name.as_str())) {
         let image = output(&super::build::file_name(cluster, node), Kind::Image(cluster.output.format));
-        outputs.push(Output { path: output::bmap_path(&image.path), kind: Kind::Bmap });
+        outputs.push(Output { path: bmap::path_beside(&image.path), kind: Kind::Bmap });
         outputs.push(image);
     }
-    outputs.push(output(output::CHECKSUMS, Kind::Checksums));
-    outputs.push(output(PROVENANCE, Kind::Provenance));
-    outputs.push(output(&manifest_name(cluster), Kind::Manifest));
-    outputs.extend(AccessFile::of(cluster).into_iter().map(|file| output(file.name(), Kind::Sidecars(file))));
+    let name = |sidecar: &dyn Sidecar| sidecar.file_name(cluster.name.as_str());
+    outputs.extend(sidecar::ALL.map(|sidecar| output(&name(sidecar), Kind::Sidecar(sidecar))));
+    outputs.extend(AccessFile::of(cluster).into_iter().map(|file| output(file.name(), Kind::Access(file))));
     outputs
 }
 
@@ -233,8 +222,7 @@ fn outputs(cluster: &Cluster, options: &BuildOptions) -> Vec<Output> {
 pub(super) fn all_names(cluster: &Cluster) -> Vec<String> {
     let mut names = image_names(cluster);
     names.extend(cluster.nodes.iter().map(|node| format!("{}.img.bmap", node.name)));
-    names.extend([output::CHECKSUMS, PROVENANCE].map(str::to_owned));
-    names.push(manifest_name(cluster));
+    names.extend(sidecar::ALL.map(|sidecar| sidecar.file_name(cluster.name.as_str())));
     names.extend(AccessFile::of(cluster).into_iter().map(|file| file.name().to_owned()));
     names
 }
@@ -339,15 +327,17 @@ impl Known<'_> {
         }
         let is_ours = |text: &str| match kind {
             Kind::Image(_) => false,
-            Kind::Bmap => output::is_bmap(text),
-            Kind::Checksums => self.images.is_some() || output::speaks_of(text, &self.names),
-            Kind::Provenance => output::images_of(text).is_some(),
-            Kind::Manifest => output::is_manifest(text),
-            Kind::Sidecars(_) => true,
+            Kind::Bmap => bmap::is_bmap(text),
+            Kind::Sidecar(sidecar) => {
+                // A SHA256SUMS beside a build.json of ours is ours, whatever images it names.
+                sidecar.is_ours(text, &self.names)
+                    || (sidecar.file_name("") == sha256sums::NAME && self.images.is_some())
+            }
+            Kind::Access(_) => true,
         };
         match kind {
             Kind::Image(format) => self.image_occupant(path, *format, &metadata),
-            Kind::Sidecars(file) => {
+            Kind::Access(file) => {
                 match read_text(path).map(|text| file.author(&text, self.cluster, self.secret)) {
                     Some(Author::Us) => None,
                     Some(Author::OtherSecret) if self.secret.is_none() => Some(Occupant::LostSecret),
@@ -398,7 +388,7 @@ impl Known<'_> {
         }
         let listed = listed.and_then(|(_, digest)| *digest);
         let sums = self.sums.as_deref().map_or("", |sums| sums);
-        let mut digests = listed.into_iter().chain(output::digests_of(sums, name)).peekable();
+        let mut digests = listed.into_iter().chain(sha256sums::digests_of(sums, name)).peekable();
         if digests.peek().is_some() {
             // One that cannot be read to its end is not what was written.
             let found = File::open(path).and_then(|mut file| Digest::of_reader(&mut file)).ok();

@@ -1,25 +1,23 @@
-//! NODE.img.bmap, which tells a program that writes cards what it need not write: bmaptool and bmap-rs take
+//! NODE.img.bmap, which tells a program that flashes cards what it need not write: bmaptool and bmap-rs take
 //! it. The format is version 2.0 of bmaptool's (`BmapCreate.py`, `BmapCopy.py`).
 //!
 //! What is left out means "whatever is there", not "zeros": a used card holds something everywhere. So
 //! nothing is left out but what the filesystems themselves say is free, zeros or not.
 
-use crate::io::AtomicFile;
-use crate::output::OutputError;
-use crate::output::image_job::BLOCK;
+use super::name_of;
+use crate::io::BLOCK_SIZE;
 use crate::types::ByteCount;
 use crate::types::Digest;
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Where the bmap of an image stands: `north.img.bmap`, whatever `north.img` is packed in. bmaptool strips
+/// Returns the path of the bmap of an image: `north.img.bmap`, whatever `north.img` is compressed with. bmaptool strips
 /// one ending after the other until it finds one.
-#[expect(clippy::expect_used, reason = "a file that was written has a name")]
 pub(crate) fn path_beside(image: &Path) -> PathBuf {
-    let name = image.file_name().expect("an image is a file").to_string_lossy().into_owned();
-    let packings = [".xz", ".zst", ".gz"];
-    let raw = packings.iter().find_map(|packing| name.strip_suffix(packing)).unwrap_or(&name);
+    let name = name_of(image);
+    let endings = [".xz", ".zst", ".gz"];
+    let raw = endings.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
     image.with_file_name(format!("{raw}.bmap"))
 }
 
@@ -28,16 +26,14 @@ pub(crate) fn is_bmap(text: &str) -> bool {
     text.contains(MADE_HERE)
 }
 
+/// [`BLOCK_SIZE`] as the offsets count.
+const BLOCK: u64 = BLOCK_SIZE as u64;
+
 /// The comment that tells a bmap of this program from one that bmaptool made.
 const MADE_HERE: &str = "<!-- Made by cardwright.";
 
-/// Removes the bmap of an image that is about to be another one.
-pub(in crate::output) fn remove(image: &Path) -> Result<(), OutputError> {
-    crate::output::remove(&path_beside(image))
-}
-
-/// What has to be written of a disk of which `unused` is free: whole blocks, in order and apart.
-pub(super) fn mapped(size: ByteCount, unused: &[Range<u64>]) -> Vec<Range<u64>> {
+/// Returns what has to be written of a disk of which `unused` is free: whole blocks, in order and apart.
+pub(in crate::output) fn mapped(size: ByteCount, unused: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut mapped = Vec::new();
     let mut done = 0;
     for part in unused {
@@ -57,18 +53,8 @@ pub(super) fn mapped(size: ByteCount, unused: &[Range<u64>]) -> Vec<Range<u64>> 
     mapped
 }
 
-/// Writes the bmap of an image. `parts` are what is mapped, with the SHA-256 of each.
-pub(super) fn write(
-    image: &Path,
-    size: ByteCount,
-    parts: &[(Range<u64>, Digest)],
-) -> Result<PathBuf, OutputError> {
-    let path = path_beside(image);
-    AtomicFile::write_whole(&path, text(size, parts).as_bytes(), false)?;
-    Ok(path)
-}
-
-fn text(size: ByteCount, parts: &[(Range<u64>, Digest)]) -> String {
+/// Returns the bmap of a disk. `parts` are what is mapped, with the SHA-256 of each.
+pub(in crate::output) fn text(size: ByteCount, parts: &[(Range<u64>, Digest)]) -> String {
     let blocks = size.get().div_ceil(BLOCK);
     let counted: u64 = parts.iter().map(|(part, _)| part.end.div_ceil(BLOCK) - part.start / BLOCK).sum();
     let mut text = format!(
@@ -118,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bmap_stands_beside_its_image_whatever_that_is_packed_in() {
+    fn a_bmap_stands_beside_its_image_whatever_that_is_compressed_with() {
         for image in ["a/north.img", "a/north.img.xz", "a/north.img.zst", "a/north.img.gz"] {
             assert_eq!(path_beside(Path::new(image)), Path::new("a/north.img.bmap"));
         }

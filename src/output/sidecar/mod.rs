@@ -1,74 +1,123 @@
-//! The papers that speak of what is on a card, unpacked.
+//! The files beside the images that describe them, one file each.
+//!
+//! To add one that describes a whole build: a file here with its [`Sidecar`], and its line in [`ALL`]. It is then
+//! written by every build, removed when it would say something wrong, reported by `build --json` under its
+//! [key](Sidecar::key), and known as this program's own when the next build finds it. A [bmap] describes one image, and
+//! gets its name together with that.
 
 pub(crate) mod bmap;
-pub(crate) mod checksums;
-pub(crate) mod manifest;
-pub(crate) mod provenance;
+pub(crate) mod build_json;
+pub(crate) mod imager_manifest;
+pub(crate) mod sha256sums;
 
-use super::OutputError;
-use super::contents::{self, Wanted};
-use super::image_job::Card;
-use super::images::{Images, Progress};
+pub use build_json::Provenance;
+pub use imager_manifest::ImagerManifest;
+
+use super::{BuiltImage, OutputError, name_of, remove};
 use crate::formats::ImageFormat;
-use crate::types::Digest;
-use std::ops::Range;
-use std::path::PathBuf;
+use crate::io::AtomicFile;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
-/// What is wanted beside the images.
-#[derive(Debug, Default)]
-pub struct SidecarOptions {
-    /// The SHA-256 of every disk.
-    pub disk_digests: bool,
-    /// A bmap of every image: for each card with one, the parts of its disk that are free, in order.
-    pub unused: Option<Vec<Vec<Range<u64>>>>,
+/// The facts about a build that sidecar files are made from.
+pub struct BuildRecord<'build> {
+    /// The folder of the results.
+    pub folder: &'build Path,
+    /// The name of the cluster.
+    pub cluster: &'build str,
+    /// The format of the images.
+    pub format: ImageFormat,
+    /// The images that were made.
+    pub images: &'build [BuiltImage],
+    /// The names that images of the cluster may have, in any format.
+    pub image_names: &'build [String],
+    /// The facts for build.json, where that is wanted.
+    pub provenance: Option<Provenance>,
+    /// The facts for the manifest of Raspberry Pi Imager, where that is wanted.
+    pub imager: Option<ImagerManifest>,
 }
 
-/// What was made beside one image.
-#[derive(Debug, Clone)]
-pub struct Sidecars {
-    /// The SHA-256 of the disk.
-    pub disk_sha256: Option<Digest>,
-    /// The bmap.
-    pub bmap: Option<PathBuf>,
-}
+/// A file that describes the images of a build.
+pub(crate) trait Sidecar: Sync {
+    /// Returns the key of its path in `build --json`.
+    fn key(&self) -> &'static str;
 
-impl Images<'_> {
-    /// Makes papers beside the images, which are written already, in their order.
+    /// Returns the name of the file.
+    fn file_name(&self, cluster: &str) -> String;
+
+    /// Returns whether this program wrote a text. `image_names` are those of the cluster.
+    fn is_ours(&self, text: &str, image_names: &[String]) -> bool;
+
+    /// Returns what the file says. `before` is what it says now. `None` where there is nothing to say: then there is no
+    /// such file.
     ///
     /// # Errors
-    /// When the stock image cannot be read or a file cannot be written.
-    pub fn write_papers(
-        &self,
-        papers: &SidecarOptions,
-        progress: &Progress<'_>,
-    ) -> Result<Vec<Sidecars>, OutputError> {
-        let cards: Vec<&Card<'_>> = self.cards.iter().filter(|card| card.image.is_some()).collect();
-        let nothing = Sidecars { disk_sha256: None, bmap: None };
-        // The SHA-256 of a raw image is that of the disk, and known where images are hashed.
-        let whole = papers.disk_digests && !(self.hashed && self.format == ImageFormat::Raw);
-        if !whole && papers.unused.is_none() {
-            return Ok(vec![nothing; cards.len()]);
-        }
-        self.unpack(progress)?;
-        let wanted: Vec<_> = cards
-            .iter()
-            .enumerate()
-            .map(|(number, card)| {
-                let unused = papers.unused.as_ref().and_then(|unused| unused.get(number));
-                let parts = unused.map_or_else(Vec::new, |unused| bmap::mapped(self.disk.size, unused));
-                Wanted { card, whole, parts }
-            })
-            .collect();
-        let hashed = contents::hash(self.disk, &wanted, self.threads, progress)?;
-        let mut made = Vec::new();
-        for (wanted, hashed) in wanted.into_iter().zip(hashed) {
-            let mut paper = Sidecars { disk_sha256: hashed.whole, ..nothing.clone() };
-            if let (Some(_), Some(image)) = (&papers.unused, wanted.card.image) {
-                let parts: Vec<_> = wanted.parts.into_iter().zip(hashed.parts).collect();
-                paper.bmap = Some(bmap::write(image, self.disk.size, &parts)?);
-            }
-            made.push(paper);
-        }
-        Ok(made)
+    /// When the paths of the images cannot be told.
+    fn content(&self, record: &BuildRecord<'_>, before: &str) -> Result<Option<String>, OutputError>;
+
+    /// Returns what the file can go on to say while some images are replaced; `None` where that is nothing.
+    fn without(&self, _text: &str, _images: &[String]) -> Option<String> {
+        None
     }
+}
+
+/// All that describe a whole build.
+pub(crate) const ALL: [&dyn Sidecar; 3] =
+    [&sha256sums::Sha256Sums, &build_json::BuildJson, &imager_manifest::ImagerManifestFile];
+
+/// Writes the sidecar files of a build. Returns the paths of those that there are, by their keys.
+///
+/// # Errors
+/// When one cannot be written.
+pub fn write_all(record: &BuildRecord<'_>) -> Result<BTreeMap<&'static str, PathBuf>, OutputError> {
+    let mut written = BTreeMap::new();
+    for sidecar in ALL {
+        let path = record.folder.join(sidecar.file_name(record.cluster));
+        let content = sidecar.content(record, &text_at(&path))?;
+        if replace(&path, content.as_deref())? {
+            written.insert(sidecar.key(), path);
+        }
+    }
+    Ok(written)
+}
+
+/// Takes out of a folder what describes images that are about to be replaced. A build that is killed in between then
+/// leaves images that nothing describes, rather than something wrong.
+///
+/// # Errors
+/// When one cannot be removed or written.
+pub fn forget(folder: &Path, cluster: &str, images: &[String]) -> Result<(), OutputError> {
+    for sidecar in ALL {
+        let path = folder.join(sidecar.file_name(cluster));
+        replace(&path, sidecar.without(&text_at(&path), images).as_deref())?;
+    }
+    Ok(())
+}
+
+/// Returns what a file says; one that cannot be read has nothing to say, and is written anew.
+fn text_at(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| {
+        if error.kind() != ErrorKind::NotFound {
+            tracing::debug!("{} is not read: {error}", path.display());
+        }
+        String::new()
+    })
+}
+
+/// Writes or removes a file; returns whether there is one now.
+fn replace(path: &Path, content: Option<&str>) -> Result<bool, OutputError> {
+    match content {
+        Some(text) => AtomicFile::write_whole(path, text.as_bytes(), false)?,
+        None => remove(path)?,
+    }
+    Ok(content.is_some())
+}
+
+/// Returns JSON as the text of a file.
+#[expect(clippy::expect_used, reason = "JSON in memory has only keys that are text")]
+fn json_text(value: &serde_json::Value) -> String {
+    let text = serde_json::to_string_pretty(value).expect("a JSON value can be written");
+    format!("{text}\n")
 }

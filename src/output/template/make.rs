@@ -1,65 +1,63 @@
-//! Making a template: packing what has to be packed, on several threads.
+//! Making a template: compressing what has to be compressed, on several threads.
 
-use super::plan::{KeptBlock, Planned, plan};
-use super::{Contents, Origin, Slot, Span};
+use super::plan::{Planned, ReusedBlock, plan};
+use super::{Contents, NodeRegion, Origin, Span};
 use crate::formats::xz::XzBlock;
 use crate::formats::{EncodedPart, PartEncoder, Record};
-use crate::io::{ReadAt, parallel, read_vec};
+use crate::io::{LayeredDisk, ReadAt, parallel, read_vec};
 use crate::output::OutputError;
-use crate::output::image_job::Disk;
-use crate::output::regions::Slots;
+use crate::output::regions::NodeRegions;
 use crate::types::{ByteCount, ByteOffset};
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::ops::Range;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
-/// What a template is made of.
+/// The ingredients of a template.
 pub(in crate::output) struct Maker<'build> {
     pub(in crate::output) format: &'build dyn PartEncoder,
-    pub(in crate::output) disk: &'build Disk<'build>,
-    pub(in crate::output) slots: &'build Slots,
+    pub(in crate::output) disk: &'build LayeredDisk,
+    pub(in crate::output) regions: &'build NodeRegions,
     /// The stock image's file as it was given.
     pub(in crate::output) stock: &'build dyn ReadAt,
-    /// Those Blocks of it that may be kept as they are.
+    /// Those Blocks of it that may be reused as they are.
     pub(in crate::output) blocks: &'build [XzBlock],
     pub(in crate::output) threads: usize,
-    /// Hears of what is packed, and how much there is to pack.
+    /// Called with the number of bytes that were compressed, and of all that are to be.
     pub(in crate::output) progress: &'build (dyn Fn(ByteCount, ByteCount) + Sync),
 }
 
-/// Where a part lies in the pieces.
-#[derive(Clone, Copy)]
-struct Placed {
-    at: u64,
-    length: u64,
-    record: Record,
-}
-
-/// The file that grows while parts are packed, in whatever order they are done.
+/// The file that grows while parts are compressed, in whatever order they are done.
 struct Pieces<'file> {
     file: &'file File,
     length: u64,
 }
 
 impl Pieces<'_> {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<u64> {
-        self.file.write_all(bytes)?;
+    /// Appends some bytes; returns their offset.
+    fn append(&mut self, bytes: &[u8]) -> Result<u64, OutputError> {
+        self.file.write_all(bytes).map_err(OutputError::Cache)?;
         let at = self.length;
         self.length += bytes.len() as u64;
         Ok(at)
     }
 }
 
+/// A part of the plan, and, once it is compressed, where it is in the pieces.
+struct Work {
+    planned: Planned,
+    compressed: Option<(u64, u64, Record)>,
+}
+
 impl Maker<'_> {
-    /// Packs what has to be packed into `file`, which is empty, and says what the template then consists of.
+    /// Compresses what has to be compressed into `file`, which is empty; returns what the template then consists of.
+    #[expect(clippy::expect_used, reason = "compress() fails unless it compresses all there is")]
     pub(super) fn make(&self, file: &File) -> Result<Contents, OutputError> {
         let planned =
-            plan(self.disk, self.slots, self.stock, self.blocks).map_err(OutputError::StockImage)?;
-        let pieces = Mutex::new(Pieces { file, length: 0 });
-        let packed = self.pack(&planned, &pieces)?;
-        let mut pieces = pieces.into_inner().map_err(|_| OutputError::Worker)?;
-        let mut append = |bytes: &[u8]| pieces.append(bytes).map_err(OutputError::Cache);
+            plan(self.disk, self.regions, self.stock, self.blocks).map_err(OutputError::StockImage)?;
+        let mut work: Vec<_> =
+            planned.into_iter().map(|planned| Work { planned, compressed: None }).collect();
+        let mut pieces = self.compress(&mut work, Pieces { file, length: 0 })?;
 
         let mut contents = Contents::default();
         let mut end = 0;
@@ -69,35 +67,34 @@ impl Maker<'_> {
             end
         };
         let head = self.format.head();
-        let at = append(&head)?;
+        let at = pieces.append(&head)?;
         span(&mut contents.spans, head.len() as u64, Origin::Pieces(at));
-        let mut packed = packed.into_iter();
-        for part in planned {
-            let record = match part {
-                Planned::Kept(KeptBlock { header, bytes, record }) => {
+        for Work { planned, compressed } in work {
+            let record = match planned {
+                Planned::Reused(ReusedBlock { header, bytes, record }) => {
                     if !header.is_empty() {
-                        let at = append(&header)?;
+                        let at = pieces.append(&header)?;
                         span(&mut contents.spans, header.len() as u64, Origin::Pieces(at));
                     }
                     span(&mut contents.spans, bytes.end - bytes.start, Origin::Stock(bytes.start));
                     record
                 }
-                Planned::Packed(_) => {
-                    let placed = packed.next().ok_or(OutputError::Worker)?;
-                    span(&mut contents.spans, placed.length, Origin::Pieces(placed.at));
-                    placed.record
+                Planned::Compressed(_) => {
+                    let (at, length, record) = compressed.expect("every part is compressed");
+                    span(&mut contents.spans, length, Origin::Pieces(at));
+                    record
                 }
-                Planned::Slot(range) => {
+                Planned::Region(range) => {
                     let bytes = self.read(&range)?;
-                    let ground = append(&bytes)?;
+                    let shared = pieces.append(&bytes)?;
                     let part = self.format.store(&bytes);
                     let length = part.bytes.len() as u64;
-                    let end = span(&mut contents.spans, length, Origin::Slot);
-                    contents.slots.push(Slot {
+                    let end = span(&mut contents.spans, length, Origin::Node);
+                    contents.regions.push(NodeRegion {
                         start: range.start,
                         length: range.end - range.start,
                         at: end - length,
-                        ground,
+                        shared,
                         record: contents.records.len(),
                     });
                     part.record
@@ -108,25 +105,29 @@ impl Maker<'_> {
         Ok(contents)
     }
 
-    /// Packs the parts that are to be packed; gives where they are, in the order of the plan.
-    fn pack(&self, planned: &[Planned], pieces: &Mutex<Pieces<'_>>) -> Result<Vec<Placed>, OutputError> {
-        let ranges: Vec<_> = planned
-            .iter()
-            .filter_map(|part| if let Planned::Packed(range) = part { Some(range) } else { None })
-            .collect();
-        let total = ByteCount::new(ranges.iter().map(|range| range.end - range.start).sum());
-        parallel::map(self.threads, ranges.into_iter(), |range| {
-            let packed = self.packed(&self.read(range)?, pieces)?;
-            (self.progress)(ByteCount::new(range.end - range.start), total);
-            Ok(packed)
-        })
-    }
-
-    fn packed(&self, bytes: &[u8], pieces: &Mutex<Pieces<'_>>) -> Result<Placed, OutputError> {
-        let EncodedPart { bytes, record } = self.format.compress(bytes).map_err(OutputError::Pack)?;
-        let at =
-            pieces.lock().map_err(|_| OutputError::Worker)?.append(&bytes).map_err(OutputError::Cache)?;
-        Ok(Placed { at, length: bytes.len() as u64, record })
+    /// Compresses the parts that are to be compressed, on several threads, and appends them to the pieces.
+    fn compress<'file>(
+        &self,
+        work: &mut [Work],
+        pieces: Pieces<'file>,
+    ) -> Result<Pieces<'file>, OutputError> {
+        let to_compress = |work: &Work| match &work.planned {
+            Planned::Compressed(range) => Some(range.clone()),
+            Planned::Reused(_) | Planned::Region(_) => None,
+        };
+        let length = |range: Range<u64>| range.end - range.start;
+        let total = ByteCount::new(work.iter().filter_map(to_compress).map(length).sum());
+        let pieces = Mutex::new(pieces);
+        parallel::map(self.threads, work.iter_mut(), |work| {
+            let Some(range) = to_compress(work) else { return Ok::<_, OutputError>(()) };
+            let EncodedPart { bytes, record } =
+                self.format.compress(&self.read(&range)?).map_err(OutputError::Compress)?;
+            let at = pieces.lock().unwrap_or_else(PoisonError::into_inner).append(&bytes)?;
+            work.compressed = Some((at, bytes.len() as u64, record));
+            (self.progress)(ByteCount::new(length(range)), total);
+            Ok(())
+        })?;
+        Ok(pieces.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn read(&self, range: &Range<u64>) -> Result<Vec<u8>, OutputError> {

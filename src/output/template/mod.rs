@@ -1,11 +1,27 @@
-//! What the packed images of all cards have in common, packed once.
+//! The part that the compressed images of all nodes have in common, compressed once.
 //!
-//! A template is a packed file of the disk that all cards begin as, in which every slot is a part of its
-//! own that is stored, not packed. So the images of all cards have the same layout, and making one means
-//! copying the template and putting other bytes into the slots. Where the stock image is an .img.xz of many
-//! Blocks, those that no card changes are taken from it as they are, and the template holds only where.
+//! Compressing an image takes minutes, and a cluster has many. But the disks of its nodes differ in a few blocks only:
+//! a host name, an address, keys, and the ext4 metadata around them. So the disk that all nodes share is compressed
+//! once, as a *template*, and cut so that every *node region* (16 KiB to 1 MiB around such blocks) is a part of its
+//! own. xz, gzip and Zstandard files may be made of parts that know nothing of each other, and each format can store a
+//! part uncompressed. The size of a stored part depends on the size of its contents alone: the images of all nodes
+//! have the same layout, and one is made by copying the template and putting stored parts into the node regions.
 //!
-//! No secret is in a template: it is made from the stock image and what all cards share.
+//! ```text
+//! disk       │ boot, root …            │ region │ …            │ region │ …             zeros │
+//!              compressed                stored   compressed     stored   compressed
+//! template   │head│ part │ part │ part │        │ part │ part  │        │ part │ part │  tail │
+//!              ╎     ╎                     ╎                       ╎                       ╎
+//! north.xz   │head│ part │ part │ part │ north  │ part │ part  │ north  │ part │ part │ north │
+//! east.xz    │head│ part │ part │ part │ east   │ part │ part  │ east   │ part │ part │ east  │
+//! ```
+//!
+//! The tail (the Index of xz, the CRC-32 of gzip) depends on what is in the parts, so each image has its own. Where the
+//! stock image is an .img.xz of many Blocks, those that no node changes are taken from it as they are, and the template
+//! holds only where: even the first build then compresses little.
+//!
+//! The regions are those of all nodes of the cluster, so that an image does not depend on which others are made with
+//! it. No secret is in a template: it is made from the stock image and what all nodes share.
 
 mod cached;
 mod make;
@@ -13,44 +29,42 @@ mod plan;
 
 pub(super) use cached::{Key, obtain};
 pub(super) use make::Maker;
-pub(super) use plan::blocks_to_keep;
+pub(super) use plan::reusable_blocks;
 
-use super::image_job::lay;
 use super::replicas::Change;
 use crate::formats::{PartEncoder, Record};
 use crate::io::{DiskFile, Layer, ReadAt, check_range};
 use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset};
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 use std::io;
 
-/// Where the bytes of a packed file come from.
+/// A compressed file without the bytes of node regions.
 pub(super) struct Template<'stock> {
     format: &'stock dyn PartEncoder,
     /// The stock image's file as it was given.
     stock: &'stock dyn ReadAt,
-    /// What was packed here.
+    /// What was compressed here.
     pieces: DiskFile,
     contents: Contents,
-    /// Where each span begins, and where the last one ends.
+    /// The offsets at which spans begin, and the one at which the last ends.
     starts: Vec<u64>,
     /// The offset of the tail.
     tail: u64,
     size: ByteCount,
 }
 
-/// What a template consists of; with the pieces, all that is kept of it between runs.
+/// The composition of a template; with the pieces, all that is cached of it.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Contents {
-    /// The packed file from its start to its tail.
+    /// The compressed file from its start to its tail.
     spans: Vec<Span>,
-    slots: Vec<Slot>,
-    /// Of all parts, in order; those of slots with the check value of what the disk has there.
+    regions: Vec<NodeRegion>,
+    /// Of all parts, in order; those of node regions with the check value of what the shared disk has there.
     records: Vec<Record>,
 }
 
-/// A part of the packed file.
+/// A part of the compressed file.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Span {
     length: u64,
@@ -63,27 +77,26 @@ enum Origin {
     Stock(u64),
     /// The pieces, at this offset.
     Pieces(u64),
-    /// Each card's own.
-    Slot,
+    /// The own bytes of each node.
+    Node,
 }
 
-/// A part of the disk in which cards differ.
+/// A part of the disk in which nodes differ.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Slot {
-    /// Where it begins on the disk.
+struct NodeRegion {
+    /// Its offset on the disk.
     start: u64,
-    /// How much of the disk it is.
     length: u64,
-    /// Where its part begins in the packed file.
+    /// The offset of its part in the compressed file.
     at: u64,
-    /// Where the pieces have what the disk has there.
-    ground: u64,
-    /// Which of the records is its own.
+    /// The offset in the pieces of what the shared disk has there.
+    shared: u64,
+    /// The index of its record.
     record: usize,
 }
 
 impl<'stock> Template<'stock> {
-    /// From its contents. `None` where they contradict themselves.
+    /// Takes the contents of a template. `None` where they contradict themselves.
     fn new(
         format: &'stock dyn PartEncoder,
         stock: &'stock dyn ReadAt,
@@ -97,38 +110,38 @@ impl<'stock> Template<'stock> {
             end = end.checked_add(span.length)?;
             starts.push(end);
         }
-        let fits = |slot: &Slot| {
-            slot.record < contents.records.len()
-                && slot.at <= end
-                && slot.start.checked_add(slot.length).is_some()
+        let fits = |region: &NodeRegion| {
+            region.record < contents.records.len()
+                && region.at <= end
+                && region.start.checked_add(region.length).is_some()
         };
-        contents.slots.iter().all(fits).then_some(())?;
+        contents.regions.iter().all(fits).then_some(())?;
         let size = ByteCount::new(end.checked_add(format.tail(&contents.records).len() as u64)?);
         Some(Self { format, stock, pieces, contents, starts, tail: end, size })
     }
 
-    /// In which places the image of a card with these layers differs from the template.
+    /// Returns what the image of a node with this layer has in place of the bytes of the template.
     ///
     /// # Errors
     /// When the pieces cannot be read.
     #[expect(clippy::expect_used, reason = "the contents are checked when the template is opened")]
-    pub(super) fn changes(&self, layers: &[&Layer]) -> io::Result<Vec<Change<'stock>>> {
+    pub(super) fn changes(&self, layer: &Layer) -> io::Result<Vec<Change>> {
         let mut records = self.contents.records.clone();
         let mut changes = Vec::new();
-        for slot in &self.contents.slots {
-            let mut bytes = vec![0; usize::try_from(slot.length).map_err(io::Error::other)?];
-            self.pieces.read_at(ByteOffset::new(slot.ground), &mut bytes)?;
-            lay(layers, slot.start, &mut bytes)?;
+        for region in &self.contents.regions {
+            let mut bytes = vec![0; usize_from(region.length)];
+            self.pieces.read_at(ByteOffset::new(region.shared), &mut bytes)?;
+            layer.copy_onto(ByteOffset::new(region.start), &mut bytes)?;
             let part = self.format.store(&bytes);
-            *records.get_mut(slot.record).expect("new() refuses a slot without a record") = part.record;
-            changes.push(Change { at: slot.at, bytes: Cow::from(part.bytes) });
+            *records.get_mut(region.record).expect("new() refuses a region without a record") = part.record;
+            changes.push(Change { at: region.at, bytes: part.bytes });
         }
-        changes.push(Change { at: self.tail, bytes: Cow::from(self.format.tail(&records)) });
+        changes.push(Change { at: self.tail, bytes: self.format.tail(&records) });
         Ok(changes)
     }
 }
 
-/// The packed file, with zeros where cards differ.
+/// The compressed file, with zeros where nodes differ.
 impl ReadAt for Template<'_> {
     fn size(&self) -> ByteCount {
         self.size
@@ -151,13 +164,13 @@ impl ReadAt for Template<'_> {
                     (usize_from(span.length - within).min(rest.len()), from)
                 }
                 // The tail.
-                None => (rest.len(), Origin::Slot),
+                None => (rest.len(), Origin::Node),
             };
             let (piece, behind) = rest.split_at_mut(length);
             match from {
                 Origin::Stock(offset) => self.stock.read_at(ByteOffset::new(offset), piece)?,
                 Origin::Pieces(offset) => self.pieces.read_at(ByteOffset::new(offset), piece)?,
-                Origin::Slot => piece.fill(0),
+                Origin::Node => piece.fill(0),
             }
             at += length as u64;
             number += 1;
@@ -173,7 +186,7 @@ impl Origin {
         Some(match self {
             Self::Stock(offset) => Self::Stock(offset.checked_add(by)?),
             Self::Pieces(offset) => Self::Pieces(offset.checked_add(by)?),
-            Self::Slot => Self::Slot,
+            Self::Node => Self::Node,
         })
     }
 }

@@ -1,19 +1,18 @@
-//! Which parts a template has: a decision about the disk, before anything is read or packed.
+//! The division of a disk into the parts of a template, before anything is compressed.
 
 use crate::formats::Record;
 use crate::formats::xz::{BlockHeader, Check, XzBlock};
-use crate::io::{BlockIndex, ReadAt};
-use crate::output::image_job::{BLOCK, Disk};
-use crate::output::regions::Slots;
+use crate::io::{BlockIndex, LayeredDisk, ReadAt};
+use crate::output::regions::NodeRegions;
 use crate::stock_image::StockImage;
-use crate::types::ByteOffset;
 use crate::types::number::usize_from;
+use crate::types::{ByteOffset, chunks};
 use std::io;
 use std::ops::Range;
 
-/// The most that is packed as one part. Small enough that many threads together take little memory, and
-/// large enough that the packer sees nearly all there is to see.
-const LARGEST_PART: u64 = 4 << 20;
+/// The most that is compressed as one part. Small enough that many threads together take little memory, and
+/// large enough that the encoder sees nearly all there is to see.
+const LARGEST_PART: usize = 4 << 20;
 
 /// The longest header a Block can have.
 const LONGEST_HEADER: usize = 1024;
@@ -22,38 +21,40 @@ const LONGEST_HEADER: usize = 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Planned {
     /// A Block of the stock image's file, as it is there.
-    Kept(KeptBlock),
-    /// To be packed.
-    Packed(Range<u64>),
-    /// Where cards differ.
-    Slot(Range<u64>),
+    Reused(ReusedBlock),
+    /// A part of the disk that is to be compressed.
+    Compressed(Range<u64>),
+    /// A part of the disk where nodes differ.
+    Region(Range<u64>),
 }
 
 /// A Block that is taken from the stock image's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct KeptBlock {
-    /// What stands before its bytes; empty where its own header, with sizes, is among them.
+pub(super) struct ReusedBlock {
+    /// The header before its bytes; empty where its own, with sizes, is among them.
     pub(super) header: Vec<u8>,
     /// Its bytes in the file.
     pub(super) bytes: Range<u64>,
     pub(super) record: Record,
 }
 
-/// The Blocks of an image that may be kept: those of a packed file of several, all with the same check.
-pub(in crate::output) fn blocks_to_keep(stock: &StockImage) -> Option<(Check, Vec<XzBlock>)> {
+/// Returns the Blocks of an image that may be reused: those of an .img.xz of several, all with the same check.
+pub(in crate::output) fn reusable_blocks(stock: &StockImage) -> Option<(Check, Vec<XzBlock>)> {
     let layout = stock.xz_layout()?;
     let blocks: Vec<_> = layout.blocks.iter().filter(|block| block.uncompressed_size > 0).copied().collect();
     let check = blocks.first()?.check;
-    (blocks.len() > 1 && blocks.iter().all(|block| block.check == check)).then_some((check, blocks))
+    let reusable = blocks.len() > 1 && blocks.iter().all(|block| block.check == check);
+    tracing::debug!("the stock image has {} xz Blocks; they can be reused: {reusable}", blocks.len());
+    reusable.then_some((check, blocks))
 }
 
-/// Plans a template of `disk`. `blocks` are those of the packed file that `file` is.
+/// Plans a template of `disk`. `blocks` are those of the stock image's `file`.
 ///
 /// # Errors
 /// When the file cannot be read.
 pub(super) fn plan(
-    disk: &Disk<'_>,
-    slots: &Slots,
+    disk: &LayeredDisk,
+    regions: &NodeRegions,
     file: &dyn ReadAt,
     blocks: &[XzBlock],
 ) -> io::Result<Vec<Planned>> {
@@ -61,48 +62,41 @@ pub(super) fn plan(
     let mut done = 0;
     for block in blocks {
         let range = block.uncompressed_offset..block.uncompressed_offset + block.uncompressed_size;
-        let is_clean = slots.in_part(&range).is_empty()
-            && disk.shared.iter().all(|layer| layer.indices_in(blocks_of(&range)).next().is_none());
-        if range.end > disk.size.get() || !is_clean {
+        let is_clean = regions.in_part(&range).is_empty()
+            && disk
+                .layers()
+                .iter()
+                .all(|layer| layer.indices_in(BlockIndex::touching(&range)).next().is_none());
+        if range.end > disk.size().get() || !is_clean {
             continue;
         }
-        if let Some(kept) = keep(file, block)? {
-            cut(done..range.start, slots, &mut planned);
-            planned.push(Planned::Kept(kept));
+        if let Some(reused) = reuse(file, block)? {
+            cut(done..range.start, regions, &mut planned);
+            planned.push(Planned::Reused(reused));
             done = range.end;
         }
     }
-    cut(done..disk.size.get(), slots, &mut planned);
+    cut(done..disk.size().get(), regions, &mut planned);
     Ok(planned)
 }
 
-fn blocks_of(range: &Range<u64>) -> Range<BlockIndex> {
-    BlockIndex(range.start / BLOCK)..BlockIndex(range.end.div_ceil(BLOCK))
-}
-
-/// Cuts a part of the disk into slots and what lies between them. No slot reaches out of it.
-fn cut(range: Range<u64>, slots: &Slots, planned: &mut Vec<Planned>) {
-    let between = |from: u64, to: u64| {
-        let mut start = from;
-        let mut parts = Vec::new();
-        while start < to {
-            let end = (start + LARGEST_PART).min(to);
-            parts.push(Planned::Packed(start..end));
-            start = end;
-        }
-        parts
+/// Cuts a part of the disk into node regions and what lies between them. No region reaches out of it.
+fn cut(range: Range<u64>, regions: &NodeRegions, planned: &mut Vec<Planned>) {
+    let between = |range: Range<u64>| {
+        let parts = chunks(range, LARGEST_PART);
+        parts.map(|(start, length)| Planned::Compressed(start.get()..start.get() + length as u64))
     };
     let mut done = range.start;
-    for slot in slots.in_part(&range) {
-        planned.extend(between(done, slot.start));
-        planned.push(Planned::Slot(slot.clone()));
-        done = slot.end;
+    for region in regions.in_part(&range) {
+        planned.extend(between(done..region.start));
+        planned.push(Planned::Region(region.clone()));
+        done = region.end;
     }
-    planned.extend(between(done, range.end));
+    planned.extend(between(done..range.end));
 }
 
-/// How to keep a Block. `None` where its header is not understood: decoding it will tell why.
-fn keep(file: &dyn ReadAt, block: &XzBlock) -> io::Result<Option<KeptBlock>> {
+/// Plans to reuse a Block. `None` where its header is not understood: decoding it will tell why.
+fn reuse(file: &dyn ReadAt, block: &XzBlock) -> io::Result<Option<ReusedBlock>> {
     let start = block.compressed_offset;
     let mut header = vec![0; usize_from(block.unpadded_size).min(LONGEST_HEADER)];
     file.read_at(ByteOffset::new(start), &mut header)?;
@@ -120,5 +114,5 @@ fn keep(file: &dyn ReadAt, block: &XzBlock) -> io::Result<Option<KeptBlock>> {
     };
     let own = if header.is_empty() { found.length } else { header.len() as u64 };
     let record = Record { size: block.uncompressed_size, compressed: own + body, crc32: 0 };
-    Ok(Some(KeptBlock { header, bytes, record }))
+    Ok(Some(ReusedBlock { header, bytes, record }))
 }
