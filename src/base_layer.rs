@@ -329,7 +329,7 @@ impl BaseLayer {
                 Partition::Root => ext4::unused(&window),
             });
             let free = free.map_err(|source| PatchError::Filesystem {
-                doing: "reading what is free of",
+                doing: "read the free space of",
                 partition,
                 path: ImagePath::root(),
                 source,
@@ -380,5 +380,5 @@ fn into_layer(overlay: Arc<Overlay>) -> io::Result<Layer> {
 }
 
 fn opening(partition: Partition) -> impl Fn(FsError) -> PatchError {
-    move |source| PatchError::Filesystem { doing: "opening", partition, path: ImagePath::root(), source }
+    move |source| PatchError::Filesystem { doing: "open", partition, path: ImagePath::root(), source }
 }

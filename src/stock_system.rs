@@ -367,7 +367,7 @@ fn never_grows(disk: &Disk, release: &Release) -> Result<Option<BaseWarning>, St
 
 fn root_summary(disk: &Disk) -> Result<Summary, PatchError> {
     disk.files.root.summary().map_err(|source| PatchError::Filesystem {
-        doing: "reading the superblock of",
+        doing: "read the superblock of",
         partition: Partition::Root,
         path: ImagePath::root(),
         source,

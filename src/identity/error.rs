@@ -17,7 +17,7 @@ pub enum IdentityError {
         path: PathBuf,
     },
     /// The file exists and cannot be read.
-    #[error("reading the cluster secret `{}` failed: {source}", path.display())]
+    #[error("cannot read the cluster secret `{}`: {source}", path.display())]
     Unreadable {
         /// The path.
         path: PathBuf,
@@ -25,7 +25,7 @@ pub enum IdentityError {
         source: io::Error,
     },
     /// The file could not be made.
-    #[error("writing a new cluster secret to `{}` failed: {source}", path.display())]
+    #[error("cannot write a new cluster secret to `{}`: {source}", path.display())]
     NotWritten {
         /// The path.
         path: PathBuf,
@@ -42,7 +42,7 @@ pub enum IdentityError {
     #[error("`{SECRET_ENVIRONMENT_VARIABLE}` does not hold a cluster secret, which is 64 hexadecimal digits")]
     MalformedVariable,
     /// Others can read the file.
-    #[error("other users of this machine may read the cluster secret `{}`: its mode is {mode:04o}", path.display())]
+    #[error("the cluster secret `{}` is readable by other users: its mode is {mode:04o}", path.display())]
     OpenToOthers {
         /// The path.
         path: PathBuf,
@@ -50,19 +50,19 @@ pub enum IdentityError {
         mode: u32,
     },
     /// The machine gives no randomness.
-    #[error("this machine gives no randomness for a new cluster secret: {0}")]
+    #[error("cannot get random bytes for a new cluster secret: {0}")]
     Randomness(getrandom::Error),
     /// A key cannot be written in OpenSSH's format.
-    #[error("writing a key in OpenSSH's format failed: {0}")]
+    #[error("cannot write a key in OpenSSH's format: {0}")]
     SshKey(ssh_key::Error),
     /// The bytes of the key schedule are no key of the curve P-256.
-    #[error("making a private key failed: {0}")]
+    #[error("cannot make a private key: {0}")]
     EllipticKey(p256::elliptic_curve::Error),
     /// A private key cannot be encoded.
-    #[error("encoding a private key failed: {0}")]
+    #[error("cannot encode a private key: {0}")]
     KeyFile(p256::pkcs8::Error),
     /// A certificate cannot be made.
-    #[error("making a certificate failed: {0}")]
+    #[error("cannot make a certificate: {0}")]
     Certificate(x509_cert::builder::Error),
     /// A certificate would end before times have numbers.
     #[error("a certificate cannot end {} seconds after 1970", time.seconds())]

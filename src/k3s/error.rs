@@ -34,7 +34,7 @@ pub enum K3sError {
         founded: FoundingYear,
     },
     /// A node is to join a cluster that has no server.
-    #[error("`{node}` is to join a cluster in which no node has `k3s: server`")]
+    #[error("`{node}` has no server to join: no node has `k3s: server`")]
     NoServer {
         /// The name of the node.
         node: String,
@@ -47,7 +47,7 @@ pub enum K3sError {
     },
     /// A download that anybody on the way could replace.
     #[error(
-        "k3s is to be downloaded from `{base_url}`, over a connection that anybody on the way can change, and no sha256 of `{binary}` is given"
+        "cannot download k3s from `{base_url}` safely: it is not https, and no sha256 of `{binary}` is given"
     )]
     UntrustedDownload {
         /// The address nodes.yaml gives.
@@ -56,7 +56,7 @@ pub enum K3sError {
         binary: &'static str,
     },
     /// A value of nodes.yaml that cannot be written as YAML.
-    #[error("writing {file} of `{node}` failed: {reason}")]
+    #[error("cannot write {file} of `{node}`: {reason}")]
     Yaml {
         /// The name of the file.
         file: &'static str,

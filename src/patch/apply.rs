@@ -27,19 +27,19 @@ pub fn apply(patch: &Patch, mut filesystems: Filesystems) -> Result<(), PatchErr
     for (partition, filesystem) in [(Partition::Boot, filesystems.boot), (Partition::Root, filesystems.root)]
     {
         let root = crate::types::ImagePath::root();
-        let failed = |source| PatchError::stock("closing", partition, &root, source);
+        let failed = |source| PatchError::stock("close", partition, &root, source);
         filesystem.finish().map_err(failed)?;
     }
     Ok(())
 }
 
 /// A reader that keeps its error: what a filesystem returns does not tell whether it or the content is to blame.
-struct Overheard<'content> {
+struct ErrorKeeper<'content> {
     inner: Box<dyn Read + 'content>,
     error: Option<io::Error>,
 }
 
-impl Read for Overheard<'_> {
+impl Read for ErrorKeeper<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer);
         read.map_err(|error| match error.kind() {
@@ -66,21 +66,21 @@ fn apply_edit(edit: &Edit, filesystem: &mut dyn WriteFilesystem) -> Result<(), P
     let (doing, result) = match &edit.action {
         Action::File { content, mode, owner, .. } => {
             let failed = |source| PatchError::content(content, edit.partition, path, source);
-            let mut reader = Overheard { inner: content.open().map_err(failed)?, error: None };
+            let mut reader = ErrorKeeper { inner: content.open().map_err(failed)?, error: None };
             let written = filesystem.write_file(path, &mut reader, content.size(), *mode, *owner);
             let ended = if written.is_ok() { check_end(&mut reader) } else { Ok(()) };
             if let Some(error) = reader.error {
                 return Err(failed(error));
             }
             ended.map_err(failed)?;
-            ("writing", written)
+            ("write", written)
         }
         Action::Directory { mode, owner } => {
-            ("making the directory", filesystem.make_directory(path, *mode, *owner))
+            ("make the directory", filesystem.make_directory(path, *mode, *owner))
         }
-        Action::Symlink { target } => ("making the link", filesystem.make_symlink(path, target)),
-        Action::Remove => ("removing", filesystem.remove(path)),
-        Action::Rename { to } => ("moving", filesystem.rename(path, to)),
+        Action::Symlink { target } => ("make the link", filesystem.make_symlink(path, target)),
+        Action::Remove => ("remove", filesystem.remove(path)),
+        Action::Rename { to } => ("move", filesystem.rename(path, to)),
     };
     result.map_err(|source| PatchError::stock(doing, edit.partition, path, source))
 }
@@ -145,7 +145,7 @@ mod tests {
             std::fs::write(file.path(), changed).unwrap();
             let error = applied().unwrap_err();
             let expected = format!(
-                "reading {}, which is to become `/x` on the root partition, failed: the file ",
+                "cannot read {}, which is to become `/x` on the root partition: the file ",
                 file.path().display()
             );
             assert!(error.to_string().starts_with(&expected), "{changed}: {error}");

@@ -1,10 +1,9 @@
-//! Holding a patch against an image: is every edit there, and is everything else as it was?
+//! Comparing an image with a patch: is every edit there, and is everything else as it was?
 
+use super::files::{PartitionFiles, below};
 use super::{Action, Edit, Partition, Patch, PatchError, StockFiles};
 use crate::fs::ext4::attributes_after_rewrite;
-use crate::fs::{ExtendedAttributes, FileKind, FsError, Metadata, ReadFilesystem};
-use crate::types::Digest;
-use crate::types::Sha256;
+use crate::fs::{ExtendedAttributes, FileKind, Metadata};
 use crate::types::{ImagePath, Mode};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -26,7 +25,7 @@ impl fmt::Display for FileDifference {
     }
 }
 
-/// Holds `image` against `stock` with `patch` applied: content, mode, owner and link target of every edit,
+/// Compares `image` with `stock` after `patch` applied: content, mode, owner and link target of every edit,
 /// and that everything the patch does not name is what the stock image has. Extended attributes are
 /// compared of the files that the patch writes.
 ///
@@ -40,10 +39,7 @@ pub fn check(
 ) -> Result<Vec<FileDifference>, PatchError> {
     let mut differences = Vec::new();
     for partition in [Partition::Boot, Partition::Root] {
-        let (stock, image) = match partition {
-            Partition::Boot => (&*stock.boot, &*image.boot),
-            Partition::Root => (&*stock.root, &*image.root),
-        };
+        let (stock, image) = (stock.files(partition), image.files(partition));
         let expected = ExpectedNames::new(patch, partition);
         let mut walk = Walk { patch, expected, partition, stock, image, differences: &mut differences };
         walk.directory(&ImagePath::root())?;
@@ -111,29 +107,20 @@ struct Walk<'walk> {
     patch: &'walk Patch,
     expected: ExpectedNames<'walk>,
     partition: Partition,
-    stock: &'walk dyn ReadFilesystem,
-    image: &'walk dyn ReadFilesystem,
+    stock: PartitionFiles<'walk>,
+    image: PartitionFiles<'walk>,
     differences: &'walk mut Vec<FileDifference>,
 }
 
 impl Walk<'_> {
     fn differs(&mut self, path: &ImagePath, what: impl Into<String>) {
-        self.differences.push(FileDifference {
-            partition: self.partition,
-            path: path.clone(),
-            what: what.into(),
-        });
-    }
-
-    fn failed(&self, doing: &'static str, path: &ImagePath) -> impl FnOnce(FsError) -> PatchError {
         let (partition, path) = (self.partition, path.clone());
-        move |source| PatchError::Filesystem { doing, partition, path, source }
+        self.differences.push(FileDifference { partition, path, what: what.into() });
     }
 
     /// Compares what is in the directory `path`, which is one in the image.
     fn directory(&mut self, path: &ImagePath) -> Result<(), PatchError> {
-        let found: BTreeSet<String> =
-            self.image.list(path).map_err(self.failed("listing", path))?.into_iter().collect();
+        let found: BTreeSet<String> = self.image.list(path)?.into_iter().collect();
         let wanted = self.wanted_names(path)?;
         for name in wanted.difference(&found) {
             self.differs(&below(self.partition, path, name)?, "is missing");
@@ -153,10 +140,10 @@ impl Walk<'_> {
     /// Returns the names that the directory `path` should have.
     fn wanted_names(&self, path: &ImagePath) -> Result<BTreeSet<String>, PatchError> {
         let stock_path = self.expected.stock_path(path);
-        let stock = self.stock.metadata(&stock_path).map_err(self.failed("looking up", &stock_path))?;
+        let stock = self.stock.metadata(&stock_path)?;
         let mut names = BTreeSet::new();
         if stock.is_some_and(|found| found.kind == FileKind::Directory) {
-            for name in self.stock.list(&stock_path).map_err(self.failed("listing", &stock_path))? {
+            for name in self.stock.list(&stock_path)? {
                 if !self.expected.gone.contains(&below(self.partition, &stock_path, &name)?) {
                     names.insert(name);
                 }
@@ -167,11 +154,11 @@ impl Walk<'_> {
         Ok(names)
     }
 
-    /// Compares what stands at `path` in the image.
+    /// Compares what is at `path` in the image.
     fn entry(&mut self, path: &ImagePath) -> Result<(), PatchError> {
-        let found = self.image.metadata(path).map_err(self.failed("looking up", path))?;
+        let found = self.image.metadata(path)?;
         let Some(found) = found else {
-            self.differs(path, "is listed, but nothing stands there");
+            self.differs(path, "is listed, but nothing is there");
             return Ok(());
         };
         match self.expected.edits.get(path).copied() {
@@ -192,18 +179,12 @@ impl Walk<'_> {
                 self.attributes(path, found, Metadata { mode: *mode, owner: *owner, ..found });
                 self.extended_attributes(path, *mode)?;
                 if found.modified != self.patch.time && self.partition == Partition::Root {
-                    self.differs(
-                        path,
-                        format!(
-                            "has the time {}, not {}",
-                            found.modified.seconds(),
-                            self.patch.time.seconds()
-                        ),
-                    );
+                    let (found, planned) = (found.modified.seconds(), self.patch.time.seconds());
+                    self.differs(path, format!("has the time {found}, not {planned}"));
                 }
                 let failed = |source| PatchError::content(content, self.partition, path, source);
                 let same = found.size == content.size()
-                    && self.digest(self.image, path)? == content.read_digest().map_err(failed)?;
+                    && self.image.digest(path)? == content.read_digest().map_err(failed)?;
                 if !same {
                     self.differs(path, "has another content than planned");
                 }
@@ -215,7 +196,7 @@ impl Walk<'_> {
             }
             Action::Symlink { target } => {
                 if self.is_kind(path, found, FileKind::Symlink) {
-                    let link = self.image.read_link(path).map_err(self.failed("reading the link", path))?;
+                    let link = self.image.read_link(path)?;
                     if link != *target {
                         self.differs(path, format!("points to `{link}`, not to `{target}`"));
                     }
@@ -229,7 +210,7 @@ impl Walk<'_> {
     /// Compares a path that the patch does not write with what the stock image has there.
     fn untouched(&mut self, path: &ImagePath, found: Metadata) -> Result<(), PatchError> {
         let stock_path = self.expected.stock_path(path);
-        let stock = self.stock.metadata(&stock_path).map_err(self.failed("looking up", &stock_path))?;
+        let stock = self.stock.metadata(&stock_path)?;
         let Some(stock) = stock else {
             self.differs(path, "is there, but the stock image does not have it");
             return Ok(());
@@ -247,16 +228,9 @@ impl Walk<'_> {
         }
         let same = match found.kind {
             FileKind::File => {
-                found.size == stock.size
-                    && self.digest(self.image, path)? == self.digest(self.stock, &stock_path)?
+                found.size == stock.size && self.image.digest(path)? == self.stock.digest(&stock_path)?
             }
-            FileKind::Symlink => {
-                self.image.read_link(path).map_err(self.failed("reading the link", path))?
-                    == self
-                        .stock
-                        .read_link(&stock_path)
-                        .map_err(self.failed("reading the link", &stock_path))?
-            }
+            FileKind::Symlink => self.image.read_link(path)? == self.stock.read_link(&stock_path)?,
             FileKind::Directory | FileKind::Special => true,
         };
         if !same {
@@ -286,17 +260,14 @@ impl Walk<'_> {
 
     /// Compares the extended attributes of a file that the patch writes with those that it keeps.
     fn extended_attributes(&mut self, path: &ImagePath, mode: Mode) -> Result<(), PatchError> {
-        const DOING: &str = "reading the extended attributes of";
         let stock_path = self.expected.stock_path(path);
-        let stock = self.stock.metadata(&stock_path).map_err(self.failed("looking up", &stock_path))?;
+        let stock = self.stock.metadata(&stock_path)?;
         let wanted = if stock.is_some_and(|stock| stock.kind == FileKind::File) {
-            let before = self.stock.extended_attributes(&stock_path);
-            let kept = before.and_then(|before| attributes_after_rewrite(&before, mode));
-            kept.map_err(self.failed(DOING, &stock_path))?
+            self.stock.extended_attributes(&stock_path, |before| attributes_after_rewrite(&before, mode))?
         } else {
             ExtendedAttributes::new()
         };
-        let found = self.image.extended_attributes(path).map_err(self.failed(DOING, path))?;
+        let found = self.image.extended_attributes(path, Ok)?;
         for (name, value) in &wanted {
             match found.get(name) {
                 Some(found) if found == value => {}
@@ -310,38 +281,5 @@ impl Walk<'_> {
             self.differs(path, format!("has the extended attribute `{name}`, which it should not have"));
         }
         Ok(())
-    }
-
-    fn digest(&self, filesystem: &dyn ReadFilesystem, path: &ImagePath) -> Result<Digest, PatchError> {
-        let mut hasher = Sha256::new();
-        let read = filesystem.read_pieces(path, &mut |piece| {
-            hasher.update(piece);
-            Ok(())
-        });
-        read.map_err(self.failed("reading", path))?;
-        Ok(hasher.finalize())
-    }
-}
-
-/// Returns the path of a name that a directory lists; a name that makes no path is damage.
-fn below(partition: Partition, directory: &ImagePath, name: &str) -> Result<ImagePath, PatchError> {
-    directory.join(name).map_err(|error| PatchError::Filesystem {
-        doing: "listing",
-        partition,
-        path: directory.clone(),
-        source: FsError::Damaged(error.to_string()),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_that_makes_no_path_is_damage_of_the_partition_it_is_on() {
-        for partition in [Partition::Boot, Partition::Root] {
-            let error = below(partition, &ImagePath::root(), "a/../b").unwrap_err();
-            assert!(error.to_string().contains(&format!("on the {partition} partition")), "{error}");
-        }
     }
 }

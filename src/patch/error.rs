@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum PatchError {
     /// A filesystem of the image did not do what it was asked for.
-    #[error("{doing} `{path}` on the {partition} partition failed: {source}")]
+    #[error("cannot {doing} `{path}` on the {partition} partition: {source}")]
     Filesystem {
-        /// The operation: a gerund.
+        /// The operation: a verb.
         doing: &'static str,
         /// The partition.
         partition: Partition,
@@ -97,7 +97,7 @@ pub enum PatchError {
         path: ImagePath,
     },
     /// A file of this machine that is to be put on the card could not be read.
-    #[error("reading {}, which is to become `{path}` on the {partition} partition, failed: {source}", file.display())]
+    #[error("cannot read {}, which is to become `{path}` on the {partition} partition: {source}", file.display())]
     SourceFile {
         /// The file of this machine.
         file: PathBuf,

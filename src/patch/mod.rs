@@ -32,6 +32,7 @@ mod check;
 mod content;
 mod draft;
 mod error;
+mod files;
 mod stock;
 
 pub use apply::{Filesystems, apply};

@@ -1,5 +1,6 @@
 //! The files of the stock image, as the plan sees them.
 
+use super::files::PartitionFiles;
 use super::{Partition, PatchError};
 use crate::fs::symlinks::{LastLink, LinkTree, Resolved, Step, resolve};
 use crate::fs::{FileKind, Metadata, ReadFilesystem};
@@ -55,26 +56,26 @@ pub trait Stock {
     fn list(&self, partition: Partition, path: &ImagePath) -> Result<Vec<String>, PatchError>;
 }
 
-/// Files larger than this are read anew every time.
-const LARGEST_REMEMBERED_FILE: usize = 4 << 20;
+/// The largest file that is cached; a larger one is read anew every time.
+const LARGEST_CACHED_FILE: usize = 4 << 20;
 
 /// The stock files, read from the image.
 ///
-/// What [`Stock`] is asked for is remembered: every node's plan asks for the same few hundred files.
+/// Answers are cached: every node's plan asks for the same few hundred files.
 pub struct StockFiles {
     /// The FAT partition.
     pub boot: Box<dyn ReadFilesystem>,
     /// The ext4 partition.
     pub root: Box<dyn ReadFilesystem>,
-    metadata: Remembered<Option<Metadata>>,
-    contents: Remembered<Option<Vec<u8>>>,
+    metadata: Cached<Option<Metadata>>,
+    contents: Cached<Option<Vec<u8>>>,
 }
 
 /// Answers for paths that were asked for before.
-struct Remembered<T>(RefCell<BTreeMap<(Partition, ImagePath), T>>);
+struct Cached<T>(RefCell<BTreeMap<(Partition, ImagePath), T>>);
 
-impl<T: Clone> Remembered<T> {
-    fn nothing() -> Self {
+impl<T: Clone> Cached<T> {
+    fn new() -> Self {
         Self(RefCell::new(BTreeMap::new()))
     }
 
@@ -82,7 +83,7 @@ impl<T: Clone> Remembered<T> {
         self.0.borrow().get(&(partition, path.clone())).cloned()
     }
 
-    fn keep(&self, partition: Partition, path: &ImagePath, found: T) {
+    fn insert(&self, partition: Partition, path: &ImagePath, found: T) {
         self.0.borrow_mut().insert((partition, path.clone()), found);
     }
 }
@@ -90,14 +91,15 @@ impl<T: Clone> Remembered<T> {
 impl StockFiles {
     /// Takes the filesystems of both partitions.
     pub fn new(boot: Box<dyn ReadFilesystem>, root: Box<dyn ReadFilesystem>) -> Self {
-        Self { boot, root, metadata: Remembered::nothing(), contents: Remembered::nothing() }
+        Self { boot, root, metadata: Cached::new(), contents: Cached::new() }
     }
 
-    fn filesystem(&self, partition: Partition) -> &dyn ReadFilesystem {
-        match partition {
+    pub(super) fn files(&self, partition: Partition) -> PartitionFiles<'_> {
+        let filesystem = match partition {
             Partition::Boot => &*self.boot,
             Partition::Root => &*self.root,
-        }
+        };
+        PartitionFiles { partition, filesystem }
     }
 
     /// Reads a file, through all links to it.
@@ -106,8 +108,7 @@ impl StockFiles {
         if self.metadata(partition, &path)?.is_none() {
             return Ok(None);
         }
-        let read = self.filesystem(partition).read(&path, LARGEST_EDITED_FILE);
-        read.map(Some).map_err(|source| PatchError::stock("reading", partition, &path, source))
+        self.files(partition).read(&path, LARGEST_EDITED_FILE).map(Some)
     }
 }
 
@@ -143,9 +144,8 @@ impl Stock for StockFiles {
         if let Some(known) = self.metadata.get(partition, path) {
             return Ok(known);
         }
-        let result = self.filesystem(partition).metadata(path);
-        let found = result.map_err(|source| PatchError::stock("looking up", partition, path, source))?;
-        self.metadata.keep(partition, path, found);
+        let found = self.files(partition).metadata(path)?;
+        self.metadata.insert(partition, path, found);
         Ok(found)
     }
 
@@ -154,28 +154,22 @@ impl Stock for StockFiles {
             return Ok(known);
         }
         let content = self.read_anew(partition, path)?;
-        if content.as_ref().is_none_or(|content| content.len() <= LARGEST_REMEMBERED_FILE) {
-            self.contents.keep(partition, path, content.clone());
+        if content.as_ref().is_none_or(|content| content.len() <= LARGEST_CACHED_FILE) {
+            self.contents.insert(partition, path, content.clone());
         }
         Ok(content)
     }
 
     fn read_link(&self, partition: Partition, path: &ImagePath) -> Result<Option<String>, PatchError> {
         match self.metadata(partition, path)? {
-            Some(found) if found.kind == FileKind::Symlink => {
-                let result = self.filesystem(partition).read_link(path).map(Some);
-                result.map_err(|source| PatchError::stock("reading the link", partition, path, source))
-            }
+            Some(found) if found.kind == FileKind::Symlink => self.files(partition).read_link(path).map(Some),
             _ => Ok(None),
         }
     }
 
     fn list(&self, partition: Partition, path: &ImagePath) -> Result<Vec<String>, PatchError> {
         match self.metadata(partition, path)? {
-            Some(found) if found.kind == FileKind::Directory => {
-                let result = self.filesystem(partition).list(path);
-                result.map_err(|source| PatchError::stock("listing", partition, path, source))
-            }
+            Some(found) if found.kind == FileKind::Directory => self.files(partition).list(path),
             _ => Ok(Vec::new()),
         }
     }

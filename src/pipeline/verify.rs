@@ -140,7 +140,7 @@ fn outside_the_files(
     let unused = |disk: &Disk| -> Result<u64, Error> {
         let root = crate::types::ImagePath::root();
         let failed = |source| patch::PatchError::Filesystem {
-            doing: "reading the superblock of",
+            doing: "read the superblock of",
             partition: patch::Partition::Root,
             path: root,
             source,

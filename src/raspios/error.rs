@@ -32,7 +32,7 @@ pub enum DetectError {
     },
     /// Raspberry Pi OS, of a release that is older than all that cardwright knows.
     #[error(
-        "this Raspberry Pi OS is too old: /etc/os-release says `{found}`, and bullseye is the oldest that is taken"
+        "this Raspberry Pi OS is too old: /etc/os-release says `{found}`, and bullseye is the oldest release that is supported"
     )]
     TooOld {
         /// The line of /etc/os-release.
@@ -124,13 +124,13 @@ pub enum RaspiosError {
         path: ImagePath,
     },
     /// A login shell that is not installed.
-    #[error("the stock image has no `{shell}`, which is to be the login shell")]
+    #[error("the stock image has no `{shell}` for a login shell")]
     MissingShell {
         /// Its name or path.
         shell: ImagePath,
     },
     /// A password hash that would break /etc/shadow. It is not shown.
-    #[error("the password hash has a character that cannot stand in /etc/shadow")]
+    #[error("the password hash has a character that /etc/shadow cannot hold")]
     PasswordHash,
     /// A cmdline.txt that is not one line of words.
     #[error("cmdline.txt of the stock image {found}")]
@@ -155,7 +155,7 @@ pub enum RaspiosError {
         breaks: &'static str,
     },
     /// A time zone that the image does not know.
-    #[error("the stock image knows no time zone `{zone}`")]
+    #[error("the stock image has no time zone `{zone}`")]
     UnknownTimezone {
         /// Its name or path.
         zone: String,
@@ -163,7 +163,7 @@ pub enum RaspiosError {
         nearest: Vec<String>,
     },
     /// A locale that the image does not know.
-    #[error("the stock image knows no locale `{locale}`")]
+    #[error("the stock image has no locale `{locale}`")]
     UnknownLocale {
         /// Its name or path.
         locale: String,
@@ -209,7 +209,7 @@ pub enum RaspiosError {
         instead: &'static str,
     },
     /// A file of `files:` with a name on the boot partition that settles a first boot.
-    #[error("`{path}` on the boot partition is not yours to write: {what}")]
+    #[error("`{path}` on the boot partition is reserved: {what}")]
     Reserved {
         /// Its name or path.
         path: ImagePath,
@@ -227,7 +227,7 @@ pub enum RaspiosError {
         directory: ImagePath,
     },
     /// A file of `files:` that is another one of them, by links of the image.
-    #[error("`{path}` is the same file as `{other}`, by a link of the stock image")]
+    #[error("`{path}` is the same file as `{other}`, through a link of the stock image")]
     SameFile {
         /// Its path, as nodes.yaml has it.
         path: ImagePath,
@@ -235,7 +235,7 @@ pub enum RaspiosError {
         other: ImagePath,
     },
     /// A file of this machine that could not be read.
-    #[error("reading {} for the card failed: {source}", path.display())]
+    #[error("cannot read {}: {source}", path.display())]
     SourceFile {
         /// Its name or path.
         path: PathBuf,
@@ -243,7 +243,7 @@ pub enum RaspiosError {
         source: io::Error,
     },
     /// The record that cardwright leaves on a card, unreadable.
-    #[error("`/etc/cardwright/card.json` of this image cannot be understood: {source}")]
+    #[error("cannot read `/etc/cardwright/card.json` of this image: {source}")]
     CardRecord {
         /// The cause.
         source: serde_json::Error,

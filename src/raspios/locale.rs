@@ -132,7 +132,7 @@ mod tests {
         let stock = trixie();
         let _ = patch(&stock, |draft| {
             let error = set_locale(draft, "de_DE").unwrap_err();
-            assert_eq!(error.to_string(), "the stock image knows no locale `de_DE`");
+            assert_eq!(error.to_string(), "the stock image has no locale `de_DE`");
             assert!(error.hint().unwrap().starts_with("Did you mean `de_DE.UTF-8`"));
             assert!(set_locale(draft, "Comment").is_err());
         });

@@ -81,10 +81,7 @@ pub(crate) fn check_node(files: &[Spanned<ExtraFile>], user: &str, runs_k3s: boo
                     format!("`{}` is written by cardwright itself: {}", file.value.path, claimed.what)
                 }
                 Partition::Boot => {
-                    format!(
-                        "`{}` on the boot partition is not yours to write: {}",
-                        file.value.path, claimed.what
-                    )
+                    format!("`{}` on the boot partition is reserved: {}", file.value.path, claimed.what)
                 }
             };
             reader.report(&file.span, Finding::new(message, claimed.instead));

@@ -2,6 +2,7 @@
 
 use super::Draft;
 use crate::fs::{FileKind, FsError};
+use crate::patch::files::below;
 use crate::patch::{Action, Content, Partition, PatchError, Sensitivity};
 use crate::types::{ImagePath, Mode, Owner};
 
@@ -153,12 +154,7 @@ impl Draft<'_> {
             }
             Some(FileKind::Directory) => {
                 for name in self.list_stock(partition, path)? {
-                    let below = path.join(&name).map_err(|error| PatchError::Filesystem {
-                        doing: "listing",
-                        partition,
-                        path: path.clone(),
-                        source: FsError::Damaged(error.to_string()),
-                    })?;
+                    let below = below(partition, path, &name)?;
                     self.remove_all(partition, &below)?;
                 }
             }
@@ -180,7 +176,7 @@ impl Draft<'_> {
     ) -> Result<(), PatchError> {
         if self.stock.metadata(partition, from)?.is_none() {
             let (path, source) = (from.clone(), FsError::NotFound);
-            return Err(PatchError::Filesystem { doing: "moving", partition, path, source });
+            return Err(PatchError::Filesystem { doing: "move", partition, path, source });
         }
         self.refuse_other(partition, to, "move something to", |_| false)?;
         self.put(partition, from, Action::Rename { to: to.clone() }, true);
