@@ -8,6 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// The first second of the last year of four digits.
+const YEAR_9999: i64 = 253_370_764_800;
+
 /// The files of a bucket, counted.
 #[derive(Debug)]
 pub struct Usage {
@@ -51,9 +54,10 @@ pub fn usage(cache: &Path) -> Vec<Usage> {
     Bucket::ALL.into_iter().map(usage_of).collect()
 }
 
+/// Returns a time of a file; `None` for one before 1970, or without a date of four digits: those are set by hand.
 fn unix_time(time: SystemTime) -> Option<UnixTime> {
-    let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
-    i64::try_from(seconds).ok().map(UnixTime::new)
+    let seconds = i64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()?;
+    (seconds < YEAR_9999).then(|| UnixTime::new(seconds))
 }
 
 /// Removes the files of some buckets, and those that former versions of this program left of them. Files that another

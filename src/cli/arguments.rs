@@ -1,5 +1,6 @@
 //! What may be typed.
 
+use cardwright::cache::Bucket;
 use cardwright::formats::ImageFormat;
 use cardwright::raspios::Codename;
 use clap::builder::styling::{AnsiColor, Styles};
@@ -37,6 +38,9 @@ pub(crate) enum Command {
     Inspect(InspectArguments),
     /// Read an image back and hold it against the plan
     Verify(VerifyArguments),
+    /// Show or clean what is kept between runs
+    #[command(subcommand)]
+    Cache(CacheCommand),
 }
 
 /// Which stock image, and how it is understood.
@@ -137,11 +141,23 @@ fn base_url(text: &str) -> Result<String, &'static str> {
     if is_web && is_plain { Ok(text.to_owned()) } else { Err("it has to begin with https:// or http://") }
 }
 
-#[expect(clippy::expect_used, reason = "the names are those of the formats")]
 fn format_parser() -> impl TypedValueParser<Value = ImageFormat> {
-    PossibleValuesParser::new(ImageFormat::WRITTEN.map(ImageFormat::extension)).map(|name| {
-        let named = ImageFormat::WRITTEN.into_iter().find(|format| format.extension() == name);
-        named.expect("the parser before lets no other names pass")
+    named(ImageFormat::WRITTEN, ImageFormat::extension)
+}
+
+fn bucket_parser() -> impl TypedValueParser<Value = Bucket> {
+    named(Bucket::ALL, Bucket::name)
+}
+
+/// Takes the name of one of some values.
+#[expect(clippy::expect_used, reason = "the names are those of the values")]
+fn named<T, const N: usize>(all: [T; N], name: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(all.map(name)).map(move |text| {
+        let found = all.into_iter().find(|value| name(*value) == text);
+        found.expect("the parser before lets no other names pass")
     })
 }
 
@@ -204,4 +220,25 @@ pub(crate) struct VerifyArguments {
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// Print the folder of the cache
+    Dir,
+    /// Show what is in the cache: how many files, how large, and when one was used last
+    List {
+        /// Print the list as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove what cardwright wrote into the cache; files that another run uses stay
+    Clean {
+        /// These kinds of files only
+        #[arg(value_name = "BUCKET", value_parser = bucket_parser())]
+        buckets: Vec<Bucket>,
+        /// Print what was removed as JSON
+        #[arg(long)]
+        json: bool,
+    },
 }

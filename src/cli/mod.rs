@@ -5,6 +5,7 @@ mod arguments;
 #[cfg(feature = "progress")]
 mod bar;
 mod build;
+mod cache;
 mod check;
 mod inspect;
 mod interrupt;
@@ -20,7 +21,6 @@ mod selection;
 mod verify;
 
 use arguments::{Arguments, BaseSelection, Command};
-use cardwright::cache;
 use cardwright::cluster::{Cluster, ImageSource, InvalidCluster};
 use cardwright::identity::{ClusterSecret, Creation};
 use cardwright::pipeline::{self, Error, OccupiedOutputs};
@@ -84,6 +84,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Plan(arguments) => plan::run(arguments),
         Command::Inspect(arguments) => inspect::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
+        Command::Cache(command) => cache::run(command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -213,9 +214,9 @@ fn warnings() -> Vec<Warning> {
 fn cache() -> Option<PathBuf> {
     static CACHE: OnceLock<Option<PathBuf>> = OnceLock::new();
     let open = || {
-        let folder = cache::folder()?;
-        if let Some(trouble) = cache::trouble(&folder) {
-            warn(cache::cache_warning(&trouble));
+        let folder = cardwright::cache::folder()?;
+        if let Some(trouble) = cardwright::cache::trouble(&folder) {
+            warn(cardwright::cache::cache_warning(&trouble));
             return None;
         }
         pipeline::writable_warning(&folder).into_iter().for_each(warn);

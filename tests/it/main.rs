@@ -32,6 +32,7 @@
 
 #[cfg(unix)]
 mod boot;
+mod cache;
 mod command_line;
 mod demo;
 mod digests;

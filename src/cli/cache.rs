@@ -1,0 +1,86 @@
+//! `cardwright cache`
+
+use super::arguments::CacheCommand;
+use super::paint::{BOLD, DIM, line, paint, spans};
+use super::{Failure, paint};
+use cardwright::cache::{self, Bucket, Cleaned, Usage};
+use cardwright::types::{ByteCount, UnixTime, Warning};
+use serde_json::json;
+use std::io;
+use std::path::Path;
+
+pub(super) fn run(command: &CacheCommand) -> Result<(), Failure> {
+    let folder = cache::folder().ok_or_else(|| Failure::Advised {
+        message: "there is no folder for the cache: the environment names no home".to_owned(),
+        hint: "Set CARDWRIGHT_CACHE to a folder".to_owned(),
+    })?;
+    match command {
+        CacheCommand::Dir => line(folder.display().to_string()),
+        CacheCommand::List { json: true } => paint::json(&list_as_json(&folder)),
+        CacheCommand::List { json: false } => list(&folder),
+        CacheCommand::Clean { buckets, json } => {
+            let buckets = if buckets.is_empty() { &Bucket::ALL } else { buckets.as_slice() };
+            let cleaned = cache::clean(&folder, buckets);
+            cleaned.iter().filter(|cleaned| !cleaned.left.is_empty()).for_each(warn_of_left);
+            if *json { paint::json(&cleaned_as_json(&folder, &cleaned)) } else { show_cleaned(&cleaned) }
+        }
+    }
+    .map_err(Failure::Output)
+}
+
+fn list(folder: &Path) -> io::Result<()> {
+    line(spans![paint(BOLD, folder.display())])?;
+    line(spans![paint(
+        DIM,
+        format!("  {:<10} {:>5}  {:>9}  {:<10}  at most", "bucket", "files", "size", "last used")
+    )])?;
+    for Usage { bucket, files, size, last_used, .. } in cache::usage(folder) {
+        let used = last_used.map_or_else(|| "-".to_owned(), UnixTime::date);
+        let bounds = format!("{} files, {}", bucket.max_files(), bucket.max_size());
+        let size = size.to_string();
+        line(format!("  {:<10} {files:>5}  {size:>9}  {used:<10}  {bounds}", bucket.name()))?;
+        line(spans![paint(DIM, format!("    {}", bucket.contents()))])?;
+    }
+    Ok(())
+}
+
+fn list_as_json(folder: &Path) -> serde_json::Value {
+    let buckets = cache::usage(folder).into_iter().map(|usage| {
+        let bucket = usage.bucket;
+        json!({
+            "bucket": bucket.name(), "folder": usage.folder, "files": usage.files, "size": usage.size,
+            "last_used": usage.last_used, "max_files": bucket.max_files(), "max_size": bucket.max_size(),
+        })
+    });
+    json!({ "folder": folder, "buckets": buckets.collect::<Vec<_>>() })
+}
+
+fn warn_of_left(cleaned: &Cleaned) {
+    paint::warning(&Warning {
+        message: format!(
+            "left {} in {}: in use by another run, or impossible to remove",
+            files(cleaned.left.len()),
+            cleaned.bucket.name()
+        ),
+        hint: Some("`-v` shows which, and why".to_owned()),
+    });
+}
+
+fn show_cleaned(cleaned: &[Cleaned]) -> io::Result<()> {
+    for Cleaned { bucket, files: count, size, .. } in cleaned {
+        line(format!("{:<10} removed {}, {size}", bucket.name(), files(*count)))?;
+    }
+    let freed: ByteCount = cleaned.iter().map(|cleaned| cleaned.size).sum();
+    line(spans!["freed ", paint(BOLD, freed)])
+}
+
+fn cleaned_as_json(folder: &Path, cleaned: &[Cleaned]) -> serde_json::Value {
+    let buckets = cleaned.iter().map(|cleaned| {
+        json!({ "bucket": cleaned.bucket.name(), "files": cleaned.files, "size": cleaned.size, "left": cleaned.left })
+    });
+    json!({ "folder": folder, "buckets": buckets.collect::<Vec<_>>() })
+}
+
+fn files(count: usize) -> String {
+    format!("{count} file{}", if count == 1 { "" } else { "s" })
+}
