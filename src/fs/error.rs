@@ -1,4 +1,4 @@
-//! What can go wrong with a filesystem.
+//! The errors of filesystems.
 
 use super::FileKind;
 use crate::formats::magic;
@@ -7,7 +7,7 @@ use crate::types::ByteCount;
 use crate::types::Hint;
 use std::io;
 
-/// An error of reading or writing a filesystem. It does not name the path: whoever asked knows it.
+/// An error of reading or writing a filesystem. It does not name the path: the caller knows it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FsError {
@@ -23,33 +23,33 @@ pub enum FsError {
         found: String,
     },
     /// A filesystem with features that cardwright does not know how to write.
-    #[error("this {kind} filesystem has {found}, which cardwright does not write to")]
+    #[error("cannot write to this {kind} filesystem: it has {found}")]
     Unsupported {
         /// `ext4`, `FAT`.
         kind: &'static str,
-        /// Which features, as their own tools name them.
+        /// The features, as the filesystem's own tools name them.
         found: String,
     },
     /// A filesystem that was not closed properly.
-    #[error("this {kind} filesystem was not closed properly: {found}")]
+    #[error("the {kind} filesystem was not unmounted cleanly: {found}")]
     Dirty {
         /// `ext4`, `FAT`.
         kind: &'static str,
-        /// How it shows.
+        /// The mark of it: a clause.
         found: String,
     },
     /// A filesystem that contradicts itself.
     #[error("the filesystem is damaged: {0}")]
     Damaged(String),
-    /// Nothing stands there.
+    /// Nothing is there.
     #[error("there is no such file or directory")]
     NotFound,
-    /// Something of another kind stands there.
+    /// Something of another kind is there.
     #[error("there is a {found} there, not a {expected}")]
     WrongKind {
-        /// What was expected.
+        /// The kind that was expected.
         expected: FileKind,
-        /// What stands there.
+        /// The kind of what is there.
         found: FileKind,
     },
     /// A name on FAT that is only the short name of something else.
@@ -58,35 +58,35 @@ pub enum FsError {
         /// The long name.
         of: String,
     },
-    /// Something stands there already.
-    #[error("something is there already")]
+    /// Something is there already.
+    #[error("something is already there")]
     AlreadyExists,
     /// A file larger than it may be.
-    #[error("it has {size}, more than the {limit} that are read at once")]
+    #[error("the file has {size}, and no more than {limit} are read at once")]
     TooLarge {
-        /// How large it is.
+        /// Its size.
         size: ByteCount,
-        /// How large it may be.
+        /// The largest size that is read.
         limit: ByteCount,
     },
-    /// No room left.
-    #[error("the filesystem is full: {needed} are needed and {free} are free")]
+    /// No space left.
+    #[error("the filesystem is full: {needed} needed, {free} free")]
     Full {
-        /// How much was to be written.
+        /// The size of what was to be written.
         needed: ByteCount,
-        /// How much is free.
+        /// The free space.
         free: ByteCount,
     },
     /// It cannot become that large.
-    #[error("this filesystem cannot grow to {to}: {reason}")]
+    #[error("cannot grow the filesystem to {to}: {reason}")]
     CannotGrow {
-        /// How large it was to be.
+        /// The size that was asked for.
         to: ByteCount,
-        /// Why not: a clause.
+        /// The reason: a clause.
         reason: String,
     },
-    /// No room left for one more file, whatever its size.
-    #[error("the filesystem has no room for another name")]
+    /// No space left for one more file, whatever its size.
+    #[error("the filesystem has no space for another name")]
     NoRoomForNames,
     /// FAT has no symbolic links.
     #[error("FAT has no symbolic links")]
@@ -126,8 +126,8 @@ impl Hint for FsError {
             Self::ShortName { of } => {
                 Some(format!("Write `{of}` if you mean that file, or else choose another name"))
             }
-            Self::CannotGrow { .. } => Some("Put less on the card, or set a smaller `grow:` under `image:`".to_owned()),
-            Self::Full { .. } | Self::NoRoomForNames => Some("Put less on the card".to_owned()),
+            Self::CannotGrow { .. } => Some("Write less to the image, or set a smaller `grow:` under `image:`".to_owned()),
+            Self::Full { .. } | Self::NoRoomForNames => Some("Write less to the image".to_owned()),
             _ => None,
         }
     }

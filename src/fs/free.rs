@@ -1,9 +1,9 @@
-//! What of a filesystem holds nothing.
+//! The free space of a filesystem, as ranges.
 
 use super::UnusedRanges;
 use std::ops::Range;
 
-/// Collects parts that are free, in order, and joins those that touch.
+/// A collector of free parts, in order, which joins those that touch.
 #[derive(Debug, Default)]
 pub(super) struct FreeSpace(Vec<Range<u64>>);
 

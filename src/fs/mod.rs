@@ -1,4 +1,4 @@
-//! The two filesystems of a card, behind one small trait each for reading and for writing.
+//! The two filesystems of an image, behind one small trait each for reading and for writing.
 //!
 //! [`fat`] is the boot partition, [`ext4`] the root. Reader and writer of ext4 are different crates
 //! that share no code, so that what one wrote the other has to find.
@@ -15,14 +15,14 @@ use free::FreeSpace;
 use crate::types::{ByteCount, ImagePath, Mode, Owner, UnixTime};
 use std::io;
 
-/// The parts of a filesystem that hold nothing, in bytes from its start: in order, and apart. Whatever
-/// stands there has no meaning.
+/// The parts of a filesystem that hold nothing, in bytes from its start: in order, and apart. The bytes
+/// there have no meaning.
 pub type UnusedRanges = Vec<std::ops::Range<u64>>;
 
 /// The extended attributes of a file by their names (xattr(7)).
 pub type ExtendedAttributes = std::collections::BTreeMap<String, Vec<u8>>;
 
-/// What kind of thing stands at a path.
+/// The kind of what is at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FileKind {
@@ -47,7 +47,7 @@ impl std::fmt::Display for FileKind {
     }
 }
 
-/// What a filesystem knows of a path, without its content.
+/// The metadata of a file, directory or link.
 ///
 /// FAT knows neither modes nor owners: there `mode` is 0755 and `owner` root, as Raspberry Pi OS mounts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub struct Metadata {
     pub modified: UnixTime,
 }
 
-/// What `inspect` says of a filesystem.
+/// The facts about a filesystem that `inspect` shows.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Summary {
     /// `FAT32`, `ext4`, …
@@ -77,11 +77,11 @@ pub struct Summary {
     pub features: Vec<String>,
     /// Size of the filesystem.
     pub size: ByteCount,
-    /// What is free of it.
+    /// Free space.
     pub free: ByteCount,
-    /// What of the free space ordinary users may not fill (ext4's reserved blocks).
+    /// The part of the free space that ordinary users may not fill (ext4's reserved blocks).
     pub reserved: ByteCount,
-    /// Last time the filesystem was written to, where it records that.
+    /// The last time the filesystem was written to, where it records that.
     pub written: Option<UnixTime>,
 }
 
@@ -90,16 +90,16 @@ pub struct Summary {
 /// Symbolic links in the directories of a path *are* followed, inside the filesystem: /lib is a link to
 /// /usr/lib on every current release.
 pub trait ReadFilesystem {
-    /// What stands at `path`, or `None` when nothing does.
+    /// Returns the metadata of what is at `path`, or `None` when nothing is.
     ///
     /// # Errors
     /// When the filesystem cannot be read, or is not what a filesystem should be.
     fn metadata(&self, path: &ImagePath) -> Result<Option<Metadata>, FsError>;
 
-    /// The whole content of the regular file at `path`.
+    /// Reads the whole content of the regular file at `path`.
     ///
     /// # Errors
-    /// Also when nothing stands there, when it is not a regular file, and when it is larger than `limit`.
+    /// Also when nothing is there, when it is not a regular file, and when it is larger than `limit`.
     fn read(&self, path: &ImagePath, limit: ByteCount) -> Result<Vec<u8>, FsError> {
         let found = self.metadata(path)?.ok_or(FsError::NotFound)?;
         if found.kind == FileKind::File && found.size > limit {
@@ -123,21 +123,21 @@ pub trait ReadFilesystem {
         sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<(), FsError>;
 
-    /// Where the symbolic link at `path` points to, as it is written there.
+    /// Reads the target of the symbolic link at `path`, as it is written there.
     ///
     /// # Errors
-    /// Also when it is no symbolic link.
+    /// Also when it is not a symbolic link.
     fn read_link(&self, path: &ImagePath) -> Result<String, FsError>;
 
-    /// The names in the directory at `path`, without `.` and `..`, sorted bytewise.
+    /// Returns the names in the directory at `path`, without `.` and `..`, sorted bytewise.
     ///
     /// Names that are not UTF-8 are left out: cardwright neither writes nor changes such a file.
     ///
     /// # Errors
-    /// Also when it is no directory.
+    /// Also when it is not a directory.
     fn list(&self, path: &ImagePath) -> Result<Vec<String>, FsError>;
 
-    /// The extended attributes of what is at `path`, as they are on the disk; FAT has none.
+    /// Reads the extended attributes of what is at `path`, as they are on the disk; FAT has none.
     ///
     /// # Errors
     /// Also when nothing is there, and when they are damaged.
@@ -146,13 +146,13 @@ pub trait ReadFilesystem {
         Ok(ExtendedAttributes::new())
     }
 
-    /// Label, features, size and free space.
+    /// Returns label, features, size and free space.
     ///
     /// # Errors
     /// When the filesystem cannot be read.
     fn summary(&self) -> Result<Summary, FsError>;
 
-    /// The unit that files take up space in: a block of ext4, a cluster of FAT.
+    /// Returns the unit that files take up space in: a block of ext4, a cluster of FAT.
     fn allocation_unit(&self) -> ByteCount;
 }
 
@@ -164,7 +164,7 @@ pub trait WriteFilesystem {
     /// Writes a regular file of `size` bytes from `content`: a new one, or in place of the one there.
     ///
     /// # Errors
-    /// When something else stands there, when the content ends early, when the space does not suffice.
+    /// When something else is there, when the content ends early, when the space does not suffice.
     fn write_file(
         &mut self,
         path: &ImagePath,
@@ -174,28 +174,28 @@ pub trait WriteFilesystem {
         owner: Owner,
     ) -> Result<(), FsError>;
 
-    /// Makes a directory, or gives the one that is there this mode and owner.
+    /// Creates a directory, or sets mode and owner of the one that is there.
     ///
     /// # Errors
-    /// When something else stands there.
+    /// When something else is there.
     fn make_directory(&mut self, path: &ImagePath, mode: Mode, owner: Owner) -> Result<(), FsError>;
 
-    /// Makes a symbolic link, in place of a file or link that is there. It belongs to root.
+    /// Creates a symbolic link, in place of a file or link that is there. It belongs to root.
     ///
     /// # Errors
-    /// When a directory stands there.
+    /// When a directory is there.
     fn make_symlink(&mut self, path: &ImagePath, target: &str) -> Result<(), FsError>;
 
     /// Removes a file, a link or, on ext4, an empty directory.
     ///
     /// # Errors
-    /// Fails when nothing stands there, or a directory that is not empty.
+    /// When nothing is there, or a directory that is not empty.
     fn remove(&mut self, path: &ImagePath) -> Result<(), FsError>;
 
     /// Moves a file or a directory with all that is in it.
     ///
     /// # Errors
-    /// When nothing stands at `from` or something stands at `to`.
+    /// When nothing is at `from` or something is at `to`.
     fn rename(&mut self, from: &ImagePath, to: &ImagePath) -> Result<(), FsError>;
 
     /// Ends the work: all of it is in the disk below, and the filesystem is marked clean.

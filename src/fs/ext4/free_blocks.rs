@@ -1,6 +1,6 @@
 //! The free blocks of an ext4, by its own bitmaps.
 //!
-//! What a group whose bitmap was never written has in use: `ext4_init_block_bitmap` in the kernel's
+//! The blocks in use of a group whose bitmap was never written: `ext4_init_block_bitmap` in the kernel's
 //! `fs/ext4/balloc.c`.
 
 use super::bitmap::Bitmap;
@@ -27,7 +27,7 @@ pub fn unused(disk: &dyn ReadAt) -> Result<UnusedRanges, FsError> {
     let mut free = FreeSpace::default();
     for (group, descriptor) in (0..).zip(&descriptors) {
         // Without checksums nobody maintains the flags of a descriptor, and they may say anything.
-        let has_bitmap = !superblock.features.has_checked_groups() || descriptor.flags() & BLOCK_UNINIT == 0;
+        let has_bitmap = !superblock.features.have_checked_groups() || descriptor.flags() & BLOCK_UNINIT == 0;
         let bitmap = if has_bitmap {
             Bitmap::new(blocks.read(descriptor.block(BLOCK_BITMAP))?)
         } else {

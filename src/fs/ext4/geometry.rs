@@ -1,5 +1,13 @@
-//! Where things are in an ext4: pure arithmetic over the numbers in the superblock.
+//! The geometry of an ext4: pure arithmetic over the numbers in the superblock.
+//!
+//! ```text
+//!  group with a backup | superblock | descriptors | reserved for more | bitmap, bitmap | inode table | files ... |
+//!                      └────────────── header_blocks ────────────────┘
+//!                      └───────────────────────── blocks_used_by ─────────────────────────────┘
+//!  another group                                                      | bitmap, bitmap | inode table | files ... |
+//! ```
 
+use super::features::Feature;
 use super::superblock::{MOST_GROUPS, Superblock, damaged};
 use crate::fs::FsError;
 use crate::types::ByteCount;
@@ -21,7 +29,7 @@ pub(super) struct Geometry {
     pub(super) inode_size: u32,
     /// Bytes of a group descriptor.
     pub(super) descriptor_size: u32,
-    /// Blocks kept free behind every copy of the descriptor table, for it to grow into.
+    /// Blocks reserved behind every copy of the descriptor table, for it to grow into.
     pub(super) reserved_descriptor_blocks: u32,
     /// The first block of the first group: 1 where the boot sector takes a block of its own.
     pub(super) first_block: u64,
@@ -33,7 +41,7 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
-    /// As the superblock has it.
+    /// Takes the numbers of a superblock.
     ///
     /// # Errors
     /// When the numbers contradict each other.
@@ -49,11 +57,13 @@ impl Geometry {
             reserved_descriptor_blocks: u32::from(superblock.reserved_descriptor_blocks),
             first_block: u64::from(superblock.first_data_block),
             blocks_per_group: superblock.blocks_per_group,
-            sparse: superblock.features.sparse_super(),
-            sixty_four_bit: superblock.features.sixty_four_bit(),
+            sparse: superblock.features.have(Feature::SPARSE_SUPER),
+            sixty_four_bit: superblock.features.have(Feature::SIXTY_FOUR_BIT),
         };
-        if geometry.reserved_descriptor_blocks > 0 && !superblock.features.resize_inode() {
-            return Err(damaged("it keeps room for descriptors, but has no inode that does (resize_inode)"));
+        if geometry.reserved_descriptor_blocks > 0 && !superblock.features.have(Feature::RESIZE_INODE) {
+            return Err(damaged(
+                "it reserves blocks for descriptors, but has no inode that holds them (resize_inode)",
+            ));
         }
         geometry.check()?;
         Ok(geometry)
@@ -74,34 +84,34 @@ impl Geometry {
             return Err(damaged("its group descriptors have a size that no ext4 has"));
         }
         if self.reserved_descriptor_blocks > self.block_size / 4 {
-            return Err(damaged("it keeps more room for descriptors than an ext4 can"));
+            return Err(damaged("it reserves more blocks for descriptors than an ext4 can"));
         }
         let inodes = u64::from(self.groups()) * u64::from(self.inodes_per_group);
         if u32::try_from(inodes).is_err() {
             return Err(damaged("it has more inodes than an ext4 can number"));
         }
         if self.blocks_used_by(0) > self.blocks_per_group {
-            return Err(damaged("its groups have no room for what describes them"));
+            return Err(damaged("its groups are smaller than what describes them"));
         }
         Ok(())
     }
 
-    /// The same filesystem on a disk of `size`; nothing where it does not become larger, and a clause that
-    /// says why where it cannot.
+    /// Returns the same filesystem on a disk of `size`; `None` where it does not become larger, and a clause that
+    /// says why not where it cannot.
     pub(super) fn grown_to(&self, size: ByteCount) -> Result<Option<Self>, String> {
         let mut new = Self { blocks: size.get() / u64::from(self.block_size), ..*self };
         if new.blocks <= self.blocks {
             return Ok(None);
         }
         if !new.sixty_four_bit && u32::try_from(new.blocks).is_err() {
-            return Err("it has no room for the numbers of so many blocks (no 64bit)".to_owned());
+            return Err("its block numbers have only 32 bits (no 64bit)".to_owned());
         }
         let groups = (new.blocks - new.first_block).div_ceil(u64::from(new.blocks_per_group));
         let inodes = groups.checked_mul(u64::from(new.inodes_per_group));
         if groups > MOST_GROUPS || inodes.is_none_or(|inodes| u32::try_from(inodes).is_err()) {
             return Err("it would have more groups than an ext4 can number".to_owned());
         }
-        // The room for descriptors depends on the number of groups, and the last group's own on that room.
+        // The reserved blocks depend on the number of groups, and what the last group has in use depends on them.
         new.reserved_descriptor_blocks = self.reserved_in(&new)?;
         let last = new.last_group();
         let fewest = new.blocks_used_by(last) + FEWEST_BLOCKS_FOR_FILES;
@@ -112,30 +122,30 @@ impl Geometry {
         Ok((new.blocks > self.blocks).then_some(new))
     }
 
-    /// How many reserved descriptor blocks are left in a larger filesystem.
+    /// Returns the number of reserved descriptor blocks that are left in a larger filesystem.
     fn reserved_in(&self, new: &Self) -> Result<u32, String> {
         let more = new.descriptor_blocks() - self.descriptor_blocks();
         self.reserved_descriptor_blocks.checked_sub(more).ok_or_else(|| {
             format!(
-                "the descriptors of its groups would need {more} more blocks, and it has kept room for {}",
+                "the descriptors of its groups would need {more} more blocks, and it has reserved {}",
                 self.reserved_descriptor_blocks
             )
         })
     }
 
-    /// How many groups there are; at least one.
+    /// Returns the number of groups; at least one.
     #[expect(clippy::expect_used, reason = "the number of groups is checked with the superblock")]
     pub(super) fn groups(&self) -> u32 {
         let groups = (self.blocks - self.first_block).div_ceil(u64::from(self.blocks_per_group));
         u32::try_from(groups).expect("a filesystem of more groups than MOST_GROUPS is refused")
     }
 
-    /// The last one.
+    /// Returns the number of the last group.
     pub(super) fn last_group(&self) -> u32 {
         self.groups() - 1
     }
 
-    /// The first block of a group.
+    /// Returns the first block of a group.
     pub(super) fn start_of(&self, group: u32) -> u64 {
         self.first_block + u64::from(group) * u64::from(self.blocks_per_group)
     }
@@ -147,7 +157,7 @@ impl Geometry {
         u32::try_from(left).map_or(self.blocks_per_group, |left| left.min(self.blocks_per_group))
     }
 
-    /// Whether a group begins with a copy of superblock and descriptors.
+    /// Returns whether a group begins with a copy of superblock and descriptors.
     pub(super) fn has_backup(&self, group: u32) -> bool {
         let is_power_of = |base: u32| {
             let mut power = 1_u32;
@@ -160,17 +170,17 @@ impl Geometry {
         !self.sparse || group <= 1 || [3, 5, 7].into_iter().any(is_power_of)
     }
 
-    /// The groups with a backup, the first group itself left out.
+    /// Returns the groups with a backup, the first group itself left out.
     pub(super) fn backups(&self) -> impl Iterator<Item = u32> {
         (1..self.groups()).filter(|group| self.has_backup(*group))
     }
 
-    /// How many blocks the descriptors of all groups take.
+    /// Returns the number of blocks that the descriptors of all groups take.
     pub(super) fn descriptor_blocks(&self) -> u32 {
         self.groups().div_ceil(self.block_size / self.descriptor_size)
     }
 
-    /// How many blocks superblock, descriptors, and the room kept for more of them take in a group.
+    /// Returns the number of blocks that superblock, descriptors, and those reserved for more of them take in a group.
     pub(super) fn header_blocks(&self, group: u32) -> u32 {
         if !self.has_backup(group) {
             return 0;
@@ -178,7 +188,7 @@ impl Geometry {
         self.descriptor_blocks() + self.reserved_descriptor_blocks + 1
     }
 
-    /// How many blocks the inodes of a group take.
+    /// Returns the number of blocks that the inodes of a group take.
     #[expect(clippy::expect_used, reason = "both factors are checked with the superblock")]
     pub(super) fn inode_table_blocks(&self) -> u32 {
         let bytes = u64::from(self.inodes_per_group) * u64::from(self.inode_size);
@@ -187,27 +197,27 @@ impl Geometry {
         )
     }
 
-    /// How many blocks of a group that holds all its own bookkeeping are not for files.
+    /// Returns the number of blocks that are not for files, in a group that holds all its own bookkeeping.
     pub(super) fn blocks_used_by(&self, group: u32) -> u32 {
         self.header_blocks(group) + 2 + self.inode_table_blocks()
     }
 
-    /// How many things a bitmap of one block can tell of.
+    /// Returns the number of bits in a bitmap of one block.
     pub(super) fn bits_in_a_block(&self) -> u32 {
         self.block_size * 8
     }
 
-    /// How many bytes of a block bitmap its checksum covers.
+    /// Returns the number of bytes of a block bitmap that its checksum covers.
     pub(super) fn block_bitmap_bytes(&self) -> u32 {
         self.blocks_per_group / 8
     }
 
-    /// How many bytes of an inode bitmap its checksum covers.
+    /// Returns the number of bytes of an inode bitmap that its checksum covers.
     pub(super) fn inode_bitmap_bytes(&self) -> u32 {
         self.inodes_per_group / 8
     }
 
-    /// All inodes there are.
+    /// Returns the number of all inodes.
     pub(super) fn inodes(&self) -> u32 {
         self.groups() * self.inodes_per_group
     }
@@ -276,7 +286,7 @@ mod tests {
         let tight = Geometry { reserved_descriptor_blocks: 1, ..stock() };
         assert!(tight.grown_to(ByteCount::new(32 << 30)).is_ok());
         let error = tight.grown_to(ByteCount::new(33 << 30)).unwrap_err();
-        assert!(error.contains("2 more blocks, and it has kept room for 1"), "{error}");
+        assert!(error.contains("2 more blocks, and it has reserved 1"), "{error}");
         let error = stock().grown_to(ByteCount::new(17 << 40)).unwrap_err();
         assert!(error.contains("64bit"), "{error}");
     }

@@ -3,7 +3,7 @@
 //! Field names and offsets: `struct ext4_super_block` in the kernel's `fs/ext4/ext4.h`, described in
 //! `Documentation/filesystems/ext4/super.rst`.
 
-use super::features::Features;
+use super::features::{Feature, Features};
 use super::halves::Halves;
 use crate::fs::{FsError, Summary};
 use crate::io::ReadAt;
@@ -105,12 +105,8 @@ impl Superblock {
     }
 
     fn parse(bytes: &[u8; SIZE]) -> Result<Self, FsError> {
-        let features = Features {
-            compat: u32_at(bytes, 0x5c),
-            incompat: u32_at(bytes, 0x60),
-            ro_compat: u32_at(bytes, 0x64),
-        };
-        let is_wide = features.sixty_four_bit();
+        let features = Features([0x5c, 0x60, 0x64].map(|offset| u32_at(bytes, offset)));
+        let is_wide = features.have(Feature::SIXTY_FOUR_BIT);
         let log_block_size = u32_at(bytes, 0x18);
         if log_block_size > LARGEST_LOG_BLOCK_SIZE {
             return Err(damaged("its blocks have a size that no ext4 has"));
@@ -158,7 +154,7 @@ impl Superblock {
             return Err(damaged("its groups have a size that no ext4 has"));
         }
         if self.blocks / u64::from(self.blocks_per_group) > MOST_GROUPS {
-            return Err(damaged("it has more groups than an SD card has room for"));
+            return Err(damaged("it has more groups than fit an SD card"));
         }
         if self.inodes_per_group == 0 || u64::from(self.inodes_per_group) > 8 * self.block_size {
             return Err(damaged("its groups have a number of inodes that no ext4 has"));
@@ -185,13 +181,13 @@ impl Superblock {
         let state = u16_at(&self.bytes, field::STATE);
         // `s_last_orphan`.
         let first_orphan = u32_at(&self.bytes, 0xe8);
-        let found = if self.features.needs_recovery() {
+        let found = if self.features.have(Feature::NEEDS_RECOVERY) {
             "its journal needs recovery (needs_recovery)"
         } else if state & ERRORS != 0 {
             "it records errors"
         } else if state & VALID == 0 {
             "it is not marked clean"
-        } else if self.features.has_orphans() || state & ORPHANS != 0 || first_orphan != 0 {
+        } else if self.features.have(Feature::ORPHAN_PRESENT) || state & ORPHANS != 0 || first_orphan != 0 {
             "it lists deleted files that are not freed yet (orphan_present)"
         } else {
             return Ok(());
@@ -201,7 +197,7 @@ impl Superblock {
 
     /// Refuses a filesystem with features outside those of a stock image.
     pub(super) fn check_writable(&self) -> Result<(), FsError> {
-        let unknown = self.features.not_written_to().names();
+        let unknown = self.features.refused().names();
         let found = if !unknown.is_empty() {
             unknown.join(" ")
         } else if !WRITABLE_BLOCK_SIZES.contains(&self.block_size) {
@@ -318,13 +314,13 @@ mod tests {
     }
 
     #[test]
-    fn blocks_of_other_sizes_are_not_written_to() {
+    fn blocks_of_other_sizes_are_refused() {
         let error = with(0x18, &[1]).unwrap().check_writable().unwrap_err();
         assert!(error.to_string().contains("blocks of 2048 bytes"), "{error}");
     }
 
     #[test]
-    fn an_ext3_is_not_written_to() {
+    fn an_ext3_is_refused() {
         assert!(matches!(with(0x60, &[2]).unwrap().check_writable(), Err(FsError::Unsupported { .. })));
         with(0, &[]).unwrap().check_writable().unwrap();
     }

@@ -58,11 +58,11 @@ impl<'disk> XattrReader<'disk> {
         let inode = self.inode(number)?;
         let mut attributes = ExtendedAttributes::new();
         if inode.len() > OLD_INODE + 4 {
-            // `i_extra_isize`; none means that there is no room for attributes either.
+            // `i_extra_isize`; none means that there is no space for attributes either.
             let start = OLD_INODE + usize::from(u16_at(&inode, OLD_INODE));
-            let room = inode.get(start..).filter(|room| start > OLD_INODE && room.len() > 4);
-            if let Some(room) = room.filter(|room| u32_at(room, 0) == ATTRIBUTES) {
-                let entries = room.get(4..).unwrap_or(&[]);
+            let space = inode.get(start..).filter(|space| start > OLD_INODE && space.len() > 4);
+            if let Some(space) = space.filter(|space| u32_at(space, 0) == ATTRIBUTES) {
+                let entries = space.get(4..).unwrap_or(&[]);
                 parse(entries, entries, &mut attributes)?;
             }
         }
@@ -71,7 +71,7 @@ impl<'disk> XattrReader<'disk> {
         if block != 0 {
             let block = self.block(block)?;
             if u32_at(&block, 0) != ATTRIBUTES {
-                return Err(damaged("a block of extended attributes is none"));
+                return Err(damaged("a block is not one of extended attributes"));
             }
             parse(block.get(32..).unwrap_or(&[]), &block, &mut attributes)?;
         }

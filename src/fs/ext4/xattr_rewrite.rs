@@ -39,18 +39,19 @@ pub fn attributes_after_rewrite(
     before: &ExtendedAttributes,
     mode: Mode,
 ) -> Result<ExtendedAttributes, FsError> {
-    let kept = before.iter().filter(|(name, _)| *name != CAPABILITY);
-    kept.map(|(name, value)| {
-        let value = if name == ACL { acl_with_mode(value, mode)? } else { value.clone() };
-        Ok((name.clone(), value))
-    })
-    .collect()
+    let remaining = before.iter().filter(|(name, _)| *name != CAPABILITY);
+    remaining
+        .map(|(name, value)| {
+            let value = if name == ACL { acl_with_mode(value, mode)? } else { value.clone() };
+            Ok((name.clone(), value))
+        })
+        .collect()
 }
 
 /// Returns an ACL, as it is on the disk, that says the same as `mode`: where it has a mask, the group's bits are
 /// the mask's.
 pub(super) fn acl_with_mode(acl: &[u8], mode: Mode) -> Result<Vec<u8>, FsError> {
-    let damaged = || FsError::Damaged("the ACL of a file is none that ext4 has".to_owned());
+    let damaged = || FsError::Damaged("the ACL of a file is not valid".to_owned());
     let entries = acl.strip_prefix(&VERSION).ok_or_else(damaged)?;
     let mut parsed: Vec<(u16, u16, &[u8])> = Vec::new();
     let mut rest = entries;

@@ -28,6 +28,16 @@ pub(super) enum Width {
     Fat32,
 }
 
+impl Width {
+    pub(super) fn bits(self) -> u64 {
+        match self {
+            Self::Fat12 => 12,
+            Self::Fat16 => 16,
+            Self::Fat32 => 32,
+        }
+    }
+}
+
 /// The position of the root directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Root {
@@ -58,7 +68,7 @@ pub(super) struct BootSector {
     pub(super) label: [u8; 11],
     /// The lowest bit of `BS_Reserved1`, where Linux and Windows note an unfinished write.
     pub(super) marked_dirty: bool,
-    /// `BPB_ExtFlags` says that only one table is kept up to date.
+    /// `BPB_ExtFlags` says that only one table is up to date.
     pub(super) one_table_in_use: bool,
 }
 
@@ -78,7 +88,7 @@ pub(super) fn missing_in(bytes: &[u8; SIZE]) -> Option<&'static str> {
     }
 }
 
-/// The fields of a boot sector that the layout follows from, each in the unit it is kept in.
+/// The fields of a boot sector that the layout follows from, each in its own unit.
 struct Fields<'a> {
     bytes: &'a [u8; SIZE],
 }
@@ -158,16 +168,16 @@ impl BootSector {
         let clusters = clusters.and_then(|clusters| u32::try_from(clusters).ok());
         let clusters = clusters.filter(|clusters| (1..=MOST_CLUSTERS).contains(clusters));
         let clusters = clusters.ok_or_else(|| damaged("it has no clusters, or too many"))?;
-        let (width, entry_bits) = match clusters {
-            0..FAT16_CLUSTERS => (Width::Fat12, 12),
-            FAT16_CLUSTERS..FAT32_CLUSTERS => (Width::Fat16, 16),
-            _ => (Width::Fat32, 32),
+        let width = match clusters {
+            0..FAT16_CLUSTERS => Width::Fat12,
+            FAT16_CLUSTERS..FAT32_CLUSTERS => Width::Fat16,
+            _ => Width::Fat32,
         };
         if is_fat32 != (width == Width::Fat32) {
             return Err(damaged("its boot sector contradicts itself about the kind of FAT"));
         }
         let table_bits = fields.sectors_per_table() * bytes_per_sector * 8;
-        if table_bits / entry_bits < u64::from(clusters) + 2 {
+        if table_bits / width.bits() < u64::from(clusters) + 2 {
             return Err(damaged("its table is too small for its clusters"));
         }
         // BS_Reserved1, BS_BootSig, BS_VolID and BS_VolLab follow each other, at one of two offsets.
@@ -212,15 +222,6 @@ impl BootSector {
     pub(super) fn offset_of(&self, cluster: u32) -> Option<u64> {
         let index = cluster.checked_sub(2).filter(|index| *index < self.clusters)?;
         Some(self.data + u64::from(index) * self.bytes_per_cluster)
-    }
-
-    /// Returns `FAT12`, `FAT16` or `FAT32`.
-    pub(super) fn kind(&self) -> &'static str {
-        match self.width {
-            Width::Fat12 => "FAT12",
-            Width::Fat16 => "FAT16",
-            Width::Fat32 => "FAT32",
-        }
     }
 }
 

@@ -201,7 +201,7 @@ impl<D: ReadAt + ?Sized> Volume<D> {
         self.chain(first, usize_from(LARGEST / self.boot_sector.bytes_per_cluster))
     }
 
-    /// Returns all a directory has room for, used or not, in order.
+    /// Returns all entries of a directory, used or not, in order.
     pub(super) fn all_entries(&self, directory: DirectoryStart) -> Result<Vec<RawEntry>, FsError> {
         let cluster = self.boot_sector.bytes_per_cluster;
         let mut pieces = Vec::new();
@@ -249,9 +249,9 @@ impl<D: ReadAt + ?Sized> Volume<D> {
 
     /// Returns the entry of one name in a directory. An entry with a long name is found by that one alone.
     ///
-    /// Its short name (8.3) is an alias that whoever wrote it made up. `fatfs` takes either for the name of a file,
+    /// Its short name (8.3) is an alias that the program made up which wrote it. `fatfs` takes either for the name of a file,
     /// as DOS did, so that `BCM271~1.DTB` is one of the firmware's files: which one hangs on the order in which they
-    /// were written. Nobody means that, so a name that is only an alias is an error; so is one that is both, because
+    /// were written. Nobody means that; so a name that is only an alias is an error; so is one that is both, because
     /// `fatfs` would take whichever comes first.
     fn entry_in(&self, directory: DirectoryStart, name: &str) -> Result<Option<NamedEntry>, FsError> {
         let wanted = folded(name);

@@ -13,7 +13,7 @@ const LAST: UnixTime = UnixTime::new(4_354_819_199);
 pub(super) struct DosTime {
     date: u16,
     time: u16,
-    /// The second that `time` has no room for, in hundredths.
+    /// The odd second, which `time` cannot express, in hundredths.
     hundredths: u8,
 }
 

@@ -96,7 +96,7 @@ impl ReadFilesystem for FatReader {
         let [.., upper, lower] = [boot_sector.serial >> 16, boot_sector.serial & 0xffff];
         let free = u64::from(self.volume.free_clusters()?) * boot_sector.bytes_per_cluster;
         Ok(Summary {
-            kind: boot_sector.kind().to_owned(),
+            kind: format!("FAT{}", boot_sector.width.bits()),
             label: self.label()?,
             id: format!("{upper:04X}-{lower:04X}"),
             features: vec![format!("{} bytes per cluster", boot_sector.bytes_per_cluster)],

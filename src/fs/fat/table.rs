@@ -4,12 +4,14 @@ use super::boot_sector::{Width, damaged};
 use super::volume::Volume;
 use crate::fs::{FreeSpace, FsError, UnusedRanges};
 use crate::io::ReadAt;
-use crate::types::fields::u16_at;
+use crate::types::fields::{u16_at, u32_at};
 use crate::types::number::usize_from;
 use std::sync::Arc;
 
-/// As much of the table as is counted at once.
-const PIECE: usize = 64 * 1024;
+/// The number of entries that are counted at once: an even one.
+const PIECE: usize = 16 * 1024;
+/// The most bytes that they take.
+const PIECE_BYTES: usize = PIECE * 4;
 
 /// Returns the parts of a FAT that hold nothing: its free clusters. Boot sectors, tables and a root directory of
 /// fixed place count as in use.
@@ -37,24 +39,29 @@ enum Next {
 }
 
 impl<D: ReadAt + ?Sized> Volume<D> {
-    /// Returns the entry of a cluster. Those of FAT12 have twelve bits: two of them share the byte between them.
+    /// Returns the entry of a cluster.
     fn entry(&self, cluster: u32) -> Result<u32, FsError> {
-        let index = u64::from(cluster);
-        let mut bytes = [0; 4];
-        let (start, length) = match self.boot_sector.width {
-            Width::Fat12 => (index + index / 2, 2),
-            Width::Fat16 => (index * 2, 2),
-            Width::Fat32 => (index * 4, 4),
-        };
-        self.read(self.boot_sector.table + start, bytes.split_at_mut(length).0)?;
-        let entry = u32::from_le_bytes(bytes);
-        Ok(match self.boot_sector.width {
-            Width::Fat12 if cluster % 2 == 1 => entry >> 4,
-            Width::Fat12 => entry & 0xfff,
-            Width::Fat16 => entry,
+        // As much as two entries take at most. Behind the table there are clusters, so the disk does not end there.
+        let mut pair = [0; 8];
+        self.read(self.offset_of_entry(cluster - cluster % 2), &mut pair)?;
+        Ok(self.decode(&pair, usize_from(cluster % 2)))
+    }
+
+    /// Returns the offset of the entry of an even cluster.
+    fn offset_of_entry(&self, cluster: u32) -> u64 {
+        let bits = self.boot_sector.width.bits();
+        self.boot_sector.table + u64::from(cluster) * bits / 8
+    }
+
+    /// Returns one of the entries in `bytes`, which begin with that of an even cluster. On FAT12 two entries share
+    /// the byte between them.
+    fn decode(&self, bytes: &[u8], index: usize) -> u32 {
+        match self.boot_sector.width {
+            Width::Fat12 => u32::from(u16_at(bytes, index + index / 2)) >> (index % 2 * 4) & 0xfff,
+            Width::Fat16 => u16_at(bytes, index * 2).into(),
             // The upper four bits are reserved.
-            Width::Fat32 => entry & 0x0fff_ffff,
-        })
+            Width::Fat32 => u32_at(bytes, index * 4) & 0x0fff_ffff,
+        }
     }
 
     fn next(&self, cluster: u32) -> Result<Next, FsError> {
@@ -104,54 +111,28 @@ impl<D: ReadAt + ?Sized> Volume<D> {
 
     /// Calls `found` with every free cluster, in order.
     fn each_free_cluster(&self, found: &mut dyn FnMut(u32)) -> Result<(), FsError> {
-        let clusters = 2..self.boot_sector.clusters + 2;
-        let entry_bytes = match self.boot_sector.width {
-            Width::Fat12 => {
-                for cluster in clusters {
-                    if self.entry(cluster)? == 0 {
-                        found(cluster);
-                    }
-                }
-                return Ok(());
-            }
-            Width::Fat16 => 2,
-            Width::Fat32 => 4,
-        };
-        let mut offset = self.boot_sector.table + 2 * entry_bytes as u64;
-        let mut piece = vec![0; PIECE];
-        let mut cluster = clusters.start;
-        while cluster < clusters.end {
-            let rest = usize_from(clusters.end - cluster);
-            // `PIECE` is a multiple of both sizes of an entry.
-            let (bytes, _) = piece.split_at_mut(rest.min(PIECE / entry_bytes) * entry_bytes);
-            self.read(offset, bytes)?;
-            for entry in bytes.chunks_exact(entry_bytes) {
-                let is_free = match self.boot_sector.width {
-                    Width::Fat32 => is_free_32(entry),
-                    _ => u16_at(entry, 0) == 0,
-                };
-                if is_free {
+        let end = self.boot_sector.clusters + 2;
+        let mut piece = vec![0; PIECE_BYTES];
+        for start in (0..end).step_by(PIECE) {
+            let entries = usize_from(end - start).min(PIECE);
+            let length = (usize_from(self.boot_sector.width.bits()) * entries).div_ceil(8);
+            self.read(self.offset_of_entry(start), piece.split_at_mut(length).0)?;
+            for (cluster, index) in (start..).zip(0..entries) {
+                // The first two entries are those of no cluster.
+                if cluster >= 2 && self.decode(&piece, index) == 0 {
                     found(cluster);
                 }
-                cluster += 1;
             }
-            offset += bytes.len() as u64;
         }
         Ok(())
     }
 
     /// Reads whether the second entry of the table says that everything was written (`ClnShutBitMask`).
     pub(super) fn table_says_clean(&self) -> Result<bool, FsError> {
-        let mut bytes = [0; 4];
-        self.read(self.boot_sector.table, &mut bytes)?;
         Ok(match self.boot_sector.width {
             Width::Fat12 => true,
-            Width::Fat16 => u16_at(&bytes, 2) & 0x8000 != 0,
+            Width::Fat16 => self.entry(1)? & 0x8000 != 0,
             Width::Fat32 => self.entry(1)? & 0x0800_0000 != 0,
         })
     }
-}
-
-fn is_free_32(entry: &[u8]) -> bool {
-    matches!(entry, [0, 0, 0, upper] if upper % 16 == 0)
 }

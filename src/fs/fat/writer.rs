@@ -71,7 +71,7 @@ impl FatWriter {
     }
 
     /// Refuses what would not fit, when `returned` bytes become free.
-    fn check_room(&self, needed: ByteCount, returned: u64) -> Result<(), FsError> {
+    fn check_space(&self, needed: ByteCount, returned: u64) -> Result<(), FsError> {
         let cluster = self.volume.boot_sector.bytes_per_cluster;
         let content = needed.get().div_ceil(cluster);
         let all = content + LONGEST_ENTRY.div_ceil(cluster);
@@ -245,7 +245,7 @@ impl WriteFilesystem for FatWriter {
         }
         let parent = self.volume.parent_of(path)?;
         let returned = self.volume.entry_at(path)?.map_or(0, |entry| entry.size());
-        self.check_room(size, returned.into())?;
+        self.check_space(size, returned.into())?;
         self.write_content(path, content, size)?;
         self.volume.correct_entry(&parent, path.name(), Some(self.time), found.is_none())
     }
@@ -257,7 +257,7 @@ impl WriteFilesystem for FatWriter {
             None => {}
         }
         let parent = self.volume.parent_of(path)?;
-        self.check_room(ByteCount::new(1), 0)?;
+        self.check_space(ByteCount::new(1), 0)?;
         self.fatfs.root_dir().create_dir(path.as_str()).map_err(full_root)?;
         self.volume.correct_entry(&parent, path.name(), Some(self.time), true)?;
         let (directory, _) = self.volume.directory_at(path)?;
@@ -289,7 +289,7 @@ impl WriteFilesystem for FatWriter {
         if found == FileKind::Directory {
             self.refuse_own_subtree(from, to)?;
         }
-        self.check_room(ByteCount::ZERO, 0)?;
+        self.check_space(ByteCount::ZERO, 0)?;
         let root = self.fatfs.root_dir();
         // Unlike the others, `rename` takes no path that begins with a slash.
         let [from_root, to_root] = [from, to].map(|path| path.as_str().trim_start_matches('/'));

@@ -239,7 +239,7 @@ fn what_cannot_grow_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let stock = make(directory.path(), 60, &["-O", "^64bit,^huge_file,^resize_inode", "-b", "1024"]);
     let error = try_growth(&stock, 300 * MIB).unwrap_err();
-    assert!(error.to_string().contains("it has kept room for 0"), "{error}");
+    assert!(error.to_string().contains("it has reserved 0"), "{error}");
     assert!(try_growth(&stock, 250 * MIB).is_ok());
 
     let dirty = directory.path().join("dirty.img");

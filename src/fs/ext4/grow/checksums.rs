@@ -17,6 +17,7 @@
 //! (`ext4_group_desc_csum`) for the older one of descriptors alone.
 
 use crate::fs::ext4::bitmap::Bitmap;
+use crate::fs::ext4::features::Feature;
 use crate::fs::ext4::group_descriptors::CHECKSUM;
 use crate::fs::ext4::superblock::{self, Superblock};
 use crate::types::fields::{set_at, u16_at, u32_at};
@@ -58,14 +59,14 @@ fn crc32c(seed: u32, bytes: &[u8]) -> u32 {
 impl Checksums {
     pub(super) fn of(superblock: &Superblock) -> Self {
         let (features, uuid) = (superblock.features, superblock.uuid);
-        if features.metadata_csum() {
-            let seed = if features.csum_seed() {
+        if features.have(Feature::METADATA_CSUM) {
+            let seed = if features.have(Feature::METADATA_CSUM_SEED) {
                 u32_at(&superblock.bytes, superblock::field::CHECKSUM_SEED)
             } else {
                 crc32c(u32::MAX, &uuid)
             };
             Self::Metadata { seed }
-        } else if features.uninit_bg() {
+        } else if features.have(Feature::UNINIT_BG) {
             Self::Descriptors { uuid }
         } else {
             Self::None
@@ -100,7 +101,7 @@ impl Checksums {
             Self::Metadata { seed } => {
                 let parts = [&group[..], before, &[0, 0], after];
                 let sum = parts.into_iter().fold(*seed, crc32c);
-                // The lower half is what the field has room for.
+                // The field has only the lower half.
                 let [low, high, ..] = sum.to_le_bytes();
                 Some(u16::from_le_bytes([low, high]))
             }

@@ -2,7 +2,7 @@
 //!
 //! Nothing that is there moves. The last group is filled up, new groups are appended behind it, and what
 //! describes the whole filesystem is brought up to date: the table of group descriptors with all its
-//! backups, the inode that keeps room for that table to grow, and the superblocks.
+//! backups, the inode that reserves blocks for that table to grow into, and the superblocks.
 //!
 //! ```text
 //!            group 0              ...   last group             a new group
@@ -77,8 +77,8 @@ pub fn grow(disk: &Arc<dyn Rollback>) -> Result<(), FsError> {
     Growth { old, new, blocks, checksums, table, more_free_blocks: 0 }.carry_out(&superblock)
 }
 
-/// Checks that the filesystem on `disk` can be made as large as `to`: that its numbers have room for so many groups,
-/// and that it has kept room for their descriptors.
+/// Checks that the filesystem on `disk` can be made as large as `to`: that its numbers reach so far,
+/// and that it has reserved blocks for the descriptors.
 ///
 /// # Errors
 /// Fails with [`FsError::CannotGrow`] when it cannot, and when it is not an ext4 or is damaged.
@@ -135,7 +135,7 @@ impl Growth<'_> {
         Ok(())
     }
 
-    /// Makes the blocks behind the old end free blocks of the last group, as far as it has room for them.
+    /// Makes the blocks behind the old end free blocks of the last group, as far as it reaches.
     fn fill_up_last_group(&mut self) -> Result<(), FsError> {
         let group = self.old.last_group();
         let (before, after) = (self.old.blocks_in(group), self.new.blocks_in(group));

@@ -1,4 +1,4 @@
-//! The inode that keeps room for the table of group descriptors to grow (resize_inode).
+//! The inode that reserves blocks for the table of group descriptors to grow into (resize_inode).
 //!
 //! The blocks behind every copy of the table that are to become part of it one day belong to inode 7, so
 //! that nobody else takes them. It names them as a file names its blocks, but in its own order:
@@ -60,12 +60,12 @@ impl<'grow> ResizeInode<'grow> {
         let mut inode = vec![0; usize_from(geometry.inode_size)];
         blocks.read_at(at, &mut inode)?;
         if u32_at(&inode, FLAGS) & COUNTS_BLOCKS != 0 {
-            return Err(damaged("its resize inode counts blocks in a way that it never does"));
+            return Err(damaged("its resize inode has a flag that it never has (huge_file)"));
         }
         let directory_at = u64::from(u32_at(&inode, DOUBLY_INDIRECT));
         if directory_at == 0 {
             return Err(damaged(
-                "its resize inode keeps no room for descriptors, though the superblock says so",
+                "its resize inode reserves no blocks for descriptors, though the superblock says so",
             ));
         }
         let directory = blocks.read(directory_at)?;
@@ -82,7 +82,7 @@ impl<'grow> ResizeInode<'grow> {
             let list_at = old.first_block + 1 + u64::from(number);
             let offset = self.entry_offset(number);
             if u64::from(u32_at(&self.directory, offset)) != list_at {
-                return Err(damaged("its resize inode does not keep the blocks behind the descriptors"));
+                return Err(damaged("its resize inode does not hold the blocks behind the descriptors"));
             }
             if number < new.descriptor_blocks() {
                 set_at(&mut self.directory, offset, &[0; 4]);
@@ -93,8 +93,8 @@ impl<'grow> ResizeInode<'grow> {
             }
         }
         let sectors = blocks_of_inode * i64::from(old.block_size / 512);
-        let sectors =
-            u32::try_from(sectors).map_err(|_| damaged("its resize inode has a wrong number of blocks"))?;
+        let sectors = u32::try_from(sectors)
+            .map_err(|_| damaged("its resize inode has an impossible number of blocks"))?;
         set_at(&mut self.inode, SECTORS, &sectors.to_le_bytes());
         self.checksums.seal_inode(NUMBER, &mut self.inode);
         self.blocks.write(self.directory_at, &self.directory)?;
@@ -115,7 +115,7 @@ impl<'grow> ResizeInode<'grow> {
             let offset = index * 4;
             // Without sparse_super every group has a backup, and the list is one block.
             if offset >= list.len() {
-                return Err(damaged("its resize inode would have to name more backups than it has room for"));
+                return Err(damaged("its resize inode would have to name more backups than fit a block"));
             }
             let counterpart = new.start_of(group) + 1 + u64::from(number);
             let counterpart = u32::try_from(counterpart)
@@ -124,7 +124,7 @@ impl<'grow> ResizeInode<'grow> {
                 set_at(&mut list, offset, &counterpart.to_le_bytes());
                 more += 1;
             } else if u32_at(&list, offset) != counterpart {
-                return Err(damaged("its resize inode does not keep the blocks behind the backups"));
+                return Err(damaged("its resize inode does not hold the blocks behind the backups"));
             }
         }
         if more > 0 {

@@ -202,7 +202,7 @@ impl Ext4Writer {
     }
 
     /// Refuses what would not fit. The reserved blocks count as free: they are root's, as these files are.
-    fn check_room(&self, size: ByteCount, destination: &Destination) -> Result<(), FsError> {
+    fn check_space(&self, size: ByteCount, destination: &Destination) -> Result<(), FsError> {
         let superblock = Superblock::read(&self.disk)?;
         let content = size.get().div_ceil(superblock.block_size);
         // A block of extended attributes stays in use, and one more becomes so where others share it.
@@ -257,7 +257,7 @@ impl WriteFilesystem for Ext4Writer {
     ) -> Result<(), FsError> {
         let destination = self.destination(path)?;
         refuse_directory(&destination, FileKind::File)?;
-        self.check_room(size, &destination)?;
+        self.check_space(size, &destination)?;
         let number = self.inode_for_file(&destination, mode)?;
         // Before the content, which not everybody may be allowed to read.
         self.give_to(number, owner)?;
@@ -284,7 +284,7 @@ impl WriteFilesystem for Ext4Writer {
                 return Err(FsError::WrongKind { expected: FileKind::Directory, found: found.kind });
             }
             None => {
-                self.check_room(ByteCount::ZERO, &destination)?;
+                self.check_space(ByteCount::ZERO, &destination)?;
                 let name = destination.name.as_bytes();
                 self.filesystem
                     .apply_mkdir_at(destination.directory, name, mode.bits())
@@ -297,7 +297,7 @@ impl WriteFilesystem for Ext4Writer {
     fn make_symlink(&mut self, path: &ImagePath, target: &str) -> Result<(), FsError> {
         let destination = self.destination(path)?;
         refuse_directory(&destination, FileKind::Symlink)?;
-        self.check_room(ByteCount::ZERO, &destination)?;
+        self.check_space(ByteCount::ZERO, &destination)?;
         if destination.existing.is_some() {
             self.unlink(&destination)?;
         }
@@ -335,7 +335,7 @@ impl WriteFilesystem for Ext4Writer {
         if to.existing.is_some() {
             return Err(FsError::AlreadyExists);
         }
-        self.check_room(ByteCount::ZERO, &to)?;
+        self.check_space(ByteCount::ZERO, &to)?;
         let (old, new) = (from.name.as_bytes(), to.name.as_bytes());
         self.filesystem.apply_rename_at(from.directory, old, to.directory, new, false).map_err(from_crate)
     }
