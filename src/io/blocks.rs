@@ -13,7 +13,7 @@ pub(super) const BLOCK: u64 = BLOCK_SIZE as u64;
 
 /// The number of a block of [`BLOCK_SIZE`] bytes, from the start of the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BlockIndex(pub u64);
+pub struct BlockIndex(pub(super) u64);
 
 impl BlockIndex {
     /// Returns the block that holds the byte at `offset`.
@@ -24,6 +24,11 @@ impl BlockIndex {
     /// Returns the blocks that hold some of the bytes of a range.
     pub(crate) const fn touching(bytes: &Range<u64>) -> Range<Self> {
         Self(bytes.start / BLOCK)..Self(bytes.end.div_ceil(BLOCK))
+    }
+
+    /// Returns the number of the block.
+    pub const fn get(self) -> u64 {
+        self.0
     }
 
     /// Returns the offset of the block: a number of 64 bits, as it holds a byte of a disk.

@@ -334,7 +334,7 @@ mod tests {
             block_source: shared.map(|file| BlockSource { file, differs: Vec::new() }),
             sparse,
             hashed,
-            changes: &|layer| Ok(changes(layer.indices().next().unwrap().0)),
+            changes: &|layer| Ok(changes(layer.indices().next().unwrap().get())),
             threads,
             progress: &|more| {
                 reported.fetch_add(more.get(), Ordering::Relaxed);

@@ -98,7 +98,7 @@ pub fn verify(
     let node = named_node(&cluster, name)?;
     let plans = plan_cluster(base, &cluster, secret, options.cache.as_deref(), progress)?;
     // All of both is going to be read, so that the total is larger than either.
-    let total = ByteCount::new(stock.size().get() + image.size().get());
+    let total = stock.size() + image.size();
     let tell = |more| progress.working(Stage::ReadingBoth, more, total);
     for image in [stock, &image] {
         image.decompress_all(options.threads, &tell).map_err(output::OutputError::StockImage)?;

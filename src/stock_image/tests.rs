@@ -36,10 +36,10 @@ fn disk() -> Vec<u8> {
 }
 
 fn encoded(mut stream: Stream, bytes: &[u8]) -> Vec<u8> {
-    let mut packed = Vec::with_capacity(bytes.len() * 2 + 1_000_000);
-    let status = stream.process_vec(bytes, &mut packed, Action::Finish).unwrap();
+    let mut compressed = Vec::with_capacity(bytes.len() * 2 + 1_000_000);
+    let status = stream.process_vec(bytes, &mut compressed, Action::Finish).unwrap();
     assert_eq!(status, xz2::stream::Status::StreamEnd);
-    packed
+    compressed
 }
 
 /// Blocks of `block_size`, with both sizes in each header.
@@ -60,8 +60,8 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// What makes a packed file of an image.
-type Packer = fn(&[u8]) -> Vec<u8>;
+/// What makes a compressed file of an image.
+type Compressor = fn(&[u8]) -> Vec<u8>;
 
 fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = ZipWriter::new(io::Cursor::new(Vec::new()));
@@ -72,7 +72,7 @@ fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
-/// A folder with one file in it and another folder to unpack into.
+/// A folder with one file in it and another folder to decompress into.
 struct Place {
     folder: TempDir,
 }
@@ -110,7 +110,7 @@ fn error_of(bytes: &[u8]) -> String {
     Place::with(bytes).error()
 }
 
-/// Compares all of an image, and pieces of it at odd offsets, with what was packed.
+/// Compares all of an image, and pieces of it at odd offsets, with what was compressed.
 fn assert_holds(image: &StockImage, disk: &[u8]) {
     assert_eq!(image.size().get(), disk.len() as u64);
     let mut all = vec![0; disk.len()];
@@ -128,7 +128,7 @@ fn assert_holds(image: &StockImage, disk: &[u8]) {
 }
 
 #[test]
-fn an_image_reads_the_same_whatever_it_is_packed_in() {
+fn an_image_reads_the_same_whatever_it_is_compressed_in() {
     let disk = disk();
     let (first, second) = disk.split_at(500_000);
     let checks = [Check::None, Check::Crc32, Check::Crc64, Check::Sha256];
@@ -139,7 +139,7 @@ fn an_image_reads_the_same_whatever_it_is_packed_in() {
         xz_single(second, Check::Sha256),
         vec![0; 4],
     ];
-    let mut packed = vec![
+    let mut compressed = vec![
         (ImageFormat::Raw, disk.clone()),
         (ImageFormat::Xz, streams.concat()),
         (ImageFormat::Gzip, gzip(&disk)),
@@ -154,16 +154,16 @@ fn an_image_reads_the_same_whatever_it_is_packed_in() {
             zip(&[("readme.txt", b"hello"), ("a/stock.IMG", &disk), ("__MACOSX/a/._stock.img", b"")]),
         ),
     ];
-    packed.extend(checks.map(|check| (ImageFormat::Xz, xz_blocks(&disk, 100_000, check))));
-    packed.extend(checks.map(|check| (ImageFormat::Xz, xz_single(&disk, check))));
-    for (packing, bytes) in packed {
+    compressed.extend(checks.map(|check| (ImageFormat::Xz, xz_blocks(&disk, 100_000, check))));
+    compressed.extend(checks.map(|check| (ImageFormat::Xz, xz_single(&disk, check))));
+    for (format, bytes) in compressed {
         let place = Place::with(&bytes);
         let image = place.open().unwrap();
-        assert_eq!(image.format(), packing);
+        assert_eq!(image.format(), format);
         assert_holds(&image, &disk);
         assert_eq!(image.file_digest().unwrap(), Digest::of(&bytes));
         assert_eq!(image.file_bytes().size().get(), bytes.len() as u64);
-        assert_eq!(image.xz_layout().is_some(), packing == ImageFormat::Xz);
+        assert_eq!(image.xz_layout().is_some(), format == ImageFormat::Xz);
     }
 }
 
@@ -177,7 +177,7 @@ fn the_name_of_a_file_says_nothing() {
 }
 
 #[test]
-fn what_is_unpacked_leaves_nothing_behind() {
+fn what_is_decompressed_leaves_nothing_behind() {
     let place = Place::with(&gzip(&disk()));
     let image = place.open().unwrap();
     // On Windows a file that is open has a name.
@@ -191,10 +191,10 @@ fn what_is_unpacked_leaves_nothing_behind() {
 #[test]
 fn an_image_in_memory_is_read_like_a_file() {
     let disk = disk();
-    let packed = xz_blocks(&disk, 50_000, Check::Crc64);
-    let image = StockImage::from_read_at(packed.clone(), "demo", &std::env::temp_dir()).unwrap();
+    let compressed = xz_blocks(&disk, 50_000, Check::Crc64);
+    let image = StockImage::from_read_at(compressed.clone(), "demo", &std::env::temp_dir()).unwrap();
     assert_holds(&image, &disk);
-    let error = StockImage::from_read_at(packed[..1000].to_vec(), "demo", &std::env::temp_dir())
+    let error = StockImage::from_read_at(compressed[..1000].to_vec(), "demo", &std::env::temp_dir())
         .map(|_| ())
         .unwrap_err();
     assert!(error.to_string().starts_with("the image `demo` is damaged: "), "{error}");
@@ -250,27 +250,27 @@ fn what_is_no_file_is_refused() {
 }
 
 #[test]
-fn what_is_no_disk_is_refused_in_every_packing() {
+fn what_is_no_disk_is_refused_in_every_format() {
     let text = b"not a disk at all, but some text that is longer than a sector. ".repeat(20);
     let not_a_disk = "the image `/stock`: not a disk image: its first sector does not end as a \
                       partition table does (with 55 aa)";
-    let packings: [Packer; 5] = [
+    let formats: [Compressor; 5] = [
         <[u8]>::to_vec,
         gzip,
         |bytes| xz_single(bytes, Check::Crc64),
         |bytes| ::zstd::encode_all(bytes, 1).unwrap(),
         |bytes| zip(&[("x.img", bytes)]),
     ];
-    for packed in packings {
-        assert_eq!(error_of(&packed(&text)), not_a_disk);
-        assert_eq!(error_of(&packed(b"")), "the image `/stock` is empty");
-        let cut = error_of(&packed(&disk()[..1_000_000]));
+    for compressed in formats {
+        assert_eq!(error_of(&compressed(&text)), not_a_disk);
+        assert_eq!(error_of(&compressed(b"")), "the image `/stock` is empty");
+        let cut = error_of(&compressed(&disk()[..1_000_000]));
         assert!(cut.starts_with("the image `/stock`: partition 2 ends at byte 1050112, but"), "{cut}");
     }
 }
 
 #[test]
-fn packings_that_are_not_read_are_named() {
+fn formats_that_are_not_read_are_named() {
     assert_eq!(
         error_of(b"BZh91AY&SY..."),
         "the image `/stock` is compressed with bzip2, which cardwright does not read"
@@ -282,7 +282,7 @@ fn packings_that_are_not_read_are_named() {
 }
 
 #[test]
-fn what_is_cut_short_is_damaged_in_every_packing() {
+fn what_is_cut_short_is_damaged_in_every_format() {
     let disk = disk();
     for whole in [
         xz_blocks(&disk, 65_536, Check::Crc64),
@@ -356,8 +356,8 @@ fn zeros_behind_gzip_are_left_out_and_anything_else_is_said() {
 fn zeros_behind_gzip_are_read_as_the_gzip_program_reads_them() {
     let disk = disk();
     let place = Place::with(&disk);
-    let Some(packed) = made_by("gzip", &["-c"], &place.file()) else { return };
-    let padded = Place::with(&[&packed[..], &[0; 1000]].concat());
+    let Some(compressed) = made_by("gzip", &["-c"], &place.file()) else { return };
+    let padded = Place::with(&[&compressed[..], &[0; 1000]].concat());
     assert_holds(&padded.open().unwrap(), &disk);
     let judged =
         Command::new("gzip").arg("-dc").stdin(fs::File::open(padded.file()).unwrap()).output().unwrap();
@@ -441,20 +441,20 @@ fn what_is_inside_without_a_partition_table_is_named() {
 }
 
 #[test]
-fn an_image_that_ends_in_a_sector_is_padded_in_every_packing() {
+fn an_image_that_ends_in_a_sector_is_padded_in_every_format() {
     let disk = disk();
     let cut = &disk[..disk.len() - 100];
     let mut whole = cut.to_vec();
     whole.resize(disk.len(), 0);
-    let packings: [Packer; 5] = [
+    let formats: [Compressor; 5] = [
         <[u8]>::to_vec,
         gzip,
         |bytes| xz_blocks(bytes, 100_000, Check::Crc64),
         |bytes| ::zstd::encode_all(bytes, 1).unwrap(),
         |bytes| zip(&[("x.img", bytes)]),
     ];
-    for packed in packings {
-        let place = Place::with(&packed(cut));
+    for compressed in formats {
+        let place = Place::with(&compressed(cut));
         let image = place.open().unwrap();
         assert_holds(&image, &whole);
         assert_eq!(image.unpadded_size().get(), cut.len() as u64);
@@ -463,7 +463,7 @@ fn an_image_that_ends_in_a_sector_is_padded_in_every_packing() {
         let [warning] = &image.warnings()[..] else { panic!("{:?}", image.warnings()) };
         let sizes = format!("it has {} bytes, and cards get {}", cut.len(), disk.len());
         assert!(warning.to_string().contains(&sizes), "{warning}");
-        assert!(Place::with(&packed(&disk)).open().unwrap().warnings().is_empty());
+        assert!(Place::with(&compressed(&disk)).open().unwrap().warnings().is_empty());
         // What is kept between runs is what the file holds.
         let cache = place.folder.path().join("cache");
         for _ in 0..2 {
@@ -475,7 +475,7 @@ fn an_image_that_ends_in_a_sector_is_padded_in_every_packing() {
 }
 
 #[test]
-fn a_changed_byte_inside_is_damage_in_every_packing() {
+fn a_changed_byte_inside_is_damage_in_every_format() {
     let disk = disk();
     for mut bytes in [xz_single(&disk, Check::Crc64), gzip(&disk), zip(&[("x.img", &disk)]), {
         let mut encoder = ::zstd::Encoder::new(Vec::new(), 1).unwrap();
@@ -582,8 +582,8 @@ fn files_of_the_xz_program_are_read() {
     let disk = disk();
     let place = Place::with(&disk);
     for arguments in [&["-T0", "--block-size=100000"][..], &["-T1", "-1"], &["-T2", "-0", "--check=sha256"]] {
-        let packed = place.folder.path().join("packed");
-        let output = fs::File::create(&packed).unwrap();
+        let compressed = place.folder.path().join("compressed");
+        let output = fs::File::create(&compressed).unwrap();
         let run = Command::new("xz").args(arguments).arg("-c").arg(place.file()).stdout(output).status();
         let Ok(status) = run else {
             assert!(std::env::var_os("CARDWRIGHT_JUDGES").is_none(), "there is no xz program");
@@ -591,14 +591,14 @@ fn files_of_the_xz_program_are_read() {
             return;
         };
         assert!(status.success());
-        assert_holds(&StockImage::open(&packed, None, &place.scratch()).unwrap(), &disk);
+        assert_holds(&StockImage::open(&compressed, None, &place.scratch()).unwrap(), &disk);
     }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
     #[test]
-    fn any_piece_of_any_block_layout_is_what_was_packed(
+    fn any_piece_of_any_block_layout_is_what_was_compressed(
         streams in prop::collection::vec((1_000..1_100_000_u64, 0..4_usize, 0..3_usize), 1..4),
         at in any::<prop::sample::Index>(),
         length in 0..400_000_usize,
@@ -606,12 +606,12 @@ proptest! {
         let disk = disk();
         let checks = [Check::None, Check::Crc32, Check::Crc64, Check::Sha256];
         let part = disk.len().div_ceil(streams.len());
-        let mut packed = Vec::new();
+        let mut compressed = Vec::new();
         for (bytes, (block_size, check, padding)) in disk.chunks(part).zip(&streams) {
-            packed.extend(xz_blocks(bytes, *block_size, checks[*check]));
-            packed.resize(packed.len() + 4 * padding, 0);
+            compressed.extend(xz_blocks(bytes, *block_size, checks[*check]));
+            compressed.resize(compressed.len() + 4 * padding, 0);
         }
-        let image = Place::with(&packed).open().unwrap();
+        let image = Place::with(&compressed).open().unwrap();
         let at = at.index(disk.len());
         let length = length.min(disk.len() - at);
         let mut piece = vec![0; length];

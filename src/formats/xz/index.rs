@@ -272,17 +272,17 @@ mod tests {
         XzLayout::read(&bytes).map_err(|error| error.to_string())
     }
 
-    fn packed(bytes: &[u8], block_size: u64, check: LibraryCheck) -> Vec<u8> {
+    fn compressed(bytes: &[u8], block_size: u64, check: LibraryCheck) -> Vec<u8> {
         let mut builder = MtStreamBuilder::new();
         let stream = builder.threads(1).preset(0).check(check).block_size(block_size).encoder().unwrap();
         encoded(stream, bytes)
     }
 
     fn encoded(mut stream: Stream, bytes: &[u8]) -> Vec<u8> {
-        let mut packed = Vec::with_capacity(bytes.len() + 100_000);
-        stream.process_vec(bytes, &mut packed, Action::Finish).unwrap();
+        let mut compressed = Vec::with_capacity(bytes.len() + 100_000);
+        stream.process_vec(bytes, &mut compressed, Action::Finish).unwrap();
         assert_eq!(stream.total_in(), bytes.len() as u64);
-        packed
+        compressed
     }
 
     /// A stream whose Index has these records, around `blocks` bytes that are not looked at.
@@ -311,10 +311,10 @@ mod tests {
     #[test]
     fn the_blocks_of_several_streams_with_padding_are_found() {
         let parts = [
-            packed(&[1; 10_000], 4096, LibraryCheck::Crc32),
+            compressed(&[1; 10_000], 4096, LibraryCheck::Crc32),
             vec![0; 8],
-            packed(&[], 4096, LibraryCheck::Crc64),
-            packed(&[2; 5000], 4096, LibraryCheck::Sha256),
+            compressed(&[], 4096, LibraryCheck::Crc64),
+            compressed(&[2; 5000], 4096, LibraryCheck::Sha256),
             vec![0; 4],
         ];
         let layout = layout(&parts.concat()).unwrap();
@@ -358,7 +358,7 @@ mod tests {
         let length = pointing_at_nothing.len();
         pointing_at_nothing.splice(length - 12.., footer(5));
         expect(pointing_at_nothing, "does not fit its checksum");
-        let empty = packed(&[], 4096, LibraryCheck::Crc64);
+        let empty = compressed(&[], 4096, LibraryCheck::Crc64);
         expect(empty.repeat(MOST_STREAMS + 1), "more than 4096 xz streams");
         let mut large = vec![0; usize_from(LARGEST_INDEX) + 64];
         let size = u32::try_from(large.len() / 4 - 1).unwrap();
@@ -369,7 +369,7 @@ mod tests {
 
     #[test]
     fn what_is_cut_short_or_added_to_is_damaged() {
-        let whole = packed(&[7; 10_000], 4096, LibraryCheck::Crc64);
+        let whole = compressed(&[7; 10_000], 4096, LibraryCheck::Crc64);
         for length in [whole.len() - 1, whole.len() - 12, whole.len() / 2, 13, 1] {
             let error = layout(&whole[..length]).unwrap_err();
             assert!(error.contains("is damaged: it ends too early: its xz stream"), "{length}: {error}");
@@ -390,7 +390,7 @@ mod tests {
         fn a_changed_byte_anywhere_never_makes_reading_panic(
             size in 0..20_000_usize, at in any::<prop::sample::Index>(), bit in 0..8_u8,
         ) {
-            let mut file = packed(&vec![3; size], 4096, LibraryCheck::Crc32);
+            let mut file = compressed(&vec![3; size], 4096, LibraryCheck::Crc32);
             let at = at.index(file.len());
             file[at] ^= 1 << bit;
             if let Ok(layout) = layout(&file) {

@@ -44,7 +44,7 @@ impl Key {
         for layer in maker.disk.layers() {
             for index in layer.indices() {
                 layer.read(index, &mut block)?;
-                hasher.update(index.0.to_le_bytes());
+                hasher.update(index.get().to_le_bytes());
                 hasher.update(block);
             }
             hasher.update([0xff; 8]);

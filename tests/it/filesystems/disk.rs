@@ -52,7 +52,7 @@ pub(crate) fn patch(changes: &Layer, patched: &Path) {
     let mut block = [0; 4096];
     for index in changes.indices() {
         changes.read(index, &mut block).unwrap();
-        file.seek(SeekFrom::Start(index.0 * 4096)).unwrap();
+        file.seek(SeekFrom::Start(index.get() * 4096)).unwrap();
         file.write_all(&block).unwrap();
     }
 }
