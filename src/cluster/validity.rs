@@ -31,19 +31,19 @@ impl FoundingYear {
 
     /// Its first second, UTC.
     pub fn begin(self) -> UnixTime {
-        first_second(i64::from(self.0))
+        first_second(self.0)
     }
 
     /// The last second of the tenth year after it, UTC.
     pub fn authorities_end(self) -> UnixTime {
-        UnixTime::new(first_second(i64::from(self.0) + i64::from(Self::YEARS) + 1).seconds() - 1)
+        UnixTime::new(first_second(self.0 + Self::YEARS + 1).seconds() - 1)
     }
 }
 
-/// The first second of a year from 1970 to 2100. Of those before, all that 4 divides have a day more, 2000
-/// among them.
-fn first_second(year: i64) -> UnixTime {
-    UnixTime::new((365 * (year - 1970) + (year - 1969) / 4) * 86_400)
+/// Returns the first second of a year.
+#[expect(clippy::expect_used, reason = "years are checked by FoundingYear::new")]
+fn first_second(year: u16) -> UnixTime {
+    UnixTime::from_utc([year, 1, 1], [0; 3]).expect("a year from 2020 to 2100 has a first day")
 }
 
 impl std::fmt::Display for FoundingYear {

@@ -4,6 +4,7 @@
 //! gets in, and nobody knows why. So a line is read here as its `sshauthopt_parse` reads it.
 
 use crate::cluster::NotAPublicKey;
+use crate::types::UnixTime;
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -255,13 +256,10 @@ fn check_time(value: &str) -> Result<(), &'static str> {
 
 /// Returns the day that a time of `expiry-time` is on, counted from 1970.
 fn day(value: &str) -> Option<u64> {
-    const FIRST_OF_MARCH_0_TO_1970: u64 = 719_468;
-    let part = |range: std::ops::Range<usize>| value.get(range)?.parse::<u64>().ok();
-    let (year, month, day) = (part(0..4)?, part(4..6)?, part(6..8)?);
-    // Years that begin with March have their leap day at the end, and months of 30.6 days before it.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + (306 * month + 5) / 10 + day;
-    days.checked_sub(FIRST_OF_MARCH_0_TO_1970 + 1)
+    let part = |range: std::ops::Range<usize>| value.get(range)?.parse::<u16>().ok();
+    let first_of_month = UnixTime::from_utc([part(0..4)?, part(4..6)?, 1], [0; 3])?;
+    // sshd takes a day that the month does not have for one of the next month (mktime(3)).
+    Some(u64::try_from(first_of_month.seconds() / 86_400).ok()? + u64::from(part(6..8)?) - 1)
 }
 
 /// Patterns of names and addresses, and networks, with commas between them: `match_host_and_ip` and `addr_match_list`
