@@ -4,7 +4,7 @@
 //! whatever is merely disabled; a masked unit they leave alone (systemd.preset(5)).
 
 use crate::patch::{Draft, Partition, PatchError, Stock};
-use crate::types::{Hint, ImagePath, Mode, Owner, image_path};
+use crate::types::{Hint, ImagePath, image_path};
 
 /// The directories in which systemd looks for units, the most important first (systemd.unit(5)). Up to bullseye
 /// the second /lib is not always a link to /usr/lib.
@@ -130,7 +130,7 @@ pub fn alias(draft: &mut Draft<'_>, unit: &str, alias: &str) -> Result<(), UnitE
 /// # Errors
 /// When the stock image cannot be read or has a directory there.
 pub fn write(draft: &mut Draft<'_>, unit: &str, text: impl Into<String>) -> Result<(), PatchError> {
-    draft.file(Partition::Root, &CONFIGURATION.join(unit)?, text.into(), Mode::FILE, Owner::ROOT)
+    draft.text(&CONFIGURATION.join(unit)?, text.into())
 }
 
 /// Writes a new unit and has [`MULTI_USER`] start it.

@@ -43,6 +43,6 @@ impl Script<'_> {
         let path = ImagePath::new(format!("{FOLDER}/{name}"))?;
         draft.file(Partition::Root, &path, script, Mode::EXECUTABLE, Owner::ROOT)?;
         let path = ImagePath::new(format!("{FOLDER}/{name}.settings"))?;
-        draft.file(Partition::Root, &path, text, Mode::FILE, Owner::ROOT)
+        draft.text(&path, text)
     }
 }

@@ -84,8 +84,7 @@ pub fn add_cmdline_words(draft: &mut Draft<'_>, words: &[impl AsRef<str>]) -> Re
     };
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
     let changed = with_words(&text, &words)?;
-    draft.edit_text(Partition::Boot, &path, |_| changed)?;
-    Ok(())
+    Ok(draft.edit_text(Partition::Boot, &path, |_| changed)?)
 }
 
 fn with_words(text: &str, words: &[&str]) -> Result<String, RaspiosError> {

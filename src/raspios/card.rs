@@ -2,7 +2,7 @@
 
 use super::RaspiosError;
 use crate::patch::{Draft, Partition, Stock};
-use crate::types::{Mode, Owner, image_path};
+use crate::types::image_path;
 use serde::{Deserialize, Serialize};
 
 const PATH: &str = "/etc/cardwright/card.json";
@@ -56,8 +56,7 @@ pub fn read_card_record(stock: &dyn Stock) -> Result<Option<CardRecord>, Raspios
 /// When the stock image cannot be read.
 pub fn write_card_record(draft: &mut Draft<'_>, card: &CardRecord) -> Result<(), RaspiosError> {
     let json = serde_json::to_string_pretty(card).map_err(|source| RaspiosError::CardRecord { source })?;
-    draft.file(Partition::Root, &image_path!(PATH), format!("{json}\n"), Mode::FILE, Owner::ROOT)?;
-    Ok(())
+    Ok(draft.text(&image_path!(PATH), format!("{json}\n"))?)
 }
 
 #[cfg(test)]

@@ -55,8 +55,7 @@ pub fn set_time_servers(draft: &mut Draft<'_>, servers: &[TimeServer]) -> Result
     let names: Vec<_> = servers.iter().map(TimeServer::as_str).collect();
     let text =
         format!("# Written by cardwright, as nodes.yaml says `ntp:`.\n[Time]\nNTP={}\n", names.join(" "));
-    draft.file(Partition::Root, &image_path!(TIME_SERVERS), text, Mode::FILE, Owner::ROOT)?;
-    Ok(())
+    Ok(draft.text(&image_path!(TIME_SERVERS), text)?)
 }
 
 /// Finds the user that timesyncd runs as. Without one it does not start, and there is nothing to prepare.

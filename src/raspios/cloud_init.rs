@@ -6,7 +6,7 @@ use crate::fs::FileKind;
 use crate::patch::{Draft, Partition};
 use crate::systemd::{self, UNIT_DIRECTORIES};
 use crate::types::absent::OrEmpty as _;
-use crate::types::{Mode, Owner, image_path};
+use crate::types::image_path;
 
 /// While this file exists, cloud-init's generator and its units do nothing (cloud-init documentation,
 /// "How to disable cloud-init").
@@ -20,7 +20,7 @@ pub fn disable_cloud_init(draft: &mut Draft<'_>, release: &Release) -> Result<()
     if !release.cloud_init {
         return Ok(());
     }
-    draft.file(Partition::Root, &image_path!(DISABLED), "", Mode::FILE, Owner::ROOT)?;
+    draft.text(&image_path!(DISABLED), "")?;
     for unit in units(draft)? {
         systemd::mask(draft, &unit)?;
     }

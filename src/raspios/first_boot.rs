@@ -11,9 +11,9 @@
 
 use super::{BootMount, RaspiosError};
 use crate::first_start::Script;
-use crate::patch::{Draft, Partition};
+use crate::patch::Draft;
 use crate::systemd;
-use crate::types::{Mode, Owner, image_path};
+use crate::types::image_path;
 
 const UNIT: &str = "cardwright-first-boot.service";
 const FOLDER: &str = "/usr/local/lib/cardwright";
@@ -43,7 +43,7 @@ pub fn run_at_first_boot(
     Script { name: "first-boot", parts: &[include_str!("first-boot.sh")], settings: &settings }
         .write(draft, boot_mount.path())?;
     let path = folder.join("first-boot.apt.conf")?;
-    draft.file(Partition::Root, &path, APT_CONFIGURATION, Mode::FILE, Owner::ROOT)?;
+    draft.text(&path, APT_CONFIGURATION)?;
     let all = own.iter().map(AsRef::as_ref).chain(commands.iter().map(AsRef::as_ref));
     for (number, command) in (1_usize..).zip(all) {
         // The shell's `*` sorts by name: as many digits for each.
@@ -58,6 +58,7 @@ mod tests {
     use super::*;
     use crate::patch::Sensitivity;
     use crate::raspios::test_stock::{TIME, applied, attributes, link, patch, paths, text, trixie};
+    use crate::types::Owner;
 
     const NONE: &[&str] = &[];
 

@@ -7,8 +7,8 @@
 //! HostKey).
 
 use super::RaspiosError;
-use crate::patch::{Draft, Partition};
-use crate::types::{ImagePath, Mode, Owner, image_path};
+use crate::patch::Draft;
+use crate::types::{ImagePath, image_path};
 
 /// Only here can sshd be pointed to it: sshd_config itself belongs to Debian's package.
 const SETTINGS: &str = "/etc/ssh/sshd_config.d/10-cardwright-host-key.conf";
@@ -23,7 +23,7 @@ pub fn set_host_key(draft: &mut Draft<'_>, private: &str, public: &str) -> Resul
     for (path, text) in
         [(format!("{KEY}.pub"), format!("{public}\n")), (SETTINGS.to_owned(), format!("HostKey {KEY}\n"))]
     {
-        draft.file(Partition::Root, &ImagePath::new(path)?, text, Mode::FILE, Owner::ROOT)?;
+        draft.text(&ImagePath::new(path)?, text)?;
     }
     Ok(())
 }
@@ -33,6 +33,7 @@ mod tests {
     use super::*;
     use crate::patch::Sensitivity;
     use crate::raspios::test_stock::{applied, attributes, bookworm, patch, paths, text};
+    use crate::types::Owner;
 
     #[test]
     fn sshd_is_pointed_to_a_key_that_no_first_boot_deletes() {

@@ -4,7 +4,7 @@ use super::RaspiosError;
 use super::text::{map_lines, with_block, with_last_line_ended};
 use crate::cluster::{Hostname, Node};
 use crate::patch::{Draft, Partition};
-use crate::types::{Mode, Owner, image_path};
+use crate::types::image_path;
 
 /// The address that Debian gives a machine's own name in /etc/hosts, whether it has a network or not (Debian
 /// reference, section 5.1.1).
@@ -16,7 +16,7 @@ const OWN_ADDRESS: &str = "127.0.1.1";
 /// When the stock image cannot be read.
 pub fn set_hostname(draft: &mut Draft<'_>, name: &Hostname) -> Result<(), RaspiosError> {
     let hostname = image_path!("/etc/hostname");
-    draft.file(Partition::Root, &hostname, format!("{name}\n"), Mode::FILE, Owner::ROOT)?;
+    draft.text(&hostname, format!("{name}\n"))?;
     edit_hosts(draft, |text| with_own_name(text, name.as_str()))
 }
 
@@ -42,7 +42,7 @@ fn edit_hosts(draft: &mut Draft<'_>, change: impl FnOnce(&str) -> String) -> Res
         draft.edit_text(Partition::Root, &hosts, change)?;
     } else {
         let text = change("127.0.0.1\tlocalhost\n::1\t\tlocalhost ip6-localhost ip6-loopback\n");
-        draft.file(Partition::Root, &hosts, text, Mode::FILE, Owner::ROOT)?;
+        draft.text(&hosts, text)?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::RaspiosError;
 use super::error::nearest;
 use super::text::map_lines;
 use crate::patch::{Draft, Partition};
-use crate::types::{ImagePath, Mode, Owner, image_path};
+use crate::types::{ImagePath, image_path};
 
 const AVAILABLE: &str = "/etc/locale.gen";
 
@@ -23,7 +23,7 @@ pub fn set_locale(draft: &mut Draft<'_>, locale: &str) -> Result<Option<&'static
     if draft.exists(Partition::Root, &path)? {
         draft.edit_text(Partition::Root, &path, |text| with_setting(text, &setting))?;
     } else {
-        draft.file(Partition::Root, &path, format!("{setting}\n"), Mode::FILE, Owner::ROOT)?;
+        draft.text(&path, format!("{setting}\n"))?;
     }
     Ok(is_new.then_some("locale-gen"))
 }

@@ -18,8 +18,7 @@ pub(super) fn write_profile(draft: &mut Draft<'_>, node: &Node) -> Result<(), Ra
     let folder = image_path!(FOLDER);
     draft.directory(Partition::Root, &folder, Mode::PRIVATE_DIRECTORY, Owner::ROOT)?;
     let path = folder.join(&format!("{}.nmconnection", name(&node.network.interface)))?;
-    draft.file(Partition::Root, &path, profile(node), Mode::SECRET, Owner::ROOT)?;
-    Ok(())
+    Ok(draft.file(Partition::Root, &path, profile(node), Mode::SECRET, Owner::ROOT)?)
 }
 
 /// Returns the name of the profile: the interface's own, where it has one in nodes.yaml.

@@ -5,7 +5,7 @@ use super::{Codename, RaspiosError, Release};
 use crate::patch::{Draft, Partition};
 use crate::systemd::{self, MULTI_USER};
 use crate::types::absent::OrEmpty as _;
-use crate::types::{Mode, Owner, image_path};
+use crate::types::image_path;
 
 /// Before 50-cloud-init.conf and what else there may be: sshd takes the first value it finds, and reads
 /// these files in the order of their names (sshd_config(5)).
@@ -29,7 +29,7 @@ pub fn enable_ssh(
     draft.remove(Partition::Root, &image_path!("/etc/ssh/sshd_not_to_be_run"))?;
     let settings = settings(release.codename, password_login);
     let path = image_path!(SETTINGS);
-    draft.file(Partition::Root, &path, settings, Mode::FILE, Owner::ROOT)?;
+    draft.text(&path, settings)?;
     edit_required(draft, Partition::Root, &image_path!("/etc/ssh/sshd_config"), |text| {
         if reads_settings_first(text) { text.to_owned() } else { format!("{INCLUDE}\n\n{text}") }
     })

@@ -3,7 +3,7 @@
 use super::RaspiosError;
 use crate::patch::{Draft, Partition};
 use crate::systemd;
-use crate::types::{Mode, Owner, image_path};
+use crate::types::image_path;
 
 /// The file that trixie's rpi-swap reads, and one of its additions.
 const CONFIGURATION: &str = "/etc/rpi/swap.conf";
@@ -20,7 +20,7 @@ pub fn disable_swap(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
     systemd::mask(draft, UNIT)?;
     if draft.exists(Partition::Root, &image_path!(CONFIGURATION))? {
         let text = "# Written by cardwright, as nodes.yaml says `swap: off`.\n[Main]\nMechanism=none\n";
-        draft.file(Partition::Root, &image_path!(ADDITION), text, Mode::FILE, Owner::ROOT)?;
+        draft.text(&image_path!(ADDITION), text)?;
     }
     Ok(())
 }
@@ -29,6 +29,8 @@ pub fn disable_swap(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
 mod tests {
     use super::*;
     use crate::patch::{Action, MemoryStock};
+    use crate::types::Mode;
+    use crate::types::Owner;
     use crate::types::{ImagePath, UnixTime};
 
     fn outline(with: &str) -> Vec<String> {

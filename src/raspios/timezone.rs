@@ -4,7 +4,7 @@ use super::RaspiosError;
 use super::error::nearest;
 use crate::fs::FileKind;
 use crate::patch::{Draft, Partition};
-use crate::types::{ImagePath, Mode, Owner, image_path};
+use crate::types::{ImagePath, image_path};
 
 const ZONES: &str = "/usr/share/zoneinfo";
 
@@ -29,7 +29,7 @@ pub fn set_timezone(draft: &mut Draft<'_>, zone: &str) -> Result<(), RaspiosErro
     }
     let timezone = image_path!("/etc/timezone");
     if draft.exists(Partition::Root, &timezone)? {
-        draft.file(Partition::Root, &timezone, format!("{zone}\n"), Mode::FILE, Owner::ROOT)?;
+        draft.text(&timezone, format!("{zone}\n"))?;
     }
     Ok(())
 }

@@ -48,8 +48,7 @@ pub fn set_authorized_keys(
         text.push('\n');
     }
     let path = folder.join("authorized_keys")?;
-    draft.file(Partition::Root, &path, text, Mode::SECRET, account.owner)?;
-    Ok(())
+    Ok(draft.file(Partition::Root, &path, text, Mode::SECRET, account.owner)?)
 }
 
 fn rename(draft: &mut Draft<'_>, account: Account, name: &str) -> Result<Account, RaspiosError> {

@@ -36,6 +36,14 @@ impl Draft<'_> {
         self.write(partition, path, NewFile { content, mode, owner, sensitivity: Sensitivity::Plain })
     }
 
+    /// Writes a file of root's on the root partition that everybody may read.
+    ///
+    /// # Errors
+    /// As [`file`](Self::file).
+    pub fn text(&mut self, path: &ImagePath, content: impl Into<Content>) -> Result<(), PatchError> {
+        self.file(Partition::Root, path, content, Mode::FILE, Owner::ROOT)
+    }
+
     /// Writes a file that holds a secret: on the root partition, for root alone to read.
     ///
     /// # Errors
