@@ -1,7 +1,6 @@
 //! k3s inside the card: the program, the archives of container images, and the wait before the first start.
 
-use super::{FIRST_START, Host, K3sError, service};
-use crate::cluster::{K3s, Role};
+use super::{FIRST_START, K3sError, Target, service};
 use crate::first_start::Script;
 use crate::patch::{Content, Draft, Partition};
 use crate::types::{ImagePath, Mode, Owner, image_path};
@@ -51,34 +50,26 @@ pub fn write_artifacts(draft: &mut Draft<'_>, artifacts: &Artifacts, data_dir: &
     }
     for (name, content) in &artifacts.images {
         let path = ImagePath::new(format!("{data_dir}/{IMAGES}/{name}"))?;
-        draft.file(Partition::Root, &path, content.clone(), Mode::FILE, Owner::ROOT)?;
+        draft.text(&path, content.clone())?;
     }
     let cache = ImagePath::new(format!("{data_dir}/{IMAGES}/{IMPORT_CACHE}"))?;
-    draft.file(Partition::Root, &cache, "", Mode::FILE, Owner::ROOT)?;
-    Ok(())
+    Ok(draft.text(&cache, "")?)
 }
 
 /// Makes k3s wait, before its first start, for what it cannot do without.
-pub(super) fn wait_at_first_start(
-    draft: &mut Draft<'_>,
-    k3s: &K3s,
-    role: Role,
-    host: &Host<'_>,
-) -> Result<(), K3sError> {
-    let settings = [("version", k3s.version.to_string()), ("role", role.to_string())];
+pub(super) fn wait_at_first_start(draft: &mut Draft<'_>, target: &Target<'_>) -> Result<(), K3sError> {
+    let settings = [("version", target.k3s.version.to_string()), ("role", target.own.role.to_string())];
     let parts = [FIRST_START, include_str!("start-k3s.sh")];
-    Ok(Script { name: "start-k3s", parts: &parts, settings: &settings }.write(draft, host.boot_mount)?)
+    Ok(Script { name: "start-k3s", parts: &parts, settings: &settings }
+        .write(draft, target.host.boot_mount)?)
 }
 
-/// Returns the drop-in of the unit. The disk grows to the size of the card before images are unpacked onto it.
-pub(super) fn drop_in() -> String {
-    "\
+/// The drop-in of the unit. The disk grows to the size of the card before images are unpacked onto it.
+pub(super) const DROP_IN: &str = "\
 # Written by cardwright: at the first start, what k3s cannot do without is waited for.
 [Unit]
 After=rpi-resize.service
 
 [Service]
 ExecStartPre=/usr/local/lib/cardwright/start-k3s
-"
-    .to_owned()
-}
+";

@@ -6,32 +6,26 @@
 //! with which k3s signs in their names, it makes itself; client-admin.crt least of all may be there already
 //! (k3s#6637).
 
-use super::K3sError;
-use crate::cluster::{FoundingYear, Node, NodeK3s};
-use crate::identity::{Authority, ClusterSecret};
+use super::{K3sError, Target};
+use crate::identity::Authority;
 use crate::patch::{Draft, Partition};
 use crate::types::{ImagePath, Mode, Owner};
 
-pub(super) fn write(
-    draft: &mut Draft<'_>,
-    node: &Node,
-    node_k3s: &NodeK3s,
-    founded: FoundingYear,
-    secret: &ClusterSecret,
-) -> Result<(), K3sError> {
+pub(super) fn write(draft: &mut Draft<'_>, target: &Target<'_>) -> Result<(), K3sError> {
+    let founded = target.k3s.access.founded;
     let end = founded.authorities_end();
     if draft.time() >= end {
-        return Err(K3sError::Expired { node: node.name.to_string(), founded });
+        return Err(K3sError::Expired { node: target.node.name.to_string(), founded });
     }
-    let server = format!("{}/server", node_k3s.data_dir());
+    let server = format!("{}/server", target.own.data_dir());
     let tls = format!("{server}/tls");
     for folder in [&server, &tls, &format!("{tls}/etcd")] {
         draft.directory(Partition::Root, &ImagePath::new(folder)?, Mode::PRIVATE_DIRECTORY, Owner::ROOT)?;
     }
     for authority in Authority::ALL {
-        let pair = secret.authority(authority, end)?;
+        let pair = target.secret.authority(authority, end)?;
         let path = |kind: &str| ImagePath::new(format!("{tls}/{}.{kind}", file_name(authority)));
-        draft.file(Partition::Root, &path("crt")?, pair.certificate, Mode::FILE, Owner::ROOT)?;
+        draft.text(&path("crt")?, pair.certificate)?;
         draft.secret(&path("key")?, pair.private_key.as_str())?;
     }
     Ok(())

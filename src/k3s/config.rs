@@ -2,52 +2,33 @@
 //!
 //! Its keys are the long flags of `k3s server` and `k3s agent` (docs.k3s.io, "Configuration File").
 
-use super::{K3sError, resolv_conf, token, yaml};
-use crate::cluster::{Cluster, K3s, Node, NodeK3s, Role};
-use crate::identity::ClusterSecret;
+use super::{K3sError, Target, resolv_conf, token};
+use crate::cluster::{Cluster, Node, Role};
 use crate::patch::Draft;
 use crate::types::image_path;
 use serde_json::{Map, Value};
 use std::net::Ipv4Addr;
 
-const PATH: &str = "/etc/rancher/k3s/config.yaml";
-
-pub(super) fn write(
-    draft: &mut Draft<'_>,
-    cluster: &Cluster,
-    k3s: &K3s,
-    node: &Node,
-    node_k3s: &NodeK3s,
-    secret: &ClusterSecret,
-) -> Result<(), K3sError> {
-    let text = yaml::document(&keys(cluster, k3s, node, node_k3s, secret)?).map_err(|error| {
-        K3sError::Yaml { file: "config.yaml", node: node.name.to_string(), reason: error.to_string() }
-    })?;
-    draft.secret(&image_path!(PATH), text)?;
-    Ok(())
+pub(super) fn write(draft: &mut Draft<'_>, target: &Target<'_>) -> Result<(), K3sError> {
+    target.write_yaml(draft, &image_path!("/etc/rancher/k3s/config.yaml"), &keys(target)?)
 }
 
 /// Returns cardwright's keys, which no key of the user's replaces, then the user's.
-fn keys(
-    cluster: &Cluster,
-    k3s: &K3s,
-    node: &Node,
-    node_k3s: &NodeK3s,
-    secret: &ClusterSecret,
-) -> Result<Map<String, Value>, K3sError> {
+fn keys(target: &Target<'_>) -> Result<Map<String, Value>, K3sError> {
+    let Target { cluster, k3s, node, own, secret, .. } = *target;
     let mut keys = Map::new();
     let mut set = |key: &str, value: Value| drop(keys.insert(key.to_owned(), value));
     set("node-name", node.name.as_str().into());
     set("node-ip", addresses(cluster, node).into());
 
     let virtual_address = k3s.access.virtual_address;
-    match (cluster.joined_by(node), node_k3s.role) {
+    match (cluster.joined_by(node), own.role) {
         (Some(server), role) => {
             // What answers at the virtual address runs in the cluster. Servers bring it there, so they
             // cannot wait for it.
             let address = virtual_address.filter(|_| role == Role::Agent).unwrap_or(server.network.address);
             set("server", format!("https://{address}:{}", cluster.supervisor_port()).into());
-            set("token", token::to_join(k3s, role, secret)?.as_str().into());
+            set("token", token::to_join(target)?.as_str().into());
         }
         (None, Role::Server) => {
             if cluster.servers().count() > 1 {
@@ -59,16 +40,16 @@ fn keys(
         }
         (None, Role::Agent) => return Err(K3sError::NoServer { node: node.name.to_string() }),
     }
-    if !node_k3s.names_its_own_resolv_conf() {
+    if !own.names_its_own_resolv_conf() {
         set("resolv-conf", resolv_conf::PATH.into());
     }
-    if node_k3s.role == Role::Server {
+    if own.role == Role::Server {
         set("agent-token", secret.agent_token().as_str().into());
         if let Some(address) = virtual_address {
-            set("tls-san", names_with(address, node_k3s.config.get("tls-san")));
+            set("tls-san", names_with(address, own.config.get("tls-san")));
         }
     }
-    for (key, value) in &node_k3s.config {
+    for (key, value) in &own.config {
         if !keys.contains_key(key) {
             keys.insert(key.clone(), value.clone());
         }

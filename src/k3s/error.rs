@@ -59,7 +59,7 @@ pub enum K3sError {
     #[error("cannot write {file} of `{node}`: {reason}")]
     Yaml {
         /// The name of the file.
-        file: &'static str,
+        file: String,
         /// The name of the node.
         node: String,
         /// The serializer's message.

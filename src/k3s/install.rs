@@ -2,8 +2,7 @@
 //!
 //! The script is the same on every card; what differs stands in a file of settings beside it.
 
-use super::{FIRST_START, Host, K3sError, service};
-use crate::cluster::{K3s, Role};
+use super::{FIRST_START, K3sError, Target, service};
 use crate::first_start::Script;
 use crate::patch::Draft;
 use crate::systemd;
@@ -15,52 +14,43 @@ const MARKER: &str = "/var/lib/cardwright/k3s-installed";
 
 const UNIT: &str = "cardwright-install-k3s.service";
 
-/// The address that k3s is downloaded from.
-pub(super) struct DownloadSource<'a> {
-    /// The address that `/VERSION/k3s-arm64` is appended to.
-    pub(super) base_url: &'a str,
-    /// The digest of the program, where that is pinned.
-    pub(super) sha256: Option<Digest>,
-}
-
+/// Writes the script and the unit that runs it. `/VERSION/k3s-arm64` is appended to `base_url`; `sha256` is the digest of
+/// the program, where that is pinned.
 pub(super) fn write(
     draft: &mut Draft<'_>,
-    k3s: &K3s,
-    source: &DownloadSource<'_>,
-    role: Role,
-    host: &Host<'_>,
+    target: &Target<'_>,
+    base_url: &str,
+    sha256: Option<Digest>,
 ) -> Result<(), K3sError> {
-    let settings = settings(k3s, source, role, host)?;
+    let settings = settings(target, base_url, sha256)?;
     let parts = [FIRST_START, include_str!("install-k3s.sh")];
     let script = Script { name: "install-k3s", parts: &parts, settings: &settings };
-    script.write(draft, host.boot_mount)?;
+    script.write(draft, target.host.boot_mount)?;
     Ok(systemd::install(draft, UNIT, unit())?)
 }
 
 fn settings(
-    k3s: &K3s,
-    source: &DownloadSource<'_>,
-    role: Role,
-    host: &Host<'_>,
+    target: &Target<'_>,
+    base_url: &str,
+    sha256: Option<Digest>,
 ) -> Result<[(&'static str, String); 7], K3sError> {
-    let DownloadSource { base_url, sha256 } = *source;
-    let binary = host.binary.file_name();
+    let binary = target.host.binary.file_name();
     // Without a pin the digest comes from the same place as the program, which is worth as much as the
     // connection is.
     if sha256.is_none() && !base_url.starts_with("https://") {
         return Err(K3sError::UntrustedDownload { base_url: base_url.to_owned(), binary });
     }
     // `+` would be a space to some servers.
-    let version = k3s.version.as_str();
+    let version = target.k3s.version.as_str();
     let release = format!("{}/{}", base_url.trim_end_matches('/'), version.replace('+', "%2B"));
     Ok([
         ("version", version.to_owned()),
         ("release", release),
         ("binary", binary.to_owned()),
-        ("checksums", host.binary.checksums_name().to_owned()),
+        ("checksums", target.host.binary.checksums_name().to_owned()),
         ("sha256", sha256.map(|digest| digest.to_string()).or_empty()),
-        ("service", format!("{}.service", service::name(role))),
-        ("role", role.to_string()),
+        ("service", format!("{}.service", service::name(target.own.role))),
+        ("role", target.own.role.to_string()),
     ])
 }
 

@@ -8,8 +8,7 @@
 //! The path unit waits without asking again and again. The script that lets k3s go on without the time
 //! starts it; after the next start of the system, the file that this script left behind does.
 
-use super::{FIRST_START, Host, K3sError, service};
-use crate::cluster::{K3s, Role};
+use super::{FIRST_START, K3sError, Target, service};
 use crate::first_start::Script;
 use crate::patch::Draft;
 use crate::systemd::{self, MULTI_USER};
@@ -39,11 +38,11 @@ Type=oneshot
 ExecStart=/usr/local/lib/cardwright/k3s-time
 ";
 
-pub(super) fn write(draft: &mut Draft<'_>, k3s: &K3s, role: Role, host: &Host<'_>) -> Result<(), K3sError> {
-    let settings =
-        [("version", k3s.version.to_string()), ("service", format!("{}.service", service::name(role)))];
+pub(super) fn write(draft: &mut Draft<'_>, target: &Target<'_>) -> Result<(), K3sError> {
+    let service = format!("{}.service", service::name(target.own.role));
+    let settings = [("version", target.k3s.version.to_string()), ("service", service)];
     let parts = [FIRST_START, include_str!("k3s-time.sh")];
-    Script { name: "k3s-time", parts: &parts, settings: &settings }.write(draft, host.boot_mount)?;
+    Script { name: "k3s-time", parts: &parts, settings: &settings }.write(draft, target.host.boot_mount)?;
     for (unit, text) in [(PATH_UNIT, WAITING), (SERVICE_UNIT, STARTING_ANEW)] {
         systemd::write(draft, unit, text)?;
     }

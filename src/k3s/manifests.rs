@@ -1,20 +1,17 @@
 //! /var/lib/rancher/k3s/server/manifests: what k3s deploys by itself, on the card of the server that founds
 //! the cluster; the folders of several servers are not kept alike (docs.k3s.io, "Auto-Deploying Manifests").
 
-use super::K3sError;
-use crate::cluster::{Manifest, NodeK3s};
-use crate::patch::{Draft, Partition};
+use super::Target;
+use crate::cluster::Manifest;
+use crate::patch::{Draft, Partition, PatchError};
 use crate::types::{ImagePath, Mode, Owner};
 
-pub(super) fn write(
-    draft: &mut Draft<'_>,
-    node_k3s: &NodeK3s,
-    manifests: &[Manifest],
-) -> Result<(), K3sError> {
+pub(super) fn write(draft: &mut Draft<'_>, target: &Target<'_>) -> Result<(), PatchError> {
+    let manifests = &target.k3s.manifests;
     if manifests.is_empty() {
         return Ok(());
     }
-    let server = format!("{}/server", node_k3s.data_dir());
+    let server = format!("{}/server", target.own.data_dir());
     let folder = format!("{server}/manifests");
     for folder in [&server, &folder] {
         draft.directory(Partition::Root, &ImagePath::new(folder)?, Mode::PRIVATE_DIRECTORY, Owner::ROOT)?;

@@ -40,9 +40,11 @@ pub use error::K3sError;
 
 pub use crate::first_start::STATUS_FILE;
 
-use crate::cluster::{Cluster, Install, K3s, Node};
+use crate::cluster::{Cluster, Install, K3s, Node, NodeK3s};
 use crate::identity::ClusterSecret;
 use crate::patch::Draft;
+use crate::types::ImagePath;
+use serde_json::{Map, Value};
 
 /// The words that k3s needs in cmdline.txt: the firmware switches the memory cgroup off to save memory, and the
 /// kubelet does not start without it.
@@ -92,6 +94,34 @@ impl Binary {
     }
 }
 
+/// A server or agent of a cluster, with all that its files are made from.
+struct Target<'a> {
+    cluster: &'a Cluster,
+    k3s: &'a K3s,
+    node: &'a Node,
+    /// What nodes.yaml says about k3s on this node.
+    own: &'a NodeK3s,
+    host: Host<'a>,
+    secret: &'a ClusterSecret,
+}
+
+impl Target<'_> {
+    /// Writes a YAML file of k3s, which may hold secrets.
+    fn write_yaml(
+        &self,
+        draft: &mut Draft<'_>,
+        path: &ImagePath,
+        keys: &Map<String, Value>,
+    ) -> Result<(), K3sError> {
+        let failed = |error: yaml::Error| K3sError::Yaml {
+            file: path.name().to_owned(),
+            node: self.node.name.to_string(),
+            reason: error.to_string(),
+        };
+        Ok(draft.secret(path, yaml::document(keys).map_err(failed)?)?)
+    }
+}
+
 /// Writes everything but the [`Artifacts`] that makes `node` a k3s server or agent; nothing where it is neither.
 ///
 /// The words for cmdline.txt are [`CMDLINE_WORDS`], which whoever knows that file adds.
@@ -107,34 +137,32 @@ pub fn configure(
     host: &Host<'_>,
     secret: &ClusterSecret,
 ) -> Result<(), K3sError> {
-    let Some(node_k3s) = &node.k3s else { return Ok(()) };
-    config::write(draft, cluster, k3s, node, node_k3s, secret)?;
-    resolv_conf::write(draft, cluster, node, node_k3s)?;
+    let Some(own) = &node.k3s else { return Ok(()) };
+    let target = &Target { cluster, k3s, node, own, host: *host, secret };
+    config::write(draft, target)?;
+    resolv_conf::write(draft, target)?;
     if cluster.joined_by(node).is_none() {
-        certificates::write(draft, node, node_k3s, k3s.access.founded, secret)?;
-        manifests::write(draft, node_k3s, &k3s.manifests)?;
+        certificates::write(draft, target)?;
+        manifests::write(draft, target)?;
     }
-    if let Some(registries) = &k3s.registries {
-        registries::write(draft, node, registries)?;
-    }
-    node_password::write(draft, node, secret)?;
+    registries::write(draft, target)?;
+    node_password::write(draft, target)?;
     if host.network_manager {
         network_manager::write(draft, node)?;
     }
-    let role = node_k3s.role;
-    late_time::write(draft, k3s, role, host)?;
+    late_time::write(draft, target)?;
     match &k3s.install {
         Install::Download { base_url, sha256_arm64, sha256_armhf } => {
             let sha256 = match host.binary {
                 Binary::Arm64 => *sha256_arm64,
                 Binary::Armhf => *sha256_armhf,
             };
-            service::write(draft, role, install::drop_in())?;
-            install::write(draft, k3s, &install::DownloadSource { base_url, sha256 }, role, host)
+            service::write(draft, own.role, install::drop_in())?;
+            install::write(draft, target, base_url, sha256)
         }
         Install::Bundled { .. } => {
-            service::write(draft, role, bundle::drop_in())?;
-            bundle::wait_at_first_start(draft, k3s, role, host)
+            service::write(draft, own.role, bundle::DROP_IN.to_owned())?;
+            bundle::wait_at_first_start(draft, target)
         }
     }
 }

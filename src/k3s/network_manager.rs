@@ -4,15 +4,12 @@
 //! On the cluster's links it would ask for addresses by DHCP and take them down again (rancher/rke2
 //! issue 786).
 
-use super::K3sError;
 use crate::cluster::{Interface, Node, NodeK3s};
-use crate::patch::{Draft, Partition};
-use crate::types::{Mode, Owner, image_path};
+use crate::patch::{Draft, PatchError};
+use crate::types::image_path;
 
-pub(super) fn write(draft: &mut Draft<'_>, node: &Node) -> Result<(), K3sError> {
-    let path = image_path!("/etc/NetworkManager/conf.d/90-cardwright-k3s.conf");
-    draft.file(Partition::Root, &path, content(node), Mode::FILE, Owner::ROOT)?;
-    Ok(())
+pub(super) fn write(draft: &mut Draft<'_>, node: &Node) -> Result<(), PatchError> {
+    draft.text(&image_path!("/etc/NetworkManager/conf.d/90-cardwright-k3s.conf"), content(node))
 }
 
 /// Returns the configuration. The carrier is ignored, because NetworkManager takes the addresses and routes away six

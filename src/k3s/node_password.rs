@@ -4,14 +4,11 @@
 //! until somebody deletes the old one's secret (pkg/nodepassword). Derived from the cluster's secret it
 //! is the same after every writing.
 
-use super::K3sError;
-use crate::cluster::Node;
-use crate::identity::ClusterSecret;
-use crate::patch::Draft;
+use super::Target;
+use crate::patch::{Draft, PatchError};
 use crate::types::image_path;
 
-pub(super) fn write(draft: &mut Draft<'_>, node: &Node, secret: &ClusterSecret) -> Result<(), K3sError> {
-    let password = secret.node_password(node.name.as_str());
-    draft.secret(&image_path!("/etc/rancher/node/password"), format!("{}\n", *password))?;
-    Ok(())
+pub(super) fn write(draft: &mut Draft<'_>, target: &Target<'_>) -> Result<(), PatchError> {
+    let password = target.secret.node_password(target.node.name.as_str());
+    draft.secret(&image_path!("/etc/rancher/node/password"), format!("{}\n", *password))
 }

@@ -3,10 +3,9 @@
 //! Without it k3s takes the node's /etc/resolv.conf, in which anything may turn up, and in its place 8.8.8.8
 //! as soon as one name server there is link-local or the node itself.
 
-use super::K3sError;
-use crate::cluster::{Cluster, Node, NodeK3s};
-use crate::patch::{Draft, Partition};
-use crate::types::{Mode, Owner, image_path};
+use super::{K3sError, Target};
+use crate::patch::Draft;
+use crate::types::image_path;
 
 /// The file, which `resolv-conf` in config.yaml names.
 pub(super) const PATH: &str = "/etc/rancher/k3s/resolv.conf";
@@ -16,13 +15,9 @@ pub(super) const PATH: &str = "/etc/rancher/k3s/resolv.conf";
 const MOST_ASKED: usize = 3;
 
 /// Writes the name servers of nodes.yaml that pods can reach, unless the user names a file of their own.
-pub(super) fn write(
-    draft: &mut Draft<'_>,
-    cluster: &Cluster,
-    node: &Node,
-    node_k3s: &NodeK3s,
-) -> Result<(), K3sError> {
-    if node_k3s.names_its_own_resolv_conf() {
+pub(super) fn write(draft: &mut Draft<'_>, target: &Target<'_>) -> Result<(), K3sError> {
+    let Target { cluster, node, own, .. } = *target;
+    if own.names_its_own_resolv_conf() {
         return Ok(());
     }
     let families = cluster.pod_families();
@@ -36,6 +31,5 @@ pub(super) fn write(
     }
     lines.extend(servers.iter().take(MOST_ASKED).map(|server| format!("nameserver {server}")));
     let text = lines.join("\n") + "\n";
-    draft.file(Partition::Root, &image_path!(PATH), text, Mode::FILE, Owner::ROOT)?;
-    Ok(())
+    Ok(draft.text(&image_path!(PATH), text)?)
 }

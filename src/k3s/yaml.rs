@@ -1,6 +1,7 @@
 //! Writing YAML that every reader understands the same.
 
 use serde_json::{Map, Value};
+pub(super) use serde_yaml::ser::Error;
 
 /// Writes one document with these keys, in this order.
 ///
@@ -10,7 +11,7 @@ use serde_json::{Map, Value};
 ///
 /// # Errors
 /// What the serializer says about a value that YAML cannot hold.
-pub(super) fn document(keys: &Map<String, Value>) -> Result<String, serde_yaml::ser::Error> {
+pub(super) fn document(keys: &Map<String, Value>) -> Result<String, Error> {
     let options = serde_yaml::ser_options! { prefer_block_scalars: false };
     serde_yaml::to_string_with_options(keys, options)
 }
