@@ -1,8 +1,8 @@
 //! The files that are put inside every card: had, from this machine or the network, and checked.
 
 use crate::cache::{CacheError, Hold};
-use crate::cluster::{Artifact, Install};
-use crate::fetch::{self, FetchError};
+use crate::cluster::Install;
+use crate::fetch::{FetchError, FileLocation};
 use crate::io::plain_file;
 use crate::k3s::{Artifacts, Binary};
 use crate::patch::Content;
@@ -107,20 +107,13 @@ pub fn open(
     let needed = binary.file_name();
     let program = program.as_ref().ok_or(ArtifactError::NoBinary { needed })?;
     let (mut holds, mut trouble) = (Vec::new(), None);
-    let mut get = |artifact: &Artifact| {
-        let (path, expected) = match artifact {
-            Artifact::Path { path, sha256 } => (path.clone(), *sha256),
-            Artifact::Url { url, sha256 } => {
-                let mut tell =
-                    |done, total: Option<u64>| progress(ByteCount::new(done), total.map(ByteCount::new));
-                let fetched = fetch::fetch(url, *sha256, cache, &std::env::temp_dir(), &mut tell)?;
-                holds.push(fetched.hold);
-                trouble = trouble.take().or(fetched.trouble);
-                (fetched.path, Some(*sha256))
-            }
-        };
-        let content = checked(&path, expected)?;
-        Ok::<_, ArtifactError>((path, content))
+    let mut get = |artifact: &FileLocation| {
+        let mut tell = |done, total: Option<u64>| progress(ByteCount::new(done), total.map(ByteCount::new));
+        let fetched = artifact.fetch(cache, &std::env::temp_dir(), &mut tell)?;
+        let content = checked(&fetched.path, artifact.sha256())?;
+        holds.push(fetched.hold);
+        trouble = trouble.take().or(fetched.trouble);
+        Ok::<_, ArtifactError>((fetched.path, content))
     };
     let (path, program) = get(program)?;
     if let Some(found) =
@@ -181,7 +174,7 @@ fn wanted_machine(binary: Binary) -> u8 {
 mod tests {
     use super::*;
 
-    fn bundled(arm64: Artifact, images: Vec<Artifact>) -> Install {
+    fn bundled(arm64: FileLocation, images: Vec<FileLocation>) -> Install {
         Install::Bundled { arm64: Some(arm64), armhf: None, images }
     }
 
@@ -200,7 +193,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("k3s");
         std::fs::write(&path, content).unwrap();
-        let install = bundled(Artifact::Path { path, sha256 }, Vec::new());
+        let install = bundled(FileLocation::Path { path, sha256 }, Vec::new());
         Ok(open(&install, binary, Some(folder.path()), &|_, _| ())?.map(|opened| opened.payload))
     }
 
@@ -243,7 +236,7 @@ mod tests {
         for name in ["k3s", "b.tar", "a.tar.zst"] {
             let path = folder.path().join(name);
             std::fs::write(&path, format!("#!{name}")).unwrap();
-            artifacts.push(Artifact::Path { path, sha256: None });
+            artifacts.push(FileLocation::Path { path, sha256: None });
         }
         let program = artifacts.remove(0);
         let payload = open(&bundled(program, artifacts), Binary::Arm64, None, &|_, _| ());
@@ -254,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let missing = Artifact::Path { path: "nowhere/k3s".into(), sha256: None };
+        let missing = FileLocation::Path { path: "nowhere/k3s".into(), sha256: None };
         let error = open(&bundled(missing, Vec::new()), Binary::Arm64, None, &|_, _| ()).unwrap_err();
         assert!(error.to_string().starts_with("`nowhere/k3s`"), "{error}");
     }

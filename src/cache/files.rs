@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 const UNUSED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Keeps a file where it is, for as long as it is in use: locked in the cache, or in a folder that goes with this.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Hold {
     _file: Option<File>,
     _folder: Option<TemporaryFolder>,

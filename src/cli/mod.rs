@@ -22,6 +22,7 @@ mod verify;
 
 use arguments::{Arguments, BaseSelection, Command};
 use cardwright::cluster::{Cluster, ImageSource, InvalidCluster};
+use cardwright::fetch::FileLocation;
 use cardwright::identity::{ClusterSecret, Creation};
 use cardwright::pipeline::{self, Error, OccupiedOutputs};
 use cardwright::raspios;
@@ -131,7 +132,7 @@ fn load(nodes: &Path, selection: &BaseSelection) -> Result<Cluster, Failure> {
         cluster.image = if image == "demo" {
             ImageSource::Demo
         } else {
-            ImageSource::Path { path: PathBuf::from(image), sha256: None }
+            ImageSource::File(FileLocation::Path { path: PathBuf::from(image), sha256: None })
         };
     }
     Ok(cluster)
@@ -153,7 +154,7 @@ fn open_unchecked(
     let opened =
         pipeline::open_image(&cluster.image, scratch, cache().as_deref(), &progress::Reporter::new());
     opened.map_err(|error| match &cluster.image {
-        ImageSource::Path { path, .. } if is_missing(&error) => {
+        ImageSource::File(FileLocation::Path { path, .. }) if is_missing(&error) => {
             let named = match &selection.image {
                 Some(_) => "Check `--image`; paths start at the current folder",
                 None => "Check `image:`; paths start at the folder of nodes.yaml",

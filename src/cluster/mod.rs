@@ -28,9 +28,9 @@ pub use diagnostic::{Diagnostic, FieldSpan, InvalidCluster, Position};
 pub use joining::CannotRejoin;
 pub use mac::MacAddress;
 pub use model::{
-    Access, Artifact, Boot, Cluster, ExtraFile, FileOwner, FilePath, FileSource, Grow, ImageSource, Install,
-    Interface, Ipv6Network, K3s, Manifest, Network, Node, NodeK3s, NodeSpans, Output, PageSize, Registries,
-    Role, Secret, Swap, User,
+    Access, Boot, Cluster, ExtraFile, FileOwner, FilePath, FileSource, Grow, ImageSource, Install, Interface,
+    Ipv6Network, K3s, Manifest, Network, Node, NodeK3s, NodeSpans, Output, PageSize, Registries, Role,
+    Secret, Swap, User,
 };
 pub use names::{ClusterName, Hostname, InterfaceName, K3sVersion, TimeServer, UserName};
 pub use pods::PodFamilies;

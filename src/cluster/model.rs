@@ -4,9 +4,9 @@ use crate::cluster::{
     AuthorizedKey, ClusterName, Diagnostic, FieldSpan, FoundingYear, Hostname, InterfaceName, InvalidCluster,
     K3sVersion, Lifetime, MacAddress, Position, TimeServer, UserName,
 };
+use crate::fetch::FileLocation;
 use crate::formats::ImageFormat;
 use crate::patch::Partition;
-use crate::types::absent::OrEmpty as _;
 use crate::types::{ByteCount, Digest, ImagePath, InvalidPath, Mode, Owner};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -42,24 +42,12 @@ pub struct Cluster {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Where the stock image comes from.
+/// A stock image.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ImageSource {
-    /// A file of this machine.
-    Path {
-        /// Which one.
-        path: PathBuf,
-        /// The SHA-256 that the file, packed as it is, has to have.
-        sha256: Option<Digest>,
-    },
-    /// A file to be downloaded once and kept.
-    Url {
-        /// `http://` or `https://`.
-        url: String,
-        /// The SHA-256 that the file, packed as it is, has to have. A download without it is refused.
-        sha256: Digest,
-    },
-    /// The tiny stand-in inside the program.
+    /// A file.
+    File(FileLocation),
+    /// The tiny one inside the program.
     Demo,
 }
 
@@ -406,46 +394,12 @@ pub enum Install {
     /// Inside the cards.
     Bundled {
         /// The arm64 binary; this one or the other is there.
-        arm64: Option<Artifact>,
+        arm64: Option<FileLocation>,
         /// The armhf binary.
-        armhf: Option<Artifact>,
+        armhf: Option<FileLocation>,
         /// Archives of container images, under names that all differ.
-        images: Vec<Artifact>,
+        images: Vec<FileLocation>,
     },
-}
-
-/// A file that is put on the cards as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Artifact {
-    /// A file of this machine. That it exists was checked.
-    Path {
-        /// Which one.
-        path: PathBuf,
-        /// The SHA-256 it has to have.
-        sha256: Option<Digest>,
-    },
-    /// A file to be downloaded once and kept.
-    Url {
-        /// `http://` or `https://`.
-        url: String,
-        /// The SHA-256 it has to have. A download without it is refused.
-        sha256: Digest,
-    },
-}
-
-impl Artifact {
-    /// The last part of its path or address.
-    pub fn file_name(&self) -> String {
-        match self {
-            Self::Path { path, .. } => {
-                path.file_name().map(|name| name.to_string_lossy().into_owned()).or_empty()
-            }
-            Self::Url { url, .. } => {
-                let path = url.split_once(['?', '#']).map_or(&**url, |(path, _)| path);
-                path.rsplit_once('/').map_or(path, |(_, last)| last).to_owned()
-            }
-        }
-    }
 }
 
 /// What k3s is on a node.

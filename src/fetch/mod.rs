@@ -19,15 +19,36 @@ pub use error::FetchError;
 use crate::cache::{self, CacheError, Hold};
 use crate::io::temporary::TemporaryFolder;
 use crate::types::Digest;
+use crate::types::absent::OrEmpty as _;
 #[cfg(feature = "download")]
 use download::Client;
 #[cfg(not(feature = "download"))]
 use no_download::Client;
 use part::{Opened, Part};
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// A file that was downloaded.
+/// A file that nodes.yaml names: by its path or by its URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileLocation {
+    /// A file of this machine.
+    Path {
+        /// Its path.
+        path: PathBuf,
+        /// The SHA-256 that the file, compressed as it is, has to have.
+        sha256: Option<Digest>,
+    },
+    /// A file to be downloaded once and kept in the cache.
+    Url {
+        /// An address of `http://` or `https://`.
+        url: String,
+        /// The SHA-256 that the file, compressed as it is, has to have. A download without it is refused.
+        sha256: Digest,
+    },
+}
+
+/// A file that is on this machine.
 #[derive(Debug)]
 pub struct Fetched {
     /// The file's path.
@@ -38,20 +59,81 @@ pub struct Fetched {
     pub trouble: Option<CacheError>,
 }
 
+impl FileLocation {
+    /// Returns the SHA-256 that the file has to have, where it is known.
+    pub fn sha256(&self) -> Option<Digest> {
+        match self {
+            Self::Path { sha256, .. } => *sha256,
+            Self::Url { sha256, .. } => Some(*sha256),
+        }
+    }
+
+    /// Returns the last part of the path or the address.
+    pub fn file_name(&self) -> String {
+        match self {
+            Self::Path { path, .. } => {
+                path.file_name().map(|name| name.to_string_lossy().into_owned()).or_empty()
+            }
+            Self::Url { url, .. } => part::last_part(url).to_owned(),
+        }
+    }
+
+    /// Finds the file without downloading it.
+    pub fn find(&self, cache: Option<&Path>) -> Option<Fetched> {
+        match self {
+            Self::Path { path, .. } => path.exists().then(|| Fetched::here(path.clone())),
+            Self::Url { url, sha256 } => {
+                let (downloads, name) = (cache::downloads(cache?), part::name(url, *sha256));
+                let file = downloads.find(&name)?;
+                let path = downloads.folder().join(name);
+                Some(Fetched { path, hold: Hold::file(file), trouble: None })
+            }
+        }
+    }
+
+    /// Downloads the file into `cache`, if it is named by a URL and not there already. Where the cache cannot be used,
+    /// and without one, the download is in a folder of its own in `scratch`, which is removed with the result. A file
+    /// of this machine is taken as it is.
+    ///
+    /// Of several runs that want the same file, one downloads it and the others wait. `progress` is called with how
+    /// many bytes are there and, where the server says so, how many there will be. Proxies are taken from the
+    /// environment (`ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
+    ///
+    /// # Errors
+    /// When the address is not one of http or https, when the server does not have the file or cannot be reached after
+    /// some attempts, when what it sends has another SHA-256, or when `scratch` cannot be written to.
+    pub fn fetch(
+        &self,
+        cache: Option<&Path>,
+        scratch: &Path,
+        progress: &mut dyn FnMut(u64, Option<u64>),
+    ) -> Result<Fetched, FetchError> {
+        match self {
+            Self::Path { path, .. } => Ok(Fetched::here(path.clone())),
+            Self::Url { url, sha256 } => fetch(url, *sha256, cache, scratch, progress),
+        }
+    }
+}
+
+impl fmt::Display for FileLocation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path { path, .. } => path.display().fmt(formatter),
+            Self::Url { url, .. } => url.fmt(formatter),
+        }
+    }
+}
+
+impl Fetched {
+    fn here(path: PathBuf) -> Self {
+        Self { path, hold: Hold::default(), trouble: None }
+    }
+}
+
 /// Called with the bytes that are there and, where the server says so, the bytes that there will be.
 type Progress<'caller> = dyn FnMut(u64, Option<u64>) + 'caller;
 
-/// Downloads `url` into `cache`, unless it is there already. Where the cache cannot be used, and without one, the file
-/// is in a folder of its own in `scratch`, which is removed with the result.
-///
-/// Of several runs that want the same file, one downloads it and the others wait. `progress` is called with how many
-/// bytes are there and, where the server says so, how many there will be. Proxies are taken from the environment
-/// (`ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
-///
-/// # Errors
-/// When the address is none of http or https, when the server does not have the file or cannot be reached after some
-/// attempts, when what it sends has another SHA-256, or when `scratch` cannot be written to.
-pub fn fetch(
+fn fetch(
     url: &str,
     expected: Digest,
     cache: Option<&Path>,
@@ -67,13 +149,6 @@ pub fn fetch(
     let folder = TemporaryFolder::create(scratch).map_err(CacheError::when("making a folder in", scratch))?;
     let Fetched { path, .. } = fetch_with(&client, url, expected, folder.path(), progress)?;
     Ok(Fetched { path, hold: Hold::folder(folder), trouble })
-}
-
-/// Finds a file that [`fetch`] downloaded before; looks nowhere but into `cache`.
-pub fn find(url: &str, expected: Digest, cache: &Path) -> Option<Fetched> {
-    let (downloads, name) = (cache::downloads(cache), part::name(url, expected));
-    let file = downloads.find(&name)?;
-    Some(Fetched { path: downloads.folder().join(name), hold: Hold::file(file), trouble: None })
 }
 
 fn fetch_with(

@@ -22,13 +22,20 @@ pub(super) fn name(url: &str, digest: Digest) -> String {
     format!("{digest}-{}", file_name(url))
 }
 
+/// Returns the last part of an address.
+pub(super) fn last_part(url: &str) -> &str {
+    let path = url.split_once(['?', '#']).map_or(url, |(path, _)| path);
+    path.rsplit_once('/').map_or(path, |(_, last)| last)
+}
+
 /// Returns the last part of an address, as a file name on any system.
 fn file_name(url: &str) -> String {
-    let path = url.split_once(['?', '#']).map_or(url, |(path, _)| path);
-    let last = path.rsplit_once('/').map_or(path, |(_, last)| last);
     let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_');
-    let name: String =
-        last.chars().take(LONGEST_NAME).map(|letter| if plain(letter) { letter } else { '_' }).collect();
+    let name: String = last_part(url)
+        .chars()
+        .take(LONGEST_NAME)
+        .map(|letter| if plain(letter) { letter } else { '_' })
+        .collect();
     let name = name.trim_matches('.');
     if name.is_empty() { "image".to_owned() } else { name.to_owned() }
 }

@@ -3,9 +3,9 @@
 
 use super::{Error, image_name, plan_with};
 use crate::artifacts::{self, ArtifactError};
-use crate::cluster::{Artifact, Cluster, Diagnostic, ImageSource, Install};
+use crate::cluster::{Cluster, Diagnostic, ImageSource, Install};
 use crate::demo;
-use crate::fetch;
+use crate::fetch::{Fetched, FileLocation};
 use crate::identity::ClusterSecret;
 use crate::k3s::Artifacts;
 use crate::plan;
@@ -126,39 +126,31 @@ struct Unseen {
 }
 
 fn open(cluster: &Cluster, cache: Option<&Path>, scratch: &Path) -> Result<AtHand, StockImageError> {
-    let (path, pinned, hold) = match &cluster.image {
+    let location = match &cluster.image {
         ImageSource::Demo => return Ok(AtHand::Open(Box::new(demo::open()?))),
-        ImageSource::Path { path, .. } if !path.exists() => {
+        ImageSource::File(location) => location,
+    };
+    let Some(Fetched { path, hold, .. }) = location.find(cache) else {
+        return Ok(AtHand::Not(match location {
             // `plan` and `build` do not go on without it either.
-            return Ok(AtHand::Not(Unseen {
+            FileLocation::Path { path, .. } => Unseen {
                 reason: format!("there is no file `{}`", path.display()),
                 hint: format!(
                     "Download Raspberry Pi OS Lite from {DOWNLOAD_PAGE} and keep it there, or write `image: demo` to try everything without it"
                 ),
-            }));
-        }
-        ImageSource::Path { path, sha256 } => (path.clone(), *sha256, None),
-        ImageSource::Url { url, sha256 } => {
-            let Some(found) = cache.and_then(|cache| fetch::find(url, *sha256, cache)) else {
-                let hint = "`cardwright plan` downloads it, and checks them".to_owned();
-                return Ok(AtHand::Not(Unseen {
-                    reason: "the image is not downloaded yet".to_owned(),
-                    hint,
-                }));
-            };
-            (found.path, Some(*sha256), Some(found.hold))
-        }
+            },
+            FileLocation::Url { .. } => Unseen {
+                reason: "the image is not downloaded yet".to_owned(),
+                hint: "`cardwright plan` downloads it, and checks them".to_owned(),
+            },
+        }));
     };
-    let opened = StockImage::open_at_hand(&path, pinned, scratch, cache)?;
+    let opened = StockImage::open_at_hand(&path, location.sha256(), scratch, cache)?;
     let slow = || {
         let reason = format!("`{}` would have to be decompressed as a whole first", path.display());
         AtHand::Not(Unseen { reason, hint: "`cardwright plan` checks them, with the image".to_owned() })
     };
-    let keep = |image: StockImage| match hold {
-        Some(hold) => image.keeping(hold),
-        None => image,
-    };
-    Ok(opened.map_or_else(slow, |image| AtHand::Open(Box::new(keep(image)))))
+    Ok(opened.map_or_else(slow, |image| AtHand::Open(Box::new(image.keeping(hold)))))
 }
 
 /// The reason why the files for the cards are not looked at.
@@ -175,9 +167,7 @@ fn payload_at_hand(
     let Some(k3s) = &cluster.k3s else { return Ok(None) };
     if let Install::Bundled { arm64, armhf, images } = &k3s.install {
         for artifact in arm64.iter().chain(armhf).chain(images) {
-            if let Artifact::Url { url, sha256 } = artifact
-                && cache.is_none_or(|cache| fetch::find(url, *sha256, cache).is_none())
-            {
+            if matches!(artifact, FileLocation::Url { .. }) && artifact.find(cache).is_none() {
                 return Err(NoPayload::NotDownloaded(format!("`{}`", artifact.file_name())));
             }
         }

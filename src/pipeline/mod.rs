@@ -25,7 +25,7 @@ use crate::cluster::{
     CannotRejoin, Cluster, ClusterName, Diagnostic, ExtraFile, FieldSpan, ImageSource, InvalidCluster, Node,
 };
 use crate::demo;
-use crate::fetch::{self, FetchError, Fetched};
+use crate::fetch::{FetchError, Fetched};
 use crate::identity::{ClusterSecret, Creation, IdentityError};
 use crate::io::ReadAt;
 use crate::io::ownership;
@@ -206,17 +206,16 @@ pub fn open_image(
     tracing::debug!(?source, ?cache, ?scratch, "opening the stock image");
     match source {
         ImageSource::Demo => Ok(demo::open()?),
-        ImageSource::Path { path, sha256 } => Ok(open(path, *sha256)?),
-        ImageSource::Url { url, sha256 } => {
+        ImageSource::File(location) => {
             let mut tell = |done, total: Option<u64>| {
                 progress.downloading(ByteCount::new(done), total.map(ByteCount::new));
             };
-            let Fetched { path, hold, trouble } = fetch::fetch(url, *sha256, cache, scratch, &mut tell)?;
+            let Fetched { path, hold, trouble } = location.fetch(cache, scratch, &mut tell)?;
             if let Some(error) = trouble {
                 progress.warning(cache::cache_warning(&error));
             }
-            // Checked once more: the cache is only a folder, and anything may have happened to it.
-            Ok(open(&path, Some(*sha256))?.keeping(hold))
+            // A download is checked once more: the cache is only a folder, and anything may have happened to it.
+            Ok(open(&path, location.sha256())?.keeping(hold))
         }
     }
 }
@@ -238,8 +237,7 @@ pub fn open_stock_system(
 pub fn image_name(cluster: &Cluster) -> String {
     match &cluster.image {
         ImageSource::Demo => "the demo image".to_owned(),
-        ImageSource::Path { path, .. } => path.display().to_string(),
-        ImageSource::Url { url, .. } => url.clone(),
+        ImageSource::File(location) => location.to_string(),
     }
 }
 

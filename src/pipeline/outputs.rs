@@ -16,6 +16,7 @@
 use super::{BuildOptions, Error, secret_path};
 use crate::access::{AccessFile, Author};
 use crate::cluster::{Cluster, ImageSource};
+use crate::fetch::FileLocation;
 use crate::formats::ImageFormat;
 use crate::identity::{ClusterSecret, SECRET_ENVIRONMENT_VARIABLE};
 use crate::output::sidecar::{self, Sidecar, bmap, build_json, sha256sums};
@@ -243,7 +244,7 @@ impl Inputs {
         let mut inputs =
             vec![("the nodes.yaml", cluster.source.clone()), ("the cluster's secret", secret_path(cluster))];
         // Not only the one that nodes.yaml names: the command line may name another.
-        if let ImageSource::Path { path, .. } = &cluster.image {
+        if let ImageSource::File(FileLocation::Path { path, .. }) = &cluster.image {
             inputs.push(("the stock image", path.clone()));
         }
         inputs.extend(cluster.named_paths.iter().map(|path| ("a file that nodes.yaml names,", path.clone())));

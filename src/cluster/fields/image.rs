@@ -7,6 +7,7 @@ use crate::cluster::document::syntax::YamlKind;
 use crate::cluster::document::value::{Field, FieldValue, Fields, Reader};
 use crate::cluster::fields::{size, source};
 use crate::cluster::{Grow, ImageSource, Output};
+use crate::fetch::FileLocation;
 use crate::formats::ImageFormat;
 use crate::types::Digest;
 use std::path::PathBuf;
@@ -33,16 +34,10 @@ pub(crate) fn image(value: &FieldValue<'_>, reader: &mut Reader) -> Option<(Imag
     }
     if has("url") {
         let fields = value.fields(&keys::IMAGE_URL, reader)?;
-        let url =
-            fields.required("url", "https://…", reader, |value, reader| value.parse(reader, source::url));
-        let sha256 = fields.required(
-            "sha256",
-            "… (64 hexadecimal digits from the download page)",
-            reader,
-            |value, reader| value.parse_token(reader, source::sha256),
-        );
+        let digits = "… (64 hexadecimal digits from the download page)";
+        let location = source::download(&fields, digits, reader);
         let grow = grow(&fields, reader);
-        return Some((ImageSource::Url { url: url.value()?, sha256: sha256.value()? }, grow?));
+        return Some((ImageSource::File(location?), grow?));
     }
     let fields = value.fields(&keys::IMAGE_PATH, reader)?;
     let sha256 = fields.optional("sha256", reader, |value, reader| value.parse_token(reader, source::sha256));
@@ -65,7 +60,7 @@ fn image_at(text: &str, folders: &Folders, sha256: Option<Digest>) -> Result<Ima
             Some(_) => Err(Finding::new("`demo` is inside the program, not a file", "Remove `sha256`")),
         };
     }
-    Ok(ImageSource::Path { path: folders.resolve(text)?, sha256 })
+    Ok(ImageSource::File(FileLocation::Path { path: folders.resolve(text)?, sha256 }))
 }
 
 /// `auto`, `none`, or a size.

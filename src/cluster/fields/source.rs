@@ -1,10 +1,10 @@
 //! Files named by their path or their URL, with their SHA-256.
 
-use crate::cluster::Artifact;
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::keys;
 use crate::cluster::document::syntax::YamlKind;
-use crate::cluster::document::value::{Field, FieldValue, Reader};
+use crate::cluster::document::value::{Field, FieldValue, Fields, Reader};
+use crate::fetch::FileLocation;
 use crate::types::Digest;
 use crate::types::absent::OrEmpty as _;
 
@@ -37,7 +37,7 @@ pub(crate) fn url(text: &str) -> Result<String, Finding> {
 }
 
 /// A path, `{path, sha256}` or `{url, sha256}`.
-pub(crate) fn artifact(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Artifact> {
+pub(crate) fn file(value: &FieldValue<'_>, reader: &mut Reader) -> Option<FileLocation> {
     let folders = reader.folders.clone();
     let YamlKind::Mapping(entries) = value.kind() else {
         return value.parse(reader, |text| {
@@ -45,7 +45,7 @@ pub(crate) fn artifact(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Ar
                 let hint = format!("Write `{{url: {text}, sha256: …}}`");
                 return Err(Finding::new("a download needs the SHA-256 of the file", hint));
             }
-            Ok(Artifact::Path { path: folders.existing_file(text)?, sha256: None })
+            Ok(FileLocation::Path { path: folders.existing_file(text)?, sha256: None })
         });
     };
     let has = |key: &str| entries.iter().any(|entry| entry.key == key);
@@ -56,14 +56,7 @@ pub(crate) fn artifact(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Ar
     }
     if has("url") {
         let fields = value.fields(&keys::ARTIFACT_URL, reader)?;
-        let url = fields.required("url", "https://…", reader, |value, reader| value.parse(reader, url));
-        let sha256 = fields.required(
-            "sha256",
-            "… (64 hexadecimal digits from the release)",
-            reader,
-            |value, reader| value.parse_token(reader, sha256),
-        );
-        return Some(Artifact::Url { url: url.value()?, sha256: sha256.value()? });
+        return download(&fields, "… (64 hexadecimal digits from the release)", reader);
     }
     let fields = value.fields(&keys::ARTIFACT_PATH, reader)?;
     let path = fields.required("path", "k3s-arm64", reader, |value, reader| {
@@ -73,5 +66,12 @@ pub(crate) fn artifact(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Ar
     if matches!(sha256, Field::Invalid) {
         return None;
     }
-    Some(Artifact::Path { path: path.value()?, sha256: sha256.value() })
+    Some(FileLocation::Path { path: path.value()?, sha256: sha256.value() })
+}
+
+/// `url` and `sha256`; `digits` is what an example of the latter shows.
+pub(crate) fn download(fields: &Fields<'_>, digits: &str, reader: &mut Reader) -> Option<FileLocation> {
+    let url = fields.required("url", "https://…", reader, |value, reader| value.parse(reader, url));
+    let sha256 = fields.required("sha256", digits, reader, |value, reader| value.parse_token(reader, sha256));
+    Some(FileLocation::Url { url: url.value()?, sha256: sha256.value()? })
 }

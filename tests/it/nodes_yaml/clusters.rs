@@ -3,10 +3,11 @@
 use crate::nodes_yaml::{EAST, HASH, KEY, TOP, VALID, edited, parse, parse_in, rendered};
 use crate::support::python;
 use cardwright::cluster::{
-    Access, Artifact, CannotRejoin, Cluster, ExtraFile, FileOwner, FileSource, FoundingYear, Grow,
-    ImageSource, Install, Interface, InterfaceName, Lifetime, MacAddress, Node, NodeSpans, PageSize, Role,
-    Swap, TimeServer,
+    Access, CannotRejoin, Cluster, ExtraFile, FileOwner, FileSource, FoundingYear, Grow, ImageSource,
+    Install, Interface, InterfaceName, Lifetime, MacAddress, Node, NodeSpans, PageSize, Role, Swap,
+    TimeServer,
 };
+use cardwright::fetch::FileLocation;
 use cardwright::formats::ImageFormat;
 use cardwright::patch::Partition;
 use cardwright::types::ByteCount;
@@ -223,11 +224,11 @@ fn a_bundled_k3s_is_read_as_it_is_written() {
     let text = edited(&[("v1.36.4+k3s1", &format!("v1.36.4+k3s1, install: {install}"))]);
     let cluster = parse_in(folder.path(), &text).unwrap();
     let Install::Bundled { arm64, armhf, images } = cluster.k3s.unwrap().install else { panic!() };
-    let at = |name: &str, sha256| Artifact::Path { path: folder.path().join(name), sha256 };
+    let at = |name: &str, sha256| FileLocation::Path { path: folder.path().join(name), sha256 };
     assert_eq!(arm64, Some(at("k3s-arm64", None)));
     let armhf = armhf.unwrap();
     assert_eq!(armhf.file_name(), "k3s-armhf");
-    assert!(matches!(&armhf, Artifact::Url { url, .. } if url == "https://x/k3s-armhf?a=b/c"));
+    assert!(matches!(&armhf, FileLocation::Url { url, .. } if url == "https://x/k3s-armhf?a=b/c"));
     assert_eq!(images, [at("a.tar.zst", None), at("./b.tar", Digest::parse(&digest))]);
 }
 

@@ -1,10 +1,11 @@
 //! `bundled:` of `install:`, k3s put inside the cards.
 
+use crate::cluster::Install;
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::keys;
 use crate::cluster::document::value::{Field, FieldValue, Reader};
 use crate::cluster::fields::source;
-use crate::cluster::{Artifact, Install};
+use crate::fetch::FileLocation;
 
 /// What k3s imports images from (docs.k3s.io, "Air-Gap Install").
 const ARCHIVES: [&str; 8] = [".tar", ".tar.lz4", ".tar.bz2", ".tbz", ".tar.gz", ".tgz", ".tar.zst", ".tzst"];
@@ -20,8 +21,8 @@ pub(crate) fn read(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Instal
     let fields = value.fields(&keys::BUNDLED, reader)?;
     let binary = fields.required("binary", "{arm64: k3s-arm64}", reader, |value, reader| {
         let fields = value.fields(&keys::BUNDLED_BINARY, reader)?;
-        let arm64 = fields.optional("arm64", reader, source::artifact);
-        let armhf = fields.optional("armhf", reader, source::artifact);
+        let arm64 = fields.optional("arm64", reader, source::file);
+        let armhf = fields.optional("armhf", reader, source::file);
         if arm64.is_absent() && armhf.is_absent() {
             fields.report_missing("arm64", "k3s-arm64", reader);
             return None;
@@ -38,10 +39,10 @@ pub(crate) fn read(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Instal
 }
 
 /// Archives of images, whose names all differ: they land in one folder.
-fn images(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Vec<Artifact>> {
+fn images(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Vec<FileLocation>> {
     let mut names: Vec<String> = Vec::new();
     value.list_of_mappings(&[&keys::ARTIFACT_PATH, &keys::ARTIFACT_URL], reader, |item, reader| {
-        let artifact = source::artifact(item, reader)?;
+        let artifact = source::file(item, reader)?;
         let name = artifact.file_name();
         let finding = if name.ends_with(LIST_OF_IMAGES) {
             let message = format!("{} is a list of images, which k3s would download", shown(&name));
