@@ -6,9 +6,9 @@ use crate::fetch::{FetchError, FileLocation};
 use crate::io::plain_file;
 use crate::k3s::{Artifacts, Binary};
 use crate::patch::Content;
-use crate::types::ByteCount;
 use crate::types::Digest;
 use crate::types::Hint;
+use crate::types::Progress;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -97,7 +97,7 @@ pub fn open(
     install: &Install,
     binary: Binary,
     cache: Option<&Path>,
-    progress: &dyn Fn(ByteCount, Option<ByteCount>),
+    progress: &dyn Progress,
 ) -> Result<Option<Opened>, ArtifactError> {
     let Install::Bundled { arm64, armhf, images } = install else { return Ok(None) };
     let program = match binary {
@@ -108,8 +108,7 @@ pub fn open(
     let program = program.as_ref().ok_or(ArtifactError::NoBinary { needed })?;
     let (mut holds, mut trouble) = (Vec::new(), None);
     let mut get = |artifact: &FileLocation| {
-        let mut tell = |done, total: Option<u64>| progress(ByteCount::new(done), total.map(ByteCount::new));
-        let fetched = artifact.fetch(cache, &std::env::temp_dir(), &mut tell)?;
+        let fetched = artifact.fetch(cache, &std::env::temp_dir(), progress)?;
         let content = checked(&fetched.path, artifact.sha256())?;
         holds.push(fetched.hold);
         trouble = trouble.take().or(fetched.trouble);
@@ -173,6 +172,7 @@ fn wanted_machine(binary: Binary) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::{ByteCount, Silent};
 
     fn bundled(arm64: FileLocation, images: Vec<FileLocation>) -> Install {
         Install::Bundled { arm64: Some(arm64), armhf: None, images }
@@ -194,7 +194,7 @@ mod tests {
         let path = folder.path().join("k3s");
         std::fs::write(&path, content).unwrap();
         let install = bundled(FileLocation::Path { path, sha256 }, Vec::new());
-        Ok(open(&install, binary, Some(folder.path()), &|_, _| ())?.map(|opened| opened.payload))
+        Ok(open(&install, binary, Some(folder.path()), &Silent)?.map(|opened| opened.payload))
     }
 
     #[test]
@@ -239,7 +239,7 @@ mod tests {
             artifacts.push(FileLocation::Path { path, sha256: None });
         }
         let program = artifacts.remove(0);
-        let payload = open(&bundled(program, artifacts), Binary::Arm64, None, &|_, _| ());
+        let payload = open(&bundled(program, artifacts), Binary::Arm64, None, &Silent);
         let images = payload.unwrap().unwrap().payload.images;
         assert_eq!(images.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["b.tar", "a.tar.zst"]);
         assert_eq!(images[0].1.digest(), Some(Digest::of(b"#!b.tar")));
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn a_missing_file_is_named() {
         let missing = FileLocation::Path { path: "nowhere/k3s".into(), sha256: None };
-        let error = open(&bundled(missing, Vec::new()), Binary::Arm64, None, &|_, _| ()).unwrap_err();
+        let error = open(&bundled(missing, Vec::new()), Binary::Arm64, None, &Silent).unwrap_err();
         assert!(error.to_string().starts_with("`nowhere/k3s`"), "{error}");
     }
 }

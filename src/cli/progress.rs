@@ -5,10 +5,7 @@ use super::bar::{Bar, write_above};
 #[cfg(not(feature = "progress"))]
 use super::no_bar::{Bar, write_above};
 use super::paint;
-use cardwright::output::Stage;
-use cardwright::pipeline::Progress;
-use cardwright::types::ByteCount;
-use cardwright::types::Warning;
+use cardwright::types::{ByteCount, Progress, Stage, Warning};
 use std::io::{IsTerminal as _, stderr};
 use std::sync::{Mutex, PoisonError};
 

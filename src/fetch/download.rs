@@ -1,9 +1,9 @@
 //! Getting a file over HTTP, as much of it as is missing.
 
-use super::Progress;
 use super::error::{FetchError, shown};
 use super::part::Part;
 use crate::cache::CacheError;
+use crate::types::{ByteCount, Progress};
 use std::io::Read as _;
 use std::thread;
 use std::time::Duration;
@@ -71,7 +71,7 @@ impl Client {
         &self,
         url: &str,
         part: &mut Part<'_>,
-        progress: &mut Progress<'_>,
+        progress: &dyn Progress,
     ) -> Result<(), FetchError> {
         let mut failures = 0;
         let mut most = part.length()?;
@@ -96,12 +96,7 @@ impl Client {
     }
 
     /// Makes one request, and appends what comes of it.
-    fn attempt(
-        &self,
-        url: &str,
-        part: &mut Part<'_>,
-        progress: &mut Progress<'_>,
-    ) -> Result<(), Interruption> {
+    fn attempt(&self, url: &str, part: &mut Part<'_>, progress: &dyn Progress) -> Result<(), Interruption> {
         let there = part.length()?;
         let (body, from) = match self.ask(url, there)? {
             Answer::Content { body, from } => (body, from),
@@ -115,7 +110,7 @@ impl Client {
         let mut reader = body.into_reader();
         let mut piece = vec![0; 1 << 18];
         loop {
-            progress(done, total);
+            progress.downloading(ByteCount::new(done), total.map(ByteCount::new));
             let length = reader.read(&mut piece).map_err(|error| Interruption::Passing(error.to_string()))?;
             if length == 0 {
                 break;

@@ -18,8 +18,8 @@ pub use error::FetchError;
 
 use crate::cache::{self, CacheError, Hold};
 use crate::io::temporary::TemporaryFolder;
-use crate::types::Digest;
 use crate::types::absent::OrEmpty as _;
+use crate::types::{Digest, Progress};
 #[cfg(feature = "download")]
 use download::Client;
 #[cfg(not(feature = "download"))]
@@ -95,9 +95,8 @@ impl FileLocation {
     /// and without one, the download is in a folder of its own in `scratch`, which is removed with the result. A file
     /// of this machine is taken as it is.
     ///
-    /// Of several runs that want the same file, one downloads it and the others wait. `progress` is called with how
-    /// many bytes are there and, where the server says so, how many there will be. Proxies are taken from the
-    /// environment (`ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
+    /// Of several runs that want the same file, one downloads it and the others wait. Proxies are taken
+    /// from the environment (`ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
     ///
     /// # Errors
     /// When the address is not one of http or https, when the server does not have the file or cannot be reached after
@@ -106,7 +105,7 @@ impl FileLocation {
         &self,
         cache: Option<&Path>,
         scratch: &Path,
-        progress: &mut dyn FnMut(u64, Option<u64>),
+        progress: &dyn Progress,
     ) -> Result<Fetched, FetchError> {
         match self {
             Self::Path { path, .. } => Ok(Fetched::here(path.clone())),
@@ -130,15 +129,12 @@ impl Fetched {
     }
 }
 
-/// Called with the bytes that are there and, where the server says so, the bytes that there will be.
-type Progress<'caller> = dyn FnMut(u64, Option<u64>) + 'caller;
-
 fn fetch(
     url: &str,
     expected: Digest,
     cache: Option<&Path>,
     scratch: &Path,
-    progress: &mut dyn FnMut(u64, Option<u64>),
+    progress: &dyn Progress,
 ) -> Result<Fetched, FetchError> {
     let client = Client::from_environment();
     let trouble = match cache.map(|cache| fetch_with(&client, url, expected, cache, progress)) {
@@ -156,7 +152,7 @@ fn fetch_with(
     url: &str,
     expected: Digest,
     cache: &Path,
-    progress: &mut Progress<'_>,
+    progress: &dyn Progress,
 ) -> Result<Fetched, FetchError> {
     if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) {
         return Err(FetchError::Scheme { url: error::shown(url) });
@@ -174,7 +170,7 @@ fn complete(
     url: &str,
     expected: Digest,
     mut part: Part<'_>,
-    progress: &mut Progress<'_>,
+    progress: &dyn Progress,
 ) -> Result<File, FetchError> {
     // What was there before may be of another file of the same name, or damaged: then it is worth one more
     // attempt from the start.

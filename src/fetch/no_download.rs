@@ -1,8 +1,8 @@
 //! Stands in for HTTP where the feature `download` is off: files that are in the cache already are found.
 
-use super::Progress;
 use super::error::{FetchError, shown};
 use super::part::Part;
+use crate::types::Progress;
 
 /// Downloads nothing.
 pub(super) struct Client;
@@ -13,12 +13,7 @@ impl Client {
     }
 
     #[expect(clippy::unused_self, reason = "the client that downloads needs it")]
-    pub(super) fn download(
-        &self,
-        url: &str,
-        _: &mut Part<'_>,
-        _: &mut Progress<'_>,
-    ) -> Result<(), FetchError> {
+    pub(super) fn download(&self, url: &str, _: &mut Part<'_>, _: &dyn Progress) -> Result<(), FetchError> {
         Err(FetchError::NotBuiltIn { url: shown(url) })
     }
 }
@@ -26,13 +21,12 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::super::{FetchError, fetch};
-    use crate::types::{Digest, Hint as _};
+    use crate::types::{Digest, Hint as _, Silent};
 
     #[test]
     fn what_is_not_in_the_cache_is_named() {
         let cache = tempfile::tempdir().unwrap();
-        let error =
-            fetch("https://me:secret@host/a.img", Digest::of(b""), None, cache.path(), &mut |_, _| ());
+        let error = fetch("https://me:secret@host/a.img", Digest::of(b""), None, cache.path(), &Silent);
         let error = error.unwrap_err();
         assert!(matches!(&error, FetchError::NotBuiltIn { url } if url == "https://host/a.img"), "{error}");
         assert!(error.hint().unwrap().contains("path:"));

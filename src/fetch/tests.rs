@@ -1,7 +1,7 @@
 //! Downloads from a small server on this machine that misbehaves as it is told to.
 
 use super::*;
-use crate::types::Hint as _;
+use crate::types::{ByteCount, Hint as _, Silent, Stage};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -79,6 +79,17 @@ fn file() -> Vec<u8> {
     (0..1_000_000_u32).flat_map(u32::to_le_bytes).take(700_000).collect()
 }
 
+/// Receives the reports of downloads.
+#[derive(Default)]
+struct Downloads(Mutex<Vec<(u64, Option<u64>)>>);
+
+impl Progress for Downloads {
+    fn downloading(&self, done: ByteCount, total: Option<ByteCount>) {
+        self.0.lock().unwrap().push((done.get(), total.map(ByteCount::get)));
+    }
+    fn working(&self, _: Stage, _: ByteCount, _: ByteCount) {}
+}
+
 struct Cache {
     folder: TempDir,
 }
@@ -93,7 +104,7 @@ impl Cache {
     }
 
     fn fetch(&self, url: &str, expected: Digest) -> Result<PathBuf, FetchError> {
-        let fetched = fetch_with(&Client::for_tests(), url, expected, &self.path(), &mut |_, _| {});
+        let fetched = fetch_with(&Client::for_tests(), url, expected, &self.path(), &Silent);
         fetched.map(|fetched| fetched.path)
     }
 
@@ -112,14 +123,13 @@ fn a_file_is_downloaded_once() {
     let server = Server::new(|_, request| serve(&file(), request, usize::MAX));
     let cache = Cache::new();
     let digest = Digest::of(&file());
-    let mut heard = Vec::new();
+    let heard = Downloads::default();
     let client = Client::for_tests();
-    let path = fetch_with(&client, &server.url(), digest, &cache.path(), &mut |done, total| {
-        heard.push((done, total));
-    });
+    let path = fetch_with(&client, &server.url(), digest, &cache.path(), &heard);
     let path = path.unwrap().path;
     assert_eq!(path, cache.downloads().join(format!("{digest}-stock.img.xz")));
     assert_eq!(fs::read(&path).unwrap(), file());
+    let heard = heard.0.lock().unwrap();
     assert_eq!(heard.first(), Some(&(0, Some(700_000))));
     assert_eq!(heard.last(), Some(&(700_000, Some(700_000))));
     assert_eq!(cache.fetch(&server.url(), digest).unwrap(), path);
@@ -260,7 +270,7 @@ fn a_cache_that_cannot_be_used_costs_time_only() {
     let cache = Cache::new();
     let fetched = |cache: Option<&Path>| {
         let scratch = tempfile::tempdir().unwrap();
-        let fetched = fetch(&server.url(), digest, cache, scratch.path(), &mut |_, _| {}).unwrap();
+        let fetched = fetch(&server.url(), digest, cache, scratch.path(), &Silent).unwrap();
         assert!(fs::read(&fetched.path).unwrap() == file());
         let (path, trouble) = (fetched.path.clone(), fetched.trouble.is_some());
         drop(fetched);

@@ -3,11 +3,10 @@
 
 use super::OutputError;
 use super::image_job::Replica;
-use super::progress::{OnProgress, Stage};
 use super::sidecar::bmap;
 use crate::io::{LayeredDisk, ReadAt as _, parallel};
 use crate::types::number::{self, usize_from};
-use crate::types::{ByteCount, Sha256};
+use crate::types::{ByteCount, Progress, Sha256, Stage};
 use std::mem;
 use std::ops::Range;
 
@@ -25,11 +24,11 @@ pub(super) fn hash_disks(
     replicas: &mut [Replica],
     whole: bool,
     threads: usize,
-    progress: &OnProgress<'_>,
+    progress: &dyn Progress,
 ) -> Result<(), OutputError> {
     let share = replicas.len().div_ceil(threads.max(1)).max(1);
     let total = ByteCount::new(disk.size().get() * replicas.len() as u64);
-    let report = |more| progress(Stage::Hashing, more, total);
+    let report = |more| progress.working(Stage::Hashing, more, total);
     parallel::map(threads, replicas.chunks_mut(share), |share| hash_share(disk, share, whole, &report))?;
     Ok(())
 }
@@ -120,7 +119,7 @@ mod tests {
                 Replica::create(job, ByteCount::ZERO).unwrap()
             };
             let mut replicas: Vec<_> = changed.map(replica).into();
-            hash_disks(&disk, &mut replicas, threads != 2, threads, &|_, _, _| ()).unwrap();
+            hash_disks(&disk, &mut replicas, threads != 2, threads, &crate::types::Silent).unwrap();
             for (replica, at) in replicas.iter().zip(changed) {
                 let mut content = bytes.clone();
                 content[at..at + 7].copy_from_slice(b"changed");

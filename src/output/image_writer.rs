@@ -3,7 +3,6 @@
 use super::OutputError;
 use super::disk_hashes::hash_disks;
 use super::image_job::{BuiltImage, ImageJob, Replica};
-use super::progress::{OnProgress, Stage};
 use super::regions::{NodeRegions, changed};
 use super::replicas::{BlockSource, Change, Replication};
 use super::sidecar::bmap;
@@ -14,7 +13,7 @@ use crate::formats::xz::{Check, XzBlock};
 use crate::io::{AtomicFile, BLOCK_SIZE, Layer, LayeredDisk, ReadAt};
 use crate::stock_image::{StockImage, VerifiedImage};
 use crate::types::number::usize_from;
-use crate::types::{ByteCount, ByteOffset};
+use crate::types::{ByteCount, ByteOffset, Progress, Stage};
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -46,7 +45,7 @@ impl ImageWriter<'_> {
     ///
     /// # Errors
     /// When the stock image cannot be read or a file cannot be written. Then nothing is left behind.
-    pub fn write(&self, jobs: Vec<ImageJob>, progress: &OnProgress<'_>) -> Result<NewImages, OutputError> {
+    pub fn write(&self, jobs: Vec<ImageJob>, progress: &dyn Progress) -> Result<NewImages, OutputError> {
         let (mut replicas, cache_error) = match self.format {
             ImageFormat::Raw => self.write_raw(jobs, progress).map(|replicas| (replicas, None)),
             format => {
@@ -73,7 +72,7 @@ impl ImageWriter<'_> {
         Ok(NewImages { replicas, disk_size: self.disk.size(), cache_error })
     }
 
-    fn write_raw(&self, jobs: Vec<ImageJob>, progress: &OnProgress<'_>) -> Result<Vec<Replica>, OutputError> {
+    fn write_raw(&self, jobs: Vec<ImageJob>, progress: &dyn Progress) -> Result<Vec<Replica>, OutputError> {
         self.decompress(progress)?;
         let may_share = |file: &&File| {
             file.metadata()
@@ -99,7 +98,7 @@ impl ImageWriter<'_> {
         format: &dyn PartEncoder,
         blocks: &[XzBlock],
         jobs: Vec<ImageJob>,
-        progress: &OnProgress<'_>,
+        progress: &dyn Progress,
     ) -> Result<(Vec<Replica>, Option<io::Error>), OutputError> {
         let maker = Maker {
             format,
@@ -108,7 +107,7 @@ impl ImageWriter<'_> {
             stock: self.stock.file_bytes(),
             blocks,
             threads: self.threads,
-            progress: &|more, total| progress(Stage::Compressing, more, total),
+            progress: &|more, total| progress.working(Stage::Compressing, more, total),
         };
         let stock = self.stock.expected_digest().map_err(OutputError::StockImage)?;
         let key = Key { stock, format: self.format.extension() };
@@ -128,9 +127,9 @@ impl ImageWriter<'_> {
     }
 
     /// Decompresses all of the stock image, with all threads, for whoever then reads all of it.
-    fn decompress(&self, progress: &OnProgress<'_>) -> Result<(), OutputError> {
+    fn decompress(&self, progress: &dyn Progress) -> Result<(), OutputError> {
         let total = self.stock.size();
-        let report = |more| progress(Stage::Decompressing, more, total);
+        let report = |more| progress.working(Stage::Decompressing, more, total);
         self.stock.decompress_all(self.threads, &report).map_err(OutputError::StockImage)
     }
 }
@@ -139,10 +138,10 @@ impl ImageWriter<'_> {
 fn writing<'a>(
     template: &dyn ReadAt,
     replicas: usize,
-    progress: &'a OnProgress<'_>,
+    progress: &'a dyn Progress,
 ) -> impl Fn(ByteCount) + Sync + 'a {
     let total = ByteCount::new(template.size().get() * replicas as u64);
-    move |more| progress(Stage::Writing, more, total)
+    move |more| progress.working(Stage::Writing, more, total)
 }
 
 /// Returns the blocks of a layer as changes of a disk of this size.

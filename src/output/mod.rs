@@ -16,7 +16,6 @@ mod disk_hashes;
 mod error;
 mod image_job;
 mod image_writer;
-mod progress;
 mod regions;
 mod replicas;
 pub mod sidecar;
@@ -28,7 +27,6 @@ mod tests;
 pub use error::OutputError;
 pub use image_job::{BuiltImage, ImageJob};
 pub use image_writer::{ImageWriter, NewImages};
-pub use progress::{OnProgress, Stage};
 
 use std::io;
 use std::path::Path;

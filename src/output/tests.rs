@@ -159,7 +159,7 @@ impl Workshop {
             cache,
         };
         let images = writer
-            .write(jobs.collect(), &|_, _, _| ())
+            .write(jobs.collect(), &crate::types::Silent)
             .unwrap()
             .publish(self.stock.verify().unwrap())
             .unwrap();

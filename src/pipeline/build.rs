@@ -150,7 +150,7 @@ fn build_from(
         hash_disks: options.imager.is_some(),
         cache: options.cache.as_deref(),
     };
-    let images = writer.write(jobs, &|stage, more, total| progress.working(stage, more, total))?;
+    let images = writer.write(jobs, progress)?;
     if let Some(error) = &images.cache_error {
         progress.warning(cache::cache_warning(error));
     }

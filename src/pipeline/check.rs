@@ -12,7 +12,7 @@ use crate::plan;
 use crate::raspios::DOWNLOAD_PAGE;
 use crate::stock_image::{StockImage, StockImageError};
 use crate::stock_system::{OpenOptions, StockSystem, StockSystemError};
-use crate::types::Warning;
+use crate::types::{Silent, Warning};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -172,6 +172,6 @@ fn payload_at_hand(
             }
         }
     }
-    let opened = artifacts::open(&k3s.install, plan::host(&base.release).binary, cache, &|_, _| ());
+    let opened = artifacts::open(&k3s.install, plan::host(&base.release).binary, cache, &Silent);
     opened.map(|opened| opened.map(|opened| opened.payload)).map_err(NoPayload::Failed)
 }

@@ -14,6 +14,7 @@ pub mod verify;
 
 pub use outputs::{Occupant, OccupiedOutputs, check_outputs};
 
+pub use crate::types::{Progress, Silent};
 pub use build::{BuildOptions, Built, BuiltImage, Imager, all_threads, build};
 pub use check::{Checked, check};
 
@@ -30,13 +31,12 @@ use crate::identity::{ClusterSecret, Creation, IdentityError};
 use crate::io::ReadAt;
 use crate::io::ownership;
 use crate::k3s::Artifacts;
-use crate::output::{OutputError, Stage};
+use crate::output::OutputError;
 use crate::patch::{Partition, Patch, PatchError, SourceDigests};
 use crate::plan::{self, PlanContext, PlanError};
 use crate::raspios::RaspiosError;
 use crate::stock_image::{StockImage, StockImageError};
 use crate::stock_system::{OpenOptions, StockSystem, StockSystemError};
-use crate::types::ByteCount;
 use crate::types::ImagePath;
 use crate::types::shell;
 use crate::types::{Hint, Warning};
@@ -153,26 +153,6 @@ impl Hint for Error {
     }
 }
 
-/// What the caller wants to hear while the road is walked.
-pub trait Progress: Sync {
-    /// A download goes on: bytes so far, and all of them where that is known.
-    fn downloading(&self, done: ByteCount, total: Option<ByteCount>);
-    /// Some bytes more are done in a stage of the work that has so many in all.
-    fn working(&self, stage: Stage, more: ByteCount, total: ByteCount);
-    /// Something is not as it should be, and the work goes on.
-    fn warning(&self, warning: Warning) {
-        drop(warning);
-    }
-}
-
-/// For callers who want to hear nothing.
-pub struct Silent;
-
-impl Progress for Silent {
-    fn downloading(&self, _done: ByteCount, _total: Option<ByteCount>) {}
-    fn working(&self, _stage: Stage, _more: ByteCount, _total: ByteCount) {}
-}
-
 /// Returns the warning that others may put files of theirs into a folder that secrets are written to.
 pub fn writable_warning(folder: &Path) -> Option<Warning> {
     let mode = ownership::mode_if_others_may_write(folder)?;
@@ -207,10 +187,7 @@ pub fn open_image(
     match source {
         ImageSource::Demo => Ok(demo::open()?),
         ImageSource::File(location) => {
-            let mut tell = |done, total: Option<u64>| {
-                progress.downloading(ByteCount::new(done), total.map(ByteCount::new));
-            };
-            let Fetched { path, hold, trouble } = location.fetch(cache, scratch, &mut tell)?;
+            let Fetched { path, hold, trouble } = location.fetch(cache, scratch, progress)?;
             if let Some(error) = trouble {
                 progress.warning(cache::cache_warning(&error));
             }
@@ -313,7 +290,7 @@ pub fn plan_cluster<'cluster>(
     let opened = match &cluster.k3s {
         Some(k3s) => {
             let binary = plan::host(&base.release).binary;
-            artifacts::open(&k3s.install, binary, cache, &|done, total| progress.downloading(done, total))?
+            artifacts::open(&k3s.install, binary, cache, progress)?
         }
         None => None,
     };

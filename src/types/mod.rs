@@ -10,6 +10,7 @@ mod hint;
 mod image_path;
 mod mode;
 pub(crate) mod number;
+mod progress;
 pub mod shell;
 mod unix_time;
 
@@ -18,4 +19,5 @@ pub use digest::{Digest, Sha256};
 pub use hint::{Hint, Warning};
 pub use image_path::{ImagePath, InvalidPath, image_path};
 pub use mode::{Mode, Owner};
+pub use progress::{Progress, Silent, Stage};
 pub use unix_time::UnixTime;

@@ -1,0 +1,38 @@
+//! Reports of work that goes on.
+
+use super::{ByteCount, Warning};
+
+/// A kind of work on many bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// The stock image is decompressed.
+    Decompressing,
+    /// An image and the stock image are decompressed, to be compared.
+    ReadingBoth,
+    /// What all images share is compressed.
+    Compressing,
+    /// Images are written.
+    Writing,
+    /// Content is hashed.
+    Hashing,
+}
+
+/// A receiver of reports, for a progress bar or a log.
+pub trait Progress: Sync {
+    /// Reports a download: the bytes that are there and, where that is known, the bytes that there will be.
+    fn downloading(&self, done: ByteCount, total: Option<ByteCount>);
+    /// Reports how many bytes were done in a stage since the last call, and how many the whole stage has.
+    fn working(&self, stage: Stage, more: ByteCount, total: ByteCount);
+    /// Reports a finding in spite of which the work goes on.
+    fn warning(&self, warning: Warning) {
+        tracing::debug!("nobody is told of a warning: {}", warning.message);
+    }
+}
+
+/// A receiver that ignores everything.
+pub struct Silent;
+
+impl Progress for Silent {
+    fn downloading(&self, _: ByteCount, _: Option<ByteCount>) {}
+    fn working(&self, _: Stage, _: ByteCount, _: ByteCount) {}
+}
