@@ -47,7 +47,13 @@ impl PageCache {
     pub(super) fn open(cache: &Path, digest: Digest) -> Self {
         let bucket = BucketFiles::new(cache, Bucket::Pages);
         let name = digest.to_string();
-        let cached = bucket.find(&name).and_then(Pages::read);
+        let cached = bucket.find(&name).and_then(|file| {
+            let pages = Pages::read(file);
+            if pages.is_none() {
+                tracing::debug!("the cached pages of {name} are damaged");
+            }
+            pages
+        });
         Self { bucket, name, cached, requested: Mutex::new(Some(BTreeSet::new())) }
     }
 
