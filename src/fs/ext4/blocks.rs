@@ -7,12 +7,12 @@ use crate::types::ByteOffset;
 use crate::types::number::usize_from;
 
 /// A disk in blocks of the filesystem's size. A number that lies outside of it is an error of the disk's.
-pub(super) struct Blocks<'disk, D: ?Sized> {
+pub(super) struct FsBlocks<'disk, D: ?Sized> {
     disk: &'disk D,
     block_size: u64,
 }
 
-impl<'disk, D: ReadAt + ?Sized> Blocks<'disk, D> {
+impl<'disk, D: ReadAt + ?Sized> FsBlocks<'disk, D> {
     pub(super) fn new(disk: &'disk D, block_size: u64) -> Self {
         Self { disk, block_size }
     }
@@ -39,7 +39,7 @@ impl<'disk, D: ReadAt + ?Sized> Blocks<'disk, D> {
     }
 }
 
-impl<D: WriteAt + ?Sized> Blocks<'_, D> {
+impl<D: WriteAt + ?Sized> FsBlocks<'_, D> {
     pub(super) fn write(&self, block: u64, bytes: &[u8]) -> Result<(), FsError> {
         self.write_at(self.offset_of(block)?, bytes)
     }

@@ -3,15 +3,15 @@
 //! Bits: `fs/ext4/ext4.h` of the Linux kernel (`EXT4_FEATURE_COMPAT_*`, `_INCOMPAT_*`, `_RO_COMPAT_*`).
 //! Names: `lib/e2p/feature.c` of e2fsprogs, which is what `dumpe2fs` prints.
 
-/// Known bits of one word: the bit, its name, and whether the writer keeps what it stands for right.
-type Known = &'static [(u32, &'static str, bool)];
+/// KnownBits bits of one word: the bit, its name, and whether the writer keeps what it stands for right.
+type KnownBits = &'static [(u32, &'static str, bool)];
 
 /// A stock image has only such features, or `check_clean` reports them (needs_recovery, orphan_present).
 const WRITTEN: bool = true;
 const REFUSED: bool = false;
 
 /// `s_feature_compat`: may be ignored by a program that does not know them.
-const COMPAT: Known = &[
+const COMPAT: KnownBits = &[
     (0x1, "dir_prealloc", REFUSED),
     (0x2, "imagic_inodes", REFUSED),
     (0x4, "has_journal", WRITTEN),
@@ -26,7 +26,7 @@ const COMPAT: Known = &[
     (0x1000, "orphan_file", WRITTEN),
 ];
 /// `s_feature_incompat`: must be known for reading.
-const INCOMPAT: Known = &[
+const INCOMPAT: KnownBits = &[
     (0x1, "compression", REFUSED),
     (0x2, "filetype", WRITTEN),
     (0x4, "needs_recovery", WRITTEN),
@@ -45,7 +45,7 @@ const INCOMPAT: Known = &[
     (0x2_0000, "casefold", REFUSED),
 ];
 /// `s_feature_ro_compat`: must be known for writing.
-const RO_COMPAT: Known = &[
+const RO_COMPAT: KnownBits = &[
     (0x1, "sparse_super", WRITTEN),
     (0x2, "large_file", WRITTEN),
     (0x8, "huge_file", WRITTEN),
@@ -65,7 +65,7 @@ const RO_COMPAT: Known = &[
 ];
 
 /// The known bits of each word, and the letter that `dumpe2fs` names the others with.
-const WORDS: [(Known, char); 3] = [(COMPAT, 'C'), (INCOMPAT, 'I'), (RO_COMPAT, 'R')];
+const WORDS: [(KnownBits, char); 3] = [(COMPAT, 'C'), (INCOMPAT, 'I'), (RO_COMPAT, 'R')];
 
 /// One feature: the index of its word, and its bit.
 #[derive(Debug, Clone, Copy)]
@@ -119,7 +119,7 @@ impl Features {
     /// Returns those that the writer does not know how to keep right.
     pub(super) fn refused(self) -> Self {
         let [compat, incompat, ro_compat] = self.0;
-        let refused = |word: u32, known: Known| {
+        let refused = |word: u32, known: KnownBits| {
             known.iter().filter(|(.., is_written)| *is_written).fold(word, |word, (bit, ..)| word & !bit)
         };
         Self([refused(compat, COMPAT), refused(incompat, INCOMPAT), refused(ro_compat, RO_COMPAT)])

@@ -4,7 +4,7 @@
 //! `fs/ext4/balloc.c`.
 
 use super::bitmap::Bitmap;
-use super::blocks::Blocks;
+use super::blocks::FsBlocks;
 use super::geometry::Geometry;
 use super::group_descriptors::{
     BLOCK_BITMAP, BLOCK_UNINIT, BlockGroupDescriptor, GroupDescriptorTable, INODE_BITMAP, INODE_TABLE,
@@ -23,7 +23,7 @@ pub fn unused(disk: &dyn ReadAt) -> Result<UnusedRanges, FsError> {
     superblock.check_writable()?;
     let geometry = Geometry::of(&superblock)?;
     let descriptors: Vec<_> = GroupDescriptorTable::read(disk, &geometry)?.all().collect();
-    let blocks = Blocks::new(disk, geometry.block_size.into());
+    let blocks = FsBlocks::new(disk, geometry.block_size.into());
     let mut free = FreeSpace::default();
     for (group, descriptor) in (0..).zip(&descriptors) {
         // Without checksums nobody maintains the flags of a descriptor, and they may say anything.

@@ -21,7 +21,7 @@ const FEWEST_BLOCKS_FOR_FILES: u32 = 50;
 pub(super) struct Geometry {
     /// Bytes of a block.
     pub(super) block_size: u32,
-    /// Blocks of the whole filesystem, those before the first group included.
+    /// FsBlocks of the whole filesystem, those before the first group included.
     pub(super) blocks: u64,
     /// Inodes of every group.
     pub(super) inodes_per_group: u32,
@@ -29,7 +29,7 @@ pub(super) struct Geometry {
     pub(super) inode_size: u32,
     /// Bytes of a group descriptor.
     pub(super) descriptor_size: u32,
-    /// Blocks reserved behind every copy of the descriptor table, for it to grow into.
+    /// FsBlocks reserved behind every copy of the descriptor table, for it to grow into.
     pub(super) reserved_descriptor_blocks: u32,
     /// The first block of the first group: 1 where the boot sector takes a block of its own.
     pub(super) first_block: u64,

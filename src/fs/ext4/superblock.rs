@@ -45,7 +45,7 @@ pub(super) mod field {
 
 /// `EXT4_SUPER_MAGIC`.
 const MAGIC: u16 = 0xef53;
-/// Blocks are 1 KiB shifted by `s_log_block_size`; 64 KiB are the most (`EXT4_MAX_BLOCK_LOG_SIZE`).
+/// FsBlocks are 1 KiB shifted by `s_log_block_size`; 64 KiB are the most (`EXT4_MAX_BLOCK_LOG_SIZE`).
 const LARGEST_LOG_BLOCK_SIZE: u32 = 6;
 /// `mke2fs` makes no smaller groups; a filesystem of tiny groups would be all descriptors.
 const SMALLEST_GROUP: u32 = 256;
@@ -80,7 +80,7 @@ pub(super) struct Superblock {
     pub(super) inodes_per_group: u32,
     /// Bytes of an inode.
     pub(super) inode_size: u16,
-    /// Blocks behind the descriptors that they may grow into.
+    /// FsBlocks behind the descriptors that they may grow into.
     pub(super) reserved_descriptor_blocks: u16,
     pub(super) reserved_blocks: u64,
 }

@@ -6,7 +6,7 @@
 //! Formats: `ext4_inode`, `ext4_extent_header`, `ext4_dir_entry_2` and `ext4_xattr_entry` of the kernel, described
 //! in `Documentation/filesystems/ext4/`.
 
-use super::blocks::Blocks;
+use super::blocks::FsBlocks;
 use super::group_descriptors::{BlockGroupDescriptor, INODE_TABLE};
 use super::superblock::{Superblock, damaged};
 use crate::fs::{ExtendedAttributes, FsError};
@@ -34,7 +34,7 @@ const ENTRY: usize = 16;
 
 /// A reader of the structures of a filesystem, for the attributes of one file.
 pub(super) struct XattrReader<'disk> {
-    blocks: Blocks<'disk, dyn ReadAt + 'disk>,
+    blocks: FsBlocks<'disk, dyn ReadAt + 'disk>,
     superblock: &'disk Superblock,
     /// The blocks that may still be read: a damaged tree of extents can be walked for ever.
     left: Cell<u32>,
@@ -45,7 +45,7 @@ const MOST_BLOCKS: u32 = 1 << 16;
 
 impl<'disk> XattrReader<'disk> {
     pub(super) fn new(disk: &'disk dyn ReadAt, superblock: &'disk Superblock) -> Self {
-        let blocks = Blocks::new(disk, superblock.block_size);
+        let blocks = FsBlocks::new(disk, superblock.block_size);
         Self { blocks, superblock, left: Cell::new(MOST_BLOCKS) }
     }
 

@@ -72,99 +72,57 @@ pub(super) struct BootSector {
     pub(super) one_table_in_use: bool,
 }
 
+/// `BPB_BytsPerSec`.
+fn bytes_per_sector(bytes: &[u8; SIZE]) -> u64 {
+    u16_at(bytes, 11).into()
+}
+
+/// `BPB_SecPerClus`, `BPB_RsvdSecCnt` and `BPB_NumFATs`.
+fn cluster_reserved_tables(bytes: &[u8; SIZE]) -> (u64, u64, u64) {
+    (u8_at(bytes, 13).into(), u16_at(bytes, 14).into(), u8_at(bytes, 16).into())
+}
+
 /// Returns what these bytes would have if they were a boot sector, but have not.
 pub(super) fn missing_in(bytes: &[u8; SIZE]) -> Option<&'static str> {
-    let fields = Fields { bytes };
+    let (sectors_per_cluster, reserved, tables) = cluster_reserved_tables(bytes);
     if u16_at(bytes, 510) != 0xaa55 {
         Some("no boot sector")
-    } else if !matches!(fields.bytes_per_sector(), 512 | 1024 | 2048 | 4096) {
+    } else if !matches!(bytes_per_sector(bytes), 512 | 1024 | 2048 | 4096) {
         Some("a boot sector without a size of sectors")
-    } else if !fields.sectors_per_cluster().is_power_of_two() {
+    } else if !sectors_per_cluster.is_power_of_two() {
         Some("a boot sector without a size of clusters")
-    } else if fields.reserved_sectors() == 0 || !(1..=2).contains(&fields.tables()) {
+    } else if reserved == 0 || !(1..=2).contains(&tables) {
         Some("a boot sector without tables")
     } else {
         None
     }
 }
 
-/// The fields of a boot sector that the layout follows from, each in its own unit.
-struct Fields<'a> {
-    bytes: &'a [u8; SIZE],
-}
-
-impl Fields<'_> {
-    fn u8(&self, offset: usize) -> u64 {
-        u8_at(self.bytes, offset).into()
-    }
-
-    fn u16(&self, offset: usize) -> u64 {
-        u16_at(self.bytes, offset).into()
-    }
-
-    fn u32(&self, offset: usize) -> u64 {
-        u32_at(self.bytes, offset).into()
-    }
-
-    /// `BPB_BytsPerSec`.
-    fn bytes_per_sector(&self) -> u64 {
-        self.u16(11)
-    }
-
-    /// `BPB_SecPerClus`.
-    fn sectors_per_cluster(&self) -> u64 {
-        self.u8(13)
-    }
-
-    /// `BPB_RsvdSecCnt`.
-    fn reserved_sectors(&self) -> u64 {
-        self.u16(14)
-    }
-
-    /// `BPB_NumFATs`.
-    fn tables(&self) -> u64 {
-        self.u8(16)
-    }
-
-    /// Returns whether it is a FAT32: the two others have the size of a table in `BPB_FATSz16`.
-    fn is_fat32(&self) -> bool {
-        self.u16(22) == 0
-    }
-
-    /// `BPB_FATSz16` or `BPB_FATSz32`.
-    fn sectors_per_table(&self) -> u64 {
-        if self.is_fat32() { self.u32(36) } else { self.u16(22) }
-    }
-
-    /// `BPB_TotSec16` or `BPB_TotSec32`, of which exactly one is not 0.
-    fn sectors(&self) -> Option<u64> {
-        match (self.u16(19), self.u32(32)) {
-            (0, sectors) if sectors != 0 => Some(sectors),
-            (sectors, 0) if sectors != 0 && !self.is_fat32() => Some(sectors),
-            _ => None,
-        }
-    }
-}
-
 impl BootSector {
     /// Takes the fields of a boot sector that misses nothing, in a partition of this size.
     pub(super) fn parse(bytes: &[u8; SIZE], partition: ByteCount) -> Result<Self, FsError> {
-        let fields = Fields { bytes };
-        let bytes_per_sector = fields.bytes_per_sector();
-        let is_fat32 = fields.is_fat32();
-        let sectors =
-            fields.sectors().ok_or_else(|| damaged("its boot sector contradicts itself about the size"))?;
+        let bytes_per_sector = bytes_per_sector(bytes);
+        let (sectors_per_cluster, reserved, tables) = cluster_reserved_tables(bytes);
+        // BPB_FATSz16 and BPB_FATSz32, BPB_TotSec16 and BPB_TotSec32: FAT32 has the wide ones only.
+        let (table_16, table_32) = (u64::from(u16_at(bytes, 22)), u64::from(u32_at(bytes, 36)));
+        let (sectors_16, sectors_32) = (u64::from(u16_at(bytes, 19)), u64::from(u32_at(bytes, 32)));
+        let is_fat32 = table_16 == 0;
+        let table_sectors = if is_fat32 { table_32 } else { table_16 };
+        if (sectors_16 == 0) == (sectors_32 == 0) || (is_fat32 && sectors_16 != 0) {
+            return Err(damaged("its boot sector contradicts itself about the size"));
+        }
+        let sectors = sectors_16.max(sectors_32);
         if sectors * bytes_per_sector > partition.get() {
             return Err(damaged("its boot sector has a size larger than its partition"));
         }
         // BPB_RootEntCnt.
-        let root_bytes = fields.u16(17) * DIRECTORY_ENTRY;
+        let root_bytes = u64::from(u16_at(bytes, 17)) * DIRECTORY_ENTRY;
         if (root_bytes == 0) != is_fat32 || !root_bytes.is_multiple_of(bytes_per_sector) {
             return Err(damaged("its root directory has a size that no FAT has"));
         }
-        let root_start = fields.reserved_sectors() + fields.tables() * fields.sectors_per_table();
+        let root_start = reserved + tables * table_sectors;
         let data_start = root_start + root_bytes / bytes_per_sector;
-        let clusters = sectors.checked_sub(data_start).map(|sectors| sectors / fields.sectors_per_cluster());
+        let clusters = sectors.checked_sub(data_start).map(|sectors| sectors / sectors_per_cluster);
         let clusters = clusters.and_then(|clusters| u32::try_from(clusters).ok());
         let clusters = clusters.filter(|clusters| (1..=MOST_CLUSTERS).contains(clusters));
         let clusters = clusters.ok_or_else(|| damaged("it has no clusters, or too many"))?;
@@ -176,8 +134,7 @@ impl BootSector {
         if is_fat32 != (width == Width::Fat32) {
             return Err(damaged("its boot sector contradicts itself about the kind of FAT"));
         }
-        let table_bits = fields.sectors_per_table() * bytes_per_sector * 8;
-        if table_bits / width.bits() < u64::from(clusters) + 2 {
+        if table_sectors * bytes_per_sector * 8 / width.bits() < u64::from(clusters) + 2 {
             return Err(damaged("its table is too small for its clusters"));
         }
         // BS_Reserved1, BS_BootSig, BS_VolID and BS_VolLab follow each other, at one of two offsets.
@@ -185,10 +142,10 @@ impl BootSector {
         let named = u8_at(bytes, tail + 1) == 0x29;
         let mut sector = Self {
             width,
-            bytes_per_cluster: fields.sectors_per_cluster() * bytes_per_sector,
+            bytes_per_cluster: sectors_per_cluster * bytes_per_sector,
             clusters,
             data: data_start * bytes_per_sector,
-            table: fields.reserved_sectors() * bytes_per_sector,
+            table: reserved * bytes_per_sector,
             root: Root::Fixed { offset: root_start * bytes_per_sector, length: root_bytes },
             fs_info: None,
             size: ByteCount::new(sectors * bytes_per_sector),
@@ -198,23 +155,27 @@ impl BootSector {
             one_table_in_use: false,
         };
         if is_fat32 {
-            sector.take_fat32(&fields)?;
+            sector.take_fat32(bytes, reserved, bytes_per_sector)?;
         }
         Ok(sector)
     }
 
     /// Takes the fields that only FAT32 has.
-    fn take_fat32(&mut self, fields: &Fields<'_>) -> Result<(), FsError> {
+    fn take_fat32(
+        &mut self,
+        bytes: &[u8; SIZE],
+        reserved: u64,
+        bytes_per_sector: u64,
+    ) -> Result<(), FsError> {
         // BPB_FSVer, BPB_FSInfo and BPB_BkBootSec.
-        let (version, fs_info, backup) = (fields.u16(42), fields.u16(48), fields.u16(50));
-        let reserved = fields.reserved_sectors();
+        let [version, fs_info, backup] = [42, 48, 50].map(|offset| u64::from(u16_at(bytes, offset)));
         if version != 0 || fs_info == 0 || fs_info >= reserved || backup >= reserved {
             return Err(damaged("its boot sector is not that of a FAT32"));
         }
         // BPB_RootClus and BPB_ExtFlags.
-        self.root = Root::Cluster(u32_at(fields.bytes, 44));
-        self.fs_info = Some(fs_info * fields.bytes_per_sector());
-        self.one_table_in_use = fields.u16(40) & 0x80 != 0;
+        self.root = Root::Cluster(u32_at(bytes, 44));
+        self.fs_info = Some(fs_info * bytes_per_sector);
+        self.one_table_in_use = u16_at(bytes, 40) & 0x80 != 0;
         Ok(())
     }
 

@@ -15,13 +15,12 @@ use super::volume::Volume;
 use crate::fs::{FileKind, FsError, WriteFilesystem};
 use crate::io::WriteAt;
 use crate::types::fields::{set_at, u32_at};
-use crate::types::number::usize_from;
 use crate::types::{ByteCount, ImagePath, Mode, Owner, UnixTime};
 use std::io::{self, Write};
 use std::sync::Arc;
 
 /// As much of a file as is written at once.
-const PIECE: u64 = 256 * 1024;
+const PIECE: usize = 256 * 1024;
 /// Bytes that the entries of the longest name take: 20 pieces of it, and the entry itself.
 pub(crate) const LONGEST_ENTRY: u64 = 21 * 32;
 
@@ -91,13 +90,10 @@ impl FatWriter {
         let mut file = self.fatfs.root_dir().create_file(path.as_str()).map_err(full_root)?;
         file.truncate()?;
         let mut piece = Vec::new();
-        let mut rest = size.get();
-        while rest > 0 {
-            let length = rest.min(PIECE);
-            piece.resize(usize_from(length), 0);
+        for (_, length) in size.chunks(PIECE) {
+            piece.resize(length, 0);
             content.read_exact(&mut piece)?;
             file.write_all(&piece)?;
-            rest -= length;
         }
         Ok(file.flush()?)
     }

@@ -1,8 +1,8 @@
 //! What is said to hold nothing holds nothing: dumpe2fs says the same, and noise in it disturbs nobody.
 
 use crate::filesystems::disk::FileDisk;
-use crate::filesystems::judge::{check, text};
 use crate::filesystems::model::noise;
+use crate::filesystems::oracle::{check, text};
 use crate::filesystems::{ext4_image, fat_matrix};
 use crate::support::all_here;
 use cardwright::fs::{ReadFilesystem, ext4, fat};
@@ -75,7 +75,7 @@ fn free_blocks_are_those_that_dumpe2fs_lists() {
 
 #[test]
 fn noise_in_free_clusters_disturbs_nobody() {
-    if !all_here(&fat_matrix::JUDGES) {
+    if !all_here(&fat_matrix::ORACLES) {
         return;
     }
     for (megabytes, options) in

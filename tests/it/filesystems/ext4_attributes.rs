@@ -2,8 +2,8 @@
 
 use crate::filesystems::disk::{FileDisk, changes, write_patched};
 use crate::filesystems::ext4_image::make;
-use crate::filesystems::judge::{check, text};
 use crate::filesystems::model::{TIME, path};
+use crate::filesystems::oracle::{check, text};
 use crate::support::all_here;
 use cardwright::fs::{ExtendedAttributes, ReadFilesystem, WriteFilesystem, ext4};
 use cardwright::types::ByteCount;
@@ -11,7 +11,7 @@ use cardwright::types::{Mode, Owner};
 use std::fs;
 use std::path::Path;
 
-const JUDGES: [&str; 3] = ["mke2fs", "e2fsck", "debugfs"];
+const ORACLES: [&str; 3] = ["mke2fs", "e2fsck", "debugfs"];
 
 /// An ACL on the disk (`ext4_acl_header` and its entries): rw for the owner, r for user 1000 and the group, r for
 /// others, with a mask of `mask`.
@@ -63,7 +63,7 @@ fn read(image: &Path, file: &str) -> ExtendedAttributes {
 
 #[test]
 fn an_edited_file_keeps_its_attributes_but_not_its_capability() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -135,7 +135,7 @@ fn an_edited_file_keeps_its_attributes_but_not_its_capability() {
 #[test]
 fn a_block_of_attributes_that_files_share_stays_right_for_all_of_them() {
     use crate::filesystems::ext4_image::make_in_kernel;
-    use crate::filesystems::judge::run;
+    use crate::filesystems::oracle::run;
     use rustix::fs::{XattrFlags, getxattr, setxattr};
     if !all_here(&["mke2fs", "e2fsck", "debugfs", "mount", "umount"]) {
         return;

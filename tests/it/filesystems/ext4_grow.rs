@@ -3,8 +3,8 @@
 
 use crate::filesystems::disk::{FileDisk, patch, same, write_patched};
 use crate::filesystems::ext4_image::{make, make_in_kernel};
-use crate::filesystems::judge::{check, run, text};
 use crate::filesystems::model::{Recorder, TIME, Tree, assert_same, noise, read_tree};
+use crate::filesystems::oracle::{check, run, text};
 use crate::support::all_here;
 use cardwright::fs::{FsError, ReadFilesystem, ext4};
 use cardwright::io::{Extended, Layer, Overlay, Rollback};
@@ -13,7 +13,7 @@ use std::fs::{self, File, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
 
-const JUDGES: [&str; 5] = ["mke2fs", "e2fsck", "debugfs", "dumpe2fs", "resize2fs"];
+const ORACLES: [&str; 5] = ["mke2fs", "e2fsck", "debugfs", "dumpe2fs", "resize2fs"];
 const TRIXIE: &str = "^64bit,^huge_file,orphan_file,metadata_csum_seed";
 const MIB: u64 = 1 << 20;
 
@@ -49,7 +49,7 @@ fn field(image: &Path, name: &str) -> u64 {
 }
 
 /// Grows an image to a size, and lets everybody look at it.
-fn judge(stock: &Path, size: u64, directory: &Path) {
+fn work_and_check(stock: &Path, size: u64, directory: &Path) {
     let grown = directory.join("grown.img");
     grow(stock, size, &grown);
     check("e2fsck", &["-fn", text(&grown)]);
@@ -123,75 +123,75 @@ fn grows_further(grown: &Path, size: u64, expected: &Tree) {
 }
 
 /// Makes an image of `from` MiB and grows it to each of `to`.
-fn judge_made_with(from: u64, to: &[u64], options: &[&str]) {
-    if all_here(&JUDGES) {
+fn try_made_with(from: u64, to: &[u64], options: &[&str]) {
+    if all_here(&ORACLES) {
         let directory = tempfile::tempdir().unwrap();
         let stock = make(directory.path(), from, options);
         for size in to {
-            judge(&stock, size * MIB, directory.path());
+            work_and_check(&stock, size * MIB, directory.path());
         }
     }
 }
 
 #[test]
 fn an_image_as_built_on_trixie_grows_by_a_little_to_a_whole_group_and_by_many() {
-    judge_made_with(200, &[201, 256, 257, 700], &["-O", TRIXIE]);
+    try_made_with(200, &[201, 256, 257, 700], &["-O", TRIXIE]);
 }
 
 #[test]
 fn an_image_as_built_on_bookworm_grows() {
-    judge_made_with(200, &[240, 900], &["-O", "^64bit,^huge_file,^orphan_file,^metadata_csum_seed"]);
+    try_made_with(200, &[240, 900], &["-O", "^64bit,^huge_file,^orphan_file,^metadata_csum_seed"]);
 }
 
 #[test]
 fn an_image_of_one_whole_group_grows() {
-    judge_made_with(128, &[131, 700], &["-O", TRIXIE]);
+    try_made_with(128, &[131, 700], &["-O", TRIXIE]);
 }
 
 #[test]
 fn an_image_with_wide_descriptors_grows() {
-    judge_made_with(200, &[250, 900], &["-O", "64bit,huge_file"]);
+    try_made_with(200, &[250, 900], &["-O", "64bit,huge_file"]);
 }
 
 #[test]
 fn an_image_without_metadata_checksums_grows() {
     let options = "^64bit,^huge_file,^metadata_csum,^metadata_csum_seed,^uninit_bg";
-    judge_made_with(200, &[240, 700], &["-O", options]);
+    try_made_with(200, &[240, 700], &["-O", options]);
 }
 
 #[test]
 fn an_image_with_checksums_of_descriptors_alone_grows() {
     let options = "^64bit,^huge_file,^metadata_csum,^metadata_csum_seed,uninit_bg";
-    judge_made_with(200, &[240, 700], &["-O", options]);
+    try_made_with(200, &[240, 700], &["-O", options]);
 }
 
 #[test]
 fn an_image_without_flex_bg_or_with_backups_everywhere_grows() {
-    judge_made_with(200, &[700], &["-O", "^64bit,^huge_file,^flex_bg"]);
-    judge_made_with(200, &[700], &["-O", "^64bit,^huge_file,^sparse_super,^resize_inode"]);
+    try_made_with(200, &[700], &["-O", "^64bit,^huge_file,^flex_bg"]);
+    try_made_with(200, &[700], &["-O", "^64bit,^huge_file,^sparse_super,^resize_inode"]);
 }
 
 /// 32 descriptors fill a block of 1 KiB, 16 wide ones.
 #[test]
 fn an_image_of_small_blocks_grows_beyond_its_descriptor_blocks() {
-    judge_made_with(60, &[70, 256, 700], &["-O", "^64bit,^huge_file", "-b", "1024"]);
-    judge_made_with(60, &[700], &["-O", "64bit,huge_file,orphan_file,metadata_csum_seed", "-b", "1024"]);
+    try_made_with(60, &[70, 256, 700], &["-O", "^64bit,^huge_file", "-b", "1024"]);
+    try_made_with(60, &[700], &["-O", "64bit,huge_file,orphan_file,metadata_csum_seed", "-b", "1024"]);
 }
 
 /// 128 descriptors fill a block of 4 KiB: 16 GiB.
 #[test]
 fn an_image_grows_beyond_a_descriptor_block_of_a_stock_image() {
-    judge_made_with(200, &[20_000], &["-O", TRIXIE]);
+    try_made_with(200, &[20_000], &["-O", TRIXIE]);
 }
 
 #[test]
 fn an_image_filled_by_a_kernel_grows_and_the_kernel_writes_to_it() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
     let Some(stock) = make_in_kernel(directory.path(), 256, &["-O", TRIXIE]) else { return };
-    judge(&stock, 800 * MIB, directory.path());
+    work_and_check(&stock, 800 * MIB, directory.path());
     let grown = directory.path().join("mounted.img");
     grow(&stock, 800 * MIB, &grown);
     let mounted = directory.path().join("mounted");
@@ -210,7 +210,7 @@ fn an_image_filled_by_a_kernel_grows_and_the_kernel_writes_to_it() {
 
 #[test]
 fn what_is_large_enough_stays_as_it_is() {
-    if all_here(&JUDGES) {
+    if all_here(&ORACLES) {
         let directory = tempfile::tempdir().unwrap();
         let stock = make(directory.path(), 128, &["-O", TRIXIE]);
         assert_eq!(try_growth(&stock, 128 * MIB + 4095).unwrap().indices().count(), 0);
@@ -219,7 +219,7 @@ fn what_is_large_enough_stays_as_it_is() {
 
 #[test]
 fn root_keeps_its_share_and_nothing_tells_when() {
-    if all_here(&JUDGES) {
+    if all_here(&ORACLES) {
         let directory = tempfile::tempdir().unwrap();
         let stock = make(directory.path(), 200, &["-O", TRIXIE, "-m", "5"]);
         let grown = directory.path().join("grown.img");
@@ -233,7 +233,7 @@ fn root_keeps_its_share_and_nothing_tells_when() {
 
 #[test]
 fn what_cannot_grow_is_refused() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -254,7 +254,7 @@ fn what_cannot_grow_is_refused() {
 
 #[test]
 fn a_damaged_filesystem_does_not_grow() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
 //! ext4 images in the shape of a stock root filesystem.
 
-use crate::filesystems::judge::{check, run, text};
 use crate::filesystems::model::noise;
+use crate::filesystems::oracle::{check, run, text};
 use std::fs;
 use std::path::{Path, PathBuf};
 

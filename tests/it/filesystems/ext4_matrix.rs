@@ -2,8 +2,8 @@
 
 use crate::filesystems::disk::{FileDisk, changes, same, write_patched};
 use crate::filesystems::ext4_image::{MANY, make, make_in_kernel};
-use crate::filesystems::judge::{check, text};
 use crate::filesystems::model::{Recorder, TIME, Tree, assert_same, noise, path, read_tree};
+use crate::filesystems::oracle::{check, text};
 use crate::support::all_here;
 use cardwright::fs::{FileKind, ReadFilesystem, ext4};
 use cardwright::io::Rollback;
@@ -11,7 +11,7 @@ use cardwright::types::{Mode, Owner};
 use std::path::Path;
 use std::sync::Arc;
 
-const JUDGES: [&str; 4] = ["mke2fs", "e2fsck", "debugfs", "dumpe2fs"];
+const ORACLES: [&str; 4] = ["mke2fs", "e2fsck", "debugfs", "dumpe2fs"];
 
 fn open(disk: Arc<dyn Rollback>, tree: Tree) -> Recorder {
     Recorder { writer: Box::new(ext4::Ext4Writer::open(disk, TIME).unwrap()), tree, has_modes: true }
@@ -62,8 +62,8 @@ fn work(recorder: &mut Recorder) {
     recorder.link("/etc/replaced-by-link", "config");
 }
 
-/// Runs the workload, judges what it left, and checks that a second run leaves the same.
-fn judge(stock: &Path, directory: &Path) {
+/// Runs the workload, has the oracles check what it left, and checks that a second run leaves the same.
+fn work_and_check(stock: &Path, directory: &Path) {
     let before = read_tree(&ext4::Ext4Reader::open(FileDisk::open(stock)).unwrap());
     assert!(before.len() > 700);
     let mut expected = Tree::new();
@@ -83,12 +83,12 @@ fn judge(stock: &Path, directory: &Path) {
     let after = read_tree(&ext4::Ext4Reader::open(FileDisk::open(&patched)).unwrap());
     assert_same(&after, &expected);
     assert_eq!(after[&path("/etc/second-name")].content, b"one file, two names\n");
-    judge_with_debugfs(&patched, stock);
+    check_with_debugfs(&patched, stock);
     hostname_changes_little(stock, &before);
 }
 
 /// What the reader does not show.
-fn judge_with_debugfs(patched: &Path, stock: &Path) {
+fn check_with_debugfs(patched: &Path, stock: &Path) {
     let stat = |image: &Path, path: &str| check("debugfs", &["-R", &format!("stat {path}"), text(image)]);
     let lines_of = |said: &str, what: &str| {
         said.lines().filter(|line| line.trim_start().starts_with(what)).map(str::to_owned).collect::<Vec<_>>()
@@ -141,64 +141,64 @@ fn hostname_changes_little(stock: &Path, before: &Tree) {
     assert_eq!(header(&patched), header(stock));
 }
 
-fn judge_made_with(options: &[&str]) {
-    if all_here(&JUDGES) {
+fn try_made_with(options: &[&str]) {
+    if all_here(&ORACLES) {
         let directory = tempfile::tempdir().unwrap();
-        judge(&make(directory.path(), 128, options), directory.path());
+        work_and_check(&make(directory.path(), 128, options), directory.path());
     }
 }
 
 #[test]
 fn an_image_as_built_on_bookworm_is_written_without_a_flaw() {
-    judge_made_with(&["-O", "^64bit,^huge_file,^orphan_file,^metadata_csum_seed"]);
+    try_made_with(&["-O", "^64bit,^huge_file,^orphan_file,^metadata_csum_seed"]);
 }
 
 #[test]
 fn an_image_as_built_on_trixie_is_written_without_a_flaw() {
-    judge_made_with(&["-O", "^64bit,^huge_file,orphan_file,metadata_csum_seed"]);
+    try_made_with(&["-O", "^64bit,^huge_file,orphan_file,metadata_csum_seed"]);
 }
 
 #[test]
 fn an_image_filled_by_a_kernel_is_written_without_a_flaw() {
-    if all_here(&JUDGES) {
+    if all_here(&ORACLES) {
         let directory = tempfile::tempdir().unwrap();
         let options = ["-O", "^64bit,^huge_file,orphan_file,metadata_csum_seed"];
         if let Some(stock) = make_in_kernel(directory.path(), 256, &options) {
             let many = check("debugfs", &["-R", "stat /usr/lib/many", text(&stock)]);
             assert!(many.contains("ETB0"), "its extents fit the inode: {many}");
-            judge(&stock, directory.path());
+            work_and_check(&stock, directory.path());
         }
     }
 }
 
 #[test]
 fn an_image_with_wide_descriptors_is_written_without_a_flaw() {
-    judge_made_with(&["-O", "64bit,huge_file"]);
+    try_made_with(&["-O", "64bit,huge_file"]);
 }
 
 #[test]
 fn an_image_without_metadata_checksums_is_written_without_a_flaw() {
-    judge_made_with(&["-O", "^64bit,^huge_file,^metadata_csum,^metadata_csum_seed,^uninit_bg"]);
+    try_made_with(&["-O", "^64bit,^huge_file,^metadata_csum,^metadata_csum_seed,^uninit_bg"]);
 }
 
 #[test]
 fn an_image_with_checksums_of_descriptors_alone_is_written_without_a_flaw() {
-    judge_made_with(&["-O", "^64bit,^huge_file,^metadata_csum,^metadata_csum_seed,uninit_bg"]);
+    try_made_with(&["-O", "^64bit,^huge_file,^metadata_csum,^metadata_csum_seed,uninit_bg"]);
 }
 
 #[test]
 fn an_image_without_a_journal_is_written_without_a_flaw() {
-    judge_made_with(&["-O", "^64bit,^huge_file,^has_journal,^orphan_file"]);
+    try_made_with(&["-O", "^64bit,^huge_file,^has_journal,^orphan_file"]);
 }
 
 #[test]
 fn an_image_of_small_blocks_is_written_without_a_flaw() {
-    judge_made_with(&["-O", "^64bit,^huge_file", "-b", "1024"]);
+    try_made_with(&["-O", "^64bit,^huge_file", "-b", "1024"]);
 }
 
 #[test]
 fn paths_lead_through_links_to_the_same_files() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -227,7 +227,7 @@ fn paths_lead_through_links_to_the_same_files() {
 
 #[test]
 fn the_summary_says_what_dumpe2fs_says() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -255,7 +255,7 @@ fn the_summary_says_what_dumpe2fs_says() {
 
 #[test]
 fn a_directory_that_is_there_only_gets_its_mode_and_owner() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();

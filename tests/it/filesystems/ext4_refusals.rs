@@ -2,8 +2,8 @@
 
 use crate::filesystems::disk::{FileDisk, changes};
 use crate::filesystems::ext4_image::make;
-use crate::filesystems::judge::{check, text};
 use crate::filesystems::model::{TIME, path};
+use crate::filesystems::oracle::{check, text};
 use crate::support::all_here;
 use cardwright::fs::{FileKind, FsError, WriteFilesystem, ext4};
 use cardwright::io::Overlay;
@@ -12,7 +12,7 @@ use cardwright::types::{Mode, Owner};
 use std::path::Path;
 use std::sync::Arc;
 
-const JUDGES: [&str; 4] = ["mke2fs", "e2fsck", "debugfs", "dumpe2fs"];
+const ORACLES: [&str; 4] = ["mke2fs", "e2fsck", "debugfs", "dumpe2fs"];
 const STOCK: [&str; 2] = ["-O", "^64bit,^huge_file"];
 
 fn open(image: &Path) -> Result<ext4::Ext4Writer, FsError> {
@@ -31,7 +31,7 @@ fn debugfs(image: &Path, commands: &[&str]) {
 
 #[test]
 fn features_that_no_stock_image_has_are_refused_by_name() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     for (options, name) in [
@@ -66,7 +66,7 @@ fn features_that_no_stock_image_has_are_refused_by_name() {
 
 #[test]
 fn an_ext3_and_no_filesystem_at_all_are_refused() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -79,7 +79,7 @@ fn an_ext3_and_no_filesystem_at_all_are_refused() {
 
 #[test]
 fn a_filesystem_that_was_not_closed_properly_is_refused() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     for (commands, words) in [
@@ -101,7 +101,7 @@ fn a_filesystem_that_was_not_closed_properly_is_refused() {
 
 #[test]
 fn a_journal_that_is_not_empty_is_refused_whatever_the_superblock_says() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -119,7 +119,7 @@ fn a_journal_that_is_not_empty_is_refused_whatever_the_superblock_says() {
 
 #[test]
 fn a_damaged_superblock_is_refused() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -134,7 +134,7 @@ fn a_damaged_superblock_is_refused() {
 
 #[test]
 fn what_is_in_the_way_stays_there() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -168,7 +168,7 @@ fn what_is_in_the_way_stays_there() {
 
 #[test]
 fn a_content_that_ends_early_is_an_error() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -181,7 +181,7 @@ fn a_content_that_ends_early_is_an_error() {
 
 #[test]
 fn what_does_not_fit_is_refused_before_anything_is_written() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -201,7 +201,7 @@ fn what_does_not_fit_is_refused_before_anything_is_written() {
 
 #[test]
 fn the_last_block_can_be_filled_by_root() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -231,7 +231,7 @@ fn the_last_block_can_be_filled_by_root() {
 
 #[test]
 fn when_the_inodes_are_used_up_the_error_says_so() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
 //! Damaged FATs: whatever is in them, there is an error at most, and an end.
 
-use crate::filesystems::judge::{check, text};
 use crate::filesystems::model::{Random, TIME, noise, path};
+use crate::filesystems::oracle::{check, text};
 use crate::support::all_here;
 use cardwright::fs::{ReadFilesystem, WriteFilesystem, fat};
 use cardwright::io::Overlay;

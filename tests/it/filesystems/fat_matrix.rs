@@ -1,8 +1,8 @@
 //! One workload on FATs of several kinds; then fsck.vfat, mtools, and a fresh reader.
 
 use crate::filesystems::disk::{FileDisk, changes, same, write_patched};
-use crate::filesystems::judge::{check, run, text};
 use crate::filesystems::model::{Recorder, TIME, Tree, assert_same, noise, path, read_tree};
+use crate::filesystems::oracle::{check, run, text};
 use crate::support::all_here;
 use cardwright::fs::{FileKind, FsError, ReadFilesystem, WriteFilesystem, fat};
 use cardwright::io::Overlay;
@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) const JUDGES: [&str; 5] = ["mkfs.fat", "fsck.vfat", "mcopy", "mmd", "mdir"];
+pub(crate) const ORACLES: [&str; 5] = ["mkfs.fat", "fsck.vfat", "mcopy", "mmd", "mdir"];
 
 /// An image in the shape of a stock boot partition: long names, short names in both cases, directories.
 pub(crate) fn make(directory: &Path, megabytes: u64, options: &[&str]) -> PathBuf {
@@ -79,8 +79,8 @@ fn soil_free_clusters(image: &Path, directory: &Path) {
     check("fsck.vfat", &["-n", text(image)]);
 }
 
-fn judge(megabytes: u64, options: &[&str]) {
-    if !all_here(&JUDGES) {
+fn work_and_check(megabytes: u64, options: &[&str]) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -103,7 +103,7 @@ fn judge(megabytes: u64, options: &[&str]) {
     assert!(!said.contains("rong"), "{said}");
     let after = read_tree(&fat::FatReader::open(FileDisk::open(&patched)).unwrap());
     assert_same(&after, &renamed_keep_their_time(expected, &before));
-    judge_with_mtools(&patched, directory.path());
+    check_with_mtools(&patched, directory.path());
     tables_are_equal(&patched);
 }
 
@@ -114,7 +114,7 @@ fn renamed_keep_their_time(mut expected: Tree, before: &Tree) -> Tree {
     expected
 }
 
-fn judge_with_mtools(patched: &Path, directory: &Path) {
+fn check_with_mtools(patched: &Path, directory: &Path) {
     let read = |name: &str| {
         let copy = directory.join("copy");
         let _ = fs::remove_file(&copy);
@@ -145,22 +145,22 @@ fn tables_are_equal(image: &Path) {
 
 #[test]
 fn a_boot_partition_of_2026_is_written_without_a_flaw() {
-    judge(512, &["-F", "32", "-s", "1"]);
+    work_and_check(512, &["-F", "32", "-s", "1"]);
 }
 
 #[test]
 fn a_boot_partition_of_2025_is_written_without_a_flaw() {
-    judge(512, &["-F", "32", "-s", "4"]);
+    work_and_check(512, &["-F", "32", "-s", "4"]);
 }
 
 #[test]
 fn a_fat16_is_written_without_a_flaw() {
-    judge(64, &["-F", "16", "-s", "4"]);
+    work_and_check(64, &["-F", "16", "-s", "4"]);
 }
 
 #[test]
 fn a_fat12_is_read_and_not_written_to() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -176,7 +176,7 @@ fn a_fat12_is_read_and_not_written_to() {
 
 #[test]
 fn the_summary_says_what_the_tools_say() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -197,7 +197,7 @@ fn the_summary_says_what_the_tools_say() {
 
 #[test]
 fn a_name_is_found_in_any_case_and_stays_as_it_is_written() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -223,7 +223,7 @@ fn a_name_is_found_in_any_case_and_stays_as_it_is_written() {
 
 #[test]
 fn what_is_in_the_way_stays_there_and_links_do_not_exist() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -257,7 +257,7 @@ fn what_is_in_the_way_stays_there_and_links_do_not_exist() {
 
 #[test]
 fn the_root_directory_of_a_fat16_fills_up_with_an_error() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -278,7 +278,7 @@ fn the_root_directory_of_a_fat16_fills_up_with_an_error() {
 
 #[test]
 fn a_volume_that_was_not_closed_properly_is_refused() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -300,7 +300,7 @@ fn a_volume_that_was_not_closed_properly_is_refused() {
 
 #[test]
 fn a_wrong_count_of_free_clusters_is_put_right() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -321,7 +321,7 @@ fn a_wrong_count_of_free_clusters_is_put_right() {
 
 #[test]
 fn times_that_no_fat_can_tell_become_the_nearest() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -345,7 +345,7 @@ fn short_names(image: &Path, directory: &str) -> Vec<String> {
 
 #[test]
 fn the_short_name_of_another_file_is_no_name() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -395,7 +395,7 @@ fn the_short_name_of_another_file_is_no_name() {
 
 #[test]
 fn short_names_that_are_made_up_are_nobody_elses() {
-    if !all_here(&JUDGES) {
+    if !all_here(&ORACLES) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();

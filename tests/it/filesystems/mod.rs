@@ -1,4 +1,4 @@
-//! The two filesystems, judged by tools that no one here wrote: e2fsck and debugfs, fsck.vfat and mtools.
+//! The two filesystems, checked by oracles, tools that no one here wrote: e2fsck and debugfs, fsck.vfat and mtools.
 
 mod allocation;
 mod disk;
@@ -10,5 +10,5 @@ mod ext4_matrix;
 mod ext4_refusals;
 mod fat_damage;
 mod fat_matrix;
-mod judge;
 mod model;
+mod oracle;

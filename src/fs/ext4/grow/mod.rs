@@ -32,7 +32,7 @@ mod resize_inode;
 mod superblocks;
 
 use super::bitmap::Bitmap;
-use super::blocks::Blocks;
+use super::blocks::FsBlocks;
 use super::geometry::Geometry;
 use super::group_descriptors::{
     BLOCK_BITMAP, BLOCK_BITMAP_CSUM, BLOCK_UNINIT, BlockGroupDescriptor, FREE_BLOCKS_COUNT,
@@ -72,7 +72,7 @@ pub fn grow(disk: &Arc<dyn Rollback>) -> Result<(), FsError> {
     };
     tracing::debug!("the ext4 filesystem grows from {} to {} groups", old.groups(), new.groups());
     let table = GroupDescriptorTable::read(disk, &old)?;
-    let blocks = Blocks::new(&**disk, old.block_size.into());
+    let blocks = FsBlocks::new(&**disk, old.block_size.into());
     let checksums = Checksums::of(&superblock);
     Growth { old, new, blocks, checksums, table, more_free_blocks: 0 }.carry_out(&superblock)
 }
@@ -91,7 +91,7 @@ pub fn check_growth(disk: &dyn ReadAt, to: ByteCount) -> Result<(), FsError> {
 struct Growth<'disk> {
     old: Geometry,
     new: Geometry,
-    blocks: Blocks<'disk, dyn Rollback>,
+    blocks: FsBlocks<'disk, dyn Rollback>,
     checksums: Checksums,
     table: GroupDescriptorTable,
     more_free_blocks: u64,

@@ -18,7 +18,7 @@
 
 use super::checksums::Checksums;
 use crate::fs::FsError;
-use crate::fs::ext4::blocks::Blocks;
+use crate::fs::ext4::blocks::FsBlocks;
 use crate::fs::ext4::geometry::Geometry;
 use crate::fs::ext4::superblock::damaged;
 use crate::io::Rollback;
@@ -38,7 +38,7 @@ const COUNTS_BLOCKS: u32 = 0x4_0000;
 
 /// Inode 7 and its doubly indirect block.
 pub(super) struct ResizeInode<'grow> {
-    blocks: &'grow Blocks<'grow, dyn Rollback>,
+    blocks: &'grow FsBlocks<'grow, dyn Rollback>,
     checksums: &'grow Checksums,
     at: ByteOffset,
     inode: Vec<u8>,
@@ -49,7 +49,7 @@ pub(super) struct ResizeInode<'grow> {
 impl<'grow> ResizeInode<'grow> {
     /// Reads it from the table of inodes of the first group.
     pub(super) fn read(
-        blocks: &'grow Blocks<'grow, dyn Rollback>,
+        blocks: &'grow FsBlocks<'grow, dyn Rollback>,
         inode_table: u64,
         geometry: &Geometry,
         checksums: &'grow Checksums,

@@ -2,7 +2,7 @@
 
 use super::checksums::Checksums;
 use crate::fs::FsError;
-use crate::fs::ext4::blocks::Blocks;
+use crate::fs::ext4::blocks::FsBlocks;
 use crate::fs::ext4::geometry::Geometry;
 use crate::fs::ext4::superblock::{SIZE, START, Superblock, VALID, damaged, field};
 use crate::io::Rollback;
@@ -41,7 +41,7 @@ pub(super) fn grown(
 /// are not clean: whoever needs one has reason to check the filesystem (`ext2fs_flush`).
 pub(super) fn write_all(
     mut bytes: [u8; SIZE],
-    blocks: &Blocks<'_, dyn Rollback>,
+    blocks: &FsBlocks<'_, dyn Rollback>,
     geometry: &Geometry,
     checksums: &Checksums,
 ) -> Result<(), FsError> {

@@ -10,7 +10,6 @@ use crate::fs::symlinks::{LinkTree, Step, without_links};
 use crate::fs::{FileKind, FsError, WriteFilesystem};
 use crate::io::Rollback;
 use crate::types::ByteCount;
-use crate::types::number::usize_from;
 use crate::types::{ImagePath, Mode, Owner, UnixTime};
 use error::from_crate;
 use fs_ext4::Filesystem;
@@ -22,8 +21,8 @@ use std::io;
 use std::sync::Arc;
 
 /// As much of a file as is written at once.
-const PIECE: u64 = 8 * 1024 * 1024;
-/// Blocks that a new name can take beside the content: a leaf of the directory, a split of it, the block of a
+const PIECE: usize = 8 * 1024 * 1024;
+/// FsBlocks that a new name can take beside the content: a leaf of the directory, a split of it, the block of a
 /// long symbolic link.
 const BLOCKS_BESIDE_CONTENT: u64 = 4;
 /// Extents that fit one block of 1 KiB, halved: a file in the worst of pieces needs a block per so many.
@@ -262,13 +261,10 @@ impl WriteFilesystem for Ext4Writer {
         // Before the content, which not everybody may be allowed to read.
         self.give_to(number, owner)?;
         let mut piece = Vec::new();
-        let mut offset = 0;
-        while offset < size.get() {
-            let length = PIECE.min(size.get() - offset);
-            piece.resize(usize_from(length), 0);
+        for (offset, length) in size.chunks(PIECE) {
+            piece.resize(length, 0);
             content.read_exact(&mut piece)?;
-            self.filesystem.apply_pwrite_ino(number, offset, &piece).map_err(from_crate)?;
-            offset += length;
+            self.filesystem.apply_pwrite_ino(number, offset.get(), &piece).map_err(from_crate)?;
         }
         self.set_times(number)
     }
