@@ -148,7 +148,9 @@ impl BucketFiles {
 
     /// Lists the files that this program made, and this user owns.
     pub(super) fn list(&self) -> Vec<ListedFile> {
-        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let entries = fs::read_dir(&self.folder)
+            .inspect_err(|error| tracing::debug!("{}: not listed: {error}", self.folder.display()));
+        let entries = entries.into_iter().flatten().flatten();
         let ours = entries.filter(|entry| self.bucket.is_name(&entry.file_name()));
         let listed = ours.filter_map(|entry| {
             let metadata = entry.metadata().ok()?;

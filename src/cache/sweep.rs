@@ -3,6 +3,7 @@
 use super::bucket::{Bucket, in_the_making};
 use super::files::{BucketFiles, ListedFile, if_unused, remove_unused};
 use crate::io::ownership::create_folder;
+use crate::io::temporary;
 use crate::types::{ByteCount, UnixTime};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -63,6 +64,7 @@ fn unix_time(time: SystemTime) -> Option<UnixTime> {
 /// Removes the files of some buckets, and those that former versions of this program left of them. Files that another
 /// run uses stay, and so does all that this program did not write.
 pub fn clean(cache: &Path, buckets: &[Bucket]) -> Vec<Cleaned> {
+    sweep_folder(cache);
     if buckets.contains(&Bucket::Downloads) {
         adopt_downloads(cache);
     }
@@ -97,6 +99,7 @@ fn empty(folder: &Path, cleaned: &mut Cleaned) {
 
 /// Removes what killed runs left in a cache, and the folders of former versions of this program.
 pub(crate) fn sweep(cache: &Path) {
+    sweep_folder(cache);
     for bucket in Bucket::ALL {
         BucketFiles::new(cache, bucket).sweep();
         let mut cleaned = Cleaned { bucket, files: 0, size: ByteCount::ZERO, left: Vec::new() };
@@ -105,6 +108,11 @@ pub(crate) fn sweep(cache: &Path) {
             tracing::debug!("removed {} files of a former version of {}", cleaned.files, bucket.name());
         }
     }
+}
+
+/// Removes what killed runs left in the cache's own folder when they tried to write to it.
+fn sweep_folder(cache: &Path) {
+    temporary::sweep(cache, in_the_making(), None);
 }
 
 /// Returns the downloads of a cache.
@@ -145,9 +153,15 @@ mod tests {
         let cache = tempfile::tempdir().unwrap();
         let at = |path: &str| cache.path().join(path);
         let digest = "5".repeat(64);
-        for path in
-            ["templates/D", "pages/D", "pages/notes.txt", "D-stock.img.xz", "D-other.img.part", "mine.img"]
-        {
+        for path in [
+            "templates/D",
+            "pages/D",
+            "pages/notes.txt",
+            "D-stock.img.xz",
+            "D-other.img.part",
+            "mine.img",
+            ".new-killed",
+        ] {
             write(&at(&path.replace('D', &digest)));
         }
         sweep(cache.path());
