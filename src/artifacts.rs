@@ -1,4 +1,4 @@
-//! The files that are put inside every card: had, from this machine or the network, and checked.
+//! The files that are put inside every card: k3s and container images, from this machine or downloaded, and checked.
 
 use crate::cache::{CacheError, Hold};
 use crate::cluster::Install;
@@ -13,43 +13,43 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-/// An error of getting a file that is to be put inside cards.
+/// An error of opening a file that is to be put inside cards.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArtifactError {
-    /// It could not be downloaded.
+    /// A failed download.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// It could not be read.
+    /// A file that cannot be read.
     #[error("`{}`, which is to be put on the cards, cannot be read: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// Not the file whose SHA-256 was given.
+    /// Another file than the one whose SHA-256 was given.
     #[error("`{}` has the SHA-256 `{found}`, not `{expected}`", path.display())]
     WrongDigest {
         /// The file.
         path: PathBuf,
-        /// What was asked for.
+        /// The SHA-256 in nodes.yaml.
         expected: Digest,
-        /// What the file has.
+        /// The SHA-256 of the file.
         found: Digest,
     },
-    /// nodes.yaml names a program for another architecture only.
+    /// A nodes.yaml that names a program for another architecture only.
     #[error("the stock image needs `{needed}`, and nodes.yaml names no such program")]
     NoBinary {
         /// The name of the program in a release.
         needed: &'static str,
     },
-    /// The file given for the program is something else.
-    #[error("`{}` is {found}, not the `{needed}` of a k3s release", path.display())]
+    /// A file that is something else than the program.
+    #[error("`{}` is {found}: the stock image needs `{needed}` of a k3s release", path.display())]
     NotTheBinary {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// The thing that it is: `empty`.
         found: &'static str,
         /// The name of the program in a release.
         needed: &'static str,
@@ -77,28 +77,28 @@ impl Hint for ArtifactError {
     }
 }
 
-/// The files that are to be put inside the cards.
+/// The files that are to be put inside the cards, opened and checked.
 #[derive(Debug)]
-pub struct Opened {
+pub struct OpenedArtifacts {
     /// The files.
-    pub payload: Artifacts,
+    pub artifacts: Artifacts,
     /// Keeps the downloads where they are.
     pub(crate) holds: Vec<Hold>,
     /// The reason why the cache could not be used, if so.
     pub trouble: Option<CacheError>,
 }
 
-/// Gets what nodes.yaml wants inside the cards; nothing where k3s is to be downloaded at the first boot.
-/// What is named by an address is downloaded into `cache`, unless it is there; `progress` hears of it.
+/// Opens the files that nodes.yaml puts inside the cards; `None` where k3s is downloaded at the first boot. A file that
+/// is named by a URL is downloaded into `cache`, unless it is there.
 ///
 /// # Errors
-/// When a file cannot be had, or is not what it should be.
+/// When a file cannot be downloaded or read, or is not the one that it has to be.
 pub fn open(
     install: &Install,
     binary: Binary,
     cache: Option<&Path>,
     progress: &dyn Progress,
-) -> Result<Option<Opened>, ArtifactError> {
+) -> Result<Option<OpenedArtifacts>, ArtifactError> {
     let Install::Bundled { arm64, armhf, images } = install else { return Ok(None) };
     let program = match binary {
         Binary::Arm64 => arm64,
@@ -116,7 +116,7 @@ pub fn open(
     };
     let (path, program) = get(program)?;
     if let Some(found) =
-        plain_file::open(&path).and_then(|file| what_else_it_is(&file, binary)).map_err(failed(&path))?
+        plain_file::open(&path).and_then(|file| other_kind(&file, binary)).map_err(failed(&path))?
     {
         return Err(ArtifactError::NotTheBinary { path, found, needed });
     }
@@ -125,8 +125,8 @@ pub fn open(
         let (_, content) = get(image)?;
         archives.push((image.file_name(), content));
     }
-    let payload = Artifacts { binary: program, images: archives };
-    Ok(Some(Opened { payload, holds, trouble }))
+    let artifacts = Artifacts { binary: program, images: archives };
+    Ok(Some(OpenedArtifacts { artifacts, holds, trouble }))
 }
 
 /// Returns the content of a file that has the SHA-256 it is to have. A download was checked already, but the cache is
@@ -147,9 +147,9 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> ArtifactError {
     move |source| ArtifactError::Read { path, source }
 }
 
-/// What a file is that is no program for an architecture: of an ELF, its machine says so (`e_machine`, the
-/// number at byte 18); a script may be anything.
-fn what_else_it_is(file: &File, binary: Binary) -> io::Result<Option<&'static str>> {
+/// Returns what a file is, unless it is a program for an architecture. Of an ELF file that is `e_machine`, the number at
+/// byte 18 (elf(5)); a script may be anything.
+fn other_kind(file: &File, binary: Binary) -> io::Result<Option<&'static str>> {
     let mut start = Vec::new();
     file.take(20).read_to_end(&mut start)?;
     let machine = start.get(18..20).map(|bytes| bytes == [wanted_machine(binary), 0]);
@@ -157,11 +157,11 @@ fn what_else_it_is(file: &File, binary: Binary) -> io::Result<Option<&'static st
         ([0x7f, b'E', b'L', b'F', ..], Some(true)) | ([b'#', b'!', ..], _) => None,
         ([0x7f, b'E', b'L', b'F', ..], _) => Some("a program for another architecture"),
         ([], _) => Some("empty"),
-        _ => Some("no program"),
+        _ => Some("not a program"),
     })
 }
 
-/// `EM_AARCH64`, `EM_ARM`.
+/// Returns `EM_AARCH64` or `EM_ARM`.
 fn wanted_machine(binary: Binary) -> u8 {
     match binary {
         Binary::Arm64 => 183,
@@ -194,14 +194,14 @@ mod tests {
         let path = folder.path().join("k3s");
         std::fs::write(&path, content).unwrap();
         let install = bundled(FileLocation::Path { path, sha256 }, Vec::new());
-        Ok(open(&install, binary, Some(folder.path()), &Silent)?.map(|opened| opened.payload))
+        Ok(open(&install, binary, Some(folder.path()), &Silent)?.map(|opened| opened.artifacts))
     }
 
     #[test]
     fn the_program_is_one_for_the_cards() {
-        let payload = open_with(&elf(183), None, Binary::Arm64).unwrap().unwrap();
+        let artifacts = open_with(&elf(183), None, Binary::Arm64).unwrap().unwrap();
         assert_eq!(
-            (payload.binary.size(), payload.binary.digest()),
+            (artifacts.binary.size(), artifacts.binary.digest()),
             (ByteCount::new(64), Some(Digest::of(&elf(183))))
         );
         assert!(open_with(b"#!/bin/sh\n", None, Binary::Arm64).is_ok());
@@ -209,7 +209,7 @@ mod tests {
             (elf(62), "a program for another architecture"),
             (elf(40), "a program for another architecture"),
             (b"\x7fELF".to_vec(), "a program for another architecture"),
-            (b"<!DOCTYPE html>".to_vec(), "no program"),
+            (b"<!DOCTYPE html>".to_vec(), "not a program"),
             (Vec::new(), "empty"),
         ] {
             let error = open_with(&content, None, Binary::Arm64).unwrap_err();
@@ -232,15 +232,15 @@ mod tests {
     #[test]
     fn archives_keep_their_names_and_order() {
         let folder = tempfile::tempdir().unwrap();
-        let mut artifacts = Vec::new();
+        let mut locations = Vec::new();
         for name in ["k3s", "b.tar", "a.tar.zst"] {
             let path = folder.path().join(name);
             std::fs::write(&path, format!("#!{name}")).unwrap();
-            artifacts.push(FileLocation::Path { path, sha256: None });
+            locations.push(FileLocation::Path { path, sha256: None });
         }
-        let program = artifacts.remove(0);
-        let payload = open(&bundled(program, artifacts), Binary::Arm64, None, &Silent);
-        let images = payload.unwrap().unwrap().payload.images;
+        let program = locations.remove(0);
+        let artifacts = open(&bundled(program, locations), Binary::Arm64, None, &Silent);
+        let images = artifacts.unwrap().unwrap().artifacts.images;
         assert_eq!(images.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["b.tar", "a.tar.zst"]);
         assert_eq!(images[0].1.digest(), Some(Digest::of(b"#!b.tar")));
     }

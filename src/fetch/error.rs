@@ -26,7 +26,7 @@ pub enum FetchError {
     Transfer {
         /// The address.
         url: String,
-        /// What the last attempt ran into.
+        /// The problem of the last attempt.
         problem: String,
     },
     /// The server refuses.
@@ -42,9 +42,9 @@ pub enum FetchError {
     WrongDigest {
         /// The address.
         url: String,
-        /// What was asked for.
+        /// The SHA-256 that was given.
         expected: Digest,
-        /// What was downloaded.
+        /// The SHA-256 of the download.
         found: Digest,
     },
     /// A file that never ends.

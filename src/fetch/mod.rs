@@ -23,8 +23,8 @@ use crate::types::{Digest, Progress};
 #[cfg(feature = "download")]
 use download::Client;
 #[cfg(not(feature = "download"))]
-use no_download::Client;
-use part::{Opened, Part};
+use no_download::NoClient as Client;
+use part::{CachedFile, Part};
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -159,8 +159,8 @@ fn fetch_with(
     }
     let (downloads, name) = (cache::downloads(cache), part::name(url, expected));
     let file = match Part::open(&downloads, &name)? {
-        Opened::Complete(file) => file,
-        Opened::Part(part) => complete(client, url, expected, part, progress)?,
+        CachedFile::Complete(file) => file,
+        CachedFile::Part(part) => complete(client, url, expected, part, progress)?,
     };
     Ok(Fetched { path: downloads.folder().join(name), hold: Hold::file(file), trouble: None })
 }

@@ -5,9 +5,9 @@ use super::part::Part;
 use crate::types::Progress;
 
 /// Downloads nothing.
-pub(super) struct Client;
+pub(super) struct NoClient;
 
-impl Client {
+impl NoClient {
     pub(super) fn from_environment() -> Self {
         Self
     }

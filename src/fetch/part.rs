@@ -50,7 +50,7 @@ pub(super) struct Part<'bucket> {
 }
 
 /// A file of the cache, to be used or to be completed.
-pub(super) enum Opened<'bucket> {
+pub(super) enum CachedFile<'bucket> {
     Complete(File),
     Part(Part<'bucket>),
 }
@@ -60,13 +60,13 @@ impl<'bucket> Part<'bucket> {
     pub(super) fn open(
         bucket: &'bucket BucketFiles,
         name: &'bucket str,
-    ) -> Result<Opened<'bucket>, CacheError> {
+    ) -> Result<CachedFile<'bucket>, CacheError> {
         let folder = bucket.folder();
         create_folder(folder, true).map_err(CacheError::when("creating", folder))?;
         let path = folder.join(format!("{name}.part"));
         loop {
             if let Some(file) = bucket.find(name) {
-                return Ok(Opened::Complete(file));
+                return Ok(CachedFile::Complete(file));
             }
             let complete = folder.join(name);
             if complete.symlink_metadata().is_ok() {
@@ -98,7 +98,7 @@ impl<'bucket> Part<'bucket> {
             if complete.exists() && part.length()? == 0 {
                 part.remove();
             } else if !complete.exists() && path.is_file() {
-                return Ok(Opened::Part(part));
+                return Ok(CachedFile::Part(part));
             }
         }
     }

@@ -173,5 +173,5 @@ fn payload_at_hand(
         }
     }
     let opened = artifacts::open(&k3s.install, plan::host(&base.release).binary, cache, &Silent);
-    opened.map(|opened| opened.map(|opened| opened.payload)).map_err(NoPayload::Failed)
+    opened.map(|opened| opened.map(|opened| opened.artifacts)).map_err(NoPayload::Failed)
 }

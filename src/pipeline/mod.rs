@@ -299,7 +299,7 @@ pub fn plan_cluster<'cluster>(
             if let Some(error) = opened.trouble {
                 progress.warning(cache::cache_warning(&error));
             }
-            (Some(opened.payload), opened.holds)
+            (Some(opened.artifacts), opened.holds)
         }
         None => (None, Vec::new()),
     };
