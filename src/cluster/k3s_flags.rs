@@ -6,6 +6,7 @@
 
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::{Cluster, NodeK3s, Role};
+use crate::types::similar;
 use crate::types::{ImagePath, escape};
 use ipnet::IpNet;
 use serde_json::{Map, Value};
@@ -274,10 +275,7 @@ pub(crate) fn find(key: &str) -> Option<&'static Flag> {
 pub(crate) fn nearest(key: &str) -> Option<&'static str> {
     const FARTHEST: usize = 2;
     let near = |farthest| {
-        FLAGS
-            .iter()
-            .filter(move |flag| strsim::damerau_levenshtein(flag.name, key) <= farthest)
-            .map(|flag| flag.name)
+        FLAGS.iter().filter(move |flag| similar::distance(flag.name, key) <= farthest).map(|flag| flag.name)
     };
     // A third of a word that is another makes it another word.
     let farthest = (key.len() / 3).min(FARTHEST);

@@ -73,7 +73,6 @@
 mod certificate;
 mod elliptic_key;
 mod error;
-mod permissions;
 mod schedule;
 mod secret;
 mod ssh_key_pair;

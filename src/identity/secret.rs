@@ -1,9 +1,8 @@
 //! The cluster secret, and what is derived from it.
 
-use super::permissions::mode_if_open_to_others;
 use super::schedule::derive;
 use super::{Authority, CertifiedKey, IdentityError, SshKeyPair, certificate};
-use crate::io::ownership::PRIVATE;
+use crate::io::ownership::{PRIVATE, mode_if_open_to_others};
 use crate::io::plain_file;
 use crate::io::sync::flush_folder;
 use crate::io::temporary::{self, Pattern, TemporaryFile};

@@ -67,8 +67,8 @@ fn derived(secret: &ClusterSecret) -> Vec<String> {
     rows
 }
 
-/// Runs a judge; `None` where it is not installed, and need not be.
-fn judge(command: &mut Command) -> Option<Output> {
+/// Runs an oracle; `None` where it is not installed, and need not be.
+fn oracle(command: &mut Command) -> Option<Output> {
     match command.output() {
         Err(error)
             if error.kind() == std::io::ErrorKind::NotFound
@@ -106,7 +106,7 @@ fn another_implementation_derives_the_same() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rig/key-schedule.py");
     for secret in [SECRET.to_owned(), "5a".repeat(32), "0".repeat(64), "f".repeat(64)] {
         let mut python = Command::new("python3");
-        let Some(output) = judge(python.args([script, &secret, "north", "west"])) else { return };
+        let Some(output) = oracle(python.args([script, &secret, "north", "west"])) else { return };
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let theirs = String::from_utf8(output.stdout).unwrap();
         let ours = derived(&ClusterSecret::from_hex(&secret).unwrap());
@@ -147,7 +147,7 @@ fn ssh_keygen_reads_the_keys() {
     ] {
         let file = file(&key.private);
         let mut keygen = Command::new("ssh-keygen");
-        let Some(output) = judge(keygen.args(["-y", "-P", "", "-f"]).arg(file.path())) else { return };
+        let Some(output) = oracle(keygen.args(["-y", "-P", "", "-f"]).arg(file.path())) else { return };
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(String::from_utf8(output.stdout).unwrap().trim_end(), key.public);
         let list = Command::new("ssh-keygen").arg("-l").arg("-f").arg(file.path()).output().unwrap();
@@ -160,7 +160,7 @@ fn ssh_keygen_reads_the_keys() {
 /// What OpenSSL says of a certificate or key.
 fn openssl(arguments: &[&str], content: &str) -> Option<String> {
     let file = file(content);
-    let output = judge(Command::new("openssl").args(arguments).arg("-in").arg(file.path()))?;
+    let output = oracle(Command::new("openssl").args(arguments).arg("-in").arg(file.path()))?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(String::from_utf8(output.stdout).unwrap())
 }
@@ -183,7 +183,7 @@ fn openssl_verifies_the_authorities_and_the_owners_certificate() {
         // In the middle of all validity, whatever today is: 2027-01-01.
         openssl.args(["-attime", "1798761600", "-CAfile"]);
         openssl.arg(files[authority].path()).arg(files[certificate].path());
-        judge(&mut openssl).map(|output| output.status.success())
+        oracle(&mut openssl).map(|output| output.status.success())
     };
     let admin = 5;
     for authority in 0..5 {

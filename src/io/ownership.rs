@@ -79,6 +79,17 @@ pub fn mode_if_others_may_write(folder: &Path) -> Option<u32> {
     (mode & others != 0).then_some(mode)
 }
 
+/// Returns the permission bits of a file that others than its owner may read or write; `None` where they may not.
+///
+/// # Errors
+/// When the file cannot be asked.
+#[cfg(unix)]
+pub(crate) fn mode_if_open_to_others(file: &File) -> io::Result<Option<u32>> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = file.metadata()?.permissions().mode() & 0o7777;
+    Ok((mode & 0o077 != 0).then_some(mode))
+}
+
 #[cfg(not(unix))]
 mod elsewhere {
     use super::{File, Metadata, OpenOptions, Path, io};
@@ -104,6 +115,11 @@ mod elsewhere {
         options
     }
 
+    /// Returns `None`: a new file has the access list of its folder, which in a home folder is its owner's alone.
+    pub(crate) fn mode_if_open_to_others(_file: &File) -> io::Result<Option<u32>> {
+        Ok(None)
+    }
+
     /// Returns `None`: there are no such bits.
     pub fn mode_if_others_may_write(_folder: &Path) -> Option<u32> {
         None
@@ -112,4 +128,6 @@ mod elsewhere {
 #[cfg(not(unix))]
 pub use elsewhere::mode_if_others_may_write;
 #[cfg(not(unix))]
-pub(crate) use elsewhere::{has_other_names, is_ours, set_mode_if_private, with_mode, without_links};
+pub(crate) use elsewhere::{
+    has_other_names, is_ours, mode_if_open_to_others, set_mode_if_private, with_mode, without_links,
+};

@@ -1,5 +1,5 @@
 //! /var/lib/rancher/k3s/server/tls (or where `data-dir` has it): the certificate authorities, on the card of the
-//! server that founds the cluster and on no other.
+//! first server and on no other.
 //!
 //! k3s keeps each pair that it finds there at its first start and makes those that are missing (docs.k3s.io,
 //! "certificate", and pkg/daemons/control/deps). Servers that join get them from the first one. The keys

@@ -32,10 +32,10 @@ fn keys(target: &Target<'_>) -> Result<Map<String, Value>, K3sError> {
         }
         (None, Role::Server) => {
             if cluster.servers().count() > 1 {
-                // Several servers share etcd, which one of them has to found.
+                // Several servers share etcd, which the first one has to start.
                 set("cluster-init", true.into());
             }
-            // The one that founds the cluster has nobody to check.
+            // The first server has nobody to check.
             set("token", secret.server_token().as_str().into());
         }
         (None, Role::Agent) => return Err(K3sError::NoServer { node: node.name.to_string() }),

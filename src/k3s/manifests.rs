@@ -1,5 +1,5 @@
-//! /var/lib/rancher/k3s/server/manifests: what k3s deploys by itself, on the card of the server that founds
-//! the cluster; the folders of several servers are not kept alike (docs.k3s.io, "Auto-Deploying Manifests").
+//! /var/lib/rancher/k3s/server/manifests: what k3s deploys by itself, on the card of the first
+//! server; the folders of several servers are not kept alike (docs.k3s.io, "Auto-Deploying Manifests").
 
 use super::Target;
 use crate::cluster::Manifest;

@@ -3,7 +3,7 @@
 //! What the card has before it was ever switched on, one file here each:
 //!
 //! - `/etc/rancher/k3s/config.yaml` and `/etc/rancher/node/password` (`config.rs`, `node_password.rs`);
-//! - the certificate authorities, on the card of the server that founds the cluster (`certificates.rs`);
+//! - the certificate authorities, on the card of the first server (`certificates.rs`);
 //!   their hash is in the tokens of all others (`token.rs`);
 //! - `/etc/rancher/k3s/registries.yaml`, where nodes.yaml says where images come from (`registries.rs`);
 //! - what k3s deploys by itself, on the same card (`manifests.rs`);

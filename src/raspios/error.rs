@@ -324,14 +324,3 @@ fn did_you_mean(nearest: &[String], otherwise: &str) -> String {
     let names: Vec<_> = nearest.iter().map(|name| format!("`{name}`")).collect();
     format!("Did you mean {}?", names.join(" or "))
 }
-
-/// Returns the names most like `wanted`, at most three.
-pub(super) fn nearest(wanted: &str, names: impl IntoIterator<Item = String>) -> Vec<String> {
-    const LEAST_LIKENESS: f64 = 0.75;
-    let wanted = wanted.to_lowercase();
-    let likeness = |name: &str| strsim::jaro_winkler(&wanted, &name.to_lowercase());
-    let mut known: Vec<_> = names.into_iter().map(|name| (likeness(&name), name)).collect();
-    known.retain(|(likeness, _)| *likeness >= LEAST_LIKENESS);
-    known.sort_by(|one, other| other.0.total_cmp(&one.0).then_with(|| one.1.cmp(&other.1)));
-    known.into_iter().take(3).map(|(_, name)| name).collect()
-}

@@ -1,9 +1,9 @@
 //! The language of a node.
 
 use super::RaspiosError;
-use super::error::nearest;
 use super::text::map_lines;
 use crate::patch::{Draft, Partition};
+use crate::types::similar::most_similar;
 use crate::types::{ImagePath, image_path};
 
 const AVAILABLE: &str = "/etc/locale.gen";
@@ -55,7 +55,7 @@ fn select(draft: &mut Draft<'_>, locale: &str) -> Result<bool, RaspiosError> {
         let locales = names.filter(|name| name.contains('_')).map(str::to_owned);
         return Err(RaspiosError::UnknownLocale {
             locale: locale.to_owned(),
-            nearest: nearest(locale, locales),
+            nearest: most_similar(locale, locales),
         });
     }
     draft.edit_text(Partition::Root, &path, |_| selected)?;

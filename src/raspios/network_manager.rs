@@ -6,8 +6,8 @@
 use super::RaspiosError;
 use crate::cluster::{Interface, Network, Node};
 use crate::patch::{Draft, Partition};
+use crate::types::absent::OrEmpty as _;
 use crate::types::{Mode, Owner, image_path};
-use std::fmt::Write as _;
 use std::net::IpAddr;
 use uuid::Uuid;
 
@@ -42,49 +42,42 @@ fn profile(node: &Node) -> String {
         Interface::Named(name) => (format!("interface-name={name}\n"), String::new()),
         Interface::WithMac(mac) => (String::new(), format!("mac-address={mac}\n")),
     };
-    let mut text = format!(
-        "[connection]\nid={id}\nuuid={uuid}\ntype=ethernet\n{by_name}\
-         autoconnect=true\nautoconnect-priority=100\n\n[ethernet]\n{by_mac}\n\
-         [ipv4]\nmethod=manual\naddress1={address}/{prefix},{gateway}\n"
-    );
-    name_servers(&mut text, network, IpAddr::is_ipv4);
-    text.push_str("may-fail=false\n\n[ipv6]\n");
-    match &network.ipv6 {
+    let ipv6 = match &network.ipv6 {
         Some(ipv6) => {
-            let _ = write!(text, "method=manual\naddress1={}/{}", ipv6.address, ipv6.prefix);
-            if let Some(gateway) = ipv6.gateway {
-                let _ = write!(text, ",{gateway}");
-            }
-            text.push('\n');
+            let gateway = ipv6.gateway.map(|gateway| format!(",{gateway}")).or_empty();
+            format!("method=manual\naddress1={}/{}{gateway}\n", ipv6.address, ipv6.prefix)
         }
         // As the stock image has it: whatever the router announces.
-        None => text.push_str("method=auto\n"),
-    }
-    name_servers(&mut text, network, IpAddr::is_ipv6);
-    text.push_str("addr-gen-mode=default\nmay-fail=true\n");
-    text
+        None => "method=auto\n".to_owned(),
+    };
+    let [dns4, dns6] = [IpAddr::is_ipv4, IpAddr::is_ipv6].map(|family| name_servers(network, family));
+    format!(
+        "[connection]\nid={id}\nuuid={uuid}\ntype=ethernet\n{by_name}\
+         autoconnect=true\nautoconnect-priority=100\n\n[ethernet]\n{by_mac}\n\
+         [ipv4]\nmethod=manual\naddress1={address}/{prefix},{gateway}\n{dns4}may-fail=false\n\n\
+         [ipv6]\n{ipv6}{dns6}addr-gen-mode=default\nmay-fail=true\n"
+    )
 }
 
-/// Writes the name servers of one family, and the domains, which belong to one section as well as the other.
+/// Returns the name servers of one family, and the domains, which belong to one section as well as the other.
 ///
 /// Those of nodes.yaml are all there are. NetworkManager would otherwise add what routers and DHCP servers
 /// announce (nm-settings-nmcli(1), `ipv6.ignore-auto-dns`), and one link-local address among them makes k3s
 /// give up the node's resolv.conf for 8.8.8.8 (k3s-io/k3s, pkg/agent/config, `isValidResolvConf`).
-fn name_servers(text: &mut String, network: &Network, family: fn(&IpAddr) -> bool) {
+fn name_servers(network: &Network, family: fn(&IpAddr) -> bool) -> String {
     let servers: Vec<_> =
         network.dns.iter().filter(|server| family(server)).map(ToString::to_string).collect();
-    if !servers.is_empty() {
-        list(text, "dns", &servers);
-        list(text, "dns-search", &network.search);
-    }
-    text.push_str("ignore-auto-dns=true\n");
+    let (dns, search) = if servers.is_empty() {
+        (String::new(), String::new())
+    } else {
+        (list("dns", &servers), list("dns-search", &network.search))
+    };
+    format!("{dns}{search}ignore-auto-dns=true\n")
 }
 
-/// Writes a list, which ends in `;` as well as having it between.
-fn list(text: &mut String, key: &str, values: &[String]) {
-    if !values.is_empty() {
-        let _ = writeln!(text, "{key}={};", values.join(";"));
-    }
+/// Returns a list, which ends in `;` as well as having it between; nothing for an empty one.
+fn list(key: &str, values: &[String]) -> String {
+    if values.is_empty() { String::new() } else { format!("{key}={};\n", values.join(";")) }
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! The time zone of a node.
 
 use super::RaspiosError;
-use super::error::nearest;
 use crate::fs::FileKind;
 use crate::patch::{Draft, Partition};
+use crate::types::similar::most_similar;
 use crate::types::{ImagePath, image_path};
 
 const ZONES: &str = "/usr/share/zoneinfo";
@@ -17,7 +17,7 @@ const MAGIC: &[u8] = b"TZif";
 /// When the image has no such zone.
 pub fn set_timezone(draft: &mut Draft<'_>, zone: &str) -> Result<(), RaspiosError> {
     if !is_zone(draft, zone)? {
-        let nearest = nearest(zone, zones(draft)?);
+        let nearest = most_similar(zone, zones(draft)?);
         return Err(RaspiosError::UnknownTimezone { zone: zone.to_owned(), nearest });
     }
     let localtime = image_path!("/etc/localtime");

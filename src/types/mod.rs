@@ -12,6 +12,7 @@ mod mode;
 pub(crate) mod number;
 mod progress;
 pub mod shell;
+pub(crate) mod similar;
 mod unix_time;
 
 pub use bytes::{ByteCount, ByteOffset, chunks};

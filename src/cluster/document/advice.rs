@@ -3,6 +3,7 @@
 use crate::cluster::document::foreign;
 use crate::cluster::document::foreign::Counterpart;
 use crate::cluster::document::keys::{ALL, K3S, K3S_NODE, Level, NODE};
+use crate::types::similar;
 
 /// What to do about a key that a level does not have.
 pub(crate) fn advice(level: &Level, unknown: &str) -> String {
@@ -86,7 +87,7 @@ fn folded(word: &str) -> String {
 /// as near: a guess between them would be right half of the time.
 pub(crate) fn nearest<'k>(typed: &str, known: &[&'k str]) -> Option<(&'k str, usize)> {
     let folded = folded(typed);
-    let distances = || known.iter().map(|key| (*key, strsim::damerau_levenshtein(&folded, key)));
+    let distances = || known.iter().map(|key| (*key, similar::distance(&folded, key)));
     distances()
         .min_by_key(|(_, distance)| *distance)
         .filter(|(nearest, least)| distances().all(|(key, distance)| key == *nearest || distance > *least))

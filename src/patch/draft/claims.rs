@@ -67,7 +67,8 @@ impl Draft<'_> {
     }
 
     /// Returns the paths that concerns wrote, edited or removed, in the spelling without links.
-    pub fn claimed(&self) -> impl Iterator<Item = (Partition, &ImagePath)> {
+    #[cfg(test)]
+    pub(crate) fn claimed(&self) -> impl Iterator<Item = (Partition, &ImagePath)> {
         self.claims.ours.iter().map(|(partition, path)| (*partition, path))
     }
 
