@@ -17,7 +17,7 @@ const IMPORT_CACHE: &str = ".cache.json";
 const LINKS: [&str; 3] = ["kubectl", "crictl", "ctr"];
 const FOLDERS_OF_COMMANDS: [&str; 3] = ["/usr/local/sbin", "/usr/bin", "/usr/sbin"];
 
-/// What is put into the image of every node that runs k3s.
+/// Files that are put into the image of every node that runs k3s.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifacts {
     /// The program that k3s consists of, for the architecture of the cards.

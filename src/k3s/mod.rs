@@ -99,7 +99,7 @@ struct Target<'a> {
     cluster: &'a Cluster,
     k3s: &'a K3s,
     node: &'a Node,
-    /// What nodes.yaml says about k3s on this node.
+    /// The node's `k3s:` of nodes.yaml.
     own: &'a NodeK3s,
     host: Host<'a>,
     secret: &'a ClusterSecret,

@@ -5,7 +5,7 @@ use crate::fs::{FileKind, FsError};
 use crate::types::Hint;
 use crate::types::{ImagePath, InvalidPath};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// An error of making, applying or checking a patch.
 #[derive(Debug, thiserror::Error)]
@@ -112,14 +112,14 @@ pub enum PatchError {
 
 impl PatchError {
     /// Returns the error of reading `content`, which is to become `path`.
+    #[expect(clippy::expect_used, reason = "a slice of bytes is read without an error")]
     pub(super) fn content(
         content: &Content,
         partition: Partition,
         path: &ImagePath,
         source: io::Error,
     ) -> Self {
-        // What is in memory has no file, and reading it does not fail.
-        let file = content.source_path().map_or_else(PathBuf::new, Path::to_owned);
+        let file = content.source_path().expect("reading what is in memory does not fail").to_owned();
         Self::SourceFile { file, partition, path: path.clone(), source }
     }
 

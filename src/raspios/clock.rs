@@ -30,6 +30,7 @@ pub fn set_clock_floor(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
     if systemd::find(draft, TIMESYNC_UNIT)?.is_some()
         && let Some(owner) = timesync_user(draft)?
     {
+        tracing::debug!("timesyncd runs as {owner} and gets a clock file");
         let folder = image_path!(TIMESYNC_FOLDER);
         draft.directory(Partition::Root, &folder, Mode::EXECUTABLE, owner)?;
         draft.file(Partition::Root, &folder.join("clock")?, "", Mode::FILE, owner)?;

@@ -18,6 +18,7 @@ const AVAILABLE: &str = "/etc/locale.gen";
 pub fn set_locale(draft: &mut Draft<'_>, locale: &str) -> Result<Option<&'static str>, RaspiosError> {
     // glibc brings these along.
     let is_new = !["C", "POSIX", "C.UTF-8"].contains(&locale) && select(draft, locale)?;
+    tracing::debug!("the stock image has {locale} compiled: {}", !is_new);
     let path = settings_path(draft)?;
     let setting = format!("LANG={locale}");
     if draft.exists(Partition::Root, &path)? {
