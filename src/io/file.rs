@@ -23,6 +23,11 @@ impl DiskFile {
         Ok(Self { file, size })
     }
 
+    /// Takes a file, or a device, that is known to have this size.
+    pub(super) const fn of_size(file: File, size: ByteCount) -> Self {
+        Self { file, size }
+    }
+
     /// Takes a file and gives it this size; what is added is a hole that reads as zeros.
     ///
     /// # Errors

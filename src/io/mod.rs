@@ -4,6 +4,7 @@
 //! to. Nothing in here knows a format, a filesystem, a node or Raspberry Pi OS.
 
 mod atomic_file;
+mod block_device;
 mod blocks;
 pub(crate) mod cursor;
 mod extended;
@@ -14,17 +15,20 @@ pub mod ownership;
 pub(crate) mod parallel;
 pub(crate) mod plain_file;
 mod reflink;
+mod sink;
 pub(crate) mod sync;
 pub mod temporary;
 mod window;
 
 pub(crate) use atomic_file::sweep_all;
 pub use atomic_file::{AtomicFile, FileError};
+pub use block_device::BlockDevice;
 pub use blocks::BlockIndex;
 pub use extended::Extended;
 pub use file::DiskFile;
 pub use layered_disk::{Layer, LayeredDisk};
 pub use overlay::Overlay;
+pub use sink::{SeekSink, Sink, copy_disk};
 pub use window::Window;
 
 use crate::types::{ByteCount, ByteOffset};
