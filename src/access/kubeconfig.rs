@@ -1,4 +1,4 @@
-//! kubeconfig: what kubectl gets in with.
+//! kubeconfig: the file that kubectl gets in with.
 
 use crate::cluster::{Access, Cluster};
 use crate::identity::{Authority, ClusterSecret, IdentityError};
@@ -6,11 +6,11 @@ use crate::types::UnixTime;
 use base64ct::{Base64, Encoding as _};
 use zeroize::Zeroizing;
 
-/// The kubeconfig of a cluster with k3s (kubernetes.io, "kubeconfig (v1)").
+/// Returns the kubeconfig of a cluster with k3s (kubernetes.io, "kubeconfig (v1)").
 ///
 /// kubectl trusts nobody but the cluster's own server authority, and shows a certificate of its client
 /// authority. Names are in quotes: a cluster may be called `on` or `1e3`.
-pub(super) fn kubeconfig(
+pub(super) fn text_of(
     cluster: &Cluster,
     secret: &ClusterSecret,
     time: UnixTime,
@@ -67,7 +67,7 @@ pub(super) fn authority_of(text: &str) -> Option<String> {
     String::from_utf8(Base64::decode_vec(data.trim()).ok()?).ok()
 }
 
-/// When the owner's certificate ends: its lifetime after the time of the build, which is the stock image's
+/// Returns the end of the owner's certificate: its lifetime after the time of the build, which is the stock image's
 /// or SOURCE_DATE_EPOCH. An image from before the cluster was founded counts from there, and nothing
 /// outlives the authority that signed it.
 fn end(access: Access, time: UnixTime) -> UnixTime {

@@ -1,17 +1,20 @@
-//! The papers beside the images, with which their owner gets in: without a question asked, a fingerprint
-//! accepted or a kubeconfig copied.
+//! The access files beside the images, with which the owner gets in: without a question asked, a fingerprint accepted
+//! or a kubeconfig copied.
 //!
-//! They hold nothing that is not derived, so they are there before any card was switched on, and are the
-//! same after a card was flashed again.
+//! They hold nothing that is not derived, so they are there before any node was switched on, and are the
+//! same after a node was flashed again.
 
+mod error;
+mod known_hosts;
 mod kubeconfig;
-mod ssh;
+mod ssh_config;
+
+pub use error::AccessError;
 
 use crate::cluster::Cluster;
-use crate::identity::{Authority, ClusterSecret, IdentityError, SshKeyPair, SshPublicKey};
+use crate::identity::{Authority, ClusterSecret, SshKeyPair, SshPublicKey};
 use crate::io::{AtomicFile, FileError};
 use crate::plan;
-use crate::types::Hint;
 use crate::types::UnixTime;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
@@ -19,7 +22,7 @@ use zeroize::Zeroizing;
 const PUBLIC_LOGIN_KEY: &str = "id_ed25519.pub";
 const KUBECONFIG: &str = "kubeconfig";
 
-/// One of the files that the papers of a cluster are.
+/// One of the access files of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AccessFile {
     KnownHosts,
@@ -47,9 +50,9 @@ impl AccessFile {
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::KnownHosts => ssh::KNOWN_HOSTS,
-            Self::SshConfig => ssh::CONFIG,
-            Self::LoginKey => ssh::LOGIN_KEY,
+            Self::KnownHosts => known_hosts::NAME,
+            Self::SshConfig => ssh_config::NAME,
+            Self::LoginKey => ssh_config::LOGIN_KEY,
             Self::PublicLoginKey => PUBLIC_LOGIN_KEY,
             Self::Kubeconfig => KUBECONFIG,
         }
@@ -64,10 +67,10 @@ impl AccessFile {
             (false, _) => Author::Stranger,
         };
         match self {
-            Self::SshConfig if ssh::is_our_config(text) => Author::Us,
+            Self::SshConfig if ssh_config::is_ours(text) => Author::Us,
             Self::SshConfig => Author::Stranger,
             Self::KnownHosts => {
-                made_with(ssh::is_our_known_hosts(text), &|secret| ssh::are_host_keys_of(text, secret))
+                made_with(known_hosts::is_ours(text), &|secret| known_hosts::are_keys_of(text, secret))
             }
             Self::Kubeconfig => match (kubeconfig::authority_of(text), &cluster.k3s) {
                 (Some(pem), Some(k3s)) => made_with(true, &|secret| {
@@ -88,12 +91,12 @@ impl AccessFile {
     }
 }
 
-/// The author of a file in the place of a paper.
+/// The author of a file in the place of an access file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Author {
     /// This program, with the secret of the cluster.
     Us,
-    /// This program, with another secret: cards made with it may be running.
+    /// This program, with another secret: nodes made with it may be running.
     OtherSecret,
     /// Somebody else, or somebody changed it.
     Stranger,
@@ -104,16 +107,16 @@ fn needs_login_key(cluster: &Cluster) -> bool {
     cluster.nodes.iter().any(|node| node.user.authorized_keys.is_empty())
 }
 
-/// The texts of the papers.
+/// The texts of the access files.
 #[derive(Debug)]
 pub struct AccessFiles {
-    /// What ssh knows the nodes by: each under its name and its addresses.
+    /// known_hosts: the key of each node, under its name and its addresses.
     pub known_hosts: String,
-    /// How ssh gets to the nodes, for `ssh -F`.
+    /// ssh_config, for `ssh -F`.
     pub ssh_config: String,
     /// The cluster's own login key, where nodes.yaml names none for some node.
     pub login_key: Option<SshKeyPair>,
-    /// What kubectl gets in with, where there is k3s.
+    /// The kubeconfig, where there is k3s.
     pub kubeconfig: Option<Kubeconfig>,
 }
 
@@ -126,64 +129,35 @@ impl std::fmt::Debug for Kubeconfig {
     }
 }
 
-/// An error of making the papers.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AccessError {
-    /// A key or certificate could not be made.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// ssh_config cannot hold the path of a file.
-    #[error("ssh_config cannot name the file `{}`: {reason}", path.display())]
-    Path {
-        /// The path of the file.
-        path: PathBuf,
-        /// The reason why not, as a clause.
-        reason: &'static str,
-    },
-}
-
-impl Hint for AccessError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Identity(error) => error.hint(),
-            Self::Path { .. } => Some(
-                "Rename the folder, or choose another one for the results, with `dir:` under `output:` or `--output`"
-                    .to_owned(),
-            ),
-        }
-    }
-}
-
-/// Where the papers are.
+/// The paths of the access files.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct WrittenAccessFiles {
-    /// What ssh knows the nodes by.
+    /// The keys of the nodes, as ssh knows them.
     pub known_hosts: PathBuf,
-    /// How ssh gets to the nodes.
+    /// The ways to the nodes, for `ssh -F`.
     pub ssh_config: PathBuf,
     /// The private key to log in with, where nodes.yaml names no public one.
     pub login_key: Option<PathBuf>,
-    /// What kubectl gets in with, where there is k3s.
+    /// The kubeconfig, where there is k3s.
     pub kubeconfig: Option<PathBuf>,
 }
 
 impl AccessFiles {
-    /// Makes the papers of a cluster. `time` is the time that files on the cards get: what ends, is counted
+    /// Makes the access files of a cluster. `time` is the time that files on the nodes get: what ends, is counted
     /// from there.
     ///
     /// # Errors
     /// Fails when a key or certificate cannot be made, or ssh_config cannot name the folder of the results.
     pub fn new(cluster: &Cluster, secret: &ClusterSecret, time: UnixTime) -> Result<Self, AccessError> {
         Ok(Self {
-            known_hosts: ssh::known_hosts(cluster, secret)?,
-            ssh_config: ssh::config(cluster)?,
+            known_hosts: known_hosts::text_of(cluster, secret)?,
+            ssh_config: ssh_config::text_of(cluster)?,
             login_key: needs_login_key(cluster).then(|| plan::login_key(cluster, secret)).transpose()?,
-            kubeconfig: kubeconfig::kubeconfig(cluster, secret, time)?.map(Kubeconfig),
+            kubeconfig: kubeconfig::text_of(cluster, secret, time)?.map(Kubeconfig),
         })
     }
 
-    /// Writes them into the folder of the results.
+    /// Writes the files into the folder of the results.
     ///
     /// # Errors
     /// When that cannot be written to.
@@ -194,11 +168,11 @@ impl AccessFiles {
         };
         let login_key = self.login_key.as_ref().map(|key| {
             write(PUBLIC_LOGIN_KEY, &format!("{}\n", key.public), false)?;
-            write(ssh::LOGIN_KEY, &key.private, true)
+            write(ssh_config::LOGIN_KEY, &key.private, true)
         });
         Ok(WrittenAccessFiles {
-            known_hosts: write(ssh::KNOWN_HOSTS, &self.known_hosts, false)?,
-            ssh_config: write(ssh::CONFIG, &self.ssh_config, false)?,
+            known_hosts: write(known_hosts::NAME, &self.known_hosts, false)?,
+            ssh_config: write(ssh_config::NAME, &self.ssh_config, false)?,
             login_key: login_key.transpose()?,
             kubeconfig: self.kubeconfig.as_ref().map(|text| write(KUBECONFIG, &text.0, true)).transpose()?,
         })

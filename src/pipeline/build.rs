@@ -113,7 +113,7 @@ fn build_from(
     options.cache.as_deref().iter().for_each(|cache| cache::sweep(cache));
     // Also those whose images are not wanted: the layout of an image depends on where nodes differ.
     let plans = plan_cluster(base, cluster, secret, options.cache.as_deref(), progress)?;
-    let base_layer = BaseLayer::lay(base, &plans.extent, &plans.common, folder)?;
+    let base_layer = BaseLayer::create(base, &plans.extent, &plans.common, folder)?;
     let (mut node_layers, mut jobs) = (Vec::new(), Vec::new());
     for (node, patch) in &plans.nodes {
         let failed = |source| Error::Apply { node: node.name.to_string(), source };

@@ -1,59 +1,32 @@
-//! known_hosts and ssh_config: what ssh knows the nodes by, and how it gets there.
+//! ssh_config: how ssh gets to the nodes.
 
-use super::AccessError;
-use crate::cluster::{AuthorizedKey, Cluster, Node};
-use crate::identity::{ClusterSecret, IdentityError};
+use super::error::AccessError;
+use super::known_hosts::{self, names};
+use crate::cluster::{AuthorizedKey, Cluster};
 use crate::types::{escape, shell};
 use std::fmt::Write as _;
 use std::iter::Peekable;
 use std::net::Ipv6Addr;
 use std::path::{Component, Path, PathBuf};
 
-pub(super) const CONFIG: &str = "ssh_config";
-pub(super) const KNOWN_HOSTS: &str = "known_hosts";
+/// The name of the file.
+pub(super) const NAME: &str = "ssh_config";
+
+/// The name of the file of the cluster's own private key.
 pub(super) const LOGIN_KEY: &str = "id_ed25519";
 
-/// A line a node: its name and addresses with commas between them, then its key (sshd(8), "SSH_KNOWN_HOSTS
-/// FILE FORMAT").
-pub(super) fn known_hosts(cluster: &Cluster, secret: &ClusterSecret) -> Result<String, IdentityError> {
-    let mut text = String::new();
-    for node in &cluster.nodes {
-        let _ = writeln!(text, "{} {}", names(node).join(","), secret.host_key(node.name.as_str())?.public);
-    }
-    Ok(text)
-}
-
-/// Returns whether a text is a known_hosts of which every line is ours: the comment behind the key is the
-/// node's name, which stands first in the line, too. ssh itself adds lines without a comment (sshd(8),
-/// "SSH_KNOWN_HOSTS FILE FORMAT"), so a file that it has added to is somebody's own.
-pub(super) fn is_our_known_hosts(text: &str) -> bool {
-    text.lines().all(|line| match line.split(' ').collect::<Vec<_>>()[..] {
-        [""] => true,
-        [names, "ssh-ed25519", _, comment] => names.split(',').next() == Some(comment),
-        _ => false,
-    })
-}
-
-/// Returns whether the keys in a [known_hosts of this program](is_our_known_hosts) are those of a secret.
-pub(super) fn are_host_keys_of(text: &str, secret: &ClusterSecret) -> bool {
-    text.lines().filter(|line| !line.is_empty()).all(|line| {
-        let parts = line.split_once(' ').and_then(|(_, key)| Some((key, key.rsplit_once(' ')?.1)));
-        parts.is_some_and(|(key, node)| secret.host_key(node).is_ok_and(|known| known.public == key))
-    })
-}
-
 /// Returns whether a text is an ssh_config as this program wrote it: its first line, and sections of no other
-/// lines than [`config`] writes, in that order. What stands in them depends on nodes.yaml, which may have
+/// lines than [`text_of`] writes, in that order. What is in them depends on nodes.yaml, which may have
 /// changed since.
-pub(super) fn is_our_config(text: &str) -> bool {
+pub(super) fn is_ours(text: &str) -> bool {
     let mut lines = text.lines();
     let first = lines.next();
     let mut lines = lines.peekable();
-    let mut is_ours = first.is_some_and(|line| line.starts_with(HEADER) && line.contains(INVITATION));
-    while is_ours && lines.peek().is_some() {
-        is_ours = is_our_section(&mut lines).is_some();
+    let mut is_whole = first.is_some_and(|line| line.starts_with(HEADER) && line.contains(INVITATION));
+    while is_whole && lines.peek().is_some() {
+        is_whole = is_our_section(&mut lines).is_some();
     }
-    is_ours
+    is_whole
 }
 
 /// Takes the lines of one section off; `None` where one is not as this program writes it.
@@ -88,27 +61,21 @@ fn is_our_section<'text>(lines: &mut Peekable<impl Iterator<Item = &'text str>>)
 const HEADER: &str = "# The nodes of ";
 const INVITATION: &str = ". From the folder of nodes.yaml: ssh -F ";
 
-/// What a node is called: by its name and by its addresses.
-fn names(node: &Node) -> Vec<String> {
-    let addresses = [node.network.address.to_string()].into_iter();
-    let addresses = addresses.chain(node.network.ipv6.as_ref().map(|ipv6| ipv6.address.to_string()));
-    [node.name.to_string()].into_iter().chain(addresses).collect()
-}
-
-/// A section a node, of names that only its nodes have, so that the file can also be included in another.
+/// Returns the ssh_config of a cluster. A section a node, of names that only its nodes have, so that the file can also be
+/// included in another.
 ///
 /// ssh looks for the files that it names from where it is run, so they are named as seen from the folder of
 /// nodes.yaml. The whole path would make the file another on every machine.
 ///
 /// # Errors
 /// Fails when the folder of the results, or a key, has a path that ssh_config cannot hold.
-pub(super) fn config(cluster: &Cluster) -> Result<String, AccessError> {
+pub(super) fn text_of(cluster: &Cluster) -> Result<String, AccessError> {
     let result = |name: &str| argument(&seen_from_nodes_yaml(cluster, &cluster.output.folder.join(name)));
-    let (known_hosts, login_key) = (result(KNOWN_HOSTS)?, result(LOGIN_KEY)?);
+    let (known_hosts, login_key) = (result(known_hosts::NAME)?, result(LOGIN_KEY)?);
     let mut text = format!(
         "{HEADER}{}{INVITATION}{} {}\n",
         cluster.name,
-        shell::word(&with_slashes(&seen_from_nodes_yaml(cluster, &cluster.output.folder.join(CONFIG)))),
+        shell::word(&with_slashes(&seen_from_nodes_yaml(cluster, &cluster.output.folder.join(NAME)))),
         // Without a node there is none to name, and no line below.
         cluster.nodes.first().map_or("", |node| node.name.as_str()),
     );
@@ -140,7 +107,7 @@ pub(super) fn config(cluster: &Cluster) -> Result<String, AccessError> {
     Ok(text)
 }
 
-/// The private keys on this machine with which one gets in by some of these public ones, each once.
+/// Returns the private keys on this machine with which one gets in by some of these public ones, each once.
 fn own_keys(cluster: &Cluster, keys: &[AuthorizedKey]) -> Result<Vec<String>, AccessError> {
     let mut files: Vec<String> = Vec::new();
     for file in keys.iter().filter_map(AuthorizedKey::identity_file) {
@@ -152,7 +119,7 @@ fn own_keys(cluster: &Cluster, keys: &[AuthorizedKey]) -> Result<Vec<String>, Ac
     Ok(files)
 }
 
-/// A path as seen from the folder of nodes.yaml; the whole path where it does not lie below that.
+/// Returns a path as seen from the folder of nodes.yaml; the whole path where it does not lie below that.
 fn seen_from_nodes_yaml(cluster: &Cluster, path: &Path) -> PathBuf {
     let here = cluster.source.parent().unwrap_or(Path::new(""));
     let plain = |path: &Path| path.strip_prefix(".").unwrap_or(path).to_owned();
@@ -162,10 +129,10 @@ fn seen_from_nodes_yaml(cluster: &Cluster, path: &Path) -> PathBuf {
     }
 }
 
-/// A path as the argument of a keyword that names files, by the rules of ssh_config(5) and readconf.c.
+/// Returns a path as the argument of a keyword that names files, by the rules of ssh_config(5) and readconf.c.
 ///
-/// A line is taken apart at spaces; double quotes hold a word together, and inside them a backslash stands
-/// before a quote or another backslash. Then a `~` at the beginning is a home folder, `none` no file,
+/// A line is taken apart at spaces; double quotes hold a word together, and inside them a backslash is
+/// put before a quote or another backslash. Then a `~` at the beginning is a home folder, `none` no file,
 /// `%` begins a token and `${` an environment variable, of which only the token can be written otherwise.
 fn argument(path: &Path) -> Result<String, AccessError> {
     let refused = |reason| Err(AccessError::Path { path: path.to_owned(), reason });
@@ -188,14 +155,14 @@ fn argument(path: &Path) -> Result<String, AccessError> {
     }
 }
 
-/// A path with slashes between its parts, which ssh understands on every system.
+/// Returns a path with slashes between its parts, which ssh understands on every system.
 fn with_slashes(path: &Path) -> String {
     let parts: Vec<_> = path
         .components()
         .filter(|part| !matches!(part, Component::RootDir | Component::CurDir))
         .map(|part| part.as_os_str().to_string_lossy().into_owned())
         .collect();
-    // Of `C:\\images` on Windows, the root stands after the prefix.
+    // Of `C:\\images` on Windows, the root is behind the prefix.
     let (prefix, parts) = match (path.components().next(), parts.split_first()) {
         (Some(Component::Prefix(_)), Some((prefix, rest))) => (prefix.as_str(), rest),
         _ => ("", parts.as_slice()),
@@ -209,49 +176,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_known_hosts_that_ssh_added_to_is_somebodys_own() {
-        let ours = "north,10.0.0.1 ssh-ed25519 AAAA north\neast,10.0.0.2,fd00::2 ssh-ed25519 AAAA east\n";
-        assert!(is_our_known_hosts(ours) && is_our_known_hosts(""));
-        for line in [
-            "github.com ssh-ed25519 AAAA",
-            "github.com ssh-ed25519 AAAA my comment",
-            "|1|salt|hash ssh-ed25519 AAAA",
-            "@cert-authority *.example.org ssh-ed25519 AAAA",
-            "north ecdsa-sha2-nistp256 AAAA north",
-            "# mine",
-        ] {
-            assert!(!is_our_known_hosts(&format!("{ours}{line}\n")), "{line}");
-        }
-    }
-
-    #[test]
     fn an_ssh_config_with_a_line_more_or_less_is_somebodys_own() {
         let section = "\nHost north 10.0.0.1 fd00::2\n    HostName 10.0.0.1\n    User pi\n    IdentityFile images/id_ed25519\n    \
             IdentitiesOnly yes\n    UserKnownHostsFile images/known_hosts\n    HostKeyAlgorithms ssh-ed25519\n    \
             StrictHostKeyChecking yes\n";
         let ours = format!("{HEADER}compass{INVITATION}images/ssh_config north\n{section}{section}");
-        assert!(is_our_config(&ours), "{ours}");
+        assert!(is_ours(&ours), "{ours}");
         let without = "    IdentityFile images/id_ed25519\n    IdentitiesOnly yes\n";
-        assert!(is_our_config(&ours.replace(without, "")));
+        assert!(is_ours(&ours.replace(without, "")));
         let lines: Vec<&str> = ours.lines().collect();
         for number in 0..lines.len() {
             let mut changed = lines.clone();
             changed.insert(number + 1, "    ForwardAgent yes");
-            assert!(!is_our_config(&changed.join("\n")), "{number}");
+            assert!(!is_ours(&changed.join("\n")), "{number}");
             changed.remove(number + 1);
             changed.remove(number);
             let is_one_key_less = lines[number].starts_with("    IdentityFile");
-            assert!(!is_our_config(&changed.join("\n")) || is_one_key_less, "{number}");
+            assert!(!is_ours(&changed.join("\n")) || is_one_key_less, "{number}");
         }
         for (from, to) in [
             ("StrictHostKeyChecking yes", "StrictHostKeyChecking no"),
             ("Host north ", "Host north n1 "),
             ("IdentityFile images/id_ed25519", "IdentityFile ~/.ssh/id_ed25519"),
         ] {
-            assert!(!is_our_config(&ours.replace(from, to)), "{to}");
+            assert!(!is_ours(&ours.replace(from, to)), "{to}");
         }
         for more in ["\nHost *\n    ForwardAgent yes\n", "Include ~/.ssh/config\n", "# mine\n", "\n"] {
-            assert!(!is_our_config(&format!("{ours}{more}")), "{more}");
+            assert!(!is_ours(&format!("{ours}{more}")), "{more}");
         }
     }
 
