@@ -28,7 +28,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A patch that writes more than this is not kept in memory.
+/// The most that a patch may write in memory.
 const LARGEST_IN_MEMORY: u64 = 16 << 20;
 
 /// The stock image, as large as the disks of the cluster are, with the layer that all nodes share.

@@ -10,7 +10,7 @@ use std::path::Path;
 /// The part of a disk that is written last: the MBR, and the GPT with its 128 entries, also with sectors of 4096 bytes.
 const TABLE: usize = 32 << 10;
 
-/// A device that a disk is written over, or a file that stands for one. It is never made, cut or extended.
+/// A device that a disk is written over, or a file in its place. It is never made, cut or extended.
 ///
 /// Its old partition table is erased first, and the new one is written last, when everything else is known to be on the
 /// device: one that is pulled out half-way boots nothing, rather than half of something.

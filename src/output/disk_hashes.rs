@@ -10,7 +10,7 @@ use crate::types::{ByteCount, Progress, Sha256, Stage};
 use std::mem;
 use std::ops::Range;
 
-/// How much of the disk is in memory at once: little enough to stay in the cache of a core while it is hashed
+/// The part of the disk that is in memory at once: little enough to stay in the cache of a core while it is hashed
 /// for every image.
 const PIECE: usize = 256 << 10;
 

@@ -28,7 +28,7 @@ pub struct ImageJob {
     pub path: PathBuf,
     /// The blocks that the node has over the disk that all nodes share. Secrets belong here.
     pub layer: Arc<Layer>,
-    /// Where the image is to have a bmap, the parts of its disk that are free, in order.
+    /// The parts of its disk that are free, in order, where a bmap is wanted.
     pub unused: Option<Vec<Range<u64>>>,
     /// The SHA-256 of the plan, without secrets.
     pub plan: Digest,
@@ -124,7 +124,7 @@ impl Replica {
         shared
     }
 
-    /// Writes the beginnings of its future as a [`BuiltImage`]; hands out the files that then get their names.
+    /// Takes it apart: what is said of the image, its file, and the bmap; both files get their names later.
     #[expect(clippy::expect_used, reason = "an image is published only when it and all others are whole")]
     pub(super) fn finish(
         self,

@@ -32,9 +32,9 @@ pub struct ImageWriter<'build> {
     pub stock: &'build StockImage,
     /// The number of threads. The results do not depend on it.
     pub threads: usize,
-    /// Whether the files are hashed.
+    /// Hashes the files.
     pub hash_files: bool,
-    /// Whether the disks in them are hashed, where that is not the same.
+    /// Hashes the disks in them, where that is not the same.
     pub hash_disks: bool,
     /// The folder for what saves work on the next run.
     pub cache: Option<&'build Path>,

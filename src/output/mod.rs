@@ -1,4 +1,4 @@
-//! What comes out: images and the sidecar files beside them.
+//! Results: images and the sidecar files beside them.
 //!
 //! ```text
 //! ImageJob   (node, layer) ──▶ Replica ──▶ BuiltImage ──▶ sidecar files: SHA256SUMS, build.json, …

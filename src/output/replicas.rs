@@ -30,7 +30,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
-/// How much of the template is in memory at once: little enough to stay in the cache of a core while every replica
+/// The part of the template that is in memory at once: little enough to stay in the cache of a core while every replica
 /// is hashed and written.
 const PIECE: usize = 256 << 10;
 
@@ -75,9 +75,9 @@ pub(super) struct BlockSource<'work> {
 pub(super) struct Replication<'work> {
     pub(super) template: &'work dyn ReadAt,
     pub(super) block_source: Option<BlockSource<'work>>,
-    /// Whether blocks of zeros are left out.
+    /// Leaves blocks of zeros out.
     pub(super) sparse: bool,
-    /// Whether the files are hashed. Otherwise, where blocks are shared, only what differs is ever looked at.
+    /// Hashes the files. Otherwise, where blocks are shared, only what differs is ever looked at.
     pub(super) hashed: bool,
     /// Returns what a node with this layer changes, in order and apart.
     pub(super) changes: &'work (dyn Fn(&Layer) -> Result<Vec<Change>, OutputError> + Sync),

@@ -1,4 +1,4 @@
-//! What comes out decompresses to what was meant, whatever the stock image is compressed with and however its Blocks
+//! Images decompress to what was meant, whatever the stock image is compressed with and however its Blocks
 //! lie: `decode(write(base, layers)) == apply(base, layers)`.
 
 use super::{BuiltImage, ImageJob, ImageWriter};
@@ -102,7 +102,7 @@ fn unpacked(path: &Path, format: ImageFormat) -> Vec<u8> {
     bytes
 }
 
-/// How images are made.
+/// A way to make images.
 #[derive(Clone, Copy)]
 struct Way<'way> {
     format: ImageFormat,
@@ -259,7 +259,6 @@ proptest! {
     }
 }
 
-/// Where the compressed bytes of untouched Blocks came from.
 #[test]
 fn blocks_that_no_node_changes_are_taken_from_the_stock_image() {
     let disk = disk(SIZE);

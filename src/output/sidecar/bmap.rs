@@ -1,7 +1,7 @@
 //! NODE.img.bmap, which tells a program that flashes cards what it need not write: bmaptool and bmap-rs take
 //! it. The format is version 2.0 of bmaptool's (`BmapCreate.py`, `BmapCopy.py`).
 //!
-//! What is left out means "whatever is there", not "zeros": a used card holds something everywhere. So
+//! A gap means "whatever is there", not "zeros": a used card holds something everywhere. So
 //! nothing is left out but what the filesystems themselves say is free, zeros or not.
 
 use super::name_of;
@@ -76,7 +76,7 @@ pub(in crate::output) fn text(size: ByteCount, parts: &[(Range<u64>, Digest)]) -
         let _ = writeln!(text, "        <Range chksum=\"{digest}\"> {blocks} </Range>");
     }
     text.push_str("    </BlockMap>\n</bmap>\n");
-    // The checksum is that of the file in which it stands as zeros.
+    // The checksum is that of the file in which it is zeros.
     let checksum = Digest::of(text.as_bytes()).to_string();
     text.replacen(CHECKSUM_TO_COME, &checksum, 1)
 }

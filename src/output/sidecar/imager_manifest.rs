@@ -13,11 +13,11 @@ use std::path::Path;
 /// The facts that all images of a manifest have in common.
 #[derive(Debug, Clone)]
 pub struct ImagerManifest {
-    /// The description of the pseudo-device that stands for the cluster.
+    /// The description of the pseudo-device that represents the cluster.
     pub description: String,
     /// The day the stock image came out, `2026-10-06`.
     pub release_date: String,
-    /// Whether the programs on the nodes are made for 64 bits.
+    /// `true` if the programs on the nodes are made for 64 bits.
     pub is_64_bit: bool,
     /// The URL of the folder that the images will be downloaded from; files of this machine where it is absent.
     pub base_url: Option<String>,

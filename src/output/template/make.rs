@@ -1,7 +1,7 @@
 //! Making a template: compressing what has to be compressed, on several threads.
 
 use super::plan::{Planned, ReusedBlock, plan};
-use super::{Contents, NodeRegion, Origin, Span};
+use super::{Contents, NodeRegion, Origin, TemplateSpan};
 use crate::formats::xz::XzBlock;
 use crate::formats::{EncodedPart, PartEncoder, Record};
 use crate::io::{LayeredDisk, ReadAt, parallel, read_vec};
@@ -61,9 +61,9 @@ impl Maker<'_> {
 
         let mut contents = Contents::default();
         let mut end = 0;
-        let mut span = |spans: &mut Vec<Span>, length: u64, from: Origin| {
+        let mut span = |spans: &mut Vec<TemplateSpan>, length: u64, from: Origin| {
             end += length;
-            push(spans, Span { length, from });
+            push(spans, TemplateSpan { length, from });
             end
         };
         let head = self.format.head();
@@ -137,7 +137,7 @@ impl Maker<'_> {
 }
 
 /// Adds a span, to the one before it where they belong together.
-fn push(spans: &mut Vec<Span>, span: Span) {
+fn push(spans: &mut Vec<TemplateSpan>, span: TemplateSpan) {
     if let (Some(last), Origin::Stock(offset)) = (spans.last_mut(), span.from)
         && let Origin::Stock(before) = last.from
         && before + last.length == offset

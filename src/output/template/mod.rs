@@ -44,7 +44,7 @@ pub(super) struct Template<'stock> {
     format: &'stock dyn PartEncoder,
     /// The stock image's file as it was given.
     stock: &'stock dyn ReadAt,
-    /// What was compressed here.
+    /// The parts that were compressed here.
     pieces: DiskFile,
     contents: Contents,
     /// The offsets at which spans begin, and the one at which the last ends.
@@ -58,7 +58,7 @@ pub(super) struct Template<'stock> {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Contents {
     /// The compressed file from its start to its tail.
-    spans: Vec<Span>,
+    spans: Vec<TemplateSpan>,
     regions: Vec<NodeRegion>,
     /// Of all parts, in order; those of node regions with the check value of what the shared disk has there.
     records: Vec<Record>,
@@ -66,7 +66,7 @@ struct Contents {
 
 /// A part of the compressed file.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Span {
+struct TemplateSpan {
     length: u64,
     from: Origin,
 }
