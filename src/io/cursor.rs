@@ -1,34 +1,39 @@
 //! A disk as a stream with a position, which crates that read a format ask for.
 
-use super::ReadAt;
+use super::{ReadAt, WriteAt};
 use crate::types::ByteOffset;
 use crate::types::number::{self, usize_from};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 
-/// A position in a disk, from which it is read.
-pub(crate) struct Cursor<'disk> {
-    disk: &'disk dyn ReadAt,
+/// A position in a disk, at which it is read or written.
+pub(crate) struct Cursor<D> {
+    disk: D,
     position: u64,
     end: u64,
 }
 
-impl<'disk> Cursor<'disk> {
+impl<D: ReadAt> Cursor<D> {
     /// Begins at the start of `disk`.
-    pub(crate) fn new(disk: &'disk dyn ReadAt) -> Self {
-        Self::over(disk, 0..disk.size().get())
+    pub(crate) fn new(disk: D) -> Self {
+        let end = disk.size().get();
+        Self::over(disk, 0..end)
     }
 
     /// Begins at the start of a range of `disk`, and ends with it.
-    pub(crate) fn over(disk: &'disk dyn ReadAt, range: Range<u64>) -> Self {
+    pub(crate) fn over(disk: D, range: Range<u64>) -> Self {
         Self { disk, position: range.start, end: range.end }
+    }
+
+    /// Returns how much of `length` lies before the end.
+    fn before_the_end(&self, length: usize) -> usize {
+        usize_from(number::excess(self.end, self.position)).min(length)
     }
 }
 
-impl Read for Cursor<'_> {
+impl<D: ReadAt> Read for Cursor<D> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = number::excess(self.end, self.position);
-        let (piece, _) = buffer.split_at_mut(usize_from(left).min(buffer.len()));
+        let (piece, _) = buffer.split_at_mut(self.before_the_end(buffer.len()));
         if !piece.is_empty() {
             self.disk.read_at(ByteOffset::new(self.position), piece)?;
         }
@@ -37,7 +42,23 @@ impl Read for Cursor<'_> {
     }
 }
 
-impl Seek for Cursor<'_> {
+impl<D: WriteAt> Write for Cursor<D> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let (piece, _) = bytes.split_at(self.before_the_end(bytes.len()));
+        if !piece.is_empty() {
+            self.disk.write_at(ByteOffset::new(self.position), piece)?;
+        }
+        self.position += piece.len() as u64;
+        Ok(piece.len())
+    }
+
+    /// Does nothing: every write has gone to the disk.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<D: ReadAt> Seek for Cursor<D> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let position = match to {
             SeekFrom::Start(position) => Some(position),

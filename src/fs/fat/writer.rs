@@ -8,10 +8,9 @@
 //!   to, in 1980.
 
 use super::boot_sector::Width;
-use super::cache::CacheCursor;
 use super::directory::{ATTR_DIRECTORY, DirectoryStart, RawEntry, folded};
 use super::dos_time::DosTime;
-use super::volume::Volume;
+use super::volume::{Volume, VolumeCursor};
 use crate::fs::{FileKind, FsError, WriteFilesystem};
 use crate::io::WriteAt;
 use crate::types::fields::{set_at, u32_at};
@@ -29,7 +28,7 @@ pub(crate) const LONGEST_ENTRY: u64 = 21 * 32;
 /// A file that is replaced keeps its name as it is written there, and the time it was made. The times of
 /// the directories around it stay those of the stock image.
 pub struct FatWriter {
-    fatfs: fatfs::FileSystem<CacheCursor>,
+    fatfs: fatfs::FileSystem<VolumeCursor>,
     volume: Volume<dyn WriteAt>,
     time: DosTime,
 }
