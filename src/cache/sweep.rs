@@ -73,17 +73,14 @@ pub fn clean(cache: &Path, buckets: &[Bucket]) -> Vec<Cleaned> {
 
 fn clean_bucket(cache: &Path, bucket: Bucket) -> Cleaned {
     let mut cleaned = Cleaned { bucket, files: 0, size: ByteCount::ZERO, left: Vec::new() };
-    for folder in bucket.former_folders(cache).into_iter().chain([bucket.folder(cache)]) {
-        empty(&folder, &mut cleaned);
-    }
+    remove_former(cache, &mut cleaned);
+    // The folder stays: another run may be about to make a file in it.
+    empty(&bucket.folder(cache), &mut cleaned);
     cleaned
 }
 
-/// Removes the files of a bucket from a folder, and the folder, unless something else is in it.
+/// Removes the files of a bucket from a folder.
 fn empty(folder: &Path, cleaned: &mut Cleaned) {
-    if !folder.is_dir() {
-        return;
-    }
     for ListedFile { path, size, .. } in BucketFiles::at(folder.to_owned(), cleaned.bucket).list() {
         if remove_unused(&path) {
             cleaned.files += 1;
@@ -92,8 +89,16 @@ fn empty(folder: &Path, cleaned: &mut Cleaned) {
             cleaned.left.push(path);
         }
     }
-    if let Err(error) = fs::remove_dir(folder) {
-        tracing::debug!("{}: stays: {error}", folder.display());
+}
+
+/// Removes the folders that former versions of this program had for a bucket, unless something else is in them.
+fn remove_former(cache: &Path, cleaned: &mut Cleaned) {
+    let folders = cleaned.bucket.former_folders(cache).into_iter().filter(|folder| folder.is_dir());
+    for folder in folders {
+        empty(&folder, cleaned);
+        if let Err(error) = fs::remove_dir(&folder) {
+            tracing::debug!("{}: stays: {error}", folder.display());
+        }
     }
 }
 
@@ -103,7 +108,7 @@ pub(crate) fn sweep(cache: &Path) {
     for bucket in Bucket::ALL {
         BucketFiles::new(cache, bucket).sweep();
         let mut cleaned = Cleaned { bucket, files: 0, size: ByteCount::ZERO, left: Vec::new() };
-        bucket.former_folders(cache).iter().for_each(|folder| empty(folder, &mut cleaned));
+        remove_former(cache, &mut cleaned);
         if cleaned.files > 0 {
             tracing::debug!("removed {} files of a former version of {}", cleaned.files, bucket.name());
         }
@@ -200,7 +205,8 @@ mod tests {
         assert_eq!(cleaned[0].left, [at("pages-v1").join(&other)]);
         drop(used);
         assert_eq!(clean(cache.path(), &Bucket::ALL).iter().map(|cleaned| cleaned.files).sum::<usize>(), 3);
-        assert_eq!(names(cache.path()), ["pages-v1"]);
+        assert_eq!(names(cache.path()), ["pages-v1", "templates-v1"]);
+        assert!(names(&at("templates-v1")).is_empty());
         assert_eq!(names(&at("pages-v1")), ["notes.txt"]);
     }
 }
