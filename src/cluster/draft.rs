@@ -12,7 +12,7 @@ use crate::cluster::{
     Ipv6Network, K3s, Network, Node, NodeK3s, Output, PageSize, Role, Secret, Swap, User, UserName,
 };
 use crate::types::absent::OrEmpty as _;
-use crate::types::{Digest, ImagePath};
+use crate::types::{Digest, image_path};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
@@ -176,7 +176,6 @@ impl NodeDraft {
         };
         let default_interface = || InterfaceName::new("eth0").ok().map(Interface::Named);
         let default_name = || UserName::new(DEFAULT_USER).ok();
-        let default_shell = || ImagePath::new("/bin/bash").ok();
         Some(Node {
             spans,
             name: self.name.value()?,
@@ -196,7 +195,7 @@ impl NodeDraft {
             },
             user: User {
                 name: self.fields.user_name.value().or_else(default_name)?,
-                shell: self.fields.shell.value().or_else(default_shell)?,
+                shell: self.fields.shell.value().unwrap_or(image_path!("/bin/bash")),
                 passwordless_sudo: self.fields.passwordless_sudo.value().unwrap_or(password_hash.is_none()),
                 password_hash,
                 authorized_keys: self.fields.authorized_keys.value().or_empty(),

@@ -66,7 +66,7 @@ impl PartEncoder for Gzip {
             let rest = bytes.split_at(done).1;
             // Ends at a byte boundary, with an empty stored block.
             deflater.compress_vec(rest, &mut compressed, FlushCompress::Full).map_err(io::Error::other)?;
-            // All is out only when there would have been room for more.
+            // Everything is written only if the buffer could have taken more.
             if deflater.total_in() == bytes.len() as u64 && compressed.len() < compressed.capacity() {
                 break;
             }

@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn every_kind_is_recognised_by_its_bytes() {
-        for (known, tell) in [
+        for (known, recognise) in [
             (&FILESYSTEMS[..], filesystem as fn(&dyn ReadAt) -> io::Result<Option<&'static str>>),
             (&FILES[..], foreign_file),
         ] {
@@ -144,10 +144,10 @@ mod tests {
                 let at = usize::try_from(*at).unwrap();
                 let mut disk = vec![0; 128 << 10];
                 disk[at..at + bytes.len()].copy_from_slice(bytes);
-                assert_eq!(tell(&disk).unwrap(), Some(*name));
+                assert_eq!(recognise(&disk).unwrap(), Some(*name));
                 // One that ends in the middle of it.
                 disk.truncate(at + bytes.len() - 1);
-                assert_eq!(tell(&disk).unwrap(), None, "{name}");
+                assert_eq!(recognise(&disk).unwrap(), None, "{name}");
             }
         }
         assert!(FILESYSTEMS.iter().chain(&FILES).all(|magic| magic.bytes.len() <= 24));

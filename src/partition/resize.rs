@@ -8,7 +8,7 @@ impl PartitionTable {
     /// Returns the table of a disk of `size` whose last partition, number `number`, reaches to the end of the disk.
     ///
     /// # Errors
-    /// When that partition is not the last, when `size` has no room for it, or when the table is a GPT:
+    /// When that partition is not the last, when it does not fit `size`, or when the table is a GPT:
     /// its copy at the end of the disk would have to move, and no stock image has one.
     pub fn resized(&self, number: u32, size: ByteCount) -> Result<Self, PartitionError> {
         let cannot = |reason: String| PartitionError::CannotResize { number, reason };
@@ -21,7 +21,7 @@ impl PartitionTable {
         let Some(last) = last else { return Err(cannot("another partition comes after it".to_owned())) };
         // None are left where the partition begins beyond the end: then it is too large, which is found below.
         let sectors = number::excess(size.get() / SECTOR, last.start.get() / SECTOR);
-        // What an entry has room for, and where Linux stops counting (2 TiB).
+        // An entry counts sectors in 32 bits, and Linux does so in the whole table (2 TiB).
         if u32::try_from(sectors).is_err() || u32::try_from(size.get() / SECTOR).is_err() {
             return Err(cannot(format!("an MBR cannot describe a disk of {size}")));
         }

@@ -50,7 +50,7 @@ pub enum StockImageError {
         /// The reason.
         problem: FormatError,
     },
-    /// No room for, or no way to write, the decompressed image.
+    /// The decompressed image could not be written.
     #[error("the image `{}` cannot be decompressed into `{}`: {source}", file.display(), folder.display())]
     Scratch {
         /// The file.

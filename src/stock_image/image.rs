@@ -111,7 +111,7 @@ impl StockImage {
 
     fn opened(file: ImageFile, cache: Option<&Path>) -> Result<Self, StockImageError> {
         let file = Arc::new(file);
-        // What seems wrong with a file is of no interest when it is another one than it has to be.
+        // Other errors are of no interest when it is not the file that was asked for.
         Self::opened_with(&file, cache).map_err(|error| file.verify().err().unwrap_or(error))
     }
 

@@ -60,7 +60,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// What makes a compressed file of an image.
+/// A function that makes a compressed file of an image.
 type Compressor = fn(&[u8]) -> Vec<u8>;
 
 fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {

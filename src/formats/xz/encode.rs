@@ -99,7 +99,7 @@ fn encoded(bytes: &[u8], check: Check) -> io::Result<Vec<u8>> {
 fn with_sizes(stream: &[u8], uncompressed: u64, check: Check) -> Option<EncodedPart> {
     let from_block = stream.get(HEADER_SIZE..)?;
     let header = BlockHeader::parse(from_block)?;
-    // Backward Size stands behind the checksum of the footer.
+    // Backward Size is behind the checksum of the footer.
     let footer = stream.last_chunk::<HEADER_SIZE>()?;
     let backward_size = u32::from_le_bytes(*footer.get(4..)?.first_chunk()?);
     let index_size = (usize_from(backward_size) + 1) * 4;

@@ -36,13 +36,7 @@ pub(crate) enum Check {
 impl Check {
     /// Reads the stream flags; `None` for those that are not assigned yet.
     pub(super) fn from_flags(flags: [u8; 2]) -> Option<Self> {
-        match flags {
-            [0, 0x00] => Some(Self::None),
-            [0, 0x01] => Some(Self::Crc32),
-            [0, 0x04] => Some(Self::Crc64),
-            [0, 0x0a] => Some(Self::Sha256),
-            _ => None,
-        }
+        [Self::None, Self::Crc32, Self::Crc64, Self::Sha256].into_iter().find(|check| check.flags() == flags)
     }
 
     /// Returns the stream flags, as stream header and footer have them.
