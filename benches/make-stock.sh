@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# make-stock.sh [FOLDER] - makes stock-like.img.xz in FOLDER (default: the rig's cache), unless it is there,
-# and prints its path: a stand-in for Raspberry Pi OS (tests/rig), filled with 1.9 GB of this machine's own
+# make-stock.sh [FOLDER] - makes stock-like.img.xz in FOLDER (default: the test harness's cache), unless it is there,
+# and prints its path: a test image like Raspberry Pi OS (tests/harness), filled with 1.9 GB of this machine's own
 # programs, libraries and documents, and packed as the official images are, with `xz -T0 -6`.
 #
-# Needs root, the packages of tests/rig/packages.txt, 8 GB of disk, and about a quarter of an hour.
+# Needs root, the packages of tests/harness/packages.txt, 8 GB of disk, and about a quarter of an hour.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-. "$here/../tests/rig/common.sh"
+. "$here/../tests/harness/common.sh"
 folder=${1:-$cache/benchmark}
 stock=$folder/stock-like.img.xz
 if [ -e "$stock" ]; then echo "$stock"; exit; fi
@@ -21,7 +21,7 @@ find /usr -xdev -type f -size -64M -printf '%s %P\n' 2>/dev/null | LC_ALL=C sort
   awk '{ total += $1; if (total > 1900000000) next; sub(/^[0-9]+ /, ""); printf "%s%c", $0, 0 }' >"$work/chosen"
 mkdir "$work/added"
 (cd /usr && xargs -0 cp --parents -t "$work/added" <"$work/chosen")
-"$here/../tests/rig/make-standin.sh" --variant synthetic --add "$work/added" trixie "$work/stock-like.img"
+"$here/../tests/harness/make-test-image.sh" --variant synthetic --add "$work/added" trixie "$work/stock-like.img"
 rm -rf "$work/added"
 say "packing it"
 xz -T0 -6 "$work/stock-like.img"

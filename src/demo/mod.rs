@@ -1,6 +1,6 @@
 //! A tiny imitation of Raspberry Pi OS (trixie, lite, arm64) inside the program: for trying cardwright with
 //! nothing downloaded, and for tests. It has the stock files that cardwright reads and edits, and does
-//! not boot. `tests/rig/make-demo.sh` makes it from text files.
+//! not boot. `tests/harness/make-demo.sh` makes it from text files.
 
 use crate::stock_image::{StockImage, StockImageError};
 

@@ -44,7 +44,7 @@
 //!
 //! # Test vectors
 //! Of the secret `000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f`. A second implementation,
-//! tests/rig/key-schedule.py, computes them too, so that they hold the schedule and not the code. Of P-256
+//! tests/harness/key-schedule.py, computes them too, so that they hold the schedule and not the code. Of P-256
 //! keys they are the scalars. The certificates are in src/identity/vectors, and were compared with those
 //! that Python's cryptography package makes.
 //!

@@ -34,7 +34,7 @@ fn certified(secret: &ClusterSecret) -> Vec<CertifiedKey> {
     authorities.into_iter().chain([secret.admin(ADMIN_END).unwrap()]).collect()
 }
 
-/// Everything derived, as the documentation and tests/rig/key-schedule.py print it.
+/// Everything derived, as the documentation and tests/harness/key-schedule.py print it.
 fn derived(secret: &ClusterSecret) -> Vec<String> {
     let seed = |pair: &SshKeyPair| {
         let key = ssh_key::PrivateKey::from_openssh(pair.private.as_bytes()).unwrap();
@@ -103,7 +103,7 @@ fn the_key_schedule_never_changes() {
 
 #[test]
 fn another_implementation_derives_the_same() {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rig/key-schedule.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/harness/key-schedule.py");
     for secret in [SECRET.to_owned(), "5a".repeat(32), "0".repeat(64), "f".repeat(64)] {
         let mut python = Command::new("python3");
         let Some(output) = oracle(python.args([script, &secret, "north", "west"])) else { return };

@@ -1,7 +1,7 @@
-//! The main job on the demo image: what the README's first command does, and what judges say of it.
+//! The main job on the demo image: what the README's first command does, and what oracles say of it.
 
 use crate::support::{
-    NODES, Workshop, assert_snapshot, boot_file, change_root, judge_card, root_file, stat, text,
+    NODES, Workshop, assert_oracles_accept, assert_snapshot, boot_file, change_root, root_file, stat, text,
 };
 use std::fs;
 
@@ -11,7 +11,7 @@ fn four_images_come_out_of_the_example() {
     workshop.succeed(["build", "--format", "img", "--image", "demo"]);
     for node in NODES {
         let image = workshop.path(&format!("images/{node}.img"));
-        judge_card(&image);
+        assert_oracles_accept(&image);
         if let Some(hostname) = root_file(&image, "/etc/hostname") {
             assert_eq!(hostname, format!("{node}\n"));
         }
@@ -152,7 +152,7 @@ fn files_of_ones_own_land_as_root_would_have_copied_them() {
     fs::write(workshop.path("source.txt"), "from here").unwrap();
     workshop.succeed(["build", "--format", "img"]);
     let image = workshop.path("images/north.img");
-    judge_card(&image);
+    assert_oracles_accept(&image);
     workshop.succeed(["verify", "images/north.img"]);
     for (path, mode, owner) in [
         ("/home/ann/.bashrc", "0644", 1000),

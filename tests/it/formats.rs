@@ -1,7 +1,7 @@
 //! Every format of an image, judged by programs that nobody here wrote: all of them unpack to the raw image.
 
 use crate::support::mount::Mounted;
-use crate::support::{NODES, Workshop, content, judge, text};
+use crate::support::{NODES, Workshop, content, oracle, text};
 use std::fs;
 use std::path::Path;
 
@@ -16,16 +16,16 @@ const MEMBERS: &str = "import sys, zlib\n\
 
 /// What a program that unpacks to its standard output makes of a file.
 fn unpacked(tool: &str, arguments: &[&str], packed: &Path) -> Option<Vec<u8>> {
-    let output = judge(tool)?.args(arguments).arg(packed).output().unwrap();
+    let output = oracle(tool)?.args(arguments).arg(packed).output().unwrap();
     assert!(output.status.success(), "{tool} said:\n{}", text(&output.stderr));
     Some(output.stdout)
 }
 
 /// Lets a program test a file.
 fn tested(tool: &str, arguments: &[&str], packed: &Path) {
-    if let Some(mut judge) = judge(tool) {
-        judge.args(arguments).arg(packed);
-        content(judge);
+    if let Some(mut oracle) = oracle(tool) {
+        oracle.args(arguments).arg(packed);
+        content(oracle);
     }
 }
 
@@ -37,11 +37,11 @@ fn workshop(format: &str) -> Workshop {
     workshop
 }
 
-fn assert_unpacks(workshop: &Workshop, format: &str, judges: &[(&str, &[&str])]) {
+fn assert_unpacks(workshop: &Workshop, format: &str, oracles: &[(&str, &[&str])]) {
     for node in NODES {
         let raw = fs::read(workshop.path(&format!("images/{node}.img"))).unwrap();
         let packed = workshop.path(&format!("packed/{node}.{format}"));
-        for (tool, arguments) in judges {
+        for (tool, arguments) in oracles {
             if let Some(bytes) = unpacked(tool, arguments, &packed) {
                 assert!(bytes == raw, "{tool} makes something else of {node}.{format}");
             }
@@ -50,7 +50,7 @@ fn assert_unpacks(workshop: &Workshop, format: &str, judges: &[(&str, &[&str])])
         let said = workshop.succeed(["inspect", "--json", &format!("packed/{node}.{format}")]);
         assert!(said.contains(&format!("\"node\": \"{node}\"")), "{said}");
     }
-    if let Some(mut sums) = judge("sha256sum") {
+    if let Some(mut sums) = oracle("sha256sum") {
         sums.args(["--check", "--strict", "SHA256SUMS"]).current_dir(workshop.path("packed"));
         assert_eq!(content(sums).lines().count(), NODES.len());
     }
@@ -59,17 +59,17 @@ fn assert_unpacks(workshop: &Workshop, format: &str, judges: &[(&str, &[&str])])
 #[test]
 fn an_img_xz_is_what_everybody_reads() {
     let workshop = workshop("img.xz");
-    let judges: [(&str, &[&str]); 5] = [
+    let oracles: [(&str, &[&str]); 5] = [
         ("xz", &["-dc"]),
         ("xz", &["-dc", "-T4"]),
         ("bsdcat", &[]),
         ("7z", &["x", "-so"]),
         ("python3", &["-c", LZMA]),
     ];
-    assert_unpacks(&workshop, "img.xz", &judges);
+    assert_unpacks(&workshop, "img.xz", &oracles);
     let north = workshop.path("packed/north.img.xz");
     tested("xz", &["-t", "-T0"], &north);
-    let Some(mut xz) = judge("xz") else { return };
+    let Some(mut xz) = oracle("xz") else { return };
     xz.args(["--robot", "-lvv"]).arg(&north);
     let listed = content(xz);
     let blocks: Vec<&str> = listed.lines().filter(|line| line.starts_with("block\t")).collect();
@@ -84,8 +84,8 @@ fn an_img_xz_is_what_everybody_reads() {
 #[test]
 fn an_img_gz_is_one_member_of_the_right_size() {
     let workshop = workshop("img.gz");
-    let judges: [(&str, &[&str]); 3] = [("gzip", &["-dc"]), ("bsdcat", &[]), ("7z", &["x", "-so"])];
-    assert_unpacks(&workshop, "img.gz", &judges);
+    let oracles: [(&str, &[&str]); 3] = [("gzip", &["-dc"]), ("bsdcat", &[]), ("7z", &["x", "-so"])];
+    assert_unpacks(&workshop, "img.gz", &oracles);
     let north = workshop.path("packed/north.img.gz");
     tested("gzip", &["-t"], &north);
     let size = fs::metadata(workshop.path("images/north.img")).unwrap().len();
@@ -97,11 +97,11 @@ fn an_img_gz_is_one_member_of_the_right_size() {
 #[test]
 fn an_img_zst_says_its_size() {
     let workshop = workshop("img.zst");
-    let judges: [(&str, &[&str]); 2] = [("zstd", &["-dc"]), ("bsdcat", &[])];
-    assert_unpacks(&workshop, "img.zst", &judges);
+    let oracles: [(&str, &[&str]); 2] = [("zstd", &["-dc"]), ("bsdcat", &[])];
+    assert_unpacks(&workshop, "img.zst", &oracles);
     let north = workshop.path("packed/north.img.zst");
     tested("zstd", &["-t"], &north);
-    let Some(mut zstd) = judge("zstd") else { return };
+    let Some(mut zstd) = oracle("zstd") else { return };
     zstd.args(["-lv"]).arg(&north);
     let listed = content(zstd);
     let size = fs::metadata(workshop.path("images/north.img")).unwrap().len();
@@ -185,7 +185,7 @@ fn builds_at_the_same_time_share_one_cache_and_do_not_disturb_each_other() {
 fn images_are_made_from_a_stock_image_in_every_packing() {
     let workshop = Workshop::with_example();
     fs::write(workshop.path("stock.img.xz"), cardwright::demo::IMAGE).unwrap();
-    let Some(mut xz) = judge("xz") else { return };
+    let Some(mut xz) = oracle("xz") else { return };
     xz.args(["-dk", "stock.img.xz"]).current_dir(workshop.path(""));
     content(xz);
     workshop.succeed(["build", "--image", "demo", "--format", "img"]);
@@ -199,7 +199,7 @@ fn images_are_made_from_a_stock_image_in_every_packing() {
         ("xz", &["-kf", "-T2", "-0", "--block-size=1MiB", "--check=sha256"], "stock.img.xz"),
     ];
     for (tool, arguments, packed) in packings {
-        let Some(mut pack) = judge(tool) else { continue };
+        let Some(mut pack) = oracle(tool) else { continue };
         pack.args(arguments).arg("stock.img").current_dir(workshop.path(""));
         content(pack);
         // The second time, from what the first one left in the cache.
@@ -236,7 +236,7 @@ fn another_stock_image_under_the_old_name_is_found_out_before_any_image_appears(
             assert!(text(&output.stderr).contains("has the SHA-256"), "{}", text(&output.stderr));
         }
         assert_eq!(fs::read_to_string(workshop.path("images/SHA256SUMS")).unwrap(), sums);
-        let mut check = judge("sha256sum").unwrap();
+        let mut check = oracle("sha256sum").unwrap();
         check.args(["--check", "--strict", "SHA256SUMS"]).current_dir(workshop.path("images"));
         content(check);
     }
@@ -246,7 +246,7 @@ fn another_stock_image_under_the_old_name_is_found_out_before_any_image_appears(
 fn mounted_xfs(workshop: &Workshop) -> Option<Mounted> {
     let (disk, at) = (workshop.path("disk"), workshop.path("xfs"));
     fs::File::create(&disk).unwrap().set_len(1 << 30).unwrap();
-    let mut mkfs = judge("mkfs.xfs")?;
+    let mut mkfs = oracle("mkfs.xfs")?;
     mkfs.args(["-q", "-m", "reflink=1"]).arg(&disk);
     content(mkfs);
     fs::create_dir(&at).unwrap();
@@ -257,7 +257,7 @@ fn mounted_xfs(workshop: &Workshop) -> Option<Mounted> {
 fn images_share_their_blocks_where_the_filesystem_can() {
     let workshop = Workshop::with_example();
     let Some(mounted) = mounted_xfs(&workshop) else { return };
-    let Some(mut xz) = judge("xz") else { return };
+    let Some(mut xz) = oracle("xz") else { return };
     fs::write(mounted.path().join("stock.img.xz"), cardwright::demo::IMAGE).unwrap();
     xz.args(["-dk", "stock.img.xz"]).current_dir(mounted.path());
     content(xz);
@@ -273,12 +273,12 @@ fn images_share_their_blocks_where_the_filesystem_can() {
         fs::copy(workshop.path(&plain).join("SHA256SUMS"), mounted.path().join("expected")).unwrap();
         for checksums in [None, Some(&"--no-checksums")] {
             workshop.succeed(build.iter().chain(&["xfs/images"]).chain(checksums));
-            let Some(mut check) = judge("sha256sum") else { return };
+            let Some(mut check) = oracle("sha256sum") else { return };
             check.args(["--check", "--strict", "../expected"]).current_dir(mounted.path().join("images"));
             content(check);
         }
         // A raw image shares with the stock image, a packed one with the first of them.
-        let Some(mut filefrag) = judge("filefrag") else { return };
+        let Some(mut filefrag) = oracle("filefrag") else { return };
         filefrag.arg("-v").arg(mounted.path().join(format!("images/south.{format}")));
         let said = content(filefrag);
         assert!(said.contains("shared"), "{said}");
@@ -287,7 +287,7 @@ fn images_share_their_blocks_where_the_filesystem_can() {
 
 /// The blocks of 4 KiB of the device that a file has, as the filesystem says (FIEMAP).
 fn blocks_on_disk(file: &Path) -> Option<std::collections::BTreeSet<u64>> {
-    let mut filefrag = judge("filefrag")?;
+    let mut filefrag = oracle("filefrag")?;
     filefrag.args(["-v", "-s", "-b4096"]).arg(file);
     let said = content(filefrag);
     let mut blocks = std::collections::BTreeSet::new();
@@ -324,7 +324,7 @@ fn an_image_shares_the_blocks_of_a_raw_stock_image() {
     ] {
         let workshop = Workshop::with_nodes(&nodes);
         let Some(mounted) = mounted_xfs(&workshop) else { return };
-        let Some(mut xz) = judge("xz") else { return };
+        let Some(mut xz) = oracle("xz") else { return };
         let stock = mounted.path().join("stock.img");
         fs::write(mounted.path().join("stock.img.xz"), cardwright::demo::IMAGE).unwrap();
         xz.arg("-d").arg(mounted.path().join("stock.img.xz"));

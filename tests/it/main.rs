@@ -7,9 +7,9 @@
 //! Slow tests are told by their module, and by nothing else:
 //!
 //! - `boot` starts machines, for minutes each. Its tests are the ignored ones, and no others are:
-//!   `tests/rig/boot-test.sh`, which makes the stand-ins that they need, runs them.
-//! - `stand_in` builds from images as large as the real ones, for a minute or two, and needs root. Leave it out with
-//!   `cargo test --test it -- --skip stand_in::`.
+//!   `tests/harness/boot-test.sh`, which makes the test images that they need, runs them.
+//! - `test_images` builds from images as large as the real ones, for a minute or two, and needs root. Leave it out with
+//!   `cargo test --test it -- --skip test_images::`.
 //! - Everything else is done in seconds each; `filesystems` and `formats` take longest.
 
 #![cfg_attr(
@@ -51,8 +51,8 @@ mod papers;
 mod payload;
 #[cfg(unix)]
 mod shared_folders;
-#[cfg(target_os = "linux")]
-mod stand_in;
 mod stock_images;
 mod support;
 mod terminal;
+#[cfg(target_os = "linux")]
+mod test_images;

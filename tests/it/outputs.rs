@@ -1,7 +1,7 @@
 //! A build writes over its own results and over nothing else.
 
 use crate::support::{
-    SECRET, Workshop, assert_snapshot, change_root, content, judge, listing, raw_demo, text,
+    SECRET, Workshop, assert_snapshot, change_root, content, listing, oracle, raw_demo, text,
 };
 use std::fs;
 use std::path::Path;
@@ -156,7 +156,7 @@ fn workshop_with_file(name: &str, content: &str) -> Workshop {
 fn keys_and_known_hosts_of_the_users_own_are_kept() {
     let workshop = workshop(NODES);
     let (key, other) = (workshop.path("images/id_ed25519"), workshop.path("images/known_hosts"));
-    let Some(mut keygen) = judge("ssh-keygen") else { return };
+    let Some(mut keygen) = oracle("ssh-keygen") else { return };
     content({
         keygen.args(["-q", "-t", "ed25519", "-N", "", "-C", "ann@laptop", "-f"]).arg(&key);
         keygen
@@ -190,7 +190,7 @@ fn keys_and_known_hosts_of_the_users_own_are_kept() {
     fs::write(&kubeconfig, &ours).unwrap();
     // The same key under another comment, and with a passphrase, which hides the comment.
     for change in [["-c", "-C", "mine"], ["-p", "-N", "a passphrase"]] {
-        let mut keygen = judge("ssh-keygen").unwrap();
+        let mut keygen = oracle("ssh-keygen").unwrap();
         keygen.args(change).args(["-q", "-P", "", "-f"]).arg(&key);
         content(keygen);
         workshop.succeed(["build"]);
@@ -313,7 +313,7 @@ fn an_image_that_was_changed_by_hand_is_kept() {
     fs::write(&image, &as_built).unwrap();
     workshop.succeed(build);
     edit(&image);
-    let Some(mut sums) = judge("sha256sum") else { return };
+    let Some(mut sums) = oracle("sha256sum") else { return };
     let sums = content({
         sums.current_dir(workshop.path("images")).args(["north.img", "east.img"]);
         sums
@@ -349,7 +349,7 @@ fn a_packed_image_that_was_changed_by_hand_is_kept() {
             workshop.succeed(build.iter().chain((!lists).then_some(&"--no-checksums")));
             let packed = workshop.path(&format!("images/north.{format}"));
             for (action, file) in [("-d", &packed), ("-1", &workshop.path("images/north.img"))] {
-                let Some(mut command) = judge(tool) else { return };
+                let Some(mut command) = oracle(tool) else { return };
                 content({
                     command.args(["-q", action]).arg(file);
                     command

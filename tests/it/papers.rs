@@ -1,6 +1,6 @@
 //! The papers beside the images, judged by the programs they are for and by their formats' own rules.
 
-use crate::support::{NODES, Workshop, content, judge, judge_card, text};
+use crate::support::{NODES, Workshop, assert_oracles_accept, content, oracle, text};
 use cardwright::types::Digest;
 use serde_json::Value;
 use std::fs;
@@ -57,7 +57,7 @@ fn what_a_bmap_leaves_out_may_be_anything() {
         assert!(card != image);
         let path = workshop.path("card.img");
         fs::write(&path, card).unwrap();
-        judge_card(&path);
+        assert_oracles_accept(&path);
         workshop.succeed(["verify", "--image", "demo", "card.img"]);
     }
 }
@@ -67,13 +67,13 @@ fn bmaptool_takes_bmap_and_image_together() {
     let workshop = Workshop::with_example();
     for format in ["img", "img.xz", "img.gz", "img.zst"] {
         workshop.succeed(["build", "--image", "demo", "--format", format, "--bmap"]);
-        let Some(mut bmaptool) = judge("bmaptool") else { return };
+        let Some(mut bmaptool) = oracle("bmaptool") else { return };
         // It finds the bmap by itself, and checks every checksum in it.
         bmaptool.args(["copy", &format!("images/{}.{format}", NODES[0]), "card.img"]);
         bmaptool.current_dir(workshop.path(""));
         let said = content(bmaptool);
         assert!(said.contains("discovered bmap file"), "{said}");
-        judge_card(&workshop.path("card.img"));
+        assert_oracles_accept(&workshop.path("card.img"));
         workshop.succeed(["verify", "--image", "demo", "card.img"]);
         fs::remove_file(workshop.path("card.img")).unwrap();
     }

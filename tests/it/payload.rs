@@ -1,7 +1,8 @@
 //! k3s and container images inside the cards, and cards larger than the stock image, on the demo image.
 
 use crate::support::{
-    Workshop, assert_snapshot, content, debugfs, judge, judge_card, partition, root_file, stat, text,
+    Workshop, assert_oracles_accept, assert_snapshot, content, debugfs, oracle, partition, root_file, stat,
+    text,
 };
 use cardwright::types::Digest;
 use std::fs;
@@ -59,7 +60,7 @@ fn a_bundled_k3s_is_on_every_card_and_nothing_is_downloaded() {
     workshop.succeed(["build"]);
     for (node, unit) in [("north", "k3s"), ("east", "k3s-agent")] {
         let image = workshop.path(&format!("images/{node}.img"));
-        judge_card(&image);
+        assert_oracles_accept(&image);
         workshop.succeed(["verify", &format!("images/{node}.img")]);
         assert_eq!(fs::metadata(&image).unwrap().len(), 96 * MIB, "what fits does not grow");
         for (path, expected) in [
@@ -118,7 +119,7 @@ fn a_card_grows_where_the_payload_does_not_fit() {
         let image = workshop.path(&format!("images/{node}.img"));
         assert_eq!(fs::metadata(&image).unwrap().len(), 160 * MIB);
         assert_eq!(partition(&image, 2), (48 * MIB, 112 * MIB));
-        judge_card(&image);
+        assert_oracles_accept(&image);
         workshop.succeed(["verify", &format!("images/{node}.img")]);
     }
     let again = fs::read(workshop.path("images/east.img")).unwrap();
@@ -132,10 +133,10 @@ fn a_card_grows_as_much_as_nodes_yaml_says_and_still_grows_at_the_first_boot() {
     workshop.succeed(["build"]);
     let image = workshop.path("images/north.img");
     assert_eq!(partition(&image, 2), (48 * MIB, 248 * MIB));
-    judge_card(&image);
+    assert_oracles_accept(&image);
     workshop.succeed(["verify", "images/north.img"]);
     // sfdisk agrees on the table, and partition 2 ends where the image does.
-    if let Some(mut sfdisk) = judge("sfdisk") {
+    if let Some(mut sfdisk) = oracle("sfdisk") {
         sfdisk.arg("--verify").arg(&image);
         let said = content(sfdisk);
         assert!(said.contains("No errors detected"), "{said}");
@@ -144,7 +145,7 @@ fn a_card_grows_as_much_as_nodes_yaml_says_and_still_grows_at_the_first_boot() {
     let card = workshop.path("card.img");
     fs::copy(&image, &card).unwrap();
     fs::File::options().write(true).open(&card).unwrap().set_len(700 * MIB).unwrap();
-    let (Some(mut shell), Some(mut resize2fs)) = (judge("sh"), judge("resize2fs")) else { return };
+    let (Some(mut shell), Some(mut resize2fs)) = (oracle("sh"), oracle("resize2fs")) else { return };
     shell.args(["-c", "echo ', +' | /usr/sbin/sfdisk --no-reread -N 2 \"$0\""]).arg(&card);
     content(shell);
     let (start, length) = partition(&card, 2);
@@ -152,7 +153,7 @@ fn a_card_grows_as_much_as_nodes_yaml_says_and_still_grows_at_the_first_boot() {
     let root = crate::support::cut(&card, start, length);
     resize2fs.arg("-f").arg(root.path());
     content(resize2fs);
-    let mut e2fsck = judge("e2fsck").unwrap();
+    let mut e2fsck = oracle("e2fsck").unwrap();
     e2fsck.arg("-fn").arg(root.path());
     content(e2fsck);
 }
@@ -230,7 +231,7 @@ fn a_node_without_k3s_gets_no_payload() {
     fs::write(workshop.path("nodes.yaml"), nodes + "  - {name: plain, address: 192.168.50.13}\n").unwrap();
     workshop.succeed(["build"]);
     for node in ["north", "plain"] {
-        judge_card(&workshop.path(&format!("images/{node}.img")));
+        assert_oracles_accept(&workshop.path(&format!("images/{node}.img")));
         workshop.succeed(["verify", &format!("images/{node}.img")]);
     }
     let Some(said) = stat(&workshop.path("images/plain.img"), "/usr/local/bin/k3s") else { return };

@@ -4,7 +4,7 @@
 //! unless CARDWRIGHT_JUDGES asks for them.
 
 use crate::support::{
-    Workshop, assert_snapshot, boot_file, boot_partition, change_root, judge, partition, raw_demo, text,
+    Workshop, assert_snapshot, boot_file, boot_partition, change_root, oracle, partition, raw_demo, text,
 };
 use cardwright::io::ReadAt as _;
 use cardwright::stock_image::StockImage;
@@ -39,7 +39,7 @@ impl Bench {
 
     /// Writes a file to the boot partition, as the kernel's vfat would. `None` without mtools.
     fn put_boot(&self, name: &str, content: &str) -> Option<()> {
-        let mut mcopy = judge("mcopy")?;
+        let mut mcopy = oracle("mcopy")?;
         mcopy.env("MTOOLS_SKIP_CHECK", "1").arg("-i").arg(boot_partition(&self.image()));
         mcopy.args(["-o", "-", &format!("::/{name}")]).stdin(Stdio::piped());
         let mut child = mcopy.spawn().unwrap();
@@ -229,7 +229,7 @@ fn a_root_partition_of_another_kind_is_named() {
 #[test]
 fn a_root_partition_that_mkfs_xfs_made_is_named() {
     let bench = Bench::new();
-    let Some(mut mkfs) = judge("mkfs.xfs") else { return };
+    let Some(mut mkfs) = oracle("mkfs.xfs") else { return };
     let file = bench.workshop.path("xfs");
     fs::File::create(&file).unwrap().set_len(400 << 20).unwrap();
     mkfs.arg("-q").arg(&file);
@@ -310,7 +310,7 @@ fn check_warns_where_it_cannot_look_at_the_image() {
     assert!(said.contains("warning: time zones, locales, paths, packages and free space were not checked: there is no file `"), "{said}");
     assert!(said.contains("nodes.yaml:2:8"), "{said}");
     // What cannot be read at random is not decompressed, unless what it needs of it is known from before.
-    let Some(mut gzip) = judge("gzip") else { return };
+    let Some(mut gzip) = oracle("gzip") else { return };
     fs::write(bench.workshop.path("raw"), disk).unwrap();
     let compressed = gzip.arg("-c").arg(bench.workshop.path("raw")).output().unwrap().stdout;
     let digest = cardwright::types::Digest::of(&compressed);

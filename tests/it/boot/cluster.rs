@@ -17,7 +17,7 @@ pub(crate) const NODES: [(&str, &str); 4] = [
     ("west", "192.168.50.14"),
 ];
 
-/// A release of Raspberry Pi OS that there is a stand-in of.
+/// A release of Raspberry Pi OS that there is a test image of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Suite {
     Bullseye,
@@ -26,14 +26,14 @@ pub(crate) enum Suite {
 }
 
 impl Suite {
-    /// The bootable stand-in, made when it is not in the cache.
-    fn stand_in(self) -> PathBuf {
+    /// The bootable test image, made when it is not in the cache.
+    fn test_image(self) -> PathBuf {
         let name = match self {
             Self::Bullseye => "bullseye",
             Self::Bookworm => "bookworm",
             Self::Trixie => "trixie",
         };
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rig/standin.sh");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/harness/test-image.sh");
         run(Command::new(script).arg(name)).trim().into()
     }
 
@@ -60,7 +60,7 @@ pub(crate) struct TestCluster {
 
 /// What a cluster is built from.
 pub(crate) struct Recipe<'a> {
-    /// The stand-in.
+    /// The test image.
     pub(crate) suite: Suite,
     /// `grow:` of the image.
     pub(crate) grow: &'a str,
@@ -85,7 +85,7 @@ impl Recipe<'_> {
         let User { name, password, passwordless_sudo } = user;
         let sudo = if *passwordless_sudo { "passwordless" } else { "password" };
         let hash = run(Command::new("openssl").args(["passwd", "-6", "-salt", "boottest", password]));
-        let image = suite.stand_in();
+        let image = suite.test_image();
         let nodes_yaml = format!(
             "cluster: compass\n\
              image: {{path: '{}', grow: {grow}}}\n\

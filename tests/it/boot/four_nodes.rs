@@ -8,7 +8,7 @@ use crate::boot::time_server::start_time_server;
 use crate::boot::wire::Wire;
 
 #[test]
-#[ignore = "boots four machines: run tests/rig/boot-test.sh --long"]
+#[ignore = "boots four machines: run tests/harness/boot-test.sh --long"]
 fn four_nodes_find_each_other_and_their_server() {
     let _wire = Wire::with_ports(4);
     let _time = start_time_server();
@@ -52,7 +52,7 @@ fn four_nodes_find_each_other_and_their_server() {
 }
 
 #[test]
-#[ignore = "boots two machines: run tests/rig/boot-test.sh --long"]
+#[ignore = "boots two machines: run tests/harness/boot-test.sh --long"]
 fn a_card_that_is_written_again_is_the_same_node() {
     let _wire = Wire::with_ports(4);
     let _time = start_time_server();

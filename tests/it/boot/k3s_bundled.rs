@@ -14,7 +14,7 @@ fn archive() -> Vec<u8> {
 }
 
 #[test]
-#[ignore = "boots two machines: run tests/rig/boot-test.sh --long"]
+#[ignore = "boots two machines: run tests/harness/boot-test.sh --long"]
 fn a_bundled_k3s_starts_and_is_joined_where_there_is_nothing_to_ask() {
     let _wire = Wire::with_ports(2);
     let cluster = build("k3s-bundled", Install::Bundled(archive()));

@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 #[test]
-#[ignore = "boots a machine: run tests/rig/boot-test.sh --long"]
+#[ignore = "boots a machine: run tests/harness/boot-test.sh --long"]
 fn k3s_is_installed_once_whatever_goes_wrong() {
     let _wire = Wire::with_ports(1);
     let cluster = build("k3s-first-boot", Install::Download);

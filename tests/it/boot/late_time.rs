@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const DAY: f64 = 86_400.0;
 
 #[test]
-#[ignore = "boots a machine: run tests/rig/boot-test.sh --long"]
+#[ignore = "boots a machine: run tests/harness/boot-test.sh --long"]
 fn commands_and_k3s_make_up_for_a_time_that_comes_late() {
     let _wire = Wire::with_ports(1);
     let repository = AptRepository::serve();

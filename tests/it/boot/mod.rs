@@ -1,7 +1,7 @@
-//! Cards that boot: images are built by cardwright from bootable stand-ins for Raspberry Pi OS, written to
-//! cards, and started under QEMU. `tests/rig/boot-test.sh` makes what is needed and runs these tests; they
-//! are ignored otherwise. What the stand-ins imitate, and what such a boot cannot show, is told in
-//! tests/rig/README.md.
+//! Cards that boot: images are built by cardwright from bootable test images like Raspberry Pi OS, written to
+//! cards, and started under QEMU. `tests/harness/boot-test.sh` makes what is needed and runs these tests; they
+//! are ignored otherwise. What the test images imitate, and what such a boot cannot show, is told in
+//! tests/harness/README.md.
 
 mod apt_repository;
 mod bullseye;

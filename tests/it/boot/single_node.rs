@@ -11,14 +11,14 @@ use std::collections::BTreeSet;
 pub(crate) const PASSWORD: &str = "not-for-ssh";
 
 #[test]
-#[ignore = "boots a machine: run tests/rig/boot-test.sh"]
+#[ignore = "boots a machine: run tests/harness/boot-test.sh"]
 fn a_trixie_card_boots_as_the_node_it_was_built_for() {
     let user = User { name: "ada", password: PASSWORD, passwordless_sudo: true };
     boots_as_its_node("trixie", Suite::Trixie, "none", &user);
 }
 
 #[test]
-#[ignore = "boots a machine: run tests/rig/boot-test.sh"]
+#[ignore = "boots a machine: run tests/harness/boot-test.sh"]
 fn a_bookworm_card_boots_as_the_node_it_was_built_for() {
     let user = User { name: "pi", password: PASSWORD, passwordless_sudo: false };
     // Grown once by cardwright, and by the first boot once more.
@@ -29,7 +29,7 @@ fn a_bookworm_card_boots_as_the_node_it_was_built_for() {
 /// nothing comes of it; with `rw` on the kernel's command line everything that is merely disabled is
 /// enabled.
 #[test]
-#[ignore = "boots a machine: run tests/rig/boot-test.sh"]
+#[ignore = "boots a machine: run tests/harness/boot-test.sh"]
 fn what_trixies_presets_enable_changes_nothing() {
     let _wire = Wire::with_ports(1);
     let ear = DhcpEar::open();

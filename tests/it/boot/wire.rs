@@ -1,6 +1,6 @@
 //! The network the machines hang on: a bridge with a tap for each of them.
 //!
-//! It is made in the network namespace that tests/rig/boot-test.sh starts the tests in, where there is
+//! It is made in the network namespace that tests/harness/boot-test.sh starts the tests in, where there is
 //! nothing but loopback: whatever a card sends does not leave that namespace.
 
 use crate::boot::command::run;
@@ -24,7 +24,7 @@ impl Wire {
         assert_eq!(
             interfaces.lines().count(),
             1,
-            "cards are booted in a network namespace of their own, by tests/rig/boot-test.sh; here is more than loopback:\n{interfaces}"
+            "cards are booted in a network namespace of their own, by tests/harness/boot-test.sh; here is more than loopback:\n{interfaces}"
         );
         let wire = Self { ports };
         ip(&format!("link add {BRIDGE} type bridge forward_delay 0"));

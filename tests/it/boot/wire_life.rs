@@ -15,26 +15,26 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 #[test]
-#[ignore = "boots a machine: run tests/rig/boot-test.sh --long"]
+#[ignore = "boots a machine: run tests/harness/boot-test.sh --long"]
 fn a_trixie_node_keeps_its_network_through_routers_and_switches() {
     keeps_its_network("trixie-wire", Suite::Trixie);
 }
 
 #[test]
-#[ignore = "boots a machine: run tests/rig/boot-test.sh --long"]
+#[ignore = "boots a machine: run tests/harness/boot-test.sh --long"]
 fn a_bookworm_node_keeps_its_network_through_routers_and_switches() {
     keeps_its_network("bookworm-wire", Suite::Bookworm);
 }
 
 #[test]
-#[ignore = "boots a machine: run tests/rig/boot-test.sh --long"]
+#[ignore = "boots a machine: run tests/harness/boot-test.sh --long"]
 fn a_bullseye_node_keeps_its_network_through_routers_switches_and_pods() {
     keeps_its_network("bullseye-wire", Suite::Bullseye);
 }
 
 /// `NetworkManager` 1.52 looks for somebody else with the address before it takes one, and comes up without.
 #[test]
-#[ignore = "boots a machine: run tests/rig/boot-test.sh --long"]
+#[ignore = "boots a machine: run tests/harness/boot-test.sh --long"]
 fn an_address_that_somebody_else_has_is_taken_when_it_is_free() {
     let _wire = Wire::with_ports(1);
     let (node, address) = NODES[0];

@@ -1,4 +1,4 @@
-//! Tools that judge, with all their arguments as texts. The caller has asked for them with `all_here`.
+//! Tools that oracle, with all their arguments as texts. The caller has asked for them with `all_here`.
 
 use crate::support;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Certificates, tokens and the kubeconfig, before openssl, sha256sum and kubectl.
 
 use crate::identity::{THREE_SERVERS, TLS, card_file};
-use crate::support::{SECRET, Workshop, content, judge, python, stat, text};
+use crate::support::{SECRET, Workshop, content, oracle, python, stat, text};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -22,7 +22,7 @@ fn built(nodes: &str) -> Option<Workshop> {
     Some(workshop)
 }
 
-/// One server, with certificates that judges still take for valid when this is an old program.
+/// One server, with certificates that oracles still take for valid when this is an old program.
 fn lasting() -> Option<Workshop> {
     built(
         "\
@@ -42,7 +42,7 @@ fn yaml(path: &Path, expression: &str) -> Option<String> {
 }
 
 fn openssl(workshop: &Workshop, arguments: &[&str]) -> Option<Output> {
-    let mut openssl = judge("openssl")?;
+    let mut openssl = oracle("openssl")?;
     Some(openssl.current_dir(workshop.path("")).args(arguments).output().unwrap())
 }
 
@@ -56,7 +56,7 @@ fn openssl_agrees(workshop: &Workshop, arguments: &[&str]) -> Option<String> {
 #[test]
 fn the_tokens_pin_the_authority_on_the_first_servers_card() {
     let Some(workshop) = built(THREE_SERVERS) else { return };
-    let Some(mut sha256sum) = judge("sha256sum") else { return };
+    let Some(mut sha256sum) = oracle("sha256sum") else { return };
     sha256sum.arg(workshop.path("ca/server-ca.crt"));
     let sum = content(sha256sum).split(' ').next().unwrap().to_owned();
     let secret = cardwright::identity::ClusterSecret::from_hex(SECRET).unwrap();
@@ -212,7 +212,7 @@ fn api_server(workshop: &Workshop) -> Option<ApiServer> {
             "leaf.crt",
         ],
     );
-    let mut python = judge("python3")?;
+    let mut python = oracle("python3")?;
     python.current_dir(workshop.path("")).args(["-c", API_SERVER]).stdout(Stdio::piped());
     let mut child = python.spawn().unwrap();
     let mut line = String::new();
@@ -222,7 +222,7 @@ fn api_server(workshop: &Workshop) -> Option<ApiServer> {
 
 /// kubectl with a kubeconfig, at a server that stands at another place than the kubeconfig says.
 fn kubectl(workshop: &Workshop, server: &ApiServer, kubeconfig: &str) -> Option<Output> {
-    let mut kubectl: Command = judge("kubectl")?;
+    let mut kubectl: Command = oracle("kubectl")?;
     kubectl.current_dir(workshop.path("")).env("HOME", workshop.path("home")).env_remove("KUBECONFIG");
     kubectl.args(["--kubeconfig", kubeconfig, "--request-timeout", "20s"]);
     kubectl.args(["--server", &format!("https://127.0.0.1:{}", server.port)]);

@@ -1,4 +1,4 @@
-//! Who the nodes are and who gets in: what comes out of a build, before judges that nobody here wrote.
+//! Who the nodes are and who gets in: what comes out of a build, before oracles that nobody here wrote.
 
 mod changes;
 mod kubernetes;

@@ -1,6 +1,6 @@
 //! The papers beside the images.
 
-use crate::support::{Workshop, content, judge, text};
+use crate::support::{Workshop, content, oracle, text};
 use std::fs;
 use std::path::Path;
 
@@ -84,7 +84,7 @@ fn ssh_keygen_finds_every_node_by_name_and_address() {
     for (name, address) in [("north", "192.168.50.11"), ("west", "192.168.50.14")] {
         let mut keys = Vec::new();
         for host in [name, address] {
-            let Some(mut keygen) = judge("ssh-keygen") else { return };
+            let Some(mut keygen) = oracle("ssh-keygen") else { return };
             keygen.args(["-l", "-F", host, "-f"]).arg(&known_hosts);
             let found = content(keygen);
             let line = found.lines().find(|line| !line.starts_with('#')).unwrap();
@@ -97,12 +97,12 @@ fn ssh_keygen_finds_every_node_by_name_and_address() {
             return;
         };
         fs::write(workshop.path("host.pub"), public).unwrap();
-        let mut keygen = judge("ssh-keygen").unwrap();
+        let mut keygen = oracle("ssh-keygen").unwrap();
         keygen.args(["-l", "-f"]).arg(workshop.path("host.pub"));
         let fingerprint = content(keygen).split(' ').nth(1).unwrap().to_owned();
         assert_eq!(keys, [fingerprint.clone(), fingerprint], "{name}");
     }
-    let mut stranger = judge("ssh-keygen").unwrap();
+    let mut stranger = oracle("ssh-keygen").unwrap();
     stranger.args(["-F", "192.168.50.15", "-f"]).arg(&known_hosts);
     assert!(!stranger.output().unwrap().status.success());
 }
@@ -111,7 +111,7 @@ fn ssh_keygen_finds_every_node_by_name_and_address() {
 fn ssh_reads_the_configuration_from_the_folder_of_nodes_yaml() {
     let workshop = built();
     for host in ["north", "192.168.50.11"] {
-        let Some(mut ssh) = judge("ssh") else { return };
+        let Some(mut ssh) = oracle("ssh") else { return };
         ssh.current_dir(workshop.path("")).args(["-G", "-F", "images/ssh_config", host]);
         let settings = content(ssh);
         for line in [
@@ -165,7 +165,7 @@ fn without_k3s_there_is_no_kubeconfig() {
 
 /// What ssh makes of a ssh_config: every value of a keyword for a host.
 fn ssh_settings(workshop: &Workshop, config: &Path, keyword: &str) -> Option<Vec<String>> {
-    let mut ssh = judge("ssh")?;
+    let mut ssh = oracle("ssh")?;
     ssh.current_dir(workshop.path("")).args(["-G", "-F"]).arg(config).arg("north");
     let settings = content(ssh);
     let values = settings.lines().filter_map(|line| line.strip_prefix(keyword)?.strip_prefix(' '));

@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use crate::identity::card_file;
-use crate::support::{Workshop, judge, text};
+use crate::support::{Workshop, oracle, text};
 use std::fs;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -18,7 +18,7 @@ struct Sshd {
 }
 
 fn sshd(workshop: &Workshop, node: &str) -> Option<Sshd> {
-    let sshd = judge("sshd")?;
+    let sshd = oracle("sshd")?;
     let image = workshop.path(&format!("images/{node}.img"));
     let folder = workshop.path(&format!("card-{node}"));
     fs::create_dir_all(&folder).unwrap();
@@ -48,7 +48,7 @@ fn ssh(workshop: &Workshop, sshd: &Sshd, host: &str) -> Output {
     }
     let home = workshop.path("home");
     fs::create_dir_all(&home).unwrap();
-    let mut ssh = judge("ssh").unwrap();
+    let mut ssh = oracle("ssh").unwrap();
     ssh.current_dir(workshop.path("")).env("HOME", home).env_remove("SSH_AUTH_SOCK");
     ssh.args(["-F", "images/ssh_config", "-o", "BatchMode=yes", "-o"]);
     ssh.arg(format!("ProxyCommand={} -i -f {}", sshd.sshd.display(), sshd.settings.display()));
@@ -102,7 +102,7 @@ fn sshd_shows_the_derived_key_and_no_other() {
     if nobody_but_root() {
         fs::create_dir_all("/run/sshd").unwrap();
     }
-    let mut test = judge("sshd").unwrap();
+    let mut test = oracle("sshd").unwrap();
     let output = test.arg("-T").arg("-f").arg(&north.settings).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let said = text(&output.stdout);
@@ -119,14 +119,14 @@ fn lets_in(workshop: &Workshop, lines: &str) -> bool {
     // Over the network, as `from=` goes by the address that is there.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
-    let mut sshd = judge("sshd").unwrap();
+    let mut sshd = oracle("sshd").unwrap();
     sshd.args(["-i", "-f", &path("sshd_config")]).stderr(Stdio::null());
     let served = std::thread::spawn(move || {
         let (connection, _) = listener.accept().unwrap();
         let other_end = OwnedFd::from(connection.try_clone().unwrap());
         sshd.stdin(OwnedFd::from(connection)).stdout(other_end).status().unwrap()
     });
-    let mut ssh = judge("ssh").unwrap();
+    let mut ssh = oracle("ssh").unwrap();
     ssh.args(["-v", "-F", "none", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-i", &path("key")]);
     ssh.args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-p", &port]);
     let output = ssh.args(["-l", &user(), "127.0.0.1", "true"]).env_remove("SSH_AUTH_SOCK").output().unwrap();
@@ -140,7 +140,7 @@ fn lets_in(workshop: &Workshop, lines: &str) -> bool {
 fn a_key_with_options_is_accepted_exactly_where_sshd_accepts_it() {
     use cardwright::cluster::AuthorizedKey;
     let workshop = Workshop::with_example();
-    let (Some(mut keygen), Some(_)) = (judge("ssh-keygen"), judge("sshd")) else { return };
+    let (Some(mut keygen), Some(_)) = (oracle("ssh-keygen"), oracle("sshd")) else { return };
     if nobody_but_root() {
         fs::create_dir_all("/run/sshd").unwrap();
     }

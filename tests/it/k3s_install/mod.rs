@@ -6,7 +6,7 @@ mod first_boot;
 mod late_time;
 
 use crate::support::release_server::{ReleaseServer, Reply};
-use crate::support::{content, judge};
+use crate::support::{content, oracle};
 use card::Card;
 use std::time::Duration;
 
@@ -311,7 +311,7 @@ fn the_status_keeps_its_last_lines_only() {
 
 #[test]
 fn without_curl_wget_does_it() {
-    if judge("wget").is_none() {
+    if oracle("wget").is_none() {
         return;
     }
     let server = ReleaseServer::start(|number, _| match number {
@@ -396,7 +396,7 @@ fn shellcheck_finds_nothing() {
         (Card::with_commands(&[], &["true"]), "first-boot"),
     ];
     for (card, name) in cards {
-        let Some(mut shellcheck) = judge("shellcheck") else { return };
+        let Some(mut shellcheck) = oracle("shellcheck") else { return };
         shellcheck.arg("--shell=dash").arg(card.script_called(name));
         content(shellcheck);
     }

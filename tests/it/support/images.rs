@@ -1,6 +1,6 @@
 //! Raw images: what is in them, as tools that nobody here wrote see it.
 
-use super::{content, judge, text};
+use super::{content, oracle, text};
 use cardwright::io::ReadAt as _;
 use cardwright::types::ByteOffset;
 use std::fs;
@@ -35,14 +35,14 @@ pub fn boot_partition(image: &Path) -> String {
 }
 
 /// Lets e2fsck and fsck.vfat look at a card.
-pub fn judge_card(image: &Path) {
-    if let Some(mut e2fsck) = judge("e2fsck") {
+pub fn assert_oracles_accept(image: &Path) {
+    if let Some(mut e2fsck) = oracle("e2fsck") {
         e2fsck.arg("-fn").arg(root_partition(image));
         content(e2fsck);
     }
     let (start, length) = partition(image, 1);
     let fat = cut(image, start, length);
-    if let Some(mut fsck) = judge("fsck.vfat") {
+    if let Some(mut fsck) = oracle("fsck.vfat") {
         fsck.arg("-n").arg(fat.path());
         content(fsck);
     }
@@ -72,7 +72,7 @@ pub fn cut(image: &Path, start: u64, length: u64) -> tempfile::NamedTempFile {
 
 /// All that debugfs says to a request about the root partition of a raw image.
 pub fn debugfs(image: &Path, request: &str) -> Option<String> {
-    let mut debugfs = judge("debugfs")?;
+    let mut debugfs = oracle("debugfs")?;
     debugfs.args(["-R", request]).arg(root_partition(image));
     Some(content(debugfs))
 }
@@ -85,7 +85,7 @@ pub fn stat(image: &Path, path: &str) -> Option<String> {
 /// Changes the root partition of a raw image by requests to debugfs. `None` without it.
 pub fn change_root(image: &Path, requests: &[&str]) -> Option<()> {
     for request in requests {
-        let mut debugfs = judge("debugfs")?;
+        let mut debugfs = oracle("debugfs")?;
         debugfs.args(["-w", "-R", request]).arg(root_partition(image));
         content(debugfs);
     }
@@ -94,14 +94,14 @@ pub fn change_root(image: &Path, requests: &[&str]) -> Option<()> {
 
 /// The content of a file on the ext4 partition, as debugfs reads it.
 pub fn root_file(image: &Path, path: &str) -> Option<String> {
-    let mut debugfs = judge("debugfs")?;
+    let mut debugfs = oracle("debugfs")?;
     debugfs.args(["-R", &format!("cat {path}")]).arg(root_partition(image));
     Some(text(&debugfs.output().unwrap().stdout))
 }
 
 /// The content of a file on the FAT partition, as mtools reads it.
 pub fn boot_file(image: &Path, path: &str) -> Option<String> {
-    let mut mtype = judge("mtype")?;
+    let mut mtype = oracle("mtype")?;
     mtype.env("MTOOLS_SKIP_CHECK", "1").arg("-i").arg(boot_partition(image)).arg(format!("::{path}"));
     Some(content(mtype))
 }

@@ -1,12 +1,12 @@
-//! What the tests share: the program in a folder of its own, and judges that nobody here wrote.
+//! What the tests share: the program in a folder of its own, and oracles that nobody here wrote.
 
 mod images;
-mod judges;
 pub(crate) mod mount;
+mod oracles;
 pub(crate) mod release_server;
 
 pub(crate) use images::*;
-pub(crate) use judges::*;
+pub(crate) use oracles::*;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;

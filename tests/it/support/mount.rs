@@ -1,6 +1,6 @@
 //! Filesystems that the kernel mounts, which takes root.
 
-use super::{content, judge, skipped};
+use super::{content, oracle, skipped};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +11,7 @@ pub(crate) struct Mounted(PathBuf);
 impl Mounted {
     /// Mounts with these arguments. `None` where nothing can be mounted.
     pub(crate) fn new(arguments: &[&dyn AsRef<OsStr>], at: &Path) -> Option<Self> {
-        let mut mount = judge("mount")?;
+        let mut mount = oracle("mount")?;
         mount.args(arguments).arg(at);
         if !mount.output().unwrap().status.success() {
             skipped("mounting needs root");

@@ -1,4 +1,4 @@
-//! Programs that nobody here wrote, which judge results.
+//! Programs that nobody here wrote, which oracle results.
 
 use super::text;
 use std::path::{Path, PathBuf};
@@ -18,9 +18,9 @@ pub fn skipped(why: &str) {
     eprintln!("skipped: {why}");
 }
 
-/// A tool of the system that judges results. `None` where it is missing, which is said.
+/// A tool of the system that oracles results. `None` where it is missing, which is said.
 #[track_caller]
-pub fn judge(name: &str) -> Option<Command> {
+pub fn oracle(name: &str) -> Option<Command> {
     let found = tool(name);
     if found.is_none() {
         skipped(&format!("`{name}` is not installed"));
@@ -31,10 +31,10 @@ pub fn judge(name: &str) -> Option<Command> {
 /// Returns whether all tools are here. Says which are not.
 #[track_caller]
 pub fn all_here(names: &[&str]) -> bool {
-    names.iter().all(|name| judge(name).is_some())
+    names.iter().all(|name| oracle(name).is_some())
 }
 
-/// Runs a judge that has to be content.
+/// Runs a oracle that has to be content.
 pub fn content(mut command: Command) -> String {
     let output = command.output().unwrap();
     let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
@@ -48,7 +48,7 @@ pub fn peak_memory(command: &Command) -> Option<u64> {
     const ASK: &str = "import resource, subprocess, sys\n\
         subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)\n\
         print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
-    let mut python = judge("python3")?;
+    let mut python = oracle("python3")?;
     python.args(["-c", ASK]).arg(command.get_program()).args(command.get_args());
     python.current_dir(command.get_current_dir().unwrap_or(Path::new(".")));
     for (name, value) in command.get_envs() {
@@ -75,7 +75,7 @@ pub fn yaml(text: &str) -> Option<Vec<serde_json::Value>> {
 pub fn python(program: &str, arguments: &[&Path], input: &[u8]) -> Option<String> {
     use std::io::Write as _;
     use std::process::Stdio;
-    let mut python = judge("python3")?;
+    let mut python = oracle("python3")?;
     python.args(["-c", program]).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = python.spawn().unwrap();
     child.stdin.take().unwrap().write_all(input).unwrap();

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# likeness.sh - sourced by make-standin.sh: gives a Debian tree the files and the first boot of Raspberry Pi
-# OS Lite. The texts are in imitation/; here is what is no text: modes, links, users, identities. Nothing of
+# rootfs-overlay.sh - sourced by make-test-image.sh: gives a Debian tree the files and the first boot of Raspberry Pi
+# OS Lite. The texts are in rootfs-overlay/; here is what is no text: modes, links, users, identities. Nothing of
 # the tree is run.
 #
 # Uses: here, suite, variant, disk_id, epoch, work. Sets boot_mount.
@@ -23,8 +23,8 @@ boot_mount=/boot/firmware
 # imitate ROOT
 imitate() {
   local root=$1 unit
-  cp -rT "$here/imitation/all" "$root"
-  cp -rT "$here/imitation/$suite" "$root"
+  cp -rT "$here/rootfs-overlay/all" "$root"
+  cp -rT "$here/rootfs-overlay/$suite" "$root"
 
   # Identity: the first boot of a machine that never ran. Bullseye's file is empty, which is no first boot to
   # systemd, and so brings no presets.
@@ -153,7 +153,7 @@ imitate_boot() {
     [ -s "$kernel" ] && [ -s "$initramfs" ] || die "no kernel or no initramfs in the tree"
     gzip -9nc "$kernel" >"$boot/kernel8.img"      # the real one is gzipped, too
     mv "$initramfs" "$boot/initramfs8"; rm "$kernel"
-    if [ -d "$here/imitation/$suite/usr/share/initramfs-tools" ]; then append_first_boot "$boot/initramfs8"; fi
+    if [ -d "$here/rootfs-overlay/$suite/usr/share/initramfs-tools" ]; then append_first_boot "$boot/initramfs8"; fi
   else
     for stub in kernel8.img kernel_2712.img initramfs8 initramfs_2712; do echo 'a name in a stand-in' >"$boot/$stub"; done
   fi
@@ -177,7 +177,7 @@ boot_at_boot() {
 # the other (its Documentation/driver-api/early-userspace/buffer-format.rst).
 append_first_boot() {
   local archive=$work/first-boot stage script
-  cp -rT "$here/imitation/$suite/usr/share/initramfs-tools" "$archive"
+  cp -rT "$here/rootfs-overlay/$suite/usr/share/initramfs-tools" "$archive"
   for stage in "$archive"/scripts/*; do
     for script in "$stage"/*; do printf '/scripts/%s/%s "$@"\n' "${stage##*/}" "${script##*/}"; done >"$work/order"
     mv "$work/order" "$stage/ORDER"

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# fat-lower.pl IMAGE <NAMES - used by make-standin.sh.
+# fat-lower.pl IMAGE <NAMES - used by make-test-image.sh.
 #
 # In the root directory of the FAT32 filesystem IMAGE each NAME (lower case) has a long-name entry whose
 # first letter is a capital. Makes that letter small. The 8.3 entry stays, and with it the checksum of it

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make-standin.sh [option...] SUITE OUT.img - makes a stand-in for Raspberry Pi OS Lite, 64 bits.
+# make-test-image.sh [option...] SUITE OUT.img - makes a test image like Raspberry Pi OS Lite, 64 bits.
 #
 # SUITE is bullseye, bookworm or trixie; bullseye only in full. OUT.img is raw and sparse.
 #   --variant full       bootable: Debian's arm64 packages and kernel (the default; the package step takes
@@ -47,7 +47,7 @@ fi
 need mke2fs e2fsprogs; need mcopy mtools; need mkfs.fat dosfstools; need sfdisk fdisk; need perl perl; need cpio cpio
 
 . "$here/e2fsprogs.sh"
-. "$here/likeness.sh"
+. "$here/rootfs-overlay.sh"
 . "$here/skeleton.sh"
 mkdir -p "$cache"
 find_e2fsprogs

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# e2fsprogs.sh - sourced by make-standin.sh: e2fsprogs of 1.47.1 or later, the first that fills a filesystem
+# e2fsprogs.sh - sourced by make-test-image.sh: e2fsprogs of 1.47.1 or later, the first that fills a filesystem
 # from a tarball and takes its time from outside. Debian 12's is older: a newer one is then unpacked from its
 # backports into the cache; nothing is installed.
 #

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# skeleton.sh - sourced by make-standin.sh: what Debian's packages bring in a bootable stand-in, where no
+# skeleton.sh - sourced by make-test-image.sh: what Debian's packages bring in a bootable test image, where no
 # package is unpacked: the files of skeleton/, units and programs that are names with nothing behind them,
 # and directories large enough to be hashed. Nothing of it runs.
 #

@@ -1,11 +1,11 @@
-//! The main job on stand-ins for Raspberry Pi OS that `tests/rig/make-standin.sh` makes: as large, as
+//! The main job on test images like Raspberry Pi OS that `tests/harness/make-test-image.sh` makes: as large, as
 //! full and as hashed as the real ones are. Looked at by the kernel, e2fsck, fsck.vfat and mtools.
 //!
-//! Needs root (the rig sets owners; the kernel mounts). Without it these tests say so and do nothing,
+//! Needs root (the script sets owners; the kernel mounts). Without it these tests say so and do nothing,
 //! unless CARDWRIGHT_JUDGES asks for them.
 
 use crate::support::mount::Mounted;
-use crate::support::{Workshop, boot_file, content, judge, judge_card, partition, skipped};
+use crate::support::{Workshop, assert_oracles_accept, boot_file, content, oracle, partition, skipped};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -17,13 +17,13 @@ use std::sync::OnceLock;
 fn is_root() -> bool {
     let root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
     if !root {
-        skipped("the stand-ins need root");
+        skipped("the test images need root");
     }
     root
 }
 
-/// The raw stand-in for a release, made once per run. Its folder is removed with the build folder.
-fn stand_in(suite: &'static str) -> Option<&'static Path> {
+/// The raw test image for a release, made once per run. Its folder is removed with the build folder.
+fn test_image(suite: &'static str) -> Option<&'static Path> {
     static TRIXIE: OnceLock<PathBuf> = OnceLock::new();
     static BOOKWORM: OnceLock<PathBuf> = OnceLock::new();
     if !is_root() {
@@ -31,10 +31,10 @@ fn stand_in(suite: &'static str) -> Option<&'static Path> {
     }
     let cell = if suite == "trixie" { &TRIXIE } else { &BOOKWORM };
     let made = cell.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stand-ins");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("test-images");
         fs::create_dir_all(&folder).unwrap();
         let image = folder.join(format!("{suite}.img"));
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rig/make-standin.sh");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/harness/make-test-image.sh");
         let mut make = Command::new(script);
         make.args(["--variant", "synthetic", suite]).arg(&image);
         content(make);
@@ -112,14 +112,14 @@ fn planned(workshop: &Workshop, stock: &Path, node: &str) -> BTreeSet<PathBuf> {
 }
 
 fn main_job(suite: &'static str) {
-    let Some(stock) = stand_in(suite) else { return };
+    let Some(stock) = test_image(suite) else { return };
     let before = cardwright::types::Digest::of(&fs::read(stock).unwrap());
     let workshop = Workshop::with_example();
     let image = stock.display().to_string();
     workshop.succeed(["build", "--format", "img", "--image", &image]);
     for node in ["north", "east", "south", "west"] {
         let card = workshop.path(&format!("images/{node}.img"));
-        judge_card(&card);
+        assert_oracles_accept(&card);
         if let Some(cmdline) = boot_file(&card, "/cmdline.txt") {
             assert_eq!(cmdline.lines().count(), 1, "{cmdline}");
         }
@@ -144,7 +144,7 @@ fn the_main_job_on_bookworm() {
 
 #[test]
 fn every_packing_of_a_stock_image_gives_the_same_cards() {
-    let Some(stock) = stand_in("trixie") else { return };
+    let Some(stock) = test_image("trixie") else { return };
     let packings: [(&str, &str, &[&str]); 5] = [
         ("xz", "many-blocks.bin", &["--stdout", "-0", "-T2", "--block-size=16MiB"]),
         ("xz", "one-block.bin", &["--stdout", "-0", "-T1"]),
@@ -154,7 +154,7 @@ fn every_packing_of_a_stock_image_gives_the_same_cards() {
     ];
     let mut wanted = None;
     for (tool, name, arguments) in packings {
-        let Some(mut pack) = judge(tool) else { continue };
+        let Some(mut pack) = oracle(tool) else { continue };
         let workshop = Workshop::with_example();
         let packed = workshop.path(name);
         let status =

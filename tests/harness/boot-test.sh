@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# boot-test.sh [--long] [TEST...] - makes the stand-ins (kept in the cache), builds cards from them with
+# boot-test.sh [--long] [TEST...] - makes the test images (kept in the cache), builds cards from them with
 # cardwright, and boots the cards under QEMU. Without --long: one node each of trixie and bookworm. With it:
 # bullseye, k3s's first boot, k3s inside the cards, routers, switches and pods, four nodes on one network, and
 # a re-flashed card as well. TEST: only tests whose name has it in it.
@@ -26,7 +26,7 @@ need gpg gnupg; need radvd radvd
 suites=(trixie bookworm)
 # Only for those who ask for it: its packages take as long as those of another release.
 case " ${filters[*]} " in "  " | *bullseye*) suites+=(bullseye) ;; esac
-for suite in "${suites[@]}"; do "$here/standin.sh" "$suite" >/dev/null; done
+for suite in "${suites[@]}"; do "$here/test-image.sh" "$suite" >/dev/null; done
 cd "$here/../.."
 # As `cargo test` builds it: what takes time here is the machines, not cardwright.
 cargo test --locked --test it --no-run

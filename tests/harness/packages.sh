@@ -40,7 +40,7 @@ setup=$cache/setup-$suite
 lay_setup() {
   rm -rf "$setup"
   mkdir -p "$setup"/{boot/firmware,etc/initramfs-tools/conf.d,etc/systemd/network,usr/share/initramfs-tools/modules.d}
-  cp -rT "$here/imitation/all/usr/share/initramfs-tools" "$setup/usr/share/initramfs-tools"
+  cp -rT "$here/rootfs-overlay/all/usr/share/initramfs-tools" "$setup/usr/share/initramfs-tools"
   printf 'MODULES=list\nCOMPRESS=zstd\n' >"$setup/etc/initramfs-tools/conf.d/rig"
   printf '%s\n' ext4 crc32c_generic vfat nls_ascii nls_cp437 virtio_pci virtio_mmio virtio_blk virtio_net virtio_rng \
     >"$setup/usr/share/initramfs-tools/modules.d/rig"
