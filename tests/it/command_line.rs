@@ -224,7 +224,7 @@ fn another_size_or_partition_table_is_a_difference_of_the_disk_and_of_no_file() 
     let longer = [&image[..], &[0; 512]].concat();
     let mut with_other_file = image.clone();
     // The record is a file that nothing else depends on.
-    let at = image.windows(9).position(|bytes| bytes == b"\"single\",").unwrap();
+    let at = memchr::memmem::find(&image, b"\"single\",").unwrap();
     with_other_file[at + 1] = b'S';
     let wanted = image.len();
     for (changed, kind, what) in [

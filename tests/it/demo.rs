@@ -104,7 +104,7 @@ fn verify_finds_one_changed_byte() {
     workshop.succeed(["build", "--format", "img", "--image", "demo"]);
     let path = workshop.path("images/east.img");
     let mut image = fs::read(&path).unwrap();
-    let hostname = image.windows(5).position(|window| window == b"east\n").unwrap();
+    let hostname = memchr::memmem::find(&image, b"east\n").unwrap();
     image[hostname] = b'E';
     fs::write(&path, image).unwrap();
     let output = workshop.run(["verify", "--image", "demo", "images/east.img"]);

@@ -251,12 +251,7 @@ fn no_argument_and_no_name_of_a_file_is_shown_as_it_is() {
 fn replaced(image: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
     let mut image = image.to_vec();
-    let places: Vec<usize> = image
-        .windows(from.len())
-        .enumerate()
-        .filter(|(_, window)| *window == from)
-        .map(|(at, _)| at)
-        .collect();
+    let places: Vec<usize> = memchr::memmem::find_iter(&image, from).collect();
     assert!(!places.is_empty(), "{:?} is not in the image", text(from));
     for at in places {
         image[at..at + from.len()].copy_from_slice(to);

@@ -73,7 +73,7 @@ impl Secret {
     fn is_in(&self, content: &[u8]) -> bool {
         let text = String::from_utf8_lossy(content);
         self.forms().iter().any(|form| text.contains(form))
-            || content.windows(self.bytes.len()).any(|window| window == self.bytes)
+            || memchr::memmem::find(content, &self.bytes).is_some()
     }
 }
 
