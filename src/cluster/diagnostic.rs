@@ -2,6 +2,7 @@
 
 use crate::types::Hint;
 use crate::types::escape::escaped;
+use std::cell::RefCell;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -120,19 +121,24 @@ impl Hint for InvalidCluster {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) message: String,
-    pub(crate) hint: Option<String>,
+    pub(crate) hint: String,
     pub(crate) secret: bool,
 }
 
 impl Finding {
     /// With what to do about it.
     pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: Some(hint.into()), secret: false }
+        Self { message: message.into(), hint: hint.into(), secret: false }
     }
 
-    /// The line it stands in is not to be shown.
+    /// Hides the line that it is about.
     pub(crate) fn secret(self) -> Self {
-        Self { secret: true, ..self }
+        self.secret_if(true)
+    }
+
+    /// Hides the line that it is about, on a condition.
+    pub(crate) fn secret_if(self, secret: bool) -> Self {
+        Self { secret, ..self }
     }
 
     /// The same about something inside a file that nodes.yaml names.
@@ -140,15 +146,60 @@ impl Finding {
         Self { message: format!("{called}: {}", self.message), ..self }
     }
 
-    pub(crate) fn at(self, span: &FieldSpan) -> Diagnostic {
+    fn at(self, span: &FieldSpan) -> Diagnostic {
         Diagnostic {
             line: span.position.line,
             column: span.position.column,
             at: span.path.clone(),
             message: self.message,
-            hint: self.hint,
+            hint: Some(self.hint),
             hide_source: self.secret,
         }
+    }
+}
+
+/// The most mistakes that are collected: more than anybody reads. It bounds the time that a hostile file takes.
+const MOST_PROBLEMS: usize = 1000;
+
+/// The mistakes and warnings found so far.
+///
+/// They are collected behind shared references, since whatever reads a value may report something.
+#[derive(Debug, Default)]
+pub(crate) struct Diagnostics {
+    problems: RefCell<Vec<Diagnostic>>,
+    warnings: RefCell<Vec<Diagnostic>>,
+}
+
+impl Diagnostics {
+    /// Reports a mistake; once, though aliases may repeat the text that it is in.
+    pub(crate) fn report(&self, span: &FieldSpan, finding: Finding) {
+        let problem = finding.at(span);
+        let mut problems = self.problems.borrow_mut();
+        let is_same = |other: &Diagnostic| {
+            (other.line, other.column, &other.message) == (problem.line, problem.column, &problem.message)
+        };
+        if problems.len() < MOST_PROBLEMS && !problems.iter().any(is_same) {
+            problems.push(problem);
+        }
+    }
+
+    /// Warns of something valid; once, though every node may have it from the same field.
+    pub(crate) fn warn(&self, span: &FieldSpan, finding: Finding) {
+        let warning = finding.at(span);
+        let mut warnings = self.warnings.borrow_mut();
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
+
+    /// Returns the mistakes and the warnings, each in the order of the file.
+    pub(crate) fn into_sorted(self) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
+        let sorted = |list: RefCell<Vec<Diagnostic>>| {
+            let mut list = list.into_inner();
+            list.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
+            list
+        };
+        (sorted(self.problems), sorted(self.warnings))
     }
 }
 

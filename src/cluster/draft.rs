@@ -2,7 +2,7 @@
 
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::keys;
-use crate::cluster::document::value::{Field, Fields, Reader};
+use crate::cluster::document::value::{Field, Fields};
 use crate::cluster::fields::image::{default_output, image, output};
 use crate::cluster::fields::k3s::{ClusterK3s, NodeRole};
 use crate::cluster::fields::node::NodeFields;
@@ -46,36 +46,34 @@ pub(crate) struct NodeDraft {
 }
 
 impl ClusterDraft {
-    pub(crate) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Self {
-        let name = fields.required("cluster", "compass", reader, |value, reader| {
-            value.parse(reader, |text| {
-                ClusterName::new(text).map_err(|reason| not_a_name(text, "a cluster", reason))
-            })
+    pub(crate) fn read(fields: &Fields<'_>) -> Self {
+        let name = fields.required("cluster", "compass", |value| {
+            value.parse(|text| ClusterName::new(text).map_err(|reason| not_a_name(text, "a cluster", reason)))
         });
-        let image = fields.required("image", "demo", reader, image);
+        let image = fields.required("image", "demo", image);
         let output = match fields.get("output") {
-            None => Some(default_output(reader)),
-            Some(value) => output(&value, reader),
+            None => Some(default_output(fields.folders())),
+            Some(value) => output(&value),
         };
-        let defaults = NodeFields::read(fields, reader);
-        let k3s = k3s::read(fields, reader);
-        let items = fields.get("nodes").map(|value| value.mappings(&[&keys::NODE], reader));
+        let defaults = NodeFields::read(fields);
+        let k3s = k3s::read(fields);
+        let items = fields.get("nodes").map(|value| value.mappings(&[&keys::NODE]));
         if fields.get("nodes").is_none() && !fields.is_mistyped("nodes") {
             let hint = "Add `nodes:` and under it `- {name: north, address: 192.168.50.11}`";
-            reader.report(&fields.span(), Finding::new("`nodes` is missing", hint));
+            fields.report(Finding::new("`nodes` is missing", hint));
         }
         let items = items.flatten();
         let nodes: Vec<Option<NodeDraft>> = items
             .iter()
             .flatten()
             .map(|item| {
-                let fields = item.fields(&keys::NODE, reader)?;
-                Some(NodeDraft::read(&fields, &defaults, reader))
+                let fields = item.fields(&keys::NODE)?;
+                Some(NodeDraft::read(&fields, &defaults))
             })
             .collect();
         if let (Some(value), Some([])) = (fields.get("nodes"), items.as_deref()) {
             let hint = "Add one, like `- {name: north, address: 192.168.50.11}`";
-            reader.report(&value.span(), Finding::new("there are no nodes", hint));
+            value.report(Finding::new("there are no nodes", hint));
         }
         Self {
             span: fields.span(),
@@ -120,24 +118,22 @@ impl ClusterDraft {
 }
 
 impl NodeDraft {
-    fn read(fields: &Fields<'_>, defaults: &NodeFields, reader: &mut Reader) -> Self {
-        let address = fields.required("address", "192.168.50.11", reader, |value, reader| {
-            value.parse_token(reader, |text| network::with_prefix(text, 30, network::ipv4))
+    fn read(fields: &Fields<'_>, defaults: &NodeFields) -> Self {
+        let address = fields.required("address", "192.168.50.11", |value| {
+            value.parse_token(|text| network::with_prefix(text, 30, network::ipv4))
         });
-        let ipv6 = fields.optional("ipv6", reader, |value, reader| {
-            value.parse_token(reader, |text| network::with_prefix(text, 126, network::ipv6))
+        let ipv6 = fields.optional("ipv6", |value| {
+            value.parse_token(|text| network::with_prefix(text, 126, network::ipv6))
         });
-        let mut merged = NodeFields::read(fields, reader).above(defaults);
+        let mut merged = NodeFields::read(fields).above(defaults);
         Self {
             span: fields.span(),
-            name: fields.required("name", "north", reader, |value, reader| {
-                value.parse(reader, |text| {
-                    Hostname::new(text).map_err(|reason| not_a_name(text, "a host", reason))
-                })
+            name: fields.required("name", "north", |value| {
+                value.parse(|text| Hostname::new(text).map_err(|reason| not_a_name(text, "a host", reason)))
             }),
-            address: network::apart(address, &mut merged.prefix, reader),
-            ipv6: network::apart(ipv6, &mut merged.ipv6_prefix, reader),
-            k3s: k3s::read_role(fields, reader),
+            address: network::apart(address, &mut merged.prefix, fields.diagnostics()),
+            ipv6: network::apart(ipv6, &mut merged.ipv6_prefix, fields.diagnostics()),
+            k3s: k3s::read_role(fields),
             fields: merged,
         }
     }

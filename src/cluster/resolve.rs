@@ -1,8 +1,8 @@
 //! The tree of nodes.yaml becomes a [`Cluster`]: the top level's settings are filled into each node.
 
+use crate::cluster::diagnostic::Diagnostics;
 use crate::cluster::document::folders::Folders;
-use crate::cluster::document::syntax::SyntaxError;
-use crate::cluster::document::value::{FieldValue, Reader};
+use crate::cluster::document::value::FieldValue;
 use crate::cluster::document::{keys, syntax};
 use crate::cluster::draft::ClusterDraft;
 use crate::cluster::{Cluster, Diagnostic, InvalidCluster, Position, Secret, rules, ssh};
@@ -66,41 +66,38 @@ impl Cluster {
     /// # Errors
     /// Every mistake in it, at once.
     pub fn parse(text: &str, path: &Path) -> Result<Self, InvalidCluster> {
-        let mut reader = Reader::new(Folders::of(path));
-        let cluster = read(text, path, &mut reader);
-        let Reader { mut problems, mut warnings, folders, .. } = reader;
-        let in_order = |problem: &Diagnostic| (problem.line, problem.column);
+        let (diagnostics, folders) = (Diagnostics::default(), Folders::of(path));
+        let cluster = read(text, path, &diagnostics, &folders);
+        let (problems, warnings) = diagnostics.into_sorted();
         if let (true, Some(cluster)) = (problems.is_empty(), cluster) {
-            warnings.sort_by_key(in_order);
             let source_text = Secret::new(text.to_owned());
             return Ok(Cluster { warnings, source_text, named_paths: folders.named(), ..cluster });
         }
-        problems.sort_by_key(in_order);
         Err(InvalidCluster { file: path.to_path_buf(), text: text.to_owned(), problems })
     }
 }
 
-/// Whatever keeps this from giving a cluster is put down.
-fn read(text: &str, path: &Path, reader: &mut Reader) -> Option<Cluster> {
+/// Reads a text; `None` where a mistake leaves no cluster.
+fn read(text: &str, path: &Path, diagnostics: &Diagnostics, folders: &Folders) -> Option<Cluster> {
     // A private key that was pasted without indentation is mostly a mistake of YAML, too.
     let secret = ssh::is_private_key(text);
     let document = match syntax::read(text) {
         Ok(document) => document,
-        Err(syntax_error) => {
-            reader.report_syntax_error(with_private_key_in_mind(syntax_error, secret), secret);
+        Err(mut syntax_error) => {
+            if secret {
+                let hint =
+                    "There is a private key in the file: take it out, and name the `.pub` file instead";
+                hint.clone_into(&mut syntax_error.finding.hint);
+            }
+            syntax_error.report(secret, diagnostics);
             return None;
         }
     };
     for syntax_error in document.syntax_errors {
-        reader.report_syntax_error(syntax_error, secret);
+        syntax_error.report(secret, diagnostics);
     }
-    let fields = FieldValue::root(&document.root).fields(&keys::CLUSTER, reader)?;
-    let draft = ClusterDraft::read(&fields, reader);
-    rules::check(&draft, reader);
+    let fields = FieldValue::root(&document.root, diagnostics, folders).fields(&keys::CLUSTER)?;
+    let draft = ClusterDraft::read(&fields);
+    rules::check(&draft, diagnostics);
     draft.finish(path, Digest::of(text.as_bytes()))
-}
-
-fn with_private_key_in_mind(syntax_error: SyntaxError, secret: bool) -> SyntaxError {
-    let hint = "There is a private key in the file: take it out, and name the `.pub` file instead";
-    if secret { SyntaxError { hint: Some(hint.to_owned()), ..syntax_error } } else { syntax_error }
 }

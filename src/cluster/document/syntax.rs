@@ -2,7 +2,8 @@
 //!
 //! The YAML crate is named in this file, and in the one that reads the YAML of others (`yaml_files`).
 
-use crate::cluster::Position;
+use crate::cluster::diagnostic::{Diagnostics, Finding};
+use crate::cluster::{FieldSpan, Position};
 use crate::types::number::usize_from;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_yaml::{DuplicateKeyPolicy, Error, Location, NonFiniteFloatPolicy, Spanned};
@@ -60,12 +61,23 @@ pub(crate) struct Document {
     pub(crate) syntax_errors: Vec<SyntaxError>,
 }
 
-/// Something wrong with the YAML itself.
+/// A mistake in the YAML itself.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SyntaxError {
     pub(crate) position: Position,
-    pub(crate) message: String,
-    pub(crate) hint: Option<String>,
+    pub(crate) finding: Finding,
+}
+
+impl SyntaxError {
+    fn new(position: Position, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { position, finding: Finding::new(message, hint) }
+    }
+
+    /// Reports it, without the line it is in where that may be secret.
+    pub(crate) fn report(self, secret: bool, diagnostics: &Diagnostics) {
+        let span = FieldSpan { position: self.position, path: String::new() };
+        diagnostics.report(&span, self.finding.secret_if(secret));
+    }
 }
 
 /// How many values a nodes.yaml may have after its aliases are unfolded: enough for a thousand nodes that
@@ -101,11 +113,8 @@ pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
     let mut syntax_errors = Vec::new();
     let root = settle(root, text, &mut syntax_errors);
     if root.kind == YamlKind::Nothing {
-        return Err(SyntaxError {
-            position: Position { line: 1, column: 1 },
-            message: "the file is empty".to_owned(),
-            hint: Some("Begin with `cluster:`, `image:`, `network:` and `nodes:`".to_owned()),
-        });
+        let hint = "Begin with `cluster:`, `image:`, `network:` and `nodes:`";
+        return Err(SyntaxError::new(Position { line: 1, column: 1 }, "the file is empty", hint));
     }
     Ok(Document { root, syntax_errors })
 }
@@ -227,20 +236,16 @@ fn settle_mapping(
             YamlKind::Scalar(scalar) => scalar.text,
             YamlKind::Nothing => "null".to_owned(),
             YamlKind::List(_) | YamlKind::Mapping(_) => {
-                syntax_errors.push(SyntaxError {
-                    position: key.position,
-                    message: "a list or a mapping stands where a key belongs".to_owned(),
-                    hint: Some("Put the value in quotes if it begins with `[`, `{` or `?`".to_owned()),
-                });
+                let message = "a list or a mapping stands where a key belongs";
+                let hint = "Put the value in quotes if it begins with `[`, `{` or `?`";
+                syntax_errors.push(SyntaxError::new(key.position, message, hint));
                 continue;
             }
         };
         if let Some(Position { line, .. }) = first_positions.get(&name) {
-            syntax_errors.push(SyntaxError {
-                position: key.position,
-                message: format!("the key `{name}` is here a second time"),
-                hint: Some(format!("Keep one of the two; the first is in line {line}")),
-            });
+            let message = format!("the key `{name}` is here a second time");
+            let hint = format!("Keep one of the two; the first is in line {line}");
+            syntax_errors.push(SyntaxError::new(key.position, message, hint));
             continue;
         }
         first_positions.insert(name.clone(), key.position);
@@ -291,14 +296,14 @@ pub(crate) fn syntax_error(error: &Error) -> SyntaxError {
             if let Some(rest) = message.strip_prefix("duplicate mapping key: ") {
                 let key = rest.split(", set DuplicateKeyPolicy").next().unwrap_or(rest);
                 let message = format!("the key `{key}` is here a second time");
-                return SyntaxError { position, message, hint: Some("Keep one of the two".to_owned()) };
+                return SyntaxError::new(position, message, "Keep one of the two");
             }
             let message =
                 message.split_once(" at line ").map_or(&*message, |(message, _)| message).to_owned();
             (message, "Put the value in quotes if it is meant as a text")
         }
     };
-    SyntaxError { position, message, hint: Some(hint.to_owned()) }
+    SyntaxError::new(position, message, hint)
 }
 
 /// The parser's own words, put so that they help somebody who does not know YAML's grammar.
@@ -356,7 +361,7 @@ mod tests {
             .map(|syntax_error| {
                 format!(
                     "{}:{} {}",
-                    syntax_error.position.line, syntax_error.position.column, syntax_error.message
+                    syntax_error.position.line, syntax_error.position.column, syntax_error.finding.message
                 )
             })
             .collect()

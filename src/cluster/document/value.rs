@@ -1,26 +1,26 @@
-//! Reading values out of the tree: every mistake is put down and reading goes on.
+//! Readers of single values of the tree. Every mistake is reported, and reading goes on.
 
-use crate::cluster::diagnostic::{Finding, shown};
+use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::advice;
 use crate::cluster::document::folders::Folders;
 use crate::cluster::document::keys::Level;
-use crate::cluster::document::syntax::{Scalar, ScalarType, SyntaxError, YamlEntry, YamlKind, YamlValue};
-use crate::cluster::{Diagnostic, FieldSpan, ssh};
+use crate::cluster::document::syntax::{Scalar, ScalarType, YamlEntry, YamlKind, YamlValue};
+use crate::cluster::{FieldSpan, ssh};
 
-/// A value and where it stood.
+/// A value and its span.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Spanned<T> {
     pub(crate) value: T,
     pub(crate) span: FieldSpan,
 }
 
-/// What became of a key.
+/// The outcome of reading a key.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) enum Field<T> {
     /// It is not there.
     #[default]
     Absent,
-    /// It is there and wrong, which was put down: nothing more need be said of it.
+    /// It is there and wrong, which was reported already.
     Invalid,
     /// It is there.
     Given(Spanned<T>),
@@ -44,73 +44,55 @@ impl<T> Field<T> {
     pub(crate) fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
+
+    pub(crate) fn is_invalid(&self) -> bool {
+        matches!(self, Self::Invalid)
+    }
 }
 
 impl<T: Clone> Field<T> {
-    /// This one, or where it is absent the other.
+    /// Returns this field, or the other one where this is absent.
     pub(crate) fn or(&self, other: &Self) -> Self {
         if self.is_absent() { other.clone() } else { self.clone() }
     }
 }
 
-/// More than anybody reads. It keeps the time bounded that a hostile file takes.
-const MOST_PROBLEMS: usize = 1000;
-
-/// Collects what is wrong, and knows which folders paths are relative to.
-#[derive(Debug)]
-pub(crate) struct Reader {
-    pub(crate) problems: Vec<Diagnostic>,
-    /// What is not wrong, but has to be said.
-    pub(crate) warnings: Vec<Diagnostic>,
-    pub(crate) folders: Folders,
-}
-
-impl Reader {
-    pub(crate) fn new(folders: Folders) -> Self {
-        Self { problems: Vec::new(), warnings: Vec::new(), folders }
-    }
-
-    /// Puts down what is wrong at a spot.
-    pub(crate) fn report(&mut self, span: &FieldSpan, finding: Finding) {
-        let problem = finding.at(span);
-        if self.problems.len() >= MOST_PROBLEMS {
-            return;
-        }
-        // What is wrong in something that aliases repeat is said once.
-        let again = self.problems.iter().any(|other| {
-            (other.line, other.column, &other.message) == (problem.line, problem.column, &problem.message)
-        });
-        if !again {
-            self.problems.push(problem);
-        }
-    }
-
-    /// Puts down what is valid and may still disappoint; once, though every node has it from the same place.
-    pub(crate) fn warn(&mut self, span: &FieldSpan, about: Finding) {
-        let warning = about.at(span);
-        if !self.warnings.contains(&warning) {
-            self.warnings.push(warning);
-        }
-    }
-
-    /// Puts down what is wrong with the YAML itself.
-    pub(crate) fn report_syntax_error(&mut self, syntax_error: SyntaxError, secret: bool) {
-        let span = FieldSpan { position: syntax_error.position, path: String::new() };
-        self.report(&span, Finding { message: syntax_error.message, hint: syntax_error.hint, secret });
-    }
-}
-
-/// One value of the tree, with its path.
+/// One value of the tree, with its path, and what reading it needs.
 #[derive(Debug, Clone)]
 pub(crate) struct FieldValue<'t> {
     value: &'t YamlValue,
     path: String,
+    diagnostics: &'t Diagnostics,
+    folders: &'t Folders,
 }
 
 impl<'t> FieldValue<'t> {
-    /// The whole document.
-    pub(crate) fn root(value: &'t YamlValue) -> Self {
-        Self { value, path: String::new() }
+    /// Returns the whole document as a value.
+    pub(crate) fn root(value: &'t YamlValue, diagnostics: &'t Diagnostics, folders: &'t Folders) -> Self {
+        Self { value, path: String::new(), diagnostics, folders }
+    }
+
+    fn below(&self, value: &'t YamlValue, path: String) -> Self {
+        Self { value, path, ..*self }
+    }
+
+    /// Returns the folders that paths are relative to.
+    pub(crate) fn folders(&self) -> &'t Folders {
+        self.folders
+    }
+
+    pub(crate) fn diagnostics(&self) -> &'t Diagnostics {
+        self.diagnostics
+    }
+
+    /// Reports a mistake in this value.
+    pub(crate) fn report(&self, finding: Finding) {
+        self.diagnostics.report(&self.span(), finding);
+    }
+
+    /// Warns of this value.
+    pub(crate) fn warn(&self, finding: Finding) {
+        self.diagnostics.warn(&self.span(), finding);
     }
 
     pub(crate) fn span(&self) -> FieldSpan {
@@ -126,7 +108,7 @@ impl<'t> FieldValue<'t> {
     }
 
     /// The fields of a mapping; unknown keys are put down. Nothing counts as a mapping without any.
-    pub(crate) fn fields(&self, level: &'static Level, reader: &mut Reader) -> Option<Fields<'t>> {
+    pub(crate) fn fields(&self, level: &'static Level) -> Option<Fields<'t>> {
         let entries = match &self.value.kind {
             YamlKind::Mapping(entries) => entries.as_slice(),
             YamlKind::Nothing => &[],
@@ -136,7 +118,7 @@ impl<'t> FieldValue<'t> {
                 let secret =
                     matches!(&self.value.kind, YamlKind::Scalar(scalar) if ssh::is_private_key(&scalar.text));
                 let finding = Finding::new(format!("{} stands where keys belong", self.description()), hint);
-                reader.report(&self.span(), if secret { finding.secret() } else { finding });
+                self.report(finding.secret_if(secret));
                 return None;
             }
         };
@@ -150,7 +132,7 @@ impl<'t> FieldValue<'t> {
             let hint = advice::advice_beside_role(level, &entry.key, role)
                 .unwrap_or_else(|| advice::advice(level, &entry.key));
             let finding = Finding::new(format!("unknown key {}", shown(&entry.key)), hint);
-            reader.report(&span, if advice::may_be_secret(&entry.key) { finding.secret() } else { finding });
+            self.diagnostics.report(&span, finding.secret_if(advice::may_be_secret(&entry.key)));
         }
         let mistyped = entries.iter().filter_map(|entry| {
             (!level.keys.contains(&entry.key.as_str())).then(|| advice::meant(level, &entry.key)).flatten()
@@ -159,7 +141,7 @@ impl<'t> FieldValue<'t> {
     }
 
     /// All entries of a mapping whose keys are free, each with its key's spot.
-    pub(crate) fn entries(&self, reader: &mut Reader) -> Option<Vec<(Spanned<&'t str>, FieldValue<'t>)>> {
+    pub(crate) fn entries(&self) -> Option<Vec<(Spanned<&'t str>, FieldValue<'t>)>> {
         match &self.value.kind {
             YamlKind::Mapping(entries) => Some(
                 entries
@@ -167,24 +149,21 @@ impl<'t> FieldValue<'t> {
                     .map(|entry| {
                         let path = self.path_of(&entry.key);
                         let span = FieldSpan { position: entry.position, path: path.clone() };
-                        (
-                            Spanned { value: entry.key.as_str(), span },
-                            FieldValue { value: &entry.value, path },
-                        )
+                        (Spanned { value: entry.key.as_str(), span }, self.below(&entry.value, path))
                     })
                     .collect(),
             ),
             YamlKind::Nothing => Some(Vec::new()),
             YamlKind::Scalar(_) | YamlKind::List(_) => {
                 let message = format!("{} stands where keys belong", self.description());
-                reader.report(&self.span(), Finding::new(message, "Write it as `key: value`, one in a line"));
+                self.report(Finding::new(message, "Write it as `key: value`, one in a line"));
                 None
             }
         }
     }
 
     /// The items of a list. Nothing counts as an empty one, and a single value as a list of it.
-    pub(crate) fn items(&self, reader: &mut Reader) -> Option<Vec<FieldValue<'t>>> {
+    pub(crate) fn items(&self) -> Option<Vec<FieldValue<'t>>> {
         match &self.value.kind {
             YamlKind::List(items) => Some(self.numbered(items)),
             YamlKind::Nothing => Some(Vec::new()),
@@ -193,7 +172,7 @@ impl<'t> FieldValue<'t> {
                 let message = format!("{} stands where a list belongs", self.description());
                 let hint =
                     "Put it in brackets, `[…]`, or begin every item with `- `, also when there is only one";
-                reader.report(&self.span(), Finding::new(message, hint));
+                self.report(Finding::new(message, hint));
                 None
             }
         }
@@ -201,13 +180,13 @@ impl<'t> FieldValue<'t> {
 
     /// The items of a list of mappings: one that stands alone counts as a list of it where it has a key of
     /// theirs.
-    pub(crate) fn mappings(&self, levels: &[&Level], reader: &mut Reader) -> Option<Vec<FieldValue<'t>>> {
+    pub(crate) fn mappings(&self, levels: &[&Level]) -> Option<Vec<FieldValue<'t>>> {
         let known = |key: &str| levels.iter().any(|level| level.keys.contains(&key));
         match &self.value.kind {
             YamlKind::Mapping(entries) if entries.iter().any(|entry| known(&entry.key)) => {
                 Some(vec![self.clone()])
             }
-            _ => self.items(reader),
+            _ => self.items(),
         }
     }
 
@@ -215,19 +194,15 @@ impl<'t> FieldValue<'t> {
         items
             .iter()
             .enumerate()
-            .map(|(index, value)| FieldValue { value, path: format!("{}[{index}]", self.path) })
+            .map(|(index, value)| self.below(value, format!("{}[{index}]", self.path)))
             .collect()
     }
 
     /// What is wrong with `read`'s result is put down; the items that are right come out.
     /// `None` where one of them was wrong.
-    pub(crate) fn list<T>(
-        &self,
-        reader: &mut Reader,
-        mut read: impl FnMut(&FieldValue<'t>, &mut Reader) -> Option<T>,
-    ) -> Option<Vec<T>> {
-        let items = self.items(reader)?;
-        let read: Vec<Option<T>> = items.iter().map(|item| read(item, reader)).collect();
+    pub(crate) fn list<T>(&self, read: impl FnMut(&FieldValue<'t>) -> Option<T>) -> Option<Vec<T>> {
+        let items = self.items()?;
+        let read: Vec<Option<T>> = items.iter().map(read).collect();
         read.into_iter().collect()
     }
 
@@ -235,15 +210,14 @@ impl<'t> FieldValue<'t> {
     pub(crate) fn list_of_mappings<T>(
         &self,
         levels: &[&Level],
-        reader: &mut Reader,
-        mut read: impl FnMut(&FieldValue<'t>, &mut Reader) -> Option<T>,
+        read: impl FnMut(&FieldValue<'t>) -> Option<T>,
     ) -> Option<Vec<T>> {
-        let items = self.mappings(levels, reader)?;
-        let read: Vec<Option<T>> = items.iter().map(|item| read(item, reader)).collect();
+        let items = self.mappings(levels)?;
+        let read: Vec<Option<T>> = items.iter().map(read).collect();
         read.into_iter().collect()
     }
 
-    fn scalar(&self, reader: &mut Reader) -> Option<&'t Scalar> {
+    fn scalar(&self) -> Option<&'t Scalar> {
         let finding = match &self.value.kind {
             YamlKind::Scalar(scalar) => return Some(scalar),
             YamlKind::Nothing => Finding::new("there is no value here", "Write one, or remove the key"),
@@ -252,18 +226,18 @@ impl<'t> FieldValue<'t> {
                 "Write a single value",
             ),
         };
-        reader.report(&self.span(), finding);
+        self.report(finding);
         None
     }
 
     /// A single value as it is written, whatever YAML takes it for: `192.168.50.1`, `24`, `0644`.
-    pub(crate) fn token(&self, reader: &mut Reader) -> Option<&'t str> {
-        Some(self.scalar(reader)?.text.as_str())
+    pub(crate) fn token(&self) -> Option<&'t str> {
+        Some(self.scalar()?.text.as_str())
     }
 
     /// A text. What YAML, or an older YAML, reads as something else has to be in quotes.
-    pub(crate) fn text(&self, reader: &mut Reader) -> Option<&'t str> {
-        let scalar = self.scalar(reader)?;
+    pub(crate) fn text(&self) -> Option<&'t str> {
+        let scalar = self.scalar()?;
         let taken_for = match scalar.resolved {
             ScalarType::Text if !(scalar.plain && is_old_boolean(&scalar.text)) => return Some(&scalar.text),
             ScalarType::Text | ScalarType::Boolean(_) => "true or false",
@@ -271,13 +245,13 @@ impl<'t> FieldValue<'t> {
         };
         let message = format!("YAML reads {} as {taken_for}, not as a text", shown(&scalar.text));
         let hint = format!("Put it in quotes: `\"{}\"`", scalar.text);
-        reader.report(&self.span(), Finding::new(message, hint));
+        self.report(Finding::new(message, hint));
         None
     }
 
     /// `true` or `false`, or what an older YAML takes for them.
-    pub(crate) fn boolean(&self, reader: &mut Reader) -> Option<bool> {
-        let scalar = self.scalar(reader)?;
+    pub(crate) fn boolean(&self) -> Option<bool> {
+        let scalar = self.scalar()?;
         if let ScalarType::Boolean(value) = scalar.resolved {
             return Some(value);
         }
@@ -288,7 +262,7 @@ impl<'t> FieldValue<'t> {
             "true" | "false" => format!("{} is a text, being in quotes", shown(&scalar.text)),
             text => format!("{} is neither `true` nor `false`", shown(text)),
         };
-        reader.report(&self.span(), Finding::new(message, "Write `true` or `false`, without quotes"));
+        self.report(Finding::new(message, "Write `true` or `false`, without quotes"));
         None
     }
 
@@ -302,8 +276,8 @@ impl<'t> FieldValue<'t> {
     }
 
     /// One of a few words.
-    pub(crate) fn one_of<T: Clone>(&self, known: &[(&str, T)], reader: &mut Reader) -> Option<T> {
-        let text = self.token(reader)?;
+    pub(crate) fn one_of<T: Clone>(&self, known: &[(&str, T)]) -> Option<T> {
+        let text = self.token()?;
         if let Some((_, value)) = known.iter().find(|(word, _)| *word == text) {
             return Some(value.clone());
         }
@@ -312,32 +286,24 @@ impl<'t> FieldValue<'t> {
             Some((word, _)) => format!("Did you mean `{word}`?"),
             None => format!("Write {}", either(&words)),
         };
-        reader.report(&self.span(), Finding::new(format!("{} is not known here", shown(text)), hint));
+        self.report(Finding::new(format!("{} is not known here", shown(text)), hint));
         None
     }
 
     /// A text that `parse` understands.
-    pub(crate) fn parse<T>(
-        &self,
-        reader: &mut Reader,
-        parse: impl FnOnce(&str) -> Result<T, Finding>,
-    ) -> Option<T> {
-        let text = self.text(reader)?;
-        self.understood(parse(text), reader)
+    pub(crate) fn parse<T>(&self, parse: impl FnOnce(&str) -> Result<T, Finding>) -> Option<T> {
+        let text = self.text()?;
+        self.understood(parse(text))
     }
 
     /// A single value, as it is written, that `parse` understands.
-    pub(crate) fn parse_token<T>(
-        &self,
-        reader: &mut Reader,
-        parse: impl FnOnce(&str) -> Result<T, Finding>,
-    ) -> Option<T> {
-        let text = self.token(reader)?;
-        self.understood(parse(text), reader)
+    pub(crate) fn parse_token<T>(&self, parse: impl FnOnce(&str) -> Result<T, Finding>) -> Option<T> {
+        let text = self.token()?;
+        self.understood(parse(text))
     }
 
-    fn understood<T>(&self, result: Result<T, Finding>, reader: &mut Reader) -> Option<T> {
-        result.map_err(|finding| reader.report(&self.span(), finding)).ok()
+    fn understood<T>(&self, result: Result<T, Finding>) -> Option<T> {
+        result.map_err(|finding| self.report(finding)).ok()
     }
 
     fn path_of(&self, key: &str) -> String {
@@ -371,7 +337,7 @@ impl<'t> Fields<'t> {
 
     pub(crate) fn get(&self, key: &str) -> Option<FieldValue<'t>> {
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
-        Some(FieldValue { value: &entry.value, path: self.value.path_of(key) })
+        Some(self.value.below(&entry.value, self.value.path_of(key)))
     }
 
     /// Whether a key is there under a wrong name.
@@ -380,41 +346,68 @@ impl<'t> Fields<'t> {
     }
 
     /// A key that may be absent.
-    pub(crate) fn optional<T>(
-        &self,
-        key: &str,
-        reader: &mut Reader,
-        read: impl FnOnce(&FieldValue<'t>, &mut Reader) -> Option<T>,
-    ) -> Field<T> {
+    pub(crate) fn optional<T>(&self, key: &str, read: impl FnOnce(&FieldValue<'t>) -> Option<T>) -> Field<T> {
         let Some(value) = self.get(key) else {
             return if self.is_mistyped(key) { Field::Invalid } else { Field::Absent };
         };
-        match read(&value, reader) {
+        match read(&value) {
             Some(read) => Field::Given(value.spanned(read)),
             None => Field::Invalid,
         }
     }
 
-    /// A key that has to be there.
+    /// Reads the text of a key that may be absent.
+    pub(crate) fn text<T>(&self, key: &str, parse: impl FnOnce(&str) -> Result<T, Finding>) -> Field<T> {
+        self.optional(key, |value| value.parse(parse))
+    }
+
+    /// Reads a key that may be absent, as it is written.
+    pub(crate) fn token<T>(&self, key: &str, parse: impl FnOnce(&str) -> Result<T, Finding>) -> Field<T> {
+        self.optional(key, |value| value.parse_token(parse))
+    }
+
+    /// Reads a key whose absence means the same as an empty value.
+    pub(crate) fn or_empty<T: Default>(
+        &self,
+        key: &str,
+        read: impl FnOnce(&FieldValue<'t>) -> Option<T>,
+    ) -> Option<T> {
+        self.get(key).map_or_else(|| Some(T::default()), |value| read(&value))
+    }
+
+    pub(crate) fn diagnostics(&self) -> &'t Diagnostics {
+        self.value.diagnostics
+    }
+
+    pub(crate) fn folders(&self) -> &'t Folders {
+        self.value.folders
+    }
+
+    /// Reports a mistake in the mapping as a whole.
+    pub(crate) fn report(&self, finding: Finding) {
+        self.value.report(finding);
+    }
+
+    /// Reads a key that has to be there.
     pub(crate) fn required<T>(
         &self,
         key: &str,
         example: &str,
-        reader: &mut Reader,
-        read: impl FnOnce(&FieldValue<'t>, &mut Reader) -> Option<T>,
+        read: impl FnOnce(&FieldValue<'t>) -> Option<T>,
     ) -> Field<T> {
-        let field = self.optional(key, reader, read);
+        let field = self.optional(key, read);
         if field.is_absent() {
-            self.report_missing(key, example, reader);
+            self.report_missing(key, example);
             return Field::Invalid;
         }
         field
     }
 
     /// Puts down that a key is missing.
-    pub(crate) fn report_missing(&self, key: &str, example: &str, reader: &mut Reader) {
+    pub(crate) fn report_missing(&self, key: &str, example: &str) {
         let span = FieldSpan { path: self.value.path_of(key), ..self.span() };
-        reader.report(&span, Finding::new(format!("`{key}` is missing"), format!("Add `{key}: {example}`")));
+        let finding = Finding::new(format!("`{key}` is missing"), format!("Add `{key}: {example}`"));
+        self.value.diagnostics.report(&span, finding);
     }
 }
 

@@ -56,9 +56,8 @@ pub(crate) fn documents(text: &str, called: &str) -> Result<Vec<OtherDocument>, 
     };
     let read: Result<Vec<Spanned<Value>>, _> = serde_yaml::from_multiple_with_options(text, options);
     let documents = read.map_err(|error| {
-        let SyntaxError { position, message, hint } = syntax_error(&error);
-        let message = format!("{called}, line {}: {message}", position.line);
-        Finding::new(message, hint.unwrap_or_else(|| "Correct the file".to_owned()))
+        let SyntaxError { position, finding } = syntax_error(&error);
+        finding.inside(&format!("{called}, line {}", position.line))
     })?;
     let documents = documents.into_iter().filter(|document| !document.value.is_null());
     Ok(documents

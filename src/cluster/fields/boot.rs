@@ -1,7 +1,7 @@
 //! `boot:`, lines of config.txt and words of cmdline.txt.
 
-use crate::cluster::diagnostic::{Finding, shown};
-use crate::cluster::document::value::{Reader, Spanned};
+use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
+use crate::cluster::document::value::Spanned;
 use crate::types::escape;
 
 /// The beginning of the lines between which cardwright's own stand in a file of the system.
@@ -42,7 +42,7 @@ pub(crate) fn config_line(text: &str) -> Result<String, Finding> {
 
 /// The first boot of bullseye and bookworm takes ` quiet` out of cmdline.txt wherever it stands, so that a word it begins
 /// is cut as well, unless `splash` is in there too (raspberrypi-sys-mods, `firstboot`).
-pub(crate) fn warn_of_words_that_go(words: &[Spanned<String>], reader: &mut Reader) {
+pub(crate) fn warn_of_words_that_go(words: &[Spanned<String>], diagnostics: &Diagnostics) {
     if words.iter().any(|word| word.value.contains("splash")) {
         return;
     }
@@ -54,7 +54,7 @@ pub(crate) fn warn_of_words_that_go(words: &[Spanned<String>], reader: &mut Read
             let (word, rest) = (shown(word), shown(rest));
             format!("the first boot of bullseye and bookworm removes `quiet` from {word}, and leaves {rest}")
         };
-        reader.warn(
+        diagnostics.warn(
             span,
             Finding::new(message, "Remove it, or write `loglevel=3`, which stays and does the same"),
         );

@@ -1,10 +1,10 @@
 //! `files:`, the files the user wants on the card.
 
 use crate::cluster::claimed::ClaimedBy;
-use crate::cluster::diagnostic::{Finding, shown};
+use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::folders::Folders;
 use crate::cluster::document::keys;
-use crate::cluster::document::value::{Field, FieldValue, Fields, Reader, Spanned};
+use crate::cluster::document::value::{Field, FieldValue, Fields, Spanned};
 use crate::cluster::fields::size;
 use crate::cluster::{ExtraFile, FieldSpan, FileOwner, FilePath, FileSource, claimed};
 use crate::patch::Partition;
@@ -12,12 +12,12 @@ use crate::types::{ByteCount, ImagePath, Mode, Owner, escape};
 use std::collections::BTreeMap;
 
 /// Reads the list; the same path twice in it is put down.
-pub(crate) fn read(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Vec<Spanned<ExtraFile>>> {
-    let files = value.list_of_mappings(&[&keys::FILE], reader, read_one)?;
+pub(crate) fn read(value: &FieldValue<'_>) -> Option<Vec<Spanned<ExtraFile>>> {
+    let files = value.list_of_mappings(&[&keys::FILE], read_one)?;
     for (index, file) in files.iter().enumerate() {
         let earlier = files.iter().take(index).find(|earlier| same_target(&earlier.value, &file.value));
         if let Some(earlier) = earlier {
-            report_second(file, &earlier.span, reader);
+            report_second(file, &earlier.span, value.diagnostics());
         }
     }
     Some(files)
@@ -36,7 +36,12 @@ pub(crate) fn same_target(one: &ExtraFile, other: &ExtraFile) -> bool {
 
 /// Holds the files of one node, its own above the cluster's, against each other and against what cardwright
 /// itself writes.
-pub(crate) fn check_node(files: &[Spanned<ExtraFile>], user: &str, runs_k3s: bool, reader: &mut Reader) {
+pub(crate) fn check_node(
+    files: &[Spanned<ExtraFile>],
+    user: &str,
+    runs_k3s: bool,
+    diagnostics: &Diagnostics,
+) {
     // As every Raspberry Pi OS has it. What another image has is seen when it is planned.
     let Ok(home) = ImagePath::new(format!("/home/{user}")) else { return };
     let mut known: BTreeMap<(Partition, ImagePath), &FieldSpan> = BTreeMap::new();
@@ -52,7 +57,7 @@ pub(crate) fn check_node(files: &[Spanned<ExtraFile>], user: &str, runs_k3s: boo
         if let Some(first) = known.get(target)
             && list_of(first) == list_of(&file.span)
         {
-            report_second(file, first, reader);
+            report_second(file, first, diagnostics);
         }
         known.insert(target.clone(), &file.span);
     }
@@ -63,7 +68,7 @@ pub(crate) fn check_node(files: &[Spanned<ExtraFile>], user: &str, runs_k3s: boo
             if let Some(other) = known.get(&(*on, path.clone())) {
                 let message = format!("`{}` would lie below `{path}`, which is a file", file.value.path);
                 let hint = format!("Change one of the two; the other is in line {}", other.position.line);
-                reader.report(&file.span, Finding::new(message, hint));
+                diagnostics.report(&file.span, Finding::new(message, hint));
             }
         }
         let claimed = match on {
@@ -84,7 +89,7 @@ pub(crate) fn check_node(files: &[Spanned<ExtraFile>], user: &str, runs_k3s: boo
                     format!("`{}` on the boot partition is reserved: {}", file.value.path, claimed.what)
                 }
             };
-            reader.report(&file.span, Finding::new(message, claimed.instead));
+            diagnostics.report(&file.span, Finding::new(message, claimed.instead));
         }
     }
 }
@@ -94,37 +99,35 @@ fn list_of(span: &FieldSpan) -> &str {
     span.path.rsplit_once('[').map_or("", |(list, _)| list)
 }
 
-fn report_second(file: &Spanned<ExtraFile>, first: &FieldSpan, reader: &mut Reader) {
+fn report_second(file: &Spanned<ExtraFile>, first: &FieldSpan, diagnostics: &Diagnostics) {
     let message = format!("`{}` is written a second time", file.value.path);
     let hint = format!("Keep one of the two; the first is in line {}", first.position.line);
-    reader.report(&file.span, Finding::new(message, hint));
+    diagnostics.report(&file.span, Finding::new(message, hint));
 }
 
-fn read_one(item: &FieldValue<'_>, reader: &mut Reader) -> Option<Spanned<ExtraFile>> {
-    let fields = item.fields(&keys::FILE, reader)?;
-    let partition = fields.optional("partition", reader, |value, reader| {
-        value.one_of(&[("root", Partition::Root), ("boot", Partition::Boot)], reader)
-    });
+fn read_one(item: &FieldValue<'_>) -> Option<Spanned<ExtraFile>> {
+    let fields = item.fields(&keys::FILE)?;
+    let partition = fields
+        .optional("partition", |value| value.one_of(&[("root", Partition::Root), ("boot", Partition::Boot)]));
     let on = match &partition {
         Field::Absent => Partition::Root,
         Field::Invalid => return None,
         Field::Given(partition) => partition.value,
     };
-    let path = fields
-        .required("path", "/etc/motd", reader, |value, reader| value.parse(reader, |text| path(text, on)));
-    let mode = fields.optional("mode", reader, |value, reader| value.parse_token(reader, mode));
-    let owner = fields.optional("owner", reader, |value, reader| value.parse_token(reader, owner));
+    let path = fields.required("path", "/etc/motd", |value| value.parse(|text| path(text, on)));
+    let mode = fields.token("mode", mode);
+    let owner = fields.token("owner", owner);
     for key in ["mode", "owner"] {
         if on == Partition::Boot
             && let Some(value) = fields.get(key)
         {
             let message =
                 format!("`{key}` has no effect on the boot partition: FAT has neither modes nor owners");
-            reader.report(&value.span(), Finding::new(message, "Remove it"));
+            value.report(Finding::new(message, "Remove it"));
         }
     }
-    let content = content(&fields, reader);
-    let invalid = matches!(mode, Field::Invalid) || matches!(owner, Field::Invalid);
+    let content = content(&fields);
+    let invalid = mode.is_invalid() || owner.is_invalid();
     let path = path.given()?.clone();
     Some(Spanned {
         value: ExtraFile {
@@ -139,20 +142,20 @@ fn read_one(item: &FieldValue<'_>, reader: &mut Reader) -> Option<Spanned<ExtraF
     })
 }
 
-fn content(fields: &Fields<'_>, reader: &mut Reader) -> Option<FileSource> {
-    let folders = reader.folders.clone();
+fn content(fields: &Fields<'_>) -> Option<FileSource> {
+    let folders = fields.folders();
     match (fields.get("source"), fields.get("content")) {
-        (Some(source), None) => source.parse(reader, |text| source_file(text, &folders)),
-        (None, Some(content)) => content.token(reader).map(|text| FileSource::Inline(text.to_owned())),
+        (Some(source), None) => source.parse(|text| source_file(text, folders)),
+        (None, Some(content)) => content.token().map(|text| FileSource::Inline(text.to_owned())),
         (None, None) if fields.is_mistyped("source") || fields.is_mistyped("content") => None,
         (None, None) => {
             let hint = "Add `content:` with a text, or `source:` with a file";
-            reader.report(&fields.span(), Finding::new("this file has no content", hint));
+            fields.report(Finding::new("this file has no content", hint));
             None
         }
         (Some(_), Some(_)) => {
             let message = "this file has both `content` and `source`";
-            reader.report(&fields.span(), Finding::new(message, "Keep one of the two"));
+            fields.report(Finding::new(message, "Keep one of the two"));
             None
         }
     }

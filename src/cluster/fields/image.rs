@@ -4,7 +4,7 @@ use crate::cluster::diagnostic::Finding;
 use crate::cluster::document::folders::Folders;
 use crate::cluster::document::keys;
 use crate::cluster::document::syntax::YamlKind;
-use crate::cluster::document::value::{Field, FieldValue, Fields, Reader};
+use crate::cluster::document::value::{Field, FieldValue, Fields};
 use crate::cluster::fields::{size, source};
 use crate::cluster::{Grow, ImageSource, Output};
 use crate::fetch::FileLocation;
@@ -13,40 +13,39 @@ use crate::types::Digest;
 use std::path::PathBuf;
 
 /// `demo`, a path, `{path, sha256, grow}` or `{url, sha256, grow}`.
-pub(crate) fn image(value: &FieldValue<'_>, reader: &mut Reader) -> Option<(ImageSource, Grow)> {
-    let folders = reader.folders.clone();
+pub(crate) fn image(value: &FieldValue<'_>) -> Option<(ImageSource, Grow)> {
+    let folders = value.folders();
     let YamlKind::Mapping(entries) = value.kind() else {
-        return value.parse(reader, |text| {
+        return value.parse(|text| {
             if text.contains("://") {
                 let hint = format!(
                     "Write `image: {{url: {text}, sha256: …}}`, with the SHA-256 from the download page"
                 );
                 return Err(Finding::new("a download needs the SHA-256 of the file", hint));
             }
-            Ok((image_at(text, &folders, None)?, Grow::default()))
+            Ok((image_at(text, folders, None)?, Grow::default()))
         });
     };
     let has = |key: &str| entries.iter().any(|entry| entry.key == key);
     if has("path") && has("url") {
         let finding = Finding::new("the image has both `path` and `url`", "Keep one of the two");
-        reader.report(&value.span(), finding);
+        value.report(finding);
         return None;
     }
     if has("url") {
-        let fields = value.fields(&keys::IMAGE_URL, reader)?;
+        let fields = value.fields(&keys::IMAGE_URL)?;
         let digits = "… (64 hexadecimal digits from the download page)";
-        let location = source::download(&fields, digits, reader);
-        let grow = grow(&fields, reader);
+        let location = source::download(&fields, digits);
+        let grow = grow(&fields);
         return Some((ImageSource::File(location?), grow?));
     }
-    let fields = value.fields(&keys::IMAGE_PATH, reader)?;
-    let sha256 = fields.optional("sha256", reader, |value, reader| value.parse_token(reader, source::sha256));
+    let fields = value.fields(&keys::IMAGE_PATH)?;
+    let sha256 = fields.token("sha256", source::sha256);
     let digest = sha256.given().map(|sha256| sha256.value);
-    let source = fields.required("path", "raspios.img.xz", reader, |value, reader| {
-        value.parse(reader, |text| image_at(text, &folders, digest))
-    });
-    let grow = grow(&fields, reader);
-    if matches!(sha256, Field::Invalid) {
+    let source = fields
+        .required("path", "raspios.img.xz", |value| value.parse(|text| image_at(text, folders, digest)));
+    let grow = grow(&fields);
+    if sha256.is_invalid() {
         return None;
     }
     Some((source.value()?, grow?))
@@ -64,12 +63,12 @@ fn image_at(text: &str, folders: &Folders, sha256: Option<Digest>) -> Result<Ima
 }
 
 /// `auto`, `none`, or a size.
-fn grow(fields: &Fields<'_>, reader: &mut Reader) -> Option<Grow> {
-    let field = fields.optional("grow", reader, |value, reader| {
+fn grow(fields: &Fields<'_>) -> Option<Grow> {
+    let field = fields.optional("grow", |value| {
         if value.is_off() {
             return Some(Grow::No);
         }
-        value.parse_token(reader, |text| match text {
+        value.parse_token(|text| match text {
             "auto" => Ok(Grow::Auto),
             text => size::size(text).map(Grow::By),
         })
@@ -81,18 +80,17 @@ fn grow(fields: &Fields<'_>, reader: &mut Reader) -> Option<Grow> {
     }
 }
 
-pub(crate) fn default_output(reader: &Reader) -> Output {
-    Output { folder: reader.folders.file.join("images"), format: ImageFormat::default() }
+pub(crate) fn default_output(folders: &Folders) -> Output {
+    Output { folder: folders.file.join("images"), format: ImageFormat::default() }
 }
 
-pub(crate) fn output(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Output> {
-    let folders = reader.folders.clone();
-    let fields = value.fields(&keys::OUTPUT, reader)?;
-    let folder: Field<PathBuf> =
-        fields.optional("dir", reader, |value, reader| value.parse(reader, |text| folders.resolve(text)));
+pub(crate) fn output(value: &FieldValue<'_>) -> Option<Output> {
+    let folders = value.folders();
+    let fields = value.fields(&keys::OUTPUT)?;
+    let folder: Field<PathBuf> = fields.optional("dir", |value| value.parse(|text| folders.resolve(text)));
     let formats = ImageFormat::WRITTEN.map(|format| (format.extension(), format));
-    let format = fields.optional("format", reader, |value, reader| value.one_of(&formats, reader));
-    let default = default_output(reader);
+    let format = fields.optional("format", |value| value.one_of(&formats));
+    let default = default_output(folders);
     match (folder, format) {
         (Field::Invalid, _) | (_, Field::Invalid) => None,
         (folder, format) => Some(Output {

@@ -1,16 +1,16 @@
 //! `network:`, `address:` and `ipv6:`.
 
 use crate::cluster::InterfaceName;
-use crate::cluster::diagnostic::{Finding, shown};
-use crate::cluster::document::value::{Field, Reader, Spanned};
+use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
+use crate::cluster::document::value::{Field, Spanned};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Returns what is said under one of two keys that mean the same; both at once are put down.
-pub(crate) fn one_of_two<T>(keys: [&str; 2], fields: [Field<T>; 2], reader: &mut Reader) -> Field<T> {
+pub(crate) fn one_of_two<T>(keys: [&str; 2], fields: [Field<T>; 2], diagnostics: &Diagnostics) -> Field<T> {
     match fields {
         [Field::Given(_), Field::Given(second)] => {
             let message = format!("`{}` and `{}` are two ways to say one thing", keys[0], keys[1]);
-            reader.report(&second.span, Finding::new(message, "Keep one of the two"));
+            diagnostics.report(&second.span, Finding::new(message, "Keep one of the two"));
             Field::Invalid
         }
         [Field::Invalid, _] | [_, Field::Invalid] => Field::Invalid,
@@ -34,7 +34,7 @@ pub(crate) fn with_prefix<A>(
 pub(crate) fn apart<A>(
     field: Field<(A, Option<u8>)>,
     prefix: &mut Field<u8>,
-    reader: &mut Reader,
+    diagnostics: &Diagnostics,
 ) -> Field<A> {
     let Spanned { value: (address, own), span } = match field {
         Field::Absent => return Field::Absent,
@@ -52,7 +52,7 @@ pub(crate) fn apart<A>(
                 "Leave it out, or make the two the same; the network's is in line {}",
                 network.span.position.line
             );
-            reader.report(&span, Finding::new(message, hint));
+            diagnostics.report(&span, Finding::new(message, hint));
         }
         (None, _) | (Some(_), Field::Invalid | Field::Given(_)) => {}
     }

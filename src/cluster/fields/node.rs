@@ -2,7 +2,7 @@
 
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::keys;
-use crate::cluster::document::value::{Field, FieldValue, Fields, Reader, Spanned};
+use crate::cluster::document::value::{Field, FieldValue, Fields, Spanned};
 use crate::cluster::fields::boot::{cmdline_word, config_line, warn_of_words_that_go};
 use crate::cluster::fields::network::{
     apart, domain, interface, ipv4, ipv6_on_the_wire, name_server, one_of_two, prefix, with_prefix,
@@ -53,94 +53,76 @@ pub(crate) struct NodeFields {
 
 impl NodeFields {
     /// Reads one layer from the keys of the cluster or of a node.
-    pub(crate) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Self {
+    pub(crate) fn read(fields: &Fields<'_>) -> Self {
         let mut layer = Self {
-            timezone: fields.optional("timezone", reader, |value, reader| value.parse(reader, timezone)),
-            locale: fields.optional("locale", reader, |value, reader| value.parse(reader, locale)),
-            ntp: fields.optional("ntp", reader, |value, reader| {
-                value.list(reader, |item, reader| item.parse_token(reader, time_server))
-            }),
-            swap: fields.optional("swap", reader, swap),
-            memory: fields
-                .optional("memory", reader, |value, reader| value.parse_token(reader, size::memory)),
-            files: fields.get("files").and_then(|value| files::read(&value, reader)).or_empty(),
+            timezone: fields.text("timezone", timezone),
+            locale: fields.text("locale", locale),
+            ntp: fields.optional("ntp", |value| value.list(|item| item.parse_token(time_server))),
+            swap: fields.optional("swap", swap),
+            memory: fields.token("memory", size::memory),
+            files: fields.get("files").and_then(|value| files::read(&value)).or_empty(),
             first_boot: fields
                 .get("first_boot")
-                .and_then(|value| value.list(reader, |item, reader| item.parse(reader, command)))
+                .and_then(|value| value.list(|item| item.parse(command)))
                 .or_empty(),
             ..Self::default()
         };
-        let network = fields.get("network").map(|value| value.fields(&keys::NETWORK, reader));
+        let network = fields.get("network").map(|value| value.fields(&keys::NETWORK));
         if fields.is_mistyped("network") || matches!(network, Some(None)) {
             (layer.prefix, layer.gateway) = (Field::Invalid, Field::Invalid);
         }
         if let Some(Some(network)) = network {
-            layer.read_network(&network, reader);
+            layer.read_network(&network);
         }
-        if let Some(user) = fields.get("user").and_then(|value| value.fields(&keys::USER, reader)) {
-            layer.read_user(&user, reader);
+        if let Some(user) = fields.get("user").and_then(|value| value.fields(&keys::USER)) {
+            layer.read_user(&user);
         }
-        if let Some(ssh) = fields.get("ssh").and_then(|value| value.fields(&keys::SSH, reader)) {
-            layer.ssh_password_login = ssh.optional("password_login", reader, FieldValue::boolean);
+        if let Some(ssh) = fields.get("ssh").and_then(|value| value.fields(&keys::SSH)) {
+            layer.ssh_password_login = ssh.optional("password_login", FieldValue::boolean);
         }
-        if let Some(boot) = fields.get("boot").and_then(|value| value.fields(&keys::BOOT, reader)) {
-            let mut list = |key, parse: fn(&str) -> Result<String, Finding>| {
-                let one = |item: &FieldValue<'_>, reader: &mut Reader| {
-                    item.parse_token(reader, parse).map(|text| item.spanned(text))
-                };
-                boot.get(key).and_then(|value| value.list(reader, one)).or_empty()
+        if let Some(boot) = fields.get("boot").and_then(|value| value.fields(&keys::BOOT)) {
+            let list = |key, parse: fn(&str) -> Result<String, Finding>| {
+                let one = |item: &FieldValue<'_>| item.parse_token(parse).map(|text| item.spanned(text));
+                boot.get(key).and_then(|value| value.list(one)).or_empty()
             };
             let (config, cmdline) = (list("config", config_line), list("cmdline", cmdline_word));
-            warn_of_words_that_go(&cmdline, reader);
+            warn_of_words_that_go(&cmdline, fields.diagnostics());
             let span_of = |word: &Spanned<String>| (word.value.clone(), word.span.clone());
             layer.cmdline_spans = cmdline.iter().map(span_of).collect();
             let texts = |lines: Vec<Spanned<String>>| lines.into_iter().map(|line| line.value).collect();
             let (config, cmdline) = (texts(config), texts(cmdline));
             layer.boot = Boot { config, cmdline, ..Boot::default() };
-            layer.page_size = boot.optional("page_size", reader, |value, reader| {
-                value.one_of(&[("4k", PageSize::FourKib), ("stock", PageSize::Stock)], reader)
+            layer.page_size = boot.optional("page_size", |value| {
+                value.one_of(&[("4k", PageSize::FourKib), ("stock", PageSize::Stock)])
             });
         }
         layer
     }
 
-    fn read_network(&mut self, network: &Fields<'_>, reader: &mut Reader) {
-        let by_name = network.optional("interface", reader, |value, reader| {
-            value.parse(reader, interface).map(Interface::Named)
-        });
-        let by_mac = network.optional("mac", reader, |value, reader| {
-            value.parse_token(reader, mac::mac).map(Interface::WithMac)
-        });
-        self.interface = one_of_two(["interface", "mac"], [by_name, by_mac], reader);
-        let prefix_of = |key, reader: &mut Reader| {
-            network.optional(key, reader, |value, reader| value.parse_token(reader, |text| prefix(text, 30)))
-        };
-        let both = [prefix_of("prefix", reader), prefix_of("netmask", reader)];
-        self.prefix = one_of_two(["prefix", "netmask"], both, reader);
-        let gateway = network.optional("gateway", reader, |value, reader| {
-            value.parse_token(reader, |text| with_prefix(text, 30, ipv4))
-        });
-        self.gateway = apart(gateway, &mut self.prefix, reader);
-        self.dns = network.optional("dns", reader, |value, reader| {
-            value.list(reader, |item, reader| item.parse_token(reader, name_server))
-        });
-        self.search = network.optional("search", reader, |value, reader| {
-            value.list(reader, |item, reader| item.parse(reader, domain))
-        });
+    fn read_network(&mut self, network: &Fields<'_>) {
+        let by_name = network.optional("interface", |value| value.parse(interface).map(Interface::Named));
+        let by_mac = network.optional("mac", |value| value.parse_token(mac::mac).map(Interface::WithMac));
+        self.interface = one_of_two(["interface", "mac"], [by_name, by_mac], network.diagnostics());
+        let prefix_of = |key| network.optional(key, |value| value.parse_token(|text| prefix(text, 30)));
+        let both = [prefix_of("prefix"), prefix_of("netmask")];
+        self.prefix = one_of_two(["prefix", "netmask"], both, network.diagnostics());
+        let gateway =
+            network.optional("gateway", |value| value.parse_token(|text| with_prefix(text, 30, ipv4)));
+        self.gateway = apart(gateway, &mut self.prefix, network.diagnostics());
+        self.dns = network.optional("dns", |value| value.list(|item| item.parse_token(name_server)));
+        self.search = network.optional("search", |value| value.list(|item| item.parse(domain)));
         let Some(value) = network.get("ipv6") else { return };
-        let Some(ipv6) = value.fields(&keys::NETWORK_IPV6, reader) else { return };
+        let Some(ipv6) = value.fields(&keys::NETWORK_IPV6) else { return };
         self.ipv6 = Field::Given(value.spanned(()));
-        self.ipv6_prefix = ipv6
-            .optional("prefix", reader, |value, reader| value.parse_token(reader, |text| prefix(text, 126)));
-        let gateway = ipv6.optional("gateway", reader, |value, reader| {
-            value.parse_token(reader, |text| with_prefix(text, 126, ipv6_on_the_wire))
-        });
-        self.ipv6_gateway = apart(gateway, &mut self.ipv6_prefix, reader);
+        self.ipv6_prefix = ipv6.optional("prefix", |value| value.parse_token(|text| prefix(text, 126)));
+        let gateway = ipv6
+            .optional("gateway", |value| value.parse_token(|text| with_prefix(text, 126, ipv6_on_the_wire)));
+        self.ipv6_gateway = apart(gateway, &mut self.ipv6_prefix, network.diagnostics());
     }
 
-    fn read_user(&mut self, user: &Fields<'_>, reader: &mut Reader) {
-        self.user_name = user.optional("name", reader, |value, reader| {
-            value.parse(reader, |text| {
+    fn read_user(&mut self, user: &Fields<'_>) {
+        self.user_name = user.optional("name", |value| {
+            value.parse(|text| {
                 UserName::new(text).map_err(|reason| {
                     Finding::new(
                         format!("{} is no name for the user: it {reason}", shown(text)),
@@ -149,13 +131,11 @@ impl NodeFields {
                 })
             })
         });
-        self.shell = user.optional("shell", reader, |value, reader| value.parse(reader, shell));
-        self.password_hash =
-            user.optional("password_hash", reader, |value, reader| value.parse_token(reader, password_hash));
-        self.authorized_keys = user.optional("ssh_authorized_keys", reader, all_authorized_keys);
-        self.passwordless_sudo = user.optional("sudo", reader, |value, reader| {
-            value.one_of(&[("passwordless", true), ("password", false)], reader)
-        });
+        self.shell = user.text("shell", shell);
+        self.password_hash = user.token("password_hash", password_hash);
+        self.authorized_keys = user.optional("ssh_authorized_keys", all_authorized_keys);
+        self.passwordless_sudo =
+            user.optional("sudo", |value| value.one_of(&[("passwordless", true), ("password", false)]));
     }
 
     /// This layer above another: what it does not say comes from the other, and what is a list of

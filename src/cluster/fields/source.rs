@@ -3,7 +3,7 @@
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::keys;
 use crate::cluster::document::syntax::YamlKind;
-use crate::cluster::document::value::{Field, FieldValue, Fields, Reader};
+use crate::cluster::document::value::{FieldValue, Fields};
 use crate::fetch::FileLocation;
 use crate::types::Digest;
 use crate::types::absent::OrEmpty as _;
@@ -37,10 +37,10 @@ pub(crate) fn url(text: &str) -> Result<String, Finding> {
 }
 
 /// A path, `{path, sha256}` or `{url, sha256}`.
-pub(crate) fn file(value: &FieldValue<'_>, reader: &mut Reader) -> Option<FileLocation> {
-    let folders = reader.folders.clone();
+pub(crate) fn file(value: &FieldValue<'_>) -> Option<FileLocation> {
+    let folders = value.folders();
     let YamlKind::Mapping(entries) = value.kind() else {
-        return value.parse(reader, |text| {
+        return value.parse(|text| {
             if text.contains("://") {
                 let hint = format!("Write `{{url: {text}, sha256: …}}`");
                 return Err(Finding::new("a download needs the SHA-256 of the file", hint));
@@ -51,27 +51,25 @@ pub(crate) fn file(value: &FieldValue<'_>, reader: &mut Reader) -> Option<FileLo
     let has = |key: &str| entries.iter().any(|entry| entry.key == key);
     if has("path") && has("url") {
         let finding = Finding::new("the file has both `path` and `url`", "Keep one of the two");
-        reader.report(&value.span(), finding);
+        value.report(finding);
         return None;
     }
     if has("url") {
-        let fields = value.fields(&keys::ARTIFACT_URL, reader)?;
-        return download(&fields, "… (64 hexadecimal digits from the release)", reader);
+        let fields = value.fields(&keys::ARTIFACT_URL)?;
+        return download(&fields, "… (64 hexadecimal digits from the release)");
     }
-    let fields = value.fields(&keys::ARTIFACT_PATH, reader)?;
-    let path = fields.required("path", "k3s-arm64", reader, |value, reader| {
-        value.parse(reader, |text| folders.existing_file(text))
-    });
-    let sha256 = fields.optional("sha256", reader, |value, reader| value.parse_token(reader, sha256));
-    if matches!(sha256, Field::Invalid) {
+    let fields = value.fields(&keys::ARTIFACT_PATH)?;
+    let path = fields.required("path", "k3s-arm64", |value| value.parse(|text| folders.existing_file(text)));
+    let sha256 = fields.token("sha256", sha256);
+    if sha256.is_invalid() {
         return None;
     }
     Some(FileLocation::Path { path: path.value()?, sha256: sha256.value() })
 }
 
 /// `url` and `sha256`; `digits` is what an example of the latter shows.
-pub(crate) fn download(fields: &Fields<'_>, digits: &str, reader: &mut Reader) -> Option<FileLocation> {
-    let url = fields.required("url", "https://…", reader, |value, reader| value.parse(reader, url));
-    let sha256 = fields.required("sha256", digits, reader, |value, reader| value.parse_token(reader, sha256));
+pub(crate) fn download(fields: &Fields<'_>, digits: &str) -> Option<FileLocation> {
+    let url = fields.required("url", "https://…", |value| value.parse(url));
+    let sha256 = fields.required("sha256", digits, |value| value.parse_token(sha256));
     Some(FileLocation::Url { url: url.value()?, sha256: sha256.value()? })
 }

@@ -1,9 +1,9 @@
 //! `user:`.
 
-use crate::cluster::diagnostic::{Finding, shown};
+use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::folders;
 use crate::cluster::document::syntax::YamlKind;
-use crate::cluster::document::value::{FieldValue, Reader};
+use crate::cluster::document::value::FieldValue;
 use crate::cluster::{AuthorizedKey, FieldSpan, NotAPublicKey, Secret, ssh};
 use crate::io::plain_file;
 use crate::types::{ImagePath, escape};
@@ -55,8 +55,8 @@ const LONGEST_KEY_FILE: u64 = 1 << 20;
 
 /// The list `ssh_authorized_keys`, each key once. It is the key that counts: a second line with the same key
 /// and the same options changes nothing, whatever its comment.
-pub(crate) fn all_authorized_keys(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Vec<AuthorizedKey>> {
-    let items = value.list(reader, |item, reader| Some((item.span(), authorized_keys(item, reader)?)))?;
+pub(crate) fn all_authorized_keys(value: &FieldValue<'_>) -> Option<Vec<AuthorizedKey>> {
+    let items = value.list(|item| Some((item.span(), authorized_keys(item)?)))?;
     let mut keys: Vec<AuthorizedKey> = Vec::new();
     for (span, key) in
         items.into_iter().flat_map(|(span, keys)| keys.into_iter().map(move |key| (span.clone(), key)))
@@ -69,29 +69,29 @@ pub(crate) fn all_authorized_keys(value: &FieldValue<'_>, reader: &mut Reader) -
             let message = "the same key is named twice, with different options before it";
             let hint =
                 "Keep one of the two: sshd goes by the first whose `from` and `expiry-time` fit, not by both";
-            reader.warn(&span, Finding::new(message, hint));
+            value.diagnostics().warn(&span, Finding::new(message, hint));
         }
-        warn_of_terms(&key, &span, reader);
+        warn_of_terms(&key, &span, value.diagnostics());
         keys.push(key);
     }
     if !keys.is_empty() && keys.iter().all(|key| key.terms().cert_authority) {
         let message = "every key here is that of a CA: only who has a certificate from it gets in";
         let hint =
             "Sign a key with `ssh-keygen -s CA -I NAME -n USER KEY.pub`, or add a key that logs in by itself";
-        reader.warn(&value.span(), Finding::new(message, hint));
+        value.warn(Finding::new(message, hint));
     }
     Some(keys)
 }
 
 /// Warns of a line that sshd takes and that may let nobody in.
-fn warn_of_terms(key: &AuthorizedKey, span: &FieldSpan, reader: &mut Reader) {
+fn warn_of_terms(key: &AuthorizedKey, span: &FieldSpan, diagnostics: &Diagnostics) {
     const DAY: u64 = 24 * 60 * 60;
     let terms = key.terms();
     if terms.from_names_alone {
         let message =
             "`from` has names alone, and sshd compares it with addresses alone: nobody gets in by this line";
         let hint = "Write addresses or networks, like `from=\"192.168.50.0/24\"`, or set `UseDNS yes` for sshd, with `files:`";
-        reader.warn(span, Finding::new(message, hint));
+        diagnostics.warn(span, Finding::new(message, hint));
     }
     // A warning may go by this machine's clock; nothing that is written does. sshd goes by the card's time zone, so
     // the day itself is left out.
@@ -100,12 +100,12 @@ fn warn_of_terms(key: &AuthorizedKey, span: &FieldSpan, reader: &mut Reader) {
         && expiry + 1 < today
     {
         let message = "the `expiry-time` of this key is past: nobody gets in by this line";
-        reader.warn(span, Finding::new(message, "Write a later time, or name another key"));
+        diagnostics.warn(span, Finding::new(message, "Write a later time, or name another key"));
     }
 }
 
 /// An entry of `ssh_authorized_keys`: a file, or a key itself.
-fn authorized_keys(item: &FieldValue<'_>, reader: &mut Reader) -> Option<Vec<AuthorizedKey>> {
+fn authorized_keys(item: &FieldValue<'_>) -> Option<Vec<AuthorizedKey>> {
     if let YamlKind::Scalar(scalar) = item.kind()
         && ssh::looks_like_key(&scalar.text)
     {
@@ -121,10 +121,10 @@ fn authorized_keys(item: &FieldValue<'_>, reader: &mut Reader) -> Option<Vec<Aut
             };
             if keys.is_empty() { Err(none()) } else { Ok(keys) }
         });
-        return item.parse(reader, |_| keys);
+        return item.parse(|_| keys);
     }
-    let folders = reader.folders.clone();
-    item.parse(reader, |text| {
+    let folders = item.folders();
+    item.parse(|text| {
         if let Some(finding) = keys_of_a_website(text) {
             return Err(finding);
         }

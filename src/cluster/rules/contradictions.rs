@@ -1,8 +1,7 @@
 //! Parts of nodes.yaml that are right by themselves and do not go together.
 
 use crate::cluster::Role;
-use crate::cluster::diagnostic::{Finding, shown};
-use crate::cluster::document::value::Reader;
+use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::yaml_files;
 use crate::cluster::draft::ClusterDraft;
 use crate::cluster::fields::k3s::ClusterK3s;
@@ -52,10 +51,10 @@ const COMPONENTS: [Component; 6] = [
 ];
 
 /// Warns of what is deployed without what it needs, and of a virtual address that nothing answers at.
-pub(crate) fn check(draft: &ClusterDraft, reader: &mut Reader) {
+pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     let Some(k3s) = draft.k3s.given() else { return };
-    manifests_find_what_they_need(draft, &k3s.value, reader);
-    the_virtual_address_is_answered(draft, &k3s.value, reader);
+    manifests_find_what_they_need(draft, &k3s.value, diagnostics);
+    the_virtual_address_is_answered(draft, &k3s.value, diagnostics);
 }
 
 /// Lists the parts of k3s that the servers do without.
@@ -79,7 +78,7 @@ fn is_true(value: &Value) -> bool {
     value == &Value::Bool(true) || value.as_str() == Some("true")
 }
 
-fn manifests_find_what_they_need(draft: &ClusterDraft, k3s: &ClusterK3s, reader: &mut Reader) {
+fn manifests_find_what_they_need(draft: &ClusterDraft, k3s: &ClusterK3s, diagnostics: &Diagnostics) {
     let off = switched_off(draft, k3s);
     let off: Vec<&Component> =
         COMPONENTS.iter().filter(|component| off.iter().any(|name| name == component.name)).collect();
@@ -114,7 +113,7 @@ fn manifests_find_what_they_need(draft: &ClusterDraft, k3s: &ClusterK3s, reader:
                 let message = format!("{name} has {what}, but `{}` is disabled", component.name);
                 (message, "Take it out of `disable:`, or deploy something else for it under `manifests:`")
             };
-            reader.warn(&manifest.span, Finding::new(message, hint));
+            diagnostics.warn(&manifest.span, Finding::new(message, hint));
         }
     }
 }
@@ -169,7 +168,7 @@ fn needs_local_storage(object: &Value) -> Option<&'static str> {
     (of_claim || of_template).then_some("a claim of the storage class `local-path`")
 }
 
-fn the_virtual_address_is_answered(draft: &ClusterDraft, k3s: &ClusterK3s, reader: &mut Reader) {
+fn the_virtual_address_is_answered(draft: &ClusterDraft, k3s: &ClusterK3s, diagnostics: &Diagnostics) {
     let Some(address) = &k3s.access.virtual_address else { return };
     let servers = draft.nodes.iter().filter(|node| node.role() == Some(Role::Server)).count();
     if servers == 1 && !draft.has_unreadable_nodes {
@@ -179,7 +178,7 @@ fn the_virtual_address_is_answered(draft: &ClusterDraft, k3s: &ClusterK3s, reade
         );
         let hint =
             "Make three nodes servers, or remove it: agents and kubectl then use the server's own address";
-        reader.warn(&address.span, Finding::new(message, hint));
+        diagnostics.warn(&address.span, Finding::new(message, hint));
     }
     let written = address.value.to_string();
     let named = k3s.manifests.iter().any(|manifest| {
@@ -192,6 +191,6 @@ fn the_virtual_address_is_answered(draft: &ClusterDraft, k3s: &ClusterK3s, reade
             "no manifest names the virtual address `{written}`: nothing of the cluster answers there"
         );
         let hint = "Name one under `manifests:` that does, such as kube-vip's; a load balancer outside the cluster does as well";
-        reader.warn(&address.span, Finding::new(message, hint));
+        diagnostics.warn(&address.span, Finding::new(message, hint));
     }
 }

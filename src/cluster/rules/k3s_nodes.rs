@@ -1,16 +1,16 @@
 //! Rules about the servers and agents of k3s.
 
-use crate::cluster::diagnostic::Finding;
-use crate::cluster::document::value::{Field, Reader};
+use crate::cluster::diagnostic::{Diagnostics, Finding};
+use crate::cluster::document::value::Field;
 use crate::cluster::draft::ClusterDraft;
 use crate::cluster::{Role, k3s_flags};
 use crate::types::ByteCount;
 
 /// Reports roles and flags that make no cluster.
-pub(crate) fn check(draft: &ClusterDraft, reader: &mut Reader) {
-    roles_make_a_cluster(draft, reader);
-    flags_agree(draft, reader);
-    memory_suffices(draft, reader);
+pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
+    roles_make_a_cluster(draft, diagnostics);
+    flags_agree(draft, diagnostics);
+    memory_suffices(draft, diagnostics);
 }
 
 /// The flag of both roles whose value is put onto all cards alike.
@@ -18,7 +18,7 @@ const DATA_DIR: &str = "data-dir";
 
 /// Holds the flags of nodes against each other that have to be the same: k3s lets no server join that differs in one
 /// of its "critical configuration values", and what lies in `data-dir` is put onto all cards alike.
-fn flags_agree(draft: &ClusterDraft, reader: &mut Reader) {
+fn flags_agree(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     let Field::Given(k3s) = &draft.k3s else { return };
     let members: Vec<_> = draft
         .nodes
@@ -40,7 +40,7 @@ fn flags_agree(draft: &ClusterDraft, reader: &mut Reader) {
         let (what, why) = flag.shared_by_servers();
         let message = format!("{what} is not the same on {other_called} as on {first_called}, and {why}");
         let hint = "Set it for all servers at once: under `server: {config: …}` of `k3s:`";
-        reader.report(span.unwrap_or(&other.2.span), Finding::new(message, hint));
+        diagnostics.report(span.unwrap_or(&other.2.span), Finding::new(message, hint));
     }
     for (_, _, own, config) in &servers {
         // The file belongs to root:root where no group is named (k3s's `write-kubeconfig-group`).
@@ -49,7 +49,7 @@ fn flags_agree(draft: &ClusterDraft, reader: &mut Reader) {
             let message =
                 "`write-kubeconfig-mode` lets a group read the kubeconfig, and the group is root's own";
             let hint = "Name a group that somebody is in, like `write-kubeconfig-group: sudo`";
-            reader.warn(span.unwrap_or(&own.span), Finding::new(message, hint));
+            diagnostics.warn(span.unwrap_or(&own.span), Finding::new(message, hint));
         }
     }
     let Some((first, others)) = members.split_first() else { return };
@@ -58,18 +58,17 @@ fn flags_agree(draft: &ClusterDraft, reader: &mut Reader) {
         let message =
             format!("`{DATA_DIR}` is not the same on {} as on {}", other.0.called(), first.0.called());
         let hint = "Set it for all nodes at once: in `config:` of the top-level `k3s:`";
-        reader.report(span.unwrap_or(&other.2.span), Finding::new(message, hint));
+        diagnostics.report(span.unwrap_or(&other.2.span), Finding::new(message, hint));
     }
 }
 
-fn roles_make_a_cluster(draft: &ClusterDraft, reader: &mut Reader) {
+fn roles_make_a_cluster(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     let with = |role| {
         let nodes = draft.nodes.iter().filter(move |node| node.role() == Some(role));
         nodes.filter_map(|node| Some(&node.k3s.given()?.span)).collect::<Vec<_>>()
     };
     let (servers, agents) = (with(Role::Server), with(Role::Agent));
-    let undecided =
-        draft.has_unreadable_nodes || draft.nodes.iter().any(|node| matches!(node.k3s, Field::Invalid));
+    let undecided = draft.has_unreadable_nodes || draft.nodes.iter().any(|node| node.k3s.is_invalid());
     match &draft.k3s {
         Field::Absent => {
             let first =
@@ -77,12 +76,12 @@ fn roles_make_a_cluster(draft: &ClusterDraft, reader: &mut Reader) {
             if let Some(first) = first {
                 let hint = "Add `k3s: {version: v1.36.4+k3s1, install: download}` at the top of the file, or write `k3s: none`";
                 let finding = Finding::new("this node is to run k3s, but the cluster has no `k3s:`", hint);
-                reader.report(&first.span, finding);
+                diagnostics.report(&first.span, finding);
             }
         }
         Field::Given(k3s) if servers.is_empty() && agents.is_empty() && !undecided => {
             let hint = "Add `k3s: server` to one node and `k3s: agent` to the others, or remove this";
-            reader.report(&k3s.span, Finding::new("k3s is described here, but no node runs it", hint));
+            diagnostics.report(&k3s.span, Finding::new("k3s is described here, but no node runs it", hint));
         }
         Field::Given(_) | Field::Invalid => {}
     }
@@ -94,14 +93,14 @@ fn roles_make_a_cluster(draft: &ClusterDraft, reader: &mut Reader) {
             "there is no server that this agent could join",
             "Make one node a server: `k3s: server`",
         );
-        reader.report(agent, finding);
+        diagnostics.report(agent, finding);
     }
     if let Some(last) = servers.last()
         && servers.len().is_multiple_of(2)
     {
         let message = format!("there are {} servers, but etcd needs an odd number of them", servers.len());
         let hint = "Make this one an agent, or add one more server: an even number survives no more failures than one less";
-        reader.report(last, Finding::new(message, hint));
+        diagnostics.report(last, Finding::new(message, hint));
     }
     // docs.k3s.io, "Requirements": SD cards and eMMC cannot handle the load.
     if let [_, second, ..] = servers.as_slice() {
@@ -110,12 +109,12 @@ fn roles_make_a_cluster(draft: &ClusterDraft, reader: &mut Reader) {
             servers.len()
         );
         let hint = "Let the servers start from an SSD, or keep one server: the others can be agents";
-        reader.warn(second, Finding::new(message, hint));
+        diagnostics.warn(second, Finding::new(message, hint));
     }
 }
 
 /// What k3s asks of a board (docs.k3s.io, "Requirements"); boards that have less are seen to crawl (k3s#3976).
-fn memory_suffices(draft: &ClusterDraft, reader: &mut Reader) {
+fn memory_suffices(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     const SERVER: ByteCount = ByteCount::new(2 << 30);
     const AGENT: ByteCount = ByteCount::new(512 << 20);
     let Some(k3s) = draft.k3s.given() else { return };
@@ -136,6 +135,6 @@ fn memory_suffices(draft: &ClusterDraft, reader: &mut Reader) {
         } else {
             "Make a board with more memory the server, or at least set `disable: [traefik, metrics-server]` under `k3s:`"
         };
-        reader.warn(&memory.span, Finding::new(message, hint));
+        diagnostics.warn(&memory.span, Finding::new(message, hint));
     }
 }

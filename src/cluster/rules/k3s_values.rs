@@ -3,8 +3,8 @@
 //! k3s starts with them, and what is wrong shows much later: a CoreDNS without an address, agents that look for their
 //! server elsewhere, pods that are not created.
 
-use crate::cluster::diagnostic::{Finding, shown};
-use crate::cluster::document::value::{Reader, Spanned};
+use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
+use crate::cluster::document::value::Spanned;
 use crate::cluster::draft::{ClusterDraft, NodeDraft};
 use crate::cluster::fields::k3s::{ClusterK3s, NodeRole};
 use crate::cluster::k3s_flags::given;
@@ -35,7 +35,7 @@ struct K3sMember<'d> {
 }
 
 /// Reports what contradicts itself, and warns of what most probably does.
-pub(crate) fn check(draft: &ClusterDraft, reader: &mut Reader) {
+pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     let Some(k3s) = draft.k3s.given() else { return };
     for node in &draft.nodes {
         let Some(own) = node.k3s.given() else { continue };
@@ -43,12 +43,12 @@ pub(crate) fn check(draft: &ClusterDraft, reader: &mut Reader) {
         let config = k3s.value.config_of(role, &own.value.flags);
         let member = K3sMember { node, own, role, k3s: &k3s.value, config };
         if role == Role::Server {
-            member.ranges_are_apart(reader);
-            member.name_server_is_a_service(reader);
-            member.runs_pods(reader);
-            member.is_found_where_it_says(draft, reader);
+            member.ranges_are_apart(diagnostics);
+            member.name_server_is_a_service(diagnostics);
+            member.runs_pods(diagnostics);
+            member.is_found_where_it_says(draft, diagnostics);
         }
-        member.resolv_conf_is_there(reader);
+        member.resolv_conf_is_there(diagnostics);
     }
 }
 
@@ -65,7 +65,7 @@ impl K3sMember<'_> {
         given.iter().filter_map(|network| network.parse().ok()).collect()
     }
 
-    fn ranges_are_apart(&self, reader: &mut Reader) {
+    fn ranges_are_apart(&self, diagnostics: &Diagnostics) {
         let services = self.networks(SERVICES);
         for pods in self.networks(PODS) {
             let Some(services) =
@@ -90,18 +90,18 @@ impl K3sMember<'_> {
                 "Keep them apart, like {of_pods} for `{}` and {of_services} for `{}`",
                 PODS.0, SERVICES.0
             );
-            reader.report(self.span_of(what), Finding::new(message, hint));
+            diagnostics.report(self.span_of(what), Finding::new(message, hint));
         }
     }
 
     /// The cluster's name server is a Service, which has its address from `service-cidr`.
-    fn name_server_is_a_service(&self, reader: &mut Reader) {
+    fn name_server_is_a_service(&self, diagnostics: &Diagnostics) {
         let services = self.networks(SERVICES);
         for text in given(&self.config, CLUSTER_DNS) {
             let span = self.span_of(CLUSTER_DNS);
             let Ok(address) = text.parse::<IpAddr>() else {
                 let message = format!("{} is not an address for `{CLUSTER_DNS}`", shown(&text));
-                reader.report(span, Finding::new(message, "Write it like `10.43.0.10`"));
+                diagnostics.report(span, Finding::new(message, "Write it like `10.43.0.10`"));
                 continue;
             };
             let problem = match services.iter().find(|network| network.contains(&address)) {
@@ -117,12 +117,12 @@ impl K3sMember<'_> {
             };
             let hint =
                 "Remove it, and k3s takes the tenth address of the services, or write another one of them";
-            reader.report(span, Finding::new(format!("`{CLUSTER_DNS}` {address} {problem}"), hint));
+            diagnostics.report(span, Finding::new(format!("`{CLUSTER_DNS}` {address} {problem}"), hint));
         }
     }
 
     /// docs.k3s.io, "Running Agentless Servers (Experimental)".
-    fn runs_pods(&self, reader: &mut Reader) {
+    fn runs_pods(&self, diagnostics: &Diagnostics) {
         const FLAG: &str = "disable-agent";
         if given(&self.config, FLAG).first().is_some_and(|value| value == "true") {
             let message = format!(
@@ -130,18 +130,18 @@ impl K3sMember<'_> {
                 self.node.called()
             );
             let hint = "Remove it, or keep pods away with `taints: [\"node-role.kubernetes.io/control-plane:NoSchedule\"]`";
-            reader.warn(self.span_of(FLAG), Finding::new(message, hint));
+            diagnostics.warn(self.span_of(FLAG), Finding::new(message, hint));
         }
     }
 
     /// Agents go on to the addresses that servers advertise, whichever they joined at.
-    fn is_found_where_it_says(&self, draft: &ClusterDraft, reader: &mut Reader) {
+    fn is_found_where_it_says(&self, draft: &ClusterDraft, diagnostics: &Diagnostics) {
         for text in given(&self.config, ADVERTISED) {
             let span = self.span_of(ADVERTISED);
             let called = self.node.called();
             let Ok(address) = text.parse::<IpAddr>() else {
                 let message = format!("{} is not an address for `{ADVERTISED}`", shown(&text));
-                reader.report(span, Finding::new(message, "Write an address of the node, or remove it"));
+                diagnostics.report(span, Finding::new(message, "Write an address of the node, or remove it"));
                 continue;
             };
             let addresses = |node: &NodeDraft| {
@@ -169,18 +169,18 @@ impl K3sMember<'_> {
                     "{called} would advertise `{address}`, which is the address of {}",
                     other.called()
                 );
-                reader.report(span, Finding::new(message, hint));
+                diagnostics.report(span, Finding::new(message, hint));
             } else {
                 let message = format!(
                     "{called} would advertise `{address}`, which is no address of its own: nodes look for it there"
                 );
-                reader.warn(span, Finding::new(message, hint));
+                diagnostics.warn(span, Finding::new(message, hint));
             }
         }
     }
 
     /// The kubelet creates no pod while the file is not there.
-    fn resolv_conf_is_there(&self, reader: &mut Reader) {
+    fn resolv_conf_is_there(&self, diagnostics: &Diagnostics) {
         let of_kubelet = given(&self.config, "kubelet-arg").into_iter().filter_map(|argument| {
             let (flag, path) = argument.trim_start_matches('-').split_once('=')?;
             (flag == RESOLV_CONF).then(|| ("kubelet-arg", path.to_owned()))
@@ -209,7 +209,7 @@ impl K3sMember<'_> {
                 let hint = format!(
                     "Bring it with `files:`, or remove `{RESOLV_CONF}`: cardwright writes one with the name servers of `dns:`"
                 );
-                reader.warn(self.span_of(flag), Finding::new(message, hint));
+                diagnostics.warn(self.span_of(flag), Finding::new(message, hint));
             }
         }
     }

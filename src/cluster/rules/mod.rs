@@ -6,46 +6,46 @@ mod k3s_values;
 mod name_servers;
 mod network;
 
-use crate::cluster::diagnostic::{Finding, also_in};
-use crate::cluster::document::value::{Field, Reader};
+use crate::cluster::diagnostic::{Diagnostics, Finding, also_in};
+use crate::cluster::document::value::Field;
 use crate::cluster::draft::{ClusterDraft, DEFAULT_USER};
 use crate::cluster::fields::files;
 
 /// Puts down every rule that is broken. What could not be read is left out: that was put down already.
-pub(crate) fn check(draft: &ClusterDraft, reader: &mut Reader) {
-    names_are_unique(draft, reader);
-    network::check(draft, reader);
-    k3s_nodes::check(draft, reader);
-    name_servers::check(draft, reader);
-    users_can_get_in(draft, reader);
-    contradictions::check(draft, reader);
-    k3s_values::check(draft, reader);
-    files_are_free(draft, reader);
+pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
+    names_are_unique(draft, diagnostics);
+    network::check(draft, diagnostics);
+    k3s_nodes::check(draft, diagnostics);
+    name_servers::check(draft, diagnostics);
+    users_can_get_in(draft, diagnostics);
+    contradictions::check(draft, diagnostics);
+    k3s_values::check(draft, diagnostics);
+    files_are_free(draft, diagnostics);
 }
 
 /// No file of a node's takes the place of another, or of what cardwright itself writes.
-fn files_are_free(draft: &ClusterDraft, reader: &mut Reader) {
+fn files_are_free(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     for node in &draft.nodes {
         let user = match &node.fields.user_name {
             Field::Absent => DEFAULT_USER,
             Field::Given(name) => name.value.as_str(),
             Field::Invalid => continue,
         };
-        files::check_node(&node.fields.files, user, node.role().is_some(), reader);
+        files::check_node(&node.fields.files, user, node.role().is_some(), diagnostics);
     }
 }
 
-fn names_are_unique(draft: &ClusterDraft, reader: &mut Reader) {
+fn names_are_unique(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     let names: Vec<_> = draft.nodes.iter().filter_map(|node| node.name.given()).collect();
     for (index, name) in names.iter().enumerate() {
         if let Some(first) = names.iter().take(index).find(|first| first.value == name.value) {
             let message = format!("another node is called `{}`, too", name.value);
-            reader.report(&name.span, Finding::new(message, also_in(&first.span)));
+            diagnostics.report(&name.span, Finding::new(message, also_in(&first.span)));
         }
     }
 }
 
-fn users_can_get_in(draft: &ClusterDraft, reader: &mut Reader) {
+fn users_can_get_in(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     const HINT: &str = "Add `password_hash:` under `user:`, or remove this";
     for node in &draft.nodes {
         let fields = &node.fields;
@@ -53,14 +53,14 @@ fn users_can_get_in(draft: &ClusterDraft, reader: &mut Reader) {
             continue;
         }
         if let Some(login) = fields.ssh_password_login.given().filter(|login| login.value) {
-            reader.report(
+            diagnostics.report(
                 &login.span,
                 Finding::new("nobody can log in with a password: the user has none", HINT),
             );
         }
         if let Some(sudo) = fields.passwordless_sudo.given().filter(|sudo| !sudo.value) {
             let message = "sudo would ask for a password, but the user has none";
-            reader.report(&sudo.span, Finding::new(message, HINT));
+            diagnostics.report(&sudo.span, Finding::new(message, HINT));
         }
     }
 }

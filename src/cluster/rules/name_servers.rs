@@ -1,14 +1,14 @@
 //! The name servers that pods can reach, among those of nodes.yaml.
 
-use crate::cluster::diagnostic::Finding;
-use crate::cluster::document::value::{Field, Reader};
+use crate::cluster::diagnostic::{Diagnostics, Finding};
+use crate::cluster::document::value::Field;
 use crate::cluster::draft::{ClusterDraft, NodeDraft};
 use crate::cluster::pods::{FLAG, names_a_resolv_conf};
 use crate::cluster::{FieldSpan, PodFamilies, Role};
 use std::net::IpAddr;
 
 /// Reports nodes of k3s whose pods could reach none of their name servers.
-pub(crate) fn check(draft: &ClusterDraft, reader: &mut Reader) {
+pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     let Some(k3s) = draft.k3s.given() else { return };
     let config_of = |node: &NodeDraft| {
         let given = node.k3s.given()?;
@@ -37,6 +37,6 @@ pub(crate) fn check(draft: &ClusterDraft, reader: &mut Reader) {
         let hint = format!(
             "Name one with {family} address that is neither link-local nor the machine itself under `dns:`, or a file of your own as `{FLAG}` under k3s's `config:`"
         );
-        reader.report(span, Finding::new(message, hint));
+        diagnostics.report(span, Finding::new(message, hint));
     }
 }

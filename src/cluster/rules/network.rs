@@ -1,7 +1,7 @@
 //! Rules about addresses, networks and interfaces.
 
-use crate::cluster::diagnostic::{Finding, also_in};
-use crate::cluster::document::value::{Field, Reader, Spanned};
+use crate::cluster::diagnostic::{Diagnostics, Finding, also_in};
+use crate::cluster::document::value::{Field, Spanned};
 use crate::cluster::draft::{ClusterDraft, DEFAULT_IPV6_PREFIX, NodeDraft};
 use crate::cluster::fields::k3s::config;
 use crate::cluster::fields::k3s::flags::Flags;
@@ -10,24 +10,24 @@ use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Reports addresses, gateways and interfaces that do not fit each other.
-pub(crate) fn check(draft: &ClusterDraft, reader: &mut Reader) {
-    interfaces_exist(draft, reader);
-    addresses_are_unique(draft, reader);
-    networks_are_complete(draft, reader);
+pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
+    interfaces_exist(draft, diagnostics);
+    addresses_are_unique(draft, diagnostics);
+    networks_are_complete(draft, diagnostics);
     let ipv4 = hosts(draft, Family::V4);
     let ipv6 = hosts(draft, Family::V6);
     for hosts in [&ipv4, &ipv6] {
-        addresses_and_gateways_fit(hosts, reader);
-        subnets_are_clear_of_k3s(draft, hosts, reader);
+        addresses_and_gateways_fit(hosts, diagnostics);
+        subnets_are_clear_of_k3s(draft, hosts, diagnostics);
     }
-    ipv6_is_used(draft, reader);
-    the_virtual_address_is_free(draft, &ipv4, reader);
+    ipv6_is_used(draft, diagnostics);
+    the_virtual_address_is_free(draft, &ipv4, diagnostics);
 }
 
 /// Raspberry Pi OS switches predictable names off (a link from systemd's 99-default.link to /dev/null): its
 /// wired interface is `eth0`, and adapters on USB are `eth1` and so on. Only who names interfaces otherwise
 /// has others.
-fn interfaces_exist(draft: &ClusterDraft, reader: &mut Reader) {
+fn interfaces_exist(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     const NAMING_RULES: [&str; 4] = [
         "/etc/systemd/network/",
         "/etc/udev/rules.d/",
@@ -47,7 +47,7 @@ fn interfaces_exist(draft: &ClusterDraft, reader: &mut Reader) {
                     } else {
                         (format!("another node has the adapter `{mac}`, too"), also_in(first))
                     };
-                    reader.report(span, Finding::new(message, hint));
+                    diagnostics.report(span, Finding::new(message, hint));
                 }
                 macs.push((*mac, span));
             }
@@ -64,14 +64,14 @@ fn interfaces_exist(draft: &ClusterDraft, reader: &mut Reader) {
                     "Raspberry Pi OS calls its wired interface `eth0`, not `{name}`: the card would not get its address"
                 );
                 let hint = "Write `eth0`, or `eth1` for an adapter on USB; an interface with a name of your own is found by `mac:` instead of `interface:`";
-                reader.warn(span, Finding::new(message, hint));
+                diagnostics.warn(span, Finding::new(message, hint));
             }
         }
     }
 }
 
 /// Every node has a prefix and a gateway. What all nodes lack is missing once, at the top.
-fn networks_are_complete(draft: &ClusterDraft, reader: &mut Reader) {
+fn networks_are_complete(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     fn missing<T>(draft: &ClusterDraft, field: impl Fn(&NodeDraft) -> &Field<T>) -> Vec<&NodeDraft> {
         draft.nodes.iter().filter(|node| field(node).is_absent()).collect()
     }
@@ -86,14 +86,14 @@ fn networks_are_complete(draft: &ClusterDraft, reader: &mut Reader) {
             let span = draft.network.as_ref().unwrap_or(&draft.span);
             let span = FieldSpan { path: format!("network.{key}"), ..span.clone() };
             let hint = format!("Add `{key}: {example}` under `network:`");
-            reader.report(&span, Finding::new(format!("the network has no `{key}`"), hint));
+            diagnostics.report(&span, Finding::new(format!("the network has no `{key}`"), hint));
             continue;
         }
         for node in nodes {
             let message = format!("{} has no `{key}`", node.called());
             let hint =
                 format!("Add `{key}: {example}` under `network:`, at the top for all nodes or in this one");
-            reader.report(&node.span, Finding::new(message, hint));
+            diagnostics.report(&node.span, Finding::new(message, hint));
         }
     }
 }
@@ -155,7 +155,7 @@ fn host(node: &NodeDraft, family: Family) -> Option<AddressedNode<'_>> {
     Some(AddressedNode { node, address, gateway, subnet })
 }
 
-fn addresses_are_unique(draft: &ClusterDraft, reader: &mut Reader) {
+fn addresses_are_unique(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     let addresses: Vec<(&NodeDraft, Spanned<IpAddr>)> = draft
         .nodes
         .iter()
@@ -168,12 +168,12 @@ fn addresses_are_unique(draft: &ClusterDraft, reader: &mut Reader) {
         let earlier = addresses.iter().take(index).find(|(_, earlier)| earlier.value == address.value);
         if let Some((node, earlier)) = earlier {
             let message = format!("{} has the address `{}`, too", node.called(), address.value);
-            reader.report(&address.span, Finding::new(message, also_in(&earlier.span)));
+            diagnostics.report(&address.span, Finding::new(message, also_in(&earlier.span)));
         }
     }
 }
 
-fn addresses_and_gateways_fit(hosts: &[AddressedNode<'_>], reader: &mut Reader) {
+fn addresses_and_gateways_fit(hosts: &[AddressedNode<'_>], diagnostics: &Diagnostics) {
     for host in hosts {
         let address = &host.address;
         let subnet = match subnet_of_gateway(host, hosts) {
@@ -181,14 +181,15 @@ fn addresses_and_gateways_fit(hosts: &[AddressedNode<'_>], reader: &mut Reader) 
             Judgement::GatewayIsOutside(gateway) => {
                 let message =
                     format!("the gateway `{}` is not inside the subnet {}", gateway.value, host.subnet);
-                reader.report(&gateway.span, Finding::new(message, one_of("The gateway is", host.subnet)));
+                diagnostics
+                    .report(&gateway.span, Finding::new(message, one_of("The gateway is", host.subnet)));
                 host.subnet
             }
         };
         let hint = one_of(&format!("Give {}", host.node.called()), subnet);
         if !subnet.contains(&address.value) {
             let message = format!("`{}` is not inside the subnet {subnet}", address.value);
-            reader.report(&address.span, Finding::new(message, hint));
+            diagnostics.report(&address.span, Finding::new(message, hint));
             continue;
         }
         let taken = match &host.gateway {
@@ -197,7 +198,7 @@ fn addresses_and_gateways_fit(hosts: &[AddressedNode<'_>], reader: &mut Reader) 
         };
         if let Some(what) = taken {
             let message = format!("`{}` is {what}", address.value);
-            reader.report(&address.span, Finding::new(message, hint));
+            diagnostics.report(&address.span, Finding::new(message, hint));
         }
         for server in host.node.fields.dns.given().into_iter().flat_map(|servers| &servers.value) {
             if subnet.contains(server)
@@ -205,7 +206,7 @@ fn addresses_and_gateways_fit(hosts: &[AddressedNode<'_>], reader: &mut Reader) 
             {
                 let message = format!("the name server `{server}` is {what}");
                 let span = host.node.fields.dns.given().map_or(&address.span, |servers| &servers.span);
-                reader.report(span, Finding::new(message, one_of("The name server is", subnet)));
+                diagnostics.report(span, Finding::new(message, one_of("The name server is", subnet)));
             }
         }
         if let Some(gateway) = &host.gateway
@@ -213,7 +214,7 @@ fn addresses_and_gateways_fit(hosts: &[AddressedNode<'_>], reader: &mut Reader) 
             && let Some(what) = reserved(gateway.value, subnet)
         {
             let message = format!("the gateway `{}` is {what}", gateway.value);
-            reader.report(&gateway.span, Finding::new(message, one_of("The gateway is", subnet)));
+            diagnostics.report(&gateway.span, Finding::new(message, one_of("The gateway is", subnet)));
         }
     }
 }
@@ -286,7 +287,7 @@ fn one_of(whom: &str, subnet: IpNet) -> String {
 const INNER_NETWORKS: [(&str, &str, &str); 2] =
     [("cluster-cidr", "10.42.0.0/16", "pods"), ("service-cidr", "10.43.0.0/16", "services")];
 
-fn subnets_are_clear_of_k3s(draft: &ClusterDraft, hosts: &[AddressedNode<'_>], reader: &mut Reader) {
+fn subnets_are_clear_of_k3s(draft: &ClusterDraft, hosts: &[AddressedNode<'_>], diagnostics: &Diagnostics) {
     let Field::Given(k3s) = &draft.k3s else { return };
     // Where no server is left, what servers would be told counts: the ranges are wrong for the next one.
     let own = draft
@@ -331,7 +332,7 @@ fn subnets_are_clear_of_k3s(draft: &ClusterDraft, hosts: &[AddressedNode<'_>], r
                         format!("Use another subnet, or set `{key}` in `config:` of `server:` under `k3s:`")
                     }
                 };
-                reader.report(host.network_span(), Finding::new(message, hint));
+                diagnostics.report(host.network_span(), Finding::new(message, hint));
             }
         }
     }
@@ -347,29 +348,29 @@ fn free_network(taken: &[IpNet]) -> Option<IpNet> {
         .find(|free| taken.iter().all(|taken| !taken.contains(free) && !free.contains(taken)))
 }
 
-fn ipv6_is_used(draft: &ClusterDraft, reader: &mut Reader) {
-    let unused = |span: &FieldSpan, who_lacks_it: &str, reader: &mut Reader| {
+fn ipv6_is_used(draft: &ClusterDraft, diagnostics: &Diagnostics) {
+    let unused = |span: &FieldSpan, who_lacks_it: &str, diagnostics: &Diagnostics| {
         let message = format!("IPv6 is described here, but {who_lacks_it} `ipv6` address");
-        reader.report(span, Finding::new(message, "Give it one, like `ipv6: fd00::11`, or remove this"));
+        diagnostics.report(span, Finding::new(message, "Give it one, like `ipv6: fd00::11`, or remove this"));
     };
     let top = draft.fields.ipv6.given();
     if let Some(top) = top
         && !draft.has_unreadable_nodes
         && draft.nodes.iter().all(|node| node.ipv6.is_absent())
     {
-        unused(&top.span, "no node has an", reader);
+        unused(&top.span, "no node has an", diagnostics);
     }
     for node in draft.nodes.iter().filter(|node| node.ipv6.is_absent()) {
         if let Some(own) = node.fields.ipv6.given()
             && Some(own) != top
         {
-            unused(&own.span, &format!("{} has no", node.called()), reader);
+            unused(&own.span, &format!("{} has no", node.called()), diagnostics);
         }
     }
 }
 
 /// It is an address of the servers' network, and nobody has it yet.
-fn the_virtual_address_is_free(draft: &ClusterDraft, hosts: &[AddressedNode<'_>], reader: &mut Reader) {
+fn the_virtual_address_is_free(draft: &ClusterDraft, hosts: &[AddressedNode<'_>], diagnostics: &Diagnostics) {
     let k3s = draft.k3s.given().map(|k3s| &k3s.value);
     let Some(address) = k3s.and_then(|k3s| k3s.access.virtual_address.as_ref()).map(general) else { return };
     let owner = hosts.iter().find(|host| host.address.value == address.value);
@@ -393,6 +394,6 @@ fn the_virtual_address_is_free(draft: &ClusterDraft, hosts: &[AddressedNode<'_>]
     };
     if let Some((what, hint)) = problem {
         let message = format!("the virtual address `{}` {what}", address.value);
-        reader.report(&address.span, Finding::new(message, hint));
+        diagnostics.report(&address.span, Finding::new(message, hint));
     }
 }

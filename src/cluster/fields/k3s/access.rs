@@ -3,7 +3,7 @@
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::keys;
 use crate::cluster::document::syntax::YamlKind;
-use crate::cluster::document::value::{Field, FieldValue, Fields, Reader, Spanned};
+use crate::cluster::document::value::{Field, FieldValue, Fields, Spanned};
 use crate::cluster::fields::network;
 use crate::cluster::{Access, FoundingYear, Lifetime};
 use std::net::Ipv4Addr;
@@ -28,15 +28,11 @@ impl AccessDraft {
 
 /// Reads `founded`, `kubeconfig` and `virtual_address` among the fields of `k3s:`; `None` where one of them
 /// is wrong.
-pub(crate) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Option<AccessDraft> {
-    let founded = fields.optional("founded", reader, |value, reader| value.parse_token(reader, year));
-    let lifetime = fields.optional("kubeconfig", reader, kubeconfig);
-    let virtual_address =
-        fields.optional("virtual_address", reader, |value, reader| value.parse_token(reader, network::ipv4));
-    if matches!(founded, Field::Invalid)
-        || matches!(lifetime, Field::Invalid)
-        || matches!(virtual_address, Field::Invalid)
-    {
+pub(crate) fn read(fields: &Fields<'_>) -> Option<AccessDraft> {
+    let founded = fields.token("founded", year);
+    let lifetime = fields.optional("kubeconfig", kubeconfig);
+    let virtual_address = fields.token("virtual_address", network::ipv4);
+    if founded.is_invalid() || lifetime.is_invalid() || virtual_address.is_invalid() {
         return None;
     }
     Some(AccessDraft {
@@ -47,12 +43,12 @@ pub(crate) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Option<AccessDra
 }
 
 /// `{lifetime: 3y}`
-fn kubeconfig(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Lifetime> {
+fn kubeconfig(value: &FieldValue<'_>) -> Option<Lifetime> {
     if matches!(value.kind(), YamlKind::Nothing) {
         return Some(Lifetime::default());
     }
-    let fields = value.fields(&keys::KUBECONFIG, reader)?;
-    match fields.optional("lifetime", reader, |value, reader| value.parse_token(reader, lifetime)) {
+    let fields = value.fields(&keys::KUBECONFIG)?;
+    match fields.token("lifetime", lifetime) {
         Field::Absent => Some(Lifetime::default()),
         Field::Invalid => None,
         Field::Given(lifetime) => Some(lifetime.value),

@@ -3,7 +3,7 @@
 use crate::cluster::Install;
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::keys;
-use crate::cluster::document::value::{Field, FieldValue, Reader};
+use crate::cluster::document::value::FieldValue;
 use crate::cluster::fields::source;
 use crate::fetch::FileLocation;
 
@@ -17,32 +17,29 @@ const LIST_OF_IMAGES: &str = ".txt";
 pub(crate) const EXAMPLE: &str = "{binary: {arm64: k3s-arm64}, images: [k3s-airgap-images-arm64.tar.zst]}";
 
 /// Reads what stands under `bundled:`.
-pub(crate) fn read(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Install> {
-    let fields = value.fields(&keys::BUNDLED, reader)?;
-    let binary = fields.required("binary", "{arm64: k3s-arm64}", reader, |value, reader| {
-        let fields = value.fields(&keys::BUNDLED_BINARY, reader)?;
-        let arm64 = fields.optional("arm64", reader, source::file);
-        let armhf = fields.optional("armhf", reader, source::file);
+pub(crate) fn read(value: &FieldValue<'_>) -> Option<Install> {
+    let fields = value.fields(&keys::BUNDLED)?;
+    let binary = fields.required("binary", "{arm64: k3s-arm64}", |value| {
+        let fields = value.fields(&keys::BUNDLED_BINARY)?;
+        let arm64 = fields.optional("arm64", source::file);
+        let armhf = fields.optional("armhf", source::file);
         if arm64.is_absent() && armhf.is_absent() {
-            fields.report_missing("arm64", "k3s-arm64", reader);
+            fields.report_missing("arm64", "k3s-arm64");
             return None;
         }
-        let invalid = matches!(arm64, Field::Invalid) || matches!(armhf, Field::Invalid);
+        let invalid = arm64.is_invalid() || armhf.is_invalid();
         (!invalid).then_some((arm64.value(), armhf.value()))
     });
-    let images = match fields.get("images") {
-        None => Some(Vec::new()),
-        Some(value) => images(&value, reader),
-    };
+    let images = fields.or_empty("images", images);
     let (arm64, armhf) = binary.value()?;
     Some(Install::Bundled { arm64, armhf, images: images? })
 }
 
 /// Archives of images, whose names all differ: they land in one folder.
-fn images(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Vec<FileLocation>> {
+fn images(value: &FieldValue<'_>) -> Option<Vec<FileLocation>> {
     let mut names: Vec<String> = Vec::new();
-    value.list_of_mappings(&[&keys::ARTIFACT_PATH, &keys::ARTIFACT_URL], reader, |item, reader| {
-        let artifact = source::file(item, reader)?;
+    value.list_of_mappings(&[&keys::ARTIFACT_PATH, &keys::ARTIFACT_URL], |item| {
+        let artifact = source::file(item)?;
         let name = artifact.file_name();
         let finding = if name.ends_with(LIST_OF_IMAGES) {
             let message = format!("{} is a list of images, which k3s would download", shown(&name));
@@ -67,7 +64,7 @@ fn images(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Vec<FileLocatio
         names.push(name);
         match finding {
             Some(finding) => {
-                reader.report(&item.span(), finding);
+                item.report(finding);
                 None
             }
             None => Some(artifact),

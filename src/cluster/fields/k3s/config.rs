@@ -1,9 +1,9 @@
 //! `config:`, flags of k3s.
 
-use crate::cluster::diagnostic::{Finding, shown};
+use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::advice;
 use crate::cluster::document::syntax::{Scalar, ScalarType, YamlKind};
-use crate::cluster::document::value::{FieldValue, Fields, Reader, Spanned};
+use crate::cluster::document::value::{FieldValue, Fields, Spanned};
 use crate::cluster::k3s_flags::{Flag, FlagEffect, Followed};
 use crate::cluster::{FieldSpan, Role, k3s_flags};
 use crate::types::absent::OrEmpty as _;
@@ -18,41 +18,37 @@ pub(crate) struct K3sConfig {
 }
 
 /// The `config:` among some fields, of nodes of one role where there is one; empty where there is none.
-pub(crate) fn config_of(fields: &Fields<'_>, role: Option<Role>, reader: &mut Reader) -> Option<K3sConfig> {
+pub(crate) fn config_of(fields: &Fields<'_>, role: Option<Role>) -> Option<K3sConfig> {
     let Some(value) = fields.get("config") else { return Some(K3sConfig::default()) };
     let mut config = K3sConfig::default();
     let mut invalid = false;
-    for (key, value) in value.entries(reader)? {
+    for (key, value) in value.entries()? {
         // `key+:` adds to a list in k3s's configuration files.
         let name = key.value.trim_end_matches('+');
         if let Err(refused) = check_key(key.value, name) {
-            reader.report(&key.span, refused);
+            value.diagnostics().report(&key.span, refused);
             invalid = true;
             continue;
         }
         let flag = k3s_flags::find(name);
         if flag.is_none() {
-            warn_of_unknown(&key, name, reader);
+            warn_of_unknown(&key, name, value.diagnostics());
         }
         if let (Some(Role::Agent), Some(Flag { role: Some(Role::Server), .. })) = (role, flag) {
             let message = format!("`{name}` is a flag of servers, and agents do nothing about it");
-            reader.warn(
+            value.diagnostics().warn(
                 &key.span,
                 Finding::new(message, "Write it under `server: {config: …}` of `k3s:`, or remove it"),
             );
         }
         let is_right = match flag.map(|flag| flag.effect) {
-            Some(FlagEffect::Followed(Followed::Networks)) => value.parse_token(reader, networks).is_some(),
-            Some(FlagEffect::Followed(Followed::Port)) => {
-                value.parse_token(reader, k3s_flags::port).is_some()
-            }
-            Some(FlagEffect::Followed(Followed::DataDir)) => {
-                value.parse_token(reader, k3s_flags::data_dir).is_some()
-            }
+            Some(FlagEffect::Followed(Followed::Networks)) => value.parse_token(networks).is_some(),
+            Some(FlagEffect::Followed(Followed::Port)) => value.parse_token(k3s_flags::port).is_some(),
+            Some(FlagEffect::Followed(Followed::DataDir)) => value.parse_token(k3s_flags::data_dir).is_some(),
             _ => true,
         };
         if is_right {
-            config.keys.insert(key.value.to_owned(), json(&value, reader));
+            config.keys.insert(key.value.to_owned(), json(&value));
             config.spans.push((name.to_owned(), key.span));
         } else {
             invalid = true;
@@ -63,7 +59,7 @@ pub(crate) fn config_of(fields: &Fields<'_>, role: Option<Role>, reader: &mut Re
 
 /// Warns of a flag that is none today: k3s skips keys that it does not know (its `pkg/configfilearg/parser.go`), and
 /// says so in its log alone. A newer release may have it.
-fn warn_of_unknown(key: &Spanned<&str>, name: &str, reader: &mut Reader) {
+fn warn_of_unknown(key: &Spanned<&str>, name: &str, diagnostics: &Diagnostics) {
     let message =
         format!("k3s has no flag {} that is known here, and would do nothing about it", shown(name));
     let hint = match k3s_flags::nearest(name) {
@@ -71,7 +67,7 @@ fn warn_of_unknown(key: &Spanned<&str>, name: &str, reader: &mut Reader) {
         None => "Look it up with `k3s server --help` or `k3s agent --help` of your version".to_owned(),
     };
     let warning = Finding::new(message, hint);
-    reader.warn(&key.span, if advice::may_be_secret(name) { warning.secret() } else { warning });
+    diagnostics.warn(&key.span, warning.secret_if(advice::may_be_secret(name)));
 }
 
 /// Refuses a key of `config:` that a card cannot follow; `name` is the key without its `+`.
@@ -86,12 +82,12 @@ fn check_key(key: &str, name: &str) -> Result<(), Finding> {
         FlagEffect::Decided(instead) => {
             let refused = Finding::new(format!("{} is set by cardwright", shown(key)), instead);
             let is_secret = flag.name.contains("token") || flag.name.contains("secret");
-            Err(if is_secret { refused.secret() } else { refused })
+            Err(refused.secret_if(is_secret))
         }
         FlagEffect::Refused(why, instead) => {
             let refused = Finding::new(format!("{} does not fit a card: {why}", shown(key)), instead);
             // The credentials of a VPN.
-            Err(if flag.name.contains("auth") { refused.secret() } else { refused })
+            Err(refused.secret_if(flag.name.contains("auth")))
         }
         FlagEffect::Followed(Followed::Port | Followed::DataDir) if key != name => {
             let message = format!("{} would add to a list, and `{bare}` is one value", shown(key));
@@ -116,7 +112,7 @@ fn check_spelling(key: &str, name: &str, bare: &str) -> Result<(), Finding> {
         "Keys are the long flags of k3s without their dashes, like `write-kubeconfig-mode`".to_owned()
     };
     let refused = Finding::new(format!("{} is no name of a flag", shown(key)), hint);
-    Err(if advice::may_be_secret(key) { refused.secret() } else { refused })
+    Err(refused.secret_if(advice::may_be_secret(key)))
 }
 
 /// Returns `true` if it looks like a flag: small letters, digits and dashes between them.
@@ -136,19 +132,17 @@ pub(crate) fn networks(text: &str) -> Result<Vec<IpNet>, Finding> {
 
 /// Any value, for k3s's own configuration. A number that YAML would change by reading and writing it
 /// (`0644`, `1.10`) stays the text it is, which is what k3s makes flags of anyway.
-pub(crate) fn json(value: &FieldValue<'_>, reader: &mut Reader) -> Value {
+pub(crate) fn json(value: &FieldValue<'_>) -> Value {
     match value.kind() {
         YamlKind::Nothing => Value::Null,
         YamlKind::Scalar(scalar) => scalar_to_json(scalar),
         YamlKind::List(_) => {
-            let items = value.items(reader).or_empty();
-            Value::Array(items.iter().map(|item| json(item, reader)).collect())
+            let items = value.items().or_empty();
+            Value::Array(items.iter().map(|item| json(item)).collect())
         }
         YamlKind::Mapping(_) => {
-            let entries = value.entries(reader).or_empty();
-            Value::Object(
-                entries.iter().map(|(key, value)| (key.value.to_owned(), json(value, reader))).collect(),
-            )
+            let entries = value.entries().or_empty();
+            Value::Object(entries.iter().map(|(key, value)| (key.value.to_owned(), json(value))).collect())
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::advice;
-use crate::cluster::document::value::{FieldValue, Fields, Reader};
+use crate::cluster::document::value::{FieldValue, Fields};
 use crate::cluster::fields::k3s::config;
 use crate::cluster::fields::k3s::config::K3sConfig;
 use crate::cluster::{FieldSpan, Role};
@@ -46,16 +46,10 @@ struct Taint {
 
 impl Flags {
     /// Reads them from fields for all nodes, or for those of one role.
-    pub(crate) fn read(fields: &Fields<'_>, role: Option<Role>, reader: &mut Reader) -> Option<Self> {
-        let config = config::config_of(fields, role, reader);
-        let labels = match fields.get("labels") {
-            None => Some(Vec::new()),
-            Some(value) => labels(&value, reader),
-        };
-        let taints = match fields.get("taints") {
-            None => Some(Vec::new()),
-            Some(value) => value.list(reader, |item, reader| item.parse_token(reader, taint)),
-        };
+    pub(crate) fn read(fields: &Fields<'_>, role: Option<Role>) -> Option<Self> {
+        let config = config::config_of(fields, role);
+        let labels = fields.or_empty("labels", labels);
+        let taints = fields.or_empty("taints", |value| value.list(|item| item.parse_token(taint)));
         Some(Self { config: config?, labels: labels?, taints: taints? })
     }
 
@@ -115,19 +109,19 @@ impl std::fmt::Display for Taint {
 }
 
 /// The components that are not wanted.
-pub(crate) fn disabled(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Vec<String>> {
-    value.list(reader, |item, reader| item.one_of(&COMPONENTS, reader).map(str::to_owned))
+pub(crate) fn disabled(value: &FieldValue<'_>) -> Option<Vec<String>> {
+    value.list(|item| item.one_of(&COMPONENTS).map(str::to_owned))
 }
 
-fn labels(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Vec<(String, String)>> {
+fn labels(value: &FieldValue<'_>) -> Option<Vec<(String, String)>> {
     let mut labels = Vec::new();
     let mut complete = true;
-    for (key, value) in value.entries(reader)? {
+    for (key, value) in value.entries()? {
         if let Err(finding) = label_key(key.value) {
-            reader.report(&key.span, finding);
+            value.diagnostics().report(&key.span, finding);
             complete = false;
         }
-        match value.parse_token(reader, |text| label_value(text).map(str::to_owned)) {
+        match value.parse_token(|text| label_value(text).map(str::to_owned)) {
             Some(value) => labels.push((key.value.to_owned(), value)),
             None => complete = false,
         }

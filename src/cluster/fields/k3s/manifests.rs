@@ -2,7 +2,7 @@
 
 use crate::cluster::Manifest;
 use crate::cluster::diagnostic::{Finding, shown};
-use crate::cluster::document::value::{FieldValue, Reader, Spanned};
+use crate::cluster::document::value::{FieldValue, Spanned};
 use crate::cluster::document::yaml_files;
 use crate::cluster::document::yaml_files::{OtherDocument, called};
 use crate::cluster::fields::k3s::kubernetes_names;
@@ -19,12 +19,12 @@ const PACKAGED: [&str; 7] =
     ["ccm", "coredns", "local-storage", "metrics-server", "rolebindings", "runtimes", "traefik"];
 
 /// Reads the list: files, and folders of files.
-pub(crate) fn read(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Vec<Spanned<Manifest>>> {
+pub(crate) fn read(value: &FieldValue<'_>) -> Option<Vec<Spanned<Manifest>>> {
     let mut manifests: Vec<Spanned<Manifest>> = Vec::new();
     let mut complete = true;
-    for item in value.items(reader)? {
-        let folders = reader.folders.clone();
-        let files = item.parse(reader, |text| {
+    for item in value.items()? {
+        let folders = value.folders();
+        let files = item.parse(|text| {
             let path = folders.resolve(text)?;
             if path.is_dir() {
                 return files_in(&path);
@@ -42,7 +42,7 @@ pub(crate) fn read(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Vec<Sp
                 Ok(manifest) => manifests.push(item.spanned(manifest)),
                 Err(findings) => {
                     for finding in findings {
-                        reader.report(&item.span(), finding);
+                        item.report(finding);
                     }
                     complete = false;
                 }

@@ -10,7 +10,7 @@ mod registries;
 
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::syntax::YamlKind;
-use crate::cluster::document::value::{Field, FieldValue, Fields, Reader, Spanned};
+use crate::cluster::document::value::{Field, FieldValue, Fields, Spanned};
 use crate::cluster::document::{advice, keys};
 use crate::cluster::fields::k3s::access::AccessDraft;
 use crate::cluster::fields::k3s::flags::Flags;
@@ -76,31 +76,22 @@ impl ClusterK3s {
 }
 
 /// Reads the top-level `k3s:`. Nothing after the colon is no k3s, as is `none`.
-pub(crate) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Field<ClusterK3s> {
+pub(crate) fn read(fields: &Fields<'_>) -> Field<ClusterK3s> {
     if fields.get("k3s").is_some_and(|value| *value.kind() == YamlKind::Nothing || value.is_off()) {
         return Field::Absent;
     }
-    fields.optional("k3s", reader, |value, reader| {
-        let fields = value.fields(&keys::K3S, reader)?;
-        let version = fields
-            .required("version", "v1.36.4+k3s1", reader, |value, reader| value.parse_token(reader, version));
-        let install = fields.optional("install", reader, install);
-        let access = access::read(&fields, reader);
-        let manifests = match fields.get("manifests") {
-            None => Some(Vec::new()),
-            Some(value) => manifests::read(&value, reader),
-        };
-        let registries = fields.optional("registries", reader, registries::read);
-        let disabled = match fields.get("disable") {
-            None => Some(Vec::new()),
-            Some(value) => flags::disabled(&value, reader),
-        };
-        let common = Flags::read(&fields, None, reader);
-        let mut of_role = |key, role| match fields.get(key) {
+    fields.optional("k3s", |value| {
+        let fields = value.fields(&keys::K3S)?;
+        let version = fields.required("version", "v1.36.4+k3s1", |value| value.parse_token(version));
+        let install = fields.optional("install", install);
+        let access = access::read(&fields);
+        let manifests = fields.or_empty("manifests", manifests::read);
+        let registries = fields.optional("registries", registries::read);
+        let disabled = fields.or_empty("disable", flags::disabled);
+        let common = Flags::read(&fields, None);
+        let of_role = |key, role| match fields.get(key) {
             None => Some(Flags::default()),
-            Some(value) => value
-                .fields(&keys::K3S_ROLE, reader)
-                .and_then(|fields| Flags::read(&fields, Some(role), reader)),
+            Some(value) => value.fields(&keys::K3S_ROLE).and_then(|fields| Flags::read(&fields, Some(role))),
         };
         let (server, agent) = (of_role("server", Role::Server), of_role("agent", Role::Agent));
         let install = match install {
@@ -123,15 +114,15 @@ pub(crate) fn read(fields: &Fields<'_>, reader: &mut Reader) -> Field<ClusterK3s
 }
 
 /// Reads the `k3s:` of a node.
-pub(crate) fn read_role(fields: &Fields<'_>, reader: &mut Reader) -> Field<NodeRole> {
-    fields.optional("k3s", reader, |value, reader| {
+pub(crate) fn read_role(fields: &Fields<'_>) -> Field<NodeRole> {
+    fields.optional("k3s", |value| {
         if !matches!(value.kind(), YamlKind::Mapping(_)) {
-            return role(value, "k3s", reader);
+            return role(value, "k3s");
         }
-        let fields = value.fields(&keys::K3S_NODE, reader)?;
-        let role = fields.required("role", "agent", reader, |value, reader| role(value, "role", reader));
+        let fields = value.fields(&keys::K3S_NODE)?;
+        let role = fields.required("role", "agent", |value| role(value, "role"));
         let known = role.given().and_then(|role| role.value.role);
-        let flags = Flags::read(&fields, known, reader);
+        let flags = Flags::read(&fields, known);
         Some(NodeRole { flags: flags?, ..role.value()? })
     })
 }
@@ -158,13 +149,13 @@ const AGENTS: [&str; 10] =
 
 /// The role that stands under `key`. Between the two nothing is guessed by spelling: they are opposites, and
 /// `worker` is nearer to `server` than to `agent`.
-fn role(value: &FieldValue<'_>, key: &str, reader: &mut Reader) -> Option<NodeRole> {
+fn role(value: &FieldValue<'_>, key: &str) -> Option<NodeRole> {
     const FARTHEST: usize = 2;
     let without_flags = |role| Some(NodeRole { role, flags: Flags::default() });
     if value.is_off() {
         return without_flags(None);
     }
-    let text = value.token(reader)?;
+    let text = value.token()?;
     let folded = text.to_lowercase().replace(['_', ' '], "-");
     let finding = match folded.as_str() {
         "server" if text == "server" => return without_flags(Some(Role::Server)),
@@ -183,7 +174,7 @@ fn role(value: &FieldValue<'_>, key: &str, reader: &mut Reader) -> Option<NodeRo
             Finding::new(format!("{} is no role of k3s", shown(text)), hint)
         }
     };
-    reader.report(&value.span(), finding);
+    value.report(finding);
     None
 }
 
@@ -205,46 +196,42 @@ fn download(base_url: String) -> Install {
     Install::Download { base_url, sha256_arm64: None, sha256_armhf: None }
 }
 
-fn install(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Install> {
+fn install(value: &FieldValue<'_>) -> Option<Install> {
     if !matches!(value.kind(), YamlKind::Mapping(_)) {
         if matches!(value.kind(), YamlKind::Scalar(scalar) if scalar.text == "bundled") {
             let hint = format!("Write `install: {{bundled: {}}}`", bundled::EXAMPLE);
-            reader.report(&value.span(), Finding::new("`bundled` has to say what is put on the cards", hint));
+            value.report(Finding::new("`bundled` has to say what is put on the cards", hint));
             return None;
         }
-        return value.one_of(&[("download", download(RELEASES.to_owned()))], reader);
+        return value.one_of(&[("download", download(RELEASES.to_owned()))]);
     }
-    let fields = value.fields(&keys::INSTALL, reader)?;
+    let fields = value.fields(&keys::INSTALL)?;
     if let Some(bundled) = fields.get("bundled") {
         if fields.get("download").is_some() {
             let finding = Finding::new("`install` has both `download` and `bundled`", "Keep one of the two");
-            reader.report(&value.span(), finding);
+            value.report(finding);
             return None;
         }
-        return bundled::read(&bundled, reader);
+        return bundled::read(&bundled);
     }
     let Some(value) = fields.get("download") else {
-        fields.report_missing("download", "{base_url: …, sha256: {arm64: …}}", reader);
+        fields.report_missing("download", "{base_url: …, sha256: {arm64: …}}");
         return None;
     };
-    let fields = value.fields(&keys::DOWNLOAD, reader)?;
-    let base_url = fields.optional("base_url", reader, |value, reader| {
-        value.parse(reader, |text| source::url(text).map(|url| url.trim_end_matches('/').to_owned()))
+    let fields = value.fields(&keys::DOWNLOAD)?;
+    let base_url = fields.optional("base_url", |value| {
+        value.parse(|text| source::url(text).map(|url| url.trim_end_matches('/').to_owned()))
     });
     let digests = match fields.get("sha256") {
         None => None,
-        Some(value) => Some(value.fields(&keys::DOWNLOAD_SHA256, reader)?),
+        Some(value) => Some(value.fields(&keys::DOWNLOAD_SHA256)?),
     };
-    let mut digest = |key| match &digests {
+    let digest = |key| match &digests {
         None => Field::Absent,
-        Some(fields) => {
-            fields.optional(key, reader, |value, reader| value.parse_token(reader, source::sha256))
-        }
+        Some(fields) => fields.token(key, source::sha256),
     };
     let (arm64, armhf) = (digest("arm64"), digest("armhf"));
-    if matches!(base_url, Field::Invalid)
-        || [&arm64, &armhf].iter().any(|digest| matches!(digest, Field::Invalid))
-    {
+    if base_url.is_invalid() || [&arm64, &armhf].iter().any(|digest| digest.is_invalid()) {
         return None;
     }
     Some(Install::Download {

@@ -3,9 +3,9 @@
 //! k3s reads the file without saying what it does not know, and ends where a value is of another type. So all of
 //! it is checked, down to the last key (docs.k3s.io, "Private Registry Configuration").
 
-use crate::cluster::diagnostic::{Finding, shown};
+use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::syntax::{Scalar, ScalarType, YamlKind};
-use crate::cluster::document::value::{FieldValue, Reader, Spanned};
+use crate::cluster::document::value::{FieldValue, Spanned};
 use crate::cluster::document::yaml_files::called;
 use crate::cluster::document::{advice, syntax, yaml_files};
 use crate::cluster::fields::k3s::kubernetes_names::is_base64;
@@ -15,19 +15,19 @@ use serde_json::{Map, Value};
 use std::path::Path;
 
 /// A mapping, or a file that holds one.
-pub(crate) fn read(value: &FieldValue<'_>, reader: &mut Reader) -> Option<Registries> {
+pub(crate) fn read(value: &FieldValue<'_>) -> Option<Registries> {
     if matches!(value.kind(), YamlKind::Scalar(_)) {
-        let folders = reader.folders.clone();
-        let path = value.parse(reader, |text| folders.existing_file(text))?;
-        return from_file(&path, &value.span(), reader);
+        let folders = value.folders();
+        let path = value.parse(|text| folders.existing_file(text))?;
+        return from_file(&path, value);
     }
-    let mut check = RegistriesCheck { reader, as_it_is: false, complete: true };
+    let mut check = RegistriesCheck { diagnostics: value.diagnostics(), as_it_is: false, complete: true };
     let registries = check.registries(value);
     check.complete.then_some(Registries::Inline(registries))
 }
 
-/// The text of a file. Every mistake in it is put down at `spot`, where nodes.yaml names the file.
-fn from_file(path: &Path, span: &FieldSpan, reader: &mut Reader) -> Option<Registries> {
+/// Reads the text of a file. Every mistake in it is reported at the value that names the file.
+fn from_file(path: &Path, value: &FieldValue<'_>) -> Option<Registries> {
     let called = called(path);
     let found = yaml_files::read_text(path, &called).and_then(|text| {
         let documents = yaml_files::documents(&text, &called)?;
@@ -39,31 +39,31 @@ fn from_file(path: &Path, span: &FieldSpan, reader: &mut Reader) -> Option<Regis
             )),
         }
     });
-    let text = found.map_err(|finding| reader.report(span, finding)).ok()?;
-    let mut of_file = Reader::new(reader.folders.clone());
+    let text = found.map_err(|finding| value.report(finding)).ok()?;
+    let of_file = Diagnostics::default();
     match syntax::read(&text) {
         Ok(document) => {
             for syntax_error in document.syntax_errors {
-                of_file.report_syntax_error(syntax_error, true);
+                syntax_error.report(true, &of_file);
             }
-            let mut check = RegistriesCheck { reader: &mut of_file, as_it_is: true, complete: true };
-            check.registries(&FieldValue::root(&document.root));
+            let mut check = RegistriesCheck { diagnostics: &of_file, as_it_is: true, complete: true };
+            check.registries(&FieldValue::root(&document.root, &of_file, value.folders()));
         }
-        Err(syntax_error) => of_file.report_syntax_error(syntax_error, true),
+        Err(syntax_error) => syntax_error.report(true, &of_file),
     }
-    let complete = of_file.problems.is_empty();
-    of_file.problems.sort_by_key(|problem| (problem.line, problem.column));
-    for problem in of_file.problems {
+    let (problems, _) = of_file.into_sorted();
+    let complete = problems.is_empty();
+    for problem in problems {
         let message = format!("{called}, line {}: {}", problem.line, problem.message);
         let hint = problem.hint.unwrap_or_else(|| "Correct the file".to_owned());
-        reader.report(span, Finding::new(message, hint).secret());
+        value.report(Finding::new(message, hint).secret());
     }
     complete.then_some(Registries::File(Secret::new(text)))
 }
 
 /// Goes through it, puts down what k3s would not take, and gives what it takes.
 struct RegistriesCheck<'r> {
-    reader: &'r mut Reader,
+    diagnostics: &'r Diagnostics,
     /// The text is the very one that k3s will read. Otherwise what has a plain meaning can be written out for
     /// it.
     as_it_is: bool,
@@ -75,13 +75,13 @@ type Entries<'t> = Vec<(Spanned<&'t str>, FieldValue<'t>)>;
 impl RegistriesCheck<'_> {
     fn report(&mut self, span: &FieldSpan, message: String, hint: impl Into<String>) {
         self.complete = false;
-        self.reader.report(span, Finding::new(message, hint).secret());
+        self.diagnostics.report(span, Finding::new(message, hint).secret());
     }
 
     /// The entries of a mapping, which may be absent; `whose` says of what.
     fn entries<'t>(&mut self, value: &FieldValue<'t>, whose: &str, example: &str) -> Entries<'t> {
         if matches!(value.kind(), YamlKind::Mapping(_) | YamlKind::Nothing)
-            && let Some(entries) = value.entries(self.reader)
+            && let Some(entries) = value.entries()
         {
             return entries;
         }
@@ -167,7 +167,7 @@ impl RegistriesCheck<'_> {
                 self.report(&value.span(), "`endpoint` is a list of addresses".to_owned(), EXAMPLE);
                 return Value::Null;
             }
-            _ => value.items(self.reader).or_empty(),
+            _ => value.items().or_empty(),
         };
         let mut endpoints = Vec::new();
         for item in items {
@@ -275,7 +275,7 @@ impl RegistriesCheck<'_> {
         for (key, value) in &entries {
             if key.value == "insecure_skip_verify" {
                 if matches!(value.kind(), YamlKind::Scalar(scalar) if scalar.is_boolean())
-                    && let Some(skips) = value.boolean(self.reader)
+                    && let Some(skips) = value.boolean()
                 {
                     tls.insert(key.value.to_owned(), Value::Bool(skips));
                 } else {
