@@ -2,9 +2,8 @@
 
 use cardwright::cluster::{Cluster, ExtraFile};
 use cardwright::identity::ClusterSecret;
-use cardwright::pipeline::{self, BuildOptions, Silent};
+use cardwright::pipeline::{self, BuildOptions, OpenedImage, Session, Silent};
 use cardwright::stock_system::OpenOptions;
-use std::sync::Arc;
 
 const NODES_YAML: &str = "
 cluster: compass
@@ -26,9 +25,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Every key is derived from it. A real one is made by `ClusterSecret::open` and kept.
     let secret = ClusterSecret::from_hex(&"5a".repeat(32))?;
-    let image = Arc::new(pipeline::open_image(&cluster.image, &folder, None, &Silent)?);
-    let base = pipeline::open_stock_system(image.clone(), "the demo image", OpenOptions::default())?;
-    let built = pipeline::build(&cluster, &image, &base, &secret, &BuildOptions::default(), &Silent)?;
+    let image = pipeline::open_image(&cluster.image, &folder, None, &Silent)?;
+    let stock = OpenedImage::new(image, &cluster, OpenOptions::default())?;
+    let session = Session::new(cluster, stock, secret, None);
+    let built = session.build(&session.plan(&Silent)?, &BuildOptions::default(), &Silent)?;
 
     assert_eq!(built.images.len(), 2);
     std::fs::remove_dir_all(&folder)?;

@@ -6,7 +6,7 @@
 //! ```text
 //! nodes.yaml ──parse, validate──▶ Cluster ┐
 //! cluster.secret ──derive──▶ Identity     ├─plan (pure)─▶ Patch per node ─apply─▶ Layer ─write─▶ north.img.xz …
-//! stock image ──open, detect──▶ Stock     ┘          │                     (over the base layer all nodes share)
+//! stock image ──open, detect──▶ System    ┘          │                     (over the base layer all nodes share)
 //!                                               `plan` shows it, `verify` compares an image with it
 //! ```
 //!
@@ -14,14 +14,19 @@
 //! 2. [`identity`] derives every key the cluster needs from one secret.
 //! 3. [`stock_image`] opens the stock image, read-only and with random access, whatever it is compressed with;
 //!    [`stock_system`] finds its two partitions and the [`Release`](raspios::Release) in them.
-//! 4. [`plan`] turns one node into a [`Patch`](patch::Patch): an ordered list of file edits, as plain data. What it
-//!    writes is decided in [`raspios`] and [`k3s`].
-//! 5. [`base_layer`] makes the stock image as large as the cards have to be, and writes over it what all nodes
-//!    share (the [`artifacts`]). [`patch`] applies a patch through [`fs`] to an [`Overlay`](io::Overlay) over that.
+//! 4. [`plan`] turns one node into a [`Patch`](patch::Patch): an ordered list of file edits, as plain data. The edits are
+//!    decided in [`raspios`] and [`k3s`].
+//! 5. [`base_layer`] makes the stock image as large as the nodes need it, and writes over it what all nodes share (the
+//!    [`artifacts`]). [`patch`] applies a patch through [`fs`] to an [`Overlay`](io::Overlay) over that.
 //! 6. [`output`] writes the images, in every [format](formats::ImageFormat), and the sidecar files that describe
 //!    them; [`access`] writes the files their owner logs in with.
-//! 7. [`pipeline`] runs all of it, [verifies](pipeline::verify) an image against the plan and
-//!    [inspects](pipeline::inspect) one.
+//! 7. [`pipeline`] runs all of it: a [`Session`](pipeline::Session) plans, builds and verifies. It
+//!    [inspects](pipeline::inspect) an image, too.
+//!
+//! # Features
+//!
+//! `cli` (the program), `download` (images and files named by an address) and `progress` (its bar) are on by default. None
+//! is needed to edit an image.
 //!
 //! # Example
 //!
@@ -52,3 +57,17 @@ pub mod stock_image;
 pub mod stock_system;
 pub mod systemd;
 pub mod types;
+
+// The other examples are compiled and run with the documentation, too.
+#[cfg(doctest)]
+#[doc = concat!("```\n", include_str!("../examples/edit_one_file.rs"), "\n```")]
+struct EditOneFile;
+#[cfg(doctest)]
+#[doc = concat!("```\n", include_str!("../examples/own_step.rs"), "\n```")]
+struct OwnStep;
+#[cfg(doctest)]
+#[doc = concat!("```\n", include_str!("../examples/nodes_from_csv.rs"), "\n```")]
+struct NodesFromCsv;
+#[cfg(doctest)]
+#[doc = concat!("```\n", include_str!("../examples/image_to_writer.rs"), "\n```")]
+struct ImageToWriter;

@@ -45,7 +45,7 @@ pub(crate) enum Command {
 
 /// Which stock image, and how it is understood.
 #[derive(Debug, Args)]
-pub(crate) struct BaseSelection {
+pub(crate) struct ImageSelection {
     /// The stock image instead of the one nodes.yaml names: a path, or `demo` for the tiny one inside the program
     #[arg(long, value_name = "PATH|demo")]
     pub(crate) image: Option<String>,
@@ -94,7 +94,7 @@ pub(crate) struct BuildArguments {
     #[command(flatten)]
     pub(crate) cluster: ClusterSelection,
     #[command(flatten)]
-    pub(crate) base: BaseSelection,
+    pub(crate) stock: ImageSelection,
     /// The folder for the results instead of the one nodes.yaml names
     #[arg(long, short, value_name = "FOLDER")]
     pub(crate) output: Option<PathBuf>,
@@ -175,7 +175,7 @@ pub(crate) struct PlanArguments {
     #[command(flatten)]
     pub(crate) cluster: ClusterSelection,
     #[command(flatten)]
-    pub(crate) base: BaseSelection,
+    pub(crate) stock: ImageSelection,
     /// Have this server, flashed again, join the cluster that goes on without it, instead of founding another one
     #[arg(long, value_name = "NODE")]
     pub(crate) rejoin: Option<String>,
@@ -216,7 +216,7 @@ pub(crate) struct VerifyArguments {
     #[arg(long = "file", short = 'f', value_name = "NODES_YAML", default_value = "nodes.yaml")]
     pub(crate) nodes: PathBuf,
     #[command(flatten)]
-    pub(crate) base: BaseSelection,
+    pub(crate) stock: ImageSelection,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -6,14 +6,14 @@ use super::paint::spans;
 use super::selection::{NODES_YAML, Selection};
 use super::{Failure, paint, problems, progress};
 use cardwright::cache;
+use cardwright::cluster::Cluster;
 use cardwright::io::FileError;
 use cardwright::io::ownership::create_folder;
 use cardwright::output::OutputError;
-use cardwright::pipeline::{self, BuildOptions, Built, BuiltImage, Error, Imager};
+use cardwright::pipeline::{self, BuildOptions, Built, BuiltImage, Error, Imager, Session};
 use cardwright::types::escape::{self, escaped};
 use cardwright::types::{Warning, shell};
 use std::path::Path;
-use std::sync::Arc;
 
 /// The output of `--json`.
 #[derive(serde::Serialize)]
@@ -25,6 +25,41 @@ struct Report<'built> {
 }
 
 pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
+    let selection = Selection::of(&arguments.cluster)?;
+    let cluster = cluster(arguments, &selection)?;
+    let options = options(arguments, &selection);
+    // Before the folder, the secret or anything else is made: a wrong folder stays as it was. `build` checks once
+    // more, as minutes may pass until then in which the stock image is downloaded. The cache is not made yet either.
+    let (secret, cache) = (pipeline::existing_secret(&cluster)?, cache::folder());
+    pipeline::check_outputs(&cluster, secret.as_ref(), options.only.as_deref(), cache.as_deref())?;
+    let folder = &cluster.output.folder;
+    create_folder(folder, false).map_err(|source| {
+        let (doing, path) = ("making the folder", folder.clone());
+        Error::from(OutputError::from(FileError::Write { doing, path, source }))
+    })?;
+
+    let stock = super::open_stock_image(&cluster, &arguments.stock, folder)?;
+    let secret = super::open_secret(&cluster, arguments.stock.locked)?;
+    let session = Session::new(cluster, stock, secret, super::cache());
+    let built = build(&session, &options)?;
+    if arguments.json {
+        let report = Report { built: &built, warnings: super::warnings() };
+        return paint::json(&report).map_err(Failure::Output);
+    }
+    show(&built).map_err(Failure::Output)?;
+    let ending = Ending {
+        cluster: session.cluster(),
+        built: &built,
+        rejoin: arguments.rejoin.as_deref(),
+        boot_mount: session.stock().system().release.boot_mount.path(),
+        arguments: same_arguments(arguments, &selection),
+    };
+    ending.advice(System::here()).into_iter().for_each(paint::note);
+    Ok(())
+}
+
+/// Returns the cluster of nodes.yaml, with what the arguments say instead of it.
+fn cluster(arguments: &BuildArguments, selection: &Selection) -> Result<Cluster, Failure> {
     if let Some(folder) = &arguments.output
         && folder.to_string_lossy().contains(escape::is_control)
     {
@@ -33,8 +68,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
             hint: "Name another folder with `--output`".to_owned(),
         });
     }
-    let selection = Selection::of(&arguments.cluster)?;
-    let mut cluster = super::load(&selection.file, &arguments.base)?;
+    let mut cluster = super::load(&selection.file, &arguments.stock)?;
     problems::show_warnings(&cluster);
     selection.nodes_of(&cluster)?;
     super::rejoin(&mut cluster, arguments.rejoin.as_deref(), arguments.through.as_deref())?;
@@ -44,53 +78,23 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     if let Some(format) = arguments.format {
         cluster.output.format = format;
     }
-    let mut options = BuildOptions {
-        // Looked at only; it is made when the build may begin.
-        cache: cache::folder(),
+    Ok(cluster)
+}
+
+fn options(arguments: &BuildArguments, selection: &Selection) -> BuildOptions {
+    BuildOptions {
+        threads: arguments.jobs.map_or_else(pipeline::all_threads, usize::from),
         only: Some(selection.nodes.clone()).filter(|nodes| !nodes.is_empty()),
         checksums: !arguments.papers.no_checksums,
         bmap: arguments.papers.bmap,
         imager: arguments.papers.imager.then(|| Imager { base_url: arguments.papers.base_url.clone() }),
-        ..BuildOptions::default()
-    };
-    // Before the folder, the secret or anything else is made: a wrong folder stays as it was. `build` checks once
-    // more, as minutes may pass until then in which the stock image is downloaded.
-    pipeline::check_outputs(&cluster, pipeline::existing_secret(&cluster)?.as_ref(), &options)?;
-    options.cache = super::cache();
-    let folder = &cluster.output.folder;
-    let made = create_folder(folder, false);
-    made.map_err(|source| {
-        Error::from(OutputError::from(FileError::Write {
-            doing: "making the folder",
-            path: folder.clone(),
-            source,
-        }))
-    })?;
+    }
+}
 
-    let image = Arc::new(super::open_unchecked(&cluster, &arguments.base, folder)?);
-    let base = super::open_stock_system(&image, &cluster, &arguments.base);
-    // What seems wrong with a stock image is of no interest when it is another one than was named.
-    let base =
-        base.map_err(|failure| image.verify().err().map_or(failure, |error| Error::from(error).into()))?;
-    let secret = super::open_secret(&cluster, arguments.base.locked)?;
-    if let Some(jobs) = arguments.jobs {
-        options.threads = usize::from(jobs);
-    }
-    let built = pipeline::build(&cluster, &image, &base, &secret, &options, &progress::Reporter::new())?;
-    if arguments.json {
-        let report = Report { built: &built, warnings: super::warnings() };
-        return paint::json(&report).map_err(Failure::Output);
-    }
-    show(&built).map_err(Failure::Output)?;
-    let ending = Ending {
-        cluster: &cluster,
-        built: &built,
-        rejoin: arguments.rejoin.as_deref(),
-        boot_mount: base.release.boot_mount.path(),
-        arguments: same_arguments(arguments, &selection),
-    };
-    ending.advice(System::here()).into_iter().for_each(paint::note);
-    Ok(())
+/// Builds the images; the progress bar is gone afterwards.
+fn build(session: &Session, options: &BuildOptions) -> Result<Built, Error> {
+    let reporter = progress::Reporter::new();
+    session.build(&session.plan(&reporter)?, options, &reporter)
 }
 
 /// Writes a line a node to standard output.
@@ -113,7 +117,7 @@ fn show(built: &Built) -> std::io::Result<()> {
 fn same_arguments(arguments: &BuildArguments, selection: &Selection) -> String {
     let file = Some(&selection.file).filter(|file| **file != Path::new(NODES_YAML));
     let file = file.map(|file| format!(" -f {}", shell::word(&file.display().to_string())));
-    let image = arguments.base.image.as_deref();
+    let image = arguments.stock.image.as_deref();
     let image = image.map(|image| format!(" --image {}", shell::word(image)));
     file.into_iter().chain(image).collect()
 }

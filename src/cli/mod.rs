@@ -20,14 +20,14 @@ mod progress;
 mod selection;
 mod verify;
 
-use arguments::{Arguments, BaseSelection, Command};
+use arguments::{Arguments, Command, ImageSelection};
 use cardwright::cluster::{Cluster, ImageSource, InvalidCluster};
 use cardwright::fetch::FileLocation;
 use cardwright::identity::{ClusterSecret, Creation};
-use cardwright::pipeline::{self, Error, OccupiedOutputs};
+use cardwright::pipeline::{self, Error, OccupiedOutputs, OpenedImage};
 use cardwright::raspios;
-use cardwright::stock_image::{StockImage, StockImageError};
-use cardwright::stock_system::{OpenOptions, StockSystem};
+use cardwright::stock_image::StockImageError;
+use cardwright::stock_system::OpenOptions;
 use cardwright::types::UnixTime;
 use cardwright::types::{Hint, Warning};
 use clap::Parser as _;
@@ -35,7 +35,7 @@ use std::env::VarError;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// How a command failed.
 enum Failure {
@@ -126,7 +126,7 @@ fn end(failure: Failure) -> ExitCode {
 }
 
 /// The cluster that the arguments name, with what they say instead of nodes.yaml.
-fn load(nodes: &Path, selection: &BaseSelection) -> Result<Cluster, Failure> {
+fn load(nodes: &Path, selection: &ImageSelection) -> Result<Cluster, Failure> {
     let mut cluster = Cluster::load(nodes)?;
     if let Some(image) = &selection.image {
         cluster.image = if image == "demo" {
@@ -145,15 +145,20 @@ fn rejoin(cluster: &mut Cluster, node: Option<&str>, through: Option<&str>) -> R
     joined.map_err(|error| Error::from(error).into())
 }
 
-/// The stock image of a cluster. Whether it has the right SHA-256 is for `build` to find out.
-fn open_unchecked(
+/// Opens the stock image of a cluster, and says what may disappoint about it. Whether it has the right SHA-256 is for
+/// `build` to find out.
+fn open_stock_image(
     cluster: &Cluster,
-    selection: &BaseSelection,
+    selection: &ImageSelection,
     scratch: &Path,
-) -> Result<StockImage, Failure> {
+) -> Result<OpenedImage, Failure> {
+    let options = OpenOptions {
+        force_release: selection.force_release.map(Into::into),
+        source_date_epoch: source_date_epoch()?,
+    };
     let opened =
         pipeline::open_image(&cluster.image, scratch, cache().as_deref(), &progress::Reporter::new());
-    opened.map_err(|error| match &cluster.image {
+    let image = opened.map_err(|error| match &cluster.image {
         ImageSource::File(FileLocation::Path { path, .. }) if is_missing(&error) => {
             let named = match &selection.image {
                 Some(_) => "Check `--image`; paths start at the current folder",
@@ -166,35 +171,15 @@ fn open_unchecked(
             Failure::Advised { message: error.to_string(), hint }
         }
         _ => error.into(),
-    })
+    })?;
+    let stock = OpenedImage::new(image, cluster, options)?;
+    stock.warnings().into_iter().for_each(warn);
+    Ok(stock)
 }
 
 /// Returns `true` if an image could not be opened because there is none.
 fn is_missing(error: &Error) -> bool {
     matches!(error, Error::Disk(StockImageError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound)
-}
-
-/// The stock image of a cluster.
-fn open_image(cluster: &Cluster, selection: &BaseSelection, scratch: &Path) -> Result<StockImage, Failure> {
-    let image = open_unchecked(cluster, selection, scratch)?;
-    image.verify().map_err(Error::from)?;
-    Ok(image)
-}
-
-/// The base that a disk makes; says what may disappoint about it.
-fn open_stock_system(
-    image: &Arc<StockImage>,
-    cluster: &Cluster,
-    selection: &BaseSelection,
-) -> Result<StockSystem, Failure> {
-    let understanding = OpenOptions {
-        force_release: selection.force_release.map(Into::into),
-        source_date_epoch: source_date_epoch()?,
-    };
-    let base =
-        pipeline::open_stock_system(Arc::clone(image) as _, &pipeline::image_name(cluster), understanding)?;
-    image.warnings().iter().map(Warning::of).chain(base.warnings.iter().map(Warning::of)).for_each(warn);
-    Ok(base)
 }
 
 /// Every warning that people were told, for programs to be told as well.

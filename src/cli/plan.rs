@@ -5,46 +5,46 @@ use super::paint::{BOLD, CYAN, DIM, GREEN, Line, RED, Span, YELLOW, paint, sourc
 use super::selection::Selection;
 use super::{Failure, paint, progress};
 use anstyle::Style;
-use cardwright::cache;
 use cardwright::cluster::Node;
 use cardwright::patch::Partition;
-use cardwright::pipeline::{self, Error};
+use cardwright::pipeline::{self, Error, Session};
 use cardwright::plan::{PlannedChange, PlannedEdit, report};
 use serde_json::json;
-use std::sync::Arc;
 
 pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     let selection = Selection::of(&arguments.cluster)?;
-    let mut cluster = super::load(&selection.file, &arguments.base)?;
+    let mut cluster = super::load(&selection.file, &arguments.stock)?;
     super::rejoin(&mut cluster, arguments.rejoin.as_deref(), arguments.through.as_deref())?;
     let named: Result<Vec<&Node>, _> =
         selection.nodes.iter().map(|name| pipeline::named_node(&cluster, name)).collect();
     let nodes = if selection.nodes.is_empty() { cluster.nodes.iter().collect() } else { named? };
-    let image = Arc::new(super::open_image(&cluster, &arguments.base, &super::scratch_folder())?);
-    let base = super::open_stock_system(&image, &cluster, &arguments.base)?;
-    let (secret, is_throwaway) = super::secret_to_look_at(&cluster, arguments.base.locked)?;
+    let stock = super::open_stock_image(&cluster, &arguments.stock, &super::scratch_folder())?;
+    stock.verify()?;
+    let (secret, is_throwaway) = super::secret_to_look_at(&cluster, arguments.stock.locked)?;
+    let session = Session::new(cluster.clone(), stock, secret, super::cache());
 
-    let planned = pipeline::plan_cluster(
-        &base,
-        &cluster,
-        &secret,
-        super::cache().as_deref(),
-        &progress::Reporter::new(),
-    )?;
+    let reporter = progress::Reporter::new();
+    let planned = session.plan(&reporter)?;
+    let system = session.stock().system();
     let mut plans = Vec::new();
     for node in nodes {
-        plans
-            .push((node, report(planned.of(node)?, &planned.common, &base.disk.files).map_err(Error::from)?));
+        let edits = report(planned.of(node)?, &planned.common, &system.disk.files).map_err(Error::from)?;
+        plans.push((node, edits));
     }
     // So that the build which most probably follows need not read the same once more.
-    if let Err(error) = image.save_pages() {
-        super::warn(cache::cache_warning(&error));
-    }
+    session.save_pages(&reporter);
     let extent = &planned.extent;
     if arguments.json {
         let nodes: Vec<_> =
             plans.iter().map(|(node, edits)| json!({ "node": node.name, "edits": edits })).collect();
-        let report = json!({ "cluster": cluster.name, "release": base.release, "disk": { "size": extent.size, "growth": extent.growth }, "nodes": nodes, "throwaway_secret": is_throwaway, "warnings": super::warnings() });
+        let report = json!({
+            "cluster": cluster.name,
+            "release": system.release,
+            "disk": { "size": extent.size, "growth": extent.growth },
+            "nodes": nodes,
+            "throwaway_secret": is_throwaway,
+            "warnings": super::warnings(),
+        });
         return paint::json(&report).map_err(Failure::Output);
     }
     if extent.growth.get() > 0 {

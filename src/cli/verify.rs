@@ -4,10 +4,9 @@ use super::arguments::VerifyArguments;
 use super::paint::spans;
 use super::{Failure, paint, progress};
 use cardwright::identity::{IdentityError, SECRET_ENVIRONMENT_VARIABLE};
-use cardwright::pipeline::verify::{Verified, VerifyOptions, verify};
-use cardwright::pipeline::{self, Error};
+use cardwright::pipeline::verify::Verified;
+use cardwright::pipeline::{self, Error, Session};
 use cardwright::types::Warning;
-use std::sync::Arc;
 
 /// How many differences are listed for people; `--json` lists all.
 const MOST_LISTED: usize = 50;
@@ -22,20 +21,14 @@ struct Report<'verified> {
 }
 
 pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
-    let cluster = super::load(&arguments.nodes, &arguments.base)?;
-    let scratch = super::scratch_folder();
-    let stock = Arc::new(super::open_image(&cluster, &arguments.base, &scratch)?);
-    let base = super::open_stock_system(&stock, &cluster, &arguments.base)?;
+    let cluster = super::load(&arguments.nodes, &arguments.stock)?;
+    let stock = super::open_stock_image(&cluster, &arguments.stock, &super::scratch_folder())?;
+    stock.verify()?;
     // Never made here: an image cannot have been made from a secret that does not exist.
     let secret = super::open_secret(&cluster, true).map_err(|failure| without_secret(failure, arguments))?;
-    let options = VerifyOptions {
-        node: arguments.node.clone(),
-        threads: pipeline::all_threads(),
-        scratch,
-        cache: super::cache(),
-    };
-    let verified =
-        verify(&cluster, &stock, &base, &secret, &arguments.card, &options, &progress::Reporter::new());
+    let session = Session::new(cluster, stock, secret, super::cache());
+    let (card, node) = (&arguments.card, arguments.node.as_deref());
+    let verified = session.verify(card, node, pipeline::all_threads(), &progress::Reporter::new());
     let verified = verified.map_err(|error| {
         if !super::is_missing(&error) {
             return error.into();

@@ -1,14 +1,15 @@
 //! The last part of the pipeline: every node planned and patched, the images, and the files beside them.
 
 use super::outputs::{self, check_outputs};
-use super::{Error, Progress, named_node, plan_cluster, writable_warning};
+use super::plans::Plans;
+use super::session::{OpenedImage, Session, wrong_image_or};
+use super::{Error, Progress, named_node, writable_warning};
 use crate::access::{AccessFile, AccessFiles, WrittenAccessFiles};
 use crate::base_layer::BaseLayer;
 use crate::cache;
 use crate::cluster::{Cluster, Node};
-use crate::identity::ClusterSecret;
-use crate::io;
 use crate::io::ownership::create_folder;
+use crate::io::{self as disks, Layer, ReadAt as _, cursor::Cursor, read_full};
 pub use crate::output::BuiltImage;
 use crate::output::sidecar::{self, BuildRecord, ImagerManifest, Provenance};
 use crate::output::{self, ImageJob, ImageWriter, NewImages, OutputError};
@@ -16,8 +17,9 @@ use crate::plan;
 use crate::raspios::Architecture;
 use crate::stock_image::{StockImage, VerifiedImage};
 use crate::stock_system::StockSystem;
-use crate::types::Digest;
+use crate::types::{ByteCount, Digest, Stage};
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -27,8 +29,6 @@ use std::thread;
 pub struct BuildOptions {
     /// How many threads work; the results do not depend on it.
     pub threads: usize,
-    /// The folder for what saves work on the next run; without it nothing is kept.
-    pub cache: Option<PathBuf>,
     /// The names of the nodes whose images are wanted; those of all nodes where it is absent.
     pub only: Option<Vec<String>>,
     /// Whether images are hashed, for SHA256SUMS and build.json. Where the filesystem shares blocks, that is
@@ -49,7 +49,7 @@ pub struct Imager {
 
 impl Default for BuildOptions {
     fn default() -> Self {
-        Self { threads: all_threads(), cache: None, only: None, checksums: true, bmap: false, imager: None }
+        Self { threads: all_threads(), only: None, checksums: true, bmap: false, imager: None }
     }
 }
 
@@ -71,75 +71,80 @@ pub struct Built {
     pub access: WrittenAccessFiles,
 }
 
-/// Builds the nodes of the cluster: plans, patches, writes the images and the files beside them. `image` is
-/// what `base` was found in.
-///
-/// # Errors
-/// At the first thing that fails. Until images are written, which is after all is planned and patched, every
-/// old one is untouched.
-pub fn build(
-    cluster: &Cluster,
-    image: &StockImage,
-    base: &StockSystem,
-    secret: &ClusterSecret,
-    options: &BuildOptions,
-    progress: &dyn Progress,
-) -> Result<Built, Error> {
-    let built = build_from(cluster, image, base, secret, options, progress);
-    // What went wrong is of no interest when the stock image is another one than was named.
-    built.map_err(|error| image.verify().err().map_or(error, Error::from))
+impl Session {
+    /// Builds the nodes of the cluster: applies their plans, writes the images, and the files beside them. The plans of
+    /// all nodes are needed, also where few images are wanted: the layout of an image depends on where nodes differ.
+    ///
+    /// # Errors
+    /// At the first thing that fails. Until images are written, which is after all plans are applied, every old one is
+    /// untouched.
+    pub fn build(
+        &self,
+        plans: &Plans<'_>,
+        options: &BuildOptions,
+        progress: &dyn Progress,
+    ) -> Result<Built, Error> {
+        let built = build(self, plans, options, progress);
+        built.map_err(|error| wrong_image_or(&self.stock.image, error))
+    }
+
+    /// Writes the raw image of one node to any sink, without a file. Nothing is written before the SHA-256 of the stock
+    /// image is known to be right.
+    ///
+    /// # Errors
+    /// When the plan cannot be applied, or the sink fails: what was written to it by then is no image.
+    pub fn write_image(
+        &self,
+        plans: &Plans<'_>,
+        node: &Node,
+        sink: &mut dyn io::Write,
+        progress: &dyn Progress,
+    ) -> Result<(), Error> {
+        let failed = |source| Error::Apply { node: node.name.to_string(), source };
+        let (patch, scratch) = (plans.of(node)?, self.scratch());
+        let base_layer = BaseLayer::create(&self.stock.system, &plans.extent, &plans.common, &scratch)?;
+        let layer = base_layer.patch(&patch.beyond(&plans.common), &scratch).map_err(failed)?;
+        let disk = base_layer.disk.with(Arc::new(layer));
+        self.stock.verify()?;
+        let mut piece = vec![0; 1 << 20];
+        let size = disk.size();
+        let mut cursor = Cursor::new(&disk);
+        loop {
+            let filled = read_full(&mut cursor, &mut piece).map_err(OutputError::StockImage)?;
+            if filled == 0 {
+                return sink.flush().map_err(Error::Sink);
+            }
+            sink.write_all(piece.split_at(filled).0).map_err(Error::Sink)?;
+            progress.working(Stage::Writing, ByteCount::new(filled as u64), size);
+        }
+    }
 }
 
-fn build_from(
-    cluster: &Cluster,
-    image: &StockImage,
-    base: &StockSystem,
-    secret: &ClusterSecret,
+fn build(
+    session: &Session,
+    plans: &Plans<'_>,
     options: &BuildOptions,
     progress: &dyn Progress,
 ) -> Result<Built, Error> {
+    let Session { cluster, stock: OpenedImage { image, system }, secret, cache, .. } = session;
     let folder = &cluster.output.folder;
     // What cannot be made of them is known before the first image is written.
-    let access = AccessFiles::new(cluster, secret, base.time)?;
+    let access = AccessFiles::new(cluster, secret, system.time)?;
     for name in options.only.iter().flatten() {
         named_node(cluster, name)?;
     }
-    check_outputs(cluster, Some(secret), options)?;
+    check_outputs(cluster, Some(secret), options.only.as_deref(), cache.as_deref())?;
     create_folder(folder, false).map_err(OutputError::write("making the folder", folder))?;
     if let Some(warning) = writable_warning(folder) {
         progress.warning(warning);
     }
-    io::sweep_all(folder, outputs::all_names(cluster).iter().map(String::as_str));
-    options.cache.as_deref().iter().for_each(|cache| cache::sweep(cache));
-    // Also those whose images are not wanted: the layout of an image depends on where nodes differ.
-    let plans = plan_cluster(base, cluster, secret, options.cache.as_deref(), progress)?;
-    let base_layer = BaseLayer::create(base, &plans.extent, &plans.common, folder)?;
-    let (mut node_layers, mut jobs) = (Vec::new(), Vec::new());
-    for (node, patch) in &plans.nodes {
-        let failed = |source| Error::Apply { node: node.name.to_string(), source };
-        let layer = Arc::new(base_layer.patch(&patch.beyond(&plans.common), folder).map_err(failed)?);
-        node_layers.push(Arc::clone(&layer));
-        if options.only.as_ref().is_none_or(|only| only.iter().any(|name| *name == *node.name.as_str())) {
-            let unused = options.bmap.then(|| base_layer.unused(&layer)).transpose()?;
-            let plan = digest_of(&plan::report(patch, &plans.common, &base.disk.files)?);
-            let changed_blocks = base_layer.changed_blocks(&layer);
-            let (title, description) = labels(node, base);
-            jobs.push(ImageJob {
-                node: node.name.to_string(),
-                title,
-                description,
-                path: folder.join(file_name(cluster, node)),
-                layer,
-                unused,
-                plan,
-                edits: patch.edits.len(),
-                changed_blocks,
-            });
-        }
+    disks::sweep_all(folder, outputs::all_names(cluster).iter().map(String::as_str));
+    if let Some(cache) = cache {
+        cache::sweep(cache);
     }
-    if let Err(error) = image.save_pages() {
-        progress.warning(cache::cache_warning(&error));
-    }
+    let base_layer = BaseLayer::create(system, &plans.extent, &plans.common, folder)?;
+    let (jobs, node_layers) = apply(session, plans, options, &base_layer)?;
+    session.save_pages(progress);
     let writer = ImageWriter {
         format: cluster.output.format,
         disk: &base_layer.disk,
@@ -148,7 +153,7 @@ fn build_from(
         threads: options.threads,
         hash_files: options.checksums,
         hash_disks: options.imager.is_some(),
-        cache: options.cache.as_deref(),
+        cache: cache.as_deref(),
     };
     let images = writer.write(jobs, progress)?;
     if let Some(error) = &images.cache_error {
@@ -156,7 +161,43 @@ fn build_from(
     }
     // The last chance to find out that all this was made from another file than the one that was named.
     let stock = image.verify()?;
-    publish(cluster, image, stock, base, options, images, &access)
+    publish(cluster, image, stock, system, options, images, &access)
+}
+
+/// Applies the plan of every node, in memory: returns the images that are wanted, and the layers of all nodes.
+fn apply(
+    session: &Session,
+    plans: &Plans<'_>,
+    options: &BuildOptions,
+    base_layer: &BaseLayer,
+) -> Result<(Vec<ImageJob>, Vec<Arc<Layer>>), Error> {
+    let Session { cluster, stock: OpenedImage { system, .. }, .. } = session;
+    let folder = &cluster.output.folder;
+    let (mut jobs, mut node_layers) = (Vec::new(), Vec::new());
+    for (node, patch) in &plans.nodes {
+        let failed = |source| Error::Apply { node: node.name.to_string(), source };
+        let layer = Arc::new(base_layer.patch(&patch.beyond(&plans.common), folder).map_err(failed)?);
+        node_layers.push(Arc::clone(&layer));
+        let changed_blocks = base_layer.changed_blocks(&layer);
+        tracing::debug!(node = %node.name, changed_blocks, "applied a plan");
+        if options.only.as_ref().is_none_or(|only| only.iter().any(|name| *name == *node.name.as_str())) {
+            let unused = options.bmap.then(|| base_layer.unused(&layer)).transpose()?;
+            let plan = digest_of(&plan::report(patch, &plans.common, &system.disk.files)?);
+            let (title, description) = labels(node, system);
+            jobs.push(ImageJob {
+                node: node.name.to_string(),
+                title,
+                description,
+                path: folder.join(outputs::file_name(cluster, node)),
+                layer,
+                unused,
+                plan,
+                edits: patch.edits.len(),
+                changed_blocks,
+            });
+        }
+    }
+    Ok((jobs, node_layers))
 }
 
 /// Gives the images their names, and writes the files beside them.
@@ -221,9 +262,4 @@ fn imager_manifest(cluster: &Cluster, base: &StockSystem, imager: &Imager) -> Im
         is_64_bit: base.release.architecture == Architecture::Arm64,
         base_url: imager.base_url.clone(),
     }
-}
-
-/// Returns the name of the image of a node.
-pub(super) fn file_name(cluster: &Cluster, node: &Node) -> String {
-    format!("{}.{}", node.name, cluster.output.format)
 }

@@ -1,7 +1,8 @@
 //! Checks a nodes.yaml against its stock image, where the image is at hand: for `check`, which downloads nothing,
 //! decompresses next to nothing, and writes nothing.
 
-use super::{Error, image_name, plan_with};
+use super::plans::plan_with;
+use super::{Error, image_name};
 use crate::artifacts::{self, ArtifactError};
 use crate::cluster::{Cluster, Diagnostic, ImageSource, Install};
 use crate::demo;
@@ -79,7 +80,7 @@ impl Checked {
         // Nothing is made from it.
         let secret = ClusterSecret::throwaway().map_err(Error::from);
         let planned =
-            secret.and_then(|secret| plan_with(base, cluster, &secret, payload.as_ref()).map(|_| ()));
+            secret.and_then(|secret| plan_with(base, cluster, &secret, payload.as_ref(), &[]).map(|_| ()));
         match planned {
             Ok(()) => {}
             Err(Error::Unfit(unfit)) => self.problems.extend(unfit.problems),

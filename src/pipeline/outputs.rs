@@ -13,9 +13,9 @@
 //!   that time is left, held against the papers that every build writes right after the images;
 //! - a key or kubeconfig of another cluster secret: cards may be running that nothing else opens.
 
-use super::{BuildOptions, Error, secret_path};
+use super::{Error, secret_path};
 use crate::access::{AccessFile, Author};
-use crate::cluster::{Cluster, ImageSource};
+use crate::cluster::{Cluster, ImageSource, Node};
 use crate::fetch::FileLocation;
 use crate::formats::ImageFormat;
 use crate::identity::{ClusterSecret, SECRET_ENVIRONMENT_VARIABLE};
@@ -156,14 +156,16 @@ enum Kind {
 }
 
 /// Checks that a build would replace nothing but its own results. Nothing is written or made.
-/// `secret` is that of the cluster, where there is one yet: a login key may be known by it alone.
+/// `secret` is that of the cluster, where there is one yet: a login key may be known by it alone. `only` names the nodes
+/// whose images are wanted, all where it is absent. Old images that are compressed are decompressed in `cache`.
 ///
 /// # Errors
 /// Every file that would be lost, at once.
 pub fn check_outputs(
     cluster: &Cluster,
     secret: Option<&ClusterSecret>,
-    options: &BuildOptions,
+    only: Option<&[String]>,
+    cache: Option<&Path>,
 ) -> Result<(), Error> {
     let folder = &cluster.output.folder;
     if let Some(file) = file_in_place_of(folder) {
@@ -181,9 +183,9 @@ pub fn check_outputs(
         sums: read_text(&folder.join(sha256sums::NAME)),
         papers: AccessFile::ALWAYS.map(|file| fs::metadata(folder.join(file.name())).ok()),
         names: image_names(cluster),
-        scratch: options.cache.clone().filter(|folder| folder.is_dir()).unwrap_or_else(std::env::temp_dir),
+        scratch: cache.filter(|folder| folder.is_dir()).map_or_else(std::env::temp_dir, Path::to_owned),
     };
-    let outputs = outputs(cluster, options);
+    let outputs = outputs(cluster, only);
     let occupied = |output: Output| {
         let occupant = inputs.find(&output.path).or_else(|| known.occupant(&output))?;
         Some((output.path, occupant))
@@ -202,13 +204,12 @@ fn file_in_place_of(folder: &Path) -> Option<PathBuf> {
 }
 
 /// Returns all that a build writes or removes.
-fn outputs(cluster: &Cluster, options: &BuildOptions) -> Vec<Output> {
+fn outputs(cluster: &Cluster, only: Option<&[String]>) -> Vec<Output> {
     let output = |name: &str, kind| Output { path: cluster.output.folder.join(name), kind };
-    let is_wanted =
-        |node: &str| options.only.as_ref().is_none_or(|only| only.iter().any(|name| name == node));
+    let is_wanted = |node: &str| only.is_none_or(|only| only.iter().any(|name| name == node));
     let mut outputs = Vec::new();
     for node in cluster.nodes.iter().filter(|node| is_wanted(node.name.as_str())) {
-        let image = output(&super::build::file_name(cluster, node), Kind::Image(cluster.output.format));
+        let image = output(&file_name(cluster, node), Kind::Image(cluster.output.format));
         outputs.push(Output { path: bmap::path_beside(&image.path), kind: Kind::Bmap });
         outputs.push(image);
     }
@@ -216,6 +217,11 @@ fn outputs(cluster: &Cluster, options: &BuildOptions) -> Vec<Output> {
     outputs.extend(sidecar::ALL.map(|sidecar| output(&name(sidecar), Kind::Sidecar(sidecar))));
     outputs.extend(AccessFile::of(cluster).into_iter().map(|file| output(file.name(), Kind::Access(file))));
     outputs
+}
+
+/// Returns the name of the image of a node.
+pub(super) fn file_name(cluster: &Cluster, node: &Node) -> String {
+    format!("{}.{}", node.name, cluster.output.format)
 }
 
 /// Returns what any build of a cluster may write, in any format: of all of it a killed run may have left a

@@ -1,12 +1,10 @@
 //! Reading a finished image back and holding the plan against it.
 
 use crate::base_layer::{BaseLayerError, DiskLayout};
-use crate::cluster::Cluster;
-use crate::identity::ClusterSecret;
 use crate::io::{Extended, Overlay, ReadAt};
 use crate::output;
 use crate::patch;
-use crate::pipeline::{Error, Progress, named_node, plan_cluster};
+use crate::pipeline::{Error, Progress, Session, named_node};
 use crate::raspios;
 use crate::stock_image::StockImage;
 use crate::stock_system::{Disk, StockSystem};
@@ -14,7 +12,7 @@ use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset, Stage};
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// What reading an image back found.
@@ -48,38 +46,35 @@ impl fmt::Display for Difference {
     }
 }
 
-/// How an image is to be read back.
-#[derive(Debug, Clone)]
-pub struct VerifyOptions {
-    /// The name of the node whose plan the image is held against; the one the image says it was made for,
-    /// where it is absent.
-    pub node: Option<String>,
-    /// How many threads unpack.
-    pub threads: usize,
-    /// The folder for what is unpacked.
-    pub scratch: PathBuf,
-    /// The folder for downloads; without it they are not kept.
-    pub cache: Option<PathBuf>,
+impl Session {
+    /// Compares the image at `path` with the plan of `node`, or of the node that the image names. The results do not
+    /// depend on the number of threads.
+    ///
+    /// # Errors
+    /// When one of the images cannot be read, or it is not known which node the image is for. What differs is
+    /// no error.
+    pub fn verify(
+        &self,
+        path: &Path,
+        node: Option<&str>,
+        threads: usize,
+        progress: &dyn Progress,
+    ) -> Result<Verified, Error> {
+        verify(self, path, node, threads, progress)
+    }
 }
 
-/// Holds the image at `path` against the plan of a node. `stock` is what `base` was found in.
-///
-/// # Errors
-/// When one of the images cannot be read, or it is not known which node the image is for. What differs is
-/// no error.
-pub fn verify(
-    cluster: &Cluster,
-    stock: &StockImage,
-    base: &StockSystem,
-    secret: &ClusterSecret,
+fn verify(
+    session: &Session,
     path: &Path,
-    options: &VerifyOptions,
+    node: Option<&str>,
+    threads: usize,
     progress: &dyn Progress,
 ) -> Result<Verified, Error> {
-    let image = Arc::new(StockImage::open(path, None, &options.scratch)?);
+    let (stock, base) = (&*session.stock.image, &session.stock.system);
+    let image = Arc::new(StockImage::open(path, None, &session.scratch())?);
     let named = |source| Error::StockImage { image: path.display().to_string(), source };
     let disk = Disk::open(Arc::clone(&image) as _).map_err(named)?;
-    let node = options.node.as_deref();
     let card = match (raspios::read_card_record(&disk.files), node) {
         (Ok(card), _) => card,
         // A record that is damaged is a difference like any other, where nothing hangs on it.
@@ -88,7 +83,7 @@ pub fn verify(
     };
     let name = node.or(card.as_ref().map(|card| card.node.as_str()));
     let name = name.ok_or_else(|| Error::NotACard { image: path.to_owned() })?;
-    let mut cluster = cluster.clone();
+    let mut cluster = session.cluster.clone();
     if card.as_ref().is_some_and(|card| card.rejoins) {
         cluster.rejoin(name)?;
     }
@@ -96,12 +91,12 @@ pub fn verify(
         cluster.join_through(through)?;
     }
     let node = named_node(&cluster, name)?;
-    let plans = plan_cluster(base, &cluster, secret, options.cache.as_deref(), progress)?;
+    let plans = session.plan_as(&cluster, progress)?;
     // All of both is going to be read, so that the total is larger than either.
     let total = stock.size() + image.size();
     let tell = |more| progress.working(Stage::ReadingBoth, more, total);
     for image in [stock, &image] {
-        image.decompress_all(options.threads, &tell).map_err(output::OutputError::StockImage)?;
+        image.decompress_all(threads, &tell).map_err(output::OutputError::StockImage)?;
     }
     let mut differences = outside_the_files(base, &plans.extent, image.unpadded_size(), &disk, path)?;
     let of_files = patch::check(plans.of(node)?, &base.disk.files, &disk.files)?;

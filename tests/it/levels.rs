@@ -586,7 +586,7 @@ fn modules_name_only_what_is_below_them() {
 
 /// The circles that are left, by their members. Smaller ones within one of these are tolerated, none else: take
 /// out what is gone, and add nothing.
-const LEFT: [&[&str]; 8] = [
+const LEFT: &[&[&str]] = &[
     &["bundled", "flags", "k3s", "kubernetes_names", "manifests", "registries"],
     &["contradictions", "k3s_values", "name_servers", "resolve", "rules"],
     &["foreign", "keys"],
@@ -594,7 +594,6 @@ const LEFT: [&[&str]; 8] = [
     &["ssh", "ssh_options"],
     &["checksums", "superblocks"],
     &["certificate", "elliptic_key", "error", "secret", "ssh_key_pair"],
-    &["build", "outputs"],
 ];
 
 #[test]

@@ -207,25 +207,22 @@ fn build_json_tells_what_was_made_from_what() {
 /// A build takes its time, and an editor saves meanwhile.
 #[test]
 fn build_json_names_the_nodes_yaml_that_was_read_and_not_what_it_is_by_now() {
-    use cardwright::pipeline::{self, BuildOptions, Silent};
+    use cardwright::pipeline::{BuildOptions, OpenedImage, Session, Silent};
     let workshop = Workshop::with_example();
     let path = workshop.path("nodes.yaml");
     let read = fs::read(&path).unwrap();
     let mut cluster = cardwright::cluster::Cluster::load(&path).unwrap();
     cluster.image = cardwright::cluster::ImageSource::Demo;
     let secret = cardwright::identity::ClusterSecret::from_hex(crate::support::SECRET).unwrap();
-    let image = std::sync::Arc::new(cardwright::demo::open().unwrap());
-    let base = pipeline::open_stock_system(
-        image.clone(),
-        "the demo image",
-        cardwright::stock_system::OpenOptions::default(),
-    )
-    .unwrap();
+    let image = cardwright::demo::open().unwrap();
+    let stock = OpenedImage::new(image, &cluster, cardwright::stock_system::OpenOptions::default()).unwrap();
+    let session = Session::new(cluster, stock, secret, None);
     for change in
         [&|| fs::write(&path, "changed").unwrap(), &|| fs::remove_file(&path).unwrap()] as [&dyn Fn(); 2]
     {
         change();
-        pipeline::build(&cluster, &image, &base, &secret, &BuildOptions::default(), &Silent).unwrap();
+        let plans = session.plan(&Silent).unwrap();
+        session.build(&plans, &BuildOptions::default(), &Silent).unwrap();
         let statement = json(&workshop.path("images/build.json"));
         let inputs = &statement["predicate"]["buildDefinition"]["resolvedDependencies"];
         assert_eq!(inputs[1]["name"], "nodes.yaml");

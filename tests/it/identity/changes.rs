@@ -2,13 +2,13 @@
 
 use cardwright::access::AccessFiles;
 use cardwright::cluster::Cluster;
+use cardwright::demo;
 use cardwright::identity::ClusterSecret;
 use cardwright::patch::Patch;
-use cardwright::pipeline::{self, Silent};
-use cardwright::stock_system::{OpenOptions, StockSystem};
+use cardwright::pipeline::{OpenedImage, Session, Silent};
+use cardwright::stock_system::OpenOptions;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 const BEFORE: &str = "\
 cluster: compass
@@ -21,31 +21,26 @@ nodes:
   - {name: south, address: 192.168.50.13, k3s: agent}
 ";
 
-struct Workbench {
-    base: StockSystem,
-    secret: ClusterSecret,
-    _folder: tempfile::TempDir,
-}
+struct Workbench;
 
 impl Workbench {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let image = pipeline::open_image(&cluster(BEFORE).image, folder.path(), None, &Silent).unwrap();
-        let base =
-            pipeline::open_stock_system(Arc::new(image), "the demo image", OpenOptions::default()).unwrap();
-        Self { base, secret: ClusterSecret::from_hex(crate::support::SECRET).unwrap(), _folder: folder }
+    fn session(text: &str) -> Session {
+        let secret = ClusterSecret::from_hex(crate::support::SECRET).unwrap();
+        let cluster = cluster(text);
+        let stock = OpenedImage::new(demo::open().unwrap(), &cluster, OpenOptions::default()).unwrap();
+        Session::new(cluster, stock, secret, None)
     }
 
     /// The plans of the nodes by their addresses' last numbers, which stay when names change.
-    fn plans(&self, text: &str) -> BTreeMap<String, Patch> {
-        let cluster = cluster(text);
-        let plans = pipeline::plan_cluster(&self.base, &cluster, &self.secret, None, &Silent).unwrap();
+    fn plans(text: &str) -> BTreeMap<String, Patch> {
+        let session = Self::session(text);
+        let plans = session.plan(&Silent).unwrap();
         plans.nodes.into_iter().map(|(node, patch)| (node.name.to_string(), patch)).collect()
     }
 
     /// Which paths differ on the card of a node, between two nodes.yaml.
-    fn changed(&self, after: &str, node: &str, called: &str) -> Vec<String> {
-        let (before, after) = (self.plans(BEFORE), self.plans(after));
+    fn changed(after: &str, node: &str, called: &str) -> Vec<String> {
+        let (before, after) = (Self::plans(BEFORE), Self::plans(after));
         let (before, after) = (&before[node], &after[called]);
         let edit = |patch: &Patch, path: &str| {
             patch.edits.iter().find(|edit| edit.path.as_str() == path).map(|edit| edit.action.clone())
@@ -57,8 +52,10 @@ impl Workbench {
         changed
     }
 
-    fn papers(&self, text: &str) -> AccessFiles {
-        AccessFiles::new(&cluster(text), &self.secret, self.base.time).unwrap()
+    fn papers(text: &str) -> AccessFiles {
+        let session = Self::session(text);
+        let secret = ClusterSecret::from_hex(crate::support::SECRET).unwrap();
+        AccessFiles::new(session.cluster(), &secret, session.stock().system().time).unwrap()
     }
 }
 
@@ -77,32 +74,29 @@ const NETWORK: &str = "/etc/NetworkManager/system-connections/eth0.nmconnection"
 
 #[test]
 fn another_address_changes_the_address() {
-    let workbench = Workbench::new();
     let after = edited("192.168.50.13", "192.168.50.99");
-    assert_eq!(workbench.changed(&after, "south", "south"), [NETWORK, HOSTS, CONFIG]);
+    assert_eq!(Workbench::changed(&after, "south", "south"), [NETWORK, HOSTS, CONFIG]);
     for other in ["north", "east"] {
-        assert_eq!(workbench.changed(&after, other, other), [HOSTS], "{other}");
+        assert_eq!(Workbench::changed(&after, other, other), [HOSTS], "{other}");
     }
-    let (before, after) = (workbench.papers(BEFORE), workbench.papers(&after));
+    let (before, after) = (Workbench::papers(BEFORE), Workbench::papers(&after));
     assert_eq!(before.known_hosts.replace("192.168.50.13", "192.168.50.99"), after.known_hosts);
     assert_eq!(*before.kubeconfig.unwrap().0, *after.kubeconfig.unwrap().0);
 }
 
 #[test]
 fn another_address_of_the_server_changes_where_the_others_join_and_nothing_they_trust() {
-    let workbench = Workbench::new();
     let after = edited("192.168.50.11", "192.168.50.99");
-    assert_eq!(workbench.changed(&after, "north", "north"), [NETWORK, HOSTS, CONFIG]);
+    assert_eq!(Workbench::changed(&after, "north", "north"), [NETWORK, HOSTS, CONFIG]);
     for other in ["east", "south"] {
-        assert_eq!(workbench.changed(&after, other, other), [HOSTS, CONFIG], "{other}");
+        assert_eq!(Workbench::changed(&after, other, other), [HOSTS, CONFIG], "{other}");
     }
 }
 
 #[test]
 fn another_name_changes_what_is_the_nodes_own() {
-    let workbench = Workbench::new();
     let after = edited("name: south", "name: polar");
-    let changed = workbench.changed(&after, "south", "polar");
+    let changed = Workbench::changed(&after, "south", "polar");
     assert_eq!(
         changed,
         [
@@ -118,29 +112,27 @@ fn another_name_changes_what_is_the_nodes_own() {
         ]
     );
     for other in ["north", "east"] {
-        assert_eq!(workbench.changed(&after, other, other), [HOSTS], "{other}");
+        assert_eq!(Workbench::changed(&after, other, other), [HOSTS], "{other}");
     }
 }
 
 #[test]
 fn another_role_changes_no_other_card() {
-    let workbench = Workbench::new();
     let after = edited("192.168.50.13, k3s: agent", "192.168.50.13, k3s: none");
-    let changed = workbench.changed(&after, "south", "south");
+    let changed = Workbench::changed(&after, "south", "south");
     assert!(changed.iter().any(|path| path == CONFIG) && !changed.iter().any(|path| path.contains("/ssh/")));
     for other in ["north", "east"] {
-        assert_eq!(workbench.changed(&after, other, other), [""; 0], "{other}");
+        assert_eq!(Workbench::changed(&after, other, other), [""; 0], "{other}");
     }
 }
 
 #[test]
 fn a_further_node_changes_no_other_nodes_keys() {
-    let workbench = Workbench::new();
     let after = format!("{BEFORE}  - {{name: west, address: 192.168.50.14, k3s: agent}}\n");
     for node in ["north", "east", "south"] {
-        assert_eq!(workbench.changed(&after, node, node), [HOSTS], "{node}");
+        assert_eq!(Workbench::changed(&after, node, node), [HOSTS], "{node}");
     }
-    let (before, after) = (workbench.papers(BEFORE), workbench.papers(&after));
+    let (before, after) = (Workbench::papers(BEFORE), Workbench::papers(&after));
     assert!(after.known_hosts.starts_with(&before.known_hosts));
     assert_eq!(*before.kubeconfig.unwrap().0, *after.kubeconfig.unwrap().0);
 }
