@@ -30,6 +30,7 @@
     reason = "a test fails by panicking, and who waits for one wants to see how far it is"
 )]
 
+mod architecture;
 #[cfg(unix)]
 mod boot;
 mod cache;
