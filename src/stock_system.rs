@@ -32,7 +32,7 @@ pub struct Disk {
 pub struct StockSystem {
     /// The disk.
     pub disk: Disk,
-    /// What it holds.
+    /// Its content.
     pub release: Release,
     /// The time that everything written above it gets.
     pub time: UnixTime,
@@ -105,7 +105,7 @@ pub enum StockSystemError {
     NoPartition {
         /// `boot` or `root`, and what would have made it one.
         wanted: &'static str,
-        /// What was found instead, a clause a partition.
+        /// The partitions found instead, a clause each.
         found: String,
     },
     /// A file of it could not be read.
@@ -169,7 +169,7 @@ fn list_of(customisations: &[Customisation]) -> String {
     customisations.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-/// What a filesystem said about a partition that was tried.
+/// The result of trying a filesystem on a partition.
 fn tried(entry: &PartitionEntry, result: &Result<String, FsError>) -> String {
     match result {
         Ok(found) => format!("partition {} {found}", entry.number),
@@ -257,7 +257,7 @@ fn find(
     Err(StockSystemError::NoPartition { wanted, found: found.join("; ") })
 }
 
-/// What a person calls a kind of partition.
+/// Returns the name of a kind of partition for messages.
 fn name_of(kind: &PartitionKind) -> String {
     match kind {
         PartitionKind::Fat => "a FAT".to_owned(),
@@ -288,7 +288,7 @@ fn require_debian(files: &StockFiles, root: &PartitionEntry) -> Result<(), Stock
     }
 }
 
-/// How a base is to be understood.
+/// The options for understanding a stock image.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OpenOptions {
     /// Taken instead of what the image says it is.

@@ -15,7 +15,7 @@ pub struct Position {
     pub column: usize,
 }
 
-/// Where something stands: in the file and in the document.
+/// A position in the file and in the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldSpan {
     /// Line and column.
@@ -31,19 +31,19 @@ pub struct Diagnostic {
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
-    /// Where in the document: `nodes[2].address`.
+    /// The path in the document: `nodes[2].address`.
     pub at: String,
-    /// What is wrong, with the offending value in backticks.
+    /// The message, with the offending value in backticks.
     pub message: String,
-    /// What to do.
+    /// The hint.
     pub hint: Option<String>,
-    /// Whether the line holds something that may not be shown.
+    /// Set when the line holds something that may not be shown.
     #[serde(skip)]
     pub hide_source: bool,
 }
 
 impl Diagnostic {
-    /// The problem that an error is which shows with a stock image only. `spot` is where nodes.yaml says what it
+    /// Makes a diagnostic of an error that shows with a stock image only. `span` is the field of nodes.yaml that it
     /// is about.
     pub fn at(span: Option<&FieldSpan>, error: &(impl fmt::Display + Hint)) -> Self {
         Self {
@@ -61,12 +61,12 @@ impl Diagnostic {
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} is not valid", file.display())]
 pub struct InvalidCluster {
-    /// Which file.
+    /// The file.
     pub file: PathBuf,
     /// Its text, as far as it could be read. To show a line of it, ask [`source_line`](Self::source_line),
     /// which knows the lines that hold secrets.
     pub text: String,
-    /// What is wrong, in the order of the file; at least one.
+    /// The errors, in the order of the file; at least one.
     pub problems: Vec<Diagnostic>,
 }
 
@@ -117,7 +117,7 @@ impl Hint for InvalidCluster {
     }
 }
 
-/// What is wrong with one value.
+/// An error in one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) message: String,
@@ -126,7 +126,7 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    /// With what to do about it.
+    /// Makes an error with a hint.
     pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { message: message.into(), hint: hint.into(), secret: false }
     }

@@ -21,13 +21,13 @@ use std::path::Path;
 pub(crate) struct ClusterDraft {
     /// The beginning of the file.
     pub(crate) span: FieldSpan,
-    /// Where `network:` stands at the top.
+    /// The position of the top-level `network:`.
     pub(crate) network: Option<FieldSpan>,
     /// The top level's settings.
     pub(crate) fields: NodeFields,
     pub(crate) k3s: Field<ClusterK3s>,
     pub(crate) nodes: Vec<NodeDraft>,
-    /// Whether an item of `nodes:` could not be read at all.
+    /// Set when an item of `nodes:` could not be read at all.
     pub(crate) has_unreadable_nodes: bool,
     name: Field<ClusterName>,
     image: Field<(ImageSource, Grow)>,
@@ -88,7 +88,7 @@ impl ClusterDraft {
         }
     }
 
-    /// The cluster; `None` where a part of it could not be read, which was put down.
+    /// Returns the cluster; `None` where a part of it could not be read, which was reported.
     pub(crate) fn finish(self, path: &Path, source_digest: Digest) -> Option<Cluster> {
         let k3s = self.k3s.value();
         let nodes: Option<Vec<Node>> = self.nodes.into_iter().map(|node| node.finish(k3s.as_ref())).collect();
@@ -138,12 +138,12 @@ impl NodeDraft {
         }
     }
 
-    /// What k3s is to be on it.
+    /// Returns the role of the node in k3s.
     pub(crate) fn role(&self) -> Option<Role> {
         self.k3s.given()?.value.role
     }
 
-    /// What messages call it.
+    /// Returns its name for messages.
     pub(crate) fn called(&self) -> String {
         match self.name.given() {
             Some(name) => format!("`{}`", name.value),
@@ -216,7 +216,7 @@ impl NodeDraft {
 /// The name that Raspberry Pi OS gives its first user.
 pub(crate) const DEFAULT_USER: &str = "pi";
 
-/// What every IPv6 network on a wire has (RFC 4291, section 2.5.1).
+/// The prefix of every IPv6 network on a wire (RFC 4291, section 2.5.1).
 pub(crate) const DEFAULT_IPV6_PREFIX: u8 = 64;
 
 fn not_a_name(text: &str, what: &str, reason: &str) -> Finding {

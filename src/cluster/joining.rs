@@ -3,14 +3,14 @@
 use crate::cluster::{Cluster, Node, Role};
 use crate::types::Hint;
 
-/// Why a node cannot be made to rejoin.
+/// The reason that a node cannot be made to rejoin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CannotRejoin {
     /// nodes.yaml has no node of that name.
     #[error("there is no node `{name}` that could rejoin")]
     NoSuchNode {
-        /// Which name.
+        /// The name.
         name: String,
         /// The names of the servers there are.
         servers: Vec<String>,
@@ -18,7 +18,7 @@ pub enum CannotRejoin {
     /// It is no server.
     #[error("`{name}` is no server, and needs no `--rejoin`")]
     NoServer {
-        /// Which node.
+        /// The node.
         name: String,
     },
     /// It is no server that another node could join.
@@ -38,7 +38,7 @@ pub enum CannotRejoin {
     /// There is no other server.
     #[error("`{name}` is the only server: there is none that it could rejoin")]
     OnlyServer {
-        /// Which node.
+        /// The node.
         name: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What the user asked for: nodes.yaml, read, checked and resolved.
+//! nodes.yaml: read, checked and resolved.
 //!
 //! A [`Cluster`] is valid by construction: whoever holds one need not check anything again. Reading goes in
 //! four steps: the text becomes a tree that knows the position of every value (`document/`), the tree becomes a

@@ -30,15 +30,15 @@ pub struct Cluster {
     pub named_paths: Vec<PathBuf>,
     /// The stock image.
     pub image: ImageSource,
-    /// Whether cards are larger than it.
+    /// The growth of the images beyond it.
     pub grow: Grow,
-    /// Where the results go, and in which format.
+    /// The folder and format of the results.
     pub output: Output,
     /// The nodes, in the order of the file; at least one.
     pub nodes: Vec<Node>,
     /// k3s, where it is asked for.
     pub k3s: Option<K3s>,
-    /// What is valid and may still disappoint, in the order of the file.
+    /// Warnings about valid values, in the order of the file.
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -51,7 +51,7 @@ pub enum ImageSource {
     Demo,
 }
 
-/// Whether the root partition of a card, and with it the image, is larger than that of the stock image.
+/// The growth of the root partition, and with it of the image, beyond the stock image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Grow {
     /// By as much as what is put on the cards does not fit; mostly not at all.
@@ -63,7 +63,7 @@ pub enum Grow {
     By(ByteCount),
 }
 
-/// Where the results go.
+/// The destination of the results.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Output {
     /// The folder; made when it is missing.
@@ -81,7 +81,7 @@ pub struct Node {
     pub network: Network,
     /// The user one logs in as.
     pub user: User,
-    /// Whether sshd lets people in with a password. Off unless asked for.
+    /// Logins with a password over SSH; off by default.
     pub ssh_password_login: bool,
     /// `Europe/Berlin`; the stock image's own where absent.
     pub timezone: Option<String>,
@@ -89,16 +89,16 @@ pub struct Node {
     pub locale: Option<String>,
     /// The time servers that it asks, in order; the stock image's own where there are none.
     pub ntp: Vec<TimeServer>,
-    /// What is added to the boot partition's configuration.
+    /// Additions to the boot partition's configuration.
     pub boot: Boot,
-    /// Whether it has swap.
+    /// Its swap.
     pub swap: Swap,
     /// Extra files, in the order of nodes.yaml: the cluster's, then the node's.
     pub files: Vec<ExtraFile>,
     /// Shell commands run once as root at the first boot, when network and time are there: the cluster's, then
     /// the node's. One that fails is tried again until it succeeds.
     pub first_boot: Vec<String>,
-    /// What k3s is to be on this node; `None` where it is to be nothing.
+    /// k3s on this node; `None` where it does not run.
     pub k3s: Option<NodeK3s>,
     /// The places of values that only a stock image can judge.
     pub spans: NodeSpans,
@@ -127,7 +127,7 @@ pub struct Network {
     pub interface: Interface,
     /// The node's address.
     pub address: Ipv4Addr,
-    /// How many bits of it name the network: 1 to 30.
+    /// The length of the network's prefix in bits: 1 to 30.
     pub prefix: u8,
     /// The way out; inside the subnet.
     pub gateway: Ipv4Addr,
@@ -153,7 +153,7 @@ pub enum Interface {
 pub struct Ipv6Network {
     /// The node's address.
     pub address: Ipv6Addr,
-    /// How many bits of it name the network: 1 to 126.
+    /// The length of the network's prefix in bits: 1 to 126.
     pub prefix: u8,
     /// The way out, where there is one.
     pub gateway: Option<Ipv6Addr>,
@@ -168,9 +168,9 @@ pub struct User {
     pub shell: ImagePath,
     /// A hash as crypt(3) makes it; without one there is no password at all.
     pub password_hash: Option<Secret>,
-    /// Who may log in by key. Empty when nodes.yaml names none: then the cluster's own login key is used.
+    /// The keys that may log in. Empty when nodes.yaml names none: then the cluster's own login key is used.
     pub authorized_keys: Vec<AuthorizedKey>,
-    /// Whether sudo asks for no password. On unless said otherwise when there is no password.
+    /// sudo without a password; on by default when the user has none.
     pub passwordless_sudo: bool,
 }
 
@@ -202,7 +202,7 @@ pub struct Boot {
     pub config: Vec<String>,
     /// Words for the one line of cmdline.txt.
     pub cmdline: Vec<String>,
-    /// Which kernel a Raspberry Pi 5 starts.
+    /// The page size of the kernel that a Raspberry Pi 5 starts.
     pub page_size: PageSize,
 }
 
@@ -216,10 +216,10 @@ pub enum PageSize {
     FourKib,
 }
 
-/// Whether a node has swap.
+/// The swap of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Swap {
-    /// What the stock image has.
+    /// As in the stock image.
     #[default]
     Stock,
     /// None.
@@ -229,11 +229,11 @@ pub enum Swap {
 /// A file the user wants on the card.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExtraFile {
-    /// On which partition.
+    /// Its partition.
     pub partition: Partition,
     /// The path on it.
     pub path: FilePath,
-    /// What is in it.
+    /// Its content.
     pub content: FileSource,
     /// Permission bits. Where absent, a file that is there keeps its own, and a new one gets 0644.
     pub mode: Option<Mode>,
@@ -314,7 +314,7 @@ impl std::fmt::Display for FilePath {
     }
 }
 
-/// Where the content of an extra file comes from.
+/// The source of an extra file's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileSource {
     /// A file of this machine. That it exists was checked.
@@ -323,7 +323,7 @@ pub enum FileSource {
     Inline(String),
 }
 
-/// Who an extra file belongs to.
+/// The owner of an extra file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileOwner {
     /// By number.
@@ -337,20 +337,20 @@ pub enum FileOwner {
 pub struct K3s {
     /// The release, `v1.36.4+k3s1`.
     pub version: K3sVersion,
-    /// How it gets onto the nodes.
+    /// The way that it gets onto the nodes.
     pub install: Install,
-    /// Where images come from, where nodes.yaml says something about it.
+    /// The registries of container images, where nodes.yaml names some.
     pub registries: Option<Registries>,
-    /// What it deploys by itself, in the order of nodes.yaml.
+    /// The manifests that it deploys by itself, in the order of nodes.yaml.
     pub manifests: Vec<Manifest>,
-    /// How the cluster is reached, and for how long.
+    /// Access to the cluster.
     pub access: Access,
 }
 
-/// What k3s reads in its registries.yaml. Credentials may be in it: it may not be shown.
+/// The content of k3s's registries.yaml. Credentials may be in it: it may not be shown.
 #[derive(Clone, PartialEq)]
 pub enum Registries {
-    /// What nodes.yaml itself says.
+    /// The mapping in nodes.yaml itself.
     Inline(serde_json::Map<String, serde_json::Value>),
     /// The text of a file, which was checked and goes onto the cards as it is.
     File(Secret),
@@ -365,11 +365,11 @@ impl std::fmt::Debug for Registries {
 /// A file for k3s's folder of manifests. That it can be read, and holds Kubernetes objects, was checked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Manifest {
-    /// What it is called there; no two have the same name before their ending.
+    /// Its name there; no two have the same name before their ending.
     pub file_name: String,
     /// Its whole text.
     pub text: String,
-    /// Whether a Secret is in it, so that it may not be shown.
+    /// Set when a Secret is in it: it may not be shown.
     pub holds_secrets: bool,
 }
 
@@ -379,7 +379,7 @@ impl std::fmt::Debug for Manifest {
     }
 }
 
-/// How k3s gets onto a node.
+/// The way that k3s gets onto a node.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Install {
     /// At the first boot, from a release server.
@@ -402,7 +402,7 @@ pub enum Install {
     },
 }
 
-/// What k3s is on a node.
+/// k3s on a node.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodeK3s {
     /// Server or agent.
@@ -410,7 +410,7 @@ pub struct NodeK3s {
     /// Extra keys for config.yaml: `k3s.config`, then `k3s.server` or `k3s.agent`'s `config`, then the node's own
     /// `config`; what comes later wins. `labels`, `taints` and `disable` are among them as k3s's own keys.
     pub config: serde_json::Map<String, serde_json::Value>,
-    /// Whether this server is to join a cluster that goes on without it, whoever founded that.
+    /// Set when this server joins a cluster that goes on without it, even the first server.
     pub rejoins: bool,
     /// The server that it joins instead of the first one.
     pub through: Option<Hostname>,
@@ -460,18 +460,18 @@ impl NodeK3s {
 }
 
 impl Node {
-    /// What k3s is on this node.
+    /// Returns the role of this node in k3s.
     pub fn role(&self) -> Option<Role> {
         self.k3s.as_ref().map(|k3s| k3s.role)
     }
 }
 
-/// How a k3s cluster is reached, and for how long.
+/// The access to a k3s cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Access {
     /// The year that its certificate authorities count from.
     pub founded: FoundingYear,
-    /// For how long the kubeconfig works.
+    /// The lifetime of the kubeconfig.
     pub kubeconfig_lifetime: Lifetime,
     /// An address that whichever server is well answers at; inside the servers' subnet, and no node's own.
     pub virtual_address: Option<Ipv4Addr>,

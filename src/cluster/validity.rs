@@ -52,7 +52,7 @@ impl std::fmt::Display for FoundingYear {
     }
 }
 
-/// How long something is valid: 1 to 3650 days.
+/// A period of validity: 1 to 3650 days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lifetime(u16);
 

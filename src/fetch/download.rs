@@ -28,7 +28,7 @@ const LARGEST_FILE: u64 = 64 << 30;
 
 /// The answer of a server that was asked for a part.
 enum Answer {
-    /// What follows the bytes that are there, or all of it.
+    /// The rest after the bytes that are there, or all of it.
     Content { body: Body, from: u64 },
     /// There is nothing after the bytes that are there.
     NothingMore,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use tempfile::TempDir;
 
-/// What the server was asked: path, and where the range begins.
+/// A request to the server: the path, and the start of the range.
 type Request = (String, Option<usize>);
 
 /// A server that answers each connection with what `answer` makes of the request, and its number, and

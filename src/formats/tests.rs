@@ -1,4 +1,4 @@
-//! What is compressed and stored here is decompressed again, part by part in any order of kinds.
+//! Round trips: data is compressed and stored, and decompressed again part by part in any order of kinds.
 
 use super::xz::Check;
 use super::{ImageFormat, PartEncoder};

@@ -15,7 +15,7 @@ const ORDER_LESS_ONE: NonZero<U256> = NonZero::<U256>::new_unwrap(U256::from_be_
 /// extra random bits" of FIPS 186-5, appendix A.2.1. Every such number is a key.
 ///
 /// # Errors
-/// What the curve's own check says.
+/// The error of the curve's own check.
 pub(super) fn from_bytes(bytes: &[u8; 48]) -> Result<SecretKey, IdentityError> {
     let number = Zeroizing::new(U384::from_be_slice(bytes));
     let scalar = Zeroizing::new(number.rem_vartime(&ORDER_LESS_ONE).wrapping_add(&U256::ONE));

@@ -157,7 +157,7 @@ fn ssh_keygen_reads_the_keys() {
     }
 }
 
-/// What OpenSSL says of a certificate or key.
+/// Returns OpenSSL's description of a certificate or key.
 fn openssl(arguments: &[&str], content: &str) -> Option<String> {
     let file = file(content);
     let output = oracle(Command::new("openssl").args(arguments).arg("-in").arg(file.path()))?;

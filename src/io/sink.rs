@@ -4,7 +4,7 @@ use super::{AtomicFile, DiskFile, ReadAt};
 use crate::types::{ByteCount, ByteOffset};
 use std::io::{self, Seek, SeekFrom, Write};
 
-/// How much is in memory at once.
+/// The size of the buffer.
 const CHUNK: usize = 1 << 20;
 
 /// A destination that a disk can be written to, once: see [`copy_disk`].

@@ -1,4 +1,4 @@
-//! What is planned for the nodes of a cluster, on the files that come out.
+//! Tests of the files that are planned for the nodes of a cluster.
 
 use super::*;
 use crate::cluster::{

@@ -10,7 +10,7 @@ pub(super) use serde_yaml::ser::Error;
 /// written in quotes, on one line.
 ///
 /// # Errors
-/// What the serializer says about a value that YAML cannot hold.
+/// The serializer's error about a value that YAML cannot hold.
 pub(super) fn document(keys: &Map<String, Value>) -> Result<String, Error> {
     let options = serde_yaml::ser_options! { prefer_block_scalars: false };
     serde_yaml::to_string_with_options(keys, options)

@@ -9,7 +9,7 @@ pub enum Stage {
     Decompressing,
     /// An image and the stock image are decompressed, to be compared.
     ReadingBoth,
-    /// What all images share is compressed.
+    /// The data that all images share is compressed.
     Compressing,
     /// Images are written.
     Writing,

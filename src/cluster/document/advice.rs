@@ -5,7 +5,7 @@ use crate::cluster::document::foreign::Counterpart;
 use crate::cluster::document::keys::{ALL, K3S, K3S_NODE, Level, NODE};
 use crate::types::similar;
 
-/// What to do about a key that a level does not have.
+/// Returns a hint about a key that a level does not have.
 pub(crate) fn advice(level: &Level, unknown: &str) -> String {
     match meant(level, unknown) {
         Some("password_hash") => {
@@ -94,7 +94,7 @@ pub(crate) fn nearest<'k>(typed: &str, known: &[&'k str]) -> Option<(&'k str, us
         .filter(|(key, distance)| *distance <= 3 && distance * 2 <= key.len().max(folded.len()))
 }
 
-/// Whether the value of an unknown key may be a secret.
+/// Returns `true` if the value of an unknown key may be a secret.
 pub(crate) fn may_be_secret(unknown: &str) -> bool {
     let folded = unknown.to_lowercase();
     ["pass", "pwd", "secret", "token", "hash", "private", "psk"].iter().any(|word| folded.contains(word))

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// What paths are relative to.
+/// The folders that paths are relative to.
 #[derive(Debug, Clone)]
 pub(crate) struct Folders {
     /// The folder of nodes.yaml.

@@ -29,11 +29,11 @@ pub(crate) enum YamlKind {
 /// A single value.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Scalar {
-    /// What is written, without quotes: of `0644`, not 644 nor 420.
+    /// The text as written, without quotes: of `0644`, not 644 nor 420.
     pub(crate) text: String,
-    /// What YAML 1.2 takes it for.
+    /// Its type in YAML 1.2.
     pub(crate) resolved: ScalarType,
-    /// Whether it stands without quotes.
+    /// Set when it has no quotes.
     pub(crate) plain: bool,
 }
 
@@ -80,11 +80,11 @@ impl SyntaxError {
     }
 }
 
-/// How many values a nodes.yaml may have after its aliases are unfolded: enough for a thousand nodes that
+/// The most values that a nodes.yaml may have after its aliases are unfolded: enough for a thousand nodes that
 /// override everything, and read in a fraction of a second.
 const MOST_VALUES: usize = 50_000;
 
-/// How deep its values may lie: twice what the deepest setting needs. Every level is a recursion, and the
+/// The greatest depth of its values: twice what the deepest setting needs. Every level is a recursion, and the
 /// main thread has but 1 MiB of stack on Windows.
 const DEEPEST: usize = 16;
 
@@ -119,7 +119,7 @@ pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
     Ok(Document { root, syntax_errors })
 }
 
-/// What the crate makes of the text, before the text itself is looked at again.
+/// The crate's reading of the text, before the text itself is looked at again.
 enum Raw {
     Nothing,
     Text(String),
@@ -267,7 +267,7 @@ fn written(location: Location, text: &str) -> Option<&str> {
     text.get(start..start.checked_add(length)?)
 }
 
-/// What a person needs to know of an error of the crate.
+/// Words an error of the crate for a person.
 pub(crate) fn syntax_error(error: &Error) -> SyntaxError {
     let position = error.location().map_or(Position { line: 1, column: 1 }, position);
     let (message, hint) = match error {

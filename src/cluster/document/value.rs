@@ -107,7 +107,7 @@ impl<'t> FieldValue<'t> {
         Spanned { value, span: self.span() }
     }
 
-    /// The fields of a mapping; unknown keys are put down. Nothing counts as a mapping without any.
+    /// Returns the fields of a mapping; unknown keys are reported. Nothing counts as a mapping without any.
     pub(crate) fn fields(&self, level: &'static Level) -> Option<Fields<'t>> {
         let entries = match &self.value.kind {
             YamlKind::Mapping(entries) => entries.as_slice(),
@@ -140,7 +140,7 @@ impl<'t> FieldValue<'t> {
         Some(Fields { value: self.clone(), entries, mistyped: mistyped.collect() })
     }
 
-    /// All entries of a mapping whose keys are free, each with its key's spot.
+    /// All entries of a mapping whose keys are free, each with its key's span.
     pub(crate) fn entries(&self) -> Option<Vec<(Spanned<&'t str>, FieldValue<'t>)>> {
         match &self.value.kind {
             YamlKind::Mapping(entries) => Some(
@@ -198,8 +198,7 @@ impl<'t> FieldValue<'t> {
             .collect()
     }
 
-    /// What is wrong with `read`'s result is put down; the items that are right come out.
-    /// `None` where one of them was wrong.
+    /// Reads every item of a list with `read`, which reports errors; `None` where one item has some.
     pub(crate) fn list<T>(&self, read: impl FnMut(&FieldValue<'t>) -> Option<T>) -> Option<Vec<T>> {
         let items = self.items()?;
         let read: Vec<Option<T>> = items.iter().map(read).collect();
@@ -325,12 +324,12 @@ impl<'t> FieldValue<'t> {
 pub(crate) struct Fields<'t> {
     value: FieldValue<'t>,
     entries: &'t [YamlEntry],
-    /// Keys that are there under a wrong name, which was put down: nobody need be told that they are missing.
+    /// Keys that are there under a wrong name, which was reported: they are not reported as missing.
     mistyped: Vec<&'static str>,
 }
 
 impl<'t> Fields<'t> {
-    /// Where the mapping stands.
+    /// Returns the position of the mapping.
     pub(crate) fn span(&self) -> FieldSpan {
         self.value.span()
     }
@@ -340,7 +339,7 @@ impl<'t> Fields<'t> {
         Some(self.value.below(&entry.value, self.value.path_of(key)))
     }
 
-    /// Whether a key is there under a wrong name.
+    /// Returns `true` if a key is there under a wrong name.
     pub(crate) fn is_mistyped(&self, key: &str) -> bool {
         self.mistyped.contains(&key)
     }
@@ -421,7 +420,7 @@ fn either(words: &[&str]) -> String {
     }
 }
 
-/// What YAML 1.1, and so most other programs, take for true or false.
+/// The words that YAML 1.1, and so most other programs, take for true or false.
 fn is_old_boolean(text: &str) -> bool {
     old_boolean(text).is_some() || matches!(text, "y" | "Y" | "n" | "N")
 }

@@ -14,7 +14,7 @@ use std::path::Path;
 /// million bytes.
 const MOST_BYTES: u64 = 8 << 20;
 
-/// What its aliases unfold to, as well: some million values are read in a second.
+/// The limit of the values that its aliases unfold to: some million values are read in a second.
 const MOST_VALUES: usize = 1 << 20;
 
 /// Three times what the schemas inside custom resources need.
@@ -22,7 +22,7 @@ const DEEPEST: usize = 96;
 
 /// One document of a file.
 pub(crate) struct OtherDocument {
-    /// Where it begins, from 1.
+    /// Its first line, from 1.
     pub(crate) line: usize,
     pub(crate) value: Value,
 }
@@ -74,7 +74,7 @@ pub(crate) fn json(text: &str, called: &str) -> Result<OtherDocument, Finding> {
     Ok(OtherDocument { line: 1, value })
 }
 
-/// What a file is called in what is said about it.
+/// Returns the name of a file for messages.
 pub(crate) fn called(path: &Path) -> String {
     shown(&path.display().to_string())
 }

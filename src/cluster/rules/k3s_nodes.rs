@@ -113,7 +113,8 @@ fn roles_make_a_cluster(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     }
 }
 
-/// What k3s asks of a board (docs.k3s.io, "Requirements"); boards that have less are seen to crawl (k3s#3976).
+/// Warns of boards with less memory than k3s asks for (docs.k3s.io, "Requirements"), which are seen to crawl
+/// (k3s#3976).
 fn memory_suffices(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     const SERVER: ByteCount = ByteCount::new(2 << 30);
     const AGENT: ByteCount = ByteCount::new(512 << 20);

@@ -11,7 +11,7 @@ use crate::cluster::document::value::Field;
 use crate::cluster::draft::{ClusterDraft, DEFAULT_USER};
 use crate::cluster::fields::files;
 
-/// Puts down every rule that is broken. What could not be read is left out: that was put down already.
+/// Reports every rule that is broken. Values that could not be read are left out: they were reported already.
 pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     names_are_unique(draft, diagnostics);
     network::check(draft, diagnostics);

@@ -118,7 +118,7 @@ impl AddressedNode<'_> {
         self.subnet.prefix_len()
     }
 
-    /// Where the network is described, for problems of the network as a whole.
+    /// Returns the position that describes the network, for problems of the network as a whole.
     fn network_span(&self) -> &FieldSpan {
         self.gateway.as_ref().map_or(&self.address.span, |gateway| &gateway.span)
     }
@@ -253,7 +253,7 @@ fn is_link_local(address: IpAddr) -> bool {
     }
 }
 
-/// What an address of a subnet stands for, where it is for no machine.
+/// Returns the meaning of a subnet's address that no machine may have.
 fn reserved(address: IpAddr, subnet: IpNet) -> Option<&'static str> {
     if address == subnet.network() {
         Some(match address {
@@ -282,7 +282,7 @@ fn one_of(whom: &str, subnet: IpNet) -> String {
     }
 }
 
-/// What k3s uses inside the cluster where nothing else is said: docs.k3s.io/cli/server, `--cluster-cidr`
+/// The networks that k3s uses inside the cluster by default: docs.k3s.io/cli/server, `--cluster-cidr`
 /// and `--service-cidr`.
 const INNER_NETWORKS: [(&str, &str, &str); 2] =
     [("cluster-cidr", "10.42.0.0/16", "pods"), ("service-cidr", "10.43.0.0/16", "services")];

@@ -40,7 +40,7 @@ impl AuthorizedKey {
     /// Parses one line as sshd(8) describes it in AUTHORIZED_KEYS FILE FORMAT; the key in it is really decoded.
     ///
     /// # Errors
-    /// Why it is none.
+    /// The reason.
     pub fn parse(line: &str) -> Result<Self, NotAPublicKey> {
         // Not `trim()`: to sshd nothing separates words but spaces and tabs.
         let line = line.trim_matches([' ', '\t', '\r', '\n']);
@@ -83,7 +83,7 @@ impl AuthorizedKey {
     /// Parses every line of an authorized_keys or `.pub` file; comments and empty lines are left out.
     ///
     /// # Errors
-    /// Why the first line that is none is none, and the number of that line, from 1.
+    /// The number of the first line that is no key, from 1, and the reason.
     pub fn parse_all(text: &str) -> Result<Vec<Self>, (usize, NotAPublicKey)> {
         // Windows' editors put it before the first line.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -180,7 +180,7 @@ fn bits(bytes: &[u8]) -> usize {
     }
 }
 
-/// Whether a text is meant to be a key itself rather than the name of a file with one.
+/// Returns `true` if a text is meant to be a key itself rather than the name of a file with one.
 pub(crate) fn looks_like_key(text: &str) -> bool {
     let text = text.trim();
     let has_several_words = text.contains(char::is_whitespace);
@@ -194,7 +194,7 @@ pub(crate) fn looks_like_key(text: &str) -> bool {
         || (has_several_words && (has_type || has_blob || text.starts_with('#')))
 }
 
-/// Whether a text is, or holds, a private key: PEM and PKCS#8, OpenSSH's own format (also only its
+/// Returns `true` if a text is, or holds, a private key: PEM and PKCS#8, OpenSSH's own format (also only its
 /// Base64 body, which begins with `openssh-key-v1`), PuTTY's.
 pub(crate) fn is_private_key(text: &str) -> bool {
     text.contains("PRIVATE KEY")
