@@ -22,12 +22,12 @@ const PAGES_REACH_THE_END: &str =
 const PIECES_ARE_INSIDE: &str = "the pieces of a range lie inside of it";
 
 /// Pages by their number.
-type Pages = BTreeMap<u64, Vec<u8>>;
+type PageBuffer = BTreeMap<u64, Vec<u8>>;
 
 /// A disk, and its pages that were read so far.
 pub(super) struct CachedDisk<D: ?Sized> {
     disk: Arc<D>,
-    pages: Mutex<Pages>,
+    pages: Mutex<PageBuffer>,
 }
 
 impl<D: ReadAt + ?Sized> CachedDisk<D> {
@@ -35,11 +35,11 @@ impl<D: ReadAt + ?Sized> CachedDisk<D> {
         Self { disk, pages: Mutex::default() }
     }
 
-    fn pages(&self) -> io::Result<MutexGuard<'_, Pages>> {
+    fn pages(&self) -> io::Result<MutexGuard<'_, PageBuffer>> {
         self.pages.lock().map_err(|_| io::Error::other("an earlier use of this disk was not finished"))
     }
 
-    fn page<'pages>(&self, pages: &'pages mut Pages, index: u64) -> io::Result<&'pages [u8]> {
+    fn page<'pages>(&self, pages: &'pages mut PageBuffer, index: u64) -> io::Result<&'pages [u8]> {
         if pages.len() >= MOST_PAGES && !pages.contains_key(&index) {
             pages.clear();
         }
