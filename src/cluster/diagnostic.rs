@@ -207,7 +207,7 @@ impl Diagnostics {
 pub(crate) fn shown(text: &str) -> String {
     const LONGEST: usize = 80;
     let (beginning, more) = match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => (text.get(..end).unwrap_or(text), "…"),
+        Some((end, _)) => (text.split_at(end).0, "…"),
         None => (text, ""),
     };
     format!("`{}{more}`", escaped(beginning))

@@ -170,13 +170,11 @@ impl NodeDraft {
             }
             _ => None,
         };
-        let default_interface = || InterfaceName::new("eth0").ok().map(Interface::Named);
-        let default_name = || UserName::new(DEFAULT_USER).ok();
         Some(Node {
             spans,
             name: self.name.value()?,
             network: Network {
-                interface: self.fields.interface.value().or_else(default_interface)?,
+                interface: self.fields.interface.value().unwrap_or_else(default_interface),
                 address: self.address.value()?,
                 prefix: self.fields.prefix.value()?,
                 gateway,
@@ -190,7 +188,7 @@ impl NodeDraft {
                 ipv6,
             },
             user: User {
-                name: self.fields.user_name.value().or_else(default_name)?,
+                name: self.fields.user_name.value().unwrap_or_else(default_user_name),
                 shell: self.fields.shell.value().unwrap_or(image_path!("/bin/bash")),
                 passwordless_sudo: self.fields.passwordless_sudo.value().unwrap_or(password_hash.is_none()),
                 password_hash,
@@ -218,6 +216,17 @@ pub(crate) const DEFAULT_USER: &str = "pi";
 
 /// The prefix of every IPv6 network on a wire (RFC 4291, section 2.5.1).
 pub(crate) const DEFAULT_IPV6_PREFIX: u8 = 64;
+
+/// Returns the name that Raspberry Pi OS gives the wired interface of a board.
+#[expect(clippy::expect_used, reason = "the name is a constant")]
+fn default_interface() -> Interface {
+    Interface::Named(InterfaceName::new("eth0").expect("`eth0` is a valid name"))
+}
+
+#[expect(clippy::expect_used, reason = "the name is a constant")]
+fn default_user_name() -> UserName {
+    UserName::new(DEFAULT_USER).expect("`pi` is a valid name")
+}
 
 fn not_a_name(text: &str, what: &str, reason: &str) -> Finding {
     let candidate: String = text
