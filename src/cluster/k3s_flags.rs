@@ -18,6 +18,12 @@ const DATA_DIR: &str = "/var/lib/rancher/k3s";
 /// The port of a server where nothing else is said: for nodes that join, and for kubectl.
 const PORT: u16 = 6443;
 
+/// The flag for the networks of pods, with k3s's default (docs.k3s.io, "k3s server").
+pub(crate) const PODS: (&str, &str) = ("cluster-cidr", "10.42.0.0/16");
+
+/// The flag for the networks of services, with k3s's default.
+pub(crate) const SERVICES: (&str, &str) = ("service-cidr", "10.43.0.0/16");
+
 /// A flag of k3s.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Flag {
@@ -142,8 +148,8 @@ pub(crate) const FLAGS: &[Flag] = &[
     // Data
     followed("data-dir", BOTH, Followed::DataDir).short("d"),
     // Networking
-    followed("cluster-cidr", SERVER, Followed::Networks).same_on_servers(FlagDefault::Value("10.42.0.0/16")),
-    followed("service-cidr", SERVER, Followed::Networks).same_on_servers(FlagDefault::Value("10.43.0.0/16")),
+    followed(PODS.0, SERVER, Followed::Networks).same_on_servers(FlagDefault::Value(PODS.1)),
+    followed(SERVICES.0, SERVER, Followed::Networks).same_on_servers(FlagDefault::Value(SERVICES.1)),
     passed("service-node-port-range", SERVER),
     passed("cluster-dns", SERVER).same_on_servers(FlagDefault::OfServices),
     critical("cluster-domain", "cluster.local"),
@@ -340,6 +346,14 @@ pub(crate) fn given(config: &Map<String, Value>, name: &str) -> Vec<String> {
     items
 }
 
+/// Returns the networks of [`PODS`] or [`SERVICES`].
+#[expect(clippy::expect_used, reason = "these flags are checked when nodes.yaml is read")]
+pub(crate) fn networks(config: &Map<String, Value>, (flag, default): (&str, &str)) -> Vec<IpNet> {
+    let given = given(config, flag);
+    let given = if given.is_empty() { vec![default.to_owned()] } else { given };
+    given.iter().map(|network| network.parse().expect("a checked flag holds networks")).collect()
+}
+
 /// Returns `true` if a server's kubeconfig may be read by its group, and that is root's, in which nobody is.
 pub(crate) fn lets_an_empty_group_in(config: &Map<String, Value>) -> bool {
     let mode = given(config, "write-kubeconfig-mode");
@@ -351,15 +365,11 @@ pub(crate) fn lets_an_empty_group_in(config: &Map<String, Value>) -> bool {
 
 /// Returns the addresses of the cluster's own name server where none is named: the tenth of each network of services.
 fn default_dns(config: &Map<String, Value>) -> Vec<String> {
-    let mut services = given(config, "service-cidr");
-    if services.is_empty() {
-        services.push("10.43.0.0/16".to_owned());
-    }
-    let tenth = |network: &String| match network.parse().ok()? {
+    let tenth = |network: IpNet| match network {
         IpNet::V4(network) => Some(IpAddr::V4((network.network().to_bits().checked_add(10)?).into())),
         IpNet::V6(network) => Some(IpAddr::V6((network.network().to_bits().checked_add(10)?).into())),
     };
-    services.iter().filter_map(tenth).map(|address| address.to_string()).collect()
+    networks(config, SERVICES).into_iter().filter_map(tenth).map(|address| address.to_string()).collect()
 }
 
 /// Ports that a server of k3s, or the system below it, uses itself (docs.k3s.io, "Requirements", and Kubernetes's
@@ -418,10 +428,14 @@ impl Cluster {
     }
 
     /// Returns the port at which servers answer nodes that join, and kubectl.
+    ///
+    /// # Panics
+    /// When `https-listen-port` of a configuration is no port; that of a nodes.yaml was checked.
+    #[expect(clippy::expect_used, reason = "the flag is checked when nodes.yaml is read")]
     pub fn supervisor_port(&self) -> u16 {
         let config = self.first_server().and_then(|server| server.k3s.as_ref()).map(|k3s| &k3s.config);
         let given = config.map_or_else(Vec::new, |config| given(config, "https-listen-port"));
-        given.first().and_then(|port| port.parse().ok()).unwrap_or(PORT)
+        given.first().map_or(PORT, |port| port.parse().expect("a checked flag holds a port"))
     }
 }
 

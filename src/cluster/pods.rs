@@ -1,11 +1,13 @@
 //! The addresses that pods have, and the name servers that they can reach.
 
+use crate::cluster::k3s_flags::{PODS, given, networks};
 use crate::cluster::{Cluster, NodeK3s};
+use ipnet::IpNet;
 use serde_json::{Map, Value};
 use std::net::IpAddr;
 
 /// k3s's flag for the resolv.conf of pods, and the kubelet's behind it.
-pub(crate) const FLAG: &str = "resolv-conf";
+pub(crate) const RESOLV_CONF: &str = "resolv-conf";
 
 /// The families of addresses that pods have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,16 +19,13 @@ pub struct PodFamilies {
 }
 
 impl PodFamilies {
-    /// The families of the networks in k3s's `cluster-cidr`, which is one text with commas or a list. IPv4
-    /// alone where it is absent (docs.k3s.io, "Dual-stack Networking").
-    pub(crate) fn of_networks(cluster_cidr: Option<&Value>) -> Self {
-        let networks: Vec<&str> = match cluster_cidr {
-            Some(Value::String(networks)) => networks.split(',').collect(),
-            Some(Value::Array(networks)) => networks.iter().filter_map(Value::as_str).collect(),
-            _ => return Self { ipv4: true, ipv6: false },
-        };
-        let ipv6 = networks.iter().any(|network| network.contains(':'));
-        Self { ipv4: !ipv6 || networks.iter().any(|network| !network.contains(':')), ipv6 }
+    /// Returns the families of the networks in a server's configuration; IPv4 alone where there is no server
+    /// (docs.k3s.io, "Dual-stack Networking").
+    pub(crate) fn of_server(config: Option<&Map<String, Value>>) -> Self {
+        let Some(config) = config else { return Self { ipv4: true, ipv6: false } };
+        let networks = networks(config, PODS);
+        let any = |family: fn(&IpNet) -> bool| networks.iter().any(family);
+        Self { ipv4: any(|network| network.addr().is_ipv4()), ipv6: any(|network| network.addr().is_ipv6()) }
     }
 
     /// Returns `true` if pods with such addresses can reach a name server: not one that is link-local, nor
@@ -44,10 +43,13 @@ impl PodFamilies {
 }
 
 impl Cluster {
-    /// The families of addresses that the pods of this cluster have: the first server says so.
+    /// Returns the families of addresses that the pods of this cluster have: the first server says so.
+    ///
+    /// # Panics
+    /// When `cluster-cidr` of its configuration is no network; that of a nodes.yaml was checked.
     pub fn pod_families(&self) -> PodFamilies {
-        let config = self.first_server().and_then(|server| server.k3s.as_ref()).map(|k3s| &k3s.config);
-        PodFamilies::of_networks(config.and_then(|config| config.get("cluster-cidr")))
+        let server = self.first_server().and_then(|server| server.k3s.as_ref());
+        PodFamilies::of_server(server.map(|k3s| &k3s.config))
     }
 }
 
@@ -58,16 +60,20 @@ impl NodeK3s {
     }
 }
 
+/// Returns the resolv.conf files that a configuration names, each behind the flag that names it.
+pub(crate) fn resolv_confs(config: &Map<String, Value>) -> Vec<(&'static str, String)> {
+    const OF_KUBELET: &str = "kubelet-arg";
+    let of_kubelet = given(config, OF_KUBELET).into_iter().filter_map(|argument| {
+        let (flag, path) = argument.trim_start_matches('-').split_once('=')?;
+        (flag == RESOLV_CONF).then(|| (OF_KUBELET, path.to_owned()))
+    });
+    let of_k3s = given(config, RESOLV_CONF).into_iter().map(|path| (RESOLV_CONF, path));
+    of_k3s.chain(of_kubelet).collect()
+}
+
+/// Returns `true` if a configuration names a resolv.conf. An empty value counts: it is up to the user.
 pub(crate) fn names_a_resolv_conf(config: &Map<String, Value>) -> bool {
-    let of_kubelet = |argument: &str| {
-        argument.trim_start_matches('-').split_once('=').is_some_and(|(flag, _)| flag == FLAG)
-    };
-    let in_kubelet_arg = match config.get("kubelet-arg") {
-        Some(Value::String(argument)) => of_kubelet(argument),
-        Some(Value::Array(arguments)) => arguments.iter().filter_map(Value::as_str).any(of_kubelet),
-        _ => false,
-    };
-    in_kubelet_arg || config.contains_key(FLAG)
+    config.contains_key(RESOLV_CONF) || !resolv_confs(config).is_empty()
 }
 
 #[cfg(test)]
@@ -75,14 +81,18 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn families_of(config: &Value) -> PodFamilies {
+        PodFamilies::of_server(config.as_object())
+    }
+
     fn families(cluster_cidr: &Value) -> (bool, bool) {
-        let PodFamilies { ipv4, ipv6 } = PodFamilies::of_networks(Some(cluster_cidr));
+        let PodFamilies { ipv4, ipv6 } = families_of(&json!({"cluster-cidr": cluster_cidr}));
         (ipv4, ipv6)
     }
 
     #[test]
     fn the_families_of_pods_are_those_of_their_networks() {
-        assert_eq!(PodFamilies::of_networks(None), PodFamilies { ipv4: true, ipv6: false });
+        assert_eq!(families_of(&json!({})), PodFamilies { ipv4: true, ipv6: false });
         assert_eq!(families(&json!("10.42.0.0/16")), (true, false));
         assert_eq!(families(&json!("fd00:42::/56")), (false, true));
         assert_eq!(families(&json!("10.42.0.0/16,fd00:42::/56")), (true, true));

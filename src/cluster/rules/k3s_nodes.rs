@@ -3,14 +3,15 @@
 use crate::cluster::diagnostic::{Diagnostics, Finding};
 use crate::cluster::document::value::Field;
 use crate::cluster::draft::ClusterDraft;
+use crate::cluster::rules::member::K3sMember;
 use crate::cluster::{Role, k3s_flags};
 use crate::types::ByteCount;
 
 /// Reports roles and flags that make no cluster.
-pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
+pub(crate) fn check(draft: &ClusterDraft, members: &[K3sMember<'_>], diagnostics: &Diagnostics) {
     roles_make_a_cluster(draft, diagnostics);
-    flags_agree(draft, diagnostics);
-    memory_suffices(draft, diagnostics);
+    flags_agree(members, diagnostics);
+    memory_suffices(members, diagnostics);
 }
 
 /// The flag of both roles whose value is put onto all cards alike.
@@ -18,47 +19,40 @@ const DATA_DIR: &str = "data-dir";
 
 /// Holds the flags of nodes against each other that have to be the same: k3s lets no server join that differs in one
 /// of its "critical configuration values", and what lies in `data-dir` is put onto all cards alike.
-fn flags_agree(draft: &ClusterDraft, diagnostics: &Diagnostics) {
-    let Field::Given(k3s) = &draft.k3s else { return };
-    let members: Vec<_> = draft
-        .nodes
-        .iter()
-        .filter_map(|node| {
-            let own = node.k3s.given()?;
-            let role = own.value.role?;
-            Some((node, role, own, k3s.value.config_of(role, &own.value.flags)))
-        })
-        .collect();
-    let servers: Vec<_> = members.iter().filter(|(_, role, ..)| *role == Role::Server).collect();
+fn flags_agree(members: &[K3sMember<'_>], diagnostics: &Diagnostics) {
+    let servers: Vec<_> = members.iter().filter(|member| member.role == Role::Server).collect();
     for flag in k3s_flags::critical_flags() {
         let Some((first, others)) = servers.split_first() else { break };
-        let before = flag.compared(&first.3);
-        let Some(other) = others.iter().find(|other| flag.compared(&other.3) != before) else { continue };
+        let before = flag.compared(&first.config);
+        let Some(other) = others.iter().find(|other| flag.compared(&other.config) != before) else {
+            continue;
+        };
         // All else is the same for all servers: one of the two has it of its own.
-        let span = [other, first].into_iter().find_map(|node| node.2.value.flags.span_of(flag.name));
-        let (other_called, first_called) = (other.0.called(), first.0.called());
+        let span = [other, first].into_iter().find_map(|member| member.own.value.flags.span_of(flag.name));
+        let (other_called, first_called) = (other.node.called(), first.node.called());
         let (what, why) = flag.shared_by_servers();
         let message = format!("{what} is not the same on {other_called} as on {first_called}, and {why}");
         let hint = "Set it for all servers at once: under `server: {config: …}` of `k3s:`";
-        diagnostics.report(span.unwrap_or(&other.2.span), Finding::new(message, hint));
+        diagnostics.report(span.unwrap_or(&other.own.span), Finding::new(message, hint));
     }
-    for (_, _, own, config) in &servers {
+    for server in &servers {
         // The file belongs to root:root where no group is named (k3s's `write-kubeconfig-group`).
-        if k3s_flags::lets_an_empty_group_in(config) {
-            let span = k3s.value.span_of(Role::Server, &own.value.flags, "write-kubeconfig-mode");
+        if k3s_flags::lets_an_empty_group_in(&server.config) {
+            let span = server.span_of("write-kubeconfig-mode");
             let message =
                 "`write-kubeconfig-mode` lets a group read the kubeconfig, and the group is root's own";
             let hint = "Name a group that somebody is in, like `write-kubeconfig-group: sudo`";
-            diagnostics.warn(span.unwrap_or(&own.span), Finding::new(message, hint));
+            diagnostics.warn(span, Finding::new(message, hint));
         }
     }
     let Some((first, others)) = members.split_first() else { return };
-    if let Some(other) = others.iter().find(|other| first.3.get(DATA_DIR) != other.3.get(DATA_DIR)) {
-        let span = [other, first].into_iter().find_map(|node| node.2.value.flags.span_of(DATA_DIR));
+    if let Some(other) = others.iter().find(|other| first.config.get(DATA_DIR) != other.config.get(DATA_DIR))
+    {
+        let span = [other, first].into_iter().find_map(|member| member.own.value.flags.span_of(DATA_DIR));
         let message =
-            format!("`{DATA_DIR}` is not the same on {} as on {}", other.0.called(), first.0.called());
+            format!("`{DATA_DIR}` is not the same on {} as on {}", other.node.called(), first.node.called());
         let hint = "Set it for all nodes at once: in `config:` of the top-level `k3s:`";
-        diagnostics.report(span.unwrap_or(&other.2.span), Finding::new(message, hint));
+        diagnostics.report(span.unwrap_or(&other.own.span), Finding::new(message, hint));
     }
 }
 
@@ -115,12 +109,11 @@ fn roles_make_a_cluster(draft: &ClusterDraft, diagnostics: &Diagnostics) {
 
 /// Warns of boards with less memory than k3s asks for (docs.k3s.io, "Requirements"), which are seen to crawl
 /// (k3s#3976).
-fn memory_suffices(draft: &ClusterDraft, diagnostics: &Diagnostics) {
+fn memory_suffices(members: &[K3sMember<'_>], diagnostics: &Diagnostics) {
     const SERVER: ByteCount = ByteCount::new(2 << 30);
     const AGENT: ByteCount = ByteCount::new(512 << 20);
-    let Some(k3s) = draft.k3s.given() else { return };
-    for node in &draft.nodes {
-        let (Some(role), Some(memory)) = (node.role(), node.fields.memory.given()) else { continue };
+    for &K3sMember { node, role, k3s, .. } in members {
+        let Some(memory) = node.fields.memory.given() else { continue };
         let needed = match role {
             Role::Server => SERVER,
             Role::Agent => AGENT,
@@ -131,7 +124,7 @@ fn memory_suffices(draft: &ClusterDraft, diagnostics: &Diagnostics) {
         let message = format!("{} has {}, but a k3s {role} asks for {needed}", node.called(), memory.value);
         let hint = if role == Role::Agent {
             "Keep what runs on it small"
-        } else if k3s.value.disables_the_heaviest() {
+        } else if k3s.disables_the_heaviest() {
             "Make a board with more memory the server"
         } else {
             "Make a board with more memory the server, or at least set `disable: [traefik, metrics-server]` under `k3s:`"

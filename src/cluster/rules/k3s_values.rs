@@ -3,46 +3,24 @@
 //! k3s starts with them, and what is wrong shows much later: a CoreDNS without an address, agents that look for their
 //! server elsewhere, pods that are not created.
 
+use crate::cluster::Role;
 use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
-use crate::cluster::document::value::Spanned;
 use crate::cluster::draft::{ClusterDraft, NodeDraft};
-use crate::cluster::fields::k3s::{ClusterK3s, NodeRole};
-use crate::cluster::k3s_flags::given;
-use crate::cluster::{FieldSpan, Role};
+use crate::cluster::k3s_flags::{PODS, SERVICES, given, networks};
+use crate::cluster::pods::{RESOLV_CONF, resolv_confs};
+use crate::cluster::rules::member::K3sMember;
 use crate::patch::Partition;
 use ipnet::IpNet;
-use serde_json::{Map, Value};
 use std::net::IpAddr;
-
-/// Addresses of pods and of services, with what k3s takes where they are absent (docs.k3s.io, "k3s server").
-const PODS: (&str, &str) = ("cluster-cidr", "10.42.0.0/16");
-
-const SERVICES: (&str, &str) = ("service-cidr", "10.43.0.0/16");
 
 const CLUSTER_DNS: &str = "cluster-dns";
 
 const ADVERTISED: &str = "advertise-address";
 
-const RESOLV_CONF: &str = "resolv-conf";
-
-/// A node of k3s with all that k3s is told about it.
-struct K3sMember<'d> {
-    node: &'d NodeDraft,
-    own: &'d Spanned<NodeRole>,
-    role: Role,
-    k3s: &'d ClusterK3s,
-    config: Map<String, Value>,
-}
-
 /// Reports what contradicts itself, and warns of what most probably does.
-pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
-    let Some(k3s) = draft.k3s.given() else { return };
-    for node in &draft.nodes {
-        let Some(own) = node.k3s.given() else { continue };
-        let Some(role) = own.value.role else { continue };
-        let config = k3s.value.config_of(role, &own.value.flags);
-        let member = K3sMember { node, own, role, k3s: &k3s.value, config };
-        if role == Role::Server {
+pub(crate) fn check(draft: &ClusterDraft, members: &[K3sMember<'_>], diagnostics: &Diagnostics) {
+    for member in members {
+        if member.role == Role::Server {
             member.ranges_are_apart(diagnostics);
             member.name_server_is_a_service(diagnostics);
             member.runs_pods(diagnostics);
@@ -53,21 +31,9 @@ pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
 }
 
 impl K3sMember<'_> {
-    /// Returns the place that a flag is set at; the node's `k3s:` where it is set nowhere.
-    fn span_of(&self, flag: &str) -> &FieldSpan {
-        self.k3s.span_of(self.role, &self.own.value.flags, flag).unwrap_or(&self.own.span)
-    }
-
-    /// Returns the networks of a flag. What is none was reported where it stands.
-    fn networks(&self, (flag, default): (&str, &str)) -> Vec<IpNet> {
-        let given = given(&self.config, flag);
-        let given = if given.is_empty() { vec![default.to_owned()] } else { given };
-        given.iter().filter_map(|network| network.parse().ok()).collect()
-    }
-
     fn ranges_are_apart(&self, diagnostics: &Diagnostics) {
-        let services = self.networks(SERVICES);
-        for pods in self.networks(PODS) {
+        let services = networks(&self.config, SERVICES);
+        for pods in networks(&self.config, PODS) {
             let Some(services) =
                 services.iter().find(|services| pods.contains(*services) || services.contains(&pods))
             else {
@@ -96,7 +62,7 @@ impl K3sMember<'_> {
 
     /// The cluster's name server is a Service, which has its address from `service-cidr`.
     fn name_server_is_a_service(&self, diagnostics: &Diagnostics) {
-        let services = self.networks(SERVICES);
+        let services = networks(&self.config, SERVICES);
         for text in given(&self.config, CLUSTER_DNS) {
             let span = self.span_of(CLUSTER_DNS);
             let Ok(address) = text.parse::<IpAddr>() else {
@@ -181,12 +147,7 @@ impl K3sMember<'_> {
 
     /// The kubelet creates no pod while the file is not there.
     fn resolv_conf_is_there(&self, diagnostics: &Diagnostics) {
-        let of_kubelet = given(&self.config, "kubelet-arg").into_iter().filter_map(|argument| {
-            let (flag, path) = argument.trim_start_matches('-').split_once('=')?;
-            (flag == RESOLV_CONF).then(|| ("kubelet-arg", path.to_owned()))
-        });
-        let of_k3s = given(&self.config, RESOLV_CONF).into_iter().map(|path| (RESOLV_CONF, path));
-        for (flag, path) in of_k3s.chain(of_kubelet) {
+        for (flag, path) in resolv_confs(&self.config) {
             // Of the system's own, made while it starts.
             if path.is_empty() || path == "/etc/resolv.conf" || path.starts_with("/run/") {
                 continue;

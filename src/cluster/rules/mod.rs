@@ -3,6 +3,7 @@
 mod contradictions;
 mod k3s_nodes;
 mod k3s_values;
+mod member;
 mod name_servers;
 mod network;
 
@@ -15,11 +16,12 @@ use crate::cluster::fields::files;
 pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     names_are_unique(draft, diagnostics);
     network::check(draft, diagnostics);
-    k3s_nodes::check(draft, diagnostics);
-    name_servers::check(draft, diagnostics);
+    let members = member::members(draft);
+    k3s_nodes::check(draft, &members, diagnostics);
+    name_servers::check(&members, diagnostics);
     users_can_get_in(draft, diagnostics);
     contradictions::check(draft, diagnostics);
-    k3s_values::check(draft, diagnostics);
+    k3s_values::check(draft, &members, diagnostics);
     files_are_free(draft, diagnostics);
 }
 

@@ -2,24 +2,18 @@
 
 use crate::cluster::diagnostic::{Diagnostics, Finding};
 use crate::cluster::document::value::Field;
-use crate::cluster::draft::{ClusterDraft, NodeDraft};
-use crate::cluster::pods::{FLAG, names_a_resolv_conf};
+use crate::cluster::pods::{RESOLV_CONF, names_a_resolv_conf};
+use crate::cluster::rules::member::K3sMember;
 use crate::cluster::{FieldSpan, PodFamilies, Role};
 use std::net::IpAddr;
 
 /// Reports nodes of k3s whose pods could reach none of their name servers.
-pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
-    let Some(k3s) = draft.k3s.given() else { return };
-    let config_of = |node: &NodeDraft| {
-        let given = node.k3s.given()?;
-        Some(k3s.value.config_of(given.value.role?, &given.value.flags))
-    };
-    let first_server = draft.nodes.iter().find(|node| node.role() == Some(Role::Server));
-    let config = first_server.and_then(config_of);
-    let families = PodFamilies::of_networks(config.as_ref().and_then(|config| config.get("cluster-cidr")));
+pub(crate) fn check(members: &[K3sMember<'_>], diagnostics: &Diagnostics) {
+    let first_server = members.iter().find(|member| member.role == Role::Server);
+    let families = PodFamilies::of_server(first_server.map(|server| &server.config));
     let mut reported: Vec<&FieldSpan> = Vec::new();
-    for node in &draft.nodes {
-        if config_of(node).is_none_or(|config| names_a_resolv_conf(&config)) {
+    for &K3sMember { node, ref config, .. } in members {
+        if names_a_resolv_conf(config) {
             continue;
         }
         let (servers, span) = match (&node.fields.dns, node.fields.gateway.given()) {
@@ -35,7 +29,7 @@ pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
         let family = if families.ipv4 { "an IPv4" } else { "an IPv6" };
         let message = format!("the pods of {} can reach none of its name servers", node.called());
         let hint = format!(
-            "Name one with {family} address that is neither link-local nor the machine itself under `dns:`, or a file of your own as `{FLAG}` under k3s's `config:`"
+            "Name one with {family} address that is neither link-local nor the machine itself under `dns:`, or a file of your own as `{RESOLV_CONF}` under k3s's `config:`"
         );
         diagnostics.report(span, Finding::new(message, hint));
     }

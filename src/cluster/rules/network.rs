@@ -3,8 +3,8 @@
 use crate::cluster::diagnostic::{Diagnostics, Finding, also_in};
 use crate::cluster::document::value::{Field, Spanned};
 use crate::cluster::draft::{ClusterDraft, DEFAULT_IPV6_PREFIX, NodeDraft};
-use crate::cluster::fields::k3s::config;
 use crate::cluster::fields::k3s::flags::Flags;
+use crate::cluster::k3s_flags::{PODS, SERVICES, networks};
 use crate::cluster::{FieldSpan, Interface, MacAddress, Role};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -151,8 +151,14 @@ fn host(node: &NodeDraft, family: Family) -> Option<AddressedNode<'_>> {
             },
         ),
     };
-    let subnet = IpNet::new(address.value, prefix).ok()?.trunc();
+    let subnet = subnet_at(address.value, prefix);
     Some(AddressedNode { node, address, gateway, subnet })
+}
+
+/// Returns the subnet of this prefix that an address is in.
+#[expect(clippy::expect_used, reason = "prefixes are checked when nodes.yaml is read")]
+fn subnet_at(address: IpAddr, prefix: u8) -> IpNet {
+    IpNet::new(address, prefix).expect("a checked prefix fits its family of addresses").trunc()
 }
 
 fn addresses_are_unique(draft: &ClusterDraft, diagnostics: &Diagnostics) {
@@ -230,10 +236,7 @@ fn subnet_of_gateway<'m>(host: &'m AddressedNode<'_>, hosts: &[AddressedNode<'_>
     let Some(gateway) = host.gateway.as_ref().filter(|gateway| !is_link_local(gateway.value)) else {
         return Judgement::Subnet(host.subnet);
     };
-    let Ok(subnet) = IpNet::new(gateway.value, host.prefix()) else {
-        return Judgement::Subnet(host.subnet);
-    };
-    let subnet = subnet.trunc();
+    let subnet = subnet_at(gateway.value, host.prefix());
     let mut beside = hosts.iter().filter(|other| {
         other.prefix() == host.prefix()
             && other.gateway.as_ref().is_some_and(|other| other.span == gateway.span)
@@ -282,10 +285,8 @@ fn one_of(whom: &str, subnet: IpNet) -> String {
     }
 }
 
-/// The networks that k3s uses inside the cluster by default: docs.k3s.io/cli/server, `--cluster-cidr`
-/// and `--service-cidr`.
-const INNER_NETWORKS: [(&str, &str, &str); 2] =
-    [("cluster-cidr", "10.42.0.0/16", "pods"), ("service-cidr", "10.43.0.0/16", "services")];
+/// The flags for the networks inside the cluster, each with its users.
+const INNER_NETWORKS: [((&str, &str), &str); 2] = [(PODS, "pods"), (SERVICES, "services")];
 
 fn subnets_are_clear_of_k3s(draft: &ClusterDraft, hosts: &[AddressedNode<'_>], diagnostics: &Diagnostics) {
     let Field::Given(k3s) = &draft.k3s else { return };
@@ -297,15 +298,11 @@ fn subnets_are_clear_of_k3s(draft: &ClusterDraft, hosts: &[AddressedNode<'_>], d
         .find(|k3s| k3s.value.role == Some(Role::Server))
         .map_or_else(Flags::default, |server| server.value.flags.clone());
     let config = k3s.value.config_of(Role::Server, &own);
-    let networks_of = |(key, default, _): (&str, &str, &str)| {
-        let networks = config.get(key).and_then(|value| value.as_str()).unwrap_or(default);
-        config::networks(networks).unwrap_or_else(|_| Vec::new())
-    };
-    let taken = hosts.iter().map(|host| host.subnet).chain(INNER_NETWORKS.into_iter().flat_map(networks_of));
+    let inner = INNER_NETWORKS.into_iter().flat_map(|(flag, _)| networks(&config, flag));
+    let taken = hosts.iter().map(|host| host.subnet).chain(inner);
     let free = free_network(&taken.collect::<Vec<_>>());
-    for inner_network in INNER_NETWORKS {
-        let (key, _, whose) = inner_network;
-        let networks = networks_of(inner_network);
+    for (flag @ (key, _), whose) in INNER_NETWORKS {
+        let networks = networks(&config, flag);
         for host in hosts.iter().filter(|host| host.node.role().is_some()) {
             let subnet = host.subnet;
             let overlap = networks.iter().find(|inner| inner.contains(&subnet) || subnet.contains(*inner));
@@ -344,7 +341,7 @@ fn free_network(taken: &[IpNet]) -> Option<IpNet> {
     let others = (16..=31).map(|second| Ipv4Addr::new(172, second, 0, 0));
     candidates
         .chain(others)
-        .filter_map(|first| IpNet::new(first.into(), 16).ok())
+        .map(|first| subnet_at(first.into(), 16))
         .find(|free| taken.iter().all(|taken| !taken.contains(free) && !free.contains(taken)))
 }
 
