@@ -78,7 +78,7 @@ const WORDS_OF_SECRETS: [&str; 5] = ["passw", "token", "secret", "private", "put
 const HARMLESS: [&str; 4] = ["password_login", "passwordless", "sudo: password", "/etc/passwd"];
 
 impl InvalidCluster {
-    /// The line that a problem is about, without its end; `None` where there is none or where it may hold
+    /// Returns the line that a problem is about, without its end; `None` where there is none or where it may hold
     /// a secret.
     pub fn source_line(&self, problem: &Diagnostic) -> Option<&str> {
         if problem.hide_source {
@@ -97,7 +97,7 @@ impl InvalidCluster {
 }
 
 impl fmt::Debug for InvalidCluster {
-    /// Without the text, which may hold secrets.
+    /// Leaves out the text, which may hold secrets.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("InvalidCluster")
@@ -108,7 +108,7 @@ impl fmt::Debug for InvalidCluster {
 }
 
 impl Hint for InvalidCluster {
-    /// Of a file that cannot be read, what to do; otherwise every problem has a hint of its own.
+    /// Returns a hint about a file that cannot be read; otherwise every problem has a hint of its own.
     fn hint(&self) -> Option<String> {
         match self.problems.as_slice() {
             [only] if only.line == 0 => only.hint.clone(),
@@ -141,7 +141,7 @@ impl Finding {
         Self { secret, ..self }
     }
 
-    /// The same about something inside a file that nodes.yaml names.
+    /// Returns the same about something inside a file that nodes.yaml names.
     pub(crate) fn inside(self, called: &str) -> Self {
         Self { message: format!("{called}: {}", self.message), ..self }
     }
@@ -203,7 +203,7 @@ impl Diagnostics {
     }
 }
 
-/// A text as a message shows it: on one line, and not too long.
+/// Returns a text as a message shows it: on one line, and not too long.
 pub(crate) fn shown(text: &str) -> String {
     const LONGEST: usize = 80;
     let (beginning, more) = match text.char_indices().nth(LONGEST) {

@@ -23,7 +23,7 @@ pub(crate) struct ClusterDraft {
     pub(crate) span: FieldSpan,
     /// The position of the top-level `network:`.
     pub(crate) network: Option<FieldSpan>,
-    /// The top level's settings.
+    /// The top level's fields.
     pub(crate) fields: NodeFields,
     pub(crate) k3s: Field<ClusterK3s>,
     pub(crate) nodes: Vec<NodeDraft>,
@@ -34,7 +34,7 @@ pub(crate) struct ClusterDraft {
     output: Option<Output>,
 }
 
-/// A node with the top level's settings filled in.
+/// A node with the top level's fields filled in.
 #[derive(Debug)]
 pub(crate) struct NodeDraft {
     pub(crate) span: FieldSpan,

@@ -1,4 +1,4 @@
-//! Who founds the cluster, and at whom the others join.
+//! The first server, and the servers that the other nodes join.
 
 use crate::cluster::{Cluster, Node, Role};
 use crate::types::Hint;
@@ -65,17 +65,17 @@ impl Hint for CannotRejoin {
 }
 
 impl Cluster {
-    /// The servers, in the order of nodes.yaml.
+    /// Returns the servers, in the order of nodes.yaml.
     pub fn servers(&self) -> impl Iterator<Item = &Node> {
         self.nodes.iter().filter(|node| node.role() == Some(Role::Server))
     }
 
-    /// The first server: the one that founds the cluster.
+    /// Returns the first server: the one that founds the cluster.
     pub fn first_server(&self) -> Option<&Node> {
         self.servers().next()
     }
 
-    /// The server that `node` joins; `None` for the one that founds the cluster.
+    /// Returns the server that `node` joins; `None` for the one that founds the cluster.
     ///
     /// All join the first one. When that one itself is to rejoin, it joins the next.
     /// [`join_through`](Self::join_through) says otherwise.

@@ -183,7 +183,7 @@ impl Secret {
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
-    /// The text itself, for writing it where it belongs.
+    /// Returns the text itself, for writing it where it belongs.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -245,7 +245,7 @@ pub struct ExtraFile {
 }
 
 impl ExtraFile {
-    /// A file of the root partition with this text in it, at `/etc/motd`, or at `~/.bashrc` of the node's user.
+    /// Returns a file of the root partition with this text in it, at `/etc/motd`, or at `~/.bashrc` of the node's user.
     ///
     /// # Errors
     /// Fails when `path` is no path.
@@ -253,7 +253,7 @@ impl ExtraFile {
         Self::with_content(path, FileSource::Inline(text.into()))
     }
 
-    /// As [`text`](Self::text), with what is in a file of this machine. It is read when a node is planned.
+    /// Does as [`text`](Self::text) with the content of a file of this machine. It is read when a node is planned.
     ///
     /// # Errors
     /// Fails when `path` is no path.
@@ -269,13 +269,13 @@ impl ExtraFile {
         Ok(Self { partition: Partition::Root, path, content, mode: None, owner: None, position: None })
     }
 
-    /// The same file with these permission bits.
+    /// Returns the same file with these permission bits.
     #[must_use]
     pub fn with_mode(self, mode: Mode) -> Self {
         Self { mode: Some(mode), ..self }
     }
 
-    /// The same file of this owner.
+    /// Returns the same file of this owner.
     #[must_use]
     pub fn with_owner(self, owner: FileOwner) -> Self {
         Self { owner: Some(owner), ..self }
@@ -292,7 +292,7 @@ pub enum FilePath {
 }
 
 impl FilePath {
-    /// The path on the card of a user whose home directory is `home`.
+    /// Returns the path on the card of a user whose home directory is `home`.
     ///
     /// # Errors
     /// Fails when the two together make no path.
@@ -305,7 +305,7 @@ impl FilePath {
 }
 
 impl std::fmt::Display for FilePath {
-    /// As nodes.yaml has it.
+    /// Writes it as nodes.yaml has it.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Absolute(path) => write!(formatter, "{path}"),
@@ -436,7 +436,7 @@ impl std::fmt::Display for Role {
 }
 
 impl Cluster {
-    /// The error of a nodes.yaml that is valid by itself, and does not fit the stock image.
+    /// Returns the error of a nodes.yaml that is valid by itself, and does not fit the stock image.
     pub fn unfit(&self, mut problems: Vec<Diagnostic>) -> InvalidCluster {
         problems.sort_by(|one, other| {
             (one.line, one.column, &one.message).cmp(&(other.line, other.column, &other.message))
@@ -447,7 +447,7 @@ impl Cluster {
         InvalidCluster { file: self.source.clone(), text, problems }
     }
 
-    /// The node of that name.
+    /// Returns the node of that name.
     pub fn node(&self, name: &str) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name.as_str() == name)
     }

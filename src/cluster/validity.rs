@@ -21,7 +21,7 @@ impl FoundingYear {
     pub const DEFAULT: Self = Self(2026);
     /// The first and the last year there is.
     pub(crate) const RANGE: std::ops::RangeInclusive<u16> = 2020..=2089;
-    /// For how many years certificate authorities are valid after it, as those that k3s makes.
+    /// The years that certificate authorities are valid after it, as those that k3s makes.
     const YEARS: u16 = 10;
 
     /// Checks and takes a year.
@@ -34,7 +34,7 @@ impl FoundingYear {
         first_second(self.0)
     }
 
-    /// The last second of the tenth year after it, UTC.
+    /// Returns the last second of the tenth year after it, UTC.
     pub fn authorities_end(self) -> UnixTime {
         UnixTime::new(first_second(self.0 + Self::YEARS + 1).seconds() - 1)
     }
@@ -71,7 +71,7 @@ impl Lifetime {
         (1..=3650).contains(&days).then_some(Self(days))
     }
 
-    /// In seconds.
+    /// Returns it in seconds.
     pub fn seconds(self) -> i64 {
         i64::from(self.0) * 86_400
     }

@@ -1,6 +1,6 @@
 //! k3s on a card: its configuration, and the first boot that installs it.
 //!
-//! What the card has before it was ever switched on, one file here each:
+//! The files of a card before it is first switched on, one module each:
 //!
 //! - `/etc/rancher/k3s/config.yaml` and `/etc/rancher/node/password` (`config.rs`, `node_password.rs`);
 //! - the certificate authorities, on the card of the first server (`certificates.rs`);

@@ -9,7 +9,7 @@
 //!
 //! (`INSTALL_K3S_EXEC=server` on a server; `ARCH=arm` on a 32-bit system alone.)
 //!
-//! What is cardwright's own is in a drop-in beside it, which the installer leaves alone.
+//! Additions of cardwright's own are in a drop-in beside it, which the installer leaves alone.
 
 use super::K3sError;
 use crate::cluster::Role;

@@ -175,7 +175,7 @@ pub enum RaspiosError {
     Unsupported {
         /// The setting.
         wanted: &'static str,
-        /// On which release.
+        /// The release.
         codename: Codename,
         /// The remedy.
         instead: &'static str,

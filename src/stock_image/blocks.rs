@@ -1,6 +1,6 @@
 //! Images in xz, read at random: a Block is decoded when its first byte is asked for.
 //!
-//! What was decoded goes into an anonymous temp file, so that no Block is ever decoded twice, and memory is taken for
+//! Decoded Blocks go into an anonymous temp file, so that no Block is ever decoded twice, and memory is taken for
 //! decoders only, however large Blocks are: `xz -6` makes Blocks of 24 MiB, `xz -9` of 192 MiB, and a file written by
 //! one thread is a single Block.
 

@@ -59,7 +59,7 @@ pub(crate) fn advice_beside_role(level: &Level, unknown: &str, role: Option<&str
     Some(format!("For this node alone, write `k3s: {{role: {role}, {key}: {value}}}`"))
 }
 
-/// The key of the level that an unknown one most probably stands for. A key that belongs to another level
+/// Returns the key of the level that an unknown one most probably stands for. A key that belongs to another level
 /// is taken for that one rather than for a bad misspelling.
 pub(crate) fn meant(level: &Level, unknown: &str) -> Option<&'static str> {
     match foreign::counterpart(level, unknown) {
@@ -74,7 +74,7 @@ pub(crate) fn meant(level: &Level, unknown: &str) -> Option<&'static str> {
     }
 }
 
-/// A level that has this key.
+/// Returns a level that has this key.
 fn level_with(key: &str) -> Option<&'static Level> {
     ALL.iter().find(|level| level.keys.contains(&key)).copied()
 }
@@ -83,7 +83,7 @@ fn folded(word: &str) -> String {
     word.to_lowercase().replace('-', "_")
 }
 
-/// The known word that a mistyped one most probably was, and how many letters it is away. None where two are
+/// Returns the known word that a mistyped one most probably was, and how many letters it is away. None where two are
 /// as near: a guess between them would be right half of the time.
 pub(crate) fn nearest<'k>(typed: &str, known: &[&'k str]) -> Option<(&'k str, usize)> {
     let folded = folded(typed);

@@ -21,7 +21,7 @@ pub(crate) struct Folders {
 }
 
 impl Folders {
-    /// Of a nodes.yaml at `path`.
+    /// Returns those of a nodes.yaml at `path`.
     pub(crate) fn of(path: &Path) -> Self {
         Self {
             file: path.parent().map_or_else(PathBuf::new, Path::to_path_buf),
@@ -40,7 +40,7 @@ impl Folders {
         self.named.borrow().clone()
     }
 
-    /// The path that a text of nodes.yaml means.
+    /// Returns the path that a text of nodes.yaml means.
     pub(crate) fn resolve(&self, text: &str) -> Result<PathBuf, Finding> {
         let path = self.meant(text)?;
         self.note(&path);
@@ -74,7 +74,7 @@ impl Folders {
         Ok(home.join(rest))
     }
 
-    /// As [`resolve`](Self::resolve), of a plain file that has to be there and to be readable.
+    /// Does as [`resolve`](Self::resolve) for a plain file that has to be there and to be readable.
     pub(crate) fn existing_file(&self, text: &str) -> Result<PathBuf, Finding> {
         let path = self.resolve(text)?;
         let shown_path = shown(&path.display().to_string());

@@ -259,7 +259,7 @@ fn position(location: Location) -> Position {
     Position { line: number(location.line()), column: number(location.column()) }
 }
 
-/// The text at a location.
+/// Returns the text at a location.
 fn written(location: Location, text: &str) -> Option<&str> {
     let span = location.span();
     let start = usize::try_from(span.byte_offset()?).ok()?;
@@ -306,7 +306,7 @@ pub(crate) fn syntax_error(error: &Error) -> SyntaxError {
     SyntaxError::new(position, message, hint)
 }
 
-/// The parser's own words, put so that they help somebody who does not know YAML's grammar.
+/// Returns the parser's own words, put so that they help somebody who does not know YAML's grammar.
 fn syntax(message: &str) -> (String, &'static str) {
     let has = |part: &str| message.contains(part);
     if has("tab") {

@@ -140,7 +140,7 @@ impl<'t> FieldValue<'t> {
         Some(Fields { value: self.clone(), entries, mistyped: mistyped.collect() })
     }
 
-    /// All entries of a mapping whose keys are free, each with its key's span.
+    /// Returns all entries of a mapping whose keys are free, each with its key's span.
     pub(crate) fn entries(&self) -> Option<Vec<(Spanned<&'t str>, FieldValue<'t>)>> {
         match &self.value.kind {
             YamlKind::Mapping(entries) => Some(
@@ -162,7 +162,7 @@ impl<'t> FieldValue<'t> {
         }
     }
 
-    /// The items of a list. Nothing counts as an empty one, and a single value as a list of it.
+    /// Returns the items of a list. Nothing counts as an empty one, and a single value as a list of it.
     pub(crate) fn items(&self) -> Option<Vec<FieldValue<'t>>> {
         match &self.value.kind {
             YamlKind::List(items) => Some(self.numbered(items)),
@@ -178,7 +178,7 @@ impl<'t> FieldValue<'t> {
         }
     }
 
-    /// The items of a list of mappings: one that stands alone counts as a list of it where it has a key of
+    /// Returns the items of a list of mappings: one that stands alone counts as a list of it where it has a key of
     /// theirs.
     pub(crate) fn mappings(&self, levels: &[&Level]) -> Option<Vec<FieldValue<'t>>> {
         let known = |key: &str| levels.iter().any(|level| level.keys.contains(&key));
@@ -205,7 +205,7 @@ impl<'t> FieldValue<'t> {
         read.into_iter().collect()
     }
 
-    /// As [`list`](Self::list), of [`mappings`](Self::mappings).
+    /// Does as [`list`](Self::list) with [`mappings`](Self::mappings).
     pub(crate) fn list_of_mappings<T>(
         &self,
         levels: &[&Level],
@@ -229,12 +229,12 @@ impl<'t> FieldValue<'t> {
         None
     }
 
-    /// A single value as it is written, whatever YAML takes it for: `192.168.50.1`, `24`, `0644`.
+    /// Reads a single value as it is written, whatever YAML takes it for: `192.168.50.1`, `24`, `0644`.
     pub(crate) fn token(&self) -> Option<&'t str> {
         Some(self.scalar()?.text.as_str())
     }
 
-    /// A text. What YAML, or an older YAML, reads as something else has to be in quotes.
+    /// Reads a text. What YAML, or an older YAML, reads as something else has to be in quotes.
     pub(crate) fn text(&self) -> Option<&'t str> {
         let scalar = self.scalar()?;
         let taken_for = match scalar.resolved {
@@ -248,7 +248,7 @@ impl<'t> FieldValue<'t> {
         None
     }
 
-    /// `true` or `false`, or what an older YAML takes for them.
+    /// Reads `true` or `false`, or what an older YAML takes for them.
     pub(crate) fn boolean(&self) -> Option<bool> {
         let scalar = self.scalar()?;
         if let ScalarType::Boolean(value) = scalar.resolved {
@@ -274,7 +274,7 @@ impl<'t> FieldValue<'t> {
             || old_boolean(&scalar.text) == Some(false)
     }
 
-    /// One of a few words.
+    /// Reads one of a few words.
     pub(crate) fn one_of<T: Clone>(&self, known: &[(&str, T)]) -> Option<T> {
         let text = self.token()?;
         if let Some((_, value)) = known.iter().find(|(word, _)| *word == text) {
@@ -289,13 +289,13 @@ impl<'t> FieldValue<'t> {
         None
     }
 
-    /// A text that `parse` understands.
+    /// Reads a text that `parse` understands.
     pub(crate) fn parse<T>(&self, parse: impl FnOnce(&str) -> Result<T, Finding>) -> Option<T> {
         let text = self.text()?;
         self.understood(parse(text))
     }
 
-    /// A single value, as it is written, that `parse` understands.
+    /// Reads a single value, as it is written, that `parse` understands.
     pub(crate) fn parse_token<T>(&self, parse: impl FnOnce(&str) -> Result<T, Finding>) -> Option<T> {
         let text = self.token()?;
         self.understood(parse(text))
@@ -344,7 +344,7 @@ impl<'t> Fields<'t> {
         self.mistyped.contains(&key)
     }
 
-    /// A key that may be absent.
+    /// Reads a key that may be absent.
     pub(crate) fn optional<T>(&self, key: &str, read: impl FnOnce(&FieldValue<'t>) -> Option<T>) -> Field<T> {
         let Some(value) = self.get(key) else {
             return if self.is_mistyped(key) { Field::Invalid } else { Field::Absent };
@@ -410,7 +410,7 @@ impl<'t> Fields<'t> {
     }
 }
 
-/// `a`, `b` or `c`.
+/// Joins words: `a`, `b` or `c`.
 fn either(words: &[&str]) -> String {
     let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
     match words.split_last() {
@@ -420,12 +420,12 @@ fn either(words: &[&str]) -> String {
     }
 }
 
-/// The words that YAML 1.1, and so most other programs, take for true or false.
+/// Returns `true` if YAML 1.1, and so most other programs, take a word for true or false.
 fn is_old_boolean(text: &str) -> bool {
     old_boolean(text).is_some() || matches!(text, "y" | "Y" | "n" | "N")
 }
 
-/// Those of them that mean it in plain English.
+/// Returns the value of a word that means it in plain English.
 fn old_boolean(text: &str) -> Option<bool> {
     match text.to_lowercase().as_str() {
         "yes" | "on" => Some(true),

@@ -27,7 +27,7 @@ pub(crate) struct OtherDocument {
     pub(crate) value: Value,
 }
 
-/// The text of a file, which `called` names in what is said about it.
+/// Returns the text of a file, which `called` names in what is said about it.
 pub(crate) fn read_text(path: &Path, called: &str) -> Result<String, Finding> {
     let mut bytes = Vec::new();
     plain_file::open(path)
@@ -41,7 +41,7 @@ pub(crate) fn read_text(path: &Path, called: &str) -> Result<String, Finding> {
         .map_err(|_| Finding::new(format!("{called} is not UTF-8"), "Save the file as UTF-8"))
 }
 
-/// The documents of a text, without those that hold nothing.
+/// Returns the documents of a text, without those that hold nothing.
 pub(crate) fn documents(text: &str, called: &str) -> Result<Vec<OtherDocument>, Finding> {
     let options = serde_yaml::options! {
         non_finite_float_policy: NonFiniteFloatPolicy::AsString,
@@ -65,7 +65,7 @@ pub(crate) fn documents(text: &str, called: &str) -> Result<Vec<OtherDocument>, 
         .collect())
 }
 
-/// The one value of a JSON text.
+/// Returns the one value of a JSON text.
 pub(crate) fn json(text: &str, called: &str) -> Result<OtherDocument, Finding> {
     let value = serde_json::from_str(text).map_err(|error| {
         let message = format!("{called}, line {}: {}", error.line(), error);

@@ -118,7 +118,7 @@ fn manifests_find_what_they_need(draft: &ClusterDraft, k3s: &ClusterK3s, diagnos
     }
 }
 
-/// An object, or those of a list.
+/// Returns an object, or those of a list.
 fn objects_of(value: Value) -> Vec<Value> {
     match value.get("items").and_then(Value::as_array) {
         Some(items) if text(&value, "/kind").ends_with("List") => items.clone(),
@@ -135,7 +135,7 @@ fn is_substitute(object: &Value, names: &[&str]) -> bool {
             .any(|field| names.iter().any(|name| text(object, field).contains(name)))
 }
 
-/// A text inside an object; empty where there is none.
+/// Returns a text inside an object; empty where there is none.
 fn text<'v>(object: &'v Value, pointer: &str) -> &'v str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or("")
 }

@@ -60,7 +60,7 @@ impl K3sMember<'_> {
         }
     }
 
-    /// The cluster's name server is a Service, which has its address from `service-cidr`.
+    /// Checks that the cluster's name server is an address for a Service, which has its address from `service-cidr`.
     fn name_server_is_a_service(&self, diagnostics: &Diagnostics) {
         let services = networks(&self.config, SERVICES);
         for text in given(&self.config, CLUSTER_DNS) {
@@ -87,7 +87,7 @@ impl K3sMember<'_> {
         }
     }
 
-    /// docs.k3s.io, "Running Agentless Servers (Experimental)".
+    /// Warns of servers without an agent (docs.k3s.io, "Running Agentless Servers (Experimental)").
     fn runs_pods(&self, diagnostics: &Diagnostics) {
         const FLAG: &str = "disable-agent";
         if given(&self.config, FLAG).first().is_some_and(|value| value == "true") {
@@ -145,7 +145,7 @@ impl K3sMember<'_> {
         }
     }
 
-    /// The kubelet creates no pod while the file is not there.
+    /// Warns of a missing resolv.conf: the kubelet creates no pod without the file.
     fn resolv_conf_is_there(&self, diagnostics: &Diagnostics) {
         for (flag, path) in resolv_confs(&self.config) {
             // Of the system's own, made while it starts.

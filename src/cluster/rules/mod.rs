@@ -25,7 +25,7 @@ pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     files_are_free(draft, diagnostics);
 }
 
-/// No file of a node's takes the place of another, or of what cardwright itself writes.
+/// Checks that no file of a node's takes the place of another, or of what cardwright itself writes.
 fn files_are_free(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     for node in &draft.nodes {
         let user = match &node.fields.user_name {

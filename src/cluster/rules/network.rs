@@ -70,7 +70,7 @@ fn interfaces_exist(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     }
 }
 
-/// Every node has a prefix and a gateway. What all nodes lack is missing once, at the top.
+/// Checks that every node has a prefix and a gateway. A field that all nodes lack is reported once, at the top.
 fn networks_are_complete(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     fn missing<T>(draft: &ClusterDraft, field: impl Fn(&NodeDraft) -> &Field<T>) -> Vec<&NodeDraft> {
         draft.nodes.iter().filter(|node| field(node).is_absent()).collect()
@@ -128,7 +128,7 @@ fn hosts(draft: &ClusterDraft, family: Family) -> Vec<AddressedNode<'_>> {
     draft.nodes.iter().filter_map(|node| host(node, family)).collect()
 }
 
-/// An address of either family.
+/// Returns an address of either family.
 fn general<T: Copy + Into<IpAddr>>(spanned: &Spanned<T>) -> Spanned<IpAddr> {
     Spanned { value: spanned.value.into(), span: spanned.span.clone() }
 }
@@ -230,7 +230,7 @@ enum Judgement<'m> {
     GatewayIsOutside(&'m Spanned<IpAddr>),
 }
 
-/// The subnet that a node has to be in is the gateway's. But where no node that uses this gateway is in
+/// Returns the subnet that a node has to be in: the gateway's. But where no node that uses this gateway is in
 /// it, and they agree among themselves, it is the gateway that is wrong.
 fn subnet_of_gateway<'m>(host: &'m AddressedNode<'_>, hosts: &[AddressedNode<'_>]) -> Judgement<'m> {
     let Some(gateway) = host.gateway.as_ref().filter(|gateway| !is_link_local(gateway.value)) else {
@@ -335,7 +335,7 @@ fn subnets_are_clear_of_k3s(draft: &ClusterDraft, hosts: &[AddressedNode<'_>], d
     }
 }
 
-/// A range for pods or services that overlaps none of these.
+/// Returns a range for pods or services that overlaps none of these.
 fn free_network(taken: &[IpNet]) -> Option<IpNet> {
     let candidates = (52..=250).map(|second| Ipv4Addr::new(10, second, 0, 0));
     let others = (16..=31).map(|second| Ipv4Addr::new(172, second, 0, 0));
@@ -366,7 +366,7 @@ fn ipv6_is_used(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     }
 }
 
-/// It is an address of the servers' network, and nobody has it yet.
+/// Checks that it is an address of the servers' network, and that nobody has it yet.
 fn the_virtual_address_is_free(draft: &ClusterDraft, hosts: &[AddressedNode<'_>], diagnostics: &Diagnostics) {
     let k3s = draft.k3s.given().map(|k3s| &k3s.value);
     let Some(address) = k3s.and_then(|k3s| k3s.access.virtual_address.as_ref()).map(general) else { return };

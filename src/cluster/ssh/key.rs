@@ -96,17 +96,17 @@ impl AuthorizedKey {
             .collect()
     }
 
-    /// The line, without its end.
+    /// Returns the line, without its end.
     pub fn as_str(&self) -> &str {
         &self.line
     }
 
-    /// The private key on this machine, where there is one beside the `.pub` file that the key was read from.
+    /// Returns the private key on this machine, where there is one beside the `.pub` file that the key was read from.
     pub fn identity_file(&self) -> Option<&Path> {
         self.identity_file.as_deref()
     }
 
-    /// The key as the content of a file: of `id.pub`, `id` is the private key, where it exists. It is only
+    /// Returns the key as the content of a file: of `id.pub`, `id` is the private key, where it exists. It is only
     /// named, never read.
     pub(crate) fn of_file(self, file: &Path) -> Self {
         let is_public = file.extension().is_some_and(|extension| extension == "pub");
@@ -161,7 +161,7 @@ fn reject_other_formats(text: &str) -> Result<(), NotAPublicKey> {
     }
 }
 
-/// The options, empty where the line begins with a type, and the line from its type on.
+/// Returns the options, empty where the line begins with a type, and the line from its type on.
 fn split_options(line: &str) -> (&str, &str) {
     let first = line.split([' ', '\t']).next();
     if first.is_some_and(is_type) { ("", line) } else { options::split(line) }

@@ -1,4 +1,4 @@
-//! Who may join whom, with which token, and what the first server has that nobody else has.
+//! Tests of joining: the servers joined, the tokens, and the files of the first server alone.
 
 use super::*;
 use crate::identity::Authority;

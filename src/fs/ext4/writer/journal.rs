@@ -9,7 +9,7 @@
 //!   rolled back  | superblock | stock bytes .............. |   | new A, new B |
 //! ```
 //!
-//! What stays in the log has no meaning: `s_start` of the journal's superblock is 0, which says that the log is empty
+//! The rest of the log has no meaning: `s_start` of the journal's superblock is 0, which says that the log is empty
 //! (JBD2 in the kernel's `Documentation/filesystems/ext4/journal.rst`). Its blocks become those of the stock image
 //! again, so that a node differs from its template by what was written and not by a second copy of it: fourteen
 //! blocks for a host name.

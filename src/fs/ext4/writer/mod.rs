@@ -30,10 +30,10 @@ const BLOCKS_PER_TREE_BLOCK: u64 = 40;
 
 /// Writes an ext4 filesystem.
 ///
-/// What is written gets the one time in `i_mtime`, `i_atime`, `i_ctime`, and `i_crtime` where it is new.
+/// Files that are written get the one time in `i_mtime`, `i_atime`, `i_ctime`, and `i_crtime` where it is new.
 /// The times of the directories around it stay those of the stock image.
 ///
-/// A regular file that is redestinationd keeps its inode, unless it has a second name (a hard link, whose
+/// A regular file that is replaced keeps its inode, unless it has a second name (a hard link, whose
 /// content nobody asked to change): then it becomes a new file. In either case it keeps its extended
 /// attributes as the kernel would have (`xattr_rewrite`).
 pub struct Ext4Writer {
