@@ -18,7 +18,7 @@ pub(super) fn text_of(
     let (Some(k3s), Some(first)) = (&cluster.k3s, cluster.first_server()) else { return Ok(None) };
     let access = k3s.access;
     let address = access.virtual_address.unwrap_or(first.network.address);
-    let authority = secret.authority(Authority::Server, access.founded.authorities_end())?;
+    let authority = secret.authority(Authority::Server, access.ca_start_year.authorities_end())?;
     let admin = secret.admin(end(access, time))?;
     let data = |pem: &str| Zeroizing::new(Base64::encode_string(pem.as_bytes()));
     Ok(Some(Zeroizing::new(format!(
@@ -68,19 +68,19 @@ pub(super) fn authority_of(text: &str) -> Option<String> {
 }
 
 /// Returns the end of the owner's certificate: its lifetime after the time of the build, which is the stock image's
-/// or SOURCE_DATE_EPOCH. An image from before the cluster was founded counts from there, and nothing
+/// or SOURCE_DATE_EPOCH. An image from before the cluster's first year counts from there, and nothing
 /// outlives the authority that signed it.
 fn end(access: Access, time: UnixTime) -> UnixTime {
-    let begin = time.max(access.founded.begin());
+    let begin = time.max(access.ca_start_year.begin());
     let end = begin.seconds().checked_add(access.kubeconfig_lifetime.seconds()).map(UnixTime::new);
-    let authorities_end = access.founded.authorities_end();
+    let authorities_end = access.ca_start_year.authorities_end();
     end.map_or(authorities_end, |end| end.min(authorities_end))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{FoundingYear, Lifetime};
+    use crate::cluster::{CaStartYear, Lifetime};
 
     #[test]
     fn it_ends_its_lifetime_after_the_build_and_with_the_authority_at_the_latest() {
@@ -88,9 +88,9 @@ mod tests {
         let day = 86_400;
         let built = 1_791_244_800; // 2026-10-06
         assert_eq!(end(access, UnixTime::new(built)), UnixTime::new(built + 10 * day));
-        let founded = 1_767_225_600; // 2026-01-01
-        assert_eq!(end(access, UnixTime::new(1_600_000_000)), UnixTime::new(founded + 10 * day));
-        let authorities_end = FoundingYear::default().authorities_end();
+        let first_second = 1_767_225_600; // 2026-01-01
+        assert_eq!(end(access, UnixTime::new(1_600_000_000)), UnixTime::new(first_second + 10 * day));
+        let authorities_end = CaStartYear::default().authorities_end();
         assert_eq!(end(access, UnixTime::new(authorities_end.seconds() - day)), authorities_end);
     }
 }

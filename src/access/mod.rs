@@ -74,7 +74,8 @@ impl AccessFile {
             }
             Self::Kubeconfig => match (kubeconfig::authority_of(text), &cluster.k3s) {
                 (Some(pem), Some(k3s)) => made_with(true, &|secret| {
-                    let authority = secret.authority(Authority::Server, k3s.access.founded.authorities_end());
+                    let authority =
+                        secret.authority(Authority::Server, k3s.access.ca_start_year.authorities_end());
                     authority.is_ok_and(|authority| authority.is_key_of(&pem) == Some(true))
                 }),
                 _ => Author::Stranger,

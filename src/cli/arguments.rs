@@ -103,7 +103,7 @@ pub(crate) struct BuildArguments {
     pub(crate) format: Option<ImageFormat>,
     #[command(flatten)]
     pub(crate) papers: PapersSelection,
-    /// Have this server, flashed again, join the cluster that goes on without it, instead of founding another one
+    /// Have this server, flashed again, join the cluster that goes on without it, instead of starting another one
     #[arg(long, value_name = "NODE")]
     pub(crate) rejoin: Option<String>,
     /// Have nodes join the cluster through this server, where the first one is gone for good: the one that rejoins, and
@@ -176,7 +176,7 @@ pub(crate) struct PlanArguments {
     pub(crate) cluster: ClusterSelection,
     #[command(flatten)]
     pub(crate) stock: ImageSelection,
-    /// Have this server, flashed again, join the cluster that goes on without it, instead of founding another one
+    /// Have this server, flashed again, join the cluster that goes on without it, instead of starting another one
     #[arg(long, value_name = "NODE")]
     pub(crate) rejoin: Option<String>,
     /// Have nodes join the cluster through this server, where the first one is gone for good: the one that rejoins, and

@@ -57,7 +57,7 @@ impl Hint for CannotRejoin {
                 "Build without it: an agent that is flashed again rejoins by itself".to_owned()
             }
             Self::OnlyServer { .. } => {
-                "Build without it: flashed again, it founds the cluster anew, with the same keys, and its agents come back"
+                "Build without it: flashed again, it starts the cluster anew, with the same keys, and its agents come back"
                     .to_owned()
             }
         })
@@ -105,12 +105,12 @@ impl Cluster {
             return Err(CannotRejoin::ThroughItself { name: name.to_owned() });
         }
         let through = server.name.clone();
-        let founder = self.first_server().map(|first| first.name.clone());
+        let first = self.first_server().map(|first| first.name.clone());
         let has_virtual_address = self.k3s.as_ref().is_some_and(|k3s| k3s.access.virtual_address.is_some());
         for node in self.nodes.iter_mut().filter(|node| node.name != through) {
-            let founds = founder.as_ref() == Some(&node.name);
+            let starts = first.as_ref() == Some(&node.name);
             if let Some(k3s) = &mut node.k3s
-                && (k3s.rejoins || !founds)
+                && (k3s.rejoins || !starts)
                 && (k3s.role == Role::Server || !has_virtual_address)
             {
                 k3s.through = Some(through.clone());
@@ -119,7 +119,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Has a server that is flashed again join the cluster, which goes on without it, instead of founding
+    /// Has a server that is flashed again join the cluster, which goes on without it, instead of starting
     /// another one.
     ///
     /// # Errors

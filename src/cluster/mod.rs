@@ -35,4 +35,4 @@ pub use model::{
 pub use names::{ClusterName, Hostname, InterfaceName, K3sVersion, TimeServer, UserName};
 pub use pods::PodFamilies;
 pub use ssh::{AuthorizedKey, NotAPublicKey};
-pub use validity::{FoundingYear, Lifetime};
+pub use validity::{CaStartYear, Lifetime};

@@ -1,7 +1,7 @@
 //! A cluster as nodes.yaml describes it: plain data that is valid.
 
 use crate::cluster::{
-    AuthorizedKey, ClusterName, Diagnostic, FieldSpan, FoundingYear, Hostname, InterfaceName, InvalidCluster,
+    AuthorizedKey, CaStartYear, ClusterName, Diagnostic, FieldSpan, Hostname, InterfaceName, InvalidCluster,
     K3sVersion, Lifetime, MacAddress, Position, TimeServer, UserName,
 };
 use crate::fetch::FileLocation;
@@ -470,7 +470,7 @@ impl Node {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Access {
     /// The year that its certificate authorities count from.
-    pub founded: FoundingYear,
+    pub ca_start_year: CaStartYear,
     /// The lifetime of the kubeconfig.
     pub kubeconfig_lifetime: Lifetime,
     /// An address that whichever server is well answers at; inside the servers' subnet, and no node's own.

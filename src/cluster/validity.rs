@@ -2,21 +2,21 @@
 
 use crate::types::UnixTime;
 
-/// The year a cluster was founded in, 2020 to 2089.
+/// The year that a cluster's certificate authorities count from, 2020 to 2089.
 ///
 /// Certificate authorities end with the tenth year after it. It stands in nodes.yaml, or is the same for
 /// all, because the authorities may depend neither on the clock nor on the stock image: every token pins
 /// one of them, and a card made next year has to fit a cluster made today.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FoundingYear(u16);
+pub struct CaStartYear(u16);
 
-impl Default for FoundingYear {
+impl Default for CaStartYear {
     fn default() -> Self {
         Self::DEFAULT
     }
 }
 
-impl FoundingYear {
+impl CaStartYear {
     /// The year of the key schedule's first version. It may never change.
     pub const DEFAULT: Self = Self(2026);
     /// The first and the last year there is.
@@ -41,12 +41,12 @@ impl FoundingYear {
 }
 
 /// Returns the first second of a year.
-#[expect(clippy::expect_used, reason = "years are checked by FoundingYear::new")]
+#[expect(clippy::expect_used, reason = "years are checked by CaStartYear::new")]
 fn first_second(year: u16) -> UnixTime {
     UnixTime::from_utc([year, 1, 1], [0; 3]).expect("a year from 2020 to 2100 has a first day")
 }
 
-impl std::fmt::Display for FoundingYear {
+impl std::fmt::Display for CaStartYear {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(formatter)
     }
@@ -85,8 +85,8 @@ mod tests {
     #[test]
     fn authorities_end_with_the_tenth_year() {
         for (year, end) in [(2020, 1_924_991_999), (2026, 2_114_380_799), (2089, 4_102_444_799)] {
-            assert_eq!(FoundingYear::new(year).unwrap().authorities_end(), UnixTime::new(end));
+            assert_eq!(CaStartYear::new(year).unwrap().authorities_end(), UnixTime::new(end));
         }
-        assert!(FoundingYear::new(2019).is_none() && FoundingYear::new(2090).is_none());
+        assert!(CaStartYear::new(2019).is_none() && CaStartYear::new(2090).is_none());
     }
 }

@@ -12,10 +12,10 @@ use crate::patch::{Draft, Partition};
 use crate::types::{ImagePath, Mode, Owner};
 
 pub(super) fn write(draft: &mut Draft<'_>, target: &Target<'_>) -> Result<(), K3sError> {
-    let founded = target.k3s.access.founded;
-    let end = founded.authorities_end();
+    let ca_start_year = target.k3s.access.ca_start_year;
+    let end = ca_start_year.authorities_end();
     if draft.time() >= end {
-        return Err(K3sError::Expired { node: target.node.name.to_string(), founded });
+        return Err(K3sError::Expired { node: target.node.name.to_string(), ca_start_year });
     }
     let server = format!("{}/server", target.own.data_dir());
     let tls = format!("{server}/tls");

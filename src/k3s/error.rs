@@ -1,6 +1,6 @@
 //! Errors of planning k3s.
 
-use crate::cluster::FoundingYear;
+use crate::cluster::CaStartYear;
 use crate::identity::IdentityError;
 use crate::patch::PatchError;
 use crate::systemd::UnitError;
@@ -25,13 +25,13 @@ pub enum K3sError {
     Identity(#[from] IdentityError),
     /// The certificate authorities end before the card is switched on.
     #[error(
-        "the certificate authorities of a cluster founded in {founded} have ended before the stock image of `{node}` was made"
+        "the certificate authorities, counted from {ca_start_year}, end before the stock image of `{node}` was made"
     )]
     Expired {
         /// The name of the node.
         node: String,
-        /// The year that nodes.yaml gives.
-        founded: FoundingYear,
+        /// The year that they count from.
+        ca_start_year: CaStartYear,
     },
     /// A node is to join a cluster that has no server.
     #[error("`{node}` has no server to join: no node has `k3s: server`")]
@@ -75,7 +75,7 @@ impl Hint for K3sError {
             Self::Path(_) => None,
             Self::Identity(error) => error.hint(),
             Self::Expired { .. } => Some(
-                "Give this year as `founded:` under `k3s:`, and make all cards of the cluster again"
+                "Give this year as `ca_start_year:` under `k3s:`, and make all cards of the cluster again"
                     .to_owned(),
             ),
             Self::NoServer { .. } => Some("Give one node `k3s: server`".to_owned()),

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 /// Returns the token with which a node joins as a server or agent. An agent's lets nobody in as a server.
 pub(super) fn to_join(target: &Target<'_>) -> Result<Zeroizing<String>, K3sError> {
     let Target { k3s, own, secret, .. } = *target;
-    let authority = secret.authority(Authority::Server, k3s.access.founded.authorities_end())?;
+    let authority = secret.authority(Authority::Server, k3s.access.ca_start_year.authorities_end())?;
     let digest = Digest::of(authority.certificate.as_bytes());
     let (name, password) = match own.role {
         Role::Server => ("server", secret.server_token()),

@@ -425,7 +425,7 @@ fn keys_of_another_secret_are_kept() {
     }
     assert!(run(&["build"]).status.success());
     // Authorities that end at another time are still the same.
-    let later = NODES.replace("v1.36.4+k3s1}", "v1.36.4+k3s1, founded: 2025}");
+    let later = NODES.replace("v1.36.4+k3s1}", "v1.36.4+k3s1, ca_start_year: 2025}");
     fs::write(workshop.path("nodes.yaml"), later).unwrap();
     let output = run(&["build"]);
     assert!(output.status.success(), "{}", text(&output.stderr));

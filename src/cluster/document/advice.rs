@@ -214,7 +214,12 @@ mod tests {
         }
         let known: BTreeMap<String, BTreeSet<String>> = ALL
             .iter()
-            .map(|level| (level.name.to_owned(), level.keys.iter().map(|key| (*key).to_owned()).collect()))
+            .map(|level| {
+                (
+                    level.name.to_owned(),
+                    level.keys.iter().chain(level.former).map(|key| (*key).to_owned()).collect(),
+                )
+            })
             .collect();
         assert_eq!(found, known);
     }

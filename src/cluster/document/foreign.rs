@@ -235,6 +235,7 @@ const TABLE: &[Row] = &[
         &[],
         Key("virtual_address"),
     ),
+    Row("founded", SETTINGS, Key("ca_start_year")),
     Row(
         "server_config_yaml extra_server_args server_args opt_server_init_args k3s_server_args",
         &[],

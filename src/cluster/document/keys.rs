@@ -1,20 +1,30 @@
-//! Which keys nodes.yaml has, and where: the one list that the loader, its hints and the schema share.
+//! The keys of nodes.yaml, level by level: the one list that the loader, its hints and the schema share.
 
 /// One kind of mapping in nodes.yaml.
 #[derive(Debug)]
 pub(crate) struct Level {
     /// Its name among the definitions of nodes.schema.json; of the whole file, nothing.
     pub(crate) name: &'static str,
-    /// Where it stands, as a hint says it.
+    /// Its place, as a hint says it.
     pub(crate) home: &'static str,
     /// Its keys.
     pub(crate) keys: &'static [&'static str],
+    /// Earlier names of keys, which are read but offered to nobody.
+    pub(crate) former: &'static [&'static str],
+}
+
+impl Level {
+    /// Returns `true` for a key that is read, under its own or an earlier name.
+    pub(crate) fn accepts(&self, key: &str) -> bool {
+        self.keys.contains(&key) || self.former.contains(&key)
+    }
 }
 
 /// Declares the levels, and the list of all.
 macro_rules! levels {
-    ($($constant:ident $name:literal $home:literal $keys:expr;)*) => {
-        $(pub(crate) const $constant: Level = Level { name: $name, home: $home, keys: &$keys };)*
+    ($($constant:ident $name:literal $home:literal $keys:tt $(former $former:literal)*;)*) => {
+        $(pub(crate) const $constant: Level =
+            Level { name: $name, home: $home, keys: &$keys, former: &[$($former),*] };)*
         pub(crate) const ALL: &[&Level] = &[$(&$constant),*];
     };
 }
@@ -38,8 +48,8 @@ levels! {
     FILE "file" "in a file, under `files:`" ["path", "content", "source", "partition", "mode", "owner"];
     K3S "k3s" "under `k3s:` at the top of the file" [
         "version", "install", "config", "labels", "taints", "server", "agent", "disable", "registries",
-        "manifests", "founded", "kubeconfig", "virtual_address",
-    ];
+        "manifests", "ca_start_year", "kubeconfig", "virtual_address",
+    ] former "founded";
     KUBECONFIG "kubeconfig" "under `kubeconfig:` of `k3s:`" ["lifetime"];
     K3S_ROLE "k3s_role" "under `server:` or `agent:` of `k3s:`" ["config", "labels", "taints"];
     K3S_NODE "k3s_node" "under `k3s:` of a node" ["role", "config", "labels", "taints"];

@@ -122,7 +122,7 @@ impl<'t> FieldValue<'t> {
                 return None;
             }
         };
-        for entry in entries.iter().filter(|entry| !level.keys.contains(&entry.key.as_str())) {
+        for entry in entries.iter().filter(|entry| !level.accepts(&entry.key)) {
             let span = FieldSpan { position: entry.position, path: self.path_of(&entry.key) };
             let role =
                 entries.iter().find(|entry| entry.key == "k3s").and_then(|entry| match &entry.value.kind {
@@ -135,7 +135,7 @@ impl<'t> FieldValue<'t> {
             self.diagnostics.report(&span, finding.secret_if(advice::may_be_secret(&entry.key)));
         }
         let mistyped = entries.iter().filter_map(|entry| {
-            (!level.keys.contains(&entry.key.as_str())).then(|| advice::meant(level, &entry.key)).flatten()
+            (!level.accepts(&entry.key)).then(|| advice::meant(level, &entry.key)).flatten()
         });
         Some(Fields { value: self.clone(), entries, mistyped: mistyped.collect() })
     }

@@ -135,7 +135,7 @@ fn the_founder_alone_has_the_authorities() {
         let line = format!("{folder}/ 0700");
         assert!(outline.contains(&line), "{line} is not in {outline:#?}");
     }
-    let end = Access::default().founded.authorities_end();
+    let end = Access::default().ca_start_year.authorities_end();
     for (authority, name) in Authority::ALL.into_iter().zip([
         "server-ca",
         "client-ca",
@@ -204,7 +204,7 @@ fn node_passwords_are_the_nodes_own() {
 #[test]
 fn nothing_secret_lands_where_everybody_can_read_it() {
     let secret = secret();
-    let end = Access::default().founded.authorities_end();
+    let end = Access::default().ca_start_year.authorities_end();
     let mut secrets = vec![secret.server_token(), secret.agent_token(), secret.node_password("north")];
     for authority in Authority::ALL {
         let key = secret.authority(authority, end).unwrap().private_key;

@@ -29,7 +29,7 @@ fn lasting() -> Option<Workshop> {
 cluster: compass
 image: demo
 network: {prefix: 24, gateway: 192.168.50.1}
-k3s: {version: v1.36.4+k3s1, founded: 2089, kubeconfig: {lifetime: 10y}}
+k3s: {version: v1.36.4+k3s1, ca_start_year: 2089, kubeconfig: {lifetime: 10y}}
 nodes: [{name: north, address: 192.168.50.11, k3s: server}]
 ",
     )

@@ -3,9 +3,8 @@
 use crate::nodes_yaml::{EAST, HASH, KEY, TOP, VALID, edited, parse, parse_in, rendered};
 use crate::support::python;
 use cardwright::cluster::{
-    Access, CannotRejoin, Cluster, ExtraFile, FileOwner, FileSource, FoundingYear, Grow, ImageSource,
-    Install, Interface, InterfaceName, Lifetime, MacAddress, Node, NodeSpans, PageSize, Role, Swap,
-    TimeServer,
+    Access, CaStartYear, CannotRejoin, Cluster, ExtraFile, FileOwner, FileSource, Grow, ImageSource, Install,
+    Interface, InterfaceName, Lifetime, MacAddress, Node, NodeSpans, PageSize, Role, Swap, TimeServer,
 };
 use cardwright::fetch::FileLocation;
 use cardwright::formats::ImageFormat;
@@ -383,12 +382,11 @@ fn line_ends_and_a_byte_order_mark_of_windows_change_nothing() {
 fn how_the_cluster_is_reached_is_said_once_for_all() {
     let access = |text: &str| parse(text).unwrap().k3s.unwrap().access;
     assert_eq!(access(VALID), Access::default());
-    let said =
-        "version: v1.36.4+k3s1, founded: 2031, kubeconfig: {lifetime: 90d}, virtual_address: 192.168.50.10";
+    let said = "version: v1.36.4+k3s1, ca_start_year: 2031, kubeconfig: {lifetime: 90d}, virtual_address: 192.168.50.10";
     assert_eq!(
         access(&edited(&[("version: v1.36.4+k3s1", said)])),
         Access {
-            founded: FoundingYear::new(2031).unwrap(),
+            ca_start_year: CaStartYear::new(2031).unwrap(),
             kubeconfig_lifetime: Lifetime::from_days(90).unwrap(),
             virtual_address: Some("192.168.50.10".parse().unwrap()),
         }
@@ -549,7 +547,8 @@ fn a_mac_address_takes_the_place_of_the_name_of_an_interface() {
 
 /// Spellings that other programs have taught people, each with the one that means the same.
 /// (Extra files know their place, which is why one of these has two spaces.)
-const PLAIN_MEANINGS: [(&str, &str); 34] = [
+const PLAIN_MEANINGS: [(&str, &str); 35] = [
+    ("ca_start_year: 2031", "founded: 2031"),
     ("user: {ssh_authorized_keys: [KEY]}", "user: {ssh_authorized_keys: KEY}"),
     (
         "network: {prefix: 24, gateway: 192.168.50.1, dns: [1.1.1.1]}",
@@ -611,7 +610,9 @@ fn with_setting(setting: &str) -> String {
     match key {
         "network" => edited(&[("network: {prefix: 24, gateway: 192.168.50.1}", &setting)]),
         "address" => edited(&[("address: 192.168.50.12", &setting)]),
-        "disable" | "taints" => edited(&[("v1.36.4+k3s1", &format!("v1.36.4+k3s1, {setting}"))]),
+        "disable" | "taints" | "ca_start_year" | "founded" => {
+            edited(&[("v1.36.4+k3s1", &format!("v1.36.4+k3s1, {setting}"))])
+        }
         "k3s" => edited(&[("k3s: agent", &setting)]),
         "image" => edited(&[(TOP, &setting)]),
         _ => edited(&[(TOP, &format!("{TOP}\n{setting}"))]),

@@ -922,8 +922,11 @@ fn how_the_cluster_is_reached_is_checked() {
     assert_snapshot!(
         "nodes_yaml__api_address",
         answers(&[
+            &[k3s("version: v1.36.4+k3s1, ca_start_year: 26")],
+            &[k3s("version: v1.36.4+k3s1, ca_start_year: 2026-11-25")],
             &[k3s("version: v1.36.4+k3s1, founded: 26")],
-            &[k3s("version: v1.36.4+k3s1, founded: 2026-11-25")],
+            &[k3s("version: v1.36.4+k3s1, founded: 2026, ca_start_year: 2026")],
+            &[(TOP, "image: demo\nfounded: 2026")],
             &[k3s("version: v1.36.4+k3s1, kubeconfig: {lifetime: 3}")],
             &[k3s("version: v1.36.4+k3s1, kubeconfig: {lifetime: 11y}")],
             &[k3s("version: v1.36.4+k3s1, kubeconfig: 3y")],

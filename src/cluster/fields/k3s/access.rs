@@ -1,17 +1,17 @@
-//! How a cluster is reached, and for how long: what nodes.yaml says about certificates and addresses.
+//! The certificates and addresses through which a cluster is reached.
 
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::keys;
 use crate::cluster::document::syntax::YamlKind;
 use crate::cluster::document::value::{Field, FieldValue, Fields, Spanned};
 use crate::cluster::fields::network;
-use crate::cluster::{Access, FoundingYear, Lifetime};
+use crate::cluster::{Access, CaStartYear, Lifetime};
 use std::net::Ipv4Addr;
 
-/// What was read, and where the virtual address stood, which has to be held against the nodes.
+/// The fields, with the span of the virtual address, which has to be held against the nodes.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct AccessDraft {
-    founded: FoundingYear,
+    ca_start_year: CaStartYear,
     kubeconfig_lifetime: Lifetime,
     pub(crate) virtual_address: Option<Spanned<Ipv4Addr>>,
 }
@@ -19,24 +19,25 @@ pub(crate) struct AccessDraft {
 impl AccessDraft {
     pub(crate) fn finish(self) -> Access {
         Access {
-            founded: self.founded,
+            ca_start_year: self.ca_start_year,
             kubeconfig_lifetime: self.kubeconfig_lifetime,
             virtual_address: self.virtual_address.map(|address| address.value),
         }
     }
 }
 
-/// Reads `founded`, `kubeconfig` and `virtual_address` among the fields of `k3s:`; `None` where one of them
+/// Reads `ca_start_year`, `kubeconfig` and `virtual_address` among the fields of `k3s:`; `None` where one of them
 /// is wrong.
 pub(crate) fn read(fields: &Fields<'_>) -> Option<AccessDraft> {
-    let founded = fields.token("founded", year);
+    let keys = ["ca_start_year", "founded"];
+    let start = network::one_of_two(keys, keys.map(|key| fields.token(key, year)), fields.diagnostics());
     let lifetime = fields.optional("kubeconfig", kubeconfig);
     let virtual_address = fields.token("virtual_address", network::ipv4);
-    if founded.is_invalid() || lifetime.is_invalid() || virtual_address.is_invalid() {
+    if start.is_invalid() || lifetime.is_invalid() || virtual_address.is_invalid() {
         return None;
     }
     Some(AccessDraft {
-        founded: founded.value().unwrap_or(FoundingYear::DEFAULT),
+        ca_start_year: start.value().unwrap_or(CaStartYear::DEFAULT),
         kubeconfig_lifetime: lifetime.value().unwrap_or(Lifetime::DEFAULT),
         virtual_address: virtual_address.given().cloned(),
     })
@@ -55,9 +56,9 @@ fn kubeconfig(value: &FieldValue<'_>) -> Option<Lifetime> {
     }
 }
 
-fn year(text: &str) -> Result<FoundingYear, Finding> {
-    text.parse().ok().and_then(FoundingYear::new).ok_or_else(|| {
-        let (first, last) = (FoundingYear::RANGE.start(), FoundingYear::RANGE.end());
+fn year(text: &str) -> Result<CaStartYear, Finding> {
+    text.parse().ok().and_then(CaStartYear::new).ok_or_else(|| {
+        let (first, last) = (CaStartYear::RANGE.start(), CaStartYear::RANGE.end());
         let message = format!("{} is no year from {first} to {last}", shown(text));
         Finding::new(message, "Write the year in which the first card of the cluster was made, like `2026`")
     })
