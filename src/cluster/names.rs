@@ -65,6 +65,19 @@ checked_name! {
     TimeServer, time_server
 }
 
+/// Returns `true` for one of the words of a list, which are apart by spaces.
+pub(crate) fn is_word_of(text: &str, list: &str) -> bool {
+    list.split_whitespace().any(|word| word == text)
+}
+
+/// Returns `true` for a label of RFC 1123 in small letters, of any length: letters, digits and hyphens between them.
+pub(crate) fn is_label(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
 /// RFC 1123, section 2.1: letters, digits and hyphens, at most 63.
 fn label(text: &str) -> Result<(), &'static str> {
     if text.is_empty() {
@@ -92,22 +105,16 @@ fn label(text: &str) -> Result<(), &'static str> {
 }
 
 /// The names that Debian's installers write into /etc/hosts (Debian reference, section 5.1.1; netcfg).
-const IN_ETC_HOSTS: [&str; 7] = [
-    "ip6-allhosts",
-    "ip6-allnodes",
-    "ip6-allrouters",
-    "ip6-localhost",
-    "ip6-localnet",
-    "ip6-loopback",
-    "ip6-mcastprefix",
-];
+const IN_ETC_HOSTS: &str = "\
+    ip6-allhosts ip6-allnodes ip6-allrouters ip6-localhost ip6-localnet ip6-loopback \
+    ip6-mcastprefix";
 
 fn hostname(text: &str) -> Result<(), &'static str> {
     label(text)?;
     if text == "localhost" {
         return Err("is what every machine calls itself");
     }
-    if IN_ETC_HOSTS.contains(&text) {
+    if is_word_of(text, IN_ETC_HOSTS) {
         return Err("is a name that /etc/hosts has already, for something else");
     }
     // inet_aton(3) takes `12` and `0x1f` for addresses, and so do ping and ssh.
@@ -208,72 +215,12 @@ fn k3s_version(text: &str) -> Result<(), &'static str> {
 }
 
 /// Users and groups that Raspberry Pi OS has already: the user's own group gets the user's name.
-const TAKEN: [&str; 64] = [
-    "root",
-    "daemon",
-    "bin",
-    "sys",
-    "sync",
-    "games",
-    "man",
-    "lp",
-    "mail",
-    "news",
-    "uucp",
-    "proxy",
-    "www-data",
-    "backup",
-    "list",
-    "irc",
-    "nobody",
-    "nogroup",
-    "messagebus",
-    "sshd",
-    "avahi",
-    "dnsmasq",
-    "polkitd",
-    "rtkit",
-    "dhcpcd",
-    "statd",
-    "adm",
-    "tty",
-    "disk",
-    "kmem",
-    "dialout",
-    "fax",
-    "voice",
-    "cdrom",
-    "floppy",
-    "tape",
-    "sudo",
-    "audio",
-    "dip",
-    "operator",
-    "src",
-    "shadow",
-    "utmp",
-    "video",
-    "sasl",
-    "plugdev",
-    "staff",
-    "users",
-    "input",
-    "sgx",
-    "clock",
-    "kvm",
-    "render",
-    "netdev",
-    "crontab",
-    "spi",
-    "i2c",
-    "gpio",
-    "lpadmin",
-    "bluetooth",
-    "pulse",
-    "saned",
-    "tss",
-    "rpi-first-boot-wizard",
-];
+const TAKEN: &str = "\
+    root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc nobody \
+    nogroup messagebus sshd avahi dnsmasq polkitd rtkit dhcpcd statd adm tty disk kmem dialout \
+    fax voice cdrom floppy tape sudo audio dip operator src shadow utmp video sasl plugdev \
+    staff users input sgx clock kvm render netdev crontab spi i2c gpio lpadmin bluetooth pulse \
+    saned tss rpi-first-boot-wizard";
 
 fn user_name(text: &str) -> Result<(), &'static str> {
     if text.is_empty() {
@@ -291,7 +238,7 @@ fn user_name(text: &str) -> Result<(), &'static str> {
     if text.len() > 32 {
         return Err("is longer than 32 characters");
     }
-    if TAKEN.contains(&text) || text.starts_with("systemd-") {
+    if is_word_of(text, TAKEN) || text.starts_with("systemd-") {
         return Err("is a user or a group of the system itself");
     }
     Ok(())

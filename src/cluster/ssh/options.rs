@@ -4,6 +4,7 @@
 //! gets in, and nobody knows why. So a line is read here as its `sshauthopt_parse` reads it.
 
 use crate::cluster::NotAPublicKey;
+use crate::cluster::names::is_word_of;
 use crate::types::UnixTime;
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -206,28 +207,13 @@ fn is_address(value: &str) -> bool {
 }
 
 /// Services that have a name in /etc/services of every release (netbase), and that somebody forwards to.
-const SERVICES: [&str; 16] = [
-    "domain",
-    "ftp",
-    "git",
-    "http",
-    "https",
-    "imap2",
-    "imaps",
-    "ldap",
-    "ldaps",
-    "mysql",
-    "nfs",
-    "postgresql",
-    "smtp",
-    "ssh",
-    "submission",
-    "telnet",
-];
+const SERVICES: &str = "\
+    domain ftp git http https imap2 imaps ldap ldaps mysql nfs postgresql smtp ssh submission \
+    telnet";
 
 /// A number, `*`, or the name of a service, which sshd looks up in /etc/services.
 fn is_port(text: &str) -> bool {
-    text == "*" || SERVICES.contains(&text) || text.parse::<u16>().is_ok_and(|port| port > 0)
+    text == "*" || is_word_of(text, SERVICES) || text.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
 /// The first year in which a card of cardwright's can have started: what ends before it never began.

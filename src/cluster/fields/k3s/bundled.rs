@@ -7,13 +7,13 @@ use crate::cluster::document::value::FieldValue;
 use crate::cluster::fields::source;
 use crate::fetch::FileLocation;
 
-/// What k3s imports images from (docs.k3s.io, "Air-Gap Install").
+/// The endings of archives that k3s imports images from (docs.k3s.io, "Air-Gap Install").
 const ARCHIVES: [&str; 8] = [".tar", ".tar.lz4", ".tar.bz2", ".tbz", ".tar.gz", ".tgz", ".tar.zst", ".tzst"];
 
 /// A list of images in the same folder, which k3s downloads.
 const LIST_OF_IMAGES: &str = ".txt";
 
-/// What an example in a hint shows.
+/// The example in hints.
 pub(crate) const EXAMPLE: &str = "{binary: {arm64: k3s-arm64}, images: [k3s-airgap-images-arm64.tar.zst]}";
 
 /// Reads what stands under `bundled:`.

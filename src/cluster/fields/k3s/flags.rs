@@ -1,10 +1,11 @@
-//! What k3s is told about a node, for all nodes, those of one role, or one: `config`, `labels`, `taints`.
+//! Flags of k3s for all nodes, those of one role, or one: `config`, `labels`, `taints`.
 
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::advice;
 use crate::cluster::document::value::{FieldValue, Fields};
 use crate::cluster::fields::k3s::config;
 use crate::cluster::fields::k3s::config::K3sConfig;
+use crate::cluster::names::is_label;
 use crate::cluster::{FieldSpan, Role};
 use serde_json::{Map, Value};
 
@@ -17,7 +18,7 @@ const OPEN_PREFIXES: [&str; 2] = ["node.kubernetes.io", "kubelet.kubernetes.io"]
 
 const OPEN_LABELS: [&str; 2] = ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"];
 
-/// What `disable:` knows: the components that come with k3s (docs.k3s.io, "Packaged Components").
+/// The values of `disable:`: the components that come with k3s (docs.k3s.io, "Packaged Components").
 const COMPONENTS: [(&str, &str); 6] = [
     ("coredns", "coredns"),
     ("local-storage", "local-storage"),
@@ -135,13 +136,7 @@ pub(crate) fn qualified_name(text: &str) -> Result<(), Finding> {
         Some((domain, name)) => (Some(domain), name),
         None => (None, text),
     };
-    let label = |label: &str| {
-        !label.is_empty()
-            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    let domain_is_right = domain.is_none_or(|domain| domain.len() <= 253 && domain.split('.').all(label));
+    let domain_is_right = domain.is_none_or(|domain| domain.len() <= 253 && domain.split('.').all(is_label));
     if domain_is_right && !name.is_empty() && is_plain(name) {
         return Ok(());
     }

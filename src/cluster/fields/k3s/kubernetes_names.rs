@@ -5,6 +5,7 @@
 
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::fields::k3s::flags::{is_plain, qualified_name};
+use crate::cluster::names::is_label;
 use serde_json::Value;
 
 /// The rule for the name of an object.
@@ -190,14 +191,6 @@ fn check_metadata(metadata: Option<&Value>, what: &str, findings: &mut Vec<Findi
             }
         }
     }
-}
-
-/// RFC 1123: small letters, digits and hyphens between them.
-pub(crate) fn is_label(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-        && !text.starts_with('-')
-        && !text.ends_with('-')
 }
 
 #[cfg(test)]

@@ -6,12 +6,12 @@ use crate::cluster::document::value::{FieldValue, Spanned};
 use crate::cluster::document::yaml_files;
 use crate::cluster::document::yaml_files::{OtherDocument, called};
 use crate::cluster::fields::k3s::kubernetes_names;
-use crate::cluster::fields::k3s::kubernetes_names::is_label;
+use crate::cluster::names::is_label;
 use crate::types::absent::OrEmpty as _;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// What k3s reads in its folder of manifests.
+/// The endings of files that k3s reads in its folder of manifests.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 
 /// The files k3s writes there itself at every start (docs.k3s.io, "Packaged Components").
@@ -149,7 +149,7 @@ fn check_name(base_name: &str, ending: &str, called: &str) -> Result<(), Finding
     Ok(())
 }
 
-/// Whether there is a Secret in it, be it in a list.
+/// Returns `true` if there is a Secret in it, be it in a list.
 fn mentions_secret(value: &Value) -> bool {
     let is_secret = value.get("kind").and_then(Value::as_str) == Some("Secret");
     let items = value.get("items").and_then(Value::as_array);

@@ -15,10 +15,11 @@ use crate::cluster::document::{advice, keys};
 use crate::cluster::fields::k3s::access::AccessDraft;
 use crate::cluster::fields::k3s::flags::Flags;
 use crate::cluster::fields::source;
+use crate::cluster::names::is_word_of;
 use crate::cluster::{FieldSpan, Install, K3sVersion, Manifest, Registries, Role};
 use serde_json::{Map, Value};
 
-/// Where k3s publishes its releases.
+/// The address of k3s's releases.
 const RELEASES: &str = "https://github.com/k3s-io/k3s/releases/download";
 
 /// The top-level `k3s:`.
@@ -33,7 +34,7 @@ pub(crate) struct ClusterK3s {
     common: Flags,
     server: Flags,
     agent: Flags,
-    /// What servers do not deploy.
+    /// The components that servers do not deploy.
     disabled: Vec<String>,
 }
 
@@ -69,7 +70,7 @@ impl ClusterK3s {
         [own, of_role, &self.common].into_iter().find_map(|flags| flags.span_of(flag))
     }
 
-    /// Whether servers go without what takes most memory of what comes with k3s.
+    /// Returns `true` if servers go without the components of k3s that take most memory.
     pub(crate) fn disables_the_heaviest(&self) -> bool {
         ["traefik", "metrics-server"].iter().all(|heavy| self.disabled.iter().any(|name| name == heavy))
     }
@@ -128,24 +129,12 @@ pub(crate) fn read_role(fields: &Fields<'_>) -> Field<NodeRole> {
 }
 
 /// Other names of a server.
-const SERVERS: [&str; 13] = [
-    "master",
-    "masters",
-    "control-plane",
-    "controlplane",
-    "controller",
-    "leader",
-    "manager",
-    "main",
-    "primary",
-    "etcd",
-    "init",
-    "servers",
-    "head",
-];
+const SERVERS: &str = "\
+    master masters control-plane controlplane controller leader manager main primary etcd init \
+    servers head";
 
-const AGENTS: [&str; 10] =
-    ["worker", "workers", "node", "nodes", "minion", "slave", "compute", "agents", "client", "member"];
+/// Other names of an agent.
+const AGENTS: &str = "worker workers node nodes minion slave compute agents client member";
 
 /// The role that stands under `key`. Between the two nothing is guessed by spelling: they are opposites, and
 /// `worker` is nearer to `server` than to `agent`.
@@ -160,8 +149,8 @@ fn role(value: &FieldValue<'_>, key: &str) -> Option<NodeRole> {
     let finding = match folded.as_str() {
         "server" if text == "server" => return without_flags(Some(Role::Server)),
         "agent" if text == "agent" => return without_flags(Some(Role::Agent)),
-        other if SERVERS.contains(&other) || AGENTS.contains(&other) => {
-            let role = if SERVERS.contains(&other) { Role::Server } else { Role::Agent };
+        other if is_word_of(other, SERVERS) || is_word_of(other, AGENTS) => {
+            let role = if is_word_of(other, SERVERS) { Role::Server } else { Role::Agent };
             let message = format!("{} is called `{role}` in k3s", shown(text));
             Finding::new(message, format!("Write `{key}: {role}`"))
         }
