@@ -2,6 +2,7 @@
 
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::keys;
+use crate::cluster::document::keys::Level;
 use crate::cluster::document::syntax::YamlKind;
 use crate::cluster::document::value::{FieldValue, Fields};
 use crate::fetch::FileLocation;
@@ -36,40 +37,78 @@ pub(crate) fn url(text: &str) -> Result<String, Finding> {
     Ok(text.to_owned())
 }
 
-/// A path, `{path, sha256}` or `{url, sha256}`.
-pub(crate) fn file(value: &FieldValue<'_>) -> Option<FileLocation> {
-    let folders = value.folders();
-    let YamlKind::Mapping(entries) = value.kind() else {
-        return value.parse(|text| {
-            if text.contains("://") {
-                let hint = format!("Write `{{url: {text}, sha256: …}}`");
-                return Err(Finding::new("a download needs the SHA-256 of the file", hint));
-            }
-            Ok(FileLocation::Path { path: folders.existing_file(text)?, sha256: None })
-        });
-    };
-    let has = |key: &str| entries.iter().any(|entry| entry.key == key);
-    if has("path") && has("url") {
-        let finding = Finding::new("the file has both `path` and `url`", "Keep one of the two");
-        value.report(finding);
-        return None;
-    }
-    if has("url") {
-        let fields = value.fields(&keys::ARTIFACT_URL)?;
-        return download(&fields, "… (64 hexadecimal digits from the release)");
-    }
-    let fields = value.fields(&keys::ARTIFACT_PATH)?;
-    let path = fields.required("path", "k3s-arm64", |value| value.parse(|text| folders.existing_file(text)));
-    let sha256 = fields.token("sha256", sha256);
-    if sha256.is_invalid() {
-        return None;
-    }
-    Some(FileLocation::Path { path: path.value()?, sha256: sha256.value() })
+/// A key under which a file is named: by a path, `{path, sha256}` or `{url, sha256}`.
+pub(crate) struct FileField {
+    /// Its name in a finding.
+    pub(crate) name: &'static str,
+    /// The beginning of an example, with the key where that is known.
+    pub(crate) key: &'static str,
+    pub(crate) path_keys: &'static Level,
+    pub(crate) url_keys: &'static Level,
+    pub(crate) example_path: &'static str,
+    /// The page that has the SHA-256.
+    pub(crate) digest_source: &'static str,
 }
 
-/// `url` and `sha256`; `digits` is what an example of the latter shows.
-pub(crate) fn download(fields: &Fields<'_>, digits: &str) -> Option<FileLocation> {
-    let url = fields.required("url", "https://…", |value| value.parse(url));
-    let sha256 = fields.required("sha256", digits, |value| value.parse_token(sha256));
-    Some(FileLocation::Url { url: url.value()?, sha256: sha256.value()? })
+impl FileField {
+    /// Reads the file, a path by `path`; and returns the fields of a mapping, which may have more of them.
+    pub(crate) fn read<'t, T>(
+        &self,
+        value: &FieldValue<'t>,
+        path: impl Fn(&str, Option<Digest>) -> Result<T, Finding>,
+        url: fn(FileLocation) -> T,
+    ) -> (Option<T>, Option<Fields<'t>>) {
+        let YamlKind::Mapping(entries) = value.kind() else {
+            let file = value.parse(|text| {
+                if !text.contains("://") {
+                    return path(text, None);
+                }
+                let Self { key, digest_source, .. } = self;
+                let hint =
+                    format!("Write `{key}{{url: {text}, sha256: …}}`, with the SHA-256 from {digest_source}");
+                Err(Finding::new("a download needs the SHA-256 of the file", hint))
+            });
+            return (file, None);
+        };
+        let has = |key: &str| entries.iter().any(|entry| entry.key == key);
+        if has("path") && has("url") {
+            let message = format!("{} has both `path` and `url`", self.name);
+            value.report(Finding::new(message, "Keep one of the two"));
+            return (None, None);
+        }
+        let level = if has("url") { self.url_keys } else { self.path_keys };
+        let Some(fields) = value.fields(level) else { return (None, None) };
+        let file = if has("url") {
+            self.download(&fields).map(url)
+        } else {
+            let sha256 = fields.token("sha256", sha256);
+            let digest = sha256.given().map(|sha256| sha256.value);
+            let file =
+                fields.required("path", self.example_path, |value| value.parse(|text| path(text, digest)));
+            file.value().filter(|_| !sha256.is_invalid())
+        };
+        (file, Some(fields))
+    }
+
+    fn download(&self, fields: &Fields<'_>) -> Option<FileLocation> {
+        let digits = format!("… (64 hexadecimal digits from {})", self.digest_source);
+        let url = fields.required("url", "https://…", |value| value.parse(url));
+        let sha256 = fields.required("sha256", &digits, |value| value.parse_token(sha256));
+        Some(FileLocation::Url { url: url.value()?, sha256: sha256.value()? })
+    }
+}
+
+/// Reads a file that is there, or is downloaded.
+pub(crate) fn file(value: &FieldValue<'_>) -> Option<FileLocation> {
+    const ARTIFACT: FileField = FileField {
+        name: "the file",
+        key: "",
+        path_keys: &keys::ARTIFACT_PATH,
+        url_keys: &keys::ARTIFACT_URL,
+        example_path: "k3s-arm64",
+        digest_source: "the release",
+    };
+    let folders = value.folders();
+    let existing = |text: &str, sha256| Ok(FileLocation::Path { path: folders.existing_file(text)?, sha256 });
+    ARTIFACT.read(value, existing, |location| location).0
 }
