@@ -70,12 +70,12 @@ impl Cluster {
         self.nodes.iter().filter(|node| node.role() == Some(Role::Server))
     }
 
-    /// Returns the first server: the one that founds the cluster.
+    /// Returns the first server: the one that starts the cluster.
     pub fn first_server(&self) -> Option<&Node> {
         self.servers().next()
     }
 
-    /// Returns the server that `node` joins; `None` for the one that founds the cluster.
+    /// Returns the server that `node` joins; `None` for the one that starts the cluster.
     ///
     /// All join the first one. When that one itself is to rejoin, it joins the next.
     /// [`join_through`](Self::join_through) says otherwise.

@@ -234,83 +234,78 @@ fn image_path(path: &str, text: &str) -> Result<ImagePath, Finding> {
 
 fn absolute_path(text: &str, partition: Partition) -> Result<ImagePath, Finding> {
     let path = image_path(text, text)?;
-    let below = |ancestor: &str| {
-        text == ancestor || text.strip_prefix(ancestor).is_some_and(|rest| rest.starts_with('/'))
-    };
     if text == "/" {
         return Err(Finding::new("`/` is a directory", "Write the whole path of a file, like `/etc/motd`"));
     }
     match partition {
-        Partition::Root => {
-            // What else lies below /boot is judged when the release is known: up to bullseye, all of it is the boot
-            // partition, later /boot/firmware alone. These two are signposts there, and no settings.
-            if ["/boot/firmware", "/boot"].iter().any(|folder| {
-                text.strip_prefix(folder).is_some_and(|rest| ["/config.txt", "/cmdline.txt"].contains(&rest))
-            }) {
-                let message = format!("{} is the stock image's own, which cardwright adds to", shown(text));
-                let hint = "Write what you want to add under `boot:`, as `config:` or `cmdline:`";
-                return Err(Finding::new(message, hint));
-            }
-            if let Some((folder, covered)) = COVERED.iter().find(|(folder, _)| below(folder)) {
-                let link = if folder == covered {
-                    String::new()
-                } else {
-                    format!("`{folder}` leads to `{covered}`, and ")
-                };
-                let message = format!(
-                    "{link}`{covered}` is empty whenever the system starts; a file there is never seen"
-                );
-                return Err(Finding::new(message, "Choose another folder"));
-            }
-        }
-        Partition::Boot => {
-            if matches!(text.to_ascii_lowercase().as_str(), "/config.txt" | "/cmdline.txt") {
-                let message = format!("{} is the stock image's own, which cardwright adds to", shown(text));
-                return Err(Finding::new(
-                    message,
-                    "Write what you want to add under `boot:`, as `config:` or `cmdline:`",
-                ));
-            }
-            if below("/boot") {
-                let message = format!("{} would be `/boot` on the boot partition itself", shown(text));
-                return Err(Finding::new(
-                    message,
-                    "Write the path as it is on the partition, without `/boot/firmware`",
-                ));
-            }
-            // What VFAT does not allow in a name. Other names are ASCII here: it keeps each a second time, in a
-            // code page, and code pages differ.
-            if text.contains(|character: char| {
-                !character.is_ascii() || r#"\:*?"<>|"#.contains(character) || character.is_control()
-            }) {
-                let message = if text.is_ascii() {
-                    format!("{} has characters that FAT does not allow", shown(text))
-                } else {
-                    format!(
-                        "{} has characters beyond ASCII, which cardwright does not write on FAT",
-                        shown(text)
-                    )
-                };
-                return Err(Finding::new(
-                    message,
-                    "Use the letters a to z and A to Z, digits, `-`, `_` and `.`",
-                ));
-            }
-            if let Some(name) = path.parts().find(|name| name.ends_with(['.', ' '])) {
-                let message = format!("{} ends in a dot or a space, which FAT's drivers drop", shown(name));
-                return Err(Finding::new(
-                    message,
-                    format!("Write {}", shown(name.trim_end_matches(['.', ' ']))),
-                ));
-            }
-            if let Some(name) = path.parts().find(|name| is_short_alias(name)) {
-                let message =
-                    format!("{} is a name as FAT makes them up for files with long names", shown(name));
-                return Err(Finding::new(message, "Choose a name without `~` and a number"));
-            }
-        }
+        Partition::Root => check_root_path(text)?,
+        Partition::Boot => check_boot_path(text, &path)?,
     }
     Ok(path)
+}
+
+/// Returns `true` for a folder and all that is in it.
+fn is_in(text: &str, folder: &str) -> bool {
+    text.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn stock_file(text: &str) -> Finding {
+    let message = format!("{} is the stock image's own, which cardwright adds to", shown(text));
+    Finding::new(message, "Write what you want to add under `boot:`, as `config:` or `cmdline:`")
+}
+
+fn check_root_path(text: &str) -> Result<(), Finding> {
+    // What else is below /boot is judged when the release is known: up to bullseye, all of it is the boot
+    // partition, later /boot/firmware alone. These two only say there where the settings are.
+    let in_boot = text.strip_prefix("/boot/firmware").or_else(|| text.strip_prefix("/boot"));
+    if matches!(in_boot, Some("/config.txt" | "/cmdline.txt")) {
+        return Err(stock_file(text));
+    }
+    let Some((folder, covered)) = COVERED.iter().find(|(folder, _)| is_in(text, folder)) else {
+        return Ok(());
+    };
+    let link =
+        if folder == covered { String::new() } else { format!("`{folder}` leads to `{covered}`, and ") };
+    let message =
+        format!("{link}`{covered}` is empty whenever the system starts; a file there is never seen");
+    Err(Finding::new(message, "Choose another folder"))
+}
+
+/// Refuses what VFAT does not allow, and what it would not keep apart from other names.
+fn check_boot_path(text: &str, path: &ImagePath) -> Result<(), Finding> {
+    if matches!(text.to_ascii_lowercase().as_str(), "/config.txt" | "/cmdline.txt") {
+        return Err(stock_file(text));
+    }
+    if is_in(text, "/boot") {
+        let message = format!("{} would be `/boot` on the boot partition itself", shown(text));
+        return Err(Finding::new(
+            message,
+            "Write the path as it is on the partition, without `/boot/firmware`",
+        ));
+    }
+    // Names are ASCII here: VFAT keeps others a second time, in a code page, and code pages differ.
+    let complaint = if !text.is_ascii() {
+        Some("has characters beyond ASCII, which cardwright does not write on FAT")
+    } else if text.contains(|character: char| r#"\:*?"<>|"#.contains(character) || character.is_control()) {
+        Some("has characters that FAT does not allow")
+    } else {
+        None
+    };
+    if let Some(complaint) = complaint {
+        return Err(Finding::new(
+            format!("{} {complaint}", shown(text)),
+            "Use the letters a to z and A to Z, digits, `-`, `_` and `.`",
+        ));
+    }
+    if let Some(name) = path.parts().find(|name| name.ends_with(['.', ' '])) {
+        let message = format!("{} ends in a dot or a space, which FAT's drivers drop", shown(name));
+        return Err(Finding::new(message, format!("Write {}", shown(name.trim_end_matches(['.', ' '])))));
+    }
+    if let Some(name) = path.parts().find(|name| is_short_alias(name)) {
+        let message = format!("{} is a name as FAT makes them up for files with long names", shown(name));
+        return Err(Finding::new(message, "Choose a name without `~` and a number"));
+    }
+    Ok(())
 }
 
 /// Tells whether a name is of the form that FAT gives a file beside its long name: `CONFIG~1.TXT`. Which file gets

@@ -27,7 +27,7 @@ pub(crate) struct NodeFields {
     pub(crate) gateway: Field<Ipv4Addr>,
     pub(crate) dns: Field<Vec<IpAddr>>,
     pub(crate) search: Field<Vec<String>>,
-    /// Where `network.ipv6` stands.
+    /// The place of `network.ipv6`.
     pub(crate) ipv6: Field<()>,
     pub(crate) ipv6_prefix: Field<u8>,
     pub(crate) ipv6_gateway: Field<Ipv6Addr>,
@@ -45,7 +45,7 @@ pub(crate) struct NodeFields {
     pub(crate) cmdline_spans: BTreeMap<String, FieldSpan>,
     pub(crate) page_size: Field<PageSize>,
     pub(crate) swap: Field<Swap>,
-    /// How much the board has, for warnings.
+    /// The memory of the board, for warnings.
     pub(crate) memory: Field<ByteCount>,
     pub(crate) files: Vec<Spanned<ExtraFile>>,
     pub(crate) first_boot: Vec<String>,

@@ -8,19 +8,27 @@ pub(crate) const LARGEST: u64 = 2 << 40;
 
 /// `512MiB`, `1GiB`.
 pub(crate) fn size(text: &str) -> Result<ByteCount, Finding> {
-    let digits = text.len() - text.trim_start_matches(|character: char| character.is_ascii_digit()).len();
-    let (number, unit) = text.split_at(digits);
-    let shift = match unit.trim_start() {
+    let (number, unit) = number_and_unit(text);
+    let shift = match unit {
         "MiB" => Some(20),
         "GiB" => Some(30),
         _ => None,
     };
-    let bytes =
-        number.parse::<u64>().ok().zip(shift).and_then(|(number, shift)| number.checked_mul(1 << shift));
-    match bytes {
-        Some(bytes @ 1..=LARGEST) => Ok(ByteCount::new(bytes)),
-        _ => Err(Finding::new(format!("{} is not a size", shown(text)), hint(number, unit.trim_start()))),
-    }
+    byte_count(number, shift)
+        .ok_or_else(|| Finding::new(format!("{} is not a size", shown(text)), hint(number, unit)))
+}
+
+/// Splits a text behind its digits, and drops the spaces there.
+fn number_and_unit(text: &str) -> (&str, &str) {
+    let (number, unit) =
+        text.split_at(text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len()));
+    (number, unit.trim_start())
+}
+
+/// Returns as many units of `1 << shift` bytes as the number says, if some card could have them.
+fn byte_count(number: &str, shift: Option<u32>) -> Option<ByteCount> {
+    let bytes = number.parse::<u64>().ok()?.checked_mul(1 << shift?)?;
+    (1..=LARGEST).contains(&bytes).then(|| ByteCount::new(bytes))
 }
 
 /// The memory of a board. Its maker sells it in gigabytes and means GiB, and there are so few sizes that a
@@ -28,27 +36,21 @@ pub(crate) fn size(text: &str) -> Result<ByteCount, Finding> {
 pub(crate) fn memory(text: &str) -> Result<ByteCount, Finding> {
     const GIB: [u64; 5] = [1, 2, 4, 8, 16];
     const MIB: [u64; 7] = [256, 512, 1024, 2048, 4096, 8192, 16384];
-    let digits = text.len() - text.trim_start_matches(|character: char| character.is_ascii_digit()).len();
-    let (number, unit) = text.split_at(digits);
-    let shift = match (unit.trim_start().to_ascii_lowercase().as_str(), number.parse()) {
+    let (number, unit) = number_and_unit(text);
+    let shift = match (unit.to_ascii_lowercase().as_str(), number.parse()) {
         ("", Ok(number)) if GIB.contains(&number) => Some(30),
         ("", Ok(number)) if MIB.contains(&number) => Some(20),
         ("m" | "mb" | "mi" | "mib", Ok(_)) => Some(20),
         ("g" | "gb" | "gi" | "gib", Ok(_)) => Some(30),
         _ => None,
     };
-    let bytes =
-        number.parse::<u64>().ok().zip(shift).and_then(|(number, shift)| number.checked_mul(1 << shift));
-    match bytes {
-        Some(bytes @ 1..=LARGEST) => Ok(ByteCount::new(bytes)),
-        _ => Err(Finding::new(
-            format!("{} is not the memory of a board", shown(text)),
-            "Write it as it is sold, like `512MiB` or `4GiB`",
-        )),
-    }
+    byte_count(number, shift).ok_or_else(|| {
+        let message = format!("{} is not the memory of a board", shown(text));
+        Finding::new(message, "Write it as it is sold, like `512MiB` or `4GiB`")
+    })
 }
 
-/// What somebody meant who wrote another unit.
+/// Returns the hint for somebody who wrote another unit.
 fn hint(number: &str, unit: &str) -> String {
     let meant = match unit.to_ascii_lowercase().as_str() {
         "m" | "mb" | "mib" => "MiB",
