@@ -37,13 +37,13 @@ pub struct StockSystem {
     /// The time that everything written above it gets.
     pub time: UnixTime,
     /// Findings that are no reason to refuse it, and that may still disappoint.
-    pub warnings: Vec<BaseWarning>,
+    pub warnings: Vec<StockSystemWarning>,
 }
 
 /// A finding about a stock image that may disappoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum BaseWarning {
+pub enum StockSystemWarning {
     /// Another tool left something that does not contradict nodes.yaml.
     Customised(Customisation),
     /// It was forced: it lacks what every Raspberry Pi OS has.
@@ -62,7 +62,7 @@ pub enum BaseWarning {
     },
 }
 
-impl fmt::Display for BaseWarning {
+impl fmt::Display for StockSystemWarning {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Customised(Customisation { tool, found, means, .. }) => {
@@ -80,7 +80,7 @@ impl fmt::Display for BaseWarning {
     }
 }
 
-impl Hint for BaseWarning {
+impl Hint for StockSystemWarning {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Customised(_) => "Start from the image as Raspberry Pi publishes it".to_owned(),
@@ -302,12 +302,12 @@ impl StockSystem {
     ///
     /// # Errors
     /// When it is no stock image of a known release.
-    pub fn open(bytes: Arc<dyn ReadAt>, understanding: OpenOptions) -> Result<Self, StockSystemError> {
+    pub fn open(bytes: Arc<dyn ReadAt>, options: OpenOptions) -> Result<Self, StockSystemError> {
         let disk = Disk::open(bytes)?;
         if let Some(CardRecord { node, cluster, .. }) = raspios::read_card_record(&disk.files)? {
             return Err(StockSystemError::AlreadyACard { node, cluster });
         }
-        let release = match understanding.force_release {
+        let release = match options.force_release {
             Some(codename) => raspios::detect_as(&disk.files, codename)?,
             None => raspios::detect(&disk.files)?,
         };
@@ -320,7 +320,7 @@ impl StockSystem {
         if !contradicting.is_empty() {
             return Err(StockSystemError::Customised(contradicting));
         }
-        let time = match understanding.source_date_epoch {
+        let time = match options.source_date_epoch {
             Some(time) => time,
             None => stock_time(&disk)?,
         };
@@ -333,13 +333,13 @@ impl StockSystem {
         );
         let foreign = raspios::foreign(&disk.files)?;
         let warnings = foreign
-            .map(|found| BaseWarning::NotRaspberryPiOs { found })
+            .map(|found| StockSystemWarning::NotRaspberryPiOs { found })
             .into_iter()
             .chain(
                 others
                     .into_iter()
                     .filter(|found| found.effect != Effect::Agrees)
-                    .map(BaseWarning::Customised),
+                    .map(StockSystemWarning::Customised),
             )
             .chain(never_grows(&disk, &release)?)
             .collect();
@@ -349,7 +349,7 @@ impl StockSystem {
 
 /// Finds out whether the first boot will make the root partition larger. The scripts of all releases only
 /// move the end of the last partition, and trixie's only that of partition 2 (`resize_early`).
-fn never_grows(disk: &Disk, release: &Release) -> Result<Option<BaseWarning>, StockSystemError> {
+fn never_grows(disk: &Disk, release: &Release) -> Result<Option<StockSystemWarning>, StockSystemError> {
     let Disk { table, root, .. } = disk;
     let follows = table.partitions.iter().find(|entry| entry.start > root.start);
     let reason = if let Some(next) = follows {
@@ -362,7 +362,7 @@ fn never_grows(disk: &Disk, release: &Release) -> Result<Option<BaseWarning>, St
         return Ok(None);
     };
     let free = root_summary(disk)?.free;
-    Ok(Some(BaseWarning::NeverGrows { reason, size: root.length, free }))
+    Ok(Some(StockSystemWarning::NeverGrows { reason, size: root.length, free }))
 }
 
 fn root_summary(disk: &Disk) -> Result<Summary, PatchError> {

@@ -8,14 +8,12 @@ use cardwright::cluster::{Cluster, Diagnostic, Node, Role};
 use cardwright::pipeline;
 use cardwright::stock_system::OpenOptions;
 use serde_json::json;
-use std::fmt::Write as _;
 
 pub(super) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
     let selection = Selection::of(&arguments.cluster)?;
-    let understanding =
-        OpenOptions { source_date_epoch: super::source_date_epoch()?, ..OpenOptions::default() };
+    let options = OpenOptions { source_date_epoch: super::source_date_epoch()?, ..OpenOptions::default() };
     let loaded = Cluster::load(&selection.file).and_then(|cluster| {
-        let (cluster, problems) = with_image(cluster, understanding);
+        let (cluster, problems) = with_image(cluster, options);
         if problems.is_empty() { Ok(cluster) } else { Err(cluster.unfit(problems)) }
     });
     if arguments.json {
@@ -48,11 +46,11 @@ fn one(node: &Node) -> String {
 }
 
 /// The cluster with the warnings of its stock image, and what does not fit that.
-fn with_image(mut cluster: Cluster, understanding: OpenOptions) -> (Cluster, Vec<Diagnostic>) {
+fn with_image(mut cluster: Cluster, options: OpenOptions) -> (Cluster, Vec<Diagnostic>) {
     // What is there is used, and nothing is made: this only looks.
     let cache = cache::folder();
     let scratch = cache.clone().filter(|folder| folder.is_dir()).unwrap_or_else(std::env::temp_dir);
-    let checked = pipeline::check(&cluster, understanding, cache.as_deref(), &scratch);
+    let checked = pipeline::check(&cluster, options, cache.as_deref(), &scratch);
     cluster.warnings.extend(checked.warnings);
     (cluster, checked.problems)
 }
@@ -61,10 +59,10 @@ fn with_image(mut cluster: Cluster, understanding: OpenOptions) -> (Cluster, Vec
 fn summary(cluster: &Cluster) -> String {
     let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     let with = |role| cluster.nodes.iter().filter(|node| node.role() == Some(role)).count();
-    let mut text = format!("{}: {}", cluster.name, count(cluster.nodes.len(), "node"));
-    if let Some(k3s) = &cluster.k3s {
+    let nodes = count(cluster.nodes.len(), "node");
+    let k3s = cluster.k3s.as_ref().map_or_else(String::new, |k3s| {
         let (servers, agents) = (count(with(Role::Server), "server"), count(with(Role::Agent), "agent"));
-        let _ = write!(text, ", k3s {} with {servers} and {agents}", k3s.version);
-    }
-    text
+        format!(", k3s {} with {servers} and {agents}", k3s.version)
+    });
+    format!("{}: {nodes}{k3s}", cluster.name)
 }

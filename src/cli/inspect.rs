@@ -17,7 +17,7 @@ pub(super) fn run(arguments: &InspectArguments) -> Result<(), Failure> {
         return Err(Failure::Usage {
             message: "`inspect` looks at an image alone: it needs neither a nodes.yaml nor a node".to_owned(),
             hint: format!(
-                "Leave `--file` and `--node` out; `cardwright verify --node NAME {}` holds an image against the plan of a node",
+                "Leave `--file` and `--node` out; `cardwright verify --node NAME {}` compares an image with the plan of a node",
                 path.display()
             ),
         });
@@ -48,7 +48,7 @@ fn show(path: &Path, found: &Inspection) -> std::io::Result<()> {
         TableKind::Mbr { disk_id } => format!("MBR, disk id {disk_id}"),
         TableKind::Gpt { disk_guid } => format!("GPT, disk {disk_guid}"),
     };
-    let size = format!("  {} unpacked, packing {}, {table}", found.size, found.packing.name());
+    let size = format!("  {} decompressed, compression {}, {table}", found.size, found.compression.name());
     line(spans![paint(BOLD, path.display()), size])?;
     line("")?;
     for row in map::draw(found.size, &found.table.partitions, map::WIDTH) {

@@ -33,24 +33,24 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     }
     // So that the build which most probably follows need not read the same once more.
     session.save_pages(&reporter);
-    let extent = &planned.extent;
+    let layout = &planned.layout;
     if arguments.json {
         let nodes: Vec<_> =
             plans.iter().map(|(node, edits)| json!({ "node": node.name, "edits": edits })).collect();
         let report = json!({
             "cluster": cluster.name,
             "release": system.release,
-            "disk": { "size": extent.size, "growth": extent.growth },
+            "disk": { "size": layout.size, "growth": layout.growth },
             "nodes": nodes,
             "throwaway_secret": is_throwaway,
             "warnings": super::warnings(),
         });
         return paint::json(&report).map_err(Failure::Output);
     }
-    if extent.growth.get() > 0 {
+    if layout.growth.get() > 0 {
         let line = format!(
             "cards of {}: the root partition is {} larger than the stock image's",
-            extent.size, extent.growth
+            layout.size, layout.growth
         );
         paint::line(line).and_then(|()| paint::line("")).map_err(Failure::Output)?;
     }

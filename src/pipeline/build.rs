@@ -24,26 +24,26 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
-/// How a build is to be done.
+/// The options of a build.
 #[derive(Debug, Clone)]
 pub struct BuildOptions {
-    /// How many threads work; the results do not depend on it.
+    /// The number of threads; the results do not depend on it.
     pub threads: usize,
     /// The names of the nodes whose images are wanted; those of all nodes where it is absent.
     pub only: Option<Vec<String>>,
-    /// Whether images are hashed, for SHA256SUMS and build.json. Where the filesystem shares blocks, that is
+    /// Hash the images, for SHA256SUMS and build.json. Where the filesystem shares blocks, that is
     /// most of what an image costs.
     pub checksums: bool,
-    /// Whether every image gets a bmap.
+    /// Write a bmap beside every image.
     pub bmap: bool,
-    /// Where a manifest for Raspberry Pi Imager is wanted: how.
+    /// Options of the manifest for Raspberry Pi Imager; none is written where absent.
     pub imager: Option<Imager>,
 }
 
-/// How a manifest for Raspberry Pi Imager is wanted.
+/// The options of the manifest for Raspberry Pi Imager.
 #[derive(Debug, Clone, Default)]
 pub struct Imager {
-    /// Where the images will be downloaded from; files of this machine where it is absent.
+    /// The URL that the images will be downloaded from; files of this machine where it is absent.
     pub base_url: Option<String>,
 }
 
@@ -102,7 +102,7 @@ impl Session {
     ) -> Result<(), Error> {
         let failed = |source| Error::Apply { node: node.name.to_string(), source };
         let (patch, scratch) = (plans.of(node)?, self.scratch());
-        let base_layer = BaseLayer::create(&self.stock.system, &plans.extent, &plans.common, &scratch)?;
+        let base_layer = BaseLayer::create(&self.stock.system, &plans.layout, &plans.common, &scratch)?;
         let layer = base_layer.patch(&patch.beyond(&plans.common), &scratch).map_err(failed)?;
         let disk = base_layer.disk.with(Arc::new(layer));
         self.stock.verify()?;
@@ -142,7 +142,7 @@ fn build(
     if let Some(cache) = cache {
         cache::sweep(cache);
     }
-    let base_layer = BaseLayer::create(system, &plans.extent, &plans.common, folder)?;
+    let base_layer = BaseLayer::create(system, &plans.layout, &plans.common, folder)?;
     let (jobs, node_layers) = apply(session, plans, options, &base_layer)?;
     session.save_pages(progress);
     let writer = ImageWriter {

@@ -28,7 +28,7 @@ pub struct Checked {
 
 /// Holds a nodes.yaml against its stock image: time zones, locales, the user, files, words for the kernel, and
 /// whether all of it fits. `cache` is where downloads are, `scratch` a folder for what is decompressed.
-pub fn check(cluster: &Cluster, understanding: OpenOptions, cache: Option<&Path>, scratch: &Path) -> Checked {
+pub fn check(cluster: &Cluster, options: OpenOptions, cache: Option<&Path>, scratch: &Path) -> Checked {
     let mut checked = Checked::default();
     let image = match open(cluster, cache, scratch) {
         Ok(AtHand::Open(image)) => Arc::new(*image),
@@ -42,7 +42,7 @@ pub fn check(cluster: &Cluster, understanding: OpenOptions, cache: Option<&Path>
         }
     };
     checked.warn(cluster, image.warnings().iter().map(Warning::of));
-    let base = match StockSystem::open(Arc::clone(&image) as _, understanding) {
+    let base = match StockSystem::open(Arc::clone(&image) as _, options) {
         Ok(base) => base,
         // `--force-release` is for the commands that make something.
         Err(StockSystemError::Release(error)) => {
@@ -63,8 +63,8 @@ pub fn check(cluster: &Cluster, understanding: OpenOptions, cache: Option<&Path>
 
 impl Checked {
     fn plan(&mut self, cluster: &Cluster, base: &StockSystem, cache: Option<&Path>) {
-        let payload = match payload_at_hand(cluster, base, cache) {
-            Ok(payload) => payload,
+        let artifacts = match artifacts_at_hand(cluster, base, cache) {
+            Ok(artifacts) => artifacts,
             Err(NoPayload::NotDownloaded(what)) => {
                 let message =
                     format!("whether all fits on the cards was not checked: {what} is not downloaded yet");
@@ -80,7 +80,7 @@ impl Checked {
         // Nothing is made from it.
         let secret = ClusterSecret::throwaway().map_err(Error::from);
         let planned =
-            secret.and_then(|secret| plan_with(base, cluster, &secret, payload.as_ref(), &[]).map(|_| ()));
+            secret.and_then(|secret| plan_with(base, cluster, &secret, artifacts.as_ref(), &[]).map(|_| ()));
         match planned {
             Ok(()) => {}
             Err(Error::Unfit(unfit)) => self.problems.extend(unfit.problems),
@@ -160,7 +160,7 @@ enum NoPayload {
     Failed(ArtifactError),
 }
 
-fn payload_at_hand(
+fn artifacts_at_hand(
     cluster: &Cluster,
     base: &StockSystem,
     cache: Option<&Path>,

@@ -1,4 +1,4 @@
-//! What an image is: its partitions, its filesystems, its release, and whether it is a card already.
+//! Inspecting an image: its partitions, its filesystems, its release, and whether it is a card already.
 
 use crate::formats::ImageFormat;
 use crate::fs::{FsError, ReadFilesystem, Summary, ext4, fat};
@@ -12,21 +12,21 @@ use crate::types::ByteCount;
 use crate::types::Warning;
 use std::sync::Arc;
 
-/// What an image is.
+/// The findings about an image.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Inspection {
-    /// What it is packed in.
-    #[serde(serialize_with = "by_name")]
-    pub packing: ImageFormat,
-    /// How large the disk is, unpacked.
+    /// Its compression, as the format of the file.
+    #[serde(rename = "packing", serialize_with = "by_name")]
+    pub compression: ImageFormat,
+    /// The size of the disk, decompressed.
     pub size: ByteCount,
     /// The partition table.
     pub table: PartitionTable,
-    /// What each partition holds, in the order of the table.
+    /// The filesystem of each partition, in the order of the table.
     pub filesystems: Vec<Found>,
     /// The release, where it is one that cardwright knows.
     pub release: Option<Release>,
-    /// Why no release was found.
+    /// The reason why no release was found.
     pub no_release: Option<String>,
     /// For which node cardwright made it, where it did.
     pub card: Option<CardRecord>,
@@ -41,14 +41,14 @@ fn by_name<S: serde::Serializer>(format: &ImageFormat, serializer: S) -> Result<
     serializer.serialize_str(format.name())
 }
 
-/// What one partition holds.
+/// The findings about one partition.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Found {
     /// The number of the partition.
     pub partition: u32,
     /// Its filesystem, where there is one that cardwright reads.
     pub filesystem: Option<Summary>,
-    /// Why none was found.
+    /// The reason why none was found.
     pub problem: Option<String>,
 }
 
@@ -57,13 +57,13 @@ pub struct Found {
 /// # Errors
 /// When it cannot be read or has no partition table. What is inside the partitions is no error.
 pub fn inspect(image: StockImage) -> Result<Inspection, Error> {
-    let packing = image.format();
+    let compression = image.format();
     let warnings = image.warnings().iter().map(Warning::of).collect();
     let table = image.partition_table()?;
     let image: Arc<dyn ReadAt> = Arc::new(image);
     let filesystems = table.partitions.iter().map(|entry| look(&image, entry)).collect();
     let mut inspection = Inspection {
-        packing,
+        compression,
         size: image.size(),
         table,
         filesystems,

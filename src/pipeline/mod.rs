@@ -56,9 +56,9 @@ pub enum Error {
     /// The stock image is not what it should be.
     #[error("{image}: {source}")]
     StockImage {
-        /// Which image.
+        /// The name of the image.
         image: String,
-        /// Why.
+        /// The cause.
         source: StockSystemError,
     },
     /// The cluster secret could not be had.
@@ -70,26 +70,26 @@ pub enum Error {
     /// A node could not be planned.
     #[error("planning node `{node}`: {source}")]
     Plan {
-        /// Which node.
+        /// The name of the node.
         node: String,
-        /// Why.
+        /// The cause.
         source: PlanError,
     },
     /// The part that all nodes have in common could not be planned.
     #[error("planning what all nodes get: {0}")]
     PlanCommon(PlanError),
-    /// What is to be put inside the cards could not be had.
+    /// The artifacts for the images are not available.
     #[error(transparent)]
     Artifacts(#[from] ArtifactError),
-    /// What all cards stand on could not be made.
+    /// The base layer of all images could not be made.
     #[error(transparent)]
     BaseLayer(#[from] BaseLayerError),
     /// A patch could not be applied.
     #[error("writing node `{node}`: {source}")]
     Apply {
-        /// Which node.
+        /// The name of the node.
         node: String,
-        /// Why.
+        /// The cause.
         source: PatchError,
     },
     /// The owner's means of access could not be made.
@@ -116,9 +116,9 @@ pub enum Error {
     /// nodes.yaml has no node of that name.
     #[error("there is no node `{name}` in the cluster `{cluster}`")]
     NoSuchNode {
-        /// Which name.
+        /// The name that was asked for.
         name: String,
-        /// In which cluster.
+        /// The cluster.
         cluster: String,
         /// The names it has.
         known: Vec<String>,
@@ -126,7 +126,7 @@ pub enum Error {
     /// An image that is to be verified does not say which node it is for.
     #[error("{} does not say which node it was made for", image.display())]
     NotACard {
-        /// Which image.
+        /// Its path.
         image: PathBuf,
     },
 }
@@ -208,7 +208,7 @@ pub fn image_name(cluster: &Cluster) -> String {
     }
 }
 
-/// The secret of a cluster, which lives beside its nodes.yaml, and whether it was made just now.
+/// Opens the secret of a cluster, which is beside its nodes.yaml, and whether it was made just now.
 ///
 /// # Errors
 /// When it is missing and `creation` is forbidden, cannot be read, or is none.
@@ -218,7 +218,7 @@ pub fn open_secret(cluster: &Cluster, creation: Creation) -> Result<(ClusterSecr
     Ok(ClusterSecret::obtain(&path, creation, environment.as_deref())?)
 }
 
-/// The secret of a cluster, where there is one already. None is made.
+/// Opens the secret of a cluster, where there is one already. None is made.
 ///
 /// # Errors
 /// Fails when it cannot be read, or is none.
@@ -230,12 +230,12 @@ pub fn existing_secret(cluster: &Cluster) -> Result<Option<ClusterSecret>, Error
     }
 }
 
-/// Where the secret of a cluster is kept.
+/// Returns the path of the secret of a cluster.
 pub fn secret_path(cluster: &Cluster) -> PathBuf {
     cluster.source.with_file_name("cluster.secret")
 }
 
-/// The node of that name.
+/// Returns the node of that name.
 ///
 /// # Errors
 /// When there is none; says which there are.

@@ -1,4 +1,4 @@
-//! The files that a build writes, held against what is there before anything is written.
+//! The files that a build writes, compared with what is there before anything is written.
 //!
 //! A build replaces its own results and nothing else. Two things are looked for at every path that it would
 //! write or remove:
@@ -10,7 +10,7 @@
 //!   before, too;
 //! - an image that somebody changed since. The lists of this program name its SHA-256; reading it whole is
 //!   avoided where the time of its last change tells that it is as the build left it. Without a list, only
-//!   that time is left, held against the papers that every build writes right after the images;
+//!   that time is left, compared with the access files that every build writes right after the images;
 //! - a key or kubeconfig of another cluster secret: cards may be running that nothing else opens.
 
 use super::{Error, secret_path};
@@ -142,7 +142,7 @@ impl Hint for OccupiedOutputs {
 }
 
 /// A file that a build writes or removes.
-struct Output {
+struct ResultFile {
     path: PathBuf,
     kind: Kind,
 }
@@ -181,12 +181,12 @@ pub fn check_outputs(
         images: read_text(&statement).and_then(|text| build_json::images_of(&text)),
         statement: fs::metadata(&statement).ok(),
         sums: read_text(&folder.join(sha256sums::NAME)),
-        papers: AccessFile::ALWAYS.map(|file| fs::metadata(folder.join(file.name())).ok()),
+        access_files: AccessFile::ALWAYS.map(|file| fs::metadata(folder.join(file.name())).ok()),
         names: image_names(cluster),
         scratch: cache.filter(|folder| folder.is_dir()).map_or_else(std::env::temp_dir, Path::to_owned),
     };
     let outputs = outputs(cluster, only);
-    let occupied = |output: Output| {
+    let occupied = |output: ResultFile| {
         let occupant = inputs.find(&output.path).or_else(|| known.occupant(&output))?;
         Some((output.path, occupant))
     };
@@ -204,13 +204,13 @@ fn file_in_place_of(folder: &Path) -> Option<PathBuf> {
 }
 
 /// Returns all that a build writes or removes.
-fn outputs(cluster: &Cluster, only: Option<&[String]>) -> Vec<Output> {
-    let output = |name: &str, kind| Output { path: cluster.output.folder.join(name), kind };
+fn outputs(cluster: &Cluster, only: Option<&[String]>) -> Vec<ResultFile> {
+    let output = |name: &str, kind| ResultFile { path: cluster.output.folder.join(name), kind };
     let is_wanted = |node: &str| only.is_none_or(|only| only.iter().any(|name| name == node));
     let mut outputs = Vec::new();
     for node in cluster.nodes.iter().filter(|node| is_wanted(node.name.as_str())) {
         let image = output(&file_name(cluster, node), Kind::Image(cluster.output.format));
-        outputs.push(Output { path: bmap::path_beside(&image.path), kind: Kind::Bmap });
+        outputs.push(ResultFile { path: bmap::path_beside(&image.path), kind: Kind::Bmap });
         outputs.push(image);
     }
     let name = |sidecar: &dyn Sidecar| sidecar.file_name(cluster.name.as_str());
@@ -306,8 +306,8 @@ struct Known<'build> {
     statement: Option<Metadata>,
     /// SHA256SUMS.
     sums: Option<Zeroizing<String>>,
-    /// The papers that every build writes after the images.
-    papers: [Option<Metadata>; 2],
+    /// The access files that every build writes after the images.
+    access_files: [Option<Metadata>; 2],
     /// The names that images of this cluster have.
     names: Vec<String>,
     scratch: PathBuf,
@@ -315,7 +315,7 @@ struct Known<'build> {
 
 impl Known<'_> {
     /// Returns what is in the place of an output, where that is not ours.
-    fn occupant(&self, Output { path, kind }: &Output) -> Option<Occupant> {
+    fn occupant(&self, ResultFile { path, kind }: &ResultFile) -> Option<Occupant> {
         // A link that leads nowhere holds nothing that could be lost, and is replaced as a name.
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
@@ -401,9 +401,9 @@ impl Known<'_> {
             let found = File::open(path).and_then(|mut file| Digest::of_reader(&mut file)).ok();
             return Some(digests.all(|digest| Some(digest) == found));
         }
-        // Both before they are compared: a build that was killed between its images and its papers left the
+        // Both before they are compared: a build that was killed between its images and its access files left the
         // old known_hosts, which is older than the images, and no ssh_config.
-        let [known_hosts, ssh_config] = self.papers.each_ref().map(change);
+        let [known_hosts, ssh_config] = self.access_files.each_ref().map(change);
         let (known_hosts, ssh_config) = known_hosts.zip(ssh_config)?;
         Some(known_hosts.is_le() && ssh_config.is_le())
     }

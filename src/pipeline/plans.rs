@@ -17,13 +17,13 @@ use std::path::Path;
 /// A caller's own part of the plan of each node.
 pub(super) type Step = Box<dyn Fn(&Node, &mut Draft<'_>) -> Result<(), PatchError> + Send + Sync>;
 
-/// What is to be done for every node of a cluster.
+/// The patches of all nodes of a cluster.
 pub struct Plans<'cluster> {
-    /// Which cluster.
+    /// The name of the cluster.
     pub cluster: &'cluster ClusterName,
-    /// How large cards are.
-    pub extent: DiskLayout,
-    /// What the patches of all nodes begin with.
+    /// The layout of the disk of every image.
+    pub layout: DiskLayout,
+    /// The patch that those of all nodes begin with.
     pub common: Patch,
     /// The whole patch of every node, in the order of nodes.yaml.
     pub nodes: Vec<(&'cluster Node, Patch)>,
@@ -67,7 +67,7 @@ pub(super) fn plan_cluster<'cluster>(
         }
         None => None,
     };
-    let (payload, downloads) = match opened {
+    let (artifacts, downloads) = match opened {
         Some(opened) => {
             if let Some(error) = opened.trouble {
                 progress.warning(cache::cache_warning(&error));
@@ -76,7 +76,7 @@ pub(super) fn plan_cluster<'cluster>(
         }
         None => (None, Vec::new()),
     };
-    let mut plans = plan_with(base, cluster, secret, payload.as_ref(), steps)?;
+    let mut plans = plan_with(base, cluster, secret, artifacts.as_ref(), steps)?;
     let mut known = SourceDigests::default();
     for (node, patch) in &mut plans.nodes {
         let failed = |source: PatchError| Error::Plan { node: node.name.to_string(), source: source.into() };
@@ -91,47 +91,47 @@ pub(super) fn plan_with<'cluster>(
     base: &StockSystem,
     cluster: &'cluster Cluster,
     secret: &ClusterSecret,
-    payload: Option<&Artifacts>,
+    artifacts: Option<&Artifacts>,
     steps: &[Step],
 ) -> Result<Plans<'cluster>, Error> {
-    let ground = PlanContext {
+    let context = PlanContext {
         cluster,
         secret,
         release: &base.release,
         stock: &base.disk.files,
         time: base.time,
-        artifacts: payload,
+        artifacts,
     };
     let failed = |node: &Node, source| Error::Plan { node: node.name.to_string(), source };
     let (mut nodes, mut problems) = (Vec::new(), Vec::new());
     for node in &cluster.nodes {
-        let assessed = plan::assess(&ground, node).map_err(|source| failed(node, source))?;
+        let assessed = plan::assess(&context, node).map_err(|source| failed(node, source))?;
         problems.extend(assessed.mistakes.iter().map(|mistake| problem_of(mistake, cluster, node)));
         let patch =
             continued(assessed.patch, base, node, steps).map_err(|source| failed(node, source.into()))?;
         match base_layer::check_boot(base, &patch) {
             Ok(()) => {}
             Err(BaseLayerError::BootFull { path, size, free }) => {
-                let spot = spot_on_boot(node, &path).or_else(|| cluster.image_span.clone());
+                let span = span_on_boot(node, &path).or_else(|| cluster.image_span.clone());
                 let error = BaseLayerError::BootFull { path, size, free };
-                problems.push(Diagnostic::at(spot.as_ref(), &error));
+                problems.push(Diagnostic::at(span.as_ref(), &error));
             }
             Err(error) => return Err(error.into()),
         }
         tracing::debug!(node = %node.name, edits = patch.edits.len(), "planned a node");
         nodes.push((node, patch));
     }
-    let common = plan::common(&ground).map_err(Error::PlanCommon)?;
-    let extent = match DiskLayout::decide(base, cluster.grow, nodes.iter().map(|(_, patch)| patch)) {
-        Ok(extent) => Some(extent),
+    let common = plan::common(&context).map_err(Error::PlanCommon)?;
+    let layout = match DiskLayout::decide(base, cluster.grow, nodes.iter().map(|(_, patch)| patch)) {
+        Ok(layout) => Some(layout),
         Err(error) if error.is_about_room() => {
             problems.push(Diagnostic::at(cluster.image_span.as_ref(), &error));
             None
         }
         Err(error) => return Err(error.into()),
     };
-    match extent.filter(|_| problems.is_empty()) {
-        Some(extent) => Ok(Plans { cluster: &cluster.name, extent, common, nodes, _downloads: Vec::new() }),
+    match layout.filter(|_| problems.is_empty()) {
+        Some(layout) => Ok(Plans { cluster: &cluster.name, layout, common, nodes, _downloads: Vec::new() }),
         None => Err(Error::Unfit(Box::new(cluster.unfit(problems)))),
     }
 }
@@ -147,7 +147,7 @@ fn continued(patch: Patch, base: &StockSystem, node: &Node, steps: &[Step]) -> R
 }
 
 /// Returns the place in nodes.yaml of a file on the boot partition; `None` where nodes.yaml names none there.
-fn spot_on_boot(node: &Node, path: &ImagePath) -> Option<FieldSpan> {
+fn span_on_boot(node: &Node, path: &ImagePath) -> Option<FieldSpan> {
     let on = Partition::Boot;
     let named = |file: &&ExtraFile| {
         let root = ImagePath::root();
@@ -161,11 +161,11 @@ fn spot_on_boot(node: &Node, path: &ImagePath) -> Option<FieldSpan> {
 /// Returns a mistake in a value of nodes.yaml as a problem at its place.
 fn problem_of(mistake: &RaspiosError, cluster: &Cluster, node: &Node) -> Diagnostic {
     // Its place is shown with it.
-    let (spot, mistake) = match (plan::span_of(mistake, node), mistake) {
-        (Some(spot), RaspiosError::ExtraFile { source, .. }) => (Some(spot), &**source),
-        (spot, mistake) => (spot, mistake),
+    let (span, mistake) = match (plan::span_of(mistake, node), mistake) {
+        (Some(span), RaspiosError::ExtraFile { source, .. }) => (Some(span), &**source),
+        (span, mistake) => (span, mistake),
     };
-    let mut problem = Diagnostic::at(spot.as_ref(), mistake);
+    let mut problem = Diagnostic::at(span.as_ref(), mistake);
     let is_name_list =
         matches!(mistake, RaspiosError::UnknownTimezone { .. } | RaspiosError::UnknownLocale { .. });
     if is_name_list && cluster.image == ImageSource::Demo {

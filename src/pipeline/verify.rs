@@ -1,4 +1,4 @@
-//! Reading a finished image back and holding the plan against it.
+//! Reading a finished image back and comparing it with the plan.
 
 use crate::base_layer::{BaseLayerError, DiskLayout};
 use crate::io::{Extended, Overlay, ReadAt};
@@ -15,12 +15,12 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What reading an image back found.
+/// The findings of reading an image back.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Verified {
-    /// The node whose plan it was held against.
+    /// The node whose plan it was compared with.
     pub node: String,
-    /// Where it differs; empty when it is what it should be.
+    /// The differences; none when the image is as planned.
     pub differences: Vec<Difference>,
 }
 
@@ -98,7 +98,7 @@ fn verify(
     for image in [stock, &image] {
         image.decompress_all(threads, &tell).map_err(output::OutputError::StockImage)?;
     }
-    let mut differences = outside_the_files(base, &plans.extent, image.unpadded_size(), &disk, path)?;
+    let mut differences = outside_the_files(base, &plans.layout, image.unpadded_size(), &disk, path)?;
     let of_files = patch::check(plans.of(node)?, &base.disk.files, &disk.files)?;
     differences.extend(of_files.into_iter().map(Difference::File));
     Ok(Verified { node: node.name.to_string(), differences })
@@ -108,11 +108,11 @@ fn verify(
 /// its tables of descriptors and inodes would take.
 const LARGEST_REMAINDER: u64 = 8 << 20;
 
-/// What no file of a plan says: the size of the disk, its partition table, and how much of the root
+/// Compares what no file of a plan says: the size of the disk, its partition table, and how much of the root
 /// partition its filesystem takes. All else is what the stock image has.
 fn outside_the_files(
     base: &StockSystem,
-    extent: &DiskLayout,
+    layout: &DiskLayout,
     size: ByteCount,
     disk: &Disk,
     path: &Path,
@@ -120,15 +120,15 @@ fn outside_the_files(
     let mut differences = Vec::new();
     let mut differs = |what: String| differences.push(Difference::Disk { what });
     // That of the file: one that ends in the middle of a sector would be padded by whoever reads it here.
-    if size != extent.size {
-        let (found, wanted) = (size.get(), extent.size.get());
+    if size != layout.size {
+        let (found, wanted) = (size.get(), layout.size.get());
         differs(format!("has {found} bytes, where it should have {wanted}"));
     }
-    if disk.table != extent.table {
+    if disk.table != layout.table {
         differs("has another partition table than planned".to_owned());
     }
     if before_the_partitions(&*disk.bytes, base).map_err(output::OutputError::write("reading", path))?
-        != expected_before_the_partitions(base, extent)?
+        != expected_before_the_partitions(base, layout)?
     {
         differs("has other bytes before its first partition than planned".to_owned());
     }
@@ -156,12 +156,12 @@ fn before_the_partitions(disk: &dyn ReadAt, base: &StockSystem) -> io::Result<Ve
     Ok(bytes)
 }
 
-fn expected_before_the_partitions(base: &StockSystem, extent: &DiskLayout) -> Result<Vec<u8>, Error> {
+fn expected_before_the_partitions(base: &StockSystem, layout: &DiskLayout) -> Result<Vec<u8>, Error> {
     let stock =
-        Extended::new(Arc::clone(&base.disk.bytes), extent.size).map_err(output::OutputError::StockImage)?;
+        Extended::new(Arc::clone(&base.disk.bytes), layout.size).map_err(output::OutputError::StockImage)?;
     let expected = Overlay::new(Arc::new(stock));
-    if extent.growth.get() > 0 {
-        extent.table.write_length(&expected, extent.root.number).map_err(BaseLayerError::from)?;
+    if layout.growth.get() > 0 {
+        layout.table.write_length(&expected, layout.root.number).map_err(BaseLayerError::from)?;
     }
     Ok(before_the_partitions(&expected, base).map_err(output::OutputError::StockImage)?)
 }
