@@ -74,7 +74,7 @@ impl Ending<'_> {
         lines.push(command(&format!("cardwright inspect {path}")));
         lines.push(command(&format!("cardwright verify{arguments} {path}")));
         lines.push(
-            "For cards that boot, download Raspberry Pi OS Lite (64-bit), leave it packed, name it under `image:` in nodes.yaml and build again:"
+            "For cards that boot, download Raspberry Pi OS Lite (64-bit), leave it compressed, name it under `image:` in nodes.yaml and build again:"
                 .into(),
         );
         lines.push(command(DOWNLOAD_PAGE));
@@ -192,7 +192,7 @@ impl Ending<'_> {
     }
 }
 
-const BUNDLED: &str = "k3s follows by itself: nothing is downloaded, but its images are unpacked first, which takes some minutes.";
+const BUNDLED: &str = "k3s follows by itself: nothing is downloaded, but its images are decompressed first, which takes some minutes.";
 
 /// A line with a command to be typed, or something else to be copied.
 fn command(text: &str) -> Line {

@@ -1,4 +1,4 @@
-//! What may be typed.
+//! The arguments of the command line.
 
 use cardwright::cache::Bucket;
 use cardwright::formats::ImageFormat;
@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Write one image per node, and the papers beside them
+    /// Write one image per node, with its sidecar files and access files
     Build(BuildArguments),
     /// Report everything that is wrong with nodes.yaml, at once
     Check(CheckArguments),
@@ -36,14 +36,14 @@ pub(crate) enum Command {
     Plan(PlanArguments),
     /// Show what an image is: partitions, filesystems, release, and whose card
     Inspect(InspectArguments),
-    /// Read an image back and hold it against the plan
+    /// Read an image back and compare it with the plan of its node
     Verify(VerifyArguments),
     /// Show or clean what is kept between runs
     #[command(subcommand)]
     Cache(CacheCommand),
 }
 
-/// Which stock image, and how it is understood.
+/// The stock image, and the options for understanding it.
 #[derive(Debug, Args)]
 pub(crate) struct ImageSelection {
     /// The stock image instead of the one nodes.yaml names: a path, or `demo` for the tiny one inside the program
@@ -102,7 +102,7 @@ pub(crate) struct BuildArguments {
     #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
     pub(crate) format: Option<ImageFormat>,
     #[command(flatten)]
-    pub(crate) papers: PapersSelection,
+    pub(crate) sidecars: SidecarSelection,
     /// Have this server, flashed again, join the cluster that goes on without it, instead of starting another one
     #[arg(long, value_name = "NODE")]
     pub(crate) rejoin: Option<String>,
@@ -110,7 +110,7 @@ pub(crate) struct BuildArguments {
     /// agents
     #[arg(long, value_name = "SERVER")]
     pub(crate) through: Option<String>,
-    /// How many threads work; the results do not depend on it
+    /// The number of threads; the results do not depend on it
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
     /// Print the results as JSON
@@ -118,9 +118,9 @@ pub(crate) struct BuildArguments {
     pub(crate) json: bool,
 }
 
-/// What is written beside the images.
+/// The files that are written beside the images.
 #[derive(Debug, Args)]
-pub(crate) struct PapersSelection {
+pub(crate) struct SidecarSelection {
     /// Leave out SHA256SUMS and build.json: where the filesystem shares blocks, further images then cost next to nothing
     #[arg(long)]
     pub(crate) no_checksums: bool,
@@ -130,7 +130,7 @@ pub(crate) struct PapersSelection {
     /// Write a manifest, which shows the images in Raspberry Pi Imager's own list
     #[arg(long)]
     pub(crate) imager: bool,
-    /// Where the images will be downloaded from, for the manifest; they are taken from this machine otherwise
+    /// The URL that the images will be downloaded from, for the manifest; files of this machine otherwise
     #[arg(long, value_name = "URL", requires = "imager", value_parser = base_url)]
     pub(crate) base_url: Option<String>,
 }
@@ -190,7 +190,7 @@ pub(crate) struct PlanArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArguments {
-    /// The image: a path, packed or not, or `demo`
+    /// The image: a path, compressed or not, or `demo`
     #[arg(value_name = "IMAGE|demo")]
     pub(crate) image: PathBuf,
     /// Not of use here; said so in words
@@ -209,7 +209,7 @@ pub(crate) struct VerifyArguments {
     /// The image to be read back
     #[arg(value_name = "IMAGE")]
     pub(crate) card: PathBuf,
-    /// Hold it against this node instead of the one it says it was made for
+    /// Compare it with the plan of this node instead of the one it says it was made for
     #[arg(long, short, alias = "only", value_name = "NAME")]
     pub(crate) node: Option<String>,
     /// The nodes.yaml

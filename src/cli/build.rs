@@ -17,7 +17,7 @@ use std::path::Path;
 
 /// The output of `--json`.
 #[derive(serde::Serialize)]
-struct Report<'built> {
+struct BuildReport<'built> {
     #[serde(flatten)]
     built: &'built Built,
     /// All warnings of this run.
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let session = Session::new(cluster, stock, secret, super::cache());
     let built = build(&session, &options)?;
     if arguments.json {
-        let report = Report { built: &built, warnings: super::warnings() };
+        let report = BuildReport { built: &built, warnings: super::warnings() };
         return paint::json(&report).map_err(Failure::Output);
     }
     show(&built).map_err(Failure::Output)?;
@@ -85,9 +85,9 @@ fn options(arguments: &BuildArguments, selection: &Selection) -> BuildOptions {
     BuildOptions {
         threads: arguments.jobs.map_or_else(pipeline::all_threads, usize::from),
         only: Some(selection.nodes.clone()).filter(|nodes| !nodes.is_empty()),
-        checksums: !arguments.papers.no_checksums,
-        bmap: arguments.papers.bmap,
-        imager: arguments.papers.imager.then(|| Imager { base_url: arguments.papers.base_url.clone() }),
+        checksums: !arguments.sidecars.no_checksums,
+        bmap: arguments.sidecars.bmap,
+        imager: arguments.sidecars.imager.then(|| Imager { base_url: arguments.sidecars.base_url.clone() }),
     }
 }
 

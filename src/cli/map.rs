@@ -3,7 +3,7 @@
 use cardwright::partition::PartitionEntry;
 use cardwright::types::ByteCount;
 
-/// How wide the drawing is, in characters: fits into 80 columns with its margin.
+/// The width of the drawing, in characters: fits into 80 columns with its margin.
 pub(super) const WIDTH: usize = 74;
 
 /// Three rows: the numbers of the partitions above, their blocks to scale, their sizes below.

@@ -37,7 +37,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// How a command failed.
+/// A failure of a command.
 enum Failure {
     /// nodes.yaml is not valid.
     Invalid(Box<InvalidCluster>),
@@ -167,7 +167,8 @@ fn open_stock_image(
             let name = path.file_name().and_then(|name| name.to_str());
             let from = name.and_then(raspios::download_address);
             let from = from.unwrap_or_else(|| raspios::DOWNLOAD_PAGE.to_owned());
-            let hint = format!("{named}. If it is not there yet, download it, and leave it packed: {from}");
+            let hint =
+                format!("{named}. If it is not there yet, download it, and leave it compressed: {from}");
             Failure::Advised { message: error.to_string(), hint }
         }
         _ => error.into(),

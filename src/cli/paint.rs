@@ -14,15 +14,15 @@ use std::io::{self, Write as _};
 
 /// An error's word.
 pub(super) const RED: Style = AnsiColor::Red.on_default().bold();
-/// What is good, or new.
+/// Good, or new.
 pub(super) const GREEN: Style = AnsiColor::Green.on_default();
-/// What wants attention, or is changed.
+/// Wants attention, or is changed.
 pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default();
 /// A hint's word, and paths.
 pub(super) const CYAN: Style = AnsiColor::Cyan.on_default();
-/// What is only there to be complete.
+/// Only there to be complete.
 pub(super) const DIM: Style = Style::new().dimmed();
-/// What a line is about.
+/// The subject of a line.
 pub(super) const BOLD: Style = Style::new().bold();
 
 /// A part of a line: a text that a terminal does not obey, in one style.
@@ -126,8 +126,9 @@ pub(super) fn json(value: &impl serde::Serialize) -> io::Result<()> {
 
 /// Writes one line of talk to standard error.
 pub(super) fn note(line: impl Into<Line>) {
-    // Nobody is left to be told when standard error is gone.
-    let _ = stderr().write_all(rendered(&line.into()).as_bytes());
+    if let Err(error) = stderr().write_all(rendered(&line.into()).as_bytes()) {
+        tracing::debug!(%error, "standard error is gone");
+    }
 }
 
 /// Writes an error and what to do to standard error.

@@ -1,4 +1,4 @@
-//! What is wrong with a nodes.yaml, each with its line and a mark below its place.
+//! The problems of a nodes.yaml, each with its line and a mark below its place.
 
 use super::paint::{BOLD, CYAN, DIM, Line, RED, YELLOW, note, paint, source, spans};
 use anstyle::Style;

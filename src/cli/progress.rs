@@ -1,4 +1,4 @@
-//! How far the work is, on standard error: a bar on a terminal, a line a stage elsewhere.
+//! The progress of the work, on standard error: a bar on a terminal, a line a stage elsewhere.
 
 #[cfg(feature = "progress")]
 use super::bar::{Bar, write_above};

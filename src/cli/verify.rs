@@ -8,12 +8,12 @@ use cardwright::pipeline::verify::Verified;
 use cardwright::pipeline::{self, Error, Session};
 use cardwright::types::Warning;
 
-/// How many differences are listed for people; `--json` lists all.
+/// The number of differences that are listed for people; `--json` lists all.
 const MOST_LISTED: usize = 50;
 
 /// The output of `--json`.
 #[derive(serde::Serialize)]
-struct Report<'verified> {
+struct VerifyReport<'verified> {
     #[serde(flatten)]
     verified: &'verified Verified,
     /// All warnings of this run.
@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
 
     let (node, count) = (&verified.node, verified.differences.len());
     if arguments.json {
-        let report = Report { verified: &verified, warnings: super::warnings() };
+        let report = VerifyReport { verified: &verified, warnings: super::warnings() };
         paint::json(&report).map_err(Failure::Output)?;
     } else if count == 0 {
         let line = spans![
