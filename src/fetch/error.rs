@@ -98,6 +98,8 @@ pub(super) fn shown(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::shown;
+    use crate::fetch::FileLocation;
+    use crate::types::Digest;
 
     #[test]
     fn addresses_are_shown_without_secrets() {
@@ -108,5 +110,12 @@ mod tests {
         assert_eq!(shown("https://host/a@b"), "https://host/a@b");
         assert_eq!(shown("https://host"), "https://host");
         assert_eq!(shown("stock.img?x"), "stock.img");
+    }
+
+    #[test]
+    fn a_location_is_shown_without_secrets() {
+        let url = "https://me:secret@host/a.img.xz?token=secret".to_owned();
+        let location = FileLocation::Url { url, sha256: Digest::of(b"") };
+        assert_eq!(location.to_string(), "https://host/a.img.xz");
     }
 }

@@ -118,7 +118,7 @@ impl fmt::Display for FileLocation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path { path, .. } => path.display().fmt(formatter),
-            Self::Url { url, .. } => url.fmt(formatter),
+            Self::Url { url, .. } => error::shown(url).fmt(formatter),
         }
     }
 }
