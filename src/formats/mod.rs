@@ -2,7 +2,7 @@
 //! its own file or folder: how its files begin, how they are decoded, how they are made. The libraries that know them
 //! are named in this module only.
 //!
-//! An image that comes out is made of parts that are compressed independently of each other (a [`PartEncoder`]):
+//! An image that comes out is made of parts that are compressed independently of each other (a `PartEncoder`):
 //! that is what lets a part be replaced without compressing the rest again.
 
 mod concatenated;

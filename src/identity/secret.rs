@@ -37,8 +37,9 @@ impl Creation {
 }
 
 impl ClusterSecret {
-    /// Takes the secret in `environment`, the value of [`SECRET_ENVIRONMENT_VARIABLE`], where that is set;
-    /// otherwise the one in the file at `path`. Also says whether the file was made.
+    /// Takes the secret in `environment`, the value of
+    /// [`SECRET_ENVIRONMENT_VARIABLE`](super::SECRET_ENVIRONMENT_VARIABLE), where that is set; otherwise the one in the
+    /// file at `path`. Also says whether the file was made.
     ///
     /// A variable that is set to nothing is an error: that is what a CI service makes of a secret that
     /// it does not have.

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A raw image is a replica of the disk that all nodes share. A compressed one is a replica of a compressed file of
-//! that disk, the [template](self::template), in which the regions where nodes differ are stored uncompressed.
+//! that disk, the template, in which the regions where nodes differ are stored uncompressed.
 //!
 //! Nothing here is ever half-written: every file is written beside its final place, flushed to the disk
 //! and then renamed ([`AtomicFile`](crate::io::AtomicFile)).

@@ -1,8 +1,8 @@
 //! The files beside the images that describe them, one file each.
 //!
-//! To add one that describes a whole build: a file here with its [`Sidecar`], and its line in [`ALL`]. It is then
+//! To add one that describes a whole build: a file here with its `Sidecar`, and its line in `ALL`. It is then
 //! written by every build, removed when it would say something wrong, reported by `build --json` under its
-//! [key](Sidecar::key), and known as this program's own when the next build finds it. A [bmap] describes one image, and
+//! key, and known as this program's own when the next build finds it. A bmap describes one image, and
 //! gets its name together with that.
 
 pub(crate) mod bmap;
