@@ -356,7 +356,7 @@ fn never_grows(disk: &Disk, release: &Release) -> Result<Option<StockSystemWarni
         format!("partition {} comes after it", next.number)
     } else if release.first_boot == FirstBoot::None {
         "cmdline.txt has neither `resize` nor `init=…firstboot`".to_owned()
-    } else if release.codename == Codename::Trixie && root.number != 2 {
+    } else if release.codename >= Codename::Trixie && root.number != 2 {
         format!("it is partition {}, not 2", root.number)
     } else {
         return Ok(None);

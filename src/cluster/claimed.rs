@@ -1,7 +1,7 @@
 //! The paths that cardwright itself writes, and what of nodes.yaml decides what is in them.
 //!
 //! A file of `files:` at one of them would take from a card what makes it that node: its name, its address, its
-//! keys. What a plan wrote is what counts (`ClusterDraft::extra_file`); this table puts it into words, and knows what
+//! keys. What a plan wrote is what counts (`Draft::extra_file`); this table puts it into words, and knows what
 //! every plan writes, so that `check` says it without an image. Tests plan nodes on all releases and hold what
 //! they wrote against the table.
 

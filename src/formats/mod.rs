@@ -1,6 +1,6 @@
 //! The formats that images are compressed in: raw, xz, gzip, Zstandard and zip. All there is to know about one is in
-//! its own file or folder: how its files begin, how they are decoded, how they are made. The libraries that know them
-//! are named in this module only.
+//! its own file or folder: how its files are decoded, and how they are made; how they begin is in `image_format`. The
+//! libraries that know them are named in this module only.
 //!
 //! An image that comes out is made of parts that are compressed independently of each other (a `PartEncoder`):
 //! that is what lets a part be replaced without compressing the rest again.

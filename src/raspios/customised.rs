@@ -108,7 +108,7 @@ impl Search<'_> {
         };
         // raspberrypi-sys-mods: its `firstboot` applies the file and deletes it, up to bookworm.
         let custom =
-            if_read(codename != Codename::Trixie, "the first boot takes host name, user and key from it");
+            if_read(codename < Codename::Trixie, "the first boot takes host name, user and key from it");
         let preseed = if_read(
             self.packages.has("rpi-preseed") || systemd::in_stock(self.stock, "rpi-preseed.service")?,
             "the first boot takes host name, user and network from it",

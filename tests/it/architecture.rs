@@ -25,7 +25,8 @@ fn every_path_and_name_of_the_document_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let document = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
     let (mut paths, mut missing) = (0, Vec::new());
-    for (at, _) in document.match_indices("`src/") {
+    let starts = ["`src/", "`tests/", "`benches/", "`nodes.schema.json`"];
+    for (at, _) in starts.iter().flat_map(|start| document.match_indices(start)) {
         let (path, rest) = document[at + 1..].split_once('`').unwrap();
         let Some(text) = text_of(&root.join(path)) else {
             missing.push(path.to_owned());

@@ -1,4 +1,4 @@
-//! Programs that nobody here wrote, which oracle results.
+//! Programs that nobody here wrote, which check results.
 
 use super::text;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub fn skipped(why: &str) {
     eprintln!("skipped: {why}");
 }
 
-/// A tool of the system that oracles results. `None` where it is missing, which is said.
+/// A tool of the system that checks results. `None` where it is missing, which is said.
 #[track_caller]
 pub fn oracle(name: &str) -> Option<Command> {
     let found = tool(name);
@@ -34,7 +34,7 @@ pub fn all_here(names: &[&str]) -> bool {
     names.iter().all(|name| oracle(name).is_some())
 }
 
-/// Runs a oracle that has to be content.
+/// Runs an oracle, which has to be content.
 pub fn content(mut command: Command) -> String {
     let output = command.output().unwrap();
     let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
