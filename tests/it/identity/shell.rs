@@ -53,8 +53,12 @@ fn ssh(workshop: &Workshop, sshd: &Sshd, host: &str) -> Output {
     ssh.args(["-F", "images/ssh_config", "-o", "BatchMode=yes", "-o"]);
     ssh.arg(format!("ProxyCommand={} -i -f {}", sshd.sshd.display(), sshd.settings.display()));
     // The user of the card is none of this machine.
-    ssh.args(["-l", &user(), host, "echo in"]);
-    ssh.output().unwrap()
+    ssh.arg("-E").arg(workshop.path("ssh.log")).args(["-l", &user(), host, "echo in"]);
+    // Its own messages: what else comes is said by the start-up files of this machine's shell.
+    let log = workshop.path("ssh.log");
+    fs::write(&log, "").unwrap();
+    let output = ssh.output().unwrap();
+    Output { stderr: fs::read(log).unwrap(), ..output }
 }
 
 fn user() -> String {
