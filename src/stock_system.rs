@@ -7,10 +7,7 @@ use crate::patch::{Partition, PatchError, Stock, StockFiles};
 use crate::raspios::{
     self, CardRecord, Codename, Customisation, DetectError, Effect, FirstBoot, RaspiosError, Release,
 };
-use crate::types::ByteCount;
-use crate::types::Hint;
-use crate::types::ImagePath;
-use crate::types::UnixTime;
+use crate::types::{ByteCount, Hint, ImagePath, UnixTime};
 use std::fmt;
 use std::sync::Arc;
 

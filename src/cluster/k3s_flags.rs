@@ -6,8 +6,7 @@
 
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::{Cluster, NodeK3s, Role};
-use crate::types::similar;
-use crate::types::{ImagePath, escape};
+use crate::types::{ImagePath, escape, similar};
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 use std::net::IpAddr;

@@ -1,8 +1,7 @@
 //! The errors of a download.
 
 use crate::cache::CacheError;
-use crate::types::Digest;
-use crate::types::Hint;
+use crate::types::{Digest, Hint};
 
 /// An error of downloading a file, or of keeping it. Addresses are shown without user, password and query,
 /// where people keep secrets.

@@ -3,8 +3,7 @@
 use super::FileKind;
 use crate::formats::magic;
 use crate::io::ReadAt;
-use crate::types::ByteCount;
-use crate::types::Hint;
+use crate::types::{ByteCount, Hint};
 use std::io;
 
 /// An error of reading or writing a filesystem. It does not name the path: the caller knows it.

@@ -1,8 +1,7 @@
 //! Errors of the cluster secret and of what is derived from it.
 
 use super::SECRET_ENVIRONMENT_VARIABLE;
-use crate::types::Hint;
-use crate::types::UnixTime;
+use crate::types::{Hint, UnixTime};
 use std::io;
 use std::path::PathBuf;
 

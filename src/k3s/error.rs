@@ -4,8 +4,7 @@ use crate::cluster::CaStartYear;
 use crate::identity::IdentityError;
 use crate::patch::PatchError;
 use crate::systemd::UnitError;
-use crate::types::Hint;
-use crate::types::InvalidPath;
+use crate::types::{Hint, InvalidPath};
 
 /// An error of planning k3s for a node.
 #[derive(Debug, thiserror::Error)]

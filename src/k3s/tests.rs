@@ -8,8 +8,7 @@ use crate::cluster::{
 };
 use crate::formats::ImageFormat;
 use crate::patch::{Action, Content, MemoryStock, Partition, Patch, Sensitivity};
-use crate::types::Hint as _;
-use crate::types::{Digest, Mode, Owner, UnixTime, image_path};
+use crate::types::{Digest, Hint as _, Mode, Owner, UnixTime, image_path};
 use serde_json::{Map, Value, json};
 use std::net::Ipv4Addr;
 

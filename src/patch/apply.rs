@@ -90,9 +90,7 @@ mod tests {
     use super::*;
     use crate::fs::FsError;
     use crate::patch::{Content, Sensitivity};
-    use crate::types::ByteCount;
-    use crate::types::image_path;
-    use crate::types::{ImagePath, Mode, Owner, UnixTime};
+    use crate::types::{ByteCount, ImagePath, Mode, Owner, UnixTime, image_path};
 
     /// A filesystem that takes files and forgets them.
     struct Nowhere;

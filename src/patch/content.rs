@@ -1,9 +1,7 @@
 //! The content of a file that is to be written.
 
 use crate::io::plain_file;
-use crate::types::ByteCount;
-use crate::types::Digest;
-use crate::types::Sha256;
+use crate::types::{ByteCount, Digest, Sha256};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Take};

@@ -2,8 +2,7 @@
 
 use super::{Content, Partition};
 use crate::fs::{FileKind, FsError};
-use crate::types::Hint;
-use crate::types::{ImagePath, InvalidPath};
+use crate::types::{Hint, ImagePath, InvalidPath};
 use std::io;
 use std::path::PathBuf;
 

@@ -4,8 +4,7 @@ use super::files::PartitionFiles;
 use super::{Partition, PatchError};
 use crate::fs::symlinks::{LastLink, LinkTree, Resolved, Step, resolve};
 use crate::fs::{FileKind, Metadata, ReadFilesystem};
-use crate::types::ByteCount;
-use crate::types::{ImagePath, Mode, Owner, UnixTime};
+use crate::types::{ByteCount, ImagePath, Mode, Owner, UnixTime};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 

@@ -8,8 +8,7 @@ use crate::pipeline::Error;
 use crate::raspios::{self, CardRecord, Customisation, Release};
 use crate::stock_image::StockImage;
 use crate::stock_system::Disk;
-use crate::types::ByteCount;
-use crate::types::Warning;
+use crate::types::{ByteCount, Warning};
 use std::sync::Arc;
 
 /// The findings about an image.

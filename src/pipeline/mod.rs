@@ -39,8 +39,7 @@ use crate::plan::PlanError;
 use crate::raspios::RaspiosError;
 use crate::stock_image::{StockImage, StockImageError};
 use crate::stock_system::StockSystemError;
-use crate::types::shell;
-use crate::types::{Hint, Warning};
+use crate::types::{Hint, Warning, shell};
 use std::path::{Path, PathBuf};
 
 /// An error of the pipeline.

@@ -12,8 +12,7 @@ use crate::identity::{ClusterSecret, IdentityError, SshKeyPair};
 use crate::k3s::{self, Artifacts, K3sError};
 use crate::patch::{Draft, Patch, PatchError, SourceDigests, Stock};
 use crate::raspios::{self, Account, Architecture, CardRecord, NetworkStack, RaspiosError, Release};
-use crate::types::Hint;
-use crate::types::UnixTime;
+use crate::types::{Hint, UnixTime};
 
 /// All that a plan is made from, the node aside.
 pub struct PlanContext<'context> {

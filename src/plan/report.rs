@@ -1,9 +1,7 @@
 //! A plan as a person or a program reads it: without anything secret.
 
 use crate::patch::{Action, Edit, Partition, Patch, PatchError, Sensitivity, Stock};
-use crate::types::ByteCount;
-use crate::types::Digest;
-use crate::types::{ImagePath, Mode, Owner};
+use crate::types::{ByteCount, Digest, ImagePath, Mode, Owner};
 use serde::Serialize;
 use similar::TextDiff;
 

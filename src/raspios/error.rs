@@ -4,8 +4,7 @@ use super::Codename;
 use crate::cluster::{FilePath, Position};
 use crate::patch::{Partition, PatchError};
 use crate::systemd::UnitError;
-use crate::types::Hint;
-use crate::types::{ImagePath, InvalidPath};
+use crate::types::{Hint, ImagePath, InvalidPath};
 use std::io;
 use std::path::PathBuf;
 

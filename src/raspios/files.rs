@@ -188,9 +188,7 @@ mod tests {
         USER, attributes, bullseye, edit, patch, path, paths, put_as, put_boot, text, trixie,
     };
     use crate::raspios::{detect, set_user};
-    use crate::types::ByteCount;
-    use crate::types::Digest;
-    use crate::types::Hint as _;
+    use crate::types::{ByteCount, Digest, Hint as _};
 
     fn file(at: &str, content: FileSource) -> ExtraFile {
         let path = match at.strip_prefix('~') {

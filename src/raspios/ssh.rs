@@ -69,8 +69,7 @@ fn reads_settings_first(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::patch::MemoryStock;
-    use crate::patch::Patch;
+    use crate::patch::{MemoryStock, Patch};
     use crate::raspios::detect;
     use crate::raspios::test_stock::{
         applied, attributes, bullseye, link, patch, path, paths, put, removed, text, trixie,

@@ -29,9 +29,7 @@ pub fn disable_swap(draft: &mut Draft<'_>) -> Result<(), RaspiosError> {
 mod tests {
     use super::*;
     use crate::patch::{Action, MemoryStock};
-    use crate::types::Mode;
-    use crate::types::Owner;
-    use crate::types::{ImagePath, UnixTime};
+    use crate::types::{ImagePath, Mode, Owner, UnixTime};
 
     fn outline(with: &str) -> Vec<String> {
         let path = ImagePath::new(with).unwrap();

@@ -62,8 +62,7 @@ impl DirectoryCache {
 mod tests {
     use super::*;
     use crate::fs::FileKind;
-    use crate::types::ByteCount;
-    use crate::types::{Mode, Owner, UnixTime};
+    use crate::types::{ByteCount, Mode, Owner, UnixTime};
 
     fn path(text: &str) -> ImagePath {
         ImagePath::new(text).unwrap()

@@ -6,8 +6,7 @@
 
 use super::name_of;
 use crate::io::BLOCK_SIZE;
-use crate::types::ByteCount;
-use crate::types::Digest;
+use crate::types::{ByteCount, Digest};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};

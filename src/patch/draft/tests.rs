@@ -1,7 +1,6 @@
 use super::*;
 use crate::fs::FileKind;
-use crate::patch::MemoryStock;
-use crate::patch::Sensitivity;
+use crate::patch::{MemoryStock, Sensitivity};
 use crate::types::{Mode, Owner};
 
 const TIME: UnixTime = UnixTime::new(1_781_740_800);

@@ -6,8 +6,7 @@ use crate::filesystems::model::{TIME, path};
 use crate::filesystems::oracle::{check, text};
 use crate::support::all_here;
 use cardwright::fs::{ExtendedAttributes, ReadFilesystem, WriteFilesystem, ext4};
-use cardwright::types::ByteCount;
-use cardwright::types::{Mode, Owner};
+use cardwright::types::{ByteCount, Mode, Owner};
 use std::fs;
 use std::path::Path;
 

@@ -5,8 +5,7 @@ use crate::filesystems::model::{Random, TIME, path};
 use crate::support::all_here;
 use cardwright::fs::{FsError, ReadFilesystem, WriteFilesystem, ext4};
 use cardwright::io::Overlay;
-use cardwright::types::ByteCount;
-use cardwright::types::{ImagePath, Mode, Owner};
+use cardwright::types::{ByteCount, ImagePath, Mode, Owner};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 

@@ -7,8 +7,7 @@ use crate::filesystems::oracle::{check, text};
 use crate::support::all_here;
 use cardwright::fs::{FileKind, FsError, WriteFilesystem, ext4};
 use cardwright::io::Overlay;
-use cardwright::types::ByteCount;
-use cardwright::types::{Mode, Owner};
+use cardwright::types::{ByteCount, Mode, Owner};
 use std::path::Path;
 use std::sync::Arc;
 

@@ -1,8 +1,7 @@
 //! What should be in a filesystem: everything that was in it, and what was written since.
 
 use cardwright::fs::{FileKind, Metadata, ReadFilesystem, WriteFilesystem};
-use cardwright::types::ByteCount;
-use cardwright::types::{ImagePath, Mode, Owner, UnixTime};
+use cardwright::types::{ByteCount, ImagePath, Mode, Owner, UnixTime};
 use std::collections::BTreeMap;
 
 /// The time of everything that is written. Even, as FAT counts in steps of two seconds.

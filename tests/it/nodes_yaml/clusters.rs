@@ -9,9 +9,7 @@ use cardwright::cluster::{
 use cardwright::fetch::FileLocation;
 use cardwright::formats::ImageFormat;
 use cardwright::patch::Partition;
-use cardwright::types::ByteCount;
-use cardwright::types::Digest;
-use cardwright::types::{Mode, Owner};
+use cardwright::types::{ByteCount, Digest, Mode, Owner};
 use std::path::Path;
 
 #[test]

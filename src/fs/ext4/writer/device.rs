@@ -6,8 +6,7 @@
 use super::error::from_crate;
 use crate::fs::FsError;
 use crate::io::{ReadAt, Rollback, WriteAt, check_range};
-use crate::types::ByteOffset;
-use crate::types::UnixTime;
+use crate::types::{ByteOffset, UnixTime};
 use fs_ext4::block_io::BlockDevice;
 use fs_ext4::runtime::Runtime;
 use fs_ext4::{Error, Filesystem};
