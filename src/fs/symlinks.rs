@@ -15,7 +15,7 @@ pub(crate) trait LinkTree {
     type Error;
 
     /// Returns the way on from `path`, which has no links in its own directory part.
-    fn step(&self, path: &ImagePath) -> Result<Step, Self::Error>;
+    fn step(&self, path: &ImagePath) -> Result<LinkStep, Self::Error>;
 }
 
 /// The treatment of a link at the very end of a path.
@@ -29,7 +29,7 @@ pub(crate) enum LastLink {
 
 /// The way on from one part of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum LinkStep {
     /// The next part lies below it.
     Below,
     /// It is a link with this target.
@@ -77,9 +77,9 @@ pub(crate) fn resolve<T: LinkTree + ?Sized>(
             return Ok(Resolved::Path(next));
         }
         match tree.step(&next)? {
-            Step::Below => resolved = next,
-            Step::Nowhere => return Ok(Resolved::Nowhere),
-            Step::Link(target) => {
+            LinkStep::Below => resolved = next,
+            LinkStep::Nowhere => return Ok(Resolved::Nowhere),
+            LinkStep::Link(target) => {
                 followed += 1;
                 if followed > MOST_LINKS {
                     return Ok(Resolved::Circle(next));
@@ -122,13 +122,13 @@ mod tests {
 
     /// A small image; `beyond` is the way on from what it does not have.
     struct Image<'a> {
-        beyond: &'a Step,
+        beyond: &'a LinkStep,
     }
 
     impl LinkTree for Image<'_> {
         type Error = Infallible;
 
-        fn step(&self, path: &ImagePath) -> Result<Step, Infallible> {
+        fn step(&self, path: &ImagePath) -> Result<LinkStep, Infallible> {
             let target = match path.as_str() {
                 "/lib" => "usr/lib",
                 "/usr/lib/modules" => "/var/./modules",
@@ -139,14 +139,14 @@ mod tests {
                 "/var/odd" => "a\0b",
                 "/etc/localtime" => "/usr/share/zoneinfo/Etc/UTC",
                 "/loop" => "loop",
-                "/usr" | "/usr/lib" | "/var" | "/var/modules" | "/etc" => return Ok(Step::Below),
+                "/usr" | "/usr/lib" | "/var" | "/var/modules" | "/etc" => return Ok(LinkStep::Below),
                 _ => return Ok(self.beyond.clone()),
             };
-            Ok(Step::Link(target.to_owned()))
+            Ok(LinkStep::Link(target.to_owned()))
         }
     }
 
-    fn resolved(text: &str, last: LastLink, beyond: &Step) -> Resolved {
+    fn resolved(text: &str, last: LastLink, beyond: &LinkStep) -> Resolved {
         resolve(&Image { beyond }, &path(text), last).unwrap()
     }
 
@@ -160,7 +160,7 @@ mod tests {
             ("/", "/"),
         ] {
             assert_eq!(
-                resolved(from, LastLink::Unfollowed, &Step::Nowhere),
+                resolved(from, LastLink::Unfollowed, &LinkStep::Nowhere),
                 Resolved::Path(path(to)),
                 "{from}"
             );
@@ -170,23 +170,23 @@ mod tests {
     #[test]
     fn the_last_link_is_followed_where_that_is_wanted() {
         let zone = Resolved::Path(path("/usr/share/zoneinfo/Etc/UTC"));
-        assert_eq!(resolved("/etc/localtime", LastLink::Followed, &Step::Below), zone);
+        assert_eq!(resolved("/etc/localtime", LastLink::Followed, &LinkStep::Below), zone);
     }
 
     #[test]
     fn no_link_leads_out_of_the_image() {
         let passwd = Resolved::Path(path("/etc/passwd"));
-        assert_eq!(resolved("/var/up/passwd", LastLink::Unfollowed, &Step::Nowhere), passwd);
+        assert_eq!(resolved("/var/up/passwd", LastLink::Unfollowed, &LinkStep::Nowhere), passwd);
     }
 
     #[test]
     fn below_what_is_not_there_is_what_the_caller_says() {
         for from in ["/nothing/x", "/var/dangling/passwd"] {
-            assert_eq!(resolved(from, LastLink::Unfollowed, &Step::Nowhere), Resolved::Nowhere, "{from}");
+            assert_eq!(resolved(from, LastLink::Unfollowed, &LinkStep::Nowhere), Resolved::Nowhere, "{from}");
         }
         for (from, to) in [("/var/run/nothing/x", "/run/nothing/x"), ("/var/lock/x", "/run/lock/x")] {
             assert_eq!(
-                resolved(from, LastLink::Unfollowed, &Step::Below),
+                resolved(from, LastLink::Unfollowed, &LinkStep::Below),
                 Resolved::Path(path(to)),
                 "{from}"
             );
@@ -195,11 +195,14 @@ mod tests {
 
     #[test]
     fn a_target_with_a_name_that_no_path_has_leads_nowhere() {
-        assert_eq!(resolved("/var/odd/x", LastLink::Unfollowed, &Step::Below), Resolved::Nowhere);
+        assert_eq!(resolved("/var/odd/x", LastLink::Unfollowed, &LinkStep::Below), Resolved::Nowhere);
     }
 
     #[test]
     fn a_circle_of_links_is_found() {
-        assert_eq!(resolved("/loop/x", LastLink::Unfollowed, &Step::Below), Resolved::Circle(path("/loop")));
+        assert_eq!(
+            resolved("/loop/x", LastLink::Unfollowed, &LinkStep::Below),
+            Resolved::Circle(path("/loop"))
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use super::files::PartitionFiles;
 use super::{Partition, PatchError};
-use crate::fs::symlinks::{LastLink, LinkTree, Resolved, Step, resolve};
+use crate::fs::symlinks::{LastLink, LinkStep, LinkTree, Resolved, resolve};
 use crate::fs::{FileKind, Metadata, ReadFilesystem};
 use crate::types::{ByteCount, ImagePath, Mode, Owner, UnixTime};
 use std::cell::RefCell;
@@ -133,8 +133,8 @@ struct StockTree<'stock> {
 impl LinkTree for StockTree<'_> {
     type Error = PatchError;
 
-    fn step(&self, path: &ImagePath) -> Result<Step, PatchError> {
-        Ok(self.stock.read_link(self.partition, path)?.map_or(Step::Below, Step::Link))
+    fn step(&self, path: &ImagePath) -> Result<LinkStep, PatchError> {
+        Ok(self.stock.read_link(self.partition, path)?.map_or(LinkStep::Below, LinkStep::Link))
     }
 }
 

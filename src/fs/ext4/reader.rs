@@ -3,7 +3,7 @@
 use super::directory_cache::{CachedLookup, DirectoryCache, Names};
 use super::superblock::{Superblock, damaged};
 use super::xattr_reader::XattrReader;
-use crate::fs::symlinks::{LinkTree, Step, without_links};
+use crate::fs::symlinks::{LinkStep, LinkTree, without_links};
 use crate::fs::{ExtendedAttributes, FileKind, FsError, Metadata, ReadFilesystem, Summary};
 use crate::io::{ReadAt, check_range};
 use crate::types::number::usize_from;
@@ -88,11 +88,11 @@ impl Ext4Reader {
 impl LinkTree for Ext4Reader {
     type Error = FsError;
 
-    fn step(&self, path: &ImagePath) -> Result<Step, FsError> {
+    fn step(&self, path: &ImagePath) -> Result<LinkStep, FsError> {
         Ok(match self.look(path)? {
-            Some(found) if found.kind == FileKind::Directory => Step::Below,
-            Some(found) if found.kind == FileKind::Symlink => Step::Link(self.target(path, found.size)?),
-            _ => Step::Nowhere,
+            Some(found) if found.kind == FileKind::Directory => LinkStep::Below,
+            Some(found) if found.kind == FileKind::Symlink => LinkStep::Link(self.target(path, found.size)?),
+            _ => LinkStep::Nowhere,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Draft;
 use crate::fs::FileKind;
-use crate::fs::symlinks::{self, LastLink, LinkTree, Resolved, Step};
+use crate::fs::symlinks::{self, LastLink, LinkStep, LinkTree, Resolved};
 use crate::patch::{Action, Partition, PatchError};
 use crate::types::{ImagePath, Mode, Owner};
 use std::io::Read as _;
@@ -176,7 +176,7 @@ impl LinkTree for Draft<'_> {
 
     /// Takes names as they are where nothing is: of `/var/run/x` that is `/run/x`, whether or not there is a
     /// `/run`.
-    fn step(&self, path: &ImagePath) -> Result<Step, PatchError> {
-        Ok(self.read_link(path)?.map_or(Step::Below, Step::Link))
+    fn step(&self, path: &ImagePath) -> Result<LinkStep, PatchError> {
+        Ok(self.read_link(path)?.map_or(LinkStep::Below, LinkStep::Link))
     }
 }

@@ -6,7 +6,7 @@ mod journal;
 
 use super::superblock::Superblock;
 use super::xattr_rewrite::{self, ACL, CAPABILITY};
-use crate::fs::symlinks::{LinkTree, Step, without_links};
+use crate::fs::symlinks::{LinkStep, LinkTree, without_links};
 use crate::fs::{FileKind, FsError, WriteFilesystem};
 use crate::io::Rollback;
 use crate::types::{ByteCount, ImagePath, Mode, Owner, UnixTime};
@@ -226,11 +226,11 @@ impl Ext4Writer {
 impl LinkTree for Ext4Writer {
     type Error = FsError;
 
-    fn step(&self, path: &ImagePath) -> Result<Step, FsError> {
+    fn step(&self, path: &ImagePath) -> Result<LinkStep, FsError> {
         Ok(match self.look(path)? {
-            Some(found) if found.kind == FileKind::Directory => Step::Below,
-            Some(found) if found.kind == FileKind::Symlink => Step::Link(self.target(&found)?),
-            _ => Step::Nowhere,
+            Some(found) if found.kind == FileKind::Directory => LinkStep::Below,
+            Some(found) if found.kind == FileKind::Symlink => LinkStep::Link(self.target(&found)?),
+            _ => LinkStep::Nowhere,
         })
     }
 }
