@@ -4,74 +4,35 @@ use crate::cache::{CacheError, Hold};
 use crate::cluster::Install;
 use crate::fetch::{FetchError, FileLocation};
 use crate::io::plain_file;
-use crate::k3s::{Artifacts, Binary};
+use crate::k3s::Artifacts;
 use crate::patch::Content;
-use crate::types::{Digest, Hint, Progress};
+use crate::types::{Architecture, Digest, Progress, errors};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-/// An error of opening a file that is to be put inside cards.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ArtifactError {
-    /// A failed download.
-    #[error(transparent)]
-    Fetch(#[from] FetchError),
-    /// A file that cannot be read.
-    #[error("`{}`, which is to be put on the cards, cannot be read: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// Another file than the one whose SHA-256 was given.
-    #[error("`{}` has the SHA-256 `{found}`, not `{expected}`", path.display())]
-    WrongDigest {
-        /// The file.
-        path: PathBuf,
-        /// The SHA-256 in nodes.yaml.
-        expected: Digest,
-        /// The SHA-256 of the file.
-        found: Digest,
-    },
-    /// A nodes.yaml that names a program for another architecture only.
-    #[error("the stock image needs `{needed}`, and nodes.yaml names no such program")]
-    NoBinary {
-        /// The name of the program in a release.
-        needed: &'static str,
-    },
-    /// A file that is something else than the program.
-    #[error("`{}` is {found}: the stock image needs `{needed}` of a k3s release", path.display())]
-    NotTheBinary {
-        /// The file.
-        path: PathBuf,
-        /// The thing that it is: `empty`.
-        found: &'static str,
-        /// The name of the program in a release.
-        needed: &'static str,
-    },
-}
-
-impl Hint for ArtifactError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Fetch(error) => error.hint(),
-            Self::Read { .. } => {
-                Some("Check the paths under `bundled:`, and that you may read the file".to_owned())
-            }
-            Self::WrongDigest { .. } => {
-                Some("Download the file again; if you meant to use another one, change `sha256:`".to_owned())
-            }
-            Self::NoBinary { needed } => {
-                let architecture = needed.trim_start_matches("k3s-");
-                Some(format!("Add `{architecture}: {needed}` under `binary:` of `bundled:`"))
-            }
-            Self::NotTheBinary { needed, .. } => {
-                Some(format!("Download `{needed}` from https://github.com/k3s-io/k3s/releases"))
-            }
-        }
+errors! {
+    /// An error of opening a file that is to be put inside cards.
+    #[derive(Debug, thiserror::Error)]
+    pub enum ArtifactError {
+        /// A failed download.
+        #[error(transparent)]
+        Fetch(#[from] FetchError),
+        /// A file that cannot be read.
+        #[error("`{}`, which is to be put on the cards, cannot be read: {source}", path.display())]
+        Read { path: PathBuf, source: io::Error } => "Check the paths under `bundled:`, and that you may read the file",
+        /// Another file than the one whose SHA-256 was given.
+        #[error("`{}` has the SHA-256 `{found}`, not `{expected}`", path.display())]
+        WrongDigest { path: PathBuf, expected: Digest, found: Digest }
+            => "Download the file again; if you meant to use another one, change `sha256:`",
+        /// A nodes.yaml that names a program for another architecture only.
+        #[error("the stock image needs `k3s-{architecture}`, and nodes.yaml names no such program")]
+        NoBinary { architecture: Architecture }
+            => format!("Add `{architecture}: k3s-{architecture}` under `binary:` of `bundled:`"),
+        /// A file that is something else than the program, such as `empty`.
+        #[error("`{}` is {found}: the stock image needs `k3s-{architecture}` of a k3s release", path.display())]
+        NotTheBinary { path: PathBuf, found: &'static str, architecture: Architecture }
+            => format!("Download `k3s-{architecture}` from https://github.com/k3s-io/k3s/releases"),
     }
 }
 
@@ -93,17 +54,16 @@ pub struct OpenedArtifacts {
 /// When a file cannot be downloaded or read, or is not the one that it has to be.
 pub fn open(
     install: &Install,
-    binary: Binary,
+    architecture: Architecture,
     cache: Option<&Path>,
     progress: &dyn Progress,
 ) -> Result<Option<OpenedArtifacts>, ArtifactError> {
     let Install::Bundled { arm64, armhf, images } = install else { return Ok(None) };
-    let program = match binary {
-        Binary::Arm64 => arm64,
-        Binary::Armhf => armhf,
+    let program = match architecture {
+        Architecture::Arm64 => arm64,
+        Architecture::Armhf => armhf,
     };
-    let needed = binary.file_name();
-    let program = program.as_ref().ok_or(ArtifactError::NoBinary { needed })?;
+    let program = program.as_ref().ok_or(ArtifactError::NoBinary { architecture })?;
     let (mut holds, mut trouble) = (Vec::new(), None);
     let mut get = |artifact: &FileLocation| {
         let fetched = artifact.fetch(cache, &std::env::temp_dir(), progress)?;
@@ -114,9 +74,9 @@ pub fn open(
     };
     let (path, program) = get(program)?;
     if let Some(found) =
-        plain_file::open(&path).and_then(|file| other_kind(&file, binary)).map_err(failed(&path))?
+        plain_file::open(&path).and_then(|file| other_kind(&file, architecture)).map_err(failed(&path))?
     {
-        return Err(ArtifactError::NotTheBinary { path, found, needed });
+        return Err(ArtifactError::NotTheBinary { path, found, architecture });
     }
     let mut archives = Vec::new();
     for image in images {
@@ -147,10 +107,10 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> ArtifactError {
 
 /// Returns what a file is, unless it is a program for an architecture. Of an ELF file that is `e_machine`, the number at
 /// byte 18 (elf(5)); a script may be anything.
-fn other_kind(file: &File, binary: Binary) -> io::Result<Option<&'static str>> {
+fn other_kind(file: &File, architecture: Architecture) -> io::Result<Option<&'static str>> {
     let mut start = Vec::new();
     file.take(20).read_to_end(&mut start)?;
-    let machine = start.get(18..20).map(|bytes| bytes == [wanted_machine(binary), 0]);
+    let machine = start.get(18..20).map(|bytes| bytes == [wanted_machine(architecture), 0]);
     Ok(match (start.as_slice(), machine) {
         ([0x7f, b'E', b'L', b'F', ..], Some(true)) | ([b'#', b'!', ..], _) => None,
         ([0x7f, b'E', b'L', b'F', ..], _) => Some("a program for another architecture"),
@@ -160,17 +120,17 @@ fn other_kind(file: &File, binary: Binary) -> io::Result<Option<&'static str>> {
 }
 
 /// Returns `EM_AARCH64` or `EM_ARM`.
-fn wanted_machine(binary: Binary) -> u8 {
-    match binary {
-        Binary::Arm64 => 183,
-        Binary::Armhf => 40,
+fn wanted_machine(architecture: Architecture) -> u8 {
+    match architecture {
+        Architecture::Arm64 => 183,
+        Architecture::Armhf => 40,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{ByteCount, Silent};
+    use crate::types::{ByteCount, Hint as _, Silent};
 
     fn bundled(arm64: FileLocation, images: Vec<FileLocation>) -> Install {
         Install::Bundled { arm64: Some(arm64), armhf: None, images }
@@ -186,23 +146,23 @@ mod tests {
     fn open_with(
         content: &[u8],
         sha256: Option<Digest>,
-        binary: Binary,
+        architecture: Architecture,
     ) -> Result<Option<Artifacts>, ArtifactError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("k3s");
         std::fs::write(&path, content).unwrap();
         let install = bundled(FileLocation::Path { path, sha256 }, Vec::new());
-        Ok(open(&install, binary, Some(folder.path()), &Silent)?.map(|opened| opened.artifacts))
+        Ok(open(&install, architecture, Some(folder.path()), &Silent)?.map(|opened| opened.artifacts))
     }
 
     #[test]
     fn the_program_is_one_for_the_cards() {
-        let artifacts = open_with(&elf(183), None, Binary::Arm64).unwrap().unwrap();
+        let artifacts = open_with(&elf(183), None, Architecture::Arm64).unwrap().unwrap();
         assert_eq!(
             (artifacts.binary.size(), artifacts.binary.digest()),
             (ByteCount::new(64), Some(Digest::of(&elf(183))))
         );
-        assert!(open_with(b"#!/bin/sh\n", None, Binary::Arm64).is_ok());
+        assert!(open_with(b"#!/bin/sh\n", None, Architecture::Arm64).is_ok());
         for (content, found) in [
             (elf(62), "a program for another architecture"),
             (elf(40), "a program for another architecture"),
@@ -210,7 +170,7 @@ mod tests {
             (b"<!DOCTYPE html>".to_vec(), "not a program"),
             (Vec::new(), "empty"),
         ] {
-            let error = open_with(&content, None, Binary::Arm64).unwrap_err();
+            let error = open_with(&content, None, Architecture::Arm64).unwrap_err();
             assert!(
                 matches!(error, ArtifactError::NotTheBinary { found: what, .. } if what == found),
                 "{error}"
@@ -220,10 +180,10 @@ mod tests {
 
     #[test]
     fn another_digest_and_another_architecture_are_refused() {
-        let error = open_with(&elf(183), Some(Digest::of(b"")), Binary::Arm64).unwrap_err();
+        let error = open_with(&elf(183), Some(Digest::of(b"")), Architecture::Arm64).unwrap_err();
         assert!(matches!(error, ArtifactError::WrongDigest { .. }));
-        assert!(open_with(&elf(183), Some(Digest::of(&elf(183))), Binary::Arm64).is_ok());
-        let error = open_with(&elf(40), None, Binary::Armhf).unwrap_err();
+        assert!(open_with(&elf(183), Some(Digest::of(&elf(183))), Architecture::Arm64).is_ok());
+        let error = open_with(&elf(40), None, Architecture::Armhf).unwrap_err();
         assert_eq!(error.hint().unwrap(), "Add `armhf: k3s-armhf` under `binary:` of `bundled:`");
     }
 
@@ -237,7 +197,7 @@ mod tests {
             locations.push(FileLocation::Path { path, sha256: None });
         }
         let program = locations.remove(0);
-        let artifacts = open(&bundled(program, locations), Binary::Arm64, None, &Silent);
+        let artifacts = open(&bundled(program, locations), Architecture::Arm64, None, &Silent);
         let images = artifacts.unwrap().unwrap().artifacts.images;
         assert_eq!(images.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["b.tar", "a.tar.zst"]);
         assert_eq!(images[0].1.digest(), Some(Digest::of(b"#!b.tar")));
@@ -246,7 +206,7 @@ mod tests {
     #[test]
     fn a_missing_file_is_named() {
         let missing = FileLocation::Path { path: "nowhere/k3s".into(), sha256: None };
-        let error = open(&bundled(missing, Vec::new()), Binary::Arm64, None, &Silent).unwrap_err();
+        let error = open(&bundled(missing, Vec::new()), Architecture::Arm64, None, &Silent).unwrap_err();
         assert!(error.to_string().starts_with("`nowhere/k3s`"), "{error}");
     }
 }

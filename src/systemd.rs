@@ -4,7 +4,7 @@
 //! whatever is merely disabled; a masked unit they leave alone (systemd.preset(5)).
 
 use crate::patch::{Draft, Partition, PatchError, Stock};
-use crate::types::{Hint, ImagePath, image_path};
+use crate::types::{ImagePath, errors, image_path};
 
 /// The directories in which systemd looks for units, the most important first (systemd.unit(5)). Up to bullseye
 /// the second /lib is not always a link to /usr/lib.
@@ -20,29 +20,16 @@ pub const MULTI_USER: &str = "multi-user.target";
 /// The target of the link that masks a unit.
 const MASK: &str = "/dev/null";
 
-/// An error of changing a unit.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum UnitError {
-    /// The stock image cannot be read, or has something in the way.
-    #[error(transparent)]
-    Patch(#[from] PatchError),
-    /// A unit that has to be there is not.
-    #[error("the stock image has no systemd unit `{unit}`")]
-    Missing {
-        /// Its name.
-        unit: String,
-    },
-}
-
-impl Hint for UnitError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Patch(error) => error.hint(),
-            Self::Missing { .. } => {
-                Some("Start from an unmodified image as Raspberry Pi publishes it".to_owned())
-            }
-        }
+errors! {
+    /// An error of changing a unit.
+    #[derive(Debug, thiserror::Error)]
+    pub enum UnitError {
+        /// The stock image cannot be read, or has something in the way.
+        #[error(transparent)]
+        Patch(#[from] PatchError),
+        /// A unit that has to be there is not.
+        #[error("the stock image has no systemd unit `{unit}`")]
+        Missing { unit: String } => "Start from an unmodified image as Raspberry Pi publishes it",
     }
 }
 

@@ -26,11 +26,10 @@ impl CacheError {
 
 impl Hint for CacheError {
     fn hint(&self) -> Option<String> {
-        Some(match self.source.kind() {
-            io::ErrorKind::StorageFull => {
-                "Free some space there, or choose another folder with CARDWRIGHT_CACHE".to_owned()
-            }
-            _ => "Choose a folder that can be written to with CARDWRIGHT_CACHE".to_owned(),
-        })
+        let instead = match self.source.kind() {
+            io::ErrorKind::StorageFull => "Free some space there, or choose another folder",
+            _ => "Choose a folder that can be written to",
+        };
+        Some(format!("{instead} with CARDWRIGHT_CACHE"))
     }
 }

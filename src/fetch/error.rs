@@ -1,84 +1,40 @@
 //! The errors of a download.
 
 use crate::cache::CacheError;
-use crate::types::{Digest, Hint};
+use crate::types::{Digest, errors};
 
-/// An error of downloading a file, or of keeping it. Addresses are shown without user, password and query,
-/// where people keep secrets.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FetchError {
-    /// An address that is not downloaded from.
-    #[error("`{url}` is not an http or https address")]
-    Scheme {
-        /// The address.
-        url: String,
-    },
-    /// A download, in a program that was built without the feature `download`.
-    #[error("`{url}` cannot be downloaded: this program was built without downloads")]
-    NotBuiltIn {
-        /// The address.
-        url: String,
-    },
-    /// No answer, or not all of it, after several attempts.
-    #[error("`{url}` cannot be downloaded: {problem}")]
-    Transfer {
-        /// The address.
-        url: String,
-        /// The problem of the last attempt.
-        problem: String,
-    },
-    /// The server refuses.
-    #[error("`{url}` cannot be downloaded: the server answers with status {status}")]
-    Status {
-        /// The address.
-        url: String,
-        /// The HTTP status.
-        status: u16,
-    },
-    /// Another file than the one whose SHA-256 was given.
-    #[error("what `{url}` sends has the SHA-256 `{found}`, not `{expected}`")]
-    WrongDigest {
-        /// The address.
-        url: String,
-        /// The SHA-256 that was given.
-        expected: Digest,
-        /// The SHA-256 of the download.
-        found: Digest,
-    },
-    /// A file that never ends.
-    #[error("what `{url}` sends is larger than {limit} bytes")]
-    TooLarge {
-        /// The address.
-        url: String,
-        /// The most that is downloaded.
-        limit: u64,
-    },
-    /// The cache could not be read or written.
-    #[error(transparent)]
-    Cache(#[from] CacheError),
-}
-
-impl Hint for FetchError {
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Cache(error) => return error.hint(),
-            Self::Scheme { .. } => "Give `url:` an address that begins with https://; for a file use `path:`".to_owned(),
-            Self::NotBuiltIn { .. } => {
-                "Download the file yourself and name it with `path:`, or build cardwright with its feature `download`"
-                    .to_owned()
-            }
-            Self::Transfer { .. } => {
-                "Run it again: the download goes on where it ended. Or download the file yourself and name it with `path:`"
-                    .to_owned()
-            }
-            Self::Status { status: 404 | 410, .. } => "Check the address: the file may have been moved".to_owned(),
-            Self::Status { .. } => "Try again later, or download the file yourself and name it with `path:`".to_owned(),
-            Self::WrongDigest { .. } => {
-                "Compare `sha256:` with the one published beside the download; it is that of the compressed file".to_owned()
-            }
-            Self::TooLarge { .. } => "Check the address: no stock image is that large".to_owned(),
-        })
+errors! {
+    /// An error of downloading a file, or of keeping it. Addresses are shown without user, password and query,
+    /// where people keep secrets.
+    #[derive(Debug, thiserror::Error)]
+    pub enum FetchError {
+        /// An address that is not downloaded from.
+        #[error("`{url}` is not an http or https address")]
+        Scheme { url: String } => "Give `url:` an address that begins with https://; for a file use `path:`",
+        /// A download, in a program that was built without the feature `download`.
+        #[error("`{url}` cannot be downloaded: this program was built without downloads")]
+        NotBuiltIn { url: String }
+            => "Download the file yourself and name it with `path:`, or build cardwright with its feature `download`",
+        /// No answer, or not all of it, after several attempts.
+        #[error("`{url}` cannot be downloaded: {problem}")]
+        Transfer { url: String, problem: String }
+            => "Run it again: the download goes on where it ended. Or download the file yourself and name it with `path:`",
+        /// The server refuses.
+        #[error("`{url}` cannot be downloaded: the server answers with status {status}")]
+        Status { url: String, status: u16 } => match status {
+            404 | 410 => "Check the address: the file may have been moved",
+            _ => "Try again later, or download the file yourself and name it with `path:`",
+        },
+        /// Another file than the one whose SHA-256 was given.
+        #[error("what `{url}` sends has the SHA-256 `{found}`, not `{expected}`")]
+        WrongDigest { url: String, expected: Digest, found: Digest }
+            => "Compare `sha256:` with the one published beside the download; it is that of the compressed file",
+        /// A file that never ends.
+        #[error("what `{url}` sends is larger than {limit} bytes")]
+        TooLarge { url: String, limit: u64 } => "Check the address: no stock image is that large",
+        /// The cache could not be read or written.
+        #[error(transparent)]
+        Cache(#[from] CacheError),
     }
 }
 

@@ -6,8 +6,8 @@ use super::{FIRST_START, K3sError, Target, service};
 use crate::first_start::Script;
 use crate::patch::Draft;
 use crate::systemd;
-use crate::types::Digest;
 use crate::types::absent::OrEmpty as _;
+use crate::types::{Architecture, Digest};
 
 /// The file that the script leaves behind as the last thing it does.
 const MARKER: &str = "/var/lib/cardwright/k3s-installed";
@@ -34,20 +34,24 @@ fn settings(
     base_url: &str,
     sha256: Option<Digest>,
 ) -> Result<[(&'static str, String); 7], K3sError> {
-    let binary = target.host.binary.file_name();
+    let architecture = target.host.architecture;
     // Without a pin the digest comes from the same place as the program, which is worth as much as the
     // connection is.
     if sha256.is_none() && !base_url.starts_with("https://") {
-        return Err(K3sError::UntrustedDownload { base_url: base_url.to_owned(), binary });
+        return Err(K3sError::UntrustedDownload { base_url: base_url.to_owned(), architecture });
     }
+    let checksums = match architecture {
+        Architecture::Arm64 => "sha256sum-arm64.txt",
+        Architecture::Armhf => "sha256sum-arm.txt",
+    };
     // `+` would be a space to some servers.
     let version = target.k3s.version.as_str();
     let release = format!("{}/{}", base_url.trim_end_matches('/'), version.replace('+', "%2B"));
     Ok([
         ("version", version.to_owned()),
         ("release", release),
-        ("binary", binary.to_owned()),
-        ("checksums", target.host.binary.checksums_name().to_owned()),
+        ("binary", format!("k3s-{architecture}")),
+        ("checksums", checksums.to_owned()),
         ("sha256", sha256.map(|digest| digest.to_string()).or_empty()),
         ("service", format!("{}.service", service::name(target.own.role))),
         ("role", target.own.role.to_string()),

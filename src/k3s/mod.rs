@@ -43,7 +43,7 @@ pub use crate::first_start::STATUS_FILE;
 use crate::cluster::{Cluster, Install, K3s, Node, NodeK3s};
 use crate::identity::ClusterSecret;
 use crate::patch::Draft;
-use crate::types::ImagePath;
+use crate::types::{Architecture, ImagePath};
 use serde_json::{Map, Value};
 
 /// The words that k3s needs in cmdline.txt: the firmware switches the memory cgroup off to save memory, and the
@@ -61,37 +61,10 @@ const FIRST_START: &str = include_str!("first-start.sh");
 pub struct Host<'a> {
     /// The mount point of the boot partition: `/boot/firmware`.
     pub boot_mount: &'a str,
-    /// The program of a k3s release that it runs.
-    pub binary: Binary,
+    /// The architecture of its programs.
+    pub architecture: Architecture,
     /// NetworkManager is installed.
     pub network_manager: bool,
-}
-
-/// A program of a k3s release.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Binary {
-    /// 64 bits.
-    Arm64,
-    /// 32 bits.
-    Armhf,
-}
-
-impl Binary {
-    /// Returns the name of its file in a release.
-    pub fn file_name(self) -> &'static str {
-        match self {
-            Self::Arm64 => "k3s-arm64",
-            Self::Armhf => "k3s-armhf",
-        }
-    }
-
-    /// Returns the name of the file in a release that holds its SHA-256.
-    pub fn checksums_name(self) -> &'static str {
-        match self {
-            Self::Arm64 => "sha256sum-arm64.txt",
-            Self::Armhf => "sha256sum-arm.txt",
-        }
-    }
 }
 
 /// A server or agent of a cluster, with all that its files are made from.
@@ -153,9 +126,9 @@ pub fn configure(
     late_time::write(draft, target)?;
     match &k3s.install {
         Install::Download { base_url, sha256_arm64, sha256_armhf } => {
-            let sha256 = match host.binary {
-                Binary::Arm64 => *sha256_arm64,
-                Binary::Armhf => *sha256_armhf,
+            let sha256 = match host.architecture {
+                Architecture::Arm64 => *sha256_arm64,
+                Architecture::Armhf => *sha256_armhf,
             };
             service::write(draft, own.role, install::drop_in())?;
             install::write(draft, target, base_url, sha256)

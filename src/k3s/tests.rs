@@ -14,7 +14,8 @@ use std::net::Ipv4Addr;
 
 mod joining;
 
-const HOST: Host<'_> = Host { boot_mount: "/boot/firmware", binary: Binary::Arm64, network_manager: true };
+const HOST: Host<'_> =
+    Host { boot_mount: "/boot/firmware", architecture: Architecture::Arm64, network_manager: true };
 
 fn secret() -> ClusterSecret {
     ClusterSecret::from_hex(&"5a".repeat(32)).unwrap()
@@ -325,7 +326,7 @@ fn the_settings_name_the_release_the_program_and_its_digest() {
     ] {
         assert!(pinned.contains(line), "{line} is not in {pinned}");
     }
-    let armhf = Host { binary: Binary::Armhf, boot_mount: "/boot", ..HOST };
+    let armhf = Host { architecture: Architecture::Armhf, boot_mount: "/boot", ..HOST };
     let unpinned = settings(&releases(), &armhf);
     for line in [
         "binary='k3s-armhf'\n",
@@ -342,10 +343,11 @@ fn an_unencrypted_download_needs_the_digest_of_the_very_program() {
     let digest = Some(Digest::of(b"k3s"));
     let error = |k3s: &K3s, host: &Host<'_>| plan_with(&compass(), "east", k3s, host).unwrap_err();
     let unpinned = error(&download("http://10.0.2.2:8000", None), &HOST);
-    assert!(matches!(unpinned, K3sError::UntrustedDownload { binary: "k3s-arm64", .. }));
+    assert!(matches!(unpinned, K3sError::UntrustedDownload { architecture: Architecture::Arm64, .. }));
     assert!(unpinned.hint().unwrap().contains("arm64: …"));
-    let other = error(&download("http://10.0.2.2:8000", digest), &Host { binary: Binary::Armhf, ..HOST });
-    assert!(matches!(other, K3sError::UntrustedDownload { binary: "k3s-armhf", .. }));
+    let other =
+        error(&download("http://10.0.2.2:8000", digest), &Host { architecture: Architecture::Armhf, ..HOST });
+    assert!(matches!(other, K3sError::UntrustedDownload { architecture: Architecture::Armhf, .. }));
 }
 
 #[test]

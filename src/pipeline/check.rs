@@ -9,7 +9,6 @@ use crate::demo;
 use crate::fetch::{Fetched, FileLocation};
 use crate::identity::ClusterSecret;
 use crate::k3s::Artifacts;
-use crate::plan;
 use crate::raspios::DOWNLOAD_PAGE;
 use crate::stock_image::{StockImage, StockImageError};
 use crate::stock_system::{OpenOptions, StockSystem, StockSystemError};
@@ -173,6 +172,6 @@ fn artifacts_at_hand(
             }
         }
     }
-    let opened = artifacts::open(&k3s.install, plan::host(&base.release).binary, cache, &Silent);
+    let opened = artifacts::open(&k3s.install, base.release.architecture, cache, &Silent);
     opened.map(|opened| opened.map(|opened| opened.artifacts)).map_err(NoPayload::Failed)
 }

@@ -39,120 +39,70 @@ use crate::plan::PlanError;
 use crate::raspios::RaspiosError;
 use crate::stock_image::{StockImage, StockImageError};
 use crate::stock_system::StockSystemError;
-use crate::types::{Hint, Warning, shell};
+use crate::types::{Warning, errors, shell};
 use std::path::{Path, PathBuf};
 
-/// An error of the pipeline.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The stock image could not be downloaded.
-    #[error(transparent)]
-    Fetch(#[from] FetchError),
-    /// The stock image could not be opened.
-    #[error(transparent)]
-    Disk(#[from] StockImageError),
-    /// The stock image is not what it should be.
-    #[error("{image}: {source}")]
-    StockImage {
-        /// The name of the image.
-        image: String,
-        /// The cause.
-        source: StockSystemError,
-    },
-    /// The cluster secret could not be had.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// nodes.yaml asks for what the stock image does not give.
-    #[error("{} does not fit the stock image", .0.file.display())]
-    Unfit(Box<InvalidCluster>),
-    /// A node could not be planned.
-    #[error("planning node `{node}`: {source}")]
-    Plan {
-        /// The name of the node.
-        node: String,
-        /// The cause.
-        source: PlanError,
-    },
-    /// The part that all nodes have in common could not be planned.
-    #[error("planning what all nodes get: {0}")]
-    PlanCommon(PlanError),
-    /// The artifacts for the images are not available.
-    #[error(transparent)]
-    Artifacts(#[from] ArtifactError),
-    /// The base layer of all images could not be made.
-    #[error(transparent)]
-    BaseLayer(#[from] BaseLayerError),
-    /// A patch could not be applied.
-    #[error("writing node `{node}`: {source}")]
-    Apply {
-        /// The name of the node.
-        node: String,
-        /// The cause.
-        source: PatchError,
-    },
-    /// The owner's means of access could not be made.
-    #[error(transparent)]
-    AccessFiles(#[from] AccessError),
-    /// Something else is in the place of a result.
-    #[error(transparent)]
-    Occupied(#[from] OccupiedOutputs),
-    /// A result could not be written.
-    #[error(transparent)]
-    Emit(#[from] OutputError),
-    /// The caller's sink did not take an image.
-    #[error("writing the image failed: {0}")]
-    Sink(std::io::Error),
-    /// An image that is to be read back could not be.
-    #[error(transparent)]
-    Check(#[from] PatchError),
-    /// The record of being a card could not be read.
-    #[error(transparent)]
-    Card(#[from] RaspiosError),
-    /// A node cannot be made to rejoin its cluster.
-    #[error(transparent)]
-    Rejoin(#[from] CannotRejoin),
-    /// nodes.yaml has no node of that name.
-    #[error("there is no node `{name}` in the cluster `{cluster}`")]
-    NoSuchNode {
-        /// The name that was asked for.
-        name: String,
-        /// The cluster.
-        cluster: String,
-        /// The names it has.
-        known: Vec<String>,
-    },
-    /// An image that is to be verified does not say which node it is for.
-    #[error("{} does not say which node it was made for", image.display())]
-    NotACard {
-        /// Its path.
-        image: PathBuf,
-    },
-}
-
-impl Hint for Error {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Fetch(error) => error.hint(),
-            Self::Disk(error) => error.hint(),
-            Self::StockImage { source, .. } => source.hint(),
-            Self::Identity(error) => error.hint(),
-            Self::Unfit(invalid) => invalid.hint(),
-            Self::Plan { source, .. } | Self::PlanCommon(source) => source.hint(),
-            Self::Artifacts(error) => error.hint(),
-            Self::BaseLayer(error) => error.hint(),
-            Self::Apply { source, .. } | Self::Check(source) => source.hint(),
-            Self::AccessFiles(error) => error.hint(),
-            Self::Occupied(error) => error.hint(),
-            Self::Emit(error) => error.hint(),
-            Self::Card(error) => error.hint(),
-            Self::Rejoin(error) => error.hint(),
-            Self::Sink(_) => None,
-            Self::NoSuchNode { known, .. } => Some(format!("Its nodes are {}", known.join(", "))),
-            Self::NotACard { .. } => {
-                Some("Name the node with `--node`, or give an image that cardwright made".to_owned())
-            }
-        }
+errors! {
+    /// An error of the pipeline.
+    #[derive(Debug, thiserror::Error)]
+    pub enum Error {
+        /// The stock image could not be downloaded.
+        #[error(transparent)]
+        Fetch(#[from] FetchError),
+        /// The stock image could not be opened.
+        #[error(transparent)]
+        Disk(#[from] StockImageError),
+        /// The stock image is not what it should be.
+        #[error("{image}: {source}")]
+        StockImage { image: String, source: StockSystemError } => source.hint(),
+        /// The cluster secret could not be had.
+        #[error(transparent)]
+        Identity(#[from] IdentityError),
+        /// nodes.yaml asks for what the stock image does not give.
+        #[error("{} does not fit the stock image", .0.file.display())]
+        Unfit(Box<InvalidCluster>),
+        /// A node could not be planned.
+        #[error("planning node `{node}`: {source}")]
+        Plan { node: String, source: PlanError } => source.hint(),
+        /// The part that all nodes have in common could not be planned.
+        #[error("planning what all nodes get: {0}")]
+        PlanCommon(PlanError),
+        /// The artifacts for the images are not available.
+        #[error(transparent)]
+        Artifacts(#[from] ArtifactError),
+        /// The base layer of all images could not be made.
+        #[error(transparent)]
+        BaseLayer(#[from] BaseLayerError),
+        /// A patch could not be applied.
+        #[error("writing node `{node}`: {source}")]
+        Apply { node: String, source: PatchError } => source.hint(),
+        /// The owner's means of access could not be made.
+        #[error(transparent)]
+        AccessFiles(#[from] AccessError),
+        /// Something else is in the place of a result.
+        #[error(transparent)]
+        Occupied(#[from] OccupiedOutputs),
+        /// A result could not be written.
+        #[error(transparent)]
+        Output(#[from] OutputError),
+        /// The caller's sink did not take an image.
+        #[error("writing the image failed: {0}")]
+        Sink(std::io::Error),
+        /// An image that is to be read back could not be.
+        #[error(transparent)]
+        Check(#[from] PatchError),
+        /// The record of being a card could not be read.
+        #[error(transparent)]
+        CardRecord(#[from] RaspiosError),
+        /// A node cannot be made to rejoin its cluster.
+        #[error(transparent)]
+        Rejoin(#[from] CannotRejoin),
+        /// nodes.yaml has no node of that name, but others.
+        #[error("there is no node `{name}` in the cluster `{cluster}`")]
+        NoSuchNode { name: String, cluster: String, known: Vec<String> } => format!("Its nodes are {}", known.join(", ")),
+        /// An image that is to be verified does not say which node it is for.
+        #[error("{} does not say which node it was made for", image.display())]
+        NotACard { image: PathBuf } => "Name the node with `--node`, or give an image that cardwright made",
     }
 }
 

@@ -61,10 +61,7 @@ pub(super) fn plan_cluster<'cluster>(
     progress: &dyn Progress,
 ) -> Result<Plans<'cluster>, Error> {
     let opened = match &cluster.k3s {
-        Some(k3s) => {
-            let binary = plan::host(&base.release).binary;
-            artifacts::open(&k3s.install, binary, cache, progress)?
-        }
+        Some(k3s) => artifacts::open(&k3s.install, base.release.architecture, cache, progress)?,
         None => None,
     };
     let (artifacts, downloads) = match opened {

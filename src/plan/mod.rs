@@ -11,8 +11,8 @@ use crate::cluster::{Cluster, FieldSpan, Node, Swap};
 use crate::identity::{ClusterSecret, IdentityError, SshKeyPair};
 use crate::k3s::{self, Artifacts, K3sError};
 use crate::patch::{Draft, Patch, PatchError, SourceDigests, Stock};
-use crate::raspios::{self, Account, Architecture, CardRecord, NetworkStack, RaspiosError, Release};
-use crate::types::{Hint, UnixTime};
+use crate::raspios::{self, Account, CardRecord, NetworkStack, RaspiosError, Release};
+use crate::types::{UnixTime, errors};
 
 /// All that a plan is made from, the node aside.
 pub struct PlanContext<'context> {
@@ -30,32 +30,22 @@ pub struct PlanContext<'context> {
     pub artifacts: Option<&'context Artifacts>,
 }
 
-/// An error of planning a node.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PlanError {
-    /// Raspberry Pi OS cannot be made what was asked for.
-    #[error(transparent)]
-    Raspios(#[from] RaspiosError),
-    /// k3s cannot be made what was asked for.
-    #[error(transparent)]
-    K3s(#[from] K3sError),
-    /// The login key could not be made.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// A stock file could not be read.
-    #[error(transparent)]
-    Patch(#[from] PatchError),
-}
-
-impl Hint for PlanError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Raspios(error) => error.hint(),
-            Self::K3s(error) => error.hint(),
-            Self::Identity(error) => error.hint(),
-            Self::Patch(error) => error.hint(),
-        }
+errors! {
+    /// An error of planning a node.
+    #[derive(Debug, thiserror::Error)]
+    pub enum PlanError {
+        /// Raspberry Pi OS cannot be made what was asked for.
+        #[error(transparent)]
+        Raspios(#[from] RaspiosError),
+        /// k3s cannot be made what was asked for.
+        #[error(transparent)]
+        K3s(#[from] K3sError),
+        /// The login key could not be made.
+        #[error(transparent)]
+        Identity(#[from] IdentityError),
+        /// A stock file could not be read.
+        #[error(transparent)]
+        Patch(#[from] PatchError),
     }
 }
 
@@ -279,10 +269,7 @@ fn login_keys(cluster: &Cluster, node: &Node, secret: &ClusterSecret) -> Result<
 pub(crate) fn host(release: &Release) -> k3s::Host<'static> {
     k3s::Host {
         boot_mount: release.boot_mount.path(),
-        binary: match release.architecture {
-            Architecture::Arm64 => k3s::Binary::Arm64,
-            Architecture::Armhf => k3s::Binary::Armhf,
-        },
+        architecture: release.architecture,
         network_manager: release.network == NetworkStack::NetworkManager,
     }
 }

@@ -2,11 +2,11 @@
 
 use super::os_release::OsRelease;
 use super::packages::{Packages, STATUS};
-use super::{Architecture, BootMount, Codename, DetectError, Edition, FirstBoot, NetworkStack, Release};
+use super::{BootMount, Codename, DetectError, Edition, FirstBoot, NetworkStack, Release};
 use crate::patch::{Partition, PatchError, Stock};
 use crate::systemd;
 use crate::types::absent::OrEmpty as _;
-use crate::types::{ImagePath, image_path};
+use crate::types::{Architecture, ImagePath, image_path};
 
 /// Finds out which Raspberry Pi OS an image holds.
 ///

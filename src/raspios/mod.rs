@@ -56,7 +56,7 @@ pub use host_key::set_host_key;
 pub use hosts::{set_cluster_hosts, set_hostname};
 pub use locale::set_locale;
 pub use network::set_network;
-pub use release::{Architecture, BootMount, Codename, Edition, FirstBoot, NetworkStack, Release};
+pub use release::{BootMount, Codename, Edition, FirstBoot, NetworkStack, Release};
 pub use ssh::enable_ssh;
 pub use sudo::set_sudo;
 pub use swap::disable_swap;

@@ -1,5 +1,6 @@
 //! The release of Raspberry Pi OS that an image holds, told from its files.
 
+use crate::types::Architecture;
 use serde::Serialize;
 use std::fmt;
 
@@ -73,16 +74,6 @@ pub enum Edition {
     Full,
     /// /etc/rpi-issue does not say.
     Unknown,
-}
-
-/// The architecture of the programs of an image. The kernel may be a 64-bit one all the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Architecture {
-    /// 64 bits.
-    Arm64,
-    /// 32 bits.
-    Armhf,
 }
 
 /// The mount point of the boot partition.

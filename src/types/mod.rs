@@ -1,6 +1,7 @@
 //! Plain values with arithmetic, which everything else is written in. Nothing in here depends on another module.
 
 pub(crate) mod absent;
+mod architecture;
 mod bytes;
 mod digest;
 pub mod escape;
@@ -15,9 +16,11 @@ pub mod shell;
 pub(crate) mod similar;
 mod unix_time;
 
+pub use architecture::Architecture;
 pub use bytes::{ByteCount, ByteOffset, chunks};
 pub use digest::{Digest, Sha256};
 pub use hint::{Hint, Warning};
+pub(crate) use hint::{IntoHint, errors};
 pub use image_path::{ImagePath, InvalidPath, image_path};
 pub use mode::{Mode, Owner};
 pub use progress::{Progress, Silent, Stage};

@@ -13,7 +13,7 @@ fn text_of(path: &Path) -> Option<String> {
 }
 
 fn is_declared(name: &str, text: &str) -> bool {
-    ["fn", "struct", "enum", "trait", "const", "type"].iter().any(|kind| {
+    ["fn", "struct", "enum", "trait", "const", "type", "macro_rules!"].iter().any(|kind| {
         let declared = format!("{kind} {name}");
         let ends = |rest: &str| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_');
         text.match_indices(&declared).any(|(at, _)| ends(&text[at + declared.len()..]))

@@ -4,10 +4,10 @@ use crate::k3s_install::{PATIENCE, VERSION};
 use crate::support;
 use cardwright::cluster::Cluster;
 use cardwright::identity::ClusterSecret;
-use cardwright::k3s::{Binary, Host, STATUS_FILE, configure};
+use cardwright::k3s::{Host, STATUS_FILE, configure};
 use cardwright::patch::{Action, Draft, MemoryStock};
 use cardwright::raspios::{BootMount, run_at_first_boot};
-use cardwright::types::{Digest, UnixTime};
+use cardwright::types::{Architecture, Digest, UnixTime};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -134,7 +134,8 @@ nodes:
         let cluster = Cluster::parse(&text, &self.folder.path().join("nodes.yaml")).unwrap();
         let stock = MemoryStock::new();
         let mut draft = Draft::new(&stock, UnixTime::new(MADE));
-        let host = Host { boot_mount: "/boot/firmware", binary: Binary::Arm64, network_manager: true };
+        let host =
+            Host { boot_mount: "/boot/firmware", architecture: Architecture::Arm64, network_manager: true };
         let secret = ClusterSecret::from_hex(&"5a".repeat(32)).unwrap();
         let east = cluster.node("east").unwrap();
         configure(&mut draft, &cluster, east, cluster.k3s.as_ref().unwrap(), &host, &secret).unwrap();
