@@ -14,12 +14,13 @@
 //! | node password | `k3s/node-password/NODE` | 16 bytes, as 32 lower-case hexadecimal digits |
 //! | login key | `ssh/login-key` | 32 bytes, the seed of an Ed25519 key (RFC 8032) |
 //! | host key | `ssh/host-key/ed25519/NODE` | 32 bytes, the seed of an Ed25519 key |
+//! | salt of a password | `user/password-salt/NODE/USER` | 12 bytes, as 16 characters of crypt(5)'s Base64 |
 //! | certificate authorities | `k3s/ca/server`, `k3s/ca/client`, `k3s/ca/request-header`, `k3s/ca/etcd-server`, `k3s/ca/etcd-peer` | 48 bytes, a P-256 key |
 //! | their serial numbers | `LABEL/serial` | 16 bytes, a serial number |
 //! | the owner's key | `k3s/admin` | 48 bytes, a P-256 key |
 //! | its serial number | `k3s/admin/serial/END` | 16 bytes, a serial number |
 //!
-//! `NODE` is the node's host name, `END` the last second of the certificate, in decimal seconds since 1970.
+//! `NODE` is the node's host name, `USER` the login name of a user, `END` the last second of the certificate, in decimal seconds since 1970.
 //! Comments of SSH keys, which are no part of the keys: `cardwright-CLUSTER` of the login key, `NODE` of a
 //! host key.
 //!
@@ -57,6 +58,8 @@
 //! | `ssh/login-key` | `83c8efa5b4dc7e60db95e677b4b28f4bdf07e45ed4f1d3d8203226670d753342` |
 //! | `ssh/host-key/ed25519/north` | `327cc80ecaa7d432296e5b32cc00264cb74a682d095c13aa18711762ef0f0d9b` |
 //! | `ssh/host-key/ed25519/west` | `6a4b96104ce53b8d31c56e1b3d6924ce56c4d180163b493eb80147600efcd43d` |
+//! | `user/password-salt/north/pi` | `edd9ff1b981804fedd924e8a` |
+//! | `user/password-salt/west/pi` | `ceeadb0275fb183c1b9bf77e` |
 //! | `k3s/ca/server` | `a4875a8ac2b9106e05d88ec45a1a512d765d2edc244eb226e9132c7fd12d3abb` |
 //! | `k3s/ca/server/serial` | `4c51e03b261cd91b8bcf4f267a1df5ac` |
 //! | `k3s/ca/client` | `4640b8ce487b1a9af33ff2e51ff9ef3069c5e534fbca5001fb19cde107ac9798` |

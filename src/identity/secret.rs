@@ -7,6 +7,7 @@ use crate::io::plain_file;
 use crate::io::sync::flush_folder;
 use crate::io::temporary::{self, Pattern, TemporaryFile};
 use crate::types::{UnixTime, hex};
+use sha_crypt::{PasswordHasher as _, ShaCrypt};
 use std::ffi::OsStr;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
@@ -122,6 +123,23 @@ impl ClusterSecret {
     /// When OpenSSH's format cannot take the name.
     pub fn host_key(&self, node: &str) -> Result<SshKeyPair, IdentityError> {
         SshKeyPair::from_seed(&derive(&self.0, &format!("ssh/host-key/ed25519/{node}")), node)
+    }
+
+    /// Derives the salt of a password's hash, so that the same password gives the same bytes on every run, and others on
+    /// every node.
+    pub(super) fn password_salt(&self, node: &str, user: &str) -> Zeroizing<[u8; 12]> {
+        derive(&self.0, &format!("user/password-salt/{node}/{user}"))
+    }
+
+    /// Hashes a password of a user of a node, as crypt(5) describes `sha512crypt`.
+    ///
+    /// # Panics
+    /// Never: any bytes have a hash.
+    #[expect(clippy::expect_used, reason = "any bytes have a hash")]
+    pub fn password_hash(&self, node: &str, user: &str, password: &str) -> Zeroizing<String> {
+        let salt = self.password_salt(node, user);
+        let hash = ShaCrypt::SHA512.hash_password_with_salt(password.as_bytes(), salt.as_slice());
+        Zeroizing::new(hash.expect("sha512crypt takes every password and salt").to_string())
     }
 
     /// Makes a certificate authority of k3s, valid until `end`.

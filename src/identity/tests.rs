@@ -51,6 +51,10 @@ fn derived(secret: &ClusterSecret) -> Vec<String> {
     for node in ["north", "west"] {
         rows.push(format!("ssh/host-key/ed25519/{node} {}", seed(&secret.host_key(node).unwrap())));
     }
+    for node in ["north", "west"] {
+        let salt = hex::encode(secret.password_salt(node, "pi").as_slice());
+        rows.push(format!("user/password-salt/{node}/pi {salt}"));
+    }
     for ((name, _), key) in CERTIFICATES.iter().zip(certified(secret)) {
         use p256::pkcs8::DecodePrivateKey as _;
         use x509_cert::der::DecodePem as _;
@@ -112,6 +116,18 @@ fn another_implementation_derives_the_same() {
         let ours = derived(&ClusterSecret::from_hex(&secret).unwrap());
         assert_eq!(theirs.lines().collect::<Vec<_>>(), ours);
     }
+}
+
+#[test]
+fn a_password_gets_the_hash_that_crypt_gives_it() {
+    let hash = secret().password_hash("north", "pi", "Rapunzel, lass dein Haar herunter: äöü");
+    let fields: Vec<&str> = hash.split('$').collect();
+    assert_eq!(fields[..3], ["", "6", "rounds=5000"]);
+    assert_ne!(*hash, *secret().password_hash("north", "ann", "Rapunzel, lass dein Haar herunter: äöü"));
+    let openssl = ["passwd", "-6", "-salt", fields[3], "Rapunzel, lass dein Haar herunter: äöü"];
+    let Some(output) = oracle(Command::new("openssl").args(openssl)) else { return };
+    let theirs = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(theirs.trim(), hash.replace("rounds=5000$", ""));
 }
 
 #[test]

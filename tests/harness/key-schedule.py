@@ -46,6 +46,9 @@ def main(secret, *nodes):
     for node in nodes:
         label = f"ssh/host-key/ed25519/{node}"
         print(label, derive(secret, label, 32).hex())
+    for node in nodes:
+        label = f"user/password-salt/{node}/pi"
+        print(label, derive(secret, label, 12).hex())
     for authority in ["server", "client", "request-header", "etcd-server", "etcd-peer"]:
         label = f"k3s/ca/{authority}"
         print(label, scalar(secret, label))
