@@ -87,7 +87,7 @@ pub(super) fn text_of(cluster: &Cluster) -> Result<String, AccessError> {
             node.network.address,
             node.user.name
         );
-        let identities = match node.user.authorized_keys.as_slice() {
+        let identities = match node.user.ssh_authorized_keys.as_slice() {
             [] => vec![login_key.clone()],
             keys => own_keys(cluster, keys)?,
         };

@@ -5,17 +5,17 @@
 //! not know is passed on: k3s gets new ones with every release.
 
 use crate::cluster::diagnostic::{Finding, shown};
-use crate::cluster::{Cluster, NodeK3s, Role};
+use crate::cluster::{NodeK3s, Role};
 use crate::types::{ImagePath, escape, similar};
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 use std::net::IpAddr;
 
 /// The folder for all that k3s keeps, unless `data-dir` names another.
-const DATA_DIR: &str = "/var/lib/rancher/k3s";
+pub(crate) const DATA_DIR: &str = "/var/lib/rancher/k3s";
 
 /// The port of a server where nothing else is said: for nodes that join, and for kubectl.
-const PORT: u16 = 6443;
+pub(crate) const PORT: u16 = 6443;
 
 /// The flag for the networks of pods, with k3s's default (docs.k3s.io, "k3s server").
 pub(crate) const PODS: (&str, &str) = ("cluster-cidr", "10.42.0.0/16");
@@ -276,6 +276,13 @@ pub(crate) fn find(key: &str) -> Option<&'static Flag> {
     FLAGS.iter().find(|flag| flag.name == key || flag.alias == Some(key))
 }
 
+/// Lists the keys of config.yaml that nodes.yaml may not have.
+pub(crate) fn forbidden_keys() -> impl Iterator<Item = &'static str> {
+    let is_refused = |flag: &&Flag| matches!(flag.effect, FlagEffect::Decided(_) | FlagEffect::Refused(..));
+    let names = FLAGS.iter().filter(is_refused).map(|flag| flag.name);
+    names.chain(FLAGS.iter().filter_map(|flag| flag.alias))
+}
+
 /// Returns the name of the one flag that a mistyped key most probably was.
 pub(crate) fn nearest(key: &str) -> Option<&'static str> {
     const FARTHEST: usize = 2;
@@ -419,25 +426,6 @@ impl NodeK3s {
     }
 }
 
-impl Cluster {
-    /// Returns the folder in which k3s keeps what it has, the same on all nodes.
-    pub fn k3s_data_dir(&self) -> &str {
-        let mut nodes = self.nodes.iter().filter_map(|node| node.k3s.as_ref());
-        nodes.next().map_or(DATA_DIR, NodeK3s::data_dir)
-    }
-
-    /// Returns the port at which servers answer nodes that join, and kubectl.
-    ///
-    /// # Panics
-    /// When `https-listen-port` of a configuration is no port; that of a nodes.yaml was checked.
-    #[expect(clippy::expect_used, reason = "the flag is checked when nodes.yaml is read")]
-    pub fn supervisor_port(&self) -> u16 {
-        let config = self.first_server().and_then(|server| server.k3s.as_ref()).map(|k3s| &k3s.config);
-        let given = config.map_or_else(Vec::new, |config| given(config, "https-listen-port"));
-        given.first().map_or(PORT, |port| port.parse().expect("a checked flag holds a port"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -542,21 +530,6 @@ mod tests {
         ] {
             assert!(!lets(&fine), "{fine}");
         }
-    }
-
-    #[test]
-    fn the_schema_refuses_what_the_table_does() {
-        let schema: Value =
-            serde_json::from_str(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/nodes.schema.json")))
-                .unwrap();
-        let refused = schema["definitions"]["config"]["not"]["anyOf"].as_array().unwrap();
-        let refused: BTreeSet<&str> =
-            refused.iter().map(|key| key["required"][0].as_str().unwrap()).collect();
-        let is_refused =
-            |flag: &&Flag| matches!(flag.effect, FlagEffect::Decided(_) | FlagEffect::Refused(..));
-        let names = FLAGS.iter().filter(is_refused).map(|flag| flag.name);
-        let known: BTreeSet<&str> = names.chain(FLAGS.iter().filter_map(|flag| flag.alias)).collect();
-        assert_eq!(refused, known);
     }
 
     #[test]

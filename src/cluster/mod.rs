@@ -6,7 +6,8 @@
 //! checked (`rules/`), and a draft without mistakes becomes the cluster (`resolve`, `model`). Every step collects
 //! the mistakes and goes on, so that all of them are reported at once, as [`Diagnostic`]s.
 //!
-//! A new key is declared in `document/keys`, read in `fields/`, and held against others in `rules/`.
+//! A key is declared in one row of a table in `fields/` (`document/keys` has the form of it), and held against others in
+//! `rules/`.
 
 pub(crate) mod claimed;
 mod diagnostic;
@@ -23,16 +24,18 @@ mod resolve;
 mod rules;
 mod ssh;
 mod validity;
+mod values;
 
 pub use diagnostic::{Diagnostic, FieldSpan, InvalidCluster, Position};
+pub use fields::{Boot, Ipv6Network, Network, Node, Ssh, User, json_schema, reference};
 pub use joining::CannotRejoin;
 pub use mac::MacAddress;
-pub use model::{
-    Access, Boot, Cluster, ExtraFile, FileOwner, FilePath, FileSource, Grow, ImageSource, Install, Interface,
-    Ipv6Network, K3s, Manifest, Network, Node, NodeK3s, NodeSpans, Output, PageSize, Registries, Role,
-    Secret, Swap, User,
-};
+pub use model::Cluster;
 pub use names::{ClusterName, Hostname, InterfaceName, K3sVersion, TimeServer, UserName};
 pub use pods::PodFamilies;
 pub use ssh::{AuthorizedKey, NotAPublicKey};
 pub use validity::{CaStartYear, Lifetime};
+pub use values::{
+    Access, ExtraFile, FileOwner, FilePath, FileSource, Grow, ImageSource, Install, Interface, K3s, Manifest,
+    NodeK3s, NodeSpans, Output, PageSize, Registries, Role, Secret, Swap,
+};

@@ -2,9 +2,11 @@
 
 use crate::cluster::diagnostic::Diagnostics;
 use crate::cluster::document::folders::Folders;
+use crate::cluster::document::syntax;
 use crate::cluster::document::value::FieldValue;
-use crate::cluster::document::{keys, syntax};
 use crate::cluster::draft::ClusterDraft;
+use crate::cluster::fields::LEVELS;
+use crate::cluster::fields::cluster::CLUSTER;
 use crate::cluster::{Cluster, Diagnostic, InvalidCluster, Position, Secret, rules, ssh};
 use crate::types::Digest;
 use std::io::Read as _;
@@ -96,7 +98,7 @@ fn read(text: &str, path: &Path, diagnostics: &Diagnostics, folders: &Folders) -
     for syntax_error in document.syntax_errors {
         syntax_error.report(secret, diagnostics);
     }
-    let fields = FieldValue::root(&document.root, diagnostics, folders).fields(&keys::CLUSTER)?;
+    let fields = FieldValue::root(&document.root, diagnostics, folders, LEVELS).fields(&CLUSTER)?;
     let draft = ClusterDraft::read(&fields);
     rules::check(&draft, diagnostics);
     draft.finish(path, Digest::of(text.as_bytes()))

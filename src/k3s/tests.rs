@@ -3,8 +3,8 @@
 use super::*;
 use crate::cluster::{
     Access, Boot, ClusterName, Grow, Hostname, ImageSource, Install, Interface, InterfaceName, Ipv6Network,
-    K3sVersion, Manifest, Network, NodeK3s, NodeSpans, Output, Registries, Role, Secret, Swap, User,
-    UserName,
+    K3sVersion, Manifest, Network, NodeK3s, NodeSpans, Output, PageSize, Registries, Role, Secret, Ssh, Swap,
+    User, UserName,
 };
 use crate::formats::ImageFormat;
 use crate::patch::{Action, Content, MemoryStock, Partition, Patch, Sensitivity};
@@ -42,16 +42,17 @@ fn node(name: &str, last: u8, role: Option<Role>, config: &Value) -> Node {
             name: UserName::new("pi").unwrap(),
             shell: image_path!("/bin/bash"),
             password_hash: None,
-            authorized_keys: Vec::new(),
-            passwordless_sudo: true,
+            ssh_authorized_keys: Vec::new(),
+            sudo: true,
         },
-        ssh_password_login: false,
+        ssh: Ssh { password_login: false },
         timezone: None,
         spans: NodeSpans::default(),
         locale: None,
         ntp: Vec::new(),
-        boot: Boot::default(),
+        boot: Boot { config: Vec::new(), cmdline: Vec::new(), page_size: PageSize::Stock },
         swap: Swap::Stock,
+        memory: None,
         files: Vec::new(),
         first_boot: Vec::new(),
         k3s: role.map(|role| NodeK3s {

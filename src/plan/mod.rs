@@ -144,7 +144,7 @@ fn plan_user(
         None => Account::first_user(edits)?,
     };
     raspios::set_authorized_keys(edits, &account, &login_keys(cluster, node, secret)?)?;
-    raspios::set_sudo(edits, &account, node.user.passwordless_sudo)?;
+    raspios::set_sudo(edits, &account, node.user.sudo)?;
     raspios::dismiss_wizard(edits)?;
     Ok(account)
 }
@@ -155,7 +155,7 @@ fn plan_network(edits: &mut Draft<'_>, context: &PlanContext<'_>, node: &Node) -
     raspios::set_hostname(edits, &node.name)?;
     raspios::set_cluster_hosts(edits, &cluster.nodes)?;
     raspios::set_network(edits, release, node)?;
-    raspios::enable_ssh(edits, release, node.ssh_password_login)?;
+    raspios::enable_ssh(edits, release, node.ssh.password_login)?;
     let host_key = secret.host_key(node.name.as_str())?;
     raspios::set_host_key(edits, &host_key.private, &host_key.public)?;
     raspios::disable_cloud_init(edits, release)?;
@@ -218,10 +218,10 @@ fn check_cmdline(
 pub fn span_of(mistake: &RaspiosError, node: &Node) -> Option<FieldSpan> {
     let spans = &node.spans;
     match mistake {
-        RaspiosError::UnknownTimezone { .. } => spans.timezone.clone(),
-        RaspiosError::UnknownLocale { .. } => spans.locale.clone(),
-        RaspiosError::NameTaken { .. } => spans.user_name.clone(),
-        RaspiosError::MissingShell { .. } => spans.shell.clone(),
+        RaspiosError::UnknownTimezone { .. } => spans.of("timezone").cloned(),
+        RaspiosError::UnknownLocale { .. } => spans.of("locale").cloned(),
+        RaspiosError::NameTaken { .. } => spans.of("user.name").cloned(),
+        RaspiosError::MissingShell { .. } => spans.of("user.shell").cloned(),
         RaspiosError::CmdlineWord { word, .. } | RaspiosError::Contradiction { word, .. } => {
             spans.cmdline.get(word).cloned()
         }
@@ -259,10 +259,10 @@ pub(crate) const LOGIN_KEY_COMMENT: &str = "cardwright-";
 
 /// Returns the keys that may log in: those that nodes.yaml names, or else the cluster's own.
 fn login_keys(cluster: &Cluster, node: &Node, secret: &ClusterSecret) -> Result<Vec<String>, IdentityError> {
-    if node.user.authorized_keys.is_empty() {
+    if node.user.ssh_authorized_keys.is_empty() {
         return Ok(vec![login_key(cluster, secret)?.public]);
     }
-    Ok(node.user.authorized_keys.iter().map(|key| key.as_str().to_owned()).collect())
+    Ok(node.user.ssh_authorized_keys.iter().map(|key| key.as_str().to_owned()).collect())
 }
 
 /// Returns what k3s has to know of the system below it.

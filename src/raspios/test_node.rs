@@ -1,7 +1,8 @@
 //! Nodes for tests.
 
 use crate::cluster::{
-    Boot, Hostname, Interface, InterfaceName, Ipv6Network, Network, Node, NodeSpans, Swap, User, UserName,
+    Boot, Hostname, Interface, InterfaceName, Ipv6Network, Network, Node, NodeSpans, PageSize, Ssh, Swap,
+    User, UserName,
 };
 use crate::types::image_path;
 use std::net::Ipv4Addr;
@@ -12,13 +13,14 @@ pub(super) fn node(name: &str, last: u8) -> Node {
         name: Hostname::new(name).unwrap(),
         network: network(last),
         user: user("pi"),
-        ssh_password_login: false,
+        ssh: Ssh { password_login: false },
         timezone: None,
         spans: NodeSpans::default(),
         locale: None,
         ntp: Vec::new(),
-        boot: Boot::default(),
+        boot: Boot { config: Vec::new(), cmdline: Vec::new(), page_size: PageSize::Stock },
         swap: Swap::Stock,
+        memory: None,
         files: Vec::new(),
         first_boot: Vec::new(),
         k3s: None,
@@ -51,7 +53,7 @@ pub(super) fn user(name: &str) -> User {
         name: UserName::new(name).unwrap(),
         shell: image_path!("/bin/bash"),
         password_hash: None,
-        authorized_keys: Vec::new(),
-        passwordless_sudo: true,
+        ssh_authorized_keys: Vec::new(),
+        sudo: true,
     }
 }

@@ -50,6 +50,7 @@ mod nodes_yaml;
 mod outputs;
 mod papers;
 mod payload;
+mod reference;
 mod sessions;
 #[cfg(unix)]
 mod shared_folders;

@@ -2,12 +2,12 @@
 
 use crate::cluster::document::foreign;
 use crate::cluster::document::foreign::Counterpart;
-use crate::cluster::document::keys::{ALL, K3S, K3S_NODE, Level, NODE};
+use crate::cluster::document::keys::{Level, Levels};
 use crate::types::similar;
 
 /// Returns a hint about a key that a level does not have.
-pub(crate) fn advice(level: &Level, unknown: &str) -> String {
-    match meant(level, unknown) {
+pub(crate) fn advice(levels: Levels, level: &Level, unknown: &str) -> String {
+    match meant(levels, level, unknown) {
         Some("password_hash") => {
             return "Did you mean `password_hash`? Put there what `openssl passwd -6` prints, in single quotes"
                 .to_owned();
@@ -15,18 +15,20 @@ pub(crate) fn advice(level: &Level, unknown: &str) -> String {
         Some(key) => return format!("Did you mean `{key}`?"),
         None => {}
     }
-    let counterpart = foreign::counterpart(level, unknown);
-    match (counterpart, level_with(unknown)) {
+    let counterpart = foreign::counterpart(levels, level, unknown);
+    match (counterpart, level_with(levels, unknown)) {
         (Some(Counterpart::Example(example)), _) => format!("Write it like `{example}`"),
-        (Some(Counterpart::K3sExample(example)), _) => format!("Write it like `{example}`, {}", K3S.home),
+        (Some(Counterpart::K3sExample(example)), _) => {
+            format!("Write it like `{example}`, under `k3s:` at the top of the file")
+        }
         (Some(Counterpart::Nothing(instead)), _) => instead.to_owned(),
         (_, Some(other)) => format!("`{unknown}` belongs {}", other.home),
-        (Some(Counterpart::Key(key)), None) => match level_with(key) {
+        (Some(Counterpart::Key(key)), None) => match level_with(levels, key) {
             Some(other) => format!("Did you mean `{key}`? It belongs {}", other.home),
             None => format!("Did you mean `{key}`?"),
         },
         (None, None) => {
-            let known: Vec<_> = level.keys.iter().map(|key| format!("`{key}`")).collect();
+            let known: Vec<_> = level.keys().map(|key| format!("`{key}`")).collect();
             format!("Known here: {}", known.join(", "))
         }
     }
@@ -34,11 +36,17 @@ pub(crate) fn advice(level: &Level, unknown: &str) -> String {
 
 /// Returns the advice on a key of `k3s:` that stands beside it in a node: at the top of the file it would be
 /// every node's.
-pub(crate) fn advice_beside_role(level: &Level, unknown: &str, role: Option<&str>) -> Option<String> {
-    if level.name != NODE.name {
+pub(crate) fn advice_beside_role(
+    levels: Levels,
+    level: &Level,
+    unknown: &str,
+    role: Option<&str>,
+) -> Option<String> {
+    if level.name != "node" {
         return None;
     }
-    let key = match foreign::counterpart(&K3S_NODE, unknown) {
+    let of_role = levels.iter().find(|level| level.name == "k3s_node")?;
+    let key = match foreign::counterpart(levels, of_role, unknown) {
         Some(Counterpart::Key(key)) => key,
         _ => unknown,
     };
@@ -61,22 +69,23 @@ pub(crate) fn advice_beside_role(level: &Level, unknown: &str, role: Option<&str
 
 /// Returns the key of the level that an unknown one most probably stands for. A key that belongs to another level
 /// is taken for that one rather than for a bad misspelling.
-pub(crate) fn meant(level: &Level, unknown: &str) -> Option<&'static str> {
-    match foreign::counterpart(level, unknown) {
-        Some(Counterpart::Key(key)) if level.keys.contains(&key) => return Some(key),
+pub(crate) fn meant(levels: Levels, level: &Level, unknown: &str) -> Option<&'static str> {
+    match foreign::counterpart(levels, level, unknown) {
+        Some(Counterpart::Key(key)) if level.has(key) => return Some(key),
         // Another program's word is none of ours misspelt.
         Some(_) => return None,
         None => {}
     }
-    match nearest(unknown, level.keys) {
-        Some((key, distance)) if distance <= 1 || level_with(unknown).is_none() => Some(key),
+    let keys: Vec<_> = level.keys().collect();
+    match nearest(unknown, &keys) {
+        Some((key, distance)) if distance <= 1 || level_with(levels, unknown).is_none() => Some(key),
         _ => None,
     }
 }
 
 /// Returns a level that has this key.
-fn level_with(key: &str) -> Option<&'static Level> {
-    ALL.iter().find(|level| level.keys.contains(&key)).copied()
+fn level_with(levels: Levels, key: &str) -> Option<&'static Level> {
+    levels.iter().find(|level| level.has(key)).copied()
 }
 
 fn folded(word: &str) -> String {
@@ -103,9 +112,16 @@ pub(crate) fn may_be_secret(unknown: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::keys::{ALL, CLUSTER, NETWORK, NODE, USER};
-    use super::{Counterpart, advice, foreign, level_with, may_be_secret};
-    use std::collections::{BTreeMap, BTreeSet};
+    use super::{foreign, may_be_secret};
+    use crate::cluster::document::keys::Level;
+    use crate::cluster::fields::LEVELS;
+    use crate::cluster::fields::cluster::{CLUSTER, NODE};
+    use crate::cluster::fields::network::NETWORK;
+    use crate::cluster::fields::user::USER;
+
+    fn advice(level: &Level, unknown: &str) -> String {
+        super::advice(LEVELS, level, unknown)
+    }
 
     #[test]
     fn an_unknown_key_is_answered_with_what_was_meant() {
@@ -147,17 +163,16 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_word_leads_to_a_key_that_there_is() {
-        for (words, levels, counterpart) in foreign::all() {
-            let Counterpart::Key(key) = counterpart else { continue };
-            assert!(level_with(key).is_some(), "{words:?} {key}");
-            for level in levels {
-                assert!(ALL.iter().any(|known| known.name == *level), "{words:?} {level}");
-            }
-            // Where a key is known, it is never looked up.
-            for level in ALL.iter().filter(|level| levels.contains(&level.name)) {
-                let known = words.iter().find(|word| level.keys.contains(word));
+    fn a_known_key_is_no_foreign_word() {
+        for level in LEVELS {
+            for row in level.rows() {
+                let known = row.here.split_whitespace().find(|word| level.has(word));
                 assert!(known.is_none(), "{known:?} of {:?}", level.name);
+            }
+        }
+        for (_, levels, _) in foreign::all() {
+            for name in levels {
+                assert!(LEVELS.iter().any(|level| level.name == *name), "{name}");
             }
         }
     }
@@ -170,7 +185,7 @@ mod tests {
 
     #[test]
     fn labels_beside_a_role_belong_into_it() {
-        use super::advice_beside_role as advice;
+        let advice = |level, unknown, role| super::advice_beside_role(LEVELS, level, unknown, role);
         assert_eq!(
             advice(&NODE, "labels", Some("server")).as_deref(),
             Some("For this node alone, write `k3s: {role: server, labels: {room: attic}}`")
@@ -195,53 +210,5 @@ mod tests {
             assert!(may_be_secret(key), "{key}");
         }
         assert!(!may_be_secret("adress"));
-    }
-
-    #[test]
-    fn the_schema_has_the_same_keys_everywhere() {
-        let schema: serde_json::Value =
-            serde_json::from_str(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/nodes.schema.json")))
-                .unwrap();
-        let keys = |level: &serde_json::Value| -> BTreeSet<String> {
-            level["properties"].as_object().unwrap().keys().cloned().collect()
-        };
-        let mut found = BTreeMap::from([(String::new(), keys(&schema))]);
-        for (name, definition) in schema["definitions"].as_object().unwrap() {
-            if definition.get("properties").is_some() {
-                assert_eq!(definition["additionalProperties"], false, "{name}");
-                found.insert(name.clone(), keys(definition));
-            }
-        }
-        let known: BTreeMap<String, BTreeSet<String>> = ALL
-            .iter()
-            .map(|level| {
-                (
-                    level.name.to_owned(),
-                    level.keys.iter().chain(level.former).map(|key| (*key).to_owned()).collect(),
-                )
-            })
-            .collect();
-        assert_eq!(found, known);
-    }
-
-    #[test]
-    fn every_definition_of_the_schema_is_used_and_every_key_described() {
-        let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/nodes.schema.json"));
-        let schema: serde_json::Value = serde_json::from_str(text).unwrap();
-        let definitions = schema["definitions"].as_object().unwrap();
-        for name in definitions.keys() {
-            assert!(text.contains(&format!("\"#/definitions/{name}\"")), "{name}");
-        }
-        for (name, level) in definitions.iter().chain([(&String::new(), &schema)]) {
-            for (key, property) in
-                level.get("properties").and_then(|all| all.as_object()).into_iter().flatten()
-            {
-                assert!(property.get("description").is_some(), "{name}: {key}");
-            }
-        }
-        for reference in text.split("\"#/definitions/").skip(1) {
-            let name = reference.split('"').next().unwrap();
-            assert!(definitions.contains_key(name), "{name}");
-        }
     }
 }

@@ -1,4 +1,6 @@
-//! The keys of nodes.yaml, level by level: the one list that the loader, its hints and the schema share.
+//! A level of nodes.yaml and the rows of its table: plain data. `document::table` makes them.
+
+use serde_json::Value;
 
 /// One kind of mapping in nodes.yaml.
 #[derive(Debug)]
@@ -7,60 +9,78 @@ pub(crate) struct Level {
     pub(crate) name: &'static str,
     /// Its place, as a hint says it.
     pub(crate) home: &'static str,
-    /// Its keys.
-    pub(crate) keys: &'static [&'static str],
-    /// Earlier names of keys, which are read but offered to nobody.
-    pub(crate) former: &'static [&'static str],
+    /// A sentence about it.
+    pub(crate) help: &'static str,
+    /// Its rows. Levels may share some.
+    pub(crate) groups: &'static [&'static [Row]],
+    /// What the schema says of it beside its keys.
+    pub(crate) schema: fn() -> Value,
 }
 
+/// Every kind of mapping in nodes.yaml.
+pub(crate) type Levels = &'static [&'static Level];
+
 impl Level {
-    /// Returns `true` for a key that is read, under its own or an earlier name.
+    /// A level that has no keys.
+    pub(crate) const EMPTY: Self = Self { name: "", home: "", help: "", groups: &[], schema: || Value::Null };
+
+    /// Returns its rows in their order.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &'static Row> + use<> {
+        self.groups.iter().copied().flatten()
+    }
+
+    /// Returns the keys that are offered: all but former names.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.rows().filter(|row| !row.former).map(|row| row.key)
+    }
+
+    /// Returns `true` for a key that is offered.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.keys().any(|known| known == key)
+    }
+
+    /// Returns `true` for a key that is read, under its own or a former name.
     pub(crate) fn accepts(&self, key: &str) -> bool {
-        self.keys.contains(&key) || self.former.contains(&key)
+        self.rows().any(|row| row.key == key)
     }
 }
 
-/// Declares the levels, and the list of all.
-macro_rules! levels {
-    ($($constant:ident $name:literal $home:literal $keys:tt $(former $former:literal)*;)*) => {
-        $(pub(crate) const $constant: Level =
-            Level { name: $name, home: $home, keys: &$keys, former: &[$($former),*] };)*
-        pub(crate) const ALL: &[&Level] = &[$(&$constant),*];
-    };
+/// The declaration of one key.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) key: &'static str,
+    /// What it is for: a sentence, with those that follow from it.
+    pub(crate) help: &'static str,
+    /// A value, as nodes.yaml writes it; empty where the help says it.
+    pub(crate) example: &'static str,
+    /// Words of other tools that mean it at its own level, in small letters with `_` for `-`.
+    pub(crate) here: &'static str,
+    /// Words of other tools that mean it wherever they stand.
+    pub(crate) others: &'static str,
+    /// Set when it is the former name of another key: it is read, and offered to nobody.
+    pub(crate) former: bool,
+    /// The way in which a node's value combines with the cluster's; empty where the node's takes its place.
+    pub(crate) merge: &'static str,
+    /// What the schema says of the value beyond that of its type, which it takes the place of.
+    pub(crate) schema: fn() -> Value,
+    /// What the schema says of values of its type.
+    pub(crate) type_schema: fn() -> Value,
+    /// Set when it has to be there.
+    pub(crate) is_required: fn() -> bool,
 }
 
-levels! {
-    CLUSTER "" "at the top of the file" [
-        "cluster", "image", "output", "user", "ssh", "network", "timezone", "locale", "ntp", "boot",
-        "files", "first_boot", "swap", "memory", "k3s", "nodes",
-    ];
-    NODE "node" "in a node, under `nodes:`" [
-        "name", "address", "ipv6", "k3s", "user", "ssh", "network", "timezone", "locale", "ntp", "boot",
-        "files", "first_boot", "swap", "memory",
-    ];
-    NETWORK "network" "under `network:`" [
-        "interface", "mac", "prefix", "netmask", "gateway", "dns", "search", "ipv6",
-    ];
-    NETWORK_IPV6 "network_ipv6" "under `ipv6:` of `network:`" ["prefix", "gateway"];
-    USER "user" "under `user:`" ["name", "shell", "password_hash", "ssh_authorized_keys", "sudo"];
-    SSH "ssh" "under `ssh:`" ["password_login"];
-    BOOT "boot" "under `boot:`" ["config", "cmdline", "page_size"];
-    FILE "file" "in a file, under `files:`" ["path", "content", "source", "partition", "mode", "owner"];
-    K3S "k3s" "under `k3s:` at the top of the file" [
-        "version", "install", "config", "labels", "taints", "server", "agent", "disable", "registries",
-        "manifests", "ca_start_year", "kubeconfig", "virtual_address",
-    ] former "founded";
-    KUBECONFIG "kubeconfig" "under `kubeconfig:` of `k3s:`" ["lifetime"];
-    K3S_ROLE "k3s_role" "under `server:` or `agent:` of `k3s:`" ["config", "labels", "taints"];
-    K3S_NODE "k3s_node" "under `k3s:` of a node" ["role", "config", "labels", "taints"];
-    INSTALL "install" "under `install:` of `k3s:`" ["download", "bundled"];
-    DOWNLOAD "download" "under `download:` of `install:`" ["base_url", "sha256"];
-    DOWNLOAD_SHA256 "download_sha256" "under `sha256:` of `download:`" ["arm64", "armhf"];
-    BUNDLED "bundled" "under `bundled:` of `install:`" ["binary", "images"];
-    BUNDLED_BINARY "bundled_binary" "under `binary:` of `bundled:`" ["arm64", "armhf"];
-    ARTIFACT_PATH "artifact_path" "in a file, under `bundled:`" ["path", "sha256"];
-    ARTIFACT_URL "artifact_url" "in a file, under `bundled:`" ["url", "sha256"];
-    IMAGE_PATH "image_path" "under `image:`" ["path", "sha256", "grow"];
-    IMAGE_URL "image_url" "under `image:`" ["url", "sha256", "grow"];
-    OUTPUT "output" "under `output:`" ["dir", "format"];
+impl Row {
+    /// A row that says nothing.
+    pub(crate) const EMPTY: Self = Self {
+        key: "",
+        help: "",
+        example: "",
+        here: "",
+        others: "",
+        former: false,
+        merge: "",
+        schema: || Value::Null,
+        type_schema: || Value::Null,
+        is_required: || false,
+    };
 }

@@ -3,7 +3,7 @@
 use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::advice;
 use crate::cluster::document::folders::Folders;
-use crate::cluster::document::keys::Level;
+use crate::cluster::document::keys::{Level, Levels};
 use crate::cluster::document::syntax::{Scalar, ScalarType, YamlEntry, YamlKind, YamlValue};
 use crate::cluster::{FieldSpan, ssh};
 
@@ -51,9 +51,37 @@ impl<T> Field<T> {
 }
 
 impl<T: Clone> Field<T> {
+    pub(crate) fn to_value(&self) -> Option<T> {
+        self.given().map(|given| given.value.clone())
+    }
+
     /// Returns this field, or the other one where this is absent.
     pub(crate) fn or(&self, other: &Self) -> Self {
         if self.is_absent() { other.clone() } else { self.clone() }
+    }
+}
+
+impl<T> Field<Vec<T>> {
+    /// Returns the items of a list; none where it is absent or invalid.
+    pub(crate) fn items(&self) -> &[T] {
+        self.given().map_or(&[], |given| given.value.as_slice())
+    }
+}
+
+/// The value that a draft's one becomes when the rules have been checked: the same, or without what only they need.
+pub(crate) trait Finish<T> {
+    fn finish(self) -> T;
+}
+
+impl<T> Finish<T> for T {
+    fn finish(self) -> T {
+        self
+    }
+}
+
+impl<T> Finish<Vec<T>> for Vec<Spanned<T>> {
+    fn finish(self) -> Vec<T> {
+        self.into_iter().map(|item| item.value).collect()
     }
 }
 
@@ -64,12 +92,18 @@ pub(crate) struct FieldValue<'t> {
     path: String,
     diagnostics: &'t Diagnostics,
     folders: &'t Folders,
+    levels: Levels,
 }
 
 impl<'t> FieldValue<'t> {
-    /// Returns the whole document as a value.
-    pub(crate) fn root(value: &'t YamlValue, diagnostics: &'t Diagnostics, folders: &'t Folders) -> Self {
-        Self { value, path: String::new(), diagnostics, folders }
+    /// Returns the whole document as a value. Hints are about the keys of `levels`.
+    pub(crate) fn root(
+        value: &'t YamlValue,
+        diagnostics: &'t Diagnostics,
+        folders: &'t Folders,
+        levels: Levels,
+    ) -> Self {
+        Self { value, path: String::new(), diagnostics, folders, levels }
     }
 
     fn below(&self, value: &'t YamlValue, path: String) -> Self {
@@ -113,7 +147,7 @@ impl<'t> FieldValue<'t> {
             YamlKind::Mapping(entries) => entries.as_slice(),
             YamlKind::Nothing => &[],
             YamlKind::Scalar(_) | YamlKind::List(_) => {
-                let known = level.keys.iter().map(|key| format!("`{key}:`")).collect::<Vec<_>>();
+                let known = level.keys().map(|key| format!("`{key}:`")).collect::<Vec<_>>();
                 let hint = format!("Known here: {}", known.join(", "));
                 let secret =
                     matches!(&self.value.kind, YamlKind::Scalar(scalar) if ssh::is_private_key(&scalar.text));
@@ -129,13 +163,13 @@ impl<'t> FieldValue<'t> {
                     YamlKind::Scalar(scalar) => Some(scalar.text.as_str()),
                     YamlKind::Nothing | YamlKind::List(_) | YamlKind::Mapping(_) => None,
                 });
-            let hint = advice::advice_beside_role(level, &entry.key, role)
-                .unwrap_or_else(|| advice::advice(level, &entry.key));
+            let hint = advice::advice_beside_role(self.levels, level, &entry.key, role)
+                .unwrap_or_else(|| advice::advice(self.levels, level, &entry.key));
             let finding = Finding::new(format!("unknown key {}", shown(&entry.key)), hint);
             self.diagnostics.report(&span, finding.secret_if(advice::may_be_secret(&entry.key)));
         }
         let mistyped = entries.iter().filter_map(|entry| {
-            (!level.accepts(&entry.key)).then(|| advice::meant(level, &entry.key)).flatten()
+            (!level.accepts(&entry.key)).then(|| advice::meant(self.levels, level, &entry.key)).flatten()
         });
         Some(Fields { value: self.clone(), entries, mistyped: mistyped.collect() })
     }
@@ -181,7 +215,7 @@ impl<'t> FieldValue<'t> {
     /// Returns the items of a list of mappings: one that stands alone counts as a list of it where it has a key of
     /// theirs.
     pub(crate) fn mappings(&self, levels: &[&Level]) -> Option<Vec<FieldValue<'t>>> {
-        let known = |key: &str| levels.iter().any(|level| level.keys.contains(&key));
+        let known = |key: &str| levels.iter().any(|level| level.has(key));
         match &self.value.kind {
             YamlKind::Mapping(entries) if entries.iter().any(|entry| known(&entry.key)) => {
                 Some(vec![self.clone()])
@@ -355,9 +389,17 @@ impl<'t> Fields<'t> {
         }
     }
 
-    /// Reads the text of a key that may be absent.
-    pub(crate) fn text<T>(&self, key: &str, parse: impl FnOnce(&str) -> Result<T, Finding>) -> Field<T> {
-        self.optional(key, |value| value.parse(parse))
+    /// Returns what is said under one of two keys that mean the same; both at once are reported.
+    pub(crate) fn one_of_two<T>(&self, keys: [&str; 2], fields: [Field<T>; 2]) -> Field<T> {
+        match fields {
+            [Field::Given(_), Field::Given(second)] => {
+                let message = format!("`{}` and `{}` are two ways to say one thing", keys[0], keys[1]);
+                self.diagnostics().report(&second.span, Finding::new(message, "Keep one of the two"));
+                Field::Invalid
+            }
+            [Field::Invalid, _] | [_, Field::Invalid] => Field::Invalid,
+            [Field::Absent, other] | [other, Field::Absent] => other,
+        }
     }
 
     /// Reads a key that may be absent, as it is written.

@@ -1,8 +1,34 @@
 //! `boot:`, lines of config.txt and words of cmdline.txt.
 
+use crate::cluster::PageSize;
 use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
+use crate::cluster::document::table::{added, keys};
+use crate::cluster::document::types::{list, spanned, token, words};
 use crate::cluster::document::value::Spanned;
 use crate::types::escape;
+use serde_json::json;
+
+keys! {
+    level BOOT: "boot", "under `boot:`", "Additions to the boot partition's configuration.";
+    draft BootFields => Boot {}, then warn_of_words_that_go;
+
+    key config: Vec<String> = list(token(config_line)), merge added => Vec<String>, else vec![]; {
+        help: "Lines for the end of config.txt, of at most 98 bytes.",
+        example: "[dtparam=audio=off]",
+        here: "config_txt dtparam dtoverlay lines",
+    }
+    key cmdline: Vec<Spanned<String>> = list(spanned(token(cmdline_word))), merge added => Vec<String>, else vec![]; {
+        help: "Words for the one line of cmdline.txt. The first boot of bullseye and bookworm removes `quiet`.",
+        example: "[\"usb-storage.quirks=152d:0578:u\"]",
+        schema: || json!({"items": {"type": "string", "pattern": "^\\S+$"}}),
+        here: "cmdline_txt append kernel_args kernel_params args",
+    }
+    key page_size: PageSize = words([("4k", PageSize::FourKib), ("stock", PageSize::Stock)])
+        => PageSize, else PageSize::Stock; {
+        help: "Pages of memory on a Raspberry Pi 5: 4k for programs that need it, or those of its own kernel.",
+        example: "4k",
+    }
+}
 
 /// The beginning of the lines between which cardwright's own stand in a file of the system.
 const OWN_LINES: &str = "# cardwright:";
@@ -11,7 +37,7 @@ const OWN_LINES: &str = "# cardwright:";
 const LONGEST_CONFIG_LINE: usize = 98;
 
 /// A line of config.txt.
-pub(crate) fn config_line(text: &str) -> Result<String, Finding> {
+fn config_line(text: &str) -> Result<String, Finding> {
     if text.trim().is_empty() {
         return Err(Finding::new(
             "this line is empty",
@@ -42,7 +68,8 @@ pub(crate) fn config_line(text: &str) -> Result<String, Finding> {
 
 /// The first boot of bullseye and bookworm takes ` quiet` out of cmdline.txt wherever it stands, so that a word it begins
 /// is cut as well, unless `splash` is in there too (raspberrypi-sys-mods, `firstboot`).
-pub(crate) fn warn_of_words_that_go(words: &[Spanned<String>], diagnostics: &Diagnostics) {
+fn warn_of_words_that_go(boot: &mut BootFields, diagnostics: &Diagnostics) {
+    let words = boot.cmdline.items();
     if words.iter().any(|word| word.value.contains("splash")) {
         return;
     }
@@ -62,7 +89,7 @@ pub(crate) fn warn_of_words_that_go(words: &[Spanned<String>], diagnostics: &Dia
 }
 
 /// A word of cmdline.txt.
-pub(crate) fn cmdline_word(text: &str) -> Result<String, Finding> {
+fn cmdline_word(text: &str) -> Result<String, Finding> {
     let refused = |reason: &str, hint: &str| Err(Finding::new(format!("{} {reason}", shown(text)), hint));
     if text.is_empty()
         || text.contains(|character: char| character.is_whitespace() || escape::is_control(character))

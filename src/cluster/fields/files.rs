@@ -3,17 +3,59 @@
 use crate::cluster::claimed::ClaimedBy;
 use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::folders::Folders;
-use crate::cluster::document::keys;
+use crate::cluster::document::table::{added, rows};
 use crate::cluster::document::value::{Field, FieldValue, Fields, Spanned};
 use crate::cluster::fields::size;
 use crate::cluster::{ExtraFile, FieldSpan, FileOwner, FilePath, FileSource, claimed};
 use crate::patch::Partition;
 use crate::types::{ByteCount, ImagePath, Mode, Owner, escape};
+use serde_json::json;
 use std::collections::BTreeMap;
+
+rows! {
+    FILE: "file", "in a file, under `files:`",
+        "An extra file on the card. What cardwright itself writes (names, network, keys, units) is not \
+         replaced.",
+        schema || json!({"oneOf": [{"required": ["content"]}, {"required": ["source"]}]});
+    path {
+        help: "Where, from the top of the partition; `~/…` is the home of the node's user.",
+        schema: || json!({"type": "string", "pattern": "^(/|~/)"}),
+        here: "to dest destination target filename",
+        is_required: || true,
+    }
+    content {
+        help: "What is in it.",
+        schema: || json!({"type": ["string", "number", "boolean"]}),
+        here: "contents text data body",
+        others: "contents",
+    }
+    source {
+        help: "A file of this machine to copy, relative to nodes.yaml's folder.",
+        schema: || json!({"type": "string"}),
+        others: "src local from",
+    }
+    partition {
+        help: "On which partition.",
+        schema: || json!({"enum": ["root", "boot"], "default": "root"}),
+    }
+    mode {
+        help: "Permissions in octal, as chmod takes them. Without it a file that is there keeps its own, and a \
+              new one gets 0644.",
+        example: "0644",
+        schema: || json!({"type": ["string", "integer"]}),
+        others: "permissions chmod perm perms",
+    }
+    owner {
+        help: "`root`, `user` for the node's user, or numbers like \"1000:1000\". Without it a file that is \
+              there keeps its owner, and a new one gets that of its directory.",
+        schema: || json!({"type": ["string", "integer"]}),
+        here: "chown user group",
+    }
+}
 
 /// Reads the list; the same path twice in it is put down.
 pub(crate) fn read(value: &FieldValue<'_>) -> Option<Vec<Spanned<ExtraFile>>> {
-    let files = value.list_of_mappings(&[&keys::FILE], read_one)?;
+    let files = value.list_of_mappings(&[&FILE], read_one)?;
     for (index, file) in files.iter().enumerate() {
         let earlier = files.iter().take(index).find(|earlier| same_target(&earlier.value, &file.value));
         if let Some(earlier) = earlier {
@@ -23,8 +65,20 @@ pub(crate) fn read(value: &FieldValue<'_>) -> Option<Vec<Spanned<ExtraFile>>> {
     Some(files)
 }
 
+/// Merges lists: the cluster's first, then the node's, without those of the cluster's that the node's take the place of.
+pub(crate) fn by_path(
+    own: &Field<Vec<Spanned<ExtraFile>>>,
+    cluster: &Field<Vec<Spanned<ExtraFile>>>,
+) -> Field<Vec<Spanned<ExtraFile>>> {
+    let mut others = cluster.clone();
+    if let (Field::Given(others), Field::Given(own)) = (&mut others, own) {
+        others.value.retain(|file| !own.value.iter().any(|own| same_target(&own.value, &file.value)));
+    }
+    added(own, &others)
+}
+
 /// Tells whether two files would be written to the same path.
-pub(crate) fn same_target(one: &ExtraFile, other: &ExtraFile) -> bool {
+fn same_target(one: &ExtraFile, other: &ExtraFile) -> bool {
     one.partition == other.partition
         && match (&one.path, &other.path) {
             (FilePath::Absolute(path), FilePath::Absolute(other)) => {
@@ -106,7 +160,7 @@ fn report_second(file: &Spanned<ExtraFile>, first: &FieldSpan, diagnostics: &Dia
 }
 
 fn read_one(item: &FieldValue<'_>) -> Option<Spanned<ExtraFile>> {
-    let fields = item.fields(&keys::FILE)?;
+    let fields = item.fields(&FILE)?;
     let partition = fields
         .optional("partition", |value| value.one_of(&[("root", Partition::Root), ("boot", Partition::Boot)]));
     let on = match &partition {

@@ -2,7 +2,7 @@
 
 use crate::cluster::diagnostic::Finding;
 use crate::cluster::document::folders::Folders;
-use crate::cluster::document::keys;
+use crate::cluster::document::table::rows;
 use crate::cluster::document::value::{Field, FieldValue, Fields};
 use crate::cluster::fields::size;
 use crate::cluster::fields::source::FileField;
@@ -10,15 +10,74 @@ use crate::cluster::{Grow, ImageSource, Output};
 use crate::fetch::FileLocation;
 use crate::formats::ImageFormat;
 use crate::types::Digest;
-use std::path::PathBuf;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+rows! {
+    IMAGE_PATH: "image_path", "under `image:`",
+        "A stock image on this machine.";
+    path {
+        help: "The file, packed or not, relative to nodes.yaml's folder.",
+        schema: || json!({"type": "string"}),
+        here: "file name filename",
+        is_required: || true,
+    }
+    sha256 {
+        help: "The SHA-256 that the file, packed as it is, has to have.",
+        schema: || json!({"type": "string", "pattern": "^[0-9A-Fa-f]{64}$"}),
+    }
+    grow {
+        help: "How much larger cards are.",
+        example: "1GiB",
+        schema: grow_schema,
+        here: "size image_size",
+    }
+}
+
+rows! {
+    IMAGE_URL: "image_url", "under `image:`",
+        "A stock image that is downloaded once.";
+    url {
+        help: "Where from.",
+        schema: || json!({"type": "string", "pattern": "^https?://"}),
+        is_required: || true,
+    }
+    sha256 {
+        help: "The SHA-256 that the file, packed as it is, has to have.",
+        schema: || json!({"type": "string", "pattern": "^[0-9A-Fa-f]{64}$"}),
+        is_required: || true,
+    }
+    grow {
+        help: "How much larger cards are.",
+        example: "1GiB",
+        schema: grow_schema,
+        here: "size image_size",
+    }
+}
+
+rows! {
+    OUTPUT: "output", "under `output:`",
+        "Where the images go.";
+    dir {
+        help: "The folder, relative to nodes.yaml's; made when missing.",
+        schema: || json!({"type": "string", "default": "images"}),
+        here: "folder directory path",
+        others: "folder directory",
+    }
+    format {
+        help: "The format of the images: packed with xz, raw, or packed with Zstandard or gzip.",
+        schema: || json!({"enum": ["img.xz", "img", "img.zst", "img.gz"], "default": "img.xz"}),
+        here: "type compression extension",
+    }
+}
 
 /// Reads `demo`, a path, `{path, sha256, grow}` or `{url, sha256, grow}`.
 pub(crate) fn image(value: &FieldValue<'_>) -> Option<(ImageSource, Grow)> {
     const IMAGE: FileField = FileField {
         name: "the image",
         key: "image: ",
-        path_keys: &keys::IMAGE_PATH,
-        url_keys: &keys::IMAGE_URL,
+        path_keys: &IMAGE_PATH,
+        url_keys: &IMAGE_URL,
         example_path: "raspios.img.xz",
         digest_source: "the download page",
     };
@@ -40,6 +99,14 @@ fn image_at(text: &str, folders: &Folders, sha256: Option<Digest>) -> Result<Ima
     Ok(ImageSource::File(FileLocation::Path { path: folders.resolve(text)?, sha256 }))
 }
 
+/// The JSON Schema of `grow:`.
+fn grow_schema() -> Value {
+    json!({
+        "anyOf": [{"type": "string", "pattern": "^(auto|none|no|off|\\d+ ?[MG]iB)$"}, {"enum": [false]}],
+        "default": "auto",
+    })
+}
+
 /// Reads `auto`, `none`, or a size.
 fn grow(fields: &Fields<'_>) -> Option<Grow> {
     let field = fields.optional("grow", |value| {
@@ -58,17 +125,17 @@ fn grow(fields: &Fields<'_>) -> Option<Grow> {
     }
 }
 
-pub(crate) fn default_output(folders: &Folders) -> Output {
-    Output { folder: folders.file.join("images"), format: ImageFormat::default() }
+pub(crate) fn default_output(folder: &Path) -> Output {
+    Output { folder: folder.join("images"), format: ImageFormat::default() }
 }
 
 pub(crate) fn output(value: &FieldValue<'_>) -> Option<Output> {
     let folders = value.folders();
-    let fields = value.fields(&keys::OUTPUT)?;
+    let fields = value.fields(&OUTPUT)?;
     let folder: Field<PathBuf> = fields.optional("dir", |value| value.parse(|text| folders.resolve(text)));
     let formats = ImageFormat::WRITTEN.map(|format| (format.extension(), format));
     let format = fields.optional("format", |value| value.one_of(&formats));
-    let default = default_output(folders);
+    let default = default_output(&folders.file);
     match (folder, format) {
         (Field::Invalid, _) | (_, Field::Invalid) => None,
         (folder, format) => Some(Output {

@@ -1,12 +1,56 @@
-//! Readers of the fields of nodes.yaml, a file for each of its sections.
+//! The keys of nodes.yaml, a file for each of its sections: their tables, and the readers of their values.
 
 mod boot;
+pub(crate) mod cluster;
 pub(crate) mod files;
 pub(crate) mod image;
 pub(crate) mod k3s;
 pub(crate) mod network;
 pub(crate) mod node;
-pub(crate) mod size;
+mod size;
 mod source;
 mod system;
-mod user;
+pub(crate) mod user;
+
+use crate::cluster::document::keys::Level;
+use crate::cluster::document::{reference, schema};
+pub use boot::Boot;
+pub use network::{Ipv6Network, Network};
+pub use node::Node;
+pub use user::{Ssh, User};
+
+/// Every kind of mapping in nodes.yaml.
+pub(crate) const LEVELS: &[&Level] = &[
+    &cluster::CLUSTER,
+    &cluster::NODE,
+    &network::NETWORK,
+    &network::NETWORK_IPV6,
+    &user::USER,
+    &user::SSH,
+    &boot::BOOT,
+    &files::FILE,
+    &k3s::K3S,
+    &k3s::KUBECONFIG,
+    &k3s::K3S_ROLE,
+    &k3s::K3S_NODE,
+    &k3s::INSTALL,
+    &k3s::DOWNLOAD,
+    &k3s::DOWNLOAD_SHA256,
+    &k3s::bundled::BUNDLED,
+    &k3s::bundled::BUNDLED_BINARY,
+    &source::ARTIFACT_PATH,
+    &source::ARTIFACT_URL,
+    &image::IMAGE_PATH,
+    &image::IMAGE_URL,
+    &image::OUTPUT,
+];
+
+/// Returns the JSON Schema of nodes.yaml, which editors check it by: the text of nodes.schema.json.
+pub fn json_schema() -> String {
+    format!("{:#}\n", schema::schema(LEVELS))
+}
+
+/// Returns a page about every key of nodes.yaml: the text of docs/nodes-yaml.md.
+pub fn reference() -> String {
+    reference::page(LEVELS)
+}

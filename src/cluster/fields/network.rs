@@ -1,62 +1,154 @@
 //! `network:`, `address:` and `ipv6:`.
 
-use crate::cluster::InterfaceName;
 use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
-use crate::cluster::document::value::{Field, Spanned};
+use crate::cluster::document::table::keys;
+use crate::cluster::document::types::{list, text, token};
+use crate::cluster::document::value::{Field, Finish, Spanned};
+use crate::cluster::{Interface, InterfaceName, mac};
+use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Returns what is said under one of two keys that mean the same; both at once are put down.
-pub(crate) fn one_of_two<T>(keys: [&str; 2], fields: [Field<T>; 2], diagnostics: &Diagnostics) -> Field<T> {
-    match fields {
-        [Field::Given(_), Field::Given(second)] => {
-            let message = format!("`{}` and `{}` are two ways to say one thing", keys[0], keys[1]);
-            diagnostics.report(&second.span, Finding::new(message, "Keep one of the two"));
-            Field::Invalid
-        }
-        [Field::Invalid, _] | [_, Field::Invalid] => Field::Invalid,
-        [Field::Absent, other] | [other, Field::Absent] => other,
+keys! {
+    level NETWORK: "network", "under `network:`", "A wired network with static addresses.";
+    draft NetworkFields => Network {
+        address: Ipv4Addr, "The node's address.";
+        ipv6: Option<Ipv6Network>, "IPv6, where the node has an address of it.";
+    }, then settle_prefixes;
+
+    key interface: Interface = text(interface) => Interface, else default_interface(); {
+        help: "The wired interface: `eth0`, or `eth1` for an adapter on USB.",
+        schema: || json!({"default": "eth0", "maxLength": 15}),
+        others: "nic ifname iface device dev",
+    }
+    | mac = token(adapter); {
+            help: "The wired interface by its MAC address, whatever it is called; instead of `interface`. Not \
+                  on bullseye.",
+            example: "b8:27:eb:12:34:56",
+            schema: || json!({"pattern": "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$"}),
+        others: "macaddress mac_address hwaddr hwaddress match",
+    }
+    key prefix: u8 = token(|text| prefix(text, 30)) => u8, else return None; {
+        help: "How many bits of an address name the network: 24 for 255.255.255.0.",
+        example: "24",
+        schema: || json!({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 30}, {"type": "string"}]}),
+        others: "cidr prefixlen prefix_length bits",
+    }
+    | netmask = token(|text| prefix(text, 30)); {
+            help: "The prefix, written as a netmask; instead of `prefix`.",
+            example: "255.255.255.0",
+            schema: || json!({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 1, "maximum": 30}]}),
+        others: "mask subnet_mask auto_setup_net_static_mask",
+    }
+    key gateway: WithPrefix<Ipv4Addr> = token(|text| with_prefix(text, 30, ipv4)) => Ipv4Addr, else return None; {
+        help: "The router's address, inside the subnet.",
+        example: "192.168.50.1",
+        schema: || json!({"pattern": "^\\d+(\\.\\d+){3}(/\\d+)?$"}),
+        others: "routers router gw gateway4 default_gateway via auto_setup_net_static_gateway \
+              ipv4_static_gateway",
+    }
+    key dns: Vec<IpAddr> = list(token(name_server)) => Vec<IpAddr>, else vec![]; {
+        help: "Addresses of name servers, in order; the gateway where absent. Those that routers announce are \
+              ignored. Pods ask the first three that they can reach.",
+        example: "[192.168.50.1, 1.1.1.1]",
+        others: "nameservers nameserver name_servers dns_servers dns_nameservers resolvers domain_name_servers \
+              auto_setup_net_static_dns ipv4_static_dns",
+    }
+    key search: Vec<String> = list(text(domain)) => Vec<String>, else vec![]; {
+        help: "Domains that are searched for short names.",
+        example: "[home.arpa]",
+        others: "domain domains domain_search search_domains dns_search ipv4_static_dns_search",
+    }
+    level ipv6: NetworkIpv6Fields = NETWORK_IPV6; {
+        help: "IPv6, for the nodes that have an `ipv6` address.",
+        example: "{gateway: fd00::1}",
     }
 }
 
+keys! {
+    level NETWORK_IPV6: "network_ipv6", "under `ipv6:` of `network:`", "IPv6, beside IPv4.";
+    draft NetworkIpv6Fields => Ipv6Network {
+        address: Ipv6Addr, "The node's address.";
+    };
+
+    key prefix: u8 = token(|text| prefix(text, 126)) => u8, else DEFAULT_IPV6_PREFIX; {
+        help: "How many bits of an address name the network.",
+        schema: || json!({"type": "integer", "minimum": 1, "maximum": 126, "default": 64}),
+    }
+    key gateway: WithPrefix<Ipv6Addr> = token(|text| with_prefix(text, 126, ipv6_on_the_wire)) => Option<Ipv6Addr>; {
+        help: "The router's address: inside the subnet, or link-local; without one, what routers announce is \
+              used.",
+        example: "fd00::1",
+        schema: || json!({"pattern": "^[0-9A-Fa-f:.]+(/\\d+)?$"}),
+    }
+}
+
+/// The prefix of every IPv6 network on a wire (RFC 4291, section 2.5.1).
+pub(crate) const DEFAULT_IPV6_PREFIX: u8 = 64;
+
+/// Returns the name that Raspberry Pi OS gives the wired interface of a board.
+#[expect(clippy::expect_used, reason = "the name is a constant")]
+fn default_interface() -> Interface {
+    Interface::Named(InterfaceName::new("eth0").expect("`eth0` is a valid name"))
+}
+
 /// An address behind which its network's prefix may stand, as netplan and `ip` write it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct WithPrefix<A> {
+    pub(crate) address: A,
+    prefix: Option<u8>,
+}
+
+impl<A> Finish<A> for WithPrefix<A> {
+    fn finish(self) -> A {
+        self.address
+    }
+}
+
+impl<A: Into<IpAddr>> From<WithPrefix<A>> for IpAddr {
+    fn from(with_prefix: WithPrefix<A>) -> Self {
+        with_prefix.address.into()
+    }
+}
+
 pub(crate) fn with_prefix<A>(
     text: &str,
     longest: u8,
     address: fn(&str) -> Result<A, Finding>,
-) -> Result<(A, Option<u8>), Finding> {
+) -> Result<WithPrefix<A>, Finding> {
     match text.split_once('/') {
-        None => Ok((address(text)?, None)),
-        Some((text, bits)) => Ok((address(text)?, Some(prefix(bits, longest)?))),
+        None => Ok(WithPrefix { address: address(text)?, prefix: None }),
+        Some((text, bits)) => {
+            Ok(WithPrefix { address: address(text)?, prefix: Some(prefix(bits, longest)?) })
+        }
     }
 }
 
-/// The address without its prefix. That has to be the network's; where nobody named the network's, it is it.
-pub(crate) fn apart<A>(
-    field: Field<(A, Option<u8>)>,
+/// Takes the prefixes behind addresses of routers for those of their networks.
+fn settle_prefixes(network: &mut NetworkFields, diagnostics: &Diagnostics) {
+    settle_prefix(&network.gateway, &mut network.prefix, diagnostics);
+    settle_prefix(&network.ipv6.gateway, &mut network.ipv6.prefix, diagnostics);
+}
+
+/// Takes the prefix behind an address for its network's, where nobody named that. Otherwise the two have to be the same.
+pub(crate) fn settle_prefix<A>(
+    address: &Field<WithPrefix<A>>,
     prefix: &mut Field<u8>,
     diagnostics: &Diagnostics,
-) -> Field<A> {
-    let Spanned { value: (address, own), span } = match field {
-        Field::Absent => return Field::Absent,
-        Field::Invalid => return Field::Invalid,
-        Field::Given(spanned) => spanned,
-    };
-    match (own, &*prefix) {
-        (Some(own), Field::Absent) => {
-            *prefix = Field::Given(Spanned { value: own, span: span.clone() });
-        }
-        (Some(own), Field::Given(network)) if own != network.value => {
+) {
+    let Some(Spanned { value: WithPrefix { prefix: Some(own), .. }, span }) = address.given() else { return };
+    match &*prefix {
+        Field::Absent => *prefix = Field::Given(Spanned { value: *own, span: span.clone() }),
+        Field::Given(network) if *own != network.value => {
             let message =
                 format!("the prefix {own} of this address is not that of its network, {}", network.value);
             let hint = format!(
                 "Leave it out, or make the two the same; the network's is in line {}",
                 network.span.position.line
             );
-            diagnostics.report(&span, Finding::new(message, hint));
+            diagnostics.report(span, Finding::new(message, hint));
         }
-        (None, _) | (Some(_), Field::Invalid | Field::Given(_)) => {}
+        Field::Invalid | Field::Given(_) => {}
     }
-    Field::Given(Spanned { value: address, span })
 }
 
 /// An IPv4 address that a machine can have.
@@ -93,7 +185,7 @@ pub(crate) fn ipv6(text: &str) -> Result<Ipv6Addr, Finding> {
 }
 
 /// An IPv6 address that a machine can have. That of a router is mostly link-local.
-pub(crate) fn ipv6_on_the_wire(text: &str) -> Result<Ipv6Addr, Finding> {
+fn ipv6_on_the_wire(text: &str) -> Result<Ipv6Addr, Finding> {
     let Ok(address) = text.parse::<Ipv6Addr>() else {
         return Err(Finding::new(
             format!("{} is not an IPv6 address", shown(text)),
@@ -109,7 +201,7 @@ pub(crate) fn ipv6_on_the_wire(text: &str) -> Result<Ipv6Addr, Finding> {
 }
 
 /// The address of one machine: a name server is asked by it alone.
-pub(crate) fn name_server(text: &str) -> Result<IpAddr, Finding> {
+fn name_server(text: &str) -> Result<IpAddr, Finding> {
     const EXAMPLE: &str = "Write it like `192.168.50.1` or `fd00::1`; a name server is named by its address";
     let Ok(address) = text.parse::<IpAddr>() else {
         let parts: Vec<&str> = text.split([',', ' ']).filter(|part| !part.is_empty()).collect();
@@ -135,7 +227,7 @@ pub(crate) fn name_server(text: &str) -> Result<IpAddr, Finding> {
 }
 
 /// A number, perhaps with the `/` that it has behind an address, or of IPv4 a netmask: `255.255.255.0`.
-pub(crate) fn prefix(text: &str, longest: u8) -> Result<u8, Finding> {
+fn prefix(text: &str, longest: u8) -> Result<u8, Finding> {
     if longest == 30
         && let Ok(netmask) = text.parse::<Ipv4Addr>()
     {
@@ -160,17 +252,21 @@ pub(crate) fn prefix(text: &str, longest: u8) -> Result<u8, Finding> {
     }
 }
 
-pub(crate) fn interface(text: &str) -> Result<InterfaceName, Finding> {
+fn interface(text: &str) -> Result<Interface, Finding> {
     if text.starts_with("wl") {
         let message = format!("{} is a wireless interface; cardwright sets up the wired one", shown(text));
         return Err(Finding::new(message, "Write `eth0`"));
     }
-    InterfaceName::new(text).map_err(|reason| {
+    InterfaceName::new(text).map(Interface::Named).map_err(|reason| {
         Finding::new(format!("{} is no name of an interface: it {reason}", shown(text)), "Write `eth0`")
     })
 }
 
-pub(crate) fn domain(text: &str) -> Result<String, Finding> {
+fn adapter(text: &str) -> Result<Interface, Finding> {
+    mac::mac(text).map(Interface::WithMac)
+}
+
+fn domain(text: &str) -> Result<String, Finding> {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))

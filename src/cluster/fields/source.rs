@@ -1,13 +1,46 @@
 //! Files named by their path or their URL, with their SHA-256.
 
 use crate::cluster::diagnostic::{Finding, shown};
-use crate::cluster::document::keys;
 use crate::cluster::document::keys::Level;
+use crate::cluster::document::schema;
 use crate::cluster::document::syntax::YamlKind;
+use crate::cluster::document::table::rows;
 use crate::cluster::document::value::{FieldValue, Fields};
 use crate::fetch::FileLocation;
 use crate::types::Digest;
 use crate::types::absent::OrEmpty as _;
+use serde_json::{Value, json};
+
+rows! {
+    ARTIFACT_PATH: "artifact_path", "in a file, under `bundled:`",
+        "A file of this machine.";
+    path {
+        help: "The file.",
+        schema: || json!({"type": "string"}),
+        here: "file name filename",
+        is_required: || true,
+    }
+    sha256 {
+        help: "The SHA-256 it has to have.",
+        schema: || json!({"type": "string", "pattern": "^[0-9A-Fa-f]{64}$"}),
+        others: "checksum sha256sum sha hash",
+    }
+}
+
+rows! {
+    ARTIFACT_URL: "artifact_url", "in a file, under `bundled:`",
+        "A file that is downloaded once and kept.";
+    url {
+        help: "Its address.",
+        schema: || json!({"type": "string", "pattern": "^https?://"}),
+        is_required: || true,
+    }
+    sha256 {
+        help: "The SHA-256 it has to have.",
+        schema: || json!({"type": "string", "pattern": "^[0-9A-Fa-f]{64}$"}),
+        is_required: || true,
+    }
+}
 
 /// 64 hexadecimal digits.
 pub(crate) fn sha256(text: &str) -> Result<Digest, Finding> {
@@ -98,13 +131,18 @@ impl FileField {
     }
 }
 
+/// The JSON Schema of a file that is there, or is downloaded.
+pub(crate) fn schema() -> Value {
+    json!({"anyOf": [{"type": "string"}, schema::reference(&ARTIFACT_PATH), schema::reference(&ARTIFACT_URL)]})
+}
+
 /// Reads a file that is there, or is downloaded.
 pub(crate) fn file(value: &FieldValue<'_>) -> Option<FileLocation> {
     const ARTIFACT: FileField = FileField {
         name: "the file",
         key: "",
-        path_keys: &keys::ARTIFACT_PATH,
-        url_keys: &keys::ARTIFACT_URL,
+        path_keys: &ARTIFACT_PATH,
+        url_keys: &ARTIFACT_URL,
         example_path: "k3s-arm64",
         digest_source: "the release",
     };

@@ -1,16 +1,88 @@
-//! `user:`.
+//! `user:` and `ssh:`.
 
 use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::folders;
 use crate::cluster::document::syntax::YamlKind;
+use crate::cluster::document::table::keys;
+use crate::cluster::document::types::{boolean, by, text, token, words};
 use crate::cluster::document::value::FieldValue;
-use crate::cluster::{AuthorizedKey, FieldSpan, NotAPublicKey, Secret, ssh};
+use crate::cluster::{AuthorizedKey, FieldSpan, NotAPublicKey, Secret, UserName, ssh};
 use crate::io::plain_file;
-use crate::types::{ImagePath, escape};
+use crate::types::{ImagePath, escape, image_path};
+use serde_json::json;
 use std::io::Read as _;
 use std::time::SystemTime;
 
-pub(crate) fn shell(text: &str) -> Result<ImagePath, Finding> {
+keys! {
+    level USER: "user", "under `user:`",
+        "The user you log in as: the stock image's first user, renamed where asked for.";
+    draft UserFields => User {};
+
+    key name: UserName = text(user_name) => UserName, else default_user_name(); {
+        help: "Login name.",
+        example: "ann",
+        schema: || json!({"default": "pi", "pattern": "^[a-z][a-z0-9_-]{0,31}$"}),
+        here: "username user_name login user",
+    }
+    key shell: ImagePath = text(shell) => ImagePath, else image_path!("/bin/bash"); {
+        help: "Login shell, with its whole path inside the image.",
+        example: "/bin/zsh",
+        schema: || json!({"default": "/bin/bash", "pattern": "^/"}),
+    }
+    key password_hash: Secret = token(password_hash) => Option<Secret>; {
+        help: "A hash as `openssl passwd -6` prints it, in single quotes; no password where absent.",
+        schema: || json!({"pattern": "^\\$"}),
+        others: "password passwd hashed_passwd hashed_password password_encrypted pass user_password \
+              plain_text_passwd chpasswd password_user sshuserpassword auto_setup_global_password",
+    }
+    key ssh_authorized_keys: Vec<AuthorizedKey> = by(all_authorized_keys) => Vec<AuthorizedKey>, else vec![]; {
+        help: "Public keys that may log in: files, or the keys themselves. While none is named, the cluster's \
+              own login key is used.",
+        example: "[~/.ssh/id_ed25519.pub]",
+        schema: || json!({"type": ["array", "string"], "items": {"type": "string"}}),
+        others: "ssh_keys ssh_key authorized_keys authorized_key public_key public_keys pubkey ssh_public_key \
+              ssh_public_keys ssh_pub_key sshpublickey sshauthorizedkeys ssh_import_id authkey import_key \
+              sshkey auto_setup_ssh_pubkey",
+    }
+    key sudo: bool = words([("passwordless", true), ("password", false)])
+        => bool, derived |user| user.password_hash.is_absent(); {
+        help: "Whether sudo asks for the password. `passwordless` where the user has no password, otherwise \
+              `password`.",
+        example: "password",
+    }
+}
+
+keys! {
+    level SSH: "ssh", "under `ssh:`", "Who may log in over SSH.";
+    draft SshFields => Ssh {};
+
+    key password_login: bool = boolean() => bool, else false; {
+        help: "Whether a password suffices. Needs a `password_hash`.",
+        example: "true",
+        schema: || json!({"default": false}),
+        others: "ssh_pwauth password_authentication passwordauthentication sshpasswordauth ssh_password_login \
+              ssh_password_auth software_disable_ssh_password_logins",
+    }
+}
+
+/// The name that Raspberry Pi OS gives its first user.
+pub(crate) const DEFAULT_USER: &str = "pi";
+
+#[expect(clippy::expect_used, reason = "the name is a constant")]
+fn default_user_name() -> UserName {
+    UserName::new(DEFAULT_USER).expect("`pi` is a valid name")
+}
+
+fn user_name(text: &str) -> Result<UserName, Finding> {
+    UserName::new(text).map_err(|reason| {
+        Finding::new(
+            format!("{} is no name for the user: it {reason}", shown(text)),
+            "Use letters a to z, digits, `-` and `_`, beginning with a letter, and no name of the system",
+        )
+    })
+}
+
+fn shell(text: &str) -> Result<ImagePath, Finding> {
     // The fields of /etc/passwd are separated by colons, its lines by line ends.
     match ImagePath::new(text) {
         Ok(path)
@@ -28,7 +100,7 @@ pub(crate) fn shell(text: &str) -> Result<ImagePath, Finding> {
 }
 
 /// crypt(5): `$id$…` of yescrypt, gost-yescrypt, scrypt, bcrypt, SHA-512, SHA-256.
-pub(crate) fn password_hash(text: &str) -> Result<Secret, Finding> {
+fn password_hash(text: &str) -> Result<Secret, Finding> {
     let salt_and_hash = ["$y$", "$gy$", "$7$", "$2a$", "$2b$", "$2y$", "$6$", "$5$"]
         .iter()
         .find_map(|prefix| text.strip_prefix(prefix));
@@ -55,7 +127,7 @@ const LONGEST_KEY_FILE: u64 = 1 << 20;
 
 /// The list `ssh_authorized_keys`, each key once. It is the key that counts: a second line with the same key
 /// and the same options changes nothing, whatever its comment.
-pub(crate) fn all_authorized_keys(value: &FieldValue<'_>) -> Option<Vec<AuthorizedKey>> {
+fn all_authorized_keys(value: &FieldValue<'_>) -> Option<Vec<AuthorizedKey>> {
     let items = value.list(|item| Some((item.span(), authorized_keys(item)?)))?;
     let mut keys: Vec<AuthorizedKey> = Vec::new();
     for (span, key) in

@@ -61,7 +61,7 @@ pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
 fn switched_off(draft: &ClusterDraft, k3s: &ClusterK3s) -> Vec<String> {
     let mut off = Vec::new();
     for node in draft.nodes.iter().filter(|node| node.role() == Some(Role::Server)) {
-        let Some(role) = node.k3s.given() else { continue };
+        let Some(role) = node.keys.k3s.given() else { continue };
         let config = k3s.config_of(Role::Server, &role.value.flags);
         let disabled = match config.get("disable") {
             Some(Value::String(names)) => vec![names.as_str()],

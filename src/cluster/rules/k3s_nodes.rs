@@ -59,14 +59,17 @@ fn flags_agree(members: &[K3sMember<'_>], diagnostics: &Diagnostics) {
 fn roles_make_a_cluster(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     let with = |role| {
         let nodes = draft.nodes.iter().filter(move |node| node.role() == Some(role));
-        nodes.filter_map(|node| Some(&node.k3s.given()?.span)).collect::<Vec<_>>()
+        nodes.filter_map(|node| Some(&node.keys.k3s.given()?.span)).collect::<Vec<_>>()
     };
     let (servers, agents) = (with(Role::Server), with(Role::Agent));
-    let undecided = draft.has_unreadable_nodes || draft.nodes.iter().any(|node| node.k3s.is_invalid());
+    let undecided = draft.has_unreadable_nodes || draft.nodes.iter().any(|node| node.keys.k3s.is_invalid());
     match &draft.k3s {
         Field::Absent => {
-            let first =
-                draft.nodes.iter().filter(|node| node.role().is_some()).find_map(|node| node.k3s.given());
+            let first = draft
+                .nodes
+                .iter()
+                .filter(|node| node.role().is_some())
+                .find_map(|node| node.keys.k3s.given());
             if let Some(first) = first {
                 let hint = "Add `k3s: {version: v1.36.4+k3s1, install: download}` at the top of the file, or write `k3s: none`";
                 let finding = Finding::new("this node is to run k3s, but the cluster has no `k3s:`", hint);

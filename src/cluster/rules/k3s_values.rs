@@ -111,9 +111,9 @@ impl K3sMember<'_> {
                 continue;
             };
             let addresses = |node: &NodeDraft| {
-                let ipv4 = node.address.given().map(|address| IpAddr::V4(address.value));
+                let ipv4 = node.keys.address.given().map(|address| IpAddr::V4(address.value.address));
                 ipv4.into_iter()
-                    .chain(node.ipv6.given().map(|address| IpAddr::V6(address.value)))
+                    .chain(node.keys.ipv6.given().map(|address| IpAddr::V6(address.value.address)))
                     .collect::<Vec<_>>()
             };
             let is_virtual = self
@@ -152,7 +152,7 @@ impl K3sMember<'_> {
             if path.is_empty() || path == "/etc/resolv.conf" || path.starts_with("/run/") {
                 continue;
             }
-            let brought = self.node.fields.files.iter().any(|file| {
+            let brought = self.node.fields.files.items().iter().any(|file| {
                 let brought = file.value.path.to_string();
                 match file.value.partition {
                     Partition::Root => brought == path,

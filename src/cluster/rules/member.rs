@@ -19,7 +19,7 @@ pub(crate) struct K3sMember<'d> {
 pub(crate) fn members<'d>(draft: &'d ClusterDraft) -> Vec<K3sMember<'d>> {
     let Some(k3s) = draft.k3s.given().map(|k3s| &k3s.value) else { return Vec::new() };
     let member = |node: &'d NodeDraft| {
-        let own = node.k3s.given()?;
+        let own = node.keys.k3s.given()?;
         let role = own.value.role?;
         Some(K3sMember { node, own, role, k3s, config: k3s.config_of(role, &own.value.flags) })
     };

@@ -9,8 +9,9 @@ mod network;
 
 use crate::cluster::diagnostic::{Diagnostics, Finding, also_in};
 use crate::cluster::document::value::Field;
-use crate::cluster::draft::{ClusterDraft, DEFAULT_USER};
+use crate::cluster::draft::ClusterDraft;
 use crate::cluster::fields::files;
+use crate::cluster::fields::user::DEFAULT_USER;
 
 /// Reports every rule that is broken. Values that could not be read are left out: they were reported already.
 pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
@@ -28,17 +29,17 @@ pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
 /// Checks that no file of a node's takes the place of another, or of what cardwright itself writes.
 fn files_are_free(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     for node in &draft.nodes {
-        let user = match &node.fields.user_name {
+        let user = match &node.fields.user.name {
             Field::Absent => DEFAULT_USER,
             Field::Given(name) => name.value.as_str(),
             Field::Invalid => continue,
         };
-        files::check_node(&node.fields.files, user, node.role().is_some(), diagnostics);
+        files::check_node(node.fields.files.items(), user, node.role().is_some(), diagnostics);
     }
 }
 
 fn names_are_unique(draft: &ClusterDraft, diagnostics: &Diagnostics) {
-    let names: Vec<_> = draft.nodes.iter().filter_map(|node| node.name.given()).collect();
+    let names: Vec<_> = draft.nodes.iter().filter_map(|node| node.keys.name.given()).collect();
     for (index, name) in names.iter().enumerate() {
         if let Some(first) = names.iter().take(index).find(|first| first.value == name.value) {
             let message = format!("another node is called `{}`, too", name.value);
@@ -51,16 +52,16 @@ fn users_can_get_in(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     const HINT: &str = "Add `password_hash:` under `user:`, or remove this";
     for node in &draft.nodes {
         let fields = &node.fields;
-        if !fields.password_hash.is_absent() {
+        if !fields.user.password_hash.is_absent() {
             continue;
         }
-        if let Some(login) = fields.ssh_password_login.given().filter(|login| login.value) {
+        if let Some(login) = fields.ssh.password_login.given().filter(|login| login.value) {
             diagnostics.report(
                 &login.span,
                 Finding::new("nobody can log in with a password: the user has none", HINT),
             );
         }
-        if let Some(sudo) = fields.passwordless_sudo.given().filter(|sudo| !sudo.value) {
+        if let Some(sudo) = fields.user.sudo.given().filter(|sudo| !sudo.value) {
             let message = "sudo would ask for a password, but the user has none";
             diagnostics.report(&sudo.span, Finding::new(message, HINT));
         }

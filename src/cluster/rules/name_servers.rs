@@ -5,7 +5,6 @@ use crate::cluster::document::value::Field;
 use crate::cluster::pods::{RESOLV_CONF, names_a_resolv_conf};
 use crate::cluster::rules::member::K3sMember;
 use crate::cluster::{FieldSpan, PodFamilies, Role};
-use std::net::IpAddr;
 
 /// Reports nodes of k3s whose pods could reach none of their name servers.
 pub(crate) fn check(members: &[K3sMember<'_>], diagnostics: &Diagnostics) {
@@ -16,10 +15,10 @@ pub(crate) fn check(members: &[K3sMember<'_>], diagnostics: &Diagnostics) {
         if names_a_resolv_conf(config) {
             continue;
         }
-        let (servers, span) = match (&node.fields.dns, node.fields.gateway.given()) {
+        let (servers, span) = match (&node.fields.network.dns, node.fields.network.gateway.given()) {
             (Field::Given(dns), _) if !dns.value.is_empty() => (dns.value.clone(), &dns.span),
             // Where no name server is named, the gateway is one.
-            (Field::Given(_) | Field::Absent, Some(gateway)) => (vec![IpAddr::V4(gateway.value)], &node.span),
+            (Field::Given(_) | Field::Absent, Some(gateway)) => (vec![gateway.value.into()], &node.span),
             (Field::Given(_) | Field::Absent, None) | (Field::Invalid, _) => continue,
         };
         if reported.contains(&span) || servers.iter().any(|server| families.reach(server)) {

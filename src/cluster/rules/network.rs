@@ -2,8 +2,9 @@
 
 use crate::cluster::diagnostic::{Diagnostics, Finding, also_in};
 use crate::cluster::document::value::{Field, Spanned};
-use crate::cluster::draft::{ClusterDraft, DEFAULT_IPV6_PREFIX, NodeDraft};
+use crate::cluster::draft::{ClusterDraft, NodeDraft};
 use crate::cluster::fields::k3s::flags::Flags;
+use crate::cluster::fields::network::DEFAULT_IPV6_PREFIX;
 use crate::cluster::k3s_flags::{PODS, SERVICES, networks};
 use crate::cluster::{FieldSpan, Interface, MacAddress, Role};
 use ipnet::IpNet;
@@ -36,7 +37,7 @@ fn interfaces_exist(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     ];
     let mut macs: Vec<(MacAddress, &FieldSpan)> = Vec::new();
     for node in &draft.nodes {
-        let Some(Spanned { value, span }) = node.fields.interface.given() else { continue };
+        let Some(Spanned { value, span }) = node.fields.network.interface.given() else { continue };
         match value {
             Interface::WithMac(mac) => {
                 if let Some((_, first)) = macs.iter().find(|(known, _)| known == mac) {
@@ -56,7 +57,7 @@ fn interfaces_exist(draft: &ClusterDraft, diagnostics: &Diagnostics) {
                 let usual = number.is_some_and(|number| {
                     !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
                 });
-                let mut files = node.fields.files.iter().map(|file| file.value.path.to_string());
+                let mut files = node.fields.files.items().iter().map(|file| file.value.path.to_string());
                 if usual || files.any(|path| NAMING_RULES.iter().any(|folder| path.starts_with(folder))) {
                     continue;
                 }
@@ -76,14 +77,14 @@ fn networks_are_complete(draft: &ClusterDraft, diagnostics: &Diagnostics) {
         draft.nodes.iter().filter(|node| field(node).is_absent()).collect()
     }
     for (key, example, nodes) in [
-        ("prefix", "24", missing(draft, |node| &node.fields.prefix)),
-        ("gateway", "192.168.50.1", missing(draft, |node| &node.fields.gateway)),
+        ("prefix", "24", missing(draft, |node| &node.fields.network.prefix)),
+        ("gateway", "192.168.50.1", missing(draft, |node| &node.fields.network.gateway)),
     ] {
         if nodes.is_empty() {
             continue;
         }
         if nodes.len() == draft.nodes.len() {
-            let span = draft.network.as_ref().unwrap_or(&draft.span);
+            let span = draft.fields.network.span.as_ref().unwrap_or(&draft.span);
             let span = FieldSpan { path: format!("network.{key}"), ..span.clone() };
             let hint = format!("Add `{key}: {example}` under `network:`");
             diagnostics.report(&span, Finding::new(format!("the network has no `{key}`"), hint));
@@ -137,14 +138,14 @@ fn host(node: &NodeDraft, family: Family) -> Option<AddressedNode<'_>> {
     let fields = &node.fields;
     let (address, gateway, prefix) = match family {
         Family::V4 => (
-            general(node.address.given()?),
-            fields.gateway.given().map(general),
-            fields.prefix.given()?.value,
+            general(node.keys.address.given()?),
+            fields.network.gateway.given().map(general),
+            fields.network.prefix.given()?.value,
         ),
         Family::V6 => (
-            general(node.ipv6.given()?),
-            fields.ipv6_gateway.given().map(general),
-            match &fields.ipv6_prefix {
+            general(node.keys.ipv6.given()?),
+            fields.network.ipv6.gateway.given().map(general),
+            match &fields.network.ipv6.prefix {
                 Field::Absent => DEFAULT_IPV6_PREFIX,
                 Field::Invalid => return None,
                 Field::Given(prefix) => prefix.value,
@@ -166,8 +167,8 @@ fn addresses_are_unique(draft: &ClusterDraft, diagnostics: &Diagnostics) {
         .nodes
         .iter()
         .flat_map(|node| {
-            let ipv4 = node.address.given().map(general);
-            ipv4.into_iter().chain(node.ipv6.given().map(general)).map(move |address| (node, address))
+            let ipv4 = node.keys.address.given().map(general);
+            ipv4.into_iter().chain(node.keys.ipv6.given().map(general)).map(move |address| (node, address))
         })
         .collect();
     for (index, (_, address)) in addresses.iter().enumerate() {
@@ -206,12 +207,13 @@ fn addresses_and_gateways_fit(hosts: &[AddressedNode<'_>], diagnostics: &Diagnos
             let message = format!("`{}` is {what}", address.value);
             diagnostics.report(&address.span, Finding::new(message, hint));
         }
-        for server in host.node.fields.dns.given().into_iter().flat_map(|servers| &servers.value) {
+        for server in host.node.fields.network.dns.given().into_iter().flat_map(|servers| &servers.value) {
             if subnet.contains(server)
                 && let Some(what) = reserved(*server, subnet)
             {
                 let message = format!("the name server `{server}` is {what}");
-                let span = host.node.fields.dns.given().map_or(&address.span, |servers| &servers.span);
+                let span =
+                    host.node.fields.network.dns.given().map_or(&address.span, |servers| &servers.span);
                 diagnostics.report(span, Finding::new(message, one_of("The name server is", subnet)));
             }
         }
@@ -294,7 +296,7 @@ fn subnets_are_clear_of_k3s(draft: &ClusterDraft, hosts: &[AddressedNode<'_>], d
     let own = draft
         .nodes
         .iter()
-        .filter_map(|node| node.k3s.given())
+        .filter_map(|node| node.keys.k3s.given())
         .find(|k3s| k3s.value.role == Some(Role::Server))
         .map_or_else(Flags::default, |server| server.value.flags.clone());
     let config = k3s.value.config_of(Role::Server, &own);
@@ -350,18 +352,18 @@ fn ipv6_is_used(draft: &ClusterDraft, diagnostics: &Diagnostics) {
         let message = format!("IPv6 is described here, but {who_lacks_it} `ipv6` address");
         diagnostics.report(span, Finding::new(message, "Give it one, like `ipv6: fd00::11`, or remove this"));
     };
-    let top = draft.fields.ipv6.given();
+    let top = draft.fields.network.ipv6.span.as_ref();
     if let Some(top) = top
         && !draft.has_unreadable_nodes
-        && draft.nodes.iter().all(|node| node.ipv6.is_absent())
+        && draft.nodes.iter().all(|node| node.keys.ipv6.is_absent())
     {
-        unused(&top.span, "no node has an", diagnostics);
+        unused(top, "no node has an", diagnostics);
     }
-    for node in draft.nodes.iter().filter(|node| node.ipv6.is_absent()) {
-        if let Some(own) = node.fields.ipv6.given()
+    for node in draft.nodes.iter().filter(|node| node.keys.ipv6.is_absent()) {
+        if let Some(own) = node.fields.network.ipv6.span.as_ref()
             && Some(own) != top
         {
-            unused(&own.span, &format!("{} has no", node.called()), diagnostics);
+            unused(own, &format!("{} has no", node.called()), diagnostics);
         }
     }
 }

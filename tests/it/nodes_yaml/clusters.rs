@@ -26,7 +26,7 @@ fn the_example_is_a_cluster_of_four_on_a_machine_without_any_key() {
             ("west", Some(Role::Agent))
         ]
     );
-    assert!(cluster.nodes.iter().all(|node| node.user.authorized_keys.is_empty()));
+    assert!(cluster.nodes.iter().all(|node| node.user.ssh_authorized_keys.is_empty()));
     assert_eq!(cluster.first_server().unwrap().name.as_str(), "north");
 }
 
@@ -89,8 +89,8 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(node.network.dns, ["192.168.50.1".parse::<std::net::IpAddr>().unwrap()]);
     assert_eq!(node.user.name.as_str(), "pi");
     assert_eq!(node.user.shell.as_str(), "/bin/bash");
-    assert!(node.user.passwordless_sudo);
-    assert!(!node.ssh_password_login);
+    assert!(node.user.sudo);
+    assert!(!node.ssh.password_login);
     assert_eq!(node.timezone, None);
 }
 
@@ -98,7 +98,7 @@ fn what_is_not_said_has_its_default() {
 fn sudo_asks_for_the_password_where_there_is_one_unless_told_otherwise() {
     let sudo = |user: String| {
         let text = edited(&[(TOP, &format!("image: demo\nuser: {{{user}}}"))]);
-        parse(&text).unwrap().nodes[0].user.passwordless_sudo
+        parse(&text).unwrap().nodes[0].user.sudo
     };
     assert!(!sudo(format!("password_hash: {HASH}")));
     assert!(sudo(format!("password_hash: {HASH}, sudo: passwordless")));
@@ -433,7 +433,7 @@ fn a_key_that_is_named_twice_is_there_once_with_its_first_comment() {
     let keys = |entries: &str| {
         let text = edited(&[(TOP, &format!("image: demo\nuser: {{ssh_authorized_keys: {entries}}}"))]);
         let cluster = parse(&text).unwrap_or_else(|invalid| panic!("{}", rendered(&invalid)));
-        let keys = cluster.nodes[0].user.authorized_keys.iter();
+        let keys = cluster.nodes[0].user.ssh_authorized_keys.iter();
         (keys.map(|key| key.as_str().to_owned()).collect::<Vec<_>>(), warnings(&text))
     };
     let again = KEY.replace("ann@laptop", "ann@desktop");
@@ -478,7 +478,7 @@ fn a_key_file_is_read_to_its_end() {
     std::fs::write(folder.path().join("keys"), format!("{}{KEY}\n", format!("{comment}\n").repeat(4000)))
         .unwrap();
     let text = edited(&[(TOP, "image: demo\nuser: {ssh_authorized_keys: [keys]}")]);
-    assert_eq!(parse_in(folder.path(), &text).unwrap().nodes[0].user.authorized_keys.len(), 1);
+    assert_eq!(parse_in(folder.path(), &text).unwrap().nodes[0].user.ssh_authorized_keys.len(), 1);
 }
 
 #[test]

@@ -423,7 +423,7 @@ fn keys_are_checked_and_private_ones_never_shown() {
         let text = edited(&[(TOP, &format!("image: demo\nuser:\n  ssh_authorized_keys: {entries}"))]);
         writeln!(out, "## {}", entries.replace(secret, "(key)")).unwrap();
         match parse_in(folder.path(), &text) {
-            Ok(cluster) => writeln!(out, "{} keys", cluster.nodes[0].user.authorized_keys.len()).unwrap(),
+            Ok(cluster) => writeln!(out, "{} keys", cluster.nodes[0].user.ssh_authorized_keys.len()).unwrap(),
             Err(invalid) => {
                 out += &rendered(&invalid);
                 assert!(!format!("{invalid:?} {invalid}").contains(&secret[..20]));

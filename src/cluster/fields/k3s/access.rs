@@ -1,9 +1,9 @@
 //! The certificates and addresses through which a cluster is reached.
 
 use crate::cluster::diagnostic::{Finding, shown};
-use crate::cluster::document::keys;
 use crate::cluster::document::syntax::YamlKind;
 use crate::cluster::document::value::{Field, FieldValue, Fields, Spanned};
+use crate::cluster::fields::k3s::KUBECONFIG;
 use crate::cluster::fields::network;
 use crate::cluster::{Access, CaStartYear, Lifetime};
 use std::net::Ipv4Addr;
@@ -30,7 +30,7 @@ impl AccessDraft {
 /// is wrong.
 pub(crate) fn read(fields: &Fields<'_>) -> Option<AccessDraft> {
     let keys = ["ca_start_year", "founded"];
-    let start = network::one_of_two(keys, keys.map(|key| fields.token(key, year)), fields.diagnostics());
+    let start = fields.one_of_two(keys, keys.map(|key| fields.token(key, year)));
     let lifetime = fields.optional("kubeconfig", kubeconfig);
     let virtual_address = fields.token("virtual_address", network::ipv4);
     if start.is_invalid() || lifetime.is_invalid() || virtual_address.is_invalid() {
@@ -48,7 +48,7 @@ fn kubeconfig(value: &FieldValue<'_>) -> Option<Lifetime> {
     if matches!(value.kind(), YamlKind::Nothing) {
         return Some(Lifetime::default());
     }
-    let fields = value.fields(&keys::KUBECONFIG)?;
+    let fields = value.fields(&KUBECONFIG)?;
     match fields.token("lifetime", lifetime) {
         Field::Absent => Some(Lifetime::default()),
         Field::Invalid => None,

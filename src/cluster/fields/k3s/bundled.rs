@@ -2,10 +2,38 @@
 
 use crate::cluster::Install;
 use crate::cluster::diagnostic::{Finding, shown};
-use crate::cluster::document::keys;
+use crate::cluster::document::table::rows;
 use crate::cluster::document::value::FieldValue;
 use crate::cluster::fields::source;
 use crate::fetch::FileLocation;
+use serde_json::json;
+
+rows! {
+    BUNDLED: "bundled", "under `bundled:` of `install:`",
+        "k3s inside the cards.";
+    binary {
+        help: "The program k3s consists of, for the architecture of the stock image.",
+        schema: || json!({"anyOf": [{"$ref": "#/definitions/bundled_binary"}]}),
+        is_required: || true,
+    }
+    images {
+        help: "Archives of container images, like k3s-airgap-images-arm64.tar.zst.",
+        schema: || json!({"anyOf": [{"type": "array", "items": source::schema()}, source::schema()]}),
+    }
+}
+
+rows! {
+    BUNDLED_BINARY: "bundled_binary", "under `binary:` of `bundled:`", "The k3s programs.",
+        schema || json!({"minProperties": 1});
+    arm64 {
+        help: "`k3s-arm64` of a release.",
+        schema: source::schema,
+    }
+    armhf {
+        help: "`k3s-armhf` of a release.",
+        schema: source::schema,
+    }
+}
 
 /// The endings of archives that k3s imports images from (docs.k3s.io, "Air-Gap Install").
 const ARCHIVES: [&str; 8] = [".tar", ".tar.lz4", ".tar.bz2", ".tbz", ".tar.gz", ".tgz", ".tar.zst", ".tzst"];
@@ -18,9 +46,9 @@ pub(crate) const EXAMPLE: &str = "{binary: {arm64: k3s-arm64}, images: [k3s-airg
 
 /// Reads what stands under `bundled:`.
 pub(crate) fn read(value: &FieldValue<'_>) -> Option<Install> {
-    let fields = value.fields(&keys::BUNDLED)?;
+    let fields = value.fields(&BUNDLED)?;
     let binary = fields.required("binary", "{arm64: k3s-arm64}", |value| {
-        let fields = value.fields(&keys::BUNDLED_BINARY)?;
+        let fields = value.fields(&BUNDLED_BINARY)?;
         let arm64 = fields.optional("arm64", source::file);
         let armhf = fields.optional("armhf", source::file);
         if arm64.is_absent() && armhf.is_absent() {
@@ -38,7 +66,7 @@ pub(crate) fn read(value: &FieldValue<'_>) -> Option<Install> {
 /// Archives of images, whose names all differ: they land in one folder.
 fn images(value: &FieldValue<'_>) -> Option<Vec<FileLocation>> {
     let mut names: Vec<String> = Vec::new();
-    value.list_of_mappings(&[&keys::ARTIFACT_PATH, &keys::ARTIFACT_URL], |item| {
+    value.list_of_mappings(&[&source::ARTIFACT_PATH, &source::ARTIFACT_URL], |item| {
         let artifact = source::file(item)?;
         let name = artifact.file_name();
         let finding = if name.ends_with(LIST_OF_IMAGES) {

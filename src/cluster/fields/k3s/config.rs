@@ -8,7 +8,7 @@ use crate::cluster::k3s_flags::{Flag, FlagEffect, Followed};
 use crate::cluster::{FieldSpan, Role, k3s_flags};
 use crate::types::absent::OrEmpty as _;
 use ipnet::IpNet;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, json};
 
 /// The content of a `config:`, with the place of each of its keys.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -55,6 +55,12 @@ pub(crate) fn config_of(fields: &Fields<'_>, role: Option<Role>) -> Option<K3sCo
         }
     }
     (!invalid).then_some(config)
+}
+
+/// The JSON Schema of `config:`: any flag but those that a card cannot follow.
+pub(crate) fn schema() -> Value {
+    let refused: Vec<_> = k3s_flags::forbidden_keys().collect();
+    json!({"type": "object", "propertyNames": {"not": {"enum": refused}}})
 }
 
 /// Warns of a flag that is none today: k3s skips keys that it does not know (its `pkg/configfilearg/parser.go`), and

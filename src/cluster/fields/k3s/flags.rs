@@ -7,7 +7,7 @@ use crate::cluster::fields::k3s::config;
 use crate::cluster::fields::k3s::config::K3sConfig;
 use crate::cluster::names::is_label;
 use crate::cluster::{FieldSpan, Role};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Prefixes of labels that Kubernetes keeps for itself: the kubelet does not start when it is to give its
 /// node such a label.
@@ -112,6 +112,20 @@ impl std::fmt::Display for Taint {
 /// The components that are not wanted.
 pub(crate) fn disabled(value: &FieldValue<'_>) -> Option<Vec<String>> {
     value.list(|item| item.one_of(&COMPONENTS).map(str::to_owned))
+}
+
+pub(crate) fn disabled_schema() -> Value {
+    let component = json!({"enum": COMPONENTS.map(|(name, _)| name)});
+    json!({"anyOf": [{"type": "array", "items": component}, component]})
+}
+
+pub(crate) fn labels_schema() -> Value {
+    json!({"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}})
+}
+
+pub(crate) fn taints_schema() -> Value {
+    let taint = json!({"type": "string", "pattern": ":(NoSchedule|PreferNoSchedule|NoExecute)$"});
+    json!({"type": ["array", "string"], "items": taint})
 }
 
 fn labels(value: &FieldValue<'_>) -> Option<Vec<(String, String)>> {

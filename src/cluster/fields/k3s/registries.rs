@@ -47,7 +47,7 @@ fn from_file(path: &Path, value: &FieldValue<'_>) -> Option<Registries> {
                 syntax_error.report(true, &of_file);
             }
             let mut check = RegistriesCheck { diagnostics: &of_file, as_it_is: true, complete: true };
-            check.registries(&FieldValue::root(&document.root, &of_file, value.folders()));
+            check.registries(&FieldValue::root(&document.root, &of_file, value.folders(), &[]));
         }
         Err(syntax_error) => syntax_error.report(true, &of_file),
     }

@@ -1,0 +1,70 @@
+//! docs/nodes-yaml.md, the page about every key, made of the tables.
+
+use crate::cluster::document::keys::{Level, Levels, Row};
+use crate::cluster::document::schema::property;
+use crate::types::absent::OrEmpty as _;
+use serde_json::Value;
+
+/// Returns the page.
+pub(crate) fn page(levels: Levels) -> String {
+    let beginning = "\
+# Every key of nodes.yaml
+
+Made of the tables in `src/cluster/fields` by `UPDATE_DOCS=1 cargo test --test it reference`. `nodes.yaml` beside the README is
+an example with comments; `cardwright schema` prints the same for editors. Nothing else is a key: what is mistyped is
+refused, with the nearest key there is. Paths are relative to the folder of nodes.yaml, and `~/` is your home folder.
+"
+    .to_owned();
+    let sections = levels.iter().map(|level| {
+        let rows = level.rows().filter(|row| !row.former);
+        let items: Vec<_> = rows.map(|row| item(row, is_shared(level, levels))).collect();
+        let (anchor, title, help, items) = (anchor(level.name), title(level), level.help, items.concat());
+        format!("\n<a id=\"{anchor}\"></a>\n\n## {title}\n\n{help}\n\n{items}")
+    });
+    std::iter::once(beginning).chain(sections).collect()
+}
+
+fn anchor(name: &str) -> &str {
+    if name.is_empty() { "top" } else { name }
+}
+
+/// Returns the place of a level with a capital letter.
+fn title(level: &Level) -> String {
+    let mut letters = level.home.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
+
+/// Returns `true` if nodes have the level as well as the cluster, be it inside another level that they have.
+fn is_shared(level: &Level, levels: Levels) -> bool {
+    let refers = |above: &&&Level| above.rows().any(|row| references(row).contains(&level.name.to_owned()));
+    level.name == "node" || levels.iter().filter(refers).any(|above| is_shared(above, levels))
+}
+
+fn item(row: &Row, is_shared: bool) -> String {
+    let schema = property(row);
+    let words = schema.get("enum").and_then(Value::as_array).map(|words| {
+        let words = words.iter().filter_map(Value::as_str).map(|word| format!("`{word}`"));
+        format!("One of {}.", words.collect::<Vec<_>>().join(", "))
+    });
+    let default = schema.get("default").map(ToString::to_string);
+    let parts = [
+        Some(format!("- **`{}`**: {}", row.key, row.help)),
+        (row.is_required)().then(|| "It has to be there.".to_owned()),
+        words,
+        default.map(|default| format!("Where absent: `{}`.", default.trim_matches('"'))),
+        (!row.example.is_empty()).then(|| format!("Example: `{}: {}`.", row.key, row.example)),
+        (is_shared && !row.merge.is_empty()).then(|| "A node's are added to the cluster's.".to_owned()),
+    ];
+    let links = references(row).into_iter().map(|name| format!("See [{name}](#{name})."));
+    parts.into_iter().flatten().chain(links).collect::<Vec<_>>().join(" ") + "\n"
+}
+
+/// Lists the levels that a value of a row may be.
+fn references(row: &Row) -> Vec<String> {
+    let text = Value::Object(property(row)).to_string();
+    let names = text.split("#/definitions/").skip(1).map(|rest| rest.split('"').next().or_empty().to_owned());
+    let mut names: Vec<_> = names.collect();
+    names.dedup();
+    names
+}

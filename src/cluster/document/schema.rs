@@ -1,0 +1,64 @@
+//! nodes.schema.json, the JSON Schema of nodes.yaml, made of the tables of its keys.
+
+use crate::cluster::document::keys::{Level, Levels, Row};
+use serde_json::{Map, Value, json};
+
+/// Returns the schema of these levels, the first of which is the whole file.
+pub(crate) fn schema(levels: Levels) -> Value {
+    let mut schema = Map::new();
+    schema.insert("$schema".to_owned(), "http://json-schema.org/draft-07/schema#".into());
+    schema.insert("title".to_owned(), "nodes.yaml of cardwright".into());
+    if let Some((file, others)) = levels.split_first() {
+        schema.extend(mapping(file));
+        let definitions = others.iter().map(|level| (level.name.to_owned(), mapping(level).into()));
+        schema.insert("definitions".to_owned(), Value::Object(definitions.collect()));
+    }
+    Value::Object(schema)
+}
+
+/// Returns a reference to the definition of a level.
+pub(crate) fn reference(level: &Level) -> Value {
+    json!({"$ref": format!("#/definitions/{}", level.name)})
+}
+
+fn mapping(level: &Level) -> Map<String, Value> {
+    let mut schema = Map::new();
+    schema.insert("description".to_owned(), level.help.into());
+    schema.insert("type".to_owned(), "object".into());
+    schema.insert("additionalProperties".to_owned(), false.into());
+    let required: Vec<_> = level.rows().filter(|row| (row.is_required)()).map(|row| row.key).collect();
+    if !required.is_empty() {
+        schema.insert("required".to_owned(), required.into());
+    }
+    schema.extend(object((level.schema)()));
+    let properties = level.rows().map(|row| (row.key.to_owned(), Value::Object(property(row))));
+    schema.insert("properties".to_owned(), Value::Object(properties.collect()));
+    schema
+}
+
+/// Returns what the schema says of the value of a key.
+pub(crate) fn property(row: &Row) -> Map<String, Value> {
+    let (own, mut of_type) = (object((row.schema)()), object((row.type_schema)()));
+    // What a row says of the kind of value takes the place of all that its type says.
+    if ["type", "enum", "anyOf"].iter().any(|kind| own.contains_key(*kind)) {
+        of_type.clear();
+    }
+    let mut schema = Map::new();
+    schema.insert("description".to_owned(), row.help.into());
+    if row.former {
+        schema.insert("deprecated".to_owned(), true.into());
+    }
+    schema.extend(of_type);
+    schema.extend(own);
+    if !row.example.is_empty() {
+        schema.insert("examples".to_owned(), json!([row.example]));
+    }
+    schema
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    }
+}

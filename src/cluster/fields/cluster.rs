@@ -1,0 +1,147 @@
+//! The keys at the top of nodes.yaml, and those of a node.
+
+use crate::cluster::diagnostic::{Finding, shown};
+use crate::cluster::document::keys::{Level, Row};
+use crate::cluster::document::table::keys;
+use crate::cluster::document::types::{by, required, text, token, unless_off};
+use crate::cluster::fields::image::{image, output};
+use crate::cluster::fields::k3s::{self, ClusterK3s, NodeRole};
+use crate::cluster::fields::network::{self, WithPrefix, with_prefix};
+use crate::cluster::fields::node::NodeFields;
+use crate::cluster::{ClusterName, Grow, Hostname, ImageSource, Output};
+use crate::types::absent::OrEmpty as _;
+use serde_json::json;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// The whole file.
+pub(crate) const CLUSTER: Level = Level {
+    name: "",
+    home: "at the top of the file",
+    help: "One cluster of Raspberry Pis.",
+    groups: &[ClusterKeys::ROWS, NodeFields::ROWS, ClusterEnd::ROWS, &[NODES]],
+    ..Level::EMPTY
+};
+
+/// A node.
+pub(crate) const NODE: Level = Level {
+    name: "node",
+    home: "in a node, under `nodes:`",
+    help: "One node: its name, its address, and whatever differs from the rest of the cluster.",
+    groups: &[NodeKeys::ROWS, NodeFields::ROWS],
+    ..Level::EMPTY
+};
+
+keys! {
+    draft ClusterKeys;
+
+    key cluster: ClusterName = required("compass", text(cluster_name)); {
+        help: "The cluster's name, in the kubeconfig and in names of files.",
+        example: "compass",
+        schema: || json!({"pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}),
+        here: "name cluster_name clustername cluster_context",
+    }
+    key image: (ImageSource, Grow) = required("demo", by(image)); {
+        help: "The stock image: a path, a path or an address with its SHA-256, or `demo` for the tiny stand-in \
+              inside the program.",
+        example: "{path: raspios.img.xz}",
+        schema: || json!({
+            "anyOf": [
+                {"type": "string"},
+                {"$ref": "#/definitions/image_path"},
+                {"$ref": "#/definitions/image_url"},
+            ],
+        }),
+        here: "img base_image source_image stock_image os",
+    }
+    key output: Output = by(output); {
+        help: "Where the images go.",
+        example: "{dir: images, format: img.xz}",
+        schema: || json!({"anyOf": [{"$ref": "#/definitions/output"}]}),
+        here: "out output_dir images_dir",
+    }
+}
+
+keys! {
+    draft ClusterEnd;
+
+    key k3s: ClusterK3s = unless_off(by(k3s::read)); {
+        help: "k3s; without it the cards are plain Raspberry Pi OS.",
+        example: "{version: v1.36.4+k3s1}",
+        schema: || json!({"anyOf": [{"$ref": "#/definitions/k3s"}, {"enum": ["none", "no", "off", false]}]}),
+        here: "role roles type node_type k3s_role kubernetes k8s k3s_cluster",
+    }
+}
+
+/// The nodes themselves: each is read over the rest of the file.
+const NODES: Row = Row {
+    key: "nodes",
+    help: "The nodes, one card each.",
+    example: "[{name: north, address: 192.168.50.11}]",
+    schema: || {
+        json!({
+            "anyOf": [
+                {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/node"}},
+                {"$ref": "#/definitions/node"},
+            ],
+        })
+    },
+    is_required: || true,
+    ..Row::EMPTY
+};
+
+keys! {
+    draft NodeKeys;
+
+    key name: Hostname = required("north", text(host_name)); {
+        help: "Host name, which is also its name in Kubernetes and the name of its image.",
+        example: "north",
+        schema: || json!({"pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}),
+        others: "host hostname host_name node_name nodename fqdn sethostname auto_setup_net_hostname",
+    }
+    key address: WithPrefix<Ipv4Addr> = required("192.168.50.11", token(|text| with_prefix(text, 30, network::ipv4))); {
+        help: "Static IPv4 address; its network's prefix may stand behind it.",
+        example: "192.168.50.11",
+        schema: || json!({"pattern": "^\\d+(\\.\\d+){3}(/\\d+)?$"}),
+        others: "ip ipv4 addr ip_address ipaddress ipaddr ip4 ipv4_address static_ip ansible_host addresses \
+              auto_setup_net_static_ip ipv4_static_ip",
+    }
+    key ipv6: WithPrefix<Ipv6Addr> = token(|text| with_prefix(text, 126, network::ipv6)); {
+        help: "Static IPv6 address, beside the IPv4 one; its network's prefix may stand behind it.",
+        example: "fd00::11",
+        schema: || json!({"pattern": "^[0-9A-Fa-f:.]+(/\\d+)?$"}),
+        others: "ip6 ipv6_address ipv6_static_ip address6",
+    }
+    key k3s: NodeRole = by(k3s::read_role); {
+        help: "What k3s is on this node; nothing where absent.",
+        example: "agent",
+        schema: || json!({"anyOf": [k3s::role_schema(), {"$ref": "#/definitions/k3s_node"}]}),
+        here: "role roles type node_type k3s_role kubernetes k8s k3s_cluster",
+    }
+}
+
+fn cluster_name(text: &str) -> Result<ClusterName, Finding> {
+    ClusterName::new(text).map_err(|reason| not_a_name(text, "a cluster", reason))
+}
+
+fn host_name(text: &str) -> Result<Hostname, Finding> {
+    Hostname::new(text).map_err(|reason| not_a_name(text, "a host", reason))
+}
+
+fn not_a_name(text: &str, what: &str, reason: &str) -> Finding {
+    let candidate: String = text
+        .trim()
+        .to_lowercase()
+        .split('.')
+        .next()
+        .or_empty()
+        .chars()
+        .map(|character| if matches!(character, '_' | ' ') { '-' } else { character })
+        .collect();
+    let hint = match Hostname::new(candidate) {
+        Ok(name) => format!("Did you mean `{name}`?"),
+        // A name by its letters, but somebody else's.
+        Err(_) if ClusterName::new(text).is_ok() => "Choose another, like `north`".to_owned(),
+        Err(_) => "Use letters a to z, digits and `-`, like `north`".to_owned(),
+    };
+    Finding::new(format!("{} is no name for {what}: it {reason}", shown(text)), hint)
+}
