@@ -206,9 +206,12 @@ pub(crate) struct InspectArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArguments {
-    /// The image to be read back
-    #[arg(value_name = "IMAGE")]
-    pub(crate) card: PathBuf,
+    /// The image to be read back; with `--all`, the folder instead of the one nodes.yaml names
+    #[arg(value_name = "IMAGE", required_unless_present = "all")]
+    pub(crate) card: Option<PathBuf>,
+    /// Read back every image of a node in the folder for results
+    #[arg(long, conflicts_with = "node")]
+    pub(crate) all: bool,
     /// Compare it with the plan of this node instead of the one it says it was made for
     #[arg(long, short, alias = "only", value_name = "NAME")]
     pub(crate) node: Option<String>,

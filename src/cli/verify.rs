@@ -4,9 +4,11 @@ use super::arguments::VerifyArguments;
 use super::paint::spans;
 use super::{Failure, paint, progress};
 use cardwright::identity::{IdentityError, SECRET_ENVIRONMENT_VARIABLE};
-use cardwright::pipeline::verify::Verified;
+use cardwright::pipeline::verify::{Difference, Verified, VerifiedFile};
 use cardwright::pipeline::{self, Error, Session};
-use cardwright::types::Warning;
+use cardwright::types::{Hint as _, Warning};
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// The number of differences that are listed for people; `--json` lists all.
 const MOST_LISTED: usize = 50;
@@ -20,15 +22,49 @@ struct VerifyReport<'verified> {
     warnings: Vec<Warning>,
 }
 
+/// An image in the output of `--all --json`.
+#[derive(serde::Serialize)]
+struct ImageReport<'verified> {
+    path: &'verified Path,
+    node: &'verified str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    differences: Option<&'verified [Difference]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl<'verified> ImageReport<'verified> {
+    fn of(file: &'verified VerifiedFile) -> Self {
+        let (differences, error) = match &file.result {
+            Ok(verified) => (Some(&*verified.differences), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        Self { path: &file.path, node: &file.node, differences, error }
+    }
+}
+
+/// The output of `--all --json`.
+#[derive(serde::Serialize)]
+struct AllReport<'verified> {
+    images: Vec<ImageReport<'verified>>,
+    warnings: Vec<Warning>,
+}
+
 pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
     let cluster = super::load(&arguments.nodes, &arguments.stock)?;
     let stock = super::open_stock_image(&cluster, &arguments.stock, &super::scratch_folder())?;
-    stock.verify()?;
     // Never made here: an image cannot have been made from a secret that does not exist.
     let secret = super::open_secret(&cluster, true).map_err(|failure| without_secret(failure, arguments))?;
     let session = Session::new(cluster, stock, secret, super::cache());
-    let (card, node) = (&arguments.card, arguments.node.as_deref());
-    let verified = session.verify(card, node, pipeline::all_threads(), &progress::Reporter::new());
+    match &arguments.card {
+        Some(image) if !arguments.all => verify_one(&session, image, arguments),
+        folder => verify_all(&session, folder.as_ref(), arguments.json),
+    }
+}
+
+fn verify_one(session: &Session, image: &Path, arguments: &VerifyArguments) -> Result<(), Failure> {
+    let node = arguments.node.as_deref();
+    let verified = session.verify(image, node, pipeline::all_threads(), &progress::Reporter::new());
     let verified = verified.map_err(|error| {
         if !super::is_missing(&error) {
             return error.into();
@@ -36,37 +72,63 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
         let hint = "Name an image that `cardwright build` wrote, by its path from the current folder, like `images/north.img.xz`";
         Failure::Advised { message: error.to_string(), hint: hint.to_owned() }
     })?;
-
-    let (node, count) = (&verified.node, verified.differences.len());
     if arguments.json {
         let report = VerifyReport { verified: &verified, warnings: super::warnings() };
         paint::json(&report).map_err(Failure::Output)?;
-    } else if count == 0 {
-        let line = spans![
-            format!("{}: ", arguments.card.display()),
+    } else {
+        show(image, &verified, "").map_err(Failure::Output)?;
+    }
+    if verified.differences.is_empty() { Ok(()) } else { Err(Failure::Differs) }
+}
+
+fn verify_all(session: &Session, folder: Option<&PathBuf>, json: bool) -> Result<(), Failure> {
+    let cluster = session.cluster();
+    let folder = folder.unwrap_or(&cluster.output.folder);
+    let verified = session.verify_all(folder, pipeline::all_threads(), &progress::Reporter::new())?;
+    if verified.is_empty() {
+        return Err(Failure::Advised {
+            message: format!("there is no image of a node of `{}` in `{}`", cluster.name, folder.display()),
+            hint: "Run `cardwright build`, or name the folder that the images are in".to_owned(),
+        });
+    }
+    if json {
+        let report =
+            AllReport { images: verified.iter().map(ImageReport::of).collect(), warnings: super::warnings() };
+        paint::json(&report).map_err(Failure::Output)?;
+    } else {
+        for VerifiedFile { path, result, .. } in &verified {
+            match result {
+                Ok(found) => show(path, found, &format!("{}: ", path.display())).map_err(Failure::Output)?,
+                Err(error) => paint::error(error, error.hint().as_deref()),
+            }
+        }
+    }
+    let is_as_planned =
+        |file: &VerifiedFile| file.result.as_ref().is_ok_and(|verified| verified.differences.is_empty());
+    if verified.iter().all(is_as_planned) { Ok(()) } else { Err(Failure::Differs) }
+}
+
+/// Shows the findings about an image; each difference behind `prefix`.
+fn show(image: &Path, verified: &Verified, prefix: &str) -> io::Result<()> {
+    let (node, count) = (&verified.node, verified.differences.len());
+    if count == 0 {
+        return paint::line(spans![
+            format!("{}: ", image.display()),
             paint::paint(paint::GREEN, "as planned"),
             format!(" for node `{node}`, and nothing else differs from the stock image"),
-        ];
-        paint::line(line).map_err(Failure::Output)?;
-    } else {
-        for difference in verified.differences.iter().take(MOST_LISTED) {
-            paint::line(difference).map_err(Failure::Output)?;
-        }
-        if let Some(more @ 1..) = count.checked_sub(MOST_LISTED) {
-            paint::note(format!("… and {more} more"));
-        }
-        let message = format!(
-            "{} is not what the plan for node `{node}` makes of the stock image",
-            arguments.card.display()
-        );
-        paint::error(
-            message,
-            Some(
-                "Build it again, or name the nodes.yaml, cluster.secret and stock image that it was made from",
-            ),
-        );
+        ]);
     }
-    if count == 0 { Ok(()) } else { Err(Failure::Differs) }
+    for difference in verified.differences.iter().take(MOST_LISTED) {
+        paint::line(format!("{prefix}{difference}"))?;
+    }
+    if let Some(more @ 1..) = count.checked_sub(MOST_LISTED) {
+        paint::note(format!("… and {more} more"));
+    }
+    paint::error(
+        format!("{} is not what the plan for node `{node}` makes of the stock image", image.display()),
+        Some("Build it again, or name the nodes.yaml, cluster.secret and stock image that it was made from"),
+    );
+    Ok(())
 }
 
 /// Adds what to do where the secret is missing: here nobody wanted it to be made.
@@ -75,9 +137,9 @@ fn without_secret(failure: Failure, arguments: &VerifyArguments) -> Failure {
     match *error {
         Error::Identity(IdentityError::Missing { path }) => Failure::Advised {
             message: format!(
-                "there is no `{}`, and without the secret of its cluster nobody can tell whether `{}` is as planned",
+                "there is no `{}`, and without the secret of its cluster nobody can tell whether {} is as planned",
                 path.display(),
-                arguments.card.display()
+                arguments.card.as_ref().map_or("an image".to_owned(), |card| format!("`{}`", card.display()))
             ),
             hint: format!(
                 "Put the cluster.secret that it was built with beside nodes.yaml, or set {SECRET_ENVIRONMENT_VARIABLE} to what is in it"

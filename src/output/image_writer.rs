@@ -129,7 +129,7 @@ impl ImageWriter<'_> {
     fn decompress(&self, progress: &dyn Progress) -> Result<(), OutputError> {
         let total = self.stock.size();
         let report = |more| progress.working(Stage::Decompressing, more, total);
-        self.stock.decompress_all(self.threads, &report).map_err(OutputError::StockImage)
+        self.stock.decompress_all(&[], self.threads, &report).map_err(OutputError::StockImage)
     }
 }
 

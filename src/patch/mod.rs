@@ -36,6 +36,7 @@ mod files;
 mod stock;
 
 pub use apply::{Filesystems, apply};
+pub(crate) use check::check_edits;
 pub use check::{FileDifference, check};
 pub use content::Content;
 pub use draft::{Attributes, Draft, NewFile};

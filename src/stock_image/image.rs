@@ -8,11 +8,13 @@ use super::page_cache::PageCache;
 use crate::cache::Hold;
 use crate::formats::xz::XzLayout;
 use crate::formats::{FormatError, ImageFormat, magic};
+use crate::io::cursor::Cursor;
 use crate::io::{Extended, ReadAt, check_range};
 use crate::partition::{PartitionError, PartitionTable, SECTOR};
 use crate::types::{ByteCount, ByteOffset, Digest};
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -292,20 +294,34 @@ impl StockImage {
         Some(file.file())
     }
 
-    /// Decompresses all of it, on so many threads, for whoever is going to read all of it. `progress` is called with the
-    /// number of bytes that were decompressed.
+    /// Decompresses all of it but the parts to `skip`, on so many threads, for whoever is going to read it. `progress` is
+    /// called with the number of bytes that were decompressed.
     ///
     /// # Errors
     /// As [`read_at`](ReadAt::read_at).
     pub(crate) fn decompress_all(
         &self,
+        skip: &[Range<u64>],
         threads: usize,
         progress: &(dyn Fn(ByteCount) + Sync),
     ) -> io::Result<()> {
         match &self.source {
             DiskSource::Raw => Ok(()),
-            DiskSource::Blocks(image) => image.decode_all(threads, progress),
+            DiskSource::Blocks(image) => image.decode_all(skip, threads, progress),
             DiskSource::Whole(image) => image.disk().map(|disk| progress(disk.size())),
+        }
+    }
+
+    /// Returns a reader of a range of the disk, for whoever reads much of it once: what has to be decoded for it is not
+    /// kept.
+    pub(crate) fn reader(&self, range: Range<u64>) -> Box<dyn Read + '_> {
+        match &self.source {
+            DiskSource::Blocks(image) => {
+                let inside = range.start.min(image.size().get())..range.end.min(image.size().get());
+                let padding = range.end - range.start - (inside.end - inside.start);
+                Box::new(image.reader(inside).chain(io::repeat(0).take(padding)))
+            }
+            DiskSource::Raw | DiskSource::Whole(_) => Box::new(Cursor::over(self, range)),
         }
     }
 

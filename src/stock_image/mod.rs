@@ -13,9 +13,11 @@ mod error;
 mod file;
 mod image;
 mod page_cache;
+mod shared_blocks;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::{StockImageError, StockWarning};
 pub use image::{StockImage, VerifiedImage};
+pub(crate) use shared_blocks::{SharingDisk, shared_blocks};

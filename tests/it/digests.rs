@@ -3,11 +3,10 @@
 //! Where a change is meant, UPDATE_DIGESTS=1 writes the table anew; CHANGELOG.md then says "Bytes of images change"
 //! and why.
 
-use crate::support::{SECRET, Workshop, text};
+use crate::support::{SECRET, Workshop, many_blocks, raw_demo, text};
 use cardwright::types::Digest;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 /// The time of all results, as a CI gives it.
@@ -112,17 +111,6 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// The demo image compressed into Blocks of 4 MiB, as `xz -T` would: they can be reused one by one.
-fn many_blocks() -> Vec<u8> {
-    let mut disk = Vec::new();
-    xz2::read::XzDecoder::new(cardwright::demo::IMAGE).read_to_end(&mut disk).unwrap();
-    let mut settings = xz2::stream::MtStreamBuilder::new();
-    settings.threads(1).block_size(4 << 20).preset(1).check(xz2::stream::Check::Crc64);
-    let mut encoder = xz2::write::XzEncoder::new_stream(Vec::new(), settings.encoder().unwrap());
-    encoder.write_all(&disk).unwrap();
-    encoder.finish().unwrap()
-}
-
 /// Bytes that nothing makes smaller.
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 1_u64;
@@ -172,7 +160,7 @@ fn build(case: &Case, stock: &[u8], threads: &str) -> BTreeMap<String, String> {
 
 #[test]
 fn the_bytes_of_all_results_are_those_of_the_table() {
-    let stock = many_blocks();
+    let stock = many_blocks(&raw_demo());
     let mut found = BTreeMap::from([(format!("stock/{MANY_BLOCKS}"), Digest::of(&stock).to_string())]);
     for (number, case) in cases().iter().enumerate() {
         found.extend(build(case, &stock, ["1", "5"][number % 2]));

@@ -59,3 +59,4 @@ mod support;
 mod terminal;
 #[cfg(target_os = "linux")]
 mod test_images;
+mod verify;

@@ -6,6 +6,7 @@ use crate::formats::error::FormatError;
 use crate::io::{ReadAt, read_vec};
 use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset};
+use std::ops::Range;
 
 /// [`HEADER_SIZE`] as the offsets count.
 const HEADER: u64 = HEADER_SIZE as u64;
@@ -48,6 +49,12 @@ impl XzBlock {
     pub(crate) fn padded_size(&self) -> u64 {
         // The Block lies inside the file, and that ends before 2^64.
         self.unpadded_size.next_multiple_of(4)
+    }
+
+    /// Returns the range of the image that it holds.
+    pub(crate) fn uncompressed(&self) -> Range<u64> {
+        // The layout is read only where all Blocks together hold less than 2^64 bytes.
+        self.uncompressed_offset..self.uncompressed_offset + self.uncompressed_size
     }
 }
 

@@ -14,6 +14,16 @@ pub fn raw_demo() -> Vec<u8> {
     bytes
 }
 
+/// A disk compressed into Blocks of 4 MiB, as `xz -T` would: they can be reused one by one.
+pub fn many_blocks(disk: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut settings = xz2::stream::MtStreamBuilder::new();
+    settings.threads(1).block_size(4 << 20).preset(1).check(xz2::stream::Check::Crc64);
+    let mut encoder = xz2::write::XzEncoder::new_stream(Vec::new(), settings.encoder().unwrap());
+    encoder.write_all(disk).unwrap();
+    encoder.finish().unwrap()
+}
+
 /// Start and length in bytes of partition 1 or 2 of a raw image with an MBR.
 pub fn partition(image: &Path, number: usize) -> (u64, u64) {
     use std::io::Read as _;
