@@ -39,6 +39,12 @@ impl<D: ReadAt> ReadAt for Extended<D> {
         behind.fill(0);
         if disk.is_empty() { Ok(()) } else { self.disk.read_at(offset, disk) }
     }
+
+    fn next_data(&self, offset: ByteOffset) -> ByteOffset {
+        let end = ByteOffset::ZERO + self.disk.size();
+        let next = if offset < end { self.disk.next_data(offset) } else { end };
+        if next < end { next } else { ByteOffset::ZERO + self.size }
+    }
 }
 
 #[cfg(test)]

@@ -78,6 +78,11 @@ impl DiskFile {
     }
 }
 
+/// Returns `true` if all bytes are zeros.
+pub(crate) fn is_zeros(bytes: &[u8]) -> bool {
+    bytes.chunks(BLOCK_SIZE).all(is_zero)
+}
+
 /// Returns `true` if a block, or a part of one, holds zeros only. Comparing slices is far faster than comparing bytes.
 fn is_zero(block: &[u8]) -> bool {
     const ZEROS: [u8; BLOCK_SIZE] = [0; BLOCK_SIZE];
@@ -95,6 +100,19 @@ impl ReadAt for DiskFile {
         return std::os::unix::fs::FileExt::read_exact_at(&self.file, buffer, offset.get());
         #[cfg(windows)]
         return windows::read_exact_at(&self.file, buffer, offset.get());
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    fn next_data(&self, offset: ByteOffset) -> ByteOffset {
+        match rustix::fs::seek(&self.file, rustix::fs::SeekFrom::Data(offset.get())) {
+            Ok(data) => ByteOffset::new(data.min(self.size.get())),
+            // Nothing but a hole follows (lseek(2)).
+            Err(rustix::io::Errno::NXIO) => ByteOffset::ZERO + self.size,
+            Err(error) => {
+                tracing::debug!("the holes of a file are not known: {error}");
+                offset
+            }
+        }
     }
 }
 
@@ -152,6 +170,18 @@ mod tests {
         assert_eq!(bytes, [0, 1, 2, 3, 4]);
         assert!(disk.write_at(ByteOffset::new(97), &[1, 2, 3, 4]).is_err());
         assert!(disk.read_at(ByteOffset::new(96), &mut bytes).is_err());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_lies_before_data_is_zeros() {
+        let disk = DiskFile::with_size(tempfile::tempfile().unwrap(), ByteCount::new(8 << 20)).unwrap();
+        disk.write_at(ByteOffset::new(4 << 20), &[1]).unwrap();
+        let next = |offset: u64| disk.next_data(ByteOffset::new(offset)).get();
+        // A filesystem that knows of no holes says that all is data.
+        assert!([0, 4 << 20].contains(&next(0)), "{}", next(0));
+        assert_eq!(next(4 << 20), 4 << 20);
+        assert!([7 << 20, 8 << 20].contains(&next(7 << 20)), "{}", next(7 << 20));
     }
 
     #[test]

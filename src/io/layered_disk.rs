@@ -134,4 +134,11 @@ impl ReadAt for LayeredDisk {
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
         self.read_under(None, offset, buffer)
     }
+
+    fn next_data(&self, offset: ByteOffset) -> ByteOffset {
+        let index = BlockIndex::holding(offset.get());
+        let in_layers = self.layers.iter().filter_map(|layer| layer.blocks.next_from(index));
+        let in_layers = in_layers.map(|next| ByteOffset::new(next.start()).max(offset));
+        in_layers.chain([self.base.next_data(offset)]).min().unwrap_or(offset)
+    }
 }

@@ -26,6 +26,7 @@ pub use block_device::BlockDevice;
 pub use blocks::BlockIndex;
 pub use extended::Extended;
 pub use file::DiskFile;
+pub(crate) use file::is_zeros;
 pub use layered_disk::{Layer, LayeredDisk};
 pub use overlay::Overlay;
 pub use sink::{SeekSink, Sink, copy_disk};
@@ -48,6 +49,12 @@ pub trait ReadAt: Send + Sync {
     /// `UnexpectedEof` when the range does not lie inside [`size`](Self::size); otherwise whatever
     /// reading or decoding the bytes ran into.
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()>;
+
+    /// Returns the first offset, from `offset` on, at which there may be something else than zeros: what lies before it
+    /// need not be read. That is `offset` itself where nothing is known, and the end of the disk where nothing follows.
+    fn next_data(&self, offset: ByteOffset) -> ByteOffset {
+        offset
+    }
 }
 
 /// A [`ReadAt`] that can be written to.
@@ -77,6 +84,9 @@ impl<T: ReadAt + ?Sized> ReadAt for &T {
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
         (**self).read_at(offset, buffer)
     }
+    fn next_data(&self, offset: ByteOffset) -> ByteOffset {
+        (**self).next_data(offset)
+    }
 }
 
 impl<T: ReadAt + ?Sized> ReadAt for std::sync::Arc<T> {
@@ -85,6 +95,9 @@ impl<T: ReadAt + ?Sized> ReadAt for std::sync::Arc<T> {
     }
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
         (**self).read_at(offset, buffer)
+    }
+    fn next_data(&self, offset: ByteOffset) -> ByteOffset {
+        (**self).next_data(offset)
     }
 }
 

@@ -204,9 +204,9 @@ impl Pass<'_, '_> {
             let ((shared, _), (own, _)) = (shared.split_at_mut(length), own.split_at_mut(length));
             if *hashed || self.is_written(&range, &writing) {
                 template.read_at(offset, shared).map_err(OutputError::StockImage)?;
-            }
-            for one in &mut writing {
-                self.write_piece(one, &range, shared, own)?;
+                for one in &mut writing {
+                    self.write_piece(one, &range, shared, own)?;
+                }
             }
             progress(ByteCount::new((length * writing.len()) as u64));
             if range.end.is_multiple_of(FLUSH_EVERY) || range.end == size.get() {
@@ -250,9 +250,13 @@ impl Pass<'_, '_> {
 
     /// Returns whether a range of a file is written to for some replica.
     fn is_written(&self, range: &Range<u64>, writing: &[Writing<'_>]) -> bool {
-        let Some(differs) = &self.differs else { return true };
+        let Replication { template, sparse, .. } = self.replication;
+        let is_in_template = match &self.differs {
+            Some(differs) => !overlapping(differs, range, Range::clone).is_empty(),
+            None => !sparse || template.next_data(ByteOffset::new(range.start)).get() < range.end,
+        };
         let is_changed = |one: &Writing<'_>| !overlapping(&one.changes, range, Change::range).is_empty();
-        !overlapping(differs, range, Range::clone).is_empty() || writing.iter().any(is_changed)
+        is_in_template || writing.iter().any(is_changed)
     }
 
     fn write_bytes(

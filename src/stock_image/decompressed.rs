@@ -86,4 +86,7 @@ impl ReadAt for DecompressedImage {
             None => self.disk()?.read_at(offset, buffer),
         }
     }
+    fn next_data(&self, offset: ByteOffset) -> ByteOffset {
+        self.disk.get().map_or(offset, |disk| disk.next_data(offset))
+    }
 }

@@ -370,6 +370,16 @@ impl ReadAt for StockImage {
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
         Extended::new(Unpadded(self), self.size())?.read_at(offset, buffer)
     }
+
+    fn next_data(&self, offset: ByteOffset) -> ByteOffset {
+        let next = match &self.source {
+            DiskSource::Raw => self.file.bytes.next_data(offset),
+            DiskSource::Whole(image) => image.next_data(offset),
+            // The file that Blocks are decoded into has holes where none was decoded yet.
+            DiskSource::Blocks(_) => offset,
+        };
+        if next < ByteOffset::ZERO + self.unpadded_size() { next } else { ByteOffset::ZERO + self.size() }
+    }
 }
 
 /// The disk as it is in the file, not padded.

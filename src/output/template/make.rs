@@ -4,10 +4,13 @@ use super::plan::{Planned, ReusedBlock, plan};
 use super::{Contents, NodeRegion, Origin, TemplateSpan};
 use crate::formats::xz::XzBlock;
 use crate::formats::{EncodedPart, PartEncoder, Record};
-use crate::io::{LayeredDisk, ReadAt, parallel, read_vec};
+use crate::io::{LayeredDisk, ReadAt, is_zeros, parallel, read_vec};
 use crate::output::OutputError;
 use crate::output::regions::NodeRegions;
+use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io::Write as _;
 use std::ops::Range;
@@ -105,7 +108,8 @@ impl Maker<'_> {
         Ok(contents)
     }
 
-    /// Compresses the parts that are to be compressed, on several threads, and appends them to the pieces.
+    /// Compresses the parts that are to be compressed, on several threads, and appends them to the pieces. Of all parts of
+    /// a length that hold nothing but zeros, as most of a disk that grew, one is.
     fn compress<'file>(
         &self,
         work: &mut [Work],
@@ -118,12 +122,25 @@ impl Maker<'_> {
         let length = |range: Range<u64>| range.end - range.start;
         let total = ByteCount::new(work.iter().filter_map(to_compress).map(length).sum());
         let pieces = Mutex::new(pieces);
+        let compress = |bytes: &[u8]| {
+            let EncodedPart { bytes, record } = self.format.compress(bytes).map_err(OutputError::Compress)?;
+            let at = pieces.lock().unwrap_or_else(PoisonError::into_inner).append(&bytes)?;
+            Ok::<_, OutputError>((at, bytes.len() as u64, record))
+        };
+        let zeros = Mutex::new(BTreeMap::new());
         parallel::map(self.threads, work.iter_mut(), |work| {
             let Some(range) = to_compress(work) else { return Ok::<_, OutputError>(()) };
-            let EncodedPart { bytes, record } =
-                self.format.compress(&self.read(&range)?).map_err(OutputError::Compress)?;
-            let at = pieces.lock().unwrap_or_else(PoisonError::into_inner).append(&bytes)?;
-            work.compressed = Some((at, bytes.len() as u64, record));
+            let is_hole = self.disk.next_data(ByteOffset::new(range.start)).get() >= range.end;
+            let bytes =
+                if is_hole { vec![0; usize_from(range.end - range.start)] } else { self.read(&range)? };
+            work.compressed = Some(if is_hole || is_zeros(&bytes) {
+                match zeros.lock().unwrap_or_else(PoisonError::into_inner).entry(bytes.len()) {
+                    Entry::Occupied(compressed) => *compressed.get(),
+                    Entry::Vacant(entry) => *entry.insert(compress(&bytes)?),
+                }
+            } else {
+                compress(&bytes)?
+            });
             (self.progress)(ByteCount::new(length(range)), total);
             Ok(())
         })?;
@@ -146,4 +163,61 @@ fn push(spans: &mut Vec<TemplateSpan>, span: TemplateSpan) {
         return;
     }
     spans.push(span);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::ImageFormat;
+    use crate::formats::xz::Check;
+    use crate::io::{Extended, Layer};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// An encoder that counts what it compresses.
+    struct Counting {
+        encoder: Box<dyn PartEncoder>,
+        compressed: AtomicUsize,
+    }
+
+    impl PartEncoder for Counting {
+        fn head(&self) -> Vec<u8> {
+            self.encoder.head()
+        }
+        fn compress(&self, bytes: &[u8]) -> std::io::Result<EncodedPart> {
+            self.compressed.fetch_add(1, Ordering::Relaxed);
+            self.encoder.compress(bytes)
+        }
+        fn store(&self, bytes: &[u8]) -> EncodedPart {
+            self.encoder.store(bytes)
+        }
+        fn tail(&self, records: &[Record]) -> Vec<u8> {
+            self.encoder.tail(records)
+        }
+    }
+
+    #[test]
+    fn zeros_are_compressed_once_wherever_they_are() {
+        // Zeros in the stock image, and behind it.
+        let mut stock = vec![0; 20 << 20];
+        stock[..1 << 20].fill(7);
+        let larger = Extended::new(stock.clone(), ByteCount::new(100 << 20)).unwrap();
+        let layers: [&Layer; 0] = [];
+        for format in [ImageFormat::Xz, ImageFormat::Gzip, ImageFormat::Zstd] {
+            let encoder = format.encoder(Check::Crc64).unwrap();
+            let counting = Counting { encoder, compressed: AtomicUsize::new(0) };
+            let maker = Maker {
+                format: &counting,
+                disk: &LayeredDisk::new(Arc::new(larger.clone())),
+                regions: &NodeRegions::of(layers.into_iter(), ByteCount::new(100 << 20)),
+                stock: &stock,
+                blocks: &[],
+                threads: 2,
+                progress: &|_, _| (),
+            };
+            let contents = maker.make(&tempfile::tempfile().unwrap()).unwrap();
+            assert_eq!(contents.records.len(), 25);
+            assert_eq!(counting.compressed.into_inner(), 2, "the part with data, and one of 24 with zeros");
+        }
+    }
 }
