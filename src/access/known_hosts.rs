@@ -35,11 +35,10 @@ pub(super) fn are_keys_of(text: &str, secret: &ClusterSecret) -> bool {
     })
 }
 
-/// Returns what a node is called: its name and its addresses.
+/// Returns what a node is called: its name and the hosts that it is found at.
 pub(super) fn names(node: &Node) -> Vec<String> {
-    let addresses = [node.network.address.to_string()].into_iter();
-    let addresses = addresses.chain(node.network.ipv6.as_ref().map(|ipv6| ipv6.address.to_string()));
-    [node.name.to_string()].into_iter().chain(addresses).collect()
+    let others = node.network.main.addresses().skip(1).map(|address| address.to_string());
+    [node.name.to_string(), node.host()].into_iter().chain(others).collect()
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ pub(super) fn text_of(cluster: &Cluster) -> Result<String, AccessError> {
             text,
             "\nHost {}\n    HostName {}\n    User {}\n",
             names(node).join(" "),
-            node.network.address,
+            node.host(),
             node.user.name
         );
         let identities = match node.user.ssh_authorized_keys.as_slice() {

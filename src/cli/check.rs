@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
 /// `north: 192.168.50.11/24, k3s server`
 fn one(node: &Node) -> String {
     let role = node.role().map_or_else(String::new, |role| format!(", k3s {role}"));
-    format!("{}: {}/{}{role}", node.name, node.network.address, node.network.prefix)
+    format!("{}: {}{role}", node.name, node.network.main)
 }
 
 /// The cluster with the warnings of its stock image, and what does not fit that.

@@ -101,6 +101,11 @@ claimed! {
     "/etc/locale.gen" SomePlans "the locale is in it" "Set `locale:`, or leave it out";
     "/etc/locale.conf" SomePlans "the locale is in it" "Set `locale:`, or leave it out";
     "/etc/default/locale" SomePlans "the locale is in it" "Set `locale:`, or leave it out";
+    "/etc/default/keyboard" SomePlans "the keyboard is in it" "Set `keyboard:`, or leave it out";
+    "/etc/console-setup/cached_*" SomePlans "it is made anew from the keyboard's setting" "Set `keyboard:`, or leave it out";
+    "/etc/wpa_supplicant/wpa_supplicant.conf" SomePlans "the Wi-Fi is in it" "Describe the Wi-Fi under `wifi:`";
+    "/var/lib/systemd/rfkill/*" SomePlans "it says whether the radio is on" "Describe the Wi-Fi under `wifi:`";
+    "/var/lib/NetworkManager/NetworkManager.state" SomePlans "it says whether the radio is on" "Describe the Wi-Fi under `wifi:`";
     "/etc/systemd/timesyncd.conf.d/90-cardwright.conf" SomePlans "the time servers are in it" "Set `ntp:`, or leave it out";
     "/etc/rpi/swap.conf" SomePlans "it says that there is no swap" "Set `swap:`, or leave it out";
     "/etc/rpi/swap.conf.d/90-cardwright.conf" SomePlans "it says that there is no swap" "Set `swap:`, or leave it out";

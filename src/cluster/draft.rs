@@ -9,7 +9,6 @@ use crate::cluster::fields::network::settle_prefix;
 use crate::cluster::fields::node::NodeFields;
 use crate::cluster::{Cluster, FieldSpan, K3s, Node, NodeK3s, NodeSpans, Role, Secret};
 use crate::types::Digest;
-use std::net::IpAddr;
 use std::path::Path;
 
 /// The whole file, read but not yet held against the rules across nodes.
@@ -96,8 +95,13 @@ impl ClusterDraft {
 
 impl NodeDraft {
     fn read(fields: &Fields<'_>, defaults: &NodeFields) -> Self {
-        let keys = NodeKeys::read(fields);
+        let mut keys = NodeKeys::read(fields);
         let mut merged = NodeFields::read(fields).above(defaults);
+        // Without one, it is a DHCP server's to give, or the node has IPv6 alone.
+        if keys.address.is_absent() && keys.ipv6.is_absent() && !merged.network.is_by_dhcp() {
+            fields.report_missing("address", "192.168.50.11");
+            keys.address = Field::Invalid;
+        }
         settle_prefix(&keys.address, &mut merged.network.prefix, fields.diagnostics());
         settle_prefix(&keys.ipv6, &mut merged.network.ipv6.prefix, fields.diagnostics());
         Self { span: fields.span(), keys, fields: merged }
@@ -106,6 +110,17 @@ impl NodeDraft {
     /// Returns the role of the node in k3s.
     pub(crate) fn role(&self) -> Option<Role> {
         self.keys.k3s.given()?.value.role
+    }
+
+    /// Returns `true` for a node that is to have a static IPv4 address.
+    pub(crate) fn has_static_ipv4(&self) -> bool {
+        let method = &self.fields.network.method;
+        !self.keys.address.is_absent() && !method.is_invalid() && !self.fields.network.is_by_dhcp()
+    }
+
+    /// Returns `true` for a node that has IPv6 alone.
+    pub(crate) fn has_ipv6_alone(&self) -> bool {
+        self.keys.address.is_absent() && !self.fields.network.is_by_dhcp()
     }
 
     /// Returns its name for messages.
@@ -118,14 +133,9 @@ impl NodeDraft {
 
     fn finish(&self, cluster: Option<&ClusterK3s>) -> Option<Node> {
         let fields = &self.fields;
-        let ipv6 = match self.keys.ipv6.to_value() {
-            Some(ipv6) => Some(fields.network.ipv6.finish(ipv6.address)?),
-            None => None,
-        };
-        let mut network = fields.network.finish(self.keys.address.to_value()?.address, ipv6)?;
-        if network.dns.is_empty() {
-            network.dns = vec![IpAddr::V4(network.gateway)];
-        }
+        let address = self.keys.address.to_value().map(|address| address.address);
+        let ipv6 = self.keys.ipv6.to_value().map(|ipv6| ipv6.address);
+        let network = fields.network.finish(address, ipv6)?;
         let k3s = match (self.keys.k3s.to_value(), cluster) {
             (Some(NodeRole { role: Some(role), flags }), Some(cluster)) => {
                 Some(NodeK3s { role, config: cluster.config_of(role, &flags), rejoins: false, through: None })

@@ -10,28 +10,35 @@
 //! `rules/`.
 
 pub(crate) mod claimed;
+mod country;
 mod diagnostic;
 mod document;
 mod draft;
 mod fields;
 mod joining;
 mod k3s_flags;
+mod keyboard;
 mod mac;
 mod model;
 mod names;
+mod network;
 mod pods;
 mod resolve;
 mod rules;
 mod ssh;
 mod validity;
 mod values;
+mod wifi;
 
+pub use country::Country;
 pub use diagnostic::{Diagnostic, FieldSpan, InvalidCluster, Position};
-pub use fields::{Boot, Ipv6Network, Network, Node, Ssh, User, json_schema, reference};
+pub use fields::{Boot, Node, Ssh, User, json_schema, reference};
 pub use joining::CannotRejoin;
+pub use keyboard::{Keyboard, XkbNames};
 pub use mac::MacAddress;
 pub use model::Cluster;
 pub use names::{ClusterName, Hostname, InterfaceName, K3sVersion, TimeServer, UserName};
+pub use network::{Connection, Ipv4, Ipv4Network, Ipv6Network, Link, Network, Route};
 pub use pods::PodFamilies;
 pub use ssh::{AuthorizedKey, NotAPublicKey};
 pub use validity::{CaStartYear, Lifetime};
@@ -39,3 +46,4 @@ pub use values::{
     Access, ExtraFile, FileOwner, FilePath, FileSource, Grow, ImageSource, Install, Interface, K3s, Manifest,
     NodeK3s, NodeSpans, Output, PageSize, Registries, Role, Secret, Swap,
 };
+pub use wifi::{Passphrase, Ssid, Wifi, WifiKey, WifiSecurity};

@@ -6,6 +6,7 @@ use crate::cluster::{
     Secret,
 };
 use crate::types::Digest;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// A whole cluster, as nodes.yaml describes it.
@@ -73,6 +74,23 @@ impl Cluster {
 }
 
 impl Node {
+    /// Returns the host that others find the node at: its address where it is known beforehand, or else its name,
+    /// which it announces itself (RFC 6762; avahi-daemon is part of Raspberry Pi OS).
+    pub fn host(&self) -> String {
+        match self.network.main.addresses().next() {
+            Some(address) => address.to_string(),
+            None => format!("{}.local", self.name),
+        }
+    }
+
+    /// Returns the same host for an address of the web, where one of IPv6 stands in brackets (RFC 3986, 3.2.2).
+    pub fn host_in_url(&self) -> String {
+        match self.network.main.addresses().next() {
+            Some(IpAddr::V6(address)) => format!("[{address}]"),
+            _ => self.host(),
+        }
+    }
+
     /// Returns the role of this node in k3s.
     pub fn role(&self) -> Option<Role> {
         self.k3s.as_ref().map(|k3s| k3s.role)

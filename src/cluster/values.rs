@@ -63,13 +63,23 @@ impl NodeSpans {
     }
 }
 
-/// A choice of one of a board's wired interfaces.
+/// A choice of one of a board's interfaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Interface {
-    /// By its name. Raspberry Pi OS has `eth0`, and `eth1` for an adapter on USB.
+    /// By its name. Raspberry Pi OS has `eth0` and `wlan0`, and `eth1` for an adapter on USB.
     Named(InterfaceName),
     /// By the address of its hardware, whatever its name.
     WithMac(MacAddress),
+}
+
+impl Interface {
+    /// Returns its name, where it was chosen by that.
+    pub fn name(&self) -> Option<&InterfaceName> {
+        match self {
+            Self::Named(name) => Some(name),
+            Self::WithMac(_) => None,
+        }
+    }
 }
 
 /// A text that may not be shown. Wiped from memory when dropped.

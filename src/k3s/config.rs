@@ -3,7 +3,7 @@
 //! Its keys are the long flags of `k3s server` and `k3s agent` (docs.k3s.io, "Configuration File").
 
 use super::{K3sError, Target, resolv_conf, token};
-use crate::cluster::{Cluster, Node, Role};
+use crate::cluster::{Cluster, Connection, InterfaceName, Ipv4, Node, Role};
 use crate::patch::Draft;
 use crate::types::image_path;
 use serde_json::{Map, Value};
@@ -19,15 +19,21 @@ fn keys(target: &Target<'_>) -> Result<Map<String, Value>, K3sError> {
     let mut keys = Map::new();
     let mut set = |key: &str, value: Value| drop(keys.insert(key.to_owned(), value));
     set("node-name", node.name.as_str().into());
-    set("node-ip", addresses(cluster, node).into());
+    if let Some(addresses) = addresses(cluster, node) {
+        set("node-ip", addresses.into());
+    }
+    if let Some(name) = flannel_interface(target) {
+        set("flannel-iface", name.as_str().into());
+    }
 
     let virtual_address = k3s.access.virtual_address;
     match (cluster.joined_by(node), own.role) {
         (Some(server), role) => {
             // What answers at the virtual address runs in the cluster. Servers bring it there, so they
             // cannot wait for it.
-            let address = virtual_address.filter(|_| role == Role::Agent).unwrap_or(server.network.address);
-            set("server", format!("https://{address}:{}", cluster.supervisor_port()).into());
+            let shared = virtual_address.filter(|_| role == Role::Agent);
+            let host = shared.map_or_else(|| server.host_in_url(), |address| address.to_string());
+            set("server", format!("https://{host}:{}", cluster.supervisor_port()).into());
             set("token", token::to_join(target)?.as_str().into());
         }
         (None, Role::Server) => {
@@ -40,7 +46,7 @@ fn keys(target: &Target<'_>) -> Result<Map<String, Value>, K3sError> {
         }
         (None, Role::Agent) => return Err(K3sError::NoServer { node: node.name.to_string() }),
     }
-    if !own.names_its_own_resolv_conf() {
+    if resolv_conf::is_wanted(target) {
         set("resolv-conf", resolv_conf::PATH.into());
     }
     if own.role == Role::Server {
@@ -70,14 +76,30 @@ fn names_with(address: Ipv4Addr, given: Option<&Value>) -> Value {
     Value::Array([vec![ours], others].concat())
 }
 
-/// Returns the address k3s is to use instead of guessing one; the IPv6 one too in a cluster of both families.
+/// Returns the address k3s is to use instead of guessing one; the IPv6 one too in a cluster of both families. There is
+/// none where a DHCP server gives it: k3s ends with one that no interface has (k3s issue 8059), and guesses the right
+/// one by the default route.
 ///
 /// An IPv6 address alone does not make such a cluster: k3s refuses a node with two addresses where the
 /// cluster's networks have one family (docs.k3s.io, "Dual-stack Networking").
-fn addresses(cluster: &Cluster, node: &Node) -> String {
-    let address = node.network.address.to_string();
-    match &node.network.ipv6 {
-        Some(ipv6) if cluster.pod_families().ipv6 => format!("{address},{}", ipv6.address),
-        _ => address,
+fn addresses(cluster: &Cluster, node: &Node) -> Option<String> {
+    let Connection { ipv4, ipv6, .. } = &node.network.main;
+    match (ipv4, ipv6) {
+        (Ipv4::Static(ipv4), Some(ipv6)) if cluster.pod_families().ipv6 => {
+            Some(format!("{},{}", ipv4.address, ipv6.address))
+        }
+        (Ipv4::Static(ipv4), _) => Some(ipv4.address.to_string()),
+        (Ipv4::Off, ipv6) => ipv6.as_ref().map(|ipv6| ipv6.address.to_string()),
+        (Ipv4::Dhcp { .. }, _) => None,
     }
+}
+
+/// Returns the interface that carries the pods' network, where a node has several: otherwise flannel takes that of the
+/// default route as it is when k3s starts. Nothing is set where the interface is found by its MAC address, as its name
+/// is not known here, or where nodes.yaml says it.
+fn flannel_interface<'n>(target: &Target<'n>) -> Option<&'n InterfaceName> {
+    let Target { node, own, .. } = *target;
+    let is_said = own.config.contains_key("flannel-iface");
+    let has_several = !node.network.beside.is_empty();
+    node.network.main.link.interface().name().filter(|_| has_several && !is_said)
 }

@@ -14,10 +14,16 @@ pub(super) const PATH: &str = "/etc/rancher/k3s/resolv.conf";
 /// events where there are more.
 const MOST_ASKED: usize = 3;
 
-/// Writes the name servers of nodes.yaml that pods can reach, unless the user names a file of their own.
+/// Returns `true` for a node that gets the file. One with a file of its own that the user names does not, nor one whose
+/// name servers are those of a DHCP server.
+pub(super) fn is_wanted(target: &Target<'_>) -> bool {
+    !target.own.names_its_own_resolv_conf() && !target.node.network.dns.is_empty()
+}
+
+/// Writes the name servers of nodes.yaml that pods can reach.
 pub(super) fn write(draft: &mut Draft<'_>, target: &Target<'_>) -> Result<(), K3sError> {
-    let Target { cluster, node, own, .. } = *target;
-    if own.names_its_own_resolv_conf() {
+    let Target { cluster, node, .. } = *target;
+    if !is_wanted(target) {
         return Ok(());
     }
     let families = cluster.pod_families();

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::cluster::{
-    Access, Boot, ClusterName, Grow, Hostname, ImageSource, Install, Interface, InterfaceName, Ipv6Network,
-    K3sVersion, Manifest, Network, NodeK3s, NodeSpans, Output, PageSize, Registries, Role, Secret, Ssh, Swap,
-    User, UserName,
+    Access, Boot, ClusterName, Connection, Grow, Hostname, ImageSource, Install, Interface, InterfaceName,
+    Ipv4, Ipv4Network, Ipv6Network, K3sVersion, Link, Manifest, Network, NodeK3s, NodeSpans, Output,
+    PageSize, Registries, Role, Secret, Ssh, Swap, User, UserName,
 };
 use crate::formats::ImageFormat;
 use crate::patch::{Action, Content, MemoryStock, Partition, Patch, Sensitivity};
@@ -22,21 +22,24 @@ fn secret() -> ClusterSecret {
 }
 
 fn node(name: &str, last: u8, role: Option<Role>, config: &Value) -> Node {
-    let address = Ipv4Addr::new(192, 168, 50, last);
+    let [address, gateway] = [last, 1].map(|last| Ipv4Addr::new(192, 168, 50, last));
     Node {
         name: Hostname::new(name).unwrap(),
         network: Network {
-            interface: Interface::Named(InterfaceName::new("eth0").unwrap()),
-            address,
-            prefix: 24,
-            gateway: Ipv4Addr::new(192, 168, 50, 1),
-            dns: vec![Ipv4Addr::new(192, 168, 50, 1).into()],
+            main: Connection {
+                link: Link::Wired(Interface::Named(InterfaceName::new("eth0").unwrap())),
+                ipv4: Ipv4::Static(Ipv4Network { address, prefix: 24, gateway: Some(gateway) }),
+                ipv6: Some(Ipv6Network {
+                    address: format!("fd00::{last}").parse().unwrap(),
+                    prefix: 64,
+                    gateway: None,
+                }),
+                mtu: None,
+                routes: Vec::new(),
+            },
+            beside: Vec::new(),
+            dns: vec![gateway.into()],
             search: Vec::new(),
-            ipv6: Some(Ipv6Network {
-                address: format!("fd00::{last}").parse().unwrap(),
-                prefix: 64,
-                gateway: None,
-            }),
         },
         user: User {
             name: UserName::new("pi").unwrap(),
@@ -49,6 +52,7 @@ fn node(name: &str, last: u8, role: Option<Role>, config: &Value) -> Node {
         timezone: None,
         spans: NodeSpans::default(),
         locale: None,
+        keyboard: None,
         ntp: Vec::new(),
         boot: Boot { config: Vec::new(), cmdline: Vec::new(), page_size: PageSize::Stock },
         swap: Swap::Stock,
@@ -234,11 +238,75 @@ fn network_manager_leaves_the_links_of_k3s_and_ignores_the_carrier_of_the_wire()
 fn the_carrier_of_an_adapter_that_is_known_by_its_mac_address_is_ignored_too() {
     let mut cluster = compass();
     for node in &mut cluster.nodes {
-        node.network.interface =
-            Interface::WithMac(crate::cluster::MacAddress::parse("b8:27:eb:12:34:56").unwrap());
+        node.network.main.link =
+            Link::Wired(Interface::WithMac(crate::cluster::MacAddress::parse("b8:27:eb:12:34:56").unwrap()));
     }
     let written = text(&plan(&cluster, "east"), "/etc/NetworkManager/conf.d/90-cardwright-k3s.conf");
     assert!(written.contains("\nmatch-device=mac:B8:27:EB:12:34:56\n"), "{written}");
+}
+
+/// Returns config.yaml of east in the cluster that `change` makes.
+fn config_of_east(change: impl FnOnce(&mut Cluster)) -> String {
+    let mut cluster = compass();
+    change(&mut cluster);
+    text(&plan(&cluster, "east"), "/etc/rancher/k3s/config.yaml")
+}
+
+#[test]
+fn an_address_by_dhcp_is_known_to_others_and_not_to_k3s_itself() {
+    let reserve = |node: &mut Node| {
+        let reserved = node.network.main.ipv4.address();
+        node.network.main.ipv4 = Ipv4::Dhcp { reserved };
+        node.network.dns.clear();
+    };
+    let mut cluster = compass();
+    cluster.nodes.iter_mut().for_each(reserve);
+    let planned = plan(&cluster, "east");
+    let config = text(&planned, "/etc/rancher/k3s/config.yaml");
+    assert!(config.contains("server: https://192.168.50.11:6443\n"), "{config}");
+    assert!(!config.contains("node-ip") && !config.contains("resolv-conf"), "{config}");
+    assert!(!planned.edits.iter().any(|edit| edit.path.as_str() == RESOLV_CONF));
+}
+
+#[test]
+fn a_node_with_ipv6_alone_is_joined_at_that() {
+    let config = config_of_east(|cluster| {
+        for node in &mut cluster.nodes {
+            node.network.main.ipv4 = Ipv4::Off;
+        }
+        let config = &mut cluster.nodes[0].k3s.as_mut().unwrap().config;
+        config.insert("cluster-cidr".to_owned(), json!("fd00:42::/56"));
+        for node in &mut cluster.nodes {
+            node.network.dns = vec!["fd00::53".parse().unwrap()];
+        }
+    });
+    assert!(config.contains("https://[fd00::11]:6443") && config.contains("node-ip: fd00::12\n"), "{config}");
+}
+
+#[test]
+fn the_network_of_pods_is_on_the_main_interface_where_there_are_several() {
+    let second = Connection {
+        link: Link::Wired(Interface::Named(InterfaceName::new("eth1").unwrap())),
+        ipv4: Ipv4::Dhcp { reserved: None },
+        ipv6: None,
+        mtu: None,
+        routes: Vec::new(),
+    };
+    assert!(!config_of_east(|_| ()).contains("flannel-iface"));
+    let with_second = |cluster: &mut Cluster| {
+        for node in &mut cluster.nodes {
+            node.network.beside.push(second.clone());
+        }
+    };
+    assert!(config_of_east(with_second).contains("flannel-iface: eth0\n"));
+    let said = config_of_east(|cluster| {
+        with_second(cluster);
+        for node in &mut cluster.nodes {
+            let k3s = node.k3s.iter_mut();
+            k3s.for_each(|k3s| drop(k3s.config.insert("flannel-iface".to_owned(), json!("eth1"))));
+        }
+    });
+    assert!(said.contains("flannel-iface: eth1\n"), "{said}");
 }
 
 const RESOLV_CONF: &str = "/etc/rancher/k3s/resolv.conf";

@@ -232,7 +232,7 @@ fn publish(
 /// Returns the title and the description of a node's image.
 fn labels(node: &Node, base: &StockSystem) -> (String, String) {
     let role = node.k3s.as_ref().map_or_else(String::new, |k3s| format!(" - k3s {}", k3s.role));
-    let description = format!("{}, Raspberry Pi OS {}", node.network.address, base.release.codename);
+    let description = format!("{}, Raspberry Pi OS {}", node.host(), base.release.codename);
     (format!("{}{role}", node.name), description)
 }
 

@@ -108,7 +108,7 @@ pub fn assess(context: &PlanContext<'_>, node: &Node) -> Result<Assessment, Plan
     }
 
     let account = plan_user(edits, cluster, node, secret, &mut mistakes)?;
-    plan_network(edits, context, node)?;
+    plan_network(edits, context, node, &mut mistakes)?;
     let own_command = plan_settings(edits, node, &mut mistakes)?;
 
     if let (Some(k3s), Some(_)) = (&cluster.k3s, node.role()) {
@@ -150,11 +150,16 @@ fn plan_user(
 }
 
 /// Plans what the node is called, how it is reached, and how it learns the time.
-fn plan_network(edits: &mut Draft<'_>, context: &PlanContext<'_>, node: &Node) -> Result<(), PlanError> {
+fn plan_network(
+    edits: &mut Draft<'_>,
+    context: &PlanContext<'_>,
+    node: &Node,
+    mistakes: &mut Mistakes,
+) -> Result<(), PlanError> {
     let PlanContext { cluster, secret, release, .. } = *context;
     raspios::set_hostname(edits, &node.name)?;
     raspios::set_cluster_hosts(edits, &cluster.nodes)?;
-    raspios::set_network(edits, release, node)?;
+    mistakes.note(raspios::set_network(edits, release, node))?;
     raspios::enable_ssh(edits, release, node.ssh.password_login)?;
     let host_key = secret.host_key(node.name.as_str())?;
     raspios::set_host_key(edits, &host_key.private, &host_key.public)?;
@@ -181,6 +186,9 @@ fn plan_settings(
         Some(locale) => mistakes.note(raspios::set_locale(edits, locale))?.flatten(),
         None => None,
     };
+    if let Some(keyboard) = &node.keyboard {
+        mistakes.note(raspios::set_keyboard(edits, keyboard))?;
+    }
     raspios::set_page_size(edits, node.boot.page_size)?;
     raspios::add_config_lines(edits, &node.boot.config)?;
     for word in &node.boot.cmdline {
@@ -200,7 +208,7 @@ fn check_cmdline(
     mistakes: &mut Mistakes,
 ) -> Result<(), RaspiosError> {
     let expected = raspios::ExpectedCmdline {
-        ipv6: node.network.ipv6.is_some(),
+        ipv6: node.network.connections().any(|connection| connection.ipv6.is_some()),
         k3s: cluster.k3s.is_some() && node.role().is_some(),
     };
     for contradiction in raspios::check_cmdline(draft, expected)? {
@@ -220,6 +228,8 @@ pub fn span_of(mistake: &RaspiosError, node: &Node) -> Option<FieldSpan> {
     match mistake {
         RaspiosError::UnknownTimezone { .. } => spans.of("timezone").cloned(),
         RaspiosError::UnknownLocale { .. } => spans.of("locale").cloned(),
+        RaspiosError::UnknownKeyboard { .. } => spans.of("keyboard").cloned(),
+        RaspiosError::UnknownCountry { .. } => spans.of("wifi.country").cloned(),
         RaspiosError::NameTaken { .. } => spans.of("user.name").cloned(),
         RaspiosError::MissingShell { .. } => spans.of("user.shell").cloned(),
         RaspiosError::CmdlineWord { word, .. } | RaspiosError::Contradiction { word, .. } => {

@@ -87,6 +87,21 @@ pub fn add_cmdline_words(draft: &mut Draft<'_>, words: &[impl AsRef<str>]) -> Re
     Ok(draft.edit_text(Partition::Boot, &path, |_| changed)?)
 }
 
+/// Sets the value of a word in cmdline.txt, in the place of the one it has, or at the end.
+///
+/// # Errors
+/// As [`add_cmdline_words`].
+pub(super) fn set_cmdline_word(draft: &mut Draft<'_>, key: &str, value: &str) -> Result<(), RaspiosError> {
+    let (path, word) = (image_path!("/cmdline.txt"), format!("{key}={value}"));
+    draft.edit_text(Partition::Boot, &path, |text| {
+        let is_same_key =
+            |part: &&str| part.trim_end().strip_prefix(key).is_some_and(|rest| rest.starts_with('='));
+        let old: Vec<&str> = text.split(' ').filter(is_same_key).collect();
+        old.iter().fold(text.to_owned(), |text, old| text.replace(old.trim_end(), &word))
+    })?;
+    add_cmdline_words(draft, &[word])
+}
+
 fn with_words(text: &str, words: &[&str]) -> Result<String, RaspiosError> {
     let line = text.trim_end();
     if line.trim_start().is_empty() {

@@ -90,6 +90,13 @@ errors! {
         /// A locale that the image does not know, and the names most like it.
         #[error("the stock image has no locale `{locale}`")]
         UnknownLocale { locale: String, nearest: Vec<String> } => did_you_mean(nearest, "Write a locale as `de_DE.UTF-8`"),
+        /// A part of a keyboard that the image does not know, and the names most like it.
+        #[error("the stock image has no keyboard {part} `{name}`")]
+        UnknownKeyboard { part: &'static str, name: String, nearest: Vec<String> }
+            => did_you_mean(nearest, "Write a layout as `de`, and a variant that it has, like `nodeadkeys`"),
+        /// A country that the image does not know.
+        #[error("the stock image does not know the country `{country}`")]
+        UnknownCountry { country: String } => "Start from a newer image, or name another `country` under `wifi:`",
         /// Something that this release has no way to do.
         #[error("{wanted} cannot be set on {codename}")]
         Unsupported { wanted: &'static str, codename: Codename, instead: &'static str } => *instead,
@@ -142,6 +149,8 @@ impl RaspiosError {
             self,
             Self::UnknownTimezone { .. }
                 | Self::UnknownLocale { .. }
+                | Self::UnknownKeyboard { .. }
+                | Self::UnknownCountry { .. }
                 | Self::NameTaken { .. }
                 | Self::MissingShell { .. }
                 | Self::CmdlineWord { .. }

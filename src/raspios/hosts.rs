@@ -23,16 +23,17 @@ pub fn set_hostname(draft: &mut Draft<'_>, name: &Hostname) -> Result<(), Raspio
 /// Writes every node of the cluster into /etc/hosts, so that they know each other without a name server.
 ///
 /// The node itself is among them, after its own line of 127.0.1.1: looked up, its name gives that address
-/// first, as on any Debian, and the address on the network as well.
+/// first, as on any Debian, and the address on the network as well. A node whose address nobody knows beforehand is
+/// not among them.
 ///
 /// # Errors
 /// When the stock image cannot be read.
 pub fn set_cluster_hosts(draft: &mut Draft<'_>, nodes: &[Node]) -> Result<(), RaspiosError> {
-    let mut lines = Vec::new();
-    for node in nodes {
-        lines.push(format!("{}\t{}", node.network.address, node.name));
-        lines.extend(node.network.ipv6.as_ref().map(|ipv6| format!("{}\t{}", ipv6.address, node.name)));
-    }
+    let lines_of = |node: &Node| {
+        let line = |address| format!("{address}\t{}", node.name);
+        node.network.main.addresses().map(line).collect::<Vec<_>>()
+    };
+    let lines: Vec<_> = nodes.iter().flat_map(lines_of).collect();
     edit_hosts(draft, |text| with_block(text, &lines))
 }
 
@@ -100,7 +101,7 @@ mod tests {
     fn an_ipv6_address_has_its_own_line() {
         let stock = trixie();
         let mut north = node("north", 11);
-        north.network.ipv6 = Some(crate::raspios::test_node::ipv6());
+        north.network.main.ipv6 = Some(crate::raspios::test_node::ipv6());
         let patch = patch(&stock, |draft| set_cluster_hosts(draft, &[north]).unwrap());
         assert!(text(&patch, "/etc/hosts").contains("192.168.50.11\tnorth\nfd00::11\tnorth\n"));
     }

@@ -58,6 +58,19 @@ fn common(shell: &str, password: &str) -> MemoryStock {
         ("/usr/lib/systemd/system/systemd-timesyncd.service", "[Unit]\n"),
         ("/etc/timezone", "Europe/London\n"),
         ("/etc/locale.gen", "# Comment\n# de_DE.UTF-8 UTF-8\n# de_AT.UTF-8 UTF-8\nen_GB.UTF-8 UTF-8\n"),
+        (
+            "/etc/default/keyboard",
+            "# KEYBOARD CONFIGURATION FILE\nXKBMODEL=\"pc105\"\nXKBLAYOUT=\"gb\"\nXKBVARIANT=\"\"\nXKBOPTIONS=\"\"\nBACKSPACE=\"guess\"\n",
+        ),
+        ("/etc/console-setup/cached_setup_keyboard.sh", "#!/bin/sh\n"),
+        ("/etc/console-setup/remap.inc", ""),
+        (
+            "/usr/share/X11/xkb/rules/base.lst",
+            "! model\n  pc104           Generic 104-key PC\n  pc105           Generic 105-key PC\n\n\
+             ! layout\n  us              English (US)\n  gb              English (UK)\n  de              German\n\n\
+             ! variant\n  chr             us: Cherokee\n  nodeadkeys      de: German (no dead keys)\n\n\
+             ! option\n  ctrl                 Ctrl position\n  ctrl:nocaps          Caps Lock as Ctrl\n",
+        ),
         ("/usr/share/zoneinfo/Europe/London", "TZif2"),
         ("/usr/share/zoneinfo/Europe/Berlin", "TZif2"),
         ("/usr/share/zoneinfo/Etc/UTC", "TZif2"),

@@ -155,7 +155,7 @@ mod tests {
             (
                 &NETWORK,
                 "wibble",
-                "Known here: `interface`, `mac`, `prefix`, `netmask`, `gateway`, `dns`, `search`, `ipv6`",
+                "Known here: `method`, `interface`, `mac`, `prefix`, `netmask`, `gateway`, `dns`, `search`, `ipv6`",
             ),
         ] {
             assert_eq!(advice(level, unknown), expected, "{unknown}");

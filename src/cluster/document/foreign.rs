@@ -50,10 +50,14 @@ const TABLE: &[Foreign] = &[
     Foreign("gateway6", &[], Example("network: {ipv6: {gateway: fd00::1}}")),
     Foreign("routes", &[], Example("network: {gateway: 192.168.50.1}")),
     Foreign(
-        "dhcp dhcp4 dhcp6 method renderer optional link_local auto_setup_net_usestatic \
-         auto_setup_dhcp_to_static auto_setup_net_ethernet_enabled",
+        "dhcp dhcp4 dhcp6 use_dhcp auto_setup_net_usestatic auto_setup_dhcp_to_static",
         &[],
-        Nothing("Remove it: every node has the static address that its `address` names"),
+        Example("network: {method: dhcp}"),
+    ),
+    Foreign(
+        "renderer optional link_local auto_setup_net_ethernet_enabled",
+        &[],
+        Nothing("Remove it: `address` and `method` say all of it"),
     ),
     Foreign(
         "version",
@@ -95,12 +99,6 @@ const TABLE: &[Foreign] = &[
         ),
     ),
     // The system.
-    Foreign(
-        "keyboard keymap keyboard_layout keyboardlayout xkblayout keyboard_model \
-         auto_setup_keyboard_layout",
-        SETTINGS,
-        Nothing("No key sets the keyboard; bring /etc/default/keyboard under `files:`"),
-    ),
     Foreign(
         "packages package install_packages apt apt_install apps package_update package_upgrade \
          package_reboot_if_required auto_setup_apt_installs auto_setup_install_software_id",

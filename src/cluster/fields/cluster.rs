@@ -98,8 +98,9 @@ keys! {
         schema: || json!({"pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}),
         others: "host hostname host_name node_name nodename fqdn sethostname auto_setup_net_hostname",
     }
-    key address: WithPrefix<Ipv4Addr> = required("192.168.50.11", token(|text| with_prefix(text, 30, network::ipv4))); {
-        help: "Static IPv4 address; its network's prefix may stand behind it.",
+    key address: WithPrefix<Ipv4Addr> = token(|text| with_prefix(text, 30, network::ipv4)); {
+        help: "IPv4 address: static, or with `method: dhcp` the one that the router has reserved. Its network's prefix \
+              may stand behind it.",
         example: "192.168.50.11",
         schema: || json!({"pattern": "^\\d+(\\.\\d+){3}(/\\d+)?$"}),
         others: "ip ipv4 addr ip_address ipaddress ipaddr ip4 ipv4_address static_ip ansible_host addresses \

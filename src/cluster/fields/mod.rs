@@ -5,6 +5,7 @@ pub(crate) mod cluster;
 pub(crate) mod files;
 pub(crate) mod image;
 pub(crate) mod k3s;
+mod keyboard;
 pub(crate) mod network;
 pub(crate) mod node;
 mod size;
@@ -15,7 +16,6 @@ pub(crate) mod user;
 use crate::cluster::document::keys::Level;
 use crate::cluster::document::{reference, schema};
 pub use boot::Boot;
-pub use network::{Ipv6Network, Network};
 pub use node::Node;
 pub use user::{Ssh, User};
 
@@ -25,6 +25,7 @@ pub(crate) const LEVELS: &[&Level] = &[
     &cluster::NODE,
     &network::NETWORK,
     &network::NETWORK_IPV6,
+    &keyboard::KEYBOARD,
     &user::USER,
     &user::SSH,
     &boot::BOOT,

@@ -2,20 +2,26 @@
 
 use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::table::keys;
-use crate::cluster::document::types::{list, text, token};
-use crate::cluster::document::value::{Field, Finish, Spanned};
-use crate::cluster::{Interface, InterfaceName, mac};
+use crate::cluster::document::types::{list, text, token, words};
+use crate::cluster::document::value::{Field, Spanned};
+use crate::cluster::{
+    Connection, Interface, InterfaceName, Ipv4, Ipv4Network, Ipv6Network, Link, Network, mac,
+};
+use crate::types::absent::OrEmpty as _;
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 keys! {
-    level NETWORK: "network", "under `network:`", "A wired network with static addresses.";
-    draft NetworkFields => Network {
-        address: Ipv4Addr, "The node's address.";
-        ipv6: Option<Ipv6Network>, "IPv6, where the node has an address of it.";
-    }, then settle_prefixes;
+    level NETWORK: "network", "under `network:`", "The network by which a node is reached.";
+    draft NetworkFields, then settle_prefixes;
 
-    key interface: Interface = text(interface) => Interface, else default_interface(); {
+    key method: Method = words(METHODS); {
+        help: "Whether the address is static, or given by a DHCP server. An `address` of the node is then the one \
+              that the server has reserved, which k3s needs; a node without one is found as `NAME.local`.",
+        schema: || json!({"enum": ["static", "dhcp"], "default": "static"}),
+        others: "bootproto ipv4_method",
+    }
+    key interface: Interface = text(interface); {
         help: "The wired interface: `eth0`, or `eth1` for an adapter on USB.",
         schema: || json!({"default": "eth0", "maxLength": 15}),
         others: "nic ifname iface device dev",
@@ -27,7 +33,7 @@ keys! {
             schema: || json!({"pattern": "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$"}),
         others: "macaddress mac_address hwaddr hwaddress match",
     }
-    key prefix: u8 = token(|text| prefix(text, 30)) => u8, else return None; {
+    key prefix: u8 = token(|text| prefix(text, 30)); {
         help: "How many bits of an address name the network: 24 for 255.255.255.0.",
         example: "24",
         schema: || json!({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 30}, {"type": "string"}]}),
@@ -39,21 +45,21 @@ keys! {
             schema: || json!({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 1, "maximum": 30}]}),
         others: "mask subnet_mask auto_setup_net_static_mask",
     }
-    key gateway: WithPrefix<Ipv4Addr> = token(|text| with_prefix(text, 30, ipv4)) => Ipv4Addr, else return None; {
+    key gateway: WithPrefix<Ipv4Addr> = token(|text| with_prefix(text, 30, ipv4)); {
         help: "The router's address, inside the subnet.",
         example: "192.168.50.1",
         schema: || json!({"pattern": "^\\d+(\\.\\d+){3}(/\\d+)?$"}),
         others: "routers router gw gateway4 default_gateway via auto_setup_net_static_gateway \
               ipv4_static_gateway",
     }
-    key dns: Vec<IpAddr> = list(token(name_server)) => Vec<IpAddr>, else vec![]; {
+    key dns: Vec<IpAddr> = list(token(name_server)); {
         help: "Addresses of name servers, in order; the gateway where absent. Those that routers announce are \
               ignored. Pods ask the first three that they can reach.",
         example: "[192.168.50.1, 1.1.1.1]",
         others: "nameservers nameserver name_servers dns_servers dns_nameservers resolvers domain_name_servers \
               auto_setup_net_static_dns ipv4_static_dns",
     }
-    key search: Vec<String> = list(text(domain)) => Vec<String>, else vec![]; {
+    key search: Vec<String> = list(text(domain)); {
         help: "Domains that are searched for short names.",
         example: "[home.arpa]",
         others: "domain domains domain_search search_domains dns_search ipv4_static_dns_search",
@@ -66,19 +72,66 @@ keys! {
 
 keys! {
     level NETWORK_IPV6: "network_ipv6", "under `ipv6:` of `network:`", "IPv6, beside IPv4.";
-    draft NetworkIpv6Fields => Ipv6Network {
-        address: Ipv6Addr, "The node's address.";
-    };
+    draft NetworkIpv6Fields;
 
-    key prefix: u8 = token(|text| prefix(text, 126)) => u8, else DEFAULT_IPV6_PREFIX; {
+    key prefix: u8 = token(|text| prefix(text, 126)); {
         help: "How many bits of an address name the network.",
         schema: || json!({"type": "integer", "minimum": 1, "maximum": 126, "default": 64}),
     }
-    key gateway: WithPrefix<Ipv6Addr> = token(|text| with_prefix(text, 126, ipv6_on_the_wire)) => Option<Ipv6Addr>; {
+    key gateway: WithPrefix<Ipv6Addr> = token(|text| with_prefix(text, 126, ipv6_on_the_wire)); {
         help: "The router's address: inside the subnet, or link-local; without one, what routers announce is \
               used.",
         example: "fd00::1",
         schema: || json!({"pattern": "^[0-9A-Fa-f:.]+(/\\d+)?$"}),
+    }
+}
+
+/// Where an address comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Static,
+    Dhcp,
+}
+
+const METHODS: [(&str, Method); 2] = [("static", Method::Static), ("dhcp", Method::Dhcp)];
+
+impl NetworkFields {
+    /// Returns `true` if a DHCP server gives the address.
+    pub(crate) fn is_by_dhcp(&self) -> bool {
+        self.method.given().is_some_and(|method| method.value == Method::Dhcp)
+    }
+
+    /// Returns the network of a node with these addresses; `None` where a part of it could not be read.
+    pub(crate) fn finish(&self, address: Option<Ipv4Addr>, ipv6: Option<Ipv6Addr>) -> Option<Network> {
+        let gateway = self.gateway.to_value().map(|gateway| gateway.address);
+        let ipv6_gateway = self.ipv6.gateway.to_value().map(|gateway| gateway.address);
+        let ipv4 = match address {
+            reserved if self.is_by_dhcp() => Ipv4::Dhcp { reserved },
+            Some(address) => Ipv4::Static(Ipv4Network {
+                address,
+                prefix: self.prefix.to_value()?,
+                gateway: Some(gateway?),
+            }),
+            None => Ipv4::Off,
+        };
+        let routers = match ipv4 {
+            Ipv4::Static(_) => gateway.map(IpAddr::V4),
+            Ipv4::Dhcp { .. } => None,
+            Ipv4::Off => ipv6_gateway.map(IpAddr::V6),
+        };
+        let named = self.dns.to_value().filter(|servers| !servers.is_empty());
+        let ipv6 = ipv6.map(|address| Ipv6Network {
+            address,
+            prefix: self.ipv6.prefix.to_value().unwrap_or(DEFAULT_IPV6_PREFIX),
+            gateway: ipv6_gateway,
+        });
+        let link = Link::Wired(self.interface.to_value().unwrap_or_else(default_interface));
+        Some(Network {
+            main: Connection { link, ipv4, ipv6, mtu: None, routes: Vec::new() },
+            beside: Vec::new(),
+            dns: named.unwrap_or_else(|| routers.into_iter().collect()),
+            search: self.search.to_value().or_empty(),
+        })
     }
 }
 
@@ -96,12 +149,6 @@ fn default_interface() -> Interface {
 pub(crate) struct WithPrefix<A> {
     pub(crate) address: A,
     prefix: Option<u8>,
-}
-
-impl<A> Finish<A> for WithPrefix<A> {
-    fn finish(self) -> A {
-        self.address
-    }
 }
 
 impl<A: Into<IpAddr>> From<WithPrefix<A>> for IpAddr {

@@ -5,18 +5,19 @@ use crate::cluster::document::types::{by, list, text, token};
 use crate::cluster::document::value::Spanned;
 use crate::cluster::fields::boot::{BOOT, Boot, BootFields};
 use crate::cluster::fields::files::{self, by_path};
-use crate::cluster::fields::network::{NETWORK, Network, NetworkFields};
+use crate::cluster::fields::keyboard::keyboard;
+use crate::cluster::fields::network::{NETWORK, NetworkFields};
 use crate::cluster::fields::size;
 use crate::cluster::fields::system::{command, locale, swap, time_server, timezone};
 use crate::cluster::fields::user::{SSH, Ssh, SshFields, USER, User, UserFields};
-use crate::cluster::{ExtraFile, Hostname, NodeK3s, NodeSpans, Swap, TimeServer};
+use crate::cluster::{ExtraFile, Hostname, Keyboard, Network, NodeK3s, NodeSpans, Swap, TimeServer};
 use crate::types::ByteCount;
 use serde_json::json;
 
 keys! {
     draft NodeFields => Node {
         name: Hostname, "Its host name, which is also its name in Kubernetes and the name of its image.";
-        network: Network, "Its wired network.";
+        network: Network, "Its network.";
         k3s: Option<NodeK3s>, "k3s on this node; `None` where it does not run.";
         spans: NodeSpans, "The places of its values in nodes.yaml.";
     };
@@ -44,6 +45,13 @@ keys! {
         example: "de_DE.UTF-8",
         schema: || json!({"pattern": "UTF-8"}),
         others: "locales lang language auto_setup_locale",
+    }
+    key keyboard: Keyboard = by(keyboard) => Option<Keyboard>; {
+        help: "Layout of the keyboard at the node's console, or a mapping with `layout`, `model`, `variant` and \
+              `options`; the stock image's own where absent.",
+        example: "de",
+        schema: || json!({"anyOf": [{"type": "string"}, {"$ref": "#/definitions/keyboard"}]}),
+        others: "keymap keyboard_layout keyboardlayout xkblayout keyboard_model auto_setup_keyboard_layout",
     }
     key ntp: Vec<TimeServer> = list(token(time_server)) => Vec<TimeServer>, else vec![]; {
         help: "Time servers, names or addresses: one, or a list; the stock image's own where absent or empty.",

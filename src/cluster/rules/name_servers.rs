@@ -15,7 +15,9 @@ pub(crate) fn check(members: &[K3sMember<'_>], diagnostics: &Diagnostics) {
         if names_a_resolv_conf(config) {
             continue;
         }
-        let (servers, span) = match (&node.fields.network.dns, node.fields.network.gateway.given()) {
+        let network = &node.fields.network;
+        let gateway = network.gateway.given().filter(|_| node.has_static_ipv4());
+        let (servers, span) = match (&network.dns, gateway) {
             (Field::Given(dns), _) if !dns.value.is_empty() => (dns.value.clone(), &dns.span),
             // Where no name server is named, the gateway is one.
             (Field::Given(_) | Field::Absent, Some(gateway)) => (vec![gateway.value.into()], &node.span),

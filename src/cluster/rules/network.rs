@@ -6,7 +6,7 @@ use crate::cluster::draft::{ClusterDraft, NodeDraft};
 use crate::cluster::fields::k3s::flags::Flags;
 use crate::cluster::fields::network::DEFAULT_IPV6_PREFIX;
 use crate::cluster::k3s_flags::{PODS, SERVICES, networks};
-use crate::cluster::{FieldSpan, Interface, MacAddress, Role};
+use crate::cluster::{FieldSpan, Interface, MacAddress, PodFamilies, Role};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -15,6 +15,9 @@ pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     interfaces_exist(draft, diagnostics);
     addresses_are_unique(draft, diagnostics);
     networks_are_complete(draft, diagnostics);
+    dhcp_brings_the_rest(draft, diagnostics);
+    nodes_of_k3s_are_known(draft, diagnostics);
+    ipv6_alone_is_complete(draft, diagnostics);
     let ipv4 = hosts(draft, Family::V4);
     let ipv6 = hosts(draft, Family::V6);
     for hosts in [&ipv4, &ipv6] {
@@ -71,10 +74,11 @@ fn interfaces_exist(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     }
 }
 
-/// Checks that every node has a prefix and a gateway. A field that all nodes lack is reported once, at the top.
+/// Checks that every node with a static IPv4 address has a prefix and a gateway. A field that all of them lack is
+/// reported once, at the top.
 fn networks_are_complete(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     fn missing<T>(draft: &ClusterDraft, field: impl Fn(&NodeDraft) -> &Field<T>) -> Vec<&NodeDraft> {
-        draft.nodes.iter().filter(|node| field(node).is_absent()).collect()
+        draft.nodes.iter().filter(|node| node.has_static_ipv4() && field(node).is_absent()).collect()
     }
     for (key, example, nodes) in [
         ("prefix", "24", missing(draft, |node| &node.fields.network.prefix)),
@@ -83,7 +87,7 @@ fn networks_are_complete(draft: &ClusterDraft, diagnostics: &Diagnostics) {
         if nodes.is_empty() {
             continue;
         }
-        if nodes.len() == draft.nodes.len() {
+        if nodes.len() == draft.nodes.iter().filter(|node| node.has_static_ipv4()).count() {
             let span = draft.fields.network.span.as_ref().unwrap_or(&draft.span);
             let span = FieldSpan { path: format!("network.{key}"), ..span.clone() };
             let hint = format!("Add `{key}: {example}` under `network:`");
@@ -97,6 +101,87 @@ fn networks_are_complete(draft: &ClusterDraft, diagnostics: &Diagnostics) {
             diagnostics.report(&node.span, Finding::new(message, hint));
         }
     }
+}
+
+/// Reports what is said of a network whose DHCP server says it, beside `method: dhcp` itself. At the top it may be for
+/// the nodes with a static address.
+fn dhcp_brings_the_rest(draft: &ClusterDraft, diagnostics: &Diagnostics) {
+    let is_used = draft.nodes.iter().any(NodeDraft::has_static_ipv4);
+    for node in draft.nodes.iter().filter(|node| node.fields.network.is_by_dhcp()) {
+        fn span_of<T>(field: &Field<T>) -> Option<&FieldSpan> {
+            field.given().map(|given| &given.span)
+        }
+        let (own, top) = (&node.fields.network, &draft.fields.network);
+        for (key, span, at_the_top) in [
+            ("prefix", span_of(&own.prefix), span_of(&top.prefix)),
+            ("gateway", span_of(&own.gateway), span_of(&top.gateway)),
+        ] {
+            // A prefix may stand behind the address: it harms nothing.
+            let span = span.filter(|span| span.path.ends_with(key) || span.path.ends_with("netmask"));
+            let is_senseless =
+                |span: &&FieldSpan| Some(*span) != at_the_top || (top.is_by_dhcp() && !is_used);
+            if let Some(span) = span.filter(is_senseless) {
+                let message = format!("`{key}` stands beside `method: dhcp`, whose server says it");
+                diagnostics.report(span, Finding::new(message, "Remove one of the two"));
+            }
+        }
+    }
+}
+
+/// k3s is given the addresses of its servers beforehand, and certificates for them.
+fn nodes_of_k3s_are_known(draft: &ClusterDraft, diagnostics: &Diagnostics) {
+    for node in draft.nodes.iter().filter(|node| node.role().is_some() && node.keys.address.is_absent()) {
+        if !node.fields.network.is_by_dhcp() {
+            continue;
+        }
+        let message =
+            format!("{} runs k3s, and nobody knows the address that a DHCP server gives it", node.called());
+        let hint = "Reserve one in the router, and write it here: `address: 192.168.50.11`";
+        diagnostics.report(&node.span, Finding::new(message, hint));
+    }
+}
+
+/// A node without an IPv4 address needs a way out and name servers by IPv6, and k3s networks of it.
+fn ipv6_alone_is_complete(draft: &ClusterDraft, diagnostics: &Diagnostics) {
+    let families = pod_families(draft);
+    for node in &draft.nodes {
+        let Some(ipv6) = node.keys.ipv6.given().filter(|_| node.has_ipv6_alone()) else { continue };
+        let network = &node.fields.network;
+        let has_dns = network.dns.given().is_some_and(|servers| !servers.value.is_empty());
+        match &network.ipv6.gateway {
+            Field::Absent => {
+                let message = format!("{} has IPv6 alone, and no way out", node.called());
+                let hint = "Add `network: {ipv6: {gateway: fd00::1}}`, or an IPv4 `address`";
+                diagnostics.report(&ipv6.span, Finding::new(message, hint));
+            }
+            Field::Given(gateway) if !has_dns && is_link_local(gateway.value.into()) => {
+                let message = format!("{} has IPv6 alone, and no name server", node.called());
+                let hint = "Name one under `network:`, like `dns: [fd00::53]`; a link-local gateway is none";
+                diagnostics.report(&ipv6.span, Finding::new(message, hint));
+            }
+            Field::Given(_) | Field::Invalid => {}
+        }
+        if node.role().is_some() && families.is_some_and(|families| families.ipv4) {
+            let message =
+                format!("{} has IPv6 alone, and the pods of k3s would have IPv4 addresses", node.called());
+            let hint = "Add an IPv4 `address`, or write `server: {config: {cluster-cidr: \"fd00:42::/56\", service-cidr: \"fd00:43::/112\"}}` under `k3s:`";
+            diagnostics.report(&ipv6.span, Finding::new(message, hint));
+        }
+    }
+}
+
+/// Returns the families of the pods' addresses, where there is k3s.
+fn pod_families(draft: &ClusterDraft) -> Option<PodFamilies> {
+    let k3s = draft.k3s.given()?;
+    Some(PodFamilies::of_server(Some(&k3s.value.config_of(Role::Server, &server_flags(draft)))))
+}
+
+/// Returns the flags that the first server has of its own. Where no server is left, what servers would be told counts:
+/// the ranges are wrong for the next one.
+fn server_flags(draft: &ClusterDraft) -> Flags {
+    let mut roles = draft.nodes.iter().filter_map(|node| node.keys.k3s.given());
+    let server = roles.find(|k3s| k3s.value.role == Some(Role::Server));
+    server.map_or_else(Flags::default, |server| server.value.flags.clone())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +222,8 @@ fn general<T: Copy + Into<IpAddr>>(spanned: &Spanned<T>) -> Spanned<IpAddr> {
 fn host(node: &NodeDraft, family: Family) -> Option<AddressedNode<'_>> {
     let fields = &node.fields;
     let (address, gateway, prefix) = match family {
+        // Its network is what the DHCP server says.
+        Family::V4 if fields.network.is_by_dhcp() => return None,
         Family::V4 => (
             general(node.keys.address.given()?),
             fields.network.gateway.given().map(general),
@@ -292,13 +379,7 @@ const INNER_NETWORKS: [((&str, &str), &str); 2] = [(PODS, "pods"), (SERVICES, "s
 
 fn subnets_are_clear_of_k3s(draft: &ClusterDraft, hosts: &[AddressedNode<'_>], diagnostics: &Diagnostics) {
     let Field::Given(k3s) = &draft.k3s else { return };
-    // Where no server is left, what servers would be told counts: the ranges are wrong for the next one.
-    let own = draft
-        .nodes
-        .iter()
-        .filter_map(|node| node.keys.k3s.given())
-        .find(|k3s| k3s.value.role == Some(Role::Server))
-        .map_or_else(Flags::default, |server| server.value.flags.clone());
+    let own = server_flags(draft);
     let config = k3s.value.config_of(Role::Server, &own);
     let inner = INNER_NETWORKS.into_iter().flat_map(|(flag, _)| networks(&config, flag));
     let taken = hosts.iter().map(|host| host.subnet).chain(inner);

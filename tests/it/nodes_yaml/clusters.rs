@@ -4,7 +4,8 @@ use crate::nodes_yaml::{EAST, HASH, KEY, TOP, VALID, edited, parse, parse_in, re
 use crate::support::python;
 use cardwright::cluster::{
     Access, CaStartYear, CannotRejoin, Cluster, ExtraFile, FileOwner, FileSource, Grow, ImageSource, Install,
-    Interface, InterfaceName, Lifetime, MacAddress, Node, NodeSpans, PageSize, Role, Swap, TimeServer,
+    Interface, InterfaceName, Ipv4, Lifetime, Link, MacAddress, Node, NodeSpans, PageSize, Role, Swap,
+    TimeServer,
 };
 use cardwright::fetch::FileLocation;
 use cardwright::formats::ImageFormat;
@@ -71,8 +72,13 @@ fn what_the_example_suggests_in_comments_is_valid_too() {
     assert_eq!(north.k3s.as_ref().unwrap().config["disable"][0], "metrics-server");
 }
 
-fn named(interface: &str) -> Interface {
-    Interface::Named(InterfaceName::new(interface).unwrap())
+fn named(interface: &str) -> Link {
+    Link::Wired(Interface::Named(InterfaceName::new(interface).unwrap()))
+}
+
+fn prefix_of(node: &Node) -> u8 {
+    let Ipv4::Static(network) = &node.network.main.ipv4 else { panic!("{:?}", node.network) };
+    network.prefix
 }
 
 #[test]
@@ -85,7 +91,7 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(base_url, "https://github.com/k3s-io/k3s/releases/download");
     assert_eq!(sha256_arm64, None);
     let node = &cluster.nodes[0];
-    assert_eq!(node.network.interface, named("eth0"));
+    assert_eq!(node.network.main.link, named("eth0"));
     assert_eq!(node.network.dns, ["192.168.50.1".parse::<std::net::IpAddr>().unwrap()]);
     assert_eq!(node.user.name.as_str(), "pi");
     assert_eq!(node.user.shell.as_str(), "/bin/bash");
@@ -142,11 +148,11 @@ nodes:
 ";
     let cluster = parse(text).unwrap_or_else(|invalid| panic!("{}", rendered(&invalid)));
     let [north, east] = cluster.nodes.as_slice() else { panic!("two nodes") };
-    assert_eq!(north.network.interface, named("end0"));
-    assert_eq!(north.network.ipv6, None);
-    assert_eq!((&east.network.interface, east.network.prefix), (&named("eth1"), 8));
+    assert_eq!(north.network.main.link, named("end0"));
+    assert_eq!(north.network.main.ipv6, None);
+    assert_eq!((&east.network.main.link, prefix_of(east)), (&named("eth1"), 8));
     assert_eq!(east.network.search, Vec::<String>::new());
-    let ipv6 = east.network.ipv6.as_ref().unwrap();
+    let ipv6 = east.network.main.ipv6.as_ref().unwrap();
     assert_eq!((ipv6.prefix, ipv6.gateway), (48, Some("fd00::1".parse().unwrap())));
     assert_eq!((east.user.name.as_str(), east.user.shell.as_str()), ("ann", "/bin/sh"));
     assert_eq!(
@@ -537,9 +543,9 @@ fn a_mac_address_takes_the_place_of_the_name_of_an_interface() {
         (EAST, "east, address: 192.168.50.12, k3s: agent, network: {mac: 'B8-27-EB-12-34-56'}"),
     ]);
     let cluster = parse(&text).unwrap();
-    assert_eq!(cluster.nodes[0].network.interface, named("eth0"));
+    assert_eq!(cluster.nodes[0].network.main.link, named("eth0"));
     let mac = MacAddress::parse("b8:27:eb:12:34:56").unwrap();
-    assert_eq!(cluster.nodes[1].network.interface, Interface::WithMac(mac));
+    assert_eq!(cluster.nodes[1].network.main.link, Link::Wired(Interface::WithMac(mac)));
     assert!(cluster.warnings.is_empty());
 }
 
@@ -643,7 +649,7 @@ fn one_node_need_not_stand_in_a_list() {
     let text =
         "cluster: a\nimage: demo\nnetwork: {gateway: 10.0.0.1}\nnodes: {name: one, address: 10.0.0.2/8}\n";
     let cluster = parse(text).unwrap();
-    assert_eq!((cluster.nodes[0].name.as_str(), cluster.nodes[0].network.prefix), ("one", 8));
+    assert_eq!((cluster.nodes[0].name.as_str(), prefix_of(&cluster.nodes[0])), ("one", 8));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod contradictions;
 mod hostile;
 mod injection;
 mod mistakes;
+mod networks;
 
 use cardwright::cluster::{Cluster, InvalidCluster};
 use std::fmt::Write as _;
