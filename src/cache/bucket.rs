@@ -11,7 +11,8 @@ pub(super) fn in_the_making() -> Pattern<'static> {
 }
 
 /// A kind of file in the cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Bucket {
     /// Files that nodes.yaml names by their address.
     Downloads,
@@ -22,13 +23,18 @@ pub enum Bucket {
 }
 
 /// The properties of a bucket.
-struct Properties {
-    name: &'static str,
+#[derive(Debug)]
+pub struct Properties {
+    /// Its name, as the command line takes it.
+    pub name: &'static str,
     /// Raised by whoever changes the format of the files.
     version: u32,
-    max_files: usize,
-    max_size: ByteCount,
-    contents: &'static str,
+    /// The largest number of files that are kept.
+    pub max_files: usize,
+    /// The largest size of all files together. A single file that is larger is kept until the next one comes.
+    pub max_size: ByteCount,
+    /// A phrase that tells what the files are.
+    pub contents: &'static str,
 }
 
 const GIB: u64 = 1 << 30;
@@ -37,7 +43,8 @@ impl Bucket {
     /// All buckets.
     pub const ALL: [Self; 3] = [Self::Downloads, Self::Pages, Self::Templates];
 
-    const fn properties(self) -> Properties {
+    /// Returns the properties.
+    pub const fn properties(self) -> Properties {
         match self {
             Self::Downloads => Properties {
                 name: "downloads",
@@ -68,21 +75,6 @@ impl Bucket {
     /// Returns the name, as the command line takes it: `downloads`.
     pub const fn name(self) -> &'static str {
         self.properties().name
-    }
-
-    /// Returns the largest number of files that are kept.
-    pub const fn max_files(self) -> usize {
-        self.properties().max_files
-    }
-
-    /// Returns the largest size of all files together. A single file that is larger is kept until the next one comes.
-    pub const fn max_size(self) -> ByteCount {
-        self.properties().max_size
-    }
-
-    /// Returns a phrase that tells what the files are.
-    pub const fn contents(self) -> &'static str {
-        self.properties().contents
     }
 
     /// Returns the bucket's folder in a cache.

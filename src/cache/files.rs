@@ -1,6 +1,6 @@
 //! The files of a bucket: found, made, and removed when they were used least recently.
 
-use super::bucket::{Bucket, in_the_making};
+use super::bucket::{Bucket, Properties, in_the_making};
 use crate::io::ownership::{self, PRIVATE, create_folder};
 use crate::io::temporary::{self, Lock, TemporaryFile, TemporaryFolder};
 use crate::types::ByteCount;
@@ -55,7 +55,8 @@ impl BucketFiles {
     }
 
     pub(super) fn at(folder: PathBuf, bucket: Bucket) -> Self {
-        Self { bucket, folder, max_files: bucket.max_files(), max_size: bucket.max_size() }
+        let Properties { max_files, max_size, .. } = bucket.properties();
+        Self { bucket, folder, max_files, max_size }
     }
 
     pub(crate) fn folder(&self) -> &Path {

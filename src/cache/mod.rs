@@ -29,7 +29,7 @@ mod files;
 mod location;
 mod sweep;
 
-pub use bucket::Bucket;
+pub use bucket::{Bucket, Properties};
 pub use error::CacheError;
 pub use location::{cache_warning, folder, trouble};
 pub use sweep::{Cleaned, Usage, clean, usage};

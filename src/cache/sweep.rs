@@ -1,6 +1,6 @@
 //! The whole cache: what is in it, and what is removed from it at once.
 
-use super::bucket::{Bucket, in_the_making};
+use super::bucket::{Bucket, Properties, in_the_making};
 use super::files::{BucketFiles, ListedFile, if_unused, remove_unused};
 use crate::io::ownership::create_folder;
 use crate::io::temporary;
@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const YEAR_9999: i64 = 253_370_764_800;
 
 /// The files of a bucket, counted.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize)]
 pub struct Usage {
     /// The bucket.
     pub bucket: Bucket,
@@ -25,10 +25,14 @@ pub struct Usage {
     pub size: ByteCount,
     /// The time at which one was used last; `None` where there is none.
     pub last_used: Option<UnixTime>,
+    /// The largest number of files that are kept.
+    pub max_files: usize,
+    /// The largest size of all files together.
+    pub max_size: ByteCount,
 }
 
 /// The files of a bucket that were removed.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize)]
 pub struct Cleaned {
     /// The bucket.
     pub bucket: Bucket,
@@ -44,12 +48,15 @@ pub struct Cleaned {
 pub fn usage(cache: &Path) -> Vec<Usage> {
     let usage_of = |bucket: Bucket| {
         let files = BucketFiles::new(cache, bucket).list();
+        let Properties { max_files, max_size, .. } = bucket.properties();
         Usage {
             bucket,
             folder: bucket.folder(cache),
             files: files.len(),
             size: files.iter().map(|file| file.size).sum(),
             last_used: files.iter().filter_map(|file| unix_time(file.used)).max(),
+            max_files,
+            max_size,
         }
     };
     Bucket::ALL.into_iter().map(usage_of).collect()
@@ -72,8 +79,7 @@ pub fn clean(cache: &Path, buckets: &[Bucket]) -> Vec<Cleaned> {
 }
 
 fn clean_bucket(cache: &Path, bucket: Bucket) -> Cleaned {
-    let mut cleaned = Cleaned { bucket, files: 0, size: ByteCount::ZERO, left: Vec::new() };
-    remove_former(cache, &mut cleaned);
+    let mut cleaned = remove_former(cache, bucket);
     // The folder stays: another run may be about to make a file in it.
     empty(&bucket.folder(cache), &mut cleaned);
     cleaned
@@ -92,14 +98,15 @@ fn empty(folder: &Path, cleaned: &mut Cleaned) {
 }
 
 /// Removes the folders that former versions of this program had for a bucket, unless something else is in them.
-fn remove_former(cache: &Path, cleaned: &mut Cleaned) {
-    let folders = cleaned.bucket.former_folders(cache).into_iter().filter(|folder| folder.is_dir());
-    for folder in folders {
-        empty(&folder, cleaned);
+fn remove_former(cache: &Path, bucket: Bucket) -> Cleaned {
+    let mut cleaned = Cleaned { bucket, files: 0, size: ByteCount::ZERO, left: Vec::new() };
+    for folder in bucket.former_folders(cache).into_iter().filter(|folder| folder.is_dir()) {
+        empty(&folder, &mut cleaned);
         if let Err(error) = fs::remove_dir(&folder) {
             tracing::debug!("{}: stays: {error}", folder.display());
         }
     }
+    cleaned
 }
 
 /// Removes what killed runs left in a cache, and the folders of former versions of this program.
@@ -107,8 +114,7 @@ pub(crate) fn sweep(cache: &Path) {
     sweep_folder(cache);
     for bucket in Bucket::ALL {
         BucketFiles::new(cache, bucket).sweep();
-        let mut cleaned = Cleaned { bucket, files: 0, size: ByteCount::ZERO, left: Vec::new() };
-        remove_former(cache, &mut cleaned);
+        let cleaned = remove_former(cache, bucket);
         if cleaned.files > 0 {
             tracing::debug!("removed {} files of a former version of {}", cleaned.files, bucket.name());
         }
