@@ -7,8 +7,7 @@ use crate::patch::{Partition, PatchError, Stock, StockFiles};
 use crate::raspios::{
     self, CardRecord, Codename, Customisation, DetectError, Effect, FirstBoot, RaspiosError, Release,
 };
-use crate::types::{ByteCount, Hint, ImagePath, UnixTime};
-use std::fmt;
+use crate::types::{ByteCount, ImagePath, UnixTime, errors};
 use std::sync::Arc;
 
 /// A disk with the two partitions of a Raspberry Pi OS.
@@ -37,126 +36,58 @@ pub struct StockSystem {
     pub warnings: Vec<StockSystemWarning>,
 }
 
-/// A finding about a stock image that may disappoint.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StockSystemWarning {
-    /// Another tool left something that does not contradict nodes.yaml.
-    Customised(Customisation),
-    /// It was forced: it lacks what every Raspberry Pi OS has.
-    NotRaspberryPiOs {
-        /// The evidence, as a clause.
-        found: String,
-    },
-    /// The first boot cannot make the root partition larger.
-    NeverGrows {
-        /// The reason why not, as a clause.
-        reason: String,
-        /// The size that the root partition of a card has, and keeps.
-        size: ByteCount,
-        /// The room that is free in it in the stock image.
-        free: ByteCount,
-    },
-}
-
-impl fmt::Display for StockSystemWarning {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Customised(Customisation { tool, found, means, .. }) => {
-                write!(formatter, "the stock image has {found}, left by {tool}: {means}")
-            }
-            Self::NotRaspberryPiOs { found } => {
-                write!(formatter, "the stock image is a Debian, but not Raspberry Pi OS: {found}")
-            }
-            Self::NeverGrows { reason, size, free } => write!(
-                formatter,
-                "the first boot cannot make the root partition larger, as {reason}: it has {size} on every card, \
-                 {free} of it free in the stock image"
-            ),
-        }
+errors! {
+    /// A finding about a stock image that may disappoint.
+    #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+    pub enum StockSystemWarning {
+        /// Another tool left something that does not contradict nodes.yaml.
+        #[error("the stock image has {}, left by {}: {}", .0.found, .0.tool, .0.means)]
+        Customised(Customisation) => "Start from the image as Raspberry Pi publishes it",
+        /// It was forced: it lacks what every Raspberry Pi OS has. The evidence is a clause.
+        #[error("the stock image is a Debian, but not Raspberry Pi OS: {found}")]
+        NotRaspberryPiOs { found: String } => "Try one card before you build more",
+        /// The first boot cannot make the root partition larger: why not, as a clause, the size that the partition has on a
+        /// card, and keeps, and the room that is free in it in the stock image.
+        #[error("the first boot cannot make the root partition larger, as {reason}: it has {size} on every card, {free} of it free in the stock image")]
+        NeverGrows { reason: String, size: ByteCount, free: ByteCount }
+            => "Start from an image whose root partition is the last one, as Raspberry Pi publishes it",
     }
 }
 
-impl Hint for StockSystemWarning {
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Customised(_) => "Start from the image as Raspberry Pi publishes it".to_owned(),
-            Self::NotRaspberryPiOs { .. } => "Try one card before you build more".to_owned(),
-            Self::NeverGrows { .. } => {
-                "Start from an image whose root partition is the last one, as Raspberry Pi publishes it"
-                    .to_owned()
-            }
-        })
-    }
-}
-
-/// An error of understanding a stock image.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StockSystemError {
-    /// It could not be read, or has no partition table.
-    #[error(transparent)]
-    Disk(#[from] PartitionError),
-    /// It has no partition of the wanted kind.
-    #[error("there is no {wanted} partition: {found}")]
-    NoPartition {
-        /// `boot` or `root`, and what would have made it one.
-        wanted: &'static str,
-        /// The partitions found instead, a clause each.
-        found: String,
-    },
-    /// A file of it could not be read.
-    #[error(transparent)]
-    Files(#[from] PatchError),
-    /// It holds no release that cardwright knows.
-    #[error(transparent)]
-    Release(#[from] DetectError),
-    /// Its record of being a card could not be read.
-    #[error(transparent)]
-    CardRecord(#[from] RaspiosError),
-    /// Another tool set it up already, and what it set would win over nodes.yaml.
-    #[error("this image was customised already: {}", list_of(.0))]
-    Customised(Vec<Customisation>),
-    /// It was booted before: cards made from it would all be the same machine, and never grow.
-    #[error("this image {0}")]
-    BootedBefore(&'static str),
-    /// It is a card already, not a stock image.
-    #[error("this image was made by cardwright already, for node `{node}` of cluster `{cluster}`")]
-    AlreadyACard {
-        /// For which node.
-        node: String,
-        /// Of which cluster.
-        cluster: String,
-    },
-    /// The image does not say when it was made.
-    #[error(
-        "the root filesystem does not say when, between 1980 and 2038, it was last written to, so there is no time to give new files"
-    )]
-    NoTime,
-}
-
-impl Hint for StockSystemError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Disk(error) => error.hint(),
-            Self::Files(error) => error.hint(),
-            Self::Release(error) => error.hint(),
-            Self::CardRecord(error) => error.hint(),
-            Self::Customised(_) => Some(
-                "Start from the image as Raspberry Pi publishes it, and say in nodes.yaml what was set there"
-                    .to_owned(),
-            ),
-            Self::BootedBefore(_) => {
-                Some("Give an image that was never booted, as Raspberry Pi publishes it".to_owned())
-            }
-            Self::NoPartition { .. } => {
-                Some("Give an image of Raspberry Pi OS as Raspberry Pi publishes it".to_owned())
-            }
-            Self::AlreadyACard { .. } => Some("Give the stock image that it was made from".to_owned()),
-            Self::NoTime => {
-                Some("Set SOURCE_DATE_EPOCH to the seconds since 1970 that new files shall have".to_owned())
-            }
-        }
+errors! {
+    /// An error of understanding a stock image.
+    #[derive(Debug, thiserror::Error)]
+    pub enum StockSystemError {
+        /// It could not be read, or has no partition table.
+        #[error(transparent)]
+        Disk(#[from] PartitionError),
+        /// It has no partition of the wanted kind: `boot` or `root`, with what would have made it one. Of each partition
+        /// that was found instead there is a clause.
+        #[error("there is no {wanted} partition: {found}")]
+        NoPartition { wanted: &'static str, found: String }
+            => "Give an image of Raspberry Pi OS as Raspberry Pi publishes it",
+        /// A file of it could not be read.
+        #[error(transparent)]
+        Files(#[from] PatchError),
+        /// It holds no release that cardwright knows.
+        #[error(transparent)]
+        Release(#[from] DetectError),
+        /// Its record of being a card could not be read.
+        #[error(transparent)]
+        CardRecord(#[from] RaspiosError),
+        /// Another tool set it up already, and what it set would win over nodes.yaml.
+        #[error("this image was customised already: {}", list_of(.0))]
+        Customised(Vec<Customisation>)
+            => "Start from the image as Raspberry Pi publishes it, and say in nodes.yaml what was set there",
+        /// It was booted before: cards made from it would all be the same machine, and never grow.
+        #[error("this image {0}")]
+        BootedBefore(&'static str) => "Give an image that was never booted, as Raspberry Pi publishes it",
+        /// It is a card already, not a stock image.
+        #[error("this image was made by cardwright already, for node `{node}` of cluster `{cluster}`")]
+        AlreadyACard { node: String, cluster: String } => "Give the stock image that it was made from",
+        /// The image does not say when it was made.
+        #[error("the root filesystem does not say when, between 1980 and 2038, it was last written to, so there is no time to give new files")]
+        NoTime => "Set SOURCE_DATE_EPOCH to the seconds since 1970 that new files shall have",
     }
 }
 

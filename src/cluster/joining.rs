@@ -1,67 +1,36 @@
 //! The first server, and the servers that the other nodes join.
 
 use crate::cluster::{Cluster, Node, Role};
-use crate::types::Hint;
+use crate::types::errors;
 
-/// The reason that a node cannot be made to rejoin.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CannotRejoin {
-    /// nodes.yaml has no node of that name.
-    #[error("there is no node `{name}` that could rejoin")]
-    NoSuchNode {
-        /// The name.
-        name: String,
-        /// The names of the servers there are.
-        servers: Vec<String>,
-    },
-    /// It is no server.
-    #[error("`{name}` is no server, and needs no `--rejoin`")]
-    NoServer {
-        /// The node.
-        name: String,
-    },
-    /// It is no server that another node could join.
-    #[error("no node can join the cluster through `{name}`, which is no server")]
-    NotThrough {
-        /// The name that was given.
-        name: String,
-        /// The names of the servers there are.
-        servers: Vec<String>,
-    },
-    /// It is to join itself.
-    #[error("`{name}` cannot rejoin the cluster through itself")]
-    ThroughItself {
-        /// The name of the node.
-        name: String,
-    },
-    /// There is no other server.
-    #[error("`{name}` is the only server: there is none that it could rejoin")]
-    OnlyServer {
-        /// The node.
-        name: String,
-    },
+errors! {
+    /// The reason that a node cannot be made to rejoin. `servers` are the names of the servers there are.
+    #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+    pub enum CannotRejoin {
+        /// nodes.yaml has no node of that name.
+        #[error("there is no node `{name}` that could rejoin")]
+        NoSuchNode { name: String, servers: Vec<String> } => listed(servers),
+        /// It is no server.
+        #[error("`{name}` is no server, and needs no `--rejoin`")]
+        NoServer { name: String } => "Build without it: an agent that is flashed again rejoins by itself",
+        /// It is no server that another node could join.
+        #[error("no node can join the cluster through `{name}`, which is no server")]
+        NotThrough { name: String, servers: Vec<String> } => listed(servers),
+        /// It is to join itself.
+        #[error("`{name}` cannot rejoin the cluster through itself")]
+        ThroughItself { name: String } => "Name a server that is up",
+        /// There is no other server.
+        #[error("`{name}` is the only server: there is none that it could rejoin")]
+        OnlyServer { name: String }
+            => "Build without it: flashed again, it starts the cluster anew, with the same keys, and its agents come back",
+    }
 }
 
-impl Hint for CannotRejoin {
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::NoSuchNode { servers, .. } | Self::NotThrough { servers, .. } if servers.is_empty() => {
-                "No node of nodes.yaml is a server".to_owned()
-            }
-            Self::NoSuchNode { servers, .. } | Self::NotThrough { servers, .. } => {
-                format!("The servers are {}", servers.join(", "))
-            }
-            Self::ThroughItself { .. } => "Name a server that is up".to_owned(),
-            Self::NoServer { .. } => {
-                "Build without it: an agent that is flashed again rejoins by itself".to_owned()
-            }
-            Self::OnlyServer { .. } => {
-                "Build without it: flashed again, it starts the cluster anew, with the same keys, and its agents come back"
-                    .to_owned()
-            }
-        })
+fn listed(servers: &[String]) -> String {
+    if servers.is_empty() {
+        return "No node of nodes.yaml is a server".to_owned();
     }
+    format!("The servers are {}", servers.join(", "))
 }
 
 impl Cluster {

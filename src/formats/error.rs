@@ -1,48 +1,40 @@
 //! The errors of reading a compressed file. Each continues a sentence that begins with the file.
 
-use crate::types::{ByteCount, Hint};
+use crate::types::{ByteCount, errors};
 use std::io;
 
-/// An error of reading a file in one of the formats.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FormatError {
-    /// The file itself could not be read.
-    #[error("cannot be read: {0}")]
-    Read(io::Error),
-    /// A format, or a variant of one, that is not read.
-    #[error("is {0}, which cardwright does not read")]
-    Unknown(String),
-    /// The compressed data ends, and the file goes on.
-    #[error("goes on after its compressed data: {length} bytes follow that are not {format}")]
-    TrailingData {
-        /// The format of the compressed data, as its program is called.
-        format: &'static str,
-        /// The number of bytes that follow.
-        length: u64,
-    },
-    /// The compressed data contradicts itself, or ends too early.
-    #[error("is damaged: {0}")]
-    Damaged(String),
-    /// Larger than any card.
-    #[error("decompresses to more than {limit}")]
-    TooLarge {
-        /// The most that is decompressed.
-        limit: ByteCount,
-    },
-    /// An archive without an image.
-    #[error("is a zip archive without a file that ends in `.img`{}", listed(": it holds ", names))]
-    NoImageInZip {
-        /// Some of the names it holds.
-        names: Vec<String>,
-    },
-    /// An archive with a choice of images.
-    #[error("is a zip archive of several images{}", listed(": ", names))]
-    SeveralImagesInZip {
-        /// Their names.
-        names: Vec<String>,
-    },
+errors! {
+    /// An error of reading a file in one of the formats.
+    #[derive(Debug, thiserror::Error)]
+    pub enum FormatError {
+        /// The file itself could not be read.
+        #[error("cannot be read: {0}")]
+        Read(io::Error) => "Check the medium the file is on, or copy it elsewhere",
+        /// A format, or a variant of one, that is not read.
+        #[error("is {0}, which cardwright does not read")]
+        Unknown(String) => "Give an image as .img, .img.xz, .img.gz, .img.zst or a .zip that holds one .img",
+        /// The compressed data ends, and the file goes on. `format` is what its program is called.
+        #[error("goes on after its compressed data: {length} bytes follow that are not {format}")]
+        TrailingData { format: &'static str, length: u64 }
+            => format!("Download the image again, or decompress it with `{format} -dc`, which leaves that out, and name the result"),
+        /// The compressed data contradicts itself, or ends too early.
+        #[error("is damaged: {0}")]
+        Damaged(String) => DOWNLOAD_AGAIN,
+        /// Larger than any card.
+        #[error("decompresses to more than {limit}")]
+        TooLarge { limit: ByteCount } => DOWNLOAD_AGAIN,
+        /// An archive without an image. Some of the names it holds.
+        #[error("is a zip archive without a file that ends in `.img`{}", listed(": it holds ", names))]
+        NoImageInZip { names: Vec<String> } => EXTRACT,
+        /// An archive with a choice of images.
+        #[error("is a zip archive of several images{}", listed(": ", names))]
+        SeveralImagesInZip { names: Vec<String> } => EXTRACT,
+    }
 }
+
+const DOWNLOAD_AGAIN: &str =
+    "Download the image again, and compare its SHA-256 with the one published beside it";
+const EXTRACT: &str = "Extract the archive, and name the image you want";
 
 /// The error of a decoder whose file goes on behind its compressed data with something else.
 #[derive(Debug, thiserror::Error)]
@@ -75,25 +67,4 @@ fn listed(before: &str, names: &[String]) -> String {
         return String::new();
     }
     format!("{before}{}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
-}
-
-impl Hint for FormatError {
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Read(_) => "Check the medium the file is on, or copy it elsewhere".to_owned(),
-            Self::Unknown(_) => {
-                "Give an image as .img, .img.xz, .img.gz, .img.zst or a .zip that holds one .img".to_owned()
-            }
-            Self::TrailingData { format, .. } => format!(
-                "Download the image again, or decompress it with `{format} -dc`, which leaves that out, and name the result"
-            ),
-            Self::Damaged(_) | Self::TooLarge { .. } => {
-                "Download the image again, and compare its SHA-256 with the one published beside it"
-                    .to_owned()
-            }
-            Self::NoImageInZip { .. } | Self::SeveralImagesInZip { .. } => {
-                "Extract the archive, and name the image you want".to_owned()
-            }
-        })
-    }
 }
