@@ -1,6 +1,8 @@
 //! The first boot: a script that downloads k3s, and the unit that runs it until it succeeded once.
 //!
-//! The script is the same on every card; what differs stands in a file of settings beside it.
+//! The script is the same on every card; what differs stands in a file of settings beside it. The unit has `Type=exec`,
+//! because multi-user.target would wait for a oneshot, and with it every login, until the download is through; and
+//! `StartLimitIntervalSec=0`, because a card that was switched on before the router has to go on trying.
 
 use super::{FIRST_START, K3sError, Target, service};
 use crate::first_start::Script;
@@ -8,9 +10,6 @@ use crate::patch::Draft;
 use crate::systemd;
 use crate::types::absent::OrEmpty as _;
 use crate::types::{Architecture, Digest};
-
-/// The file that the script leaves behind as the last thing it does.
-const MARKER: &str = "/var/lib/cardwright/k3s-installed";
 
 const UNIT: &str = "cardwright-install-k3s.service";
 
@@ -26,7 +25,7 @@ pub(super) fn write(
     let parts = [FIRST_START, include_str!("install-k3s.sh")];
     let script = Script { name: "install-k3s", parts: &parts, settings: &settings };
     script.write(draft, target.host.boot_mount)?;
-    Ok(systemd::install(draft, UNIT, unit())?)
+    Ok(systemd::install(draft, UNIT, include_str!("cardwright-install-k3s.service"))?)
 }
 
 fn settings(
@@ -58,42 +57,11 @@ fn settings(
     ])
 }
 
-/// Returns the unit. `Type=exec`, because multi-user.target would wait for a oneshot, and with it every login, until
-/// the download is through. `StartLimitIntervalSec=0`, because a card that was switched on before the router has to
-/// go on trying.
-fn unit() -> String {
-    format!(
-        "\
-[Unit]
-Description=Install k3s at the first boot
-Wants=network-online.target
-After=network-online.target rpi-resize.service
-ConditionPathExists=!{MARKER}
-StartLimitIntervalSec=0
-
-[Service]
-Type=exec
-ExecStart=/usr/local/lib/cardwright/install-k3s
-RemainAfterExit=yes
-Restart=on-failure
-RestartSec=15s
-
-[Install]
-WantedBy=multi-user.target
-"
-    )
-}
-
-/// Returns the drop-in of k3s's unit. Before the program is there, the unit is skipped quietly instead of failing
-/// every five seconds. The marker stands beside the program for whoever moves it elsewhere later.
-pub(super) fn drop_in() -> String {
-    format!(
-        "\
+/// The drop-in of k3s's unit. Before the program is there, the unit is skipped quietly instead of failing every five
+/// seconds. The script leaves the second file behind as the last thing it does, for whoever moves the program elsewhere.
+pub(super) const DROP_IN: &str = "\
 # Written by cardwright: nothing to run before cardwright-install-k3s.service is done.
 [Unit]
-ConditionPathExists=|{}
-ConditionPathExists=|{MARKER}
-",
-        service::PROGRAM
-    )
-}
+ConditionPathExists=|/usr/local/bin/k3s
+ConditionPathExists=|/var/lib/cardwright/k3s-installed
+";

@@ -6,7 +6,8 @@
 //! the time and the clock moved by more than a day.
 //!
 //! The path unit waits without asking again and again. The script that lets k3s go on without the time
-//! starts it; after the next start of the system, the file that this script left behind does.
+//! starts it; after the next start of the system, the file that this script left behind does. What it waits for,
+//! systemd-timesyncd makes as soon as it has set the clock (systemd-timesyncd.service(8)).
 
 use super::{FIRST_START, K3sError, Target, service};
 use crate::first_start::Script;
@@ -16,35 +17,12 @@ use crate::systemd::{self, MULTI_USER};
 const PATH_UNIT: &str = "cardwright-k3s-time.path";
 const SERVICE_UNIT: &str = "cardwright-k3s-time.service";
 
-/// Made by systemd-timesyncd as soon as it has set the clock (systemd-timesyncd.service(8)).
-const WAITING: &str = "\
-[Unit]
-Description=Wait for the time that k3s was started without
-ConditionPathExists=/var/lib/cardwright/k3s-without-time
-
-[Path]
-PathExists=/run/systemd/timesync/synchronized
-
-[Install]
-WantedBy=multi-user.target
-";
-
-const STARTING_ANEW: &str = "\
-[Unit]
-Description=Start k3s anew with the right time
-
-[Service]
-Type=oneshot
-ExecStart=/usr/local/lib/cardwright/k3s-time
-";
-
 pub(super) fn write(draft: &mut Draft<'_>, target: &Target<'_>) -> Result<(), K3sError> {
     let service = format!("{}.service", service::name(target.own.role));
     let settings = [("version", target.k3s.version.to_string()), ("service", service)];
     let parts = [FIRST_START, include_str!("k3s-time.sh")];
     Script { name: "k3s-time", parts: &parts, settings: &settings }.write(draft, target.host.boot_mount)?;
-    for (unit, text) in [(PATH_UNIT, WAITING), (SERVICE_UNIT, STARTING_ANEW)] {
-        systemd::write(draft, unit, text)?;
-    }
+    systemd::write(draft, PATH_UNIT, include_str!("cardwright-k3s-time.path"))?;
+    systemd::write(draft, SERVICE_UNIT, include_str!("cardwright-k3s-time.service"))?;
     Ok(systemd::enable(draft, PATH_UNIT, MULTI_USER)?)
 }

@@ -130,11 +130,11 @@ pub fn configure(
                 Architecture::Arm64 => *sha256_arm64,
                 Architecture::Armhf => *sha256_armhf,
             };
-            service::write(draft, own.role, install::drop_in())?;
+            service::write(draft, own.role, install::DROP_IN)?;
             install::write(draft, target, base_url, sha256)
         }
         Install::Bundled { .. } => {
-            service::write(draft, own.role, bundle::DROP_IN.to_owned())?;
+            service::write(draft, own.role, bundle::DROP_IN)?;
             bundle::wait_at_first_start(draft, target)
         }
     }

@@ -29,48 +29,13 @@ pub(super) fn name(role: Role) -> &'static str {
 }
 
 /// Writes the unit and enables it. `drop_in` is what cardwright adds to it.
-pub(super) fn write(draft: &mut Draft<'_>, role: Role, drop_in: String) -> Result<(), K3sError> {
-    let unit = format!("{}.service", name(role));
-    systemd::write(draft, &unit, self::unit(role))?;
+pub(super) fn write(draft: &mut Draft<'_>, role: Role, drop_in: &str) -> Result<(), K3sError> {
+    let (unit, role_name) = (format!("{}.service", name(role)), role.to_string());
+    let text = include_str!("k3s.service").replace("NAME", name(role)).replace("ROLE", &role_name);
+    systemd::write(draft, &unit, text)?;
     // Empty, as the installer leaves it where no K3S_ variable was set. Proxy passwords go into it.
     let environment = systemd::CONFIGURATION.join(&format!("{unit}.env"))?;
     draft.file(Partition::Root, &environment, "", Mode::SECRET, Owner::ROOT)?;
     systemd::write(draft, &format!("{unit}.d/cardwright.conf"), drop_in)?;
     Ok(systemd::enable(draft, &unit, MULTI_USER)?)
-}
-
-fn unit(role: Role) -> String {
-    let name = name(role);
-    format!(
-        "\
-[Unit]
-Description=Lightweight Kubernetes
-Documentation=https://k3s.io
-Wants=network-online.target
-After=network-online.target
-
-[Install]
-WantedBy=multi-user.target
-
-[Service]
-Type=notify
-EnvironmentFile=-/etc/default/%N
-EnvironmentFile=-/etc/sysconfig/%N
-EnvironmentFile=-{}/{name}.service.env
-KillMode=process
-Delegate=yes
-User=root
-LimitNOFILE=1048576
-LimitNPROC=infinity
-LimitCORE=infinity
-TasksMax=infinity
-TimeoutStartSec=0
-Restart=always
-RestartSec=5s
-ExecStartPre=-/sbin/modprobe br_netfilter
-ExecStartPre=-/sbin/modprobe overlay
-ExecStart={PROGRAM} {role}
-",
-        systemd::CONFIGURATION
-    )
 }
