@@ -2,9 +2,8 @@
 
 use super::error::AccessError;
 use super::known_hosts::{self, names};
-use crate::cluster::{AuthorizedKey, Cluster};
+use crate::cluster::{AuthorizedKey, Cluster, Node};
 use crate::types::{escape, shell};
-use std::fmt::Write as _;
 use std::iter::Peekable;
 use std::net::Ipv6Addr;
 use std::path::{Component, Path, PathBuf};
@@ -40,15 +39,11 @@ fn is_our_section<'text>(lines: &mut Peekable<impl Iterator<Item = &'text str>>)
         _ => return None,
     }
     lines.next()?.strip_prefix("    User ")?;
-    let mut has_identity = false;
     // No path of ours begins with a tilde.
     let is_identity = |line: &&str| {
         line.strip_prefix("    IdentityFile ").is_some_and(|path| !path.starts_with(['~', ' ']))
     };
-    while lines.next_if(is_identity).is_some() {
-        has_identity = true;
-    }
-    if has_identity {
+    if std::iter::from_fn(|| lines.next_if(is_identity)).count() > 0 {
         lines.next_if_eq(&"    IdentitiesOnly yes")?;
     }
     lines.next()?.strip_prefix("    UserKnownHostsFile ")?;
@@ -72,39 +67,28 @@ const INVITATION: &str = ". From the folder of nodes.yaml: ssh -F ";
 pub(super) fn text_of(cluster: &Cluster) -> Result<String, AccessError> {
     let result = |name: &str| argument(&seen_from_nodes_yaml(cluster, &cluster.output.folder.join(name)));
     let (known_hosts, login_key) = (result(known_hosts::NAME)?, result(LOGIN_KEY)?);
-    let mut text = format!(
-        "{HEADER}{}{INVITATION}{} {}\n",
-        cluster.name,
-        shell::word(&with_slashes(&seen_from_nodes_yaml(cluster, &cluster.output.folder.join(NAME)))),
-        // Without a node there is none to name, and no line below.
-        cluster.nodes.first().map_or("", |node| node.name.as_str()),
-    );
-    for node in &cluster.nodes {
-        let _ = write!(
-            text,
-            "\nHost {}\n    HostName {}\n    User {}\n",
-            names(node).join(" "),
-            node.host(),
-            node.user.name
-        );
+    let section = |node: &Node| {
+        let (names, address, user) = (names(node).join(" "), node.host(), &node.user.name);
         let identities = match node.user.ssh_authorized_keys.as_slice() {
             [] => vec![login_key.clone()],
             keys => own_keys(cluster, keys)?,
         };
-        for identity in &identities {
-            let _ = writeln!(text, "    IdentityFile {identity}");
-        }
-        if !identities.is_empty() {
-            // Otherwise ssh first offers every other key that an agent holds, and sshd hangs up after six
-            // (sshd_config(5), MaxAuthTries). Keys of these names are still taken from the agent.
-            text.push_str("    IdentitiesOnly yes\n");
-        }
-        let _ = write!(
-            text,
-            "    UserKnownHostsFile {known_hosts}\n    HostKeyAlgorithms ssh-ed25519\n    StrictHostKeyChecking yes\n",
-        );
-    }
-    Ok(text)
+        // Otherwise ssh first offers every other key that an agent holds, and sshd hangs up after six
+        // (sshd_config(5), MaxAuthTries). Keys of these names are still taken from the agent.
+        let only = if identities.is_empty() { "" } else { "    IdentitiesOnly yes\n" };
+        let line = |identity: &String| format!("    IdentityFile {identity}\n");
+        let identities: String = identities.iter().map(line).collect();
+        Ok(format!(
+            "\nHost {names}\n    HostName {address}\n    User {user}\n{identities}{only}    \
+             UserKnownHostsFile {known_hosts}\n    HostKeyAlgorithms ssh-ed25519\n    StrictHostKeyChecking yes\n"
+        ))
+    };
+    let sections = cluster.nodes.iter().map(section).collect::<Result<String, AccessError>>()?;
+    let path = seen_from_nodes_yaml(cluster, &cluster.output.folder.join(NAME));
+    // Without a node there is none to name, and no section.
+    let first = cluster.nodes.first().map_or("", |node| node.name.as_str());
+    let path = shell::word(&with_slashes(&path));
+    Ok(format!("{HEADER}{}{INVITATION}{path} {first}\n{sections}", cluster.name))
 }
 
 /// Returns the private keys on this machine with which one gets in by some of these public ones, each once.
@@ -112,9 +96,7 @@ fn own_keys(cluster: &Cluster, keys: &[AuthorizedKey]) -> Result<Vec<String>, Ac
     let mut files: Vec<String> = Vec::new();
     for file in keys.iter().filter_map(AuthorizedKey::identity_file) {
         let file = argument(&seen_from_nodes_yaml(cluster, file))?;
-        if !files.contains(&file) {
-            files.push(file);
-        }
+        files.extend((!files.contains(&file)).then_some(file));
     }
     Ok(files)
 }
@@ -148,11 +130,8 @@ fn argument(path: &Path) -> Result<String, AccessError> {
     let here = if text.starts_with('~') || text == "none" { "./" } else { "" };
     let text = format!("{here}{}", text.replace('%', "%%"));
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+%:~".contains(c);
-    if text.chars().all(plain) {
-        Ok(text)
-    } else {
-        Ok(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
-    }
+    let quoted = || format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    Ok(if text.chars().all(plain) { text } else { quoted() })
 }
 
 /// Returns a path with slashes between its parts, which ssh understands on every system.

@@ -23,6 +23,7 @@ use crate::output::sidecar::{self, Sidecar, bmap, build_json, sha256sums};
 use crate::raspios;
 use crate::stock_image::StockImage;
 use crate::stock_system::Disk;
+use crate::types::absent::OrEmpty as _;
 use crate::types::escape::escaped;
 use crate::types::{Digest, Hint};
 use std::cmp::Ordering;
@@ -46,28 +47,38 @@ pub struct OccupiedOutputs {
 }
 
 /// A file or folder in the place of a result.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Occupant {
     /// A file that the build reads: what it is to the build, and under which path.
+    #[error("is {role} `{path}`", role = .0, path = .1.display())]
     Input(&'static str, PathBuf),
     /// A file that this program did not write, or that was changed since.
+    #[error("was not written by cardwright, or was changed since")]
     Stranger,
     /// An image that this program made, with which a machine was started since.
+    #[error("is a copy of a card that was in use")]
     UsedCard,
     /// An image that this program made, and somebody changed since.
+    #[error("was changed since cardwright wrote it")]
     Changed,
     /// An image that this program made, of which a part is missing or damaged.
+    #[error("is an image of cardwright's that was cut short or is damaged")]
     Incomplete,
     /// A key or kubeconfig that this program made with another cluster secret.
+    #[error("was made with another cluster secret")]
     OtherSecret,
     /// A key or kubeconfig that this program made with a cluster secret, where there is none.
+    #[error("was made with a cluster secret that is not there now")]
     LostSecret,
     /// A file that may not be read.
+    #[error("may not be read, so nobody knows whose it is")]
     Unreadable,
     /// A folder or a device.
+    #[error("is no regular file")]
     NoFile,
     /// A file or a device in the place of the folder.
+    #[error("is a file where a folder is needed")]
     NoFolder,
 }
 
@@ -79,14 +90,6 @@ impl OccupiedOutputs {
     pub fn lines(&self) -> impl Iterator<Item = String> {
         self.files.iter().map(|(path, occupant)| format!("{} {occupant}", path.display()))
     }
-
-    fn are_all(&self, wanted: &[Occupant]) -> bool {
-        self.files.iter().all(|(_, occupant)| wanted.contains(occupant))
-    }
-
-    fn has(&self, wanted: &Occupant) -> bool {
-        self.files.iter().any(|(_, occupant)| occupant == wanted)
-    }
 }
 
 impl fmt::Display for OccupiedOutputs {
@@ -97,46 +100,24 @@ impl fmt::Display for OccupiedOutputs {
     }
 }
 
-impl fmt::Display for Occupant {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Input(role, path) => write!(formatter, "is {role} `{}`", path.display()),
-            Self::Stranger => write!(formatter, "was not written by cardwright, or was changed since"),
-            Self::UsedCard => write!(formatter, "is a copy of a card that was in use"),
-            Self::Changed => write!(formatter, "was changed since cardwright wrote it"),
-            Self::Incomplete => {
-                write!(formatter, "is an image of cardwright's that was cut short or is damaged")
-            }
-            Self::OtherSecret => write!(formatter, "was made with another cluster secret"),
-            Self::LostSecret => write!(formatter, "was made with a cluster secret that is not there now"),
-            Self::Unreadable => write!(formatter, "may not be read, so nobody knows whose it is"),
-            Self::NoFile => write!(formatter, "is no regular file"),
-            Self::NoFolder => write!(formatter, "is a file where a folder is needed"),
-        }
-    }
-}
-
 impl Hint for OccupiedOutputs {
     fn hint(&self) -> Option<String> {
+        use Occupant::{Changed, Incomplete, LostSecret, NoFolder, OtherSecret};
+        let has = |wanted: &[Occupant]| self.files.iter().any(|(_, occupant)| wanted.contains(occupant));
         let what = if self.files.len() == 1 { "that file" } else { "those files" };
         let (folder, elsewhere) =
             (self.folder.display(), "another folder with `--output` (or `dir:` under `output:`)");
-        if self.has(&Occupant::NoFolder) {
+        if has(&[NoFolder]) {
             return Some(format!("Choose {elsewhere}, or move {what} away"));
         }
-        let delete = if self.are_all(&[Occupant::Incomplete, Occupant::Changed]) {
-            ", or delete what nobody needs"
-        } else {
-            ""
-        };
-        let secret = if self.has(&Occupant::OtherSecret) || self.has(&Occupant::LostSecret) {
+        let are_needless = self.files.iter().all(|(_, occupant)| [Incomplete, Changed].contains(occupant));
+        let delete = if are_needless { ", or delete what nobody needs" } else { "" };
+        let secret = has(&[OtherSecret, LostSecret]).then(|| {
             format!(
                 ". If machines run with that secret, put it back, into cluster.secret beside nodes.yaml or {SECRET_ENVIRONMENT_VARIABLE}"
             )
-        } else {
-            String::new()
-        };
-        Some(format!("Choose {elsewhere}, or move {what} out of {folder}{delete}{secret}"))
+        });
+        Some(format!("Choose {elsewhere}, or move {what} out of {folder}{delete}{}", secret.or_empty()))
     }
 }
 
@@ -171,7 +152,7 @@ pub fn check_outputs(
         let files = vec![(file, Occupant::NoFolder)];
         return Err(OccupiedOutputs { folder: folder.clone(), files }.into());
     }
-    let inputs = Inputs::of(cluster);
+    let inputs = inputs_of(cluster);
     let statement = folder.join(build_json::NAME);
     let known = Known {
         cluster,
@@ -186,7 +167,9 @@ pub fn check_outputs(
     };
     let outputs = outputs(cluster, only);
     let occupied = |output: ResultFile| {
-        let occupant = inputs.find(&output.path).or_else(|| known.occupant(&output))?;
+        let input = inputs.iter().find(|(_, input)| is_same_file(input, &output.path));
+        let input = input.map(|(role, input)| Occupant::Input(role, input.clone()));
+        let occupant = input.or_else(|| known.occupant(&output))?;
         Some((output.path, occupant))
     };
     let files: Vec<_> = outputs.into_iter().filter_map(occupied).collect();
@@ -241,26 +224,16 @@ pub(super) fn image_names(cluster: &Cluster) -> Vec<String> {
         .collect()
 }
 
-/// The files that a build reads.
-struct Inputs(Vec<(&'static str, PathBuf)>);
-
-impl Inputs {
-    fn of(cluster: &Cluster) -> Self {
-        let mut inputs =
-            vec![("the nodes.yaml", cluster.source.clone()), ("the cluster's secret", secret_path(cluster))];
-        // Not only the one that nodes.yaml names: the command line may name another.
-        if let ImageSource::File(FileLocation::Path { path, .. }) = &cluster.image {
-            inputs.push(("the stock image", path.clone()));
-        }
-        inputs.extend(cluster.named_paths.iter().map(|path| ("a file that nodes.yaml names,", path.clone())));
-        Self(inputs)
+/// Returns the files that a build reads, and what each is to it.
+fn inputs_of(cluster: &Cluster) -> Vec<(&'static str, PathBuf)> {
+    let mut inputs =
+        vec![("the nodes.yaml", cluster.source.clone()), ("the cluster's secret", secret_path(cluster))];
+    // Not only the one that nodes.yaml names: the command line may name another.
+    if let ImageSource::File(FileLocation::Path { path, .. }) = &cluster.image {
+        inputs.push(("the stock image", path.clone()));
     }
-
-    /// Returns which of them is at the path of an output.
-    fn find(&self, output: &Path) -> Option<Occupant> {
-        let found = self.0.iter().find(|(_, input)| is_same_file(input, output));
-        found.map(|(role, input)| Occupant::Input(role, input.clone()))
-    }
+    inputs.extend(cluster.named_paths.iter().map(|path| ("a file that nodes.yaml names,", path.clone())));
+    inputs
 }
 
 /// Returns whether two paths lead to the same file, be it through links, or would if there were one.
@@ -331,29 +304,25 @@ impl Known<'_> {
         if File::open(path).is_err() {
             return Some(Occupant::Unreadable);
         }
-        let is_ours = |text: &str| match kind {
-            Kind::Image(_) => false,
-            Kind::Bmap => bmap::is_bmap(text),
-            Kind::Sidecar(sidecar) => {
-                // A SHA256SUMS beside a build.json of ours is ours, whatever images it names.
-                sidecar.is_ours(text, &self.names)
-                    || (sidecar.file_name("") == sha256sums::NAME && self.images.is_some())
-            }
-            Kind::Access(_) => true,
-        };
-        match kind {
-            Kind::Image(format) => self.image_occupant(path, *format, &metadata),
+        let text = || read_text(path);
+        let is_ours = match kind {
+            Kind::Image(format) => return self.image_occupant(path, *format, &metadata),
             Kind::Access(file) => {
-                match read_text(path).map(|text| file.author(&text, self.cluster, self.secret)) {
+                return match text().map(|text| file.author(&text, self.cluster, self.secret)) {
                     Some(Author::Us) => None,
                     Some(Author::OtherSecret) if self.secret.is_none() => Some(Occupant::LostSecret),
                     Some(Author::OtherSecret) => Some(Occupant::OtherSecret),
                     Some(Author::Stranger) | None => Some(Occupant::Stranger),
-                }
+                };
             }
-            _ if read_text(path).is_some_and(|text| is_ours(&text)) => None,
-            _ => Some(Occupant::Stranger),
-        }
+            Kind::Bmap => text().is_some_and(|text| bmap::is_bmap(&text)),
+            // A SHA256SUMS beside a build.json of ours is ours, whatever images it names.
+            Kind::Sidecar(sidecar) => text().is_some_and(|text| {
+                sidecar.is_ours(&text, &self.names)
+                    || sidecar.file_name("") == sha256sums::NAME && self.images.is_some()
+            }),
+        };
+        (!is_ours).then_some(Occupant::Stranger)
     }
 
     /// As [`occupant`](Self::occupant), of an image: from the quickest way to tell to the slowest.

@@ -7,7 +7,6 @@
 use super::name_of;
 use crate::io::BLOCK_SIZE;
 use crate::types::{ByteCount, Digest};
-use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -69,11 +68,11 @@ pub(in crate::output) fn text(size: ByteCount, parts: &[(Range<u64>, Digest)]) -
              <BlockMap>\n",
         size.get()
     );
-    for (part, digest) in parts {
+    text.extend(parts.iter().map(|(part, digest)| {
         let (first, last) = (part.start / BLOCK, part.end.div_ceil(BLOCK) - 1);
         let blocks = if first == last { format!("{first}") } else { format!("{first}-{last}") };
-        let _ = writeln!(text, "        <Range chksum=\"{digest}\"> {blocks} </Range>");
-    }
+        format!("        <Range chksum=\"{digest}\"> {blocks} </Range>\n")
+    }));
     text.push_str("    </BlockMap>\n</bmap>\n");
     // The checksum is that of the file in which it is zeros.
     let checksum = Digest::of(text.as_bytes()).to_string();

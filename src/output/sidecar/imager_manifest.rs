@@ -7,7 +7,6 @@
 use super::{BuildRecord, Sidecar, json_text, name_of};
 use crate::output::{BuiltImage, OutputError};
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 use std::path::Path;
 
 /// The facts that all images of a manifest have in common.
@@ -70,6 +69,7 @@ impl ImagerManifest {
     }
 
     fn image(&self, image: &BuiltImage) -> Result<Value, OutputError> {
+        let bmap = image.bmap.as_ref().map(|bmap| self.address(bmap)).transpose()?;
         let mut entry = json!({
             "name": image.title,
             "description": image.description,
@@ -83,14 +83,11 @@ impl ImagerManifest {
             "init_format": "none",
             "architecture": self.architecture(),
             "devices": [TAG],
+            "image_download_sha256": image.sha256,
+            "bmap_url": bmap,
         });
         if let Value::Object(entry) = &mut entry {
-            if let Some(sha256) = image.sha256 {
-                entry.insert("image_download_sha256".to_owned(), sha256.to_string().into());
-            }
-            if let Some(bmap) = &image.bmap {
-                entry.insert("bmap_url".to_owned(), self.address(bmap)?.into());
-            }
+            entry.retain(|_, value| !value.is_null());
         }
         Ok(entry)
     }
@@ -109,15 +106,9 @@ impl ImagerManifest {
 
 /// A path as a part of an address (RFC 3986, section 3.3).
 fn encoded(path: &str) -> String {
-    let mut text = String::new();
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/:@!$&'()*+,;=".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            let _ = write!(text, "%{byte:02X}");
-        }
-    }
-    text
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/:@!$&'()*+,;=".contains(&byte);
+    let encode = |byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    path.bytes().map(encode).collect()
 }
 
 #[cfg(test)]
