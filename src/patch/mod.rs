@@ -13,7 +13,7 @@
 //!
 //! let motd = image_path!("/etc/motd");
 //! let stock = MemoryStock::new().file(Partition::Root, &motd, Mode::FILE, Owner::ROOT, "Welcome.\n");
-//! // In a program, `plan::plan` returns the patch of a node.
+//! // In a program, `plan::assess` returns the patch of a node.
 //! let planned = Draft::new(&stock, UnixTime::new(1_791_244_800)).finish();
 //!
 //! let mut draft = Draft::continued(planned, &stock)?;

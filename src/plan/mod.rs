@@ -10,7 +10,7 @@ pub use report::{PlannedChange, PlannedEdit, report};
 use crate::cluster::{Cluster, FieldSpan, Node, Swap};
 use crate::identity::{ClusterSecret, IdentityError, SshKeyPair};
 use crate::k3s::{self, Artifacts, K3sError};
-use crate::patch::{Draft, Patch, PatchError, SourceDigests, Stock};
+use crate::patch::{Draft, Patch, PatchError, Stock};
 use crate::raspios::{self, Account, CardRecord, NetworkStack, RaspiosError, Release};
 use crate::types::{UnixTime, errors};
 
@@ -78,21 +78,8 @@ impl Mistakes {
     }
 }
 
-/// Plans all changes of the stock image for `node`.
-///
-/// # Errors
-/// When the stock image lacks something that was asked for, or cannot be read.
-pub fn plan(context: &PlanContext<'_>, node: &Node) -> Result<Patch, PlanError> {
-    let Assessment { mut patch, mistakes } = assess(context, node)?;
-    if let Some(mistake) = mistakes.into_iter().next() {
-        return Err(mistake.into());
-    }
-    patch.take_digests(&mut SourceDigests::default())?;
-    Ok(patch)
-}
-
-/// Plans as [`plan`] does, with every mistake of nodes.yaml that shows with this stock image, and not only the first,
-/// and without the digests of large source files ([`Patch::take_digests`]).
+/// Plans all changes of the stock image for `node`, with every mistake of nodes.yaml that shows with this stock image,
+/// and not only the first. The digests of large source files are for [`Patch::take_digests`].
 ///
 /// # Errors
 /// Fails when the stock image cannot be read, or is not what every plan needs.
