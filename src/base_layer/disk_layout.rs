@@ -38,13 +38,13 @@ impl DiskLayout {
     /// # Errors
     /// When they would not fit, when the stock image has a GPT, or when its root partition is not the last.
     pub fn decide<'p>(
-        base: &StockSystem,
+        system: &StockSystem,
         grow: Grow,
         patches: impl IntoIterator<Item = &'p Patch>,
     ) -> Result<Self, BaseLayerError> {
         let fullest = patches.into_iter().max_by_key(|patch| size_on_root(patch));
         let needed = more_room(fullest.map_or(0, size_on_root), SPARE);
-        let free = base.disk.files.root.summary().map_err(BaseLayerError::Free)?.free.get();
+        let free = system.disk.files.root.summary().map_err(BaseLayerError::Free)?.free.get();
         let enough = growth_for(number::excess(needed, free));
         let growth = match grow {
             Grow::Auto => enough,
@@ -59,21 +59,22 @@ impl DiskLayout {
                 largest: fullest.and_then(largest_on_root),
             });
         }
-        Self::grown(base, ByteCount::new(growth))
+        Self::grown(system, ByteCount::new(growth))
     }
 
     /// Returns the layout of disks that are larger than the stock image by `growth`.
     #[expect(clippy::expect_used, reason = "resizing changes where a partition ends, and nothing else")]
-    fn grown(base: &StockSystem, growth: ByteCount) -> Result<Self, BaseLayerError> {
-        let (stock, root) = (&base.disk.table, &base.disk.root);
-        let size = ByteCount::new(more_room(base.disk.bytes.size().get(), growth.get()));
+    fn grown(system: &StockSystem, growth: ByteCount) -> Result<Self, BaseLayerError> {
+        let (stock, root) = (&system.disk.table, &system.disk.root);
+        let size = ByteCount::new(more_room(system.disk.bytes.size().get(), growth.get()));
         if growth.get() == 0 {
             return Ok(Self { size, growth, table: stock.clone(), root: root.clone() });
         }
         let table = stock.resized(root.number, size)?;
         let root = table.partitions.iter().find(|entry| entry.number == root.number);
         let root = root.expect("a resized table has the same partitions").clone();
-        let window = Window::new(Arc::clone(&base.disk.bytes), base.disk.root.start, base.disk.root.length);
+        let window =
+            Window::new(Arc::clone(&system.disk.bytes), system.disk.root.start, system.disk.root.length);
         let window = window.map_err(|source| BaseLayerError::Grow(source.into()))?;
         ext4::check_growth(&window, root.length).map_err(BaseLayerError::Grow)?;
         Ok(Self { size, growth, table, root })
@@ -85,8 +86,8 @@ impl DiskLayout {
 ///
 /// # Errors
 /// Fails with [`BaseLayerError::BootFull`] at the first file that does not fit.
-pub(crate) fn check_boot(base: &StockSystem, patch: &Patch) -> Result<(), BaseLayerError> {
-    let boot = &base.disk.files.boot;
+pub(crate) fn check_boot(system: &StockSystem, patch: &Patch) -> Result<(), BaseLayerError> {
+    let boot = &system.disk.files.boot;
     let cluster = boot.allocation_unit().get();
     let mut free = boot.summary().map_err(BaseLayerError::BootFree)?.free.get() / cluster;
     let name = fat::LONGEST_ENTRY.div_ceil(cluster);

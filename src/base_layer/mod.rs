@@ -46,12 +46,12 @@ impl BaseLayer {
     /// # Errors
     /// When the filesystem cannot be made larger, or has no room.
     pub fn create(
-        base: &StockSystem,
+        system: &StockSystem,
         layout: &DiskLayout,
         common: &Patch,
         scratch: &Path,
     ) -> Result<Self, BaseLayerError> {
-        let stock = Arc::clone(&base.disk.bytes);
+        let stock = Arc::clone(&system.disk.bytes);
         let bytes: Arc<dyn ReadAt> = if layout.growth.get() == 0 {
             Arc::clone(&stock)
         } else {
@@ -60,7 +60,7 @@ impl BaseLayer {
         };
         let disk = LayeredDisk::new(bytes);
         let overlay = overlay_for(common, &disk, scratch).map_err(BaseLayerError::Scratch)?;
-        let mut base_layer = Self { disk, boot: base.disk.boot.clone(), root: layout.root.clone() };
+        let mut base_layer = Self { disk, boot: system.disk.boot.clone(), root: layout.root.clone() };
         if layout.growth.get() > 0 {
             layout.table.write_length(&overlay, layout.root.number)?;
             let root = base_layer.window(Partition::Root, Arc::clone(&overlay)).map_err(FsError::from);

@@ -26,14 +26,6 @@ const CONNECTING: Duration = Duration::from_secs(30);
 /// The most that is downloaded. The largest stock images have some 5 GiB.
 const LARGEST_FILE: u64 = 64 << 30;
 
-/// The answer of a server that was asked for a part.
-enum Answer {
-    /// The rest after the bytes that are there, or all of it.
-    Content { body: Body, from: u64 },
-    /// There is nothing after the bytes that are there.
-    NothingMore,
-}
-
 /// The reason why an attempt ended early.
 enum Interruption {
     /// Another attempt may succeed.
@@ -98,10 +90,7 @@ impl Client {
     /// Makes one request, and appends what comes of it.
     fn attempt(&self, url: &str, part: &mut Part<'_>, progress: &dyn Progress) -> Result<(), Interruption> {
         let there = part.length()?;
-        let (body, from) = match self.ask(url, there)? {
-            Answer::Content { body, from } => (body, from),
-            Answer::NothingMore => return Ok(()),
-        };
+        let Some((body, from)) = self.ask(url, there)? else { return Ok(()) };
         if from != there {
             part.empty()?;
         }
@@ -130,8 +119,9 @@ impl Client {
         }
     }
 
-    /// Asks for what follows the first `there` bytes.
-    fn ask(&self, url: &str, there: u64) -> Result<Answer, Interruption> {
+    /// Asks for what follows the first `there` bytes. Returns that, or all of it, and where it begins; `None` where nothing
+    /// follows.
+    fn ask(&self, url: &str, there: u64) -> Result<Option<(Body, u64)>, Interruption> {
         let mut request = self.agent.get(url);
         if there > 0 {
             request = request.header(RANGE, format!("bytes={there}-"));
@@ -146,14 +136,14 @@ impl Client {
         })?;
         let (parts, body) = response.into_parts();
         match parts.status {
-            StatusCode::OK => Ok(Answer::Content { body, from: 0 }),
+            StatusCode::OK => Ok(Some((body, 0))),
             StatusCode::PARTIAL_CONTENT if range_start(&parts.headers) == Some(there) => {
-                Ok(Answer::Content { body, from: there })
+                Ok(Some((body, there)))
             }
             StatusCode::PARTIAL_CONTENT => {
                 Err(Interruption::Passing("the server sends another part than it was asked for".to_owned()))
             }
-            StatusCode::RANGE_NOT_SATISFIABLE if there > 0 => Ok(Answer::NothingMore),
+            StatusCode::RANGE_NOT_SATISFIABLE if there > 0 => Ok(None),
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Err(passing(parts.status)),
             status if status.is_server_error() => Err(passing(status)),
             status => {

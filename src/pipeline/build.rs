@@ -7,14 +7,14 @@ use super::{Error, Progress, named_node, writable_warning};
 use crate::access::{AccessFile, AccessFiles, WrittenAccessFiles};
 use crate::base_layer::BaseLayer;
 use crate::cache;
-use crate::cluster::{Cluster, Node};
+use crate::cluster::Node;
 use crate::io::ownership::create_folder;
 use crate::io::{self as disks, Layer, ReadAt as _, cursor::Cursor, read_full};
 pub use crate::output::BuiltImage;
 use crate::output::sidecar::{self, BuildRecord, ImagerManifest, Provenance};
 use crate::output::{self, ImageJob, ImageWriter, NewImages, OutputError};
 use crate::plan;
-use crate::stock_image::{StockImage, VerifiedImage};
+use crate::stock_image::VerifiedImage;
 use crate::stock_system::StockSystem;
 use crate::types::{Architecture, ByteCount, Digest, Stage};
 use std::collections::BTreeMap;
@@ -160,7 +160,7 @@ fn build(
     }
     // The last chance to find out that all this was made from another file than the one that was named.
     let stock = image.verify()?;
-    publish(cluster, image, stock, system, options, images, &access)
+    publish(session, stock, options, images, &access)
 }
 
 /// Applies the plan of every node, in memory: returns the images that are wanted, and the layers of all nodes.
@@ -201,15 +201,13 @@ fn apply(
 
 /// Gives the images their names, and writes the files beside them.
 fn publish(
-    cluster: &Cluster,
-    image: &StockImage,
+    session: &Session,
     stock: VerifiedImage<'_>,
-    base: &StockSystem,
     options: &BuildOptions,
     images: NewImages,
     access: &AccessFiles,
 ) -> Result<Built, Error> {
-    let folder = &cluster.output.folder;
+    let (cluster, folder) = (&session.cluster, &session.cluster.output.folder);
     let names: Vec<_> = images.paths().map(output::name_of).collect();
     sidecar::forget(folder, cluster.name.as_str(), &names)?;
     // The time of this file says that newer images are somebody else's. It is written again right after the images.
@@ -222,17 +220,17 @@ fn publish(
         format: cluster.output.format,
         images: &images,
         image_names: &outputs::image_names(cluster),
-        provenance: options.checksums.then(|| provenance(cluster, image, base)).transpose()?,
-        imager: options.imager.as_ref().map(|imager| imager_manifest(cluster, base, imager)),
+        provenance: options.checksums.then(|| provenance(session)).transpose()?,
+        imager: options.imager.as_ref().map(|imager| imager_manifest(session, imager)),
     };
     let sidecars = sidecar::write_all(&record)?;
     Ok(Built { images, sidecars, access })
 }
 
 /// Returns the title and the description of a node's image.
-fn labels(node: &Node, base: &StockSystem) -> (String, String) {
+fn labels(node: &Node, system: &StockSystem) -> (String, String) {
     let role = node.k3s.as_ref().map_or_else(String::new, |k3s| format!(" - k3s {}", k3s.role));
-    let description = format!("{}, Raspberry Pi OS {}", node.host(), base.release.codename);
+    let description = format!("{}, Raspberry Pi OS {}", node.host(), system.release.codename);
     (format!("{}{role}", node.name), description)
 }
 
@@ -243,22 +241,22 @@ fn digest_of(report: &impl serde::Serialize) -> Digest {
 }
 
 /// Returns the origin of the images.
-fn provenance(cluster: &Cluster, image: &StockImage, base: &StockSystem) -> Result<Provenance, OutputError> {
-    let stock = image.file_digest().map_err(OutputError::StockImage)?;
+fn provenance(Session { cluster, stock, .. }: &Session) -> Result<Provenance, OutputError> {
+    let digest = stock.image.file_digest().map_err(OutputError::StockImage)?;
     Ok(Provenance {
-        time: base.time.seconds(),
-        stock: (output::name_of(image.name()), stock),
+        time: stock.system.time.seconds(),
+        stock: (output::name_of(stock.image.name()), digest),
         nodes_yaml: cluster.source_digest,
     })
 }
 
 /// Returns what the manifest says of the cluster.
-fn imager_manifest(cluster: &Cluster, base: &StockSystem, imager: &Imager) -> ImagerManifest {
-    let count = cluster.nodes.len();
+fn imager_manifest(Session { cluster, stock, .. }: &Session, imager: &Imager) -> ImagerManifest {
+    let (count, StockSystem { release, time, .. }) = (cluster.nodes.len(), &stock.system);
     ImagerManifest {
         description: format!("{count} node{}, one image each", if count == 1 { "" } else { "s" }),
-        release_date: base.release.date.clone().unwrap_or_else(|| base.time.date()),
-        is_64_bit: base.release.architecture == Architecture::Arm64,
+        release_date: release.date.clone().unwrap_or_else(|| time.date()),
+        is_64_bit: release.architecture == Architecture::Arm64,
         base_url: imager.base_url.clone(),
     }
 }

@@ -3,14 +3,13 @@
 
 use super::plans::plan_with;
 use super::{Error, image_name};
-use crate::artifacts::{self, ArtifactError};
+use crate::artifacts;
 use crate::cluster::{Cluster, Diagnostic, ImageSource, Install};
 use crate::demo;
 use crate::fetch::{Fetched, FileLocation};
 use crate::identity::ClusterSecret;
-use crate::k3s::Artifacts;
 use crate::raspios::DOWNLOAD_PAGE;
-use crate::stock_image::{StockImage, StockImageError};
+use crate::stock_image::StockImage;
 use crate::stock_system::{OpenOptions, StockSystem, StockSystemError};
 use crate::types::{Silent, Warning};
 use std::path::Path;
@@ -25,153 +24,118 @@ pub struct Checked {
     pub warnings: Vec<Diagnostic>,
 }
 
+/// The reason why a check ends early.
+enum End {
+    /// The image is not looked at: why, as a clause, and the way to have it looked at.
+    Unseen(String, String),
+    /// There is a problem.
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for End {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
 /// Holds a nodes.yaml against its stock image: time zones, locales, the user, files, words for the kernel, and
 /// whether all of it fits. `cache` is where downloads are, `scratch` a folder for what is decompressed.
 pub fn check(cluster: &Cluster, options: OpenOptions, cache: Option<&Path>, scratch: &Path) -> Checked {
     let mut checked = Checked::default();
-    let image = match open(cluster, cache, scratch) {
-        Ok(AtHand::Open(image)) => Arc::new(*image),
-        Ok(AtHand::Not(reason)) => {
-            checked.skip(cluster, reason);
-            return checked;
+    match checked.look(cluster, options, cache, scratch) {
+        Ok(()) => {}
+        Err(End::Unseen(reason, hint)) => checked.warn(
+            cluster,
+            format!("time zones, locales, paths, packages and free space were not checked: {reason}"),
+            hint,
+        ),
+        Err(End::Failed(Error::Unfit(unfit))) => checked.problems.extend(unfit.problems),
+        Err(End::Failed(error)) => {
+            let span = cluster.image_span.as_ref().filter(|_| !matches!(error, Error::Artifacts(_)));
+            checked.problems.push(Diagnostic::at(span, &error));
         }
-        Err(error) => {
-            checked.problems.push(Diagnostic::at(cluster.image_span.as_ref(), &error));
-            return checked;
-        }
-    };
-    checked.warn(cluster, image.warnings().iter().map(Warning::of));
-    let base = match StockSystem::open(Arc::clone(&image) as _, options) {
-        Ok(base) => base,
-        // `--force-release` is for the commands that make something.
-        Err(StockSystemError::Release(error)) => {
-            let hint = "`cardwright plan` checks them, with the image".to_owned();
-            checked.skip(cluster, Unseen { reason: error.to_string(), hint });
-            return checked;
-        }
-        Err(error) => {
-            let error = Error::StockImage { image: image_name(cluster), source: error };
-            checked.problems.push(Diagnostic::at(cluster.image_span.as_ref(), &error));
-            return checked;
-        }
-    };
-    checked.warn(cluster, base.warnings.iter().map(Warning::of));
-    checked.plan(cluster, &base, cache);
+    }
     checked
 }
 
 impl Checked {
-    fn plan(&mut self, cluster: &Cluster, base: &StockSystem, cache: Option<&Path>) {
-        let artifacts = match artifacts_at_hand(cluster, base, cache) {
-            Ok(artifacts) => artifacts,
-            Err(NoPayload::NotDownloaded(what)) => {
-                let message =
-                    format!("whether all fits on the cards was not checked: {what} is not downloaded yet");
-                let hint = "`cardwright plan` downloads it, and checks that too".to_owned();
-                self.warn(cluster, [Warning { message, hint: Some(hint) }]);
-                None
+    fn look(
+        &mut self,
+        cluster: &Cluster,
+        options: OpenOptions,
+        cache: Option<&Path>,
+        scratch: &Path,
+    ) -> Result<(), End> {
+        let span = cluster.image_span.as_ref();
+        let image = Arc::new(open(cluster, cache, scratch)?);
+        self.warnings.extend(image.warnings().iter().map(|warning| Diagnostic::at(span, warning)));
+        let system = match StockSystem::open(Arc::clone(&image) as _, options) {
+            // `--force-release` is for the commands that make something.
+            Err(StockSystemError::Release(error)) => {
+                return Err(End::Unseen(error.to_string(), WITH_THE_IMAGE.to_owned()));
             }
-            Err(NoPayload::Failed(error)) => {
-                self.problems.push(Diagnostic::at(None, &error));
-                return;
-            }
+            opened => opened.map_err(|source| Error::StockImage { image: image_name(cluster), source })?,
         };
+        self.warnings.extend(system.warnings.iter().map(|warning| Diagnostic::at(span, warning)));
+        let install = cluster.k3s.as_ref().map(|k3s| &k3s.install);
+        let artifacts = if let Some(missing) = install.and_then(|install| missing_download(install, cache)) {
+            let message =
+                format!("whether all fits on the cards was not checked: `{missing}` is not downloaded yet");
+            self.warn(cluster, message, "`cardwright plan` downloads it, and checks that too".to_owned());
+            None
+        } else {
+            let open = |install| artifacts::open(install, system.release.architecture, cache, &Silent);
+            install.map(open).transpose()?.flatten()
+        };
+        let artifacts = artifacts.as_ref().map(|opened| &opened.artifacts);
         // Nothing is made from it.
-        let secret = ClusterSecret::throwaway().map_err(Error::from);
-        let planned =
-            secret.and_then(|secret| plan_with(base, cluster, &secret, artifacts.as_ref(), &[]).map(|_| ()));
-        match planned {
-            Ok(()) => {}
-            Err(Error::Unfit(unfit)) => self.problems.extend(unfit.problems),
-            Err(error) => self.problems.push(Diagnostic::at(cluster.image_span.as_ref(), &error)),
-        }
-    }
-
-    fn skip(&mut self, cluster: &Cluster, unseen: Unseen) {
-        let Unseen { reason, hint } = unseen;
-        let message =
-            format!("time zones, locales, paths, packages and free space were not checked: {reason}");
-        self.warn(cluster, [Warning { message, hint: Some(hint) }]);
+        let secret = ClusterSecret::throwaway()?;
+        plan_with(&system, cluster, &secret, artifacts, &[])?;
+        Ok(())
     }
 
     /// Warnings about the image stand where nodes.yaml names it.
-    fn warn(&mut self, cluster: &Cluster, warnings: impl IntoIterator<Item = Warning>) {
-        let at = |Warning { message, hint }| {
-            let spot = cluster.image_span.as_ref();
-            Diagnostic {
-                line: spot.map_or(0, |spot| spot.position.line),
-                column: spot.map_or(0, |spot| spot.position.column),
-                at: spot.map_or_else(String::new, |spot| spot.path.clone()),
-                message,
-                hint,
-                hide_source: false,
-            }
-        };
-        self.warnings.extend(warnings.into_iter().map(at));
+    fn warn(&mut self, cluster: &Cluster, message: String, hint: String) {
+        let warning = Warning { message, hint: Some(hint) };
+        self.warnings.push(Diagnostic::at(cluster.image_span.as_ref(), &warning));
     }
 }
 
-/// A stock image, or why it is not looked at.
-enum AtHand {
-    Open(Box<StockImage>),
-    Not(Unseen),
-}
+const WITH_THE_IMAGE: &str = "`cardwright plan` checks them, with the image";
 
-/// An image that is not looked at.
-struct Unseen {
-    /// The reason, a clause.
-    reason: String,
-    /// The way to have it looked at.
-    hint: String,
-}
-
-fn open(cluster: &Cluster, cache: Option<&Path>, scratch: &Path) -> Result<AtHand, StockImageError> {
+fn open(cluster: &Cluster, cache: Option<&Path>, scratch: &Path) -> Result<StockImage, End> {
     let location = match &cluster.image {
-        ImageSource::Demo => return Ok(AtHand::Open(Box::new(demo::open()?))),
+        ImageSource::Demo => return Ok(demo::open()?),
         ImageSource::File(location) => location,
     };
     let Some(Fetched { path, hold, .. }) = location.find(cache) else {
-        return Ok(AtHand::Not(match location {
+        let (reason, hint) = match location {
             // `plan` and `build` do not go on without it either.
-            FileLocation::Path { path, .. } => Unseen {
-                reason: format!("there is no file `{}`", path.display()),
-                hint: format!(
+            FileLocation::Path { path, .. } => (
+                format!("there is no file `{}`", path.display()),
+                format!(
                     "Download Raspberry Pi OS Lite from {DOWNLOAD_PAGE} and keep it there, or write `image: demo` to try everything without it"
                 ),
-            },
-            FileLocation::Url { .. } => Unseen {
-                reason: "the image is not downloaded yet".to_owned(),
-                hint: "`cardwright plan` downloads it, and checks them".to_owned(),
-            },
-        }));
+            ),
+            FileLocation::Url { .. } => (
+                "the image is not downloaded yet".to_owned(),
+                "`cardwright plan` downloads it, and checks them".to_owned(),
+            ),
+        };
+        return Err(End::Unseen(reason, hint));
     };
     let opened = StockImage::open_at_hand(&path, location.sha256(), scratch, cache)?;
-    let slow = || {
+    opened.map(|image| image.keeping(hold)).ok_or_else(|| {
         let reason = format!("`{}` would have to be decompressed as a whole first", path.display());
-        AtHand::Not(Unseen { reason, hint: "`cardwright plan` checks them, with the image".to_owned() })
+        End::Unseen(reason, WITH_THE_IMAGE.to_owned())
+    })
+}
+
+/// Returns the name of a file for the cards that is not downloaded yet.
+fn missing_download(install: &Install, cache: Option<&Path>) -> Option<String> {
+    let Install::Bundled { arm64, armhf, images } = install else { return None };
+    let is_missing = |artifact: &&FileLocation| {
+        matches!(artifact, FileLocation::Url { .. }) && artifact.find(cache).is_none()
     };
-    Ok(opened.map_or_else(slow, |image| AtHand::Open(Box::new(image.keeping(hold)))))
-}
-
-/// The reason why the files for the cards are not looked at.
-enum NoPayload {
-    NotDownloaded(String),
-    Failed(ArtifactError),
-}
-
-fn artifacts_at_hand(
-    cluster: &Cluster,
-    base: &StockSystem,
-    cache: Option<&Path>,
-) -> Result<Option<Artifacts>, NoPayload> {
-    let Some(k3s) = &cluster.k3s else { return Ok(None) };
-    if let Install::Bundled { arm64, armhf, images } = &k3s.install {
-        for artifact in arm64.iter().chain(armhf).chain(images) {
-            if matches!(artifact, FileLocation::Url { .. }) && artifact.find(cache).is_none() {
-                return Err(NoPayload::NotDownloaded(format!("`{}`", artifact.file_name())));
-            }
-        }
-    }
-    let opened = artifacts::open(&k3s.install, base.release.architecture, cache, &Silent);
-    opened.map(|opened| opened.map(|opened| opened.artifacts)).map_err(NoPayload::Failed)
+    arm64.iter().chain(armhf).chain(images).find(is_missing).map(FileLocation::file_name)
 }

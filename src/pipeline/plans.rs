@@ -53,7 +53,7 @@ impl Plans<'_> {
 /// When the stock image lacks something that nodes.yaml asks for, when what is to be put inside the cards
 /// cannot be had, or does not fit.
 pub(super) fn plan_cluster<'cluster>(
-    base: &StockSystem,
+    system: &StockSystem,
     cluster: &'cluster Cluster,
     secret: &ClusterSecret,
     steps: &[Step],
@@ -61,7 +61,7 @@ pub(super) fn plan_cluster<'cluster>(
     progress: &dyn Progress,
 ) -> Result<Plans<'cluster>, Error> {
     let opened = match &cluster.k3s {
-        Some(k3s) => artifacts::open(&k3s.install, base.release.architecture, cache, progress)?,
+        Some(k3s) => artifacts::open(&k3s.install, system.release.architecture, cache, progress)?,
         None => None,
     };
     let (artifacts, downloads) = match opened {
@@ -73,7 +73,7 @@ pub(super) fn plan_cluster<'cluster>(
         }
         None => (None, Vec::new()),
     };
-    let mut plans = plan_with(base, cluster, secret, artifacts.as_ref(), steps)?;
+    let mut plans = plan_with(system, cluster, secret, artifacts.as_ref(), steps)?;
     let mut known = SourceDigests::default();
     for (node, patch) in &mut plans.nodes {
         let failed = |source: PatchError| Error::Plan { node: node.name.to_string(), source: source.into() };
@@ -85,7 +85,7 @@ pub(super) fn plan_cluster<'cluster>(
 /// As [`plan_cluster`], with what is put inside the cards at hand. All that nodes.yaml asks for and the stock
 /// image does not give is reported at once.
 pub(super) fn plan_with<'cluster>(
-    base: &StockSystem,
+    system: &StockSystem,
     cluster: &'cluster Cluster,
     secret: &ClusterSecret,
     artifacts: Option<&Artifacts>,
@@ -94,9 +94,9 @@ pub(super) fn plan_with<'cluster>(
     let context = PlanContext {
         cluster,
         secret,
-        release: &base.release,
-        stock: &base.disk.files,
-        time: base.time,
+        release: &system.release,
+        stock: &system.disk.files,
+        time: system.time,
         artifacts,
     };
     let failed = |node: &Node, source| Error::Plan { node: node.name.to_string(), source };
@@ -105,8 +105,8 @@ pub(super) fn plan_with<'cluster>(
         let assessed = plan::assess(&context, node).map_err(|source| failed(node, source))?;
         problems.extend(assessed.mistakes.iter().map(|mistake| problem_of(mistake, cluster, node)));
         let patch =
-            continued(assessed.patch, base, node, steps).map_err(|source| failed(node, source.into()))?;
-        match base_layer::check_boot(base, &patch) {
+            continued(assessed.patch, system, node, steps).map_err(|source| failed(node, source.into()))?;
+        match base_layer::check_boot(system, &patch) {
             Ok(()) => {}
             Err(BaseLayerError::BootFull { path, size, free }) => {
                 let span = span_on_boot(node, &path).or_else(|| cluster.image_span.clone());
@@ -119,7 +119,7 @@ pub(super) fn plan_with<'cluster>(
         nodes.push((node, patch));
     }
     let common = plan::common(&context).map_err(Error::PlanCommon)?;
-    let layout = match DiskLayout::decide(base, cluster.grow, nodes.iter().map(|(_, patch)| patch)) {
+    let layout = match DiskLayout::decide(system, cluster.grow, nodes.iter().map(|(_, patch)| patch)) {
         Ok(layout) => Some(layout),
         Err(error) if error.is_about_room() => {
             problems.push(Diagnostic::at(cluster.image_span.as_ref(), &error));
@@ -134,11 +134,11 @@ pub(super) fn plan_with<'cluster>(
 }
 
 /// Applies the steps of the caller to the patch of a node.
-fn continued(patch: Patch, base: &StockSystem, node: &Node, steps: &[Step]) -> Result<Patch, PatchError> {
+fn continued(patch: Patch, system: &StockSystem, node: &Node, steps: &[Step]) -> Result<Patch, PatchError> {
     if steps.is_empty() {
         return Ok(patch);
     }
-    let mut draft = Draft::continued(patch, &base.disk.files)?;
+    let mut draft = Draft::continued(patch, &system.disk.files)?;
     steps.iter().try_for_each(|step| step(node, &mut draft))?;
     Ok(draft.finish())
 }

@@ -129,6 +129,18 @@ pub struct Warning {
     pub hint: Option<String>,
 }
 
+impl std::fmt::Display for Warning {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl Hint for Warning {
+    fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
+}
+
 impl Warning {
     /// Takes the texts of a typed warning.
     pub fn of(warning: &(impl std::fmt::Display + Hint)) -> Self {
