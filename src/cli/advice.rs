@@ -7,6 +7,7 @@ use cardwright::k3s::STATUS_FILE;
 use cardwright::pipeline::{Built, BuiltImage};
 use cardwright::raspios::DOWNLOAD_PAGE;
 use cardwright::types::shell;
+use std::fmt::Display;
 use std::path::Path;
 
 /// On which system cards are flashed.
@@ -46,134 +47,134 @@ impl Ending<'_> {
     /// Returns the next steps on a system.
     pub(super) fn advice(&self, system: System) -> Vec<Line> {
         let Some(first) = self.built.images.first() else { return Vec::new() };
-        let mut lines = vec![Line::default()];
-        if let Some(node) = self.rejoin {
-            // etcd lets nobody in under a name that it still has a member of (k3s#4210).
-            lines
-                .push(format!("Before `{node}` is switched on, take the old one out of the cluster:").into());
-            lines.push(command(&format!("kubectl delete node {node}")));
-        }
-        self.join(&mut lines);
-        if self.cluster.image == ImageSource::Demo {
-            self.look_at(first, &mut lines);
+        let next = if self.cluster.image == ImageSource::Demo {
+            self.look_at(first)
         } else {
-            self.flash(system, &mut lines);
-            self.switch_on(first, &mut lines);
-        }
-        lines
+            [self.flash(system), self.switch_on(first)].concat()
+        };
+        [vec![Line::default()], self.rejoin(), self.join(), next].concat()
     }
 
     /// The demo's images are for looking at.
-    fn look_at(&self, first: &BuiltImage, lines: &mut Vec<Line>) {
+    fn look_at(&self, first: &BuiltImage) -> Vec<Line> {
         let (arguments, path) = (&self.arguments, shown(&first.path));
-        lines.push(
-            "These images are made from the demo image: the right shape, but they do not boot, so do not flash them. Look at one:"
-                .into(),
-        );
-        lines.push(command(&format!("cardwright plan{arguments} --only {}", first.node)));
-        lines.push(command(&format!("cardwright inspect {path}")));
-        lines.push(command(&format!("cardwright verify{arguments} {path}")));
-        lines.push(
-            "For cards that boot, download Raspberry Pi OS Lite (64-bit), leave it compressed, name it under `image:` in nodes.yaml and build again:"
-                .into(),
-        );
-        lines.push(command(DOWNLOAD_PAGE));
+        vec![
+            "These images are made from the demo image: the right shape, but they do not boot, so do not flash them. Look at one:".into(),
+            command(format!("cardwright plan{arguments} --only {}", first.node)),
+            command(format!("cardwright inspect {path}")),
+            command(format!("cardwright verify{arguments} {path}")),
+            "For cards that boot, download Raspberry Pi OS Lite (64-bit), leave it compressed, name it under `image:` in nodes.yaml and build again:".into(),
+            command(DOWNLOAD_PAGE),
+        ]
     }
 
     /// From images to cards.
-    fn flash(&self, system: System, lines: &mut Vec<Line>) {
+    fn flash(&self, system: System) -> Vec<Line> {
         let images = &self.built.images;
-        if let Some(manifest) = self.built.sidecars.get("manifest") {
-            lines.push("Flash one card per image with Raspberry Pi Imager, which lists them:".into());
-            lines.push(command(&format!("rpi-imager --repo {}", shown(manifest))));
-            lines.push(
+        let manifest = self.built.sidecars.get("manifest");
+        let mut lines = match manifest {
+            Some(manifest) => vec![
+                "Flash one card per image with Raspberry Pi Imager, which lists them:".into(),
+                command(format!("rpi-imager --repo {}", shown(manifest))),
                 "For the next card choose the next image: \"write another\" keeps the same one.".into(),
-            );
-        } else if system != System::Linux {
-            lines.push(
-                "Flash one card per image with Raspberry Pi Imager: choose \"Use custom\" and the image, and skip customisation:"
-                    .into(),
-            );
-            lines.extend(images.iter().map(|image| command(&image.path.display().to_string())));
-        }
-        match system {
+            ],
+            None if system == System::Linux => Vec::new(),
+            None => {
+                let first = "Flash one card per image with Raspberry Pi Imager: choose \"Use custom\" and the image, and skip customisation:";
+                let paths = images.iter().map(|image| command(image.path.display()));
+                [first.into()].into_iter().chain(paths).collect()
+            }
+        };
+        let (begin, how, look): (_, _, &[_]) = match system {
             System::Linux => {
-                let how =
-                    "put the card in, see what it is called, and write to it. All that was on it is lost:";
-                let begin = if self.built.sidecars.contains_key("manifest") {
-                    "Or in a terminal"
-                } else {
-                    "Flash one card per image"
-                };
-                lines.push(format!("{begin}: {how}").into());
-                lines.push(command("lsblk -d -o NAME,SIZE,TRAN,VENDOR,MODEL"));
+                let begin = if manifest.is_some() { "Or in a terminal" } else { "Flash one card per image" };
+                (
+                    begin,
+                    "put the card in, see what it is called",
+                    &["lsblk -d -o NAME,SIZE,TRAN,VENDOR,MODEL"],
+                )
             }
-            System::MacOs => {
-                lines.push("Or in a terminal: see what the card is called, and write to it. All that was on it is lost:".into());
-                lines.push(command("diskutil list external physical"));
-                lines.push(command("diskutil unmountDisk /dev/diskN"));
-            }
-            System::Windows => return,
-        }
+            System::MacOs => (
+                "Or in a terminal",
+                "see what the card is called",
+                &["diskutil list external physical", "diskutil unmountDisk /dev/diskN"],
+            ),
+            System::Windows => return lines,
+        };
+        lines.push(format!("{begin}: {how}, and write to it. All that was on it is lost:").into());
+        lines.extend(look.iter().map(command));
         let format = self.cluster.output.format;
-        lines.extend(images.iter().map(|image| command(&write_command(system, format, image))));
-        if system == System::Linux && !self.built.sidecars.contains_key("manifest") {
+        lines.extend(images.iter().map(|image| command(write_command(system, format, image))));
+        if system == System::Linux && manifest.is_none() {
             lines.push(
                 "Or with Raspberry Pi Imager: choose \"Use custom\" and the image, and skip customisation."
                     .into(),
             );
         }
+        lines
     }
 
     /// From cards to a cluster.
-    fn switch_on(&self, first: &BuiltImage, lines: &mut Vec<Line>) {
-        lines.push("Then put the cards in and switch on. A node answers after a minute or two:".into());
-        lines.push(command(&self.ssh(&first.node)));
-        let mut nodes = self.built.images.iter().filter_map(|image| self.cluster.node(&image.node));
-        let Some((node, role)) = nodes.find_map(|node| Some((node, node.role()?))) else { return };
-        let Some(k3s) = &self.cluster.k3s else { return };
+    fn switch_on(&self, first: &BuiltImage) -> Vec<Line> {
+        let mut lines = vec![
+            "Then put the cards in and switch on. A node answers after a minute or two:".into(),
+            command(self.ssh(&first.node)),
+        ];
+        let found = self.nodes().find_map(|node| Some((node, node.role()?)));
+        let (Some((node, role)), Some(k3s)) = (found, &self.cluster.k3s) else { return lines };
         let (how_long, unit) = match (&k3s.install, role) {
-            (Install::Download { .. }, _) => (
-                "k3s follows by itself: it is downloaded, then its images are, which takes five to ten minutes on most lines.",
-                "cardwright-install-k3s",
-            ),
+            (Install::Download { .. }, _) => (DOWNLOADED, "cardwright-install-k3s"),
             (Install::Bundled { .. }, Role::Server) => (BUNDLED, "k3s"),
             (Install::Bundled { .. }, Role::Agent) => (BUNDLED, "k3s-agent"),
         };
-        lines.push(format!("{how_long} How far it is:").into());
-        lines.push(command(&self.on(node, &format!("journalctl -fu {unit}"))));
-        lines.push(command(&self.on(node, &format!("cat {}/{STATUS_FILE}", self.boot_mount))));
-        lines.push(format!("Any computer can read {STATUS_FILE} on the card's first partition, too.").into());
+        let ssh = self.ssh(node.name.as_str());
+        lines.extend([
+            format!("k3s follows by itself: {how_long} How far it is:").into(),
+            command(format!("{ssh} journalctl -fu {unit}")),
+            command(format!("{ssh} cat {}/{STATUS_FILE}", self.boot_mount)),
+            format!("Any computer can read {STATUS_FILE} on the card's first partition, too.").into(),
+        ]);
         if let Some(kubeconfig) = &self.built.access.kubeconfig {
             lines.push("When the first server is done:".into());
-            lines.push(command(&format!("kubectl --kubeconfig {} get nodes", shown(kubeconfig))));
+            lines.push(command(format!("kubectl --kubeconfig {} get nodes", shown(kubeconfig))));
         }
+        lines
+    }
+
+    /// What a server that joins its cluster once more needs first.
+    fn rejoin(&self) -> Vec<Line> {
+        let Some(node) = self.rejoin else { return Vec::new() };
+        // etcd lets nobody in under a name that it still has a member of (k3s#4210).
+        vec![
+            format!("Before `{node}` is switched on, take the old one out of the cluster:").into(),
+            command(format!("kubectl delete node {node}")),
+        ]
     }
 
     /// Through which server nodes join a cluster of several, and what to do when that one is gone for good.
-    fn join(&self, lines: &mut Vec<Line>) {
-        let Some(k3s) = &self.cluster.k3s else { return };
-        let mut nodes = self.built.images.iter().filter_map(|image| self.cluster.node(&image.node));
+    fn join(&self) -> Vec<Line> {
+        let Some(k3s) = &self.cluster.k3s else { return Vec::new() };
         let by_one_address = |node: &Node| match node.role()? {
             // What answers at the virtual address is there as long as one server is.
             Role::Agent if k3s.access.virtual_address.is_some() => None,
             Role::Server if !node.k3s.as_ref()?.rejoins => None,
             _ => self.cluster.joined_by(node),
         };
-        let Some((node, server)) = nodes.find_map(|node| Some((node, by_one_address(node)?))) else { return };
-        let mut others = self.cluster.servers();
-        let other = others.find(|other| other.name != server.name && other.name != node.name);
-        let Some(other) = other else { return };
-        let (node, server) = (&node.name, &server.name);
-        lines.push(
-            format!(
-                "`{node}` joins the cluster through `{server}`, and knows all servers from then on. Where `{server}` is gone for good, let it join through another:"
-            )
-            .into(),
-        );
+        let joining = self.nodes().find_map(|node| Some((&node.name, &by_one_address(node)?.name)));
+        let Some((node, server)) = joining else { return Vec::new() };
+        let mut others = self.cluster.servers().map(|other| &other.name);
+        let Some(other) = others.find(|other| *other != server && *other != node) else { return Vec::new() };
         let how = if self.rejoin == Some(node.as_str()) { "--rejoin" } else { "--only" };
         let arguments = &self.arguments;
-        lines.push(command(&format!("cardwright build{arguments} {how} {node} --through {}", other.name)));
+        vec![
+            format!("`{node}` joins the cluster through `{server}`, and knows all servers from then on. Where `{server}` is gone for good, let it join through another:").into(),
+            command(format!("cardwright build{arguments} {how} {node} --through {other}")),
+        ]
+    }
+
+    /// Returns the nodes whose images were built.
+    fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.built.images.iter().filter_map(|image| self.cluster.node(&image.node))
     }
 
     /// Returns the command that logs in at a node.
@@ -186,41 +187,38 @@ impl Ending<'_> {
             None => format!("ssh -F {} {node}", shown(config)),
         }
     }
-
-    fn on(&self, node: &Node, what: &str) -> String {
-        format!("{} {what}", self.ssh(node.name.as_str()))
-    }
 }
 
-const BUNDLED: &str = "k3s follows by itself: nothing is downloaded, but its images are decompressed first, which takes some minutes.";
+const DOWNLOADED: &str =
+    "it is downloaded, then its images are, which takes five to ten minutes on most lines.";
+const BUNDLED: &str =
+    "nothing is downloaded, but its images are decompressed first, which takes some minutes.";
 
 /// A line with a command to be typed, or something else to be copied.
-fn command(text: &str) -> Line {
+fn command(text: impl Display) -> Line {
     spans!["  ", paint(CYAN, text)]
 }
 
 /// Returns the command that writes an image to a card.
 fn write_command(system: System, format: ImageFormat, image: &BuiltImage) -> String {
     let path = shown(&image.path);
-    let (device, options) = match system {
+    let (device, options) = match (system, format) {
         // macOS has its own dd, and a raw device that is far quicker.
-        System::MacOs => ("/dev/rdiskN", "bs=4m"),
-        System::Linux | System::Windows => ("/dev/sdX", "bs=4M iflag=fullblock conv=fsync status=progress"),
+        (System::MacOs, _) => ("/dev/rdiskN", "bs=4m"),
+        (_, ImageFormat::Raw) => ("/dev/sdX", "bs=4M conv=fsync status=progress"),
+        _ => ("/dev/sdX", "bs=4M iflag=fullblock conv=fsync status=progress"),
     };
-    let unpack = match format {
+    let decompress = match format {
         _ if image.bmap.is_some() && system == System::Linux => {
             return format!("sudo bmaptool copy {path} {device}");
         }
-        ImageFormat::Raw => {
-            let options = options.replace("iflag=fullblock ", "");
-            return format!("sudo dd if={path} of={device} {options}");
-        }
+        ImageFormat::Raw => return format!("sudo dd if={path} of={device} {options}"),
         ImageFormat::Xz => "xz -dc -T0",
         ImageFormat::Zstd => "zstd -dc",
         ImageFormat::Gzip => "gzip -dc",
         ImageFormat::Zip => "unzip -p",
     };
-    format!("{unpack} {path} | sudo dd of={device} {options}")
+    format!("{decompress} {path} | sudo dd of={device} {options}")
 }
 
 /// A path as a shell takes it.

@@ -5,7 +5,7 @@ use cardwright::formats::ImageFormat;
 use cardwright::raspios::Codename;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -50,28 +50,11 @@ pub(crate) struct ImageSelection {
     #[arg(long, value_name = "PATH|demo")]
     pub(crate) image: Option<String>,
     /// Take the stock image for this release, whatever it says it is
-    #[arg(long, value_name = "CODENAME")]
-    pub(crate) force_release: Option<ForcedRelease>,
+    #[arg(long, value_name = "CODENAME", value_parser = named(Codename::ALL, Codename::as_str))]
+    pub(crate) force_release: Option<Codename>,
     /// Fail when cluster.secret is missing, instead of making it (always so where CI is set)
     #[arg(long)]
     pub(crate) locked: bool,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum ForcedRelease {
-    Bullseye,
-    Bookworm,
-    Trixie,
-}
-
-impl From<ForcedRelease> for Codename {
-    fn from(forced: ForcedRelease) -> Self {
-        match forced {
-            ForcedRelease::Bullseye => Self::Bullseye,
-            ForcedRelease::Bookworm => Self::Bookworm,
-            ForcedRelease::Trixie => Self::Trixie,
-        }
-    }
 }
 
 /// The nodes.yaml, and which of its nodes. Both may be named with or without a flag: no name of a node looks
@@ -99,7 +82,7 @@ pub(crate) struct BuildArguments {
     #[arg(long, short, value_name = "FOLDER")]
     pub(crate) output: Option<PathBuf>,
     /// The format of the images instead of the one nodes.yaml names: img.xz, img, img.zst or img.gz
-    #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
+    #[arg(long, value_name = "FORMAT", value_parser = named(ImageFormat::WRITTEN, ImageFormat::extension))]
     pub(crate) format: Option<ImageFormat>,
     #[command(flatten)]
     pub(crate) sidecars: SidecarSelection,
@@ -139,14 +122,6 @@ fn base_url(text: &str) -> Result<String, &'static str> {
     let is_web = ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme));
     let is_plain = !text.contains(|letter: char| letter.is_whitespace() || letter.is_control());
     if is_web && is_plain { Ok(text.to_owned()) } else { Err("it has to begin with https:// or http://") }
-}
-
-fn format_parser() -> impl TypedValueParser<Value = ImageFormat> {
-    named(ImageFormat::WRITTEN, ImageFormat::extension)
-}
-
-fn bucket_parser() -> impl TypedValueParser<Value = Bucket> {
-    named(Bucket::ALL, Bucket::name)
 }
 
 /// Takes the name of one of some values.
@@ -238,7 +213,7 @@ pub(crate) enum CacheCommand {
     /// Remove what cardwright wrote into the cache; files that another run uses stay
     Clean {
         /// These kinds of files only
-        #[arg(value_name = "BUCKET", value_parser = bucket_parser())]
+        #[arg(value_name = "BUCKET", value_parser = named(Bucket::ALL, Bucket::name))]
         buckets: Vec<Bucket>,
         /// Print what was removed as JSON
         #[arg(long)]

@@ -12,17 +12,8 @@ use cardwright::io::ownership::create_folder;
 use cardwright::output::OutputError;
 use cardwright::pipeline::{self, BuildOptions, Built, BuiltImage, Error, Imager, Session};
 use cardwright::types::escape::{self, escaped};
-use cardwright::types::{Warning, shell};
+use cardwright::types::shell;
 use std::path::Path;
-
-/// The output of `--json`.
-#[derive(serde::Serialize)]
-struct BuildReport<'built> {
-    #[serde(flatten)]
-    built: &'built Built,
-    /// All warnings of this run.
-    warnings: Vec<Warning>,
-}
 
 pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let selection = Selection::of(&arguments.cluster)?;
@@ -43,10 +34,9 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let session = Session::new(cluster, stock, secret, super::cache());
     let built = build(&session, &options)?;
     if arguments.json {
-        let report = BuildReport { built: &built, warnings: super::warnings() };
-        return paint::json(&report).map_err(Failure::Output);
+        return Ok(super::json_with_warnings(&built)?);
     }
-    show(&built).map_err(Failure::Output)?;
+    show(&built)?;
     let ending = Ending {
         cluster: session.cluster(),
         built: &built,
@@ -63,10 +53,10 @@ fn cluster(arguments: &BuildArguments, selection: &Selection) -> Result<Cluster,
     if let Some(folder) = &arguments.output
         && folder.to_string_lossy().contains(escape::is_control)
     {
-        return Err(Failure::Usage {
-            message: format!("the folder `{}` has a control character in its name", folder.display()),
-            hint: "Name another folder with `--output`".to_owned(),
-        });
+        return Err(Failure::usage(
+            format!("the folder `{}` has a control character in its name", folder.display()),
+            "Name another folder with `--output`",
+        ));
     }
     let mut cluster = super::load(&selection.file, &arguments.stock)?;
     problems::show_warnings(&cluster);

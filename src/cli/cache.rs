@@ -16,16 +16,19 @@ pub(super) fn run(command: &CacheCommand) -> Result<(), Failure> {
     })?;
     match command {
         CacheCommand::Dir => line(folder.display().to_string()),
-        CacheCommand::List { json: true } => paint::json(&list_as_json(&folder)),
+        CacheCommand::List { json: true } => {
+            paint::json(&json!({ "folder": folder, "buckets": cache::usage(&folder) }))
+        }
         CacheCommand::List { json: false } => list(&folder),
         CacheCommand::Clean { buckets, json } => {
             let buckets = if buckets.is_empty() { &Bucket::ALL } else { buckets.as_slice() };
             let cleaned = cache::clean(&folder, buckets);
             cleaned.iter().filter(|cleaned| !cleaned.left.is_empty()).for_each(warn_of_left);
-            if *json { paint::json(&cleaned_as_json(&folder, &cleaned)) } else { show_cleaned(&cleaned) }
+            let report = json!({ "folder": folder, "buckets": cleaned });
+            if *json { paint::json(&report) } else { show_cleaned(&cleaned) }
         }
     }
-    .map_err(Failure::Output)
+    .map_err(Failure::from)
 }
 
 fn list(folder: &Path) -> io::Result<()> {
@@ -34,25 +37,13 @@ fn list(folder: &Path) -> io::Result<()> {
         DIM,
         format!("  {:<10} {:>5}  {:>9}  {:<10}  at most", "bucket", "files", "size", "last used")
     )])?;
-    for Usage { bucket, files, size, last_used, .. } in cache::usage(folder) {
+    for Usage { bucket, files, size, last_used, max_files, max_size, .. } in cache::usage(folder) {
         let used = last_used.map_or_else(|| "-".to_owned(), UnixTime::date);
-        let bounds = format!("{} files, {}", bucket.max_files(), bucket.max_size());
-        let size = size.to_string();
-        line(format!("  {:<10} {files:>5}  {size:>9}  {used:<10}  {bounds}", bucket.name()))?;
-        line(spans![paint(DIM, format!("    {}", bucket.contents()))])?;
+        let (name, size) = (bucket.name(), size.to_string());
+        line(format!("  {name:<10} {files:>5}  {size:>9}  {used:<10}  {max_files} files, {max_size}"))?;
+        line(spans![paint(DIM, format!("    {}", bucket.properties().contents))])?;
     }
     Ok(())
-}
-
-fn list_as_json(folder: &Path) -> serde_json::Value {
-    let buckets = cache::usage(folder).into_iter().map(|usage| {
-        let bucket = usage.bucket;
-        json!({
-            "bucket": bucket.name(), "folder": usage.folder, "files": usage.files, "size": usage.size,
-            "last_used": usage.last_used, "max_files": bucket.max_files(), "max_size": bucket.max_size(),
-        })
-    });
-    json!({ "folder": folder, "buckets": buckets.collect::<Vec<_>>() })
 }
 
 fn warn_of_left(cleaned: &Cleaned) {
@@ -72,13 +63,6 @@ fn show_cleaned(cleaned: &[Cleaned]) -> io::Result<()> {
     }
     let freed: ByteCount = cleaned.iter().map(|cleaned| cleaned.size).sum();
     line(spans!["freed ", paint(BOLD, freed)])
-}
-
-fn cleaned_as_json(folder: &Path, cleaned: &[Cleaned]) -> serde_json::Value {
-    let buckets = cleaned.iter().map(|cleaned| {
-        json!({ "bucket": cleaned.bucket.name(), "files": cleaned.files, "size": cleaned.size, "left": cleaned.left })
-    });
-    json!({ "folder": folder, "buckets": buckets.collect::<Vec<_>>() })
 }
 
 fn files(count: usize) -> String {

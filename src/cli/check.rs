@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
             "problems": found,
             "warnings": warnings,
         });
-        paint::json(&report).map_err(Failure::Output)?;
+        paint::json(&report)?;
     }
     let cluster = loaded?;
     problems::show_warnings(&cluster);
@@ -33,10 +33,10 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
     if arguments.json {
         return Ok(());
     }
-    paint::line(summary(&cluster)).map_err(Failure::Output)?;
+    paint::line(summary(&cluster))?;
     // Of all nodes the summary says enough.
     let named = nodes.into_iter().filter(|_| !selection.nodes.is_empty());
-    named.map(one).try_for_each(paint::line).map_err(Failure::Output)
+    Ok(named.map(one).try_for_each(paint::line)?)
 }
 
 /// `north: 192.168.50.11/24, k3s server`

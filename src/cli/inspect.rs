@@ -5,7 +5,6 @@ use super::paint::{BOLD, DIM, GREEN, Line, YELLOW, line, paint, spans};
 use super::{Failure, map, paint};
 use cardwright::demo;
 use cardwright::partition::TableKind;
-use cardwright::pipeline::Error;
 use cardwright::pipeline::inspect::{Found, Inspection, inspect};
 use cardwright::raspios::{Customisation, Effect, FirstBoot, Release};
 use cardwright::stock_image::StockImage;
@@ -14,33 +13,30 @@ use std::path::Path;
 pub(super) fn run(arguments: &InspectArguments) -> Result<(), Failure> {
     let path = &arguments.image;
     if arguments.file.is_some() || arguments.node.is_some() {
-        return Err(Failure::Usage {
-            message: "`inspect` looks at an image alone: it needs neither a nodes.yaml nor a node".to_owned(),
-            hint: format!(
+        return Err(Failure::usage(
+            "`inspect` looks at an image alone: it needs neither a nodes.yaml nor a node",
+            format!(
                 "Leave `--file` and `--node` out; `cardwright verify --node NAME {}` compares an image with the plan of a node",
                 path.display()
             ),
-        });
+        ));
     }
     let image = if path == Path::new("demo") && !path.exists() {
         demo::open()
     } else {
         StockImage::open(path, None, &super::scratch_folder())
     };
-    let image = image.map_err(Error::from).map_err(|error| {
-        if !super::is_missing(&error) {
-            return Failure::from(error);
-        }
+    let image = image.map_err(|error| {
         let hint =
             "Name an image by its path from the current folder, or `demo` for the one inside the program";
-        Failure::Advised { message: error.to_string(), hint: hint.to_owned() }
+        Failure::of_image(error.into(), || hint.to_owned())
     })?;
     let inspection = inspect(image)?;
     inspection.warnings.iter().for_each(paint::warning);
     if arguments.json {
-        return paint::json(&inspection).map_err(Failure::Output);
+        return Ok(paint::json(&inspection)?);
     }
-    show(path, &inspection).map_err(Failure::Output)
+    Ok(show(path, &inspection)?)
 }
 
 fn show(path: &Path, found: &Inspection) -> std::io::Result<()> {
@@ -100,9 +96,8 @@ fn describe(found: &Found) -> Line {
 
 fn describe_release(release: &Release) -> Line {
     let date = release.date.as_deref().map_or_else(String::new, |date| format!(" of {date}"));
-    let (codename, edition, architecture) =
-        (word(&release.codename), word(&release.edition), word(&release.architecture));
-    let name = format!("Raspberry Pi OS {codename} {edition}, {architecture}{date}");
+    let Release { codename, architecture, .. } = release;
+    let name = format!("Raspberry Pi OS {codename} {}, {architecture}{date}", word(&release.edition));
     let cloud_init = if release.cloud_init { "with cloud-init" } else { "without cloud-init" };
     let first_boot = match release.first_boot {
         FirstBoot::InitScript => "its first boot is asked for by `init=` in cmdline.txt",

@@ -52,6 +52,22 @@ enum Failure {
     Differs,
 }
 
+impl Failure {
+    fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), hint: hint.into() }
+    }
+
+    /// Returns the failure of opening an image; `hint` is for one that is not there.
+    fn of_image(error: Error, hint: impl FnOnce() -> String) -> Self {
+        match &error {
+            Error::Disk(StockImageError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Self::Advised { message: error.to_string(), hint: hint() }
+            }
+            _ => error.into(),
+        }
+    }
+}
+
 impl From<InvalidCluster> for Failure {
     fn from(error: InvalidCluster) -> Self {
         Self::Invalid(Box::new(error))
@@ -64,6 +80,13 @@ impl From<Error> for Failure {
             Error::Unfit(invalid) => Self::Invalid(invalid),
             error => Self::Work(Box::new(error)),
         }
+    }
+}
+
+/// Commands do no other input or output of their own.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
     }
 }
 
@@ -86,42 +109,32 @@ pub(crate) fn run() -> ExitCode {
         Command::Verify(arguments) => verify::run(arguments),
         Command::Cache(command) => cache::run(command),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => end(failure),
-    }
+    result.map_or_else(end, |()| ExitCode::SUCCESS)
 }
 
 fn end(failure: Failure) -> ExitCode {
+    let code = if matches!(failure, Failure::Invalid(_) | Failure::Usage { .. }) { 2 } else { 1 };
     match failure {
-        Failure::Invalid(invalid) => {
-            problems::show(&invalid);
-            ExitCode::from(2)
-        }
-        Failure::Usage { message, hint } => {
+        Failure::Invalid(invalid) => problems::show(&invalid),
+        Failure::Usage { message, hint } | Failure::Advised { message, hint } => {
             paint::error(message, Some(&hint));
-            ExitCode::from(2)
         }
-        Failure::Work(error) => {
-            if let Error::Occupied(occupied) = &*error {
-                paint::error_list(OccupiedOutputs::SUMMARY, occupied.lines(), error.hint().as_deref());
-                return ExitCode::FAILURE;
+        Failure::Work(error) => match &*error {
+            Error::Occupied(occupied) => {
+                paint::error_list(
+                    format!("{}:", OccupiedOutputs::SUMMARY),
+                    occupied.lines(),
+                    error.hint().as_deref(),
+                );
             }
-            paint::error(&error, error.hint().as_deref());
-            ExitCode::FAILURE
-        }
-        Failure::Advised { message, hint } => {
-            paint::error(message, Some(&hint));
-            ExitCode::FAILURE
-        }
+            error => paint::error(error, error.hint().as_deref()),
+        },
         // Whoever reads our output has read enough, as `head` does.
-        Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Failure::Output(error) => {
-            paint::error(format!("writing the output failed: {error}"), None);
-            ExitCode::FAILURE
-        }
-        Failure::Differs => ExitCode::FAILURE,
+        Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+        Failure::Output(error) => paint::error(format!("writing the output failed: {error}"), None),
+        Failure::Differs => {}
     }
+    ExitCode::from(code)
 }
 
 /// The cluster that the arguments name, with what they say instead of nodes.yaml.
@@ -151,35 +164,25 @@ fn open_stock_image(
     selection: &ImageSelection,
     scratch: &Path,
 ) -> Result<OpenedImage, Failure> {
-    let options = OpenOptions {
-        force_release: selection.force_release.map(Into::into),
-        source_date_epoch: source_date_epoch()?,
-    };
+    let options =
+        OpenOptions { force_release: selection.force_release, source_date_epoch: source_date_epoch()? };
     let opened =
         pipeline::open_image(&cluster.image, scratch, cache().as_deref(), &progress::Reporter::new());
     let image = opened.map_err(|error| match &cluster.image {
-        ImageSource::File(FileLocation::Path { path, .. }) if is_missing(&error) => {
+        ImageSource::File(location @ FileLocation::Path { .. }) => Failure::of_image(error, || {
             let named = match &selection.image {
                 Some(_) => "Check `--image`; paths start at the current folder",
                 None => "Check `image:`; paths start at the folder of nodes.yaml",
             };
-            let name = path.file_name().and_then(|name| name.to_str());
-            let from = name.and_then(raspios::download_address);
+            let from = raspios::download_address(&location.file_name());
             let from = from.unwrap_or_else(|| raspios::DOWNLOAD_PAGE.to_owned());
-            let hint =
-                format!("{named}. If it is not there yet, download it, and leave it compressed: {from}");
-            Failure::Advised { message: error.to_string(), hint }
-        }
+            format!("{named}. If it is not there yet, download it, and leave it compressed: {from}")
+        }),
         _ => error.into(),
     })?;
     let stock = OpenedImage::new(image, cluster, options)?;
     stock.warnings().into_iter().for_each(warn);
     Ok(stock)
-}
-
-/// Returns `true` if an image could not be opened because there is none.
-fn is_missing(error: &Error) -> bool {
-    matches!(error, Error::Disk(StockImageError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound)
 }
 
 /// Every warning that people were told, for programs to be told as well.
@@ -222,12 +225,24 @@ fn source_date_epoch() -> Result<Option<UnixTime>, Failure> {
     };
     match text.trim().parse().map(UnixTime::new) {
         Ok(time) if UnixTime::OF_FILES.contains(&time) => Ok(Some(time)),
-        _ => Err(Failure::Usage {
-            message: format!("SOURCE_DATE_EPOCH is `{text}`, which is no time between 1980 and 2038"),
-            hint: "Set it to seconds since 1970, as `git log -1 --format=%ct` prints them, or unset it"
-                .to_owned(),
-        }),
+        _ => Err(Failure::usage(
+            format!("SOURCE_DATE_EPOCH is `{text}`, which is no time between 1980 and 2038"),
+            "Set it to seconds since 1970, as `git log -1 --format=%ct` prints them, or unset it",
+        )),
     }
+}
+
+/// The output of `--json`, with all warnings of this run.
+#[derive(serde::Serialize)]
+struct WithWarnings<'result, T> {
+    #[serde(flatten)]
+    result: &'result T,
+    warnings: Vec<Warning>,
+}
+
+/// Writes the result of a command as JSON, with all warnings of this run.
+fn json_with_warnings(result: &impl serde::Serialize) -> io::Result<()> {
+    paint::json(&WithWarnings { result, warnings: warnings() })
 }
 
 /// The secret of a cluster; says so when it was made.
@@ -261,7 +276,7 @@ fn secret_to_look_at(cluster: &Cluster, locked: bool) -> Result<(ClusterSecret, 
     Ok((ClusterSecret::throwaway().map_err(Error::from)?, true))
 }
 
-/// A folder for large nameless files: the cache, which is on a real disk, or else the system's own.
+/// A folder for large temporary files: the cache, which is on a real disk, or else the system's own.
 fn scratch_folder() -> PathBuf {
     cache().unwrap_or_else(std::env::temp_dir)
 }

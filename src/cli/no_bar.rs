@@ -3,9 +3,9 @@
 use cardwright::types::ByteCount;
 
 /// A bar, of which there is never one.
-pub(super) enum Bar {}
+pub(super) enum NoBar {}
 
-impl Bar {
+impl NoBar {
     pub(super) fn on_terminal(_: bool) -> Option<Self> {
         None
     }

@@ -133,29 +133,25 @@ pub(super) fn note(line: impl Into<Line>) {
 
 /// Writes an error and what to do to standard error.
 pub(super) fn error(message: impl Display, hint: Option<&str>) {
-    note(spans![paint(RED, "error:"), " ", message]);
-    if let Some(hint) = hint {
-        note(spans![paint(CYAN, "hint:"), " ", hint]);
-    }
+    error_list(message, [].into_iter(), hint);
 }
 
 /// Writes an error about several things, each on a line of its own, and what to do to standard error.
-pub(super) fn error_list(message: &str, things: impl Iterator<Item = String>, hint: Option<&str>) {
-    note(spans![paint(RED, "error:"), " ", message, ":"]);
-    for thing in things {
-        note(spans!["  ", thing]);
-    }
-    if let Some(hint) = hint {
-        note(spans![paint(CYAN, "hint:"), " ", hint]);
-    }
+pub(super) fn error_list(message: impl Display, things: impl Iterator<Item = String>, hint: Option<&str>) {
+    note(spans![paint(RED, "error:"), " ", message]);
+    things.for_each(|thing| note(spans!["  ", thing]));
+    hint.map(|hint| hint_line("", hint)).into_iter().for_each(note);
 }
 
 /// Writes what may disappoint and what to do to standard error.
 pub(super) fn warning(warning: &Warning) {
     note(spans![paint(YELLOW, "warning:"), " ", &warning.message]);
-    if let Some(hint) = &warning.hint {
-        note(spans![paint(CYAN, "hint:"), " ", hint]);
-    }
+    warning.hint.iter().map(|hint| hint_line("", hint)).for_each(note);
+}
+
+/// The line that says what to do.
+pub(super) fn hint_line(margin: &str, hint: &str) -> Line {
+    spans![margin, paint(CYAN, "hint:"), " ", hint]
 }
 
 /// Writes what clap has to say: help to standard output, an error about an argument to standard error.

@@ -45,19 +45,16 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
             "throwaway_secret": is_throwaway,
             "warnings": super::warnings(),
         });
-        return paint::json(&report).map_err(Failure::Output);
+        return Ok(paint::json(&report)?);
     }
     if layout.growth.get() > 0 {
-        let line = format!(
+        paint::line(format!(
             "cards of {}: the root partition is {} larger than the stock image's",
             layout.size, layout.growth
-        );
-        paint::line(line).and_then(|()| paint::line("")).map_err(Failure::Output)?;
+        ))?;
+        paint::line("")?;
     }
-    for (node, edits) in &plans {
-        show(node, edits).map_err(Failure::Output)?;
-    }
-    Ok(())
+    Ok(plans.iter().try_for_each(|(node, edits)| show(node, edits))?)
 }
 
 fn show(node: &Node, edits: &[PlannedEdit]) -> std::io::Result<()> {

@@ -1,16 +1,16 @@
 //! The problems of a nodes.yaml, each with its line and a mark below its place.
 
-use super::paint::{BOLD, CYAN, DIM, Line, RED, YELLOW, note, paint, source, spans};
+use super::paint::{BOLD, DIM, Line, RED, Span, YELLOW, hint_line, note, paint, source, spans};
 use anstyle::Style;
 use cardwright::cluster::{Cluster, Diagnostic, InvalidCluster};
 use cardwright::types::escape::escaped;
+use std::path::Path;
 
 /// Shows all problems on standard error.
 pub(super) fn show(invalid: &InvalidCluster) {
     for problem in &invalid.problems {
-        for line in lines(invalid, problem) {
-            note(line);
-        }
+        let source = invalid.source_line(problem);
+        lines(paint(RED, "error:"), &invalid.file, problem, source).into_iter().for_each(note);
         note("");
     }
     let count = invalid.problems.len();
@@ -20,41 +20,24 @@ pub(super) fn show(invalid: &InvalidCluster) {
 
 /// Shows what a valid nodes.yaml warns of on standard error.
 pub(super) fn show_warnings(cluster: &Cluster) {
-    let file = cluster.source.display();
-    for warning in &cluster.warnings {
-        note(spans![paint(YELLOW, "warning:"), " ", paint(BOLD, &warning.message)]);
-        note(spans!["  ", paint(DIM, "-->"), format!(" {file}:{}:{}", warning.line, warning.column)]);
-        if let Some(hint) = &warning.hint {
-            note(spans!["  ", paint(CYAN, "hint:"), " ", hint]);
-        }
-    }
+    let lines = |warning| lines(paint(YELLOW, "warning:"), &cluster.source, warning, None);
+    cluster.warnings.iter().flat_map(lines).for_each(note);
 }
 
-fn lines(invalid: &InvalidCluster, problem: &Diagnostic) -> Vec<Line> {
-    let mut lines = vec![spans![paint(RED, "error:"), " ", paint(BOLD, &problem.message)]];
-    let file = invalid.file.display();
-    if problem.line == 0 {
-        lines.push(spans!["  ", paint(DIM, "-->"), format!(" {file}")]);
-    } else {
-        let (line, column) = (problem.line, problem.column);
-        lines.push(spans!["  ", paint(DIM, "-->"), format!(" {file}:{line}:{column}")]);
-        if let Some(text) = invalid.source_line(problem) {
-            let number = line.to_string();
-            let margin = " ".repeat(number.len());
-            let before = blank(text, column.max(1) - 1);
-            lines.push(spans![paint(DIM, format_args!("{margin} |"))]);
-            lines.push(spans![paint(DIM, format_args!("{number} |")), " ", source(Style::new(), text)]);
-            lines.push(spans![
-                paint(DIM, format_args!("{margin} |")),
-                " ",
-                source(Style::new(), &before),
-                paint(RED, "^")
-            ]);
-        }
+fn lines(word: Span, file: &Path, found: &Diagnostic, source_line: Option<&str>) -> Vec<Line> {
+    let (file, line, column) = (file.display(), found.line, found.column);
+    let place = if line == 0 { format!(" {file}") } else { format!(" {file}:{line}:{column}") };
+    let mut lines =
+        vec![spans![word, " ", paint(BOLD, &found.message)], spans!["  ", paint(DIM, "-->"), place]];
+    if let Some(text) = source_line.filter(|_| line > 0) {
+        let margin = " ".repeat(line.to_string().len());
+        let before = blank(text, column.max(1) - 1);
+        let rail = paint(DIM, format_args!("{margin} |"));
+        lines.push(spans![rail.clone()]);
+        lines.push(spans![paint(DIM, format_args!("{line} |")), " ", source(Style::new(), text)]);
+        lines.push(spans![rail, " ", source(Style::new(), &before), paint(RED, "^")]);
     }
-    if let Some(hint) = &problem.hint {
-        lines.push(spans!["  ", paint(CYAN, "hint:"), " ", hint]);
-    }
+    lines.extend(found.hint.as_ref().map(|hint| hint_line("  ", hint)));
     lines
 }
 

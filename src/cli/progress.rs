@@ -3,7 +3,7 @@
 #[cfg(feature = "progress")]
 use super::bar::{Bar, write_above};
 #[cfg(not(feature = "progress"))]
-use super::no_bar::{Bar, write_above};
+use super::no_bar::{NoBar as Bar, write_above};
 use super::paint;
 use cardwright::types::{ByteCount, Progress, Stage, Warning};
 use std::io::{IsTerminal as _, stderr};

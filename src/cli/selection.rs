@@ -37,14 +37,14 @@ impl Selection {
         match files.as_slice() {
             [] => Ok(Self { file: NODES_YAML.into(), nodes, words }),
             [file] => Ok(Self { file: file.clone(), nodes, words }),
-            [first, second, ..] => Err(Failure::Usage {
-                message: format!(
+            [first, second, ..] => Err(Failure::usage(
+                format!(
                     "two files are named, `{}` and `{}`: a cluster is described in one nodes.yaml",
                     first.display(),
                     second.display()
                 ),
-                hint: "Name one file; nodes are named as they are called in it, like `north`".to_owned(),
-            }),
+                "Name one file; nodes are named as they are called in it, like `north`",
+            )),
         }
     }
 
@@ -62,17 +62,11 @@ impl Selection {
                     return error.into();
                 }
                 let known: Vec<&str> = cluster.nodes.iter().map(|node| node.name.as_str()).collect();
-                Failure::Usage {
-                    message: format!(
-                        "`{name}` is neither a file nor a node of `{}`",
-                        cluster.source.display()
-                    ),
-                    hint: format!(
-                        "Its nodes are {}; for one node: `--only {}`",
-                        known.join(", "),
-                        known.first().unwrap_or(&"north")
-                    ),
-                }
+                let first = known.first().unwrap_or(&"north");
+                Failure::usage(
+                    format!("`{name}` is neither a file nor a node of `{}`", cluster.source.display()),
+                    format!("Its nodes are {}; for one node: `--only {first}`", known.join(", ")),
+                )
             })
         });
         named.collect()

@@ -6,21 +6,12 @@ use super::{Failure, paint, progress};
 use cardwright::identity::{IdentityError, SECRET_ENVIRONMENT_VARIABLE};
 use cardwright::pipeline::verify::{Difference, Verified, VerifiedFile};
 use cardwright::pipeline::{self, Error, Session};
-use cardwright::types::{Hint as _, Warning};
+use cardwright::types::Hint as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// The number of differences that are listed for people; `--json` lists all.
 const MOST_LISTED: usize = 50;
-
-/// The output of `--json`.
-#[derive(serde::Serialize)]
-struct VerifyReport<'verified> {
-    #[serde(flatten)]
-    verified: &'verified Verified,
-    /// All warnings of this run.
-    warnings: Vec<Warning>,
-}
 
 /// An image in the output of `--all --json`.
 #[derive(serde::Serialize)]
@@ -47,7 +38,6 @@ impl<'verified> ImageReport<'verified> {
 #[derive(serde::Serialize)]
 struct AllReport<'verified> {
     images: Vec<ImageReport<'verified>>,
-    warnings: Vec<Warning>,
 }
 
 pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
@@ -66,17 +56,12 @@ fn verify_one(session: &Session, image: &Path, arguments: &VerifyArguments) -> R
     let node = arguments.node.as_deref();
     let verified = session.verify(image, node, pipeline::all_threads(), &progress::Reporter::new());
     let verified = verified.map_err(|error| {
-        if !super::is_missing(&error) {
-            return error.into();
-        }
-        let hint = "Name an image that `cardwright build` wrote, by its path from the current folder, like `images/north.img.xz`";
-        Failure::Advised { message: error.to_string(), hint: hint.to_owned() }
+        Failure::of_image(error, || "Name an image that `cardwright build` wrote, by its path from the current folder, like `images/north.img.xz`".to_owned())
     })?;
     if arguments.json {
-        let report = VerifyReport { verified: &verified, warnings: super::warnings() };
-        paint::json(&report).map_err(Failure::Output)?;
+        super::json_with_warnings(&verified)?;
     } else {
-        show(image, &verified, "").map_err(Failure::Output)?;
+        show(image, &verified, "")?;
     }
     if verified.differences.is_empty() { Ok(()) } else { Err(Failure::Differs) }
 }
@@ -92,13 +77,11 @@ fn verify_all(session: &Session, folder: Option<&PathBuf>, json: bool) -> Result
         });
     }
     if json {
-        let report =
-            AllReport { images: verified.iter().map(ImageReport::of).collect(), warnings: super::warnings() };
-        paint::json(&report).map_err(Failure::Output)?;
+        super::json_with_warnings(&AllReport { images: verified.iter().map(ImageReport::of).collect() })?;
     } else {
         for VerifiedFile { path, result, .. } in &verified {
             match result {
-                Ok(found) => show(path, found, &format!("{}: ", path.display())).map_err(Failure::Output)?,
+                Ok(found) => show(path, found, &format!("{}: ", path.display()))?,
                 Err(error) => paint::error(error, error.hint().as_deref()),
             }
         }
