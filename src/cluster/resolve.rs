@@ -1,4 +1,4 @@
-//! The tree of nodes.yaml becomes a [`Cluster`]: the top level's settings are filled into each node.
+//! Reads nodes.yaml into a [`Cluster`]: its text into a tree, that into a draft, which the rules check.
 
 use crate::cluster::diagnostic::Diagnostics;
 use crate::cluster::document::folders::Folders;
