@@ -248,7 +248,7 @@ fn a_build_replaces_earlier_results_in_every_format() {
         fs::remove_file(workshop.path("images/build.json")).unwrap();
         workshop.succeed(build.iter().chain(&["--no-checksums"]));
         workshop.succeed(build.iter().chain(&["--no-checksums"]));
-        // Without any list, and without papers: by what is in them.
+        // Without any list, and without access files: by what is in them.
         for entry in fs::read_dir(workshop.path("images")).unwrap() {
             let path = entry.unwrap().path();
             if !path.to_str().unwrap().ends_with(&format!(".{format}")) {
@@ -265,7 +265,7 @@ fn a_build_replaces_earlier_results_in_every_format() {
 
 /// A build that is killed there has named its images, and has not written a word about them.
 #[test]
-fn a_build_goes_on_behind_one_that_was_killed_between_its_images_and_its_papers() {
+fn a_build_goes_on_behind_one_that_was_killed_between_its_images_and_its_access_files() {
     let workshop = Workshop::with_nodes(NODES);
     workshop.succeed(["build"]);
     for name in ["build.json", "SHA256SUMS", "ssh_config"] {
@@ -407,13 +407,13 @@ fn keys_of_another_secret_are_kept() {
     refused(&workshop, &[], &lost.each_ref().map(String::as_str));
     assert!(!workshop.path("cluster.secret").exists());
     // Also each of them alone, and with another secret.
-    let papers = lost.each_ref().map(|line| line.split(' ').next().unwrap().to_owned());
-    for (paper, said) in papers.iter().zip(&lost) {
+    let files = lost.each_ref().map(|line| line.split(' ').next().unwrap().to_owned());
+    for (file, said) in files.iter().zip(&lost) {
         let other = Workshop::with_nodes(NODES);
         fs::create_dir(other.path("images")).unwrap();
-        fs::copy(workshop.path(paper), other.path(paper)).unwrap();
+        fs::copy(workshop.path(file), other.path(file)).unwrap();
         refused(&other, &[], &[said]);
-        refused_for(&other, &[], &[&format!("{paper} was made with another cluster secret")]);
+        refused_for(&other, &[], &[&format!("{file} was made with another cluster secret")]);
         other.succeed(["build", "--output", "elsewhere"]);
     }
     fs::write(workshop.path("cluster.secret"), secret).unwrap();
@@ -495,7 +495,12 @@ fn a_file_that_may_not_be_read_is_said_to_be_one() {
     }
     set_mode("", 0o777).unwrap();
     set_mode("images", 0o777).unwrap();
-    let mut command = workshop.command();
+    // The workshop is open to everybody, which the folder of the checkout need not be. `cp`, because a file that this
+    // process has open for writing could not be started.
+    let program = workshop.path("cardwright");
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_cardwright")).arg(&program).status().unwrap();
+    assert!(copied.success());
+    let mut command = workshop.command_of(&program);
     // To root, everything may be read.
     if fs::metadata(workshop.path("images")).unwrap().uid() == 0 {
         command.uid(65534).gid(65534);

@@ -62,7 +62,12 @@ impl Workshop {
 
     /// The program, in this folder, with nothing of the caller's environment that would change what it does.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cardwright"));
+        self.command_of(Path::new(env!("CARGO_BIN_EXE_cardwright")))
+    }
+
+    /// As [`command`](Self::command), of a copy of the program.
+    pub fn command_of(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         command.current_dir(self.folder.path());
         for name in ["CI", "SOURCE_DATE_EPOCH", "CARDWRIGHT_SECRET", "CLICOLOR_FORCE"] {
             command.env_remove(name);

@@ -11,10 +11,10 @@ pub fn tool(name: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(name)).find(|candidate| candidate.is_file())
 }
 
-/// Says why something is not tested here; with CARDWRIGHT_JUDGES=1 (as in CI) that is a failure.
+/// Says why something is not tested here; with CARDWRIGHT_ORACLES=1 (as in CI) that is a failure.
 #[track_caller]
 pub fn skipped(why: &str) {
-    assert!(std::env::var_os("CARDWRIGHT_JUDGES").is_none(), "{why}, and CARDWRIGHT_JUDGES asks for it");
+    assert!(std::env::var_os("CARDWRIGHT_ORACLES").is_none(), "{why}, and CARDWRIGHT_ORACLES asks for it");
     eprintln!("skipped: {why}");
 }
 
