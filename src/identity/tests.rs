@@ -76,7 +76,7 @@ fn oracle(command: &mut Command) -> Option<Output> {
     match command.output() {
         Err(error)
             if error.kind() == std::io::ErrorKind::NotFound
-                && std::env::var_os("CARDWRIGHT_JUDGES").is_none() =>
+                && std::env::var_os("CARDWRIGHT_ORACLES").is_none() =>
         {
             eprintln!("skipped: {command:?} is not installed");
             None

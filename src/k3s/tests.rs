@@ -466,7 +466,7 @@ fn a_bundled_k3s_waits_in_its_own_unit_and_installs_nothing() {
 }
 
 #[test]
-fn a_payload_lands_where_k3s_looks_for_it() {
+fn artifacts_land_where_k3s_looks_for_it() {
     let stock = MemoryStock::new()
         .file(Partition::Root, &image_path!("/usr/bin/kubectl"), Mode::EXECUTABLE, Owner::ROOT, "own")
         .file(Partition::Root, &image_path!("/usr/local/bin/ctr"), Mode::EXECUTABLE, Owner::ROOT, "own");
@@ -554,7 +554,7 @@ nodes: [{name: north, address: 192.168.50.11, k3s: server}]
 /// systemd's own judgement, on a machine that has it.
 #[test]
 fn systemd_finds_nothing_wrong_with_the_units() {
-    let by_duty = std::env::var_os("CARDWRIGHT_JUDGES").is_some();
+    let by_duty = std::env::var_os("CARDWRIGHT_ORACLES").is_some();
     for (name, k3s, unit_count) in
         [("north", releases(), 4), ("east", releases(), 4), ("north", bundled(), 3), ("east", bundled(), 3)]
     {

@@ -5,7 +5,7 @@
 # a re-flashed card as well. TEST: only tests whose name has it in it.
 #
 # The tests run in a network namespace of their own with nothing in it but loopback. To be run as root, with
-# the packages of packages.txt; without root nothing is done, which is a failure where CARDWRIGHT_JUDGES is set.
+# the packages of packages.txt; without root nothing is done, which is a failure where CARDWRIGHT_ORACLES is set.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
@@ -16,7 +16,7 @@ case ${1:-} in
 esac
 [ $# = 0 ] || filters=("$@")
 if [ "$(id -u)" != 0 ]; then
-  [ -z "${CARDWRIGHT_JUDGES:-}" ] || die "booting cards needs root, and CARDWRIGHT_JUDGES asks for it"
+  [ -z "${CARDWRIGHT_ORACLES:-}" ] || die "booting cards needs root, and CARDWRIGHT_ORACLES asks for it"
   say "skipped: booting cards needs root"
   exit 0
 fi

@@ -30,7 +30,9 @@
     reason = "a test fails by panicking, and who waits for one wants to see how far it is"
 )]
 
+mod access_files;
 mod architecture;
+mod artifacts;
 #[cfg(unix)]
 mod boot;
 mod cache;
@@ -48,8 +50,6 @@ mod k3s_settings;
 mod levels;
 mod nodes_yaml;
 mod outputs;
-mod papers;
-mod payload;
 mod reference;
 mod sessions;
 #[cfg(unix)]

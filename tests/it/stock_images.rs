@@ -1,7 +1,7 @@
 //! Stock images that are not what Raspberry Pi publishes: customised by other tools, cut, or somebody else's.
 //!
 //! They are made from the demo image with mtools and debugfs. Without these the tests say so and do nothing,
-//! unless CARDWRIGHT_JUDGES asks for them.
+//! unless CARDWRIGHT_ORACLES asks for them.
 
 use crate::support::{
     Workshop, assert_snapshot, boot_file, boot_partition, change_root, oracle, partition, raw_demo, text,

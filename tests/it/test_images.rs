@@ -2,7 +2,7 @@
 //! full and as hashed as the real ones are. Looked at by the kernel, e2fsck, fsck.vfat and mtools.
 //!
 //! Needs root (the script sets owners; the kernel mounts). Without it these tests say so and do nothing,
-//! unless CARDWRIGHT_JUDGES asks for them.
+//! unless CARDWRIGHT_ORACLES asks for them.
 
 use crate::support::mount::Mounted;
 use crate::support::{Workshop, assert_oracles_accept, boot_file, content, oracle, partition, skipped};

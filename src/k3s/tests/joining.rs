@@ -21,9 +21,9 @@ fn with_virtual_address(mut cluster: Cluster) -> Cluster {
     cluster
 }
 
-/// The full token, made of the very bytes of server-ca.crt on the founder's card.
-fn full_token(cluster: &Cluster, founder: &str, name: &str, password: &str) -> String {
-    let certificate = text(&plan(cluster, founder), &format!("{TLS}/server-ca.crt"));
+/// The full token, made of the very bytes of server-ca.crt on the card of the server that starts the cluster.
+fn full_token(cluster: &Cluster, starter: &str, name: &str, password: &str) -> String {
+    let certificate = text(&plan(cluster, starter), &format!("{TLS}/server-ca.crt"));
     format!("K10{}::{name}:{password}", Digest::of(certificate.as_bytes()))
 }
 
@@ -41,7 +41,7 @@ fn everything(patch: &Patch) -> String {
 }
 
 #[test]
-fn a_single_server_founds_the_cluster_without_etcd() {
+fn a_single_server_starts_the_cluster_without_etcd() {
     let secret = secret();
     let expected = json!({
         "node-name": "north",
@@ -70,7 +70,7 @@ fn an_agent_joins_the_server_with_the_token_of_agents_only() {
 }
 
 #[test]
-fn of_several_servers_the_first_founds_and_the_others_join() {
+fn of_several_servers_the_first_starts_the_cluster_and_the_others_join() {
     let cluster = three_servers();
     let one = config(&cluster, "one");
     assert_eq!(one.get("cluster-init"), Some(&json!(true)));
@@ -87,7 +87,7 @@ fn of_several_servers_the_first_founds_and_the_others_join() {
 }
 
 #[test]
-fn a_founder_that_is_flashed_again_joins_another_server_and_founds_nothing() {
+fn a_first_server_that_is_flashed_again_joins_another_and_starts_nothing() {
     let mut cluster = three_servers();
     let others = ["worker", "two", "three"].map(|name| plan(&cluster, name));
     let token = full_token(&cluster, "one", "server", &secret().server_token());
@@ -128,9 +128,9 @@ fn the_users_names_stay_beside_the_virtual_address() {
 }
 
 #[test]
-fn the_founder_alone_has_the_authorities() {
-    let founder = plan(&three_servers(), "one");
-    let outline = outline(&founder);
+fn the_first_server_alone_has_the_authorities() {
+    let first = plan(&three_servers(), "one");
+    let outline = outline(&first);
     for folder in ["/var/lib/rancher/k3s/server", TLS, &format!("{TLS}/etcd")] {
         let line = format!("{folder}/ 0700");
         assert!(outline.contains(&line), "{line} is not in {outline:#?}");
@@ -146,10 +146,10 @@ fn the_founder_alone_has_the_authorities() {
         let pair = secret().authority(authority, end).unwrap();
         assert!(outline.contains(&format!("{TLS}/{name}.crt 0644")), "{outline:#?}");
         assert!(outline.contains(&format!("{TLS}/{name}.key 0600 secret")), "{outline:#?}");
-        assert_eq!(text(&founder, &format!("{TLS}/{name}.crt")), pair.certificate);
-        assert_eq!(text(&founder, &format!("{TLS}/{name}.key")), *pair.private_key);
+        assert_eq!(text(&first, &format!("{TLS}/{name}.crt")), pair.certificate);
+        assert_eq!(text(&first, &format!("{TLS}/{name}.key")), *pair.private_key);
     }
-    let in_tls = paths(&founder).iter().filter(|path| path.starts_with(&format!("{TLS}/"))).count();
+    let in_tls = paths(&first).iter().filter(|path| path.starts_with(&format!("{TLS}/"))).count();
     assert_eq!(in_tls, 11, "ten files and the folder of etcd, and no certificate that k3s makes itself");
     for (cluster, name) in [
         (three_servers(), "two"),
@@ -254,8 +254,8 @@ fn what_k3s_keeps_lies_in_its_data_dir() {
     assert_eq!(config(&cluster, "worker")["data-dir"], "/srv/k3s");
     let stock = MemoryStock::new();
     let mut draft = Draft::new(&stock, UnixTime::new(1_781_740_800));
-    let payload = Artifacts { binary: "program".into(), images: vec![("a.tar".to_owned(), "a".into())] };
-    write_artifacts(&mut draft, &payload, cluster.k3s_data_dir()).unwrap();
+    let artifacts = Artifacts { binary: "program".into(), images: vec![("a.tar".to_owned(), "a".into())] };
+    write_artifacts(&mut draft, &artifacts, cluster.k3s_data_dir()).unwrap();
     let written = outline(&draft.finish());
     assert!(written.contains(&"/srv/k3s/agent/images/a.tar 0644".to_owned()), "{written:?}");
 }

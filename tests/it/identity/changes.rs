@@ -52,7 +52,7 @@ impl Workbench {
         changed
     }
 
-    fn papers(text: &str) -> AccessFiles {
+    fn access_files(text: &str) -> AccessFiles {
         let session = Self::session(text);
         let secret = ClusterSecret::from_hex(crate::support::SECRET).unwrap();
         AccessFiles::new(session.cluster(), &secret, session.stock().system().time).unwrap()
@@ -79,7 +79,7 @@ fn another_address_changes_the_address() {
     for other in ["north", "east"] {
         assert_eq!(Workbench::changed(&after, other, other), [HOSTS], "{other}");
     }
-    let (before, after) = (Workbench::papers(BEFORE), Workbench::papers(&after));
+    let (before, after) = (Workbench::access_files(BEFORE), Workbench::access_files(&after));
     assert_eq!(before.known_hosts.replace("192.168.50.13", "192.168.50.99"), after.known_hosts);
     assert_eq!(*before.kubeconfig.unwrap().0, *after.kubeconfig.unwrap().0);
 }
@@ -132,7 +132,7 @@ fn a_further_node_changes_no_other_nodes_keys() {
     for node in ["north", "east", "south"] {
         assert_eq!(Workbench::changed(&after, node, node), [HOSTS], "{node}");
     }
-    let (before, after) = (Workbench::papers(BEFORE), Workbench::papers(&after));
+    let (before, after) = (Workbench::access_files(BEFORE), Workbench::access_files(&after));
     assert!(after.known_hosts.starts_with(&before.known_hosts));
     assert_eq!(*before.kubeconfig.unwrap().0, *after.kubeconfig.unwrap().0);
 }

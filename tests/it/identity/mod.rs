@@ -1,8 +1,8 @@
 //! Who the nodes are and who gets in: what comes out of a build, before oracles that nobody here wrote.
 
+mod access_files;
 mod changes;
 mod kubernetes;
-mod papers;
 mod rejoin;
 mod secrets;
 mod shell;

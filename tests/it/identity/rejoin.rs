@@ -13,7 +13,7 @@ fn paths(workshop: &Workshop, arguments: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn the_plan_shows_that_the_founder_founds_nothing_again() {
+fn the_plan_shows_that_the_first_server_starts_nothing_again() {
     let workshop = Workshop::with_nodes(THREE_SERVERS);
     let (first, again) = (paths(&workshop, &["north"]), paths(&workshop, &["north", "--rejoin", "north"]));
     assert!(first.iter().any(|path| path.starts_with(TLS)));

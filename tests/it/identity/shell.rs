@@ -1,4 +1,4 @@
-//! A real sshd with the keys and settings of a card, and a real ssh with the papers.
+//! A real sshd with the keys and settings of a card, and a real ssh with the access files.
 
 #![cfg(unix)]
 
@@ -39,7 +39,7 @@ fn sshd(workshop: &Workshop, node: &str) -> Option<Sshd> {
     Some(Sshd { settings: path, sshd: sshd.get_program().into() })
 }
 
-/// Logs in with the papers and nothing else, and never with a question asked. The connection is not over
+/// Logs in with the access files and nothing else, and never with a question asked. The connection is not over
 /// the network but straight to sshd: so the address may be the card's own.
 fn ssh(workshop: &Workshop, sshd: &Sshd, host: &str) -> Output {
     // sshd separates its privileges into this folder when root starts it.
@@ -70,7 +70,7 @@ fn nobody_but_root() -> bool {
 }
 
 #[test]
-fn ssh_gets_in_with_the_papers_and_asks_nothing() {
+fn ssh_gets_in_with_the_access_files_and_asks_nothing() {
     let workshop = Workshop::with_example();
     workshop.succeed(["build", "--format", "img", "--image", "demo"]);
     let Some(north) = sshd(&workshop, "north") else { return };

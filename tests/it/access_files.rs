@@ -1,4 +1,4 @@
-//! The papers beside the images, judged by the programs they are for and by their formats' own rules.
+//! The access files and sidecar files beside the images, checked by the programs they are for and by their formats' own rules.
 
 use crate::support::{NODES, Workshop, assert_oracles_accept, content, oracle, text};
 use cardwright::types::Digest;
@@ -235,7 +235,7 @@ fn build_json_names_the_nodes_yaml_that_was_read_and_not_what_it_is_by_now() {
 }
 
 #[test]
-fn without_checksums_no_paper_speaks_of_images_that_are_no_more() {
+fn without_checksums_no_file_speaks_of_images_that_are_no_more() {
     let workshop = Workshop::with_example();
     let build = ["build", "--image", "demo"];
     let (sums, statement) = (workshop.path("images/SHA256SUMS"), workshop.path("images/build.json"));

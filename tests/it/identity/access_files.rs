@@ -1,4 +1,4 @@
-//! The papers beside the images.
+//! The access files beside the images.
 
 use crate::support::{Workshop, content, oracle, text};
 use std::fs;
@@ -27,7 +27,7 @@ fn built() -> Workshop {
 }
 
 #[test]
-fn the_papers_of_a_fixed_secret_never_change() {
+fn the_access_files_of_a_fixed_secret_never_change() {
     let workshop = built();
     for name in ["known_hosts", "ssh_config", "kubeconfig", "id_ed25519", "id_ed25519.pub"] {
         assert_vector(&workshop, name);
@@ -36,7 +36,7 @@ fn the_papers_of_a_fixed_secret_never_change() {
 
 #[cfg(unix)]
 #[test]
-fn papers_with_secrets_are_their_owners_alone() {
+fn access_files_with_secrets_are_their_owners_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let workshop = built();
     for (name, expected) in [("kubeconfig", 0o600), ("id_ed25519", 0o600), ("north.img", 0o600)] {
@@ -46,7 +46,7 @@ fn papers_with_secrets_are_their_owners_alone() {
 }
 
 #[test]
-fn a_fresh_clone_with_the_secret_gives_the_same_papers_and_cards() {
+fn a_fresh_clone_with_the_secret_gives_the_same_access_files_and_cards() {
     let first = Workshop::with_example();
     content({
         let mut command = first.command();

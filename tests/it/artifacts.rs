@@ -89,7 +89,7 @@ fn a_bundled_k3s_is_on_every_card_and_nothing_is_downloaded() {
 }
 
 #[test]
-fn the_plan_shows_the_payload_as_what_it_is() {
+fn the_plan_shows_the_artifacts_as_what_it_is() {
     let workshop = workshop("demo", BUNDLED, 1);
     let report: serde_json::Value = serde_json::from_str(&workshop.succeed(["plan", "--json"])).unwrap();
     assert_eq!(report["disk"], serde_json::json!({"size": 96 * MIB, "growth": 0}));
@@ -110,7 +110,7 @@ fn the_plan_shows_the_payload_as_what_it_is() {
 }
 
 #[test]
-fn a_card_grows_where_the_payload_does_not_fit() {
+fn a_card_grows_where_the_artifacts_does_not_fit() {
     let workshop = workshop("demo", BUNDLED, 60);
     workshop.succeed(["build"]);
     let shown = workshop.succeed(["plan", "north"]);
@@ -170,21 +170,21 @@ fn assert_says(workshop: &Workshop, command: &str, snapshot: &str) {
 fn where_nothing_may_grow_it_is_said_what_does_not_fit() {
     let image = "{path: demo, grow: none}";
     let workshop = workshop(image, BUNDLED, 60);
-    assert_says(&workshop, "build", "payload__does_not_fit");
+    assert_says(&workshop, "build", "artifacts__does_not_fit");
     assert!(!workshop.path("images/north.img").exists());
 }
 
 #[test]
 fn a_growth_that_is_too_small_is_said_so() {
     let workshop = workshop("{path: demo, grow: 16MiB}", BUNDLED, 60);
-    assert_says(&workshop, "build", "payload__growth_too_small");
+    assert_says(&workshop, "build", "artifacts__growth_too_small");
 }
 
 #[test]
 fn a_program_that_cannot_be_k3s_is_refused() {
     let workshop = workshop("demo", BUNDLED, 1);
     fs::write(workshop.path("k3s-arm64"), b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0").unwrap();
-    assert_says(&workshop, "build", "payload__no_k3s");
+    assert_says(&workshop, "build", "artifacts__no_k3s");
 }
 
 #[test]
@@ -194,11 +194,11 @@ fn another_digest_than_the_pinned_one_is_refused() {
         "ab".repeat(32)
     );
     let workshop = workshop("demo", &pinned, 1);
-    assert_says(&workshop, "plan", "payload__another_digest");
+    assert_says(&workshop, "plan", "artifacts__another_digest");
 }
 
 #[test]
-fn verify_finds_a_changed_byte_in_the_payload_and_a_card_that_did_not_grow() {
+fn verify_finds_a_changed_byte_in_the_artifacts_and_a_card_that_did_not_grow() {
     let workshop = workshop("{path: demo, grow: 64MiB}", BUNDLED, 1);
     workshop.succeed(["build"]);
     let path = workshop.path("images/east.img");
@@ -225,7 +225,7 @@ fn verify_finds_a_changed_byte_in_the_payload_and_a_card_that_did_not_grow() {
 
 /// A node without k3s has nothing of it on its card, though the others have.
 #[test]
-fn a_node_without_k3s_gets_no_payload() {
+fn a_node_without_k3s_gets_no_artifacts() {
     let workshop = workshop("demo", BUNDLED, 1);
     let nodes = fs::read_to_string(workshop.path("nodes.yaml")).unwrap();
     fs::write(workshop.path("nodes.yaml"), nodes + "  - {name: plain, address: 192.168.50.13}\n").unwrap();
