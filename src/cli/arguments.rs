@@ -41,6 +41,8 @@ pub(crate) enum Command {
     /// Show or clean what is kept between runs
     #[command(subcommand)]
     Cache(CacheCommand),
+    /// Print the JSON Schema of nodes.yaml, for editors
+    Schema,
 }
 
 /// The stock image, and the options for understanding it.

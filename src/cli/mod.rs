@@ -21,7 +21,7 @@ mod selection;
 mod verify;
 
 use arguments::{Arguments, Command, ImageSelection};
-use cardwright::cluster::{Cluster, ImageSource, InvalidCluster};
+use cardwright::cluster::{self, Cluster, ImageSource, InvalidCluster};
 use cardwright::fetch::FileLocation;
 use cardwright::identity::{ClusterSecret, Creation};
 use cardwright::pipeline::{self, Error, OccupiedOutputs, OpenedImage};
@@ -108,6 +108,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Inspect(arguments) => inspect::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Cache(command) => cache::run(command),
+        Command::Schema => paint::json(&cluster::json_schema()).map_err(Failure::Output),
     };
     result.map_or_else(end, |()| ExitCode::SUCCESS)
 }

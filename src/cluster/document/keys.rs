@@ -57,6 +57,8 @@ pub(crate) struct Row {
     pub(crate) here: &'static str,
     /// Words of other tools that mean it wherever they stand.
     pub(crate) others: &'static str,
+    /// The key that it is another way to say, so that only one of the two may be there.
+    pub(crate) instead_of: &'static str,
     /// Set when it is the former name of another key: it is read, and offered to nobody.
     pub(crate) former: bool,
     /// The way in which a node's value combines with the cluster's; empty where the node's takes its place.
@@ -77,6 +79,7 @@ impl Row {
         example: "",
         here: "",
         others: "",
+        instead_of: "",
         former: false,
         merge: "",
         schema: || Value::Null,

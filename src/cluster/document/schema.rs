@@ -30,6 +30,11 @@ fn mapping(level: &Level) -> Map<String, Value> {
     if !required.is_empty() {
         schema.insert("required".to_owned(), required.into());
     }
+    let pairs = level.rows().filter(|row| !row.instead_of.is_empty());
+    let pairs: Vec<_> = pairs.map(|row| json!({"required": [row.key, row.instead_of]})).collect();
+    if !pairs.is_empty() {
+        schema.insert("not".to_owned(), json!({"anyOf": pairs}));
+    }
     schema.extend(object((level.schema)()));
     let properties = level.rows().map(|row| (row.key.to_owned(), Value::Object(property(row))));
     schema.insert("properties".to_owned(), Value::Object(properties.collect()));

@@ -68,7 +68,7 @@ macro_rules! keys {
                 $crate::cluster::document::table::keys!(@row $kind $key, $type, $reader, $help,
                     merge: stringify!($($merge)?), $($attribute: $value,)*),
                 $($crate::cluster::document::table::keys!(@row key $alias, $type, $alias_reader, $alias_help,
-                    $($alias_attribute: $alias_value,)*),)?
+                    instead_of: stringify!($key), $($alias_attribute: $alias_value,)*),)?
             )*];
 
             /// Reads the fields of a mapping.

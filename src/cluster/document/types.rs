@@ -125,6 +125,28 @@ impl<V: ValueType> ValueType for List<V> {
     }
 }
 
+/// A value whose schema has a pattern, so that editors refuse most of what `parse` does.
+pub(crate) fn like<V: ValueType>(pattern: &'static str, value: V) -> Like<V> {
+    Like { pattern, value }
+}
+
+pub(crate) struct Like<V> {
+    pattern: &'static str,
+    value: V,
+}
+
+impl<V: ValueType> ValueType for Like<V> {
+    type Read = V::Read;
+
+    fn read(&self, value: &FieldValue<'_>) -> Option<Self::Read> {
+        self.value.read(value)
+    }
+
+    fn schema(&self) -> Value {
+        json!({"type": "string", "pattern": self.pattern})
+    }
+}
+
 /// A value with its span, where rules ask for that of an item.
 pub(crate) fn spanned<V: ValueType>(value: V) -> WithSpan<V> {
     WithSpan(value)
@@ -208,7 +230,7 @@ impl<V: ValueType> ValueType for UnlessOff<V> {
     }
 
     fn schema(&self) -> Value {
-        json!({"anyOf": [self.0.schema(), {"enum": ["none", "no", "off", false]}]})
+        self.0.schema()
     }
 
     fn field(&self, fields: &Fields<'_>, key: &'static str) -> Field<Self::Read> {
@@ -217,4 +239,9 @@ impl<V: ValueType> ValueType for UnlessOff<V> {
             _ => fields.optional(key, |value| self.read(value)),
         }
     }
+}
+
+/// Returns the schema of a word that means "not at all", as `FieldValue::is_off` has it.
+pub(crate) fn off() -> Value {
+    json!({"enum": [false, "no", "No", "NO", "off", "Off", "OFF", "none", "None", "NONE"]})
 }

@@ -3,24 +3,22 @@
 use crate::cluster::PageSize;
 use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::table::{added, keys};
-use crate::cluster::document::types::{list, spanned, token, words};
+use crate::cluster::document::types::{like, list, spanned, token, words};
 use crate::cluster::document::value::Spanned;
 use crate::types::escape;
-use serde_json::json;
 
 keys! {
     level BOOT: "boot", "under `boot:`", "Additions to the boot partition's configuration.";
     draft BootFields => Boot {}, then warn_of_words_that_go;
 
-    key config: Vec<String> = list(token(config_line)), merge added => Vec<String>, else vec![]; {
+    key config: Vec<String> = list(like(r"^[^\n]*\S[^\n]*$", token(config_line))), merge added => Vec<String>, else vec![]; {
         help: "Lines for the end of config.txt, of at most 98 bytes.",
         example: "[dtparam=audio=off]",
         here: "config_txt dtparam dtoverlay lines",
     }
-    key cmdline: Vec<Spanned<String>> = list(spanned(token(cmdline_word))), merge added => Vec<String>, else vec![]; {
+    key cmdline: Vec<Spanned<String>> = list(spanned(like(r"^(?!init=|root=|rootfstype=|resize|--$)\S+$", token(cmdline_word)))), merge added => Vec<String>, else vec![]; {
         help: "Words for the one line of cmdline.txt. The first boot of bullseye and bookworm removes `quiet`.",
         example: "[\"usb-storage.quirks=152d:0578:u\"]",
-        schema: || json!({"items": {"type": "string", "pattern": "^\\S+$"}}),
         here: "cmdline_txt append kernel_args kernel_params args",
     }
     key page_size: PageSize = words([("4k", PageSize::FourKib), ("stock", PageSize::Stock)])

@@ -3,10 +3,10 @@
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::keys::{Level, Row};
 use crate::cluster::document::table::keys;
-use crate::cluster::document::types::{by, required, text, token, unless_off};
+use crate::cluster::document::types::{by, like, off, required, text, token, unless_off};
 use crate::cluster::fields::image::{image, output};
 use crate::cluster::fields::k3s::{self, ClusterK3s, NodeRole};
-use crate::cluster::fields::network::{self, WithPrefix, with_prefix};
+use crate::cluster::fields::network::{self, IPV4, IPV6, WithPrefix, with_prefix};
 use crate::cluster::fields::node::NodeFields;
 use crate::cluster::{ClusterName, Grow, Hostname, ImageSource, Output};
 use crate::types::absent::OrEmpty as _;
@@ -34,10 +34,9 @@ pub(crate) const NODE: Level = Level {
 keys! {
     draft ClusterKeys;
 
-    key cluster: ClusterName = required("compass", text(cluster_name)); {
+    key cluster: ClusterName = required("compass", like(NAME, text(cluster_name))); {
         help: "The cluster's name, in the kubeconfig and in names of files.",
         example: "compass",
-        schema: || json!({"pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}),
         here: "name cluster_name clustername cluster_context",
     }
     key image: (ImageSource, Grow) = required("demo", by(image)); {
@@ -46,7 +45,7 @@ keys! {
         example: "{path: raspios.img.xz}",
         schema: || json!({
             "anyOf": [
-                {"type": "string"},
+                {"type": "string", "pattern": "^(?!.*://)"},
                 {"$ref": "#/definitions/image_path"},
                 {"$ref": "#/definitions/image_url"},
             ],
@@ -67,7 +66,7 @@ keys! {
     key k3s: ClusterK3s = unless_off(by(k3s::read)); {
         help: "k3s; without it the cards are plain Raspberry Pi OS.",
         example: "{version: v1.36.4+k3s1}",
-        schema: || json!({"anyOf": [{"$ref": "#/definitions/k3s"}, {"enum": ["none", "no", "off", false]}]}),
+        schema: || json!({"anyOf": [{"$ref": "#/definitions/k3s"}, off()]}),
         here: "role roles type node_type k3s_role kubernetes k8s k3s_cluster",
     }
 }
@@ -92,24 +91,21 @@ const NODES: Row = Row {
 keys! {
     draft NodeKeys;
 
-    key name: Hostname = required("north", text(host_name)); {
+    key name: Hostname = required("north", like(NAME, text(host_name))); {
         help: "Host name, which is also its name in Kubernetes and the name of its image.",
         example: "north",
-        schema: || json!({"pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}),
         others: "host hostname host_name node_name nodename fqdn sethostname auto_setup_net_hostname",
     }
-    key address: WithPrefix<Ipv4Addr> = token(|text| with_prefix(text, 30, network::ipv4)); {
+    key address: WithPrefix<Ipv4Addr> = like(IPV4, token(|text| with_prefix(text, 30, network::ipv4))); {
         help: "IPv4 address: static, or with `method: dhcp` the one that the router has reserved. Its network's prefix \
               may stand behind it.",
         example: "192.168.50.11",
-        schema: || json!({"pattern": "^\\d+(\\.\\d+){3}(/\\d+)?$"}),
         others: "ip ipv4 addr ip_address ipaddress ipaddr ip4 ipv4_address static_ip ansible_host addresses \
               auto_setup_net_static_ip ipv4_static_ip",
     }
-    key ipv6: WithPrefix<Ipv6Addr> = token(|text| with_prefix(text, 126, network::ipv6)); {
+    key ipv6: WithPrefix<Ipv6Addr> = like(IPV6, token(|text| with_prefix(text, 126, network::ipv6))); {
         help: "Static IPv6 address, beside the IPv4 one; its network's prefix may stand behind it.",
         example: "fd00::11",
-        schema: || json!({"pattern": "^[0-9A-Fa-f:.]+(/\\d+)?$"}),
         others: "ip6 ipv6_address ipv6_static_ip address6",
     }
     key k3s: NodeRole = by(k3s::read_role); {
@@ -119,6 +115,9 @@ keys! {
         here: "role roles type node_type k3s_role kubernetes k8s k3s_cluster",
     }
 }
+
+/// The pattern of a DNS label (RFC 1123). One of digits alone would be read as an address.
+const NAME: &str = "^(?!\\d+$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
 
 fn cluster_name(text: &str) -> Result<ClusterName, Finding> {
     ClusterName::new(text).map_err(|reason| not_a_name(text, "a cluster", reason))

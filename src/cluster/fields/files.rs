@@ -42,13 +42,13 @@ rows! {
         help: "Permissions in octal, as chmod takes them. Without it a file that is there keeps its own, and a \
               new one gets 0644.",
         example: "0644",
-        schema: || json!({"type": ["string", "integer"]}),
+        schema: || json!({"anyOf": [{"type": "string", "pattern": "^(0o)?[0-7]{3,5}$"}, {"type": "integer"}]}),
         others: "permissions chmod perm perms",
     }
     owner {
         help: "`root`, `user` for the node's user, or numbers like \"1000:1000\". Without it a file that is \
               there keeps its owner, and a new one gets that of its directory.",
-        schema: || json!({"type": ["string", "integer"]}),
+        schema: || json!({"anyOf": [{"type": "string", "pattern": "^(root|user|\\d+(:\\d+)?)$"}, {"type": "integer"}]}),
         here: "chown user group",
     }
 }

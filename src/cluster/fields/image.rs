@@ -3,9 +3,10 @@
 use crate::cluster::diagnostic::Finding;
 use crate::cluster::document::folders::Folders;
 use crate::cluster::document::table::rows;
+use crate::cluster::document::types::off;
 use crate::cluster::document::value::{Field, FieldValue, Fields};
 use crate::cluster::fields::size;
-use crate::cluster::fields::source::FileField;
+use crate::cluster::fields::source::{FileField, sha256_schema};
 use crate::cluster::{Grow, ImageSource, Output};
 use crate::fetch::FileLocation;
 use crate::formats::ImageFormat;
@@ -24,7 +25,7 @@ rows! {
     }
     sha256 {
         help: "The SHA-256 that the file, packed as it is, has to have.",
-        schema: || json!({"type": "string", "pattern": "^[0-9A-Fa-f]{64}$"}),
+        schema: sha256_schema,
     }
     grow {
         help: "How much larger cards are.",
@@ -39,12 +40,12 @@ rows! {
         "A stock image that is downloaded once.";
     url {
         help: "Where from.",
-        schema: || json!({"type": "string", "pattern": "^https?://"}),
+        schema: || json!({"type": "string", "pattern": "^https?://[^@/]+(/.*)?$"}),
         is_required: || true,
     }
     sha256 {
         help: "The SHA-256 that the file, packed as it is, has to have.",
-        schema: || json!({"type": "string", "pattern": "^[0-9A-Fa-f]{64}$"}),
+        schema: sha256_schema,
         is_required: || true,
     }
     grow {
@@ -102,7 +103,7 @@ fn image_at(text: &str, folders: &Folders, sha256: Option<Digest>) -> Result<Ima
 /// The JSON Schema of `grow:`.
 fn grow_schema() -> Value {
     json!({
-        "anyOf": [{"type": "string", "pattern": "^(auto|none|no|off|\\d+ ?[MG]iB)$"}, {"enum": [false]}],
+        "anyOf": [{"type": "string", "pattern": "^(auto|none|\\d+ ?[MG]iB)$"}, off()],
         "default": "auto",
     })
 }

@@ -46,9 +46,9 @@ pub(crate) const LEVELS: &[&Level] = &[
     &image::OUTPUT,
 ];
 
-/// Returns the JSON Schema of nodes.yaml, which editors check it by: the text of nodes.schema.json.
-pub fn json_schema() -> String {
-    format!("{:#}\n", schema::schema(LEVELS))
+/// Returns the JSON Schema of nodes.yaml, which editors check it by: nodes.schema.json.
+pub fn json_schema() -> serde_json::Value {
+    schema::schema(LEVELS)
 }
 
 /// Returns a page about every key of nodes.yaml: the text of docs/nodes-yaml.md.

@@ -2,13 +2,13 @@
 
 use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::table::keys;
-use crate::cluster::document::types::{list, text, token, words};
+use crate::cluster::document::types::{like, list, text, token, words};
 use crate::cluster::document::value::{Field, Spanned};
 use crate::cluster::{
     Connection, Interface, InterfaceName, Ipv4, Ipv4Network, Ipv6Network, Link, Network, mac,
 };
 use crate::types::absent::OrEmpty as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 keys! {
@@ -21,45 +21,43 @@ keys! {
         schema: || json!({"enum": ["static", "dhcp"], "default": "static"}),
         others: "bootproto ipv4_method",
     }
-    key interface: Interface = text(interface); {
+    key interface: Interface = like("^(?!wl)[A-Za-z0-9._-]{1,15}$", text(interface)); {
         help: "The wired interface: `eth0`, or `eth1` for an adapter on USB.",
-        schema: || json!({"default": "eth0", "maxLength": 15}),
+        schema: || json!({"default": "eth0"}),
         others: "nic ifname iface device dev",
     }
-    | mac = token(adapter); {
+    | mac = like("^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$", token(adapter)); {
             help: "The wired interface by its MAC address, whatever it is called; instead of `interface`. Not \
                   on bullseye.",
             example: "b8:27:eb:12:34:56",
-            schema: || json!({"pattern": "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$"}),
         others: "macaddress mac_address hwaddr hwaddress match",
     }
     key prefix: u8 = token(|text| prefix(text, 30)); {
         help: "How many bits of an address name the network: 24 for 255.255.255.0.",
         example: "24",
-        schema: || json!({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 30}, {"type": "string"}]}),
+        schema: prefix_schema,
         others: "cidr prefixlen prefix_length bits",
     }
     | netmask = token(|text| prefix(text, 30)); {
             help: "The prefix, written as a netmask; instead of `prefix`.",
             example: "255.255.255.0",
-            schema: || json!({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 1, "maximum": 30}]}),
+            schema: prefix_schema,
         others: "mask subnet_mask auto_setup_net_static_mask",
     }
-    key gateway: WithPrefix<Ipv4Addr> = token(|text| with_prefix(text, 30, ipv4)); {
+    key gateway: WithPrefix<Ipv4Addr> = like(IPV4, token(|text| with_prefix(text, 30, ipv4))); {
         help: "The router's address, inside the subnet.",
         example: "192.168.50.1",
-        schema: || json!({"pattern": "^\\d+(\\.\\d+){3}(/\\d+)?$"}),
         others: "routers router gw gateway4 default_gateway via auto_setup_net_static_gateway \
               ipv4_static_gateway",
     }
-    key dns: Vec<IpAddr> = list(token(name_server)); {
+    key dns: Vec<IpAddr> = list(like("^[0-9A-Fa-f:.]+$", token(name_server))); {
         help: "Addresses of name servers, in order; the gateway where absent. Those that routers announce are \
               ignored. Pods ask the first three that they can reach.",
         example: "[192.168.50.1, 1.1.1.1]",
         others: "nameservers nameserver name_servers dns_servers dns_nameservers resolvers domain_name_servers \
               auto_setup_net_static_dns ipv4_static_dns",
     }
-    key search: Vec<String> = list(text(domain)); {
+    key search: Vec<String> = list(like("^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$", text(domain))); {
         help: "Domains that are searched for short names.",
         example: "[home.arpa]",
         others: "domain domains domain_search search_domains dns_search ipv4_static_dns_search",
@@ -78,12 +76,23 @@ keys! {
         help: "How many bits of an address name the network.",
         schema: || json!({"type": "integer", "minimum": 1, "maximum": 126, "default": 64}),
     }
-    key gateway: WithPrefix<Ipv6Addr> = token(|text| with_prefix(text, 126, ipv6_on_the_wire)); {
+    key gateway: WithPrefix<Ipv6Addr> = like(IPV6, token(|text| with_prefix(text, 126, ipv6_on_the_wire))); {
         help: "The router's address: inside the subnet, or link-local; without one, what routers announce is \
               used.",
         example: "fd00::1",
-        schema: || json!({"pattern": "^[0-9A-Fa-f:.]+(/\\d+)?$"}),
     }
+}
+
+/// The pattern of an IPv4 address, behind which a prefix may stand.
+pub(crate) const IPV4: &str = r"^((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?!$|/)|(?=$|/))){4}(/([1-9]|[12]\d|30))?$";
+
+/// The pattern of an IPv6 address, behind which a prefix may stand.
+pub(crate) const IPV6: &str = r"^(?=.*:.*:)[0-9A-Fa-f:.]+(/\d+)?$";
+
+/// The JSON Schema of a prefix, which may be written as a netmask.
+fn prefix_schema() -> Value {
+    let netmask = r"^(/?([1-9]|[12]\d|30)|(128|192|224|24[08]|25[245])\.0\.0\.0|255\.(0|128|192|224|24[08]|25[245])\.0\.0|255\.255\.(0|128|192|224|24[08]|25[245])\.0|255\.255\.255\.(0|128|192|224|24[08]|252))$";
+    json!({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 30}, {"type": "string", "pattern": netmask}]})
 }
 
 /// Where an address comes from.

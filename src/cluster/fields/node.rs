@@ -1,7 +1,7 @@
 //! The keys that the top of nodes.yaml has for all nodes, and a node for itself.
 
 use crate::cluster::document::table::{added, keys};
-use crate::cluster::document::types::{by, list, text, token};
+use crate::cluster::document::types::{by, like, list, off, text, token};
 use crate::cluster::document::value::Spanned;
 use crate::cluster::fields::boot::{BOOT, Boot, BootFields};
 use crate::cluster::fields::files::{self, by_path};
@@ -35,15 +35,14 @@ keys! {
         example: "{prefix: 24, gateway: 192.168.50.1}",
         here: "ethernets ethernet eth0 lan wired networking network_config",
     }
-    key timezone: String = text(timezone) => Option<String>; {
+    key timezone: String = like("^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$", text(timezone)) => Option<String>; {
         help: "Time zone; the stock image's own where absent.",
         example: "Europe/Berlin",
         others: "tz time_zone system_timezone auto_setup_timezone",
     }
-    key locale: String = text(locale) => Option<String>; {
+    key locale: String = like(r"^(C|[a-z]{2,3}_[A-Z]{2,3})\.UTF-8(@[A-Za-z0-9]+)?$", text(locale)) => Option<String>; {
         help: "Locale; the stock image's own where absent.",
         example: "de_DE.UTF-8",
-        schema: || json!({"pattern": "UTF-8"}),
         others: "locales lang language auto_setup_locale",
     }
     key keyboard: Keyboard = by(keyboard) => Option<Keyboard>; {
@@ -53,7 +52,7 @@ keys! {
         schema: || json!({"anyOf": [{"type": "string"}, {"$ref": "#/definitions/keyboard"}]}),
         others: "keymap keyboard_layout keyboardlayout xkblayout keyboard_model auto_setup_keyboard_layout",
     }
-    key ntp: Vec<TimeServer> = list(token(time_server)) => Vec<TimeServer>, else vec![]; {
+    key ntp: Vec<TimeServer> = list(like("^[A-Za-z0-9:.-]*[A-Za-z0-9:]$", token(time_server))) => Vec<TimeServer>, else vec![]; {
         help: "Time servers, names or addresses: one, or a list; the stock image's own where absent or empty.",
         example: "192.168.50.1",
         others: "time_servers timeservers ntp_servers fallback_ntp config_ntp_mirror timesync",
@@ -74,7 +73,7 @@ keys! {
         }),
         here: "write_files copyfile copy_files copydir file extra_files",
     }
-    key first_boot: Vec<String> = list(text(command)), merge added => Vec<String>, else vec![]; {
+    key first_boot: Vec<String> = list(like(r"\S", text(command))), merge added => Vec<String>, else vec![]; {
         help: "Shell commands, run once as root at the first start, when network and time are there: the \
               cluster's, then the node's. One that fails is tried again until it succeeds.",
         example: "[apt-get update]",
@@ -84,7 +83,7 @@ keys! {
     key swap: Swap = by(swap) => Swap, else Swap::Stock; {
         help: "Whether there is swap: the stock image's own, or none.",
         example: "off",
-        schema: || json!({"enum": ["off", "stock", "no", "none", false]}),
+        schema: || json!({"anyOf": [{"enum": ["off", "stock"]}, off()]}),
         here: "swapfile swap_size zram disable_swap auto_setup_swapfile_size rpi_swap",
     }
     key memory: ByteCount = token(size::memory) => Option<ByteCount>; {

@@ -22,7 +22,7 @@ rows! {
     }
     sha256 {
         help: "The SHA-256 it has to have.",
-        schema: || json!({"type": "string", "pattern": "^[0-9A-Fa-f]{64}$"}),
+        schema: sha256_schema,
         others: "checksum sha256sum sha hash",
     }
 }
@@ -32,12 +32,12 @@ rows! {
         "A file that is downloaded once and kept.";
     url {
         help: "Its address.",
-        schema: || json!({"type": "string", "pattern": "^https?://"}),
+        schema: || json!({"type": "string", "pattern": "^https?://[^@/]+(/.*)?$"}),
         is_required: || true,
     }
     sha256 {
         help: "The SHA-256 it has to have.",
-        schema: || json!({"type": "string", "pattern": "^[0-9A-Fa-f]{64}$"}),
+        schema: sha256_schema,
         is_required: || true,
     }
 }
@@ -129,6 +129,11 @@ impl FileField {
         let sha256 = fields.required("sha256", &digits, |value| value.parse_token(sha256));
         Some(FileLocation::Url { url: url.value()?, sha256: sha256.value()? })
     }
+}
+
+/// The JSON Schema of a SHA-256. One without letters is a number to YAML.
+pub(crate) fn sha256_schema() -> Value {
+    json!({"anyOf": [{"type": "string", "pattern": "^[0-9A-Fa-f]{64}$"}, {"type": "integer"}]})
 }
 
 /// The JSON Schema of a file that is there, or is downloaded.

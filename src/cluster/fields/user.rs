@@ -4,7 +4,7 @@ use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::folders;
 use crate::cluster::document::syntax::YamlKind;
 use crate::cluster::document::table::keys;
-use crate::cluster::document::types::{boolean, by, text, token, words};
+use crate::cluster::document::types::{boolean, by, like, text, token, words};
 use crate::cluster::document::value::FieldValue;
 use crate::cluster::{AuthorizedKey, FieldSpan, NotAPublicKey, Secret, UserName, ssh};
 use crate::io::plain_file;
@@ -18,20 +18,19 @@ keys! {
         "The user you log in as: the stock image's first user, renamed where asked for.";
     draft UserFields => User {};
 
-    key name: UserName = text(user_name) => UserName, else default_user_name(); {
+    key name: UserName = like("^(?!root$)[a-z][a-z0-9_-]{0,31}$", text(user_name)) => UserName, else default_user_name(); {
         help: "Login name.",
         example: "ann",
-        schema: || json!({"default": "pi", "pattern": "^[a-z][a-z0-9_-]{0,31}$"}),
+        schema: || json!({"default": "pi"}),
         here: "username user_name login user",
     }
-    key shell: ImagePath = text(shell) => ImagePath, else image_path!("/bin/bash"); {
+    key shell: ImagePath = like(r"^/[^\s:]+$", text(shell)) => ImagePath, else image_path!("/bin/bash"); {
         help: "Login shell, with its whole path inside the image.",
         example: "/bin/zsh",
-        schema: || json!({"default": "/bin/bash", "pattern": "^/"}),
+        schema: || json!({"default": "/bin/bash"}),
     }
-    key password_hash: Secret = token(password_hash) => Option<Secret>; {
+    key password_hash: Secret = like(r"^\$(y|gy|7|2[aby]|[56])\$.{30,}$", token(password_hash)) => Option<Secret>; {
         help: "A hash as `openssl passwd -6` prints it, in single quotes; no password where absent.",
-        schema: || json!({"pattern": "^\\$"}),
         others: "password passwd hashed_passwd hashed_password password_encrypted pass user_password \
               plain_text_passwd chpasswd password_user sshuserpassword auto_setup_global_password",
     }

@@ -6,6 +6,7 @@ mod hostile;
 mod injection;
 mod mistakes;
 mod networks;
+mod schema;
 
 use cardwright::cluster::{Cluster, InvalidCluster};
 use std::fmt::Write as _;
@@ -29,7 +30,9 @@ const HASH: &str =
 
 /// What the files of `folder`, the text's own folder, are for.
 fn parse_in(folder: &Path, text: &str) -> Result<Cluster, InvalidCluster> {
-    Cluster::parse(text, &folder.join("nodes.yaml"))
+    let parsed = Cluster::parse(text, &folder.join("nodes.yaml"));
+    schema::collect(folder, text, parsed.as_ref().err());
+    parsed
 }
 
 fn parse(text: &str) -> Result<Cluster, InvalidCluster> {

@@ -59,8 +59,9 @@ pub(crate) fn config_of(fields: &Fields<'_>, role: Option<Role>) -> Option<K3sCo
 
 /// The JSON Schema of `config:`: any flag but those that a card cannot follow.
 pub(crate) fn schema() -> Value {
-    let refused: Vec<_> = k3s_flags::forbidden_keys().collect();
-    json!({"type": "object", "propertyNames": {"not": {"enum": refused}}})
+    let refused: Vec<_> =
+        k3s_flags::forbidden_keys().flat_map(|key| [key.to_owned(), format!("{key}+")]).collect();
+    json!({"type": "object", "propertyNames": {"pattern": r"^[a-z0-9][a-z0-9-]*\+?$", "not": {"enum": refused}}})
 }
 
 /// Warns of a flag that is none today: k3s skips keys that it does not know (its `pkg/configfilearg/parser.go`), and

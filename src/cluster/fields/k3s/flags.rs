@@ -120,11 +120,13 @@ pub(crate) fn disabled_schema() -> Value {
 }
 
 pub(crate) fn labels_schema() -> Value {
-    json!({"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}})
+    let value = json!({"type": ["string", "number", "boolean"], "pattern": "^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$"});
+    let key = json!({"pattern": "^([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"});
+    json!({"type": "object", "propertyNames": key, "additionalProperties": value})
 }
 
 pub(crate) fn taints_schema() -> Value {
-    let taint = json!({"type": "string", "pattern": ":(NoSchedule|PreferNoSchedule|NoExecute)$"});
+    let taint = json!({"type": "string", "pattern": "^[A-Za-z0-9_./-]+(=[A-Za-z0-9_.-]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$"});
     json!({"type": ["array", "string"], "items": taint})
 }
 

@@ -12,6 +12,7 @@ use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::advice;
 use crate::cluster::document::syntax::YamlKind;
 use crate::cluster::document::table::rows;
+use crate::cluster::document::types::off;
 use crate::cluster::document::value::{Field, FieldValue, Spanned};
 use crate::cluster::fields::k3s::access::AccessDraft;
 use crate::cluster::fields::k3s::flags::Flags;
@@ -84,8 +85,8 @@ rows! {
     founded {
         help: "The former name of `ca_start_year`.",
         former: true,
+        instead_of: "ca_start_year",
         schema: || json!({
-            "deprecated": true,
             "deprecationMessage": "Write `ca_start_year`.",
             "type": "integer",
             "minimum": 2020,
@@ -111,7 +112,7 @@ rows! {
     lifetime {
         help: "For how long it works, in days or years: counted from the stock image's date, or \
               SOURCE_DATE_EPOCH.",
-        schema: || json!({"type": "string", "pattern": "^[0-9]+[dy]$", "default": "3y"}),
+        schema: || json!({"type": "string", "pattern": "^([1-9]\\d{0,3}d|([1-9]|10)y)$", "default": "3y"}),
     }
 }
 
@@ -178,7 +179,7 @@ rows! {
         "Where from, and what it has to be.";
     base_url {
         help: "The address before `/VERSION/k3s-arm64`; k3s's own releases where absent.",
-        schema: || json!({"type": "string", "pattern": "^https?://"}),
+        schema: || json!({"type": "string", "pattern": "^https?://[^@/]+(/.*)?$"}),
     }
     sha256 {
         help: "What the programs have to be.",
@@ -191,11 +192,11 @@ rows! {
         "SHA-256 of the k3s programs.";
     arm64 {
         help: "Of `k3s-arm64`.",
-        schema: || json!({"type": "string", "pattern": "^[0-9A-Fa-f]{64}$"}),
+        schema: source::sha256_schema,
     }
     armhf {
         help: "Of `k3s-armhf`.",
-        schema: || json!({"type": "string", "pattern": "^[0-9A-Fa-f]{64}$"}),
+        schema: source::sha256_schema,
     }
 }
 
@@ -303,7 +304,7 @@ pub(crate) fn read_role(value: &FieldValue<'_>) -> Option<NodeRole> {
 
 /// The JSON Schema of a role.
 pub(crate) fn role_schema() -> Value {
-    json!({"enum": ["server", "agent", "none", "no", "off", false]})
+    json!({"anyOf": [{"enum": ["server", "agent", "none"]}, off()]})
 }
 
 /// Other names of a server.
