@@ -10,6 +10,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// A whole cluster, as nodes.yaml describes it.
+///
+/// What [`load`](Self::load) and [`parse`](Self::parse) return is valid. Its fields are public, so that a caller can change
+/// the image, the output or a node; the checks across nodes are not made again then.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cluster {
     /// Its name: in file names, the kubeconfig and the card's own record.

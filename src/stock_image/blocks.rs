@@ -97,7 +97,7 @@ impl BlockImage {
         skipped.map_err(|error| self.damaged(block, error))?;
         // Only at the end of its data does the decoder find that they do not fit their check value.
         let length = if end < whole.end { end - at } else { u64::MAX };
-        Ok(Box::new(Explained { image: self, block, reader: reader.take(length) }))
+        Ok(Box::new(ExplainedBlock { image: self, block, reader: reader.take(length) }))
     }
 
     fn damaged(&self, block: &XzBlock, error: io::Error) -> StockImageError {
@@ -179,13 +179,13 @@ impl Read for BlocksReader<'_> {
 }
 
 /// A decoder whose errors say which Block they are about.
-struct Explained<'image, R> {
+struct ExplainedBlock<'image, R> {
     image: &'image BlockImage,
     block: &'image XzBlock,
     reader: R,
 }
 
-impl<R: Read> Read for Explained<'_, R> {
+impl<R: Read> Read for ExplainedBlock<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         Ok(self.reader.read(buffer).map_err(|error| self.image.damaged(self.block, error))?)
     }
