@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # boot-test.sh [--long] [TEST...] - makes the test images (kept in the cache), builds cards from them with
 # cardwright, and boots the cards under QEMU. Without --long: one node each of trixie and bookworm. With it:
-# bullseye, k3s's first boot, k3s inside the cards, routers, switches and pods, four nodes on one network, and
-# a re-flashed card as well. TEST: only tests whose name has it in it.
+# bullseye, 32 bits, k3s's first boot, k3s inside the cards, routers, switches and pods, four nodes
+# on one network, and a re-flashed card as well. TEST: only tests whose name has it in it.
 #
-# The tests run in a network namespace of their own with nothing in it but loopback. To be run as root, with
-# the packages of packages.txt; without root nothing is done, which is a failure where CARDWRIGHT_ORACLES is set.
+# Each test runs in a network namespace of its own with nothing in it but loopback; on four cores and more, several
+# at once. To be run as root, with the packages of packages.txt; without root nothing is done, which is a failure
+# where CARDWRIGHT_ORACLES is set.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
@@ -23,15 +24,36 @@ fi
 need qemu-system-aarch64 qemu-system-arm; need mcopy mtools; need ip iproute2; need ssh openssh-client; need openssl openssl
 need gpg gnupg; need radvd radvd
 [ -c /dev/net/tun ] || die "/dev/net/tun not found: modprobe tun"
-suites=(trixie bookworm)
-# Only for those who ask for it: its packages take as long as those of another release.
-case " ${filters[*]} " in "  " | *bullseye*) suites+=(bullseye) ;; esac
-for suite in "${suites[@]}"; do "$here/test-image.sh" "$suite" >/dev/null; done
 cd "$here/../.."
-# As `cargo test` builds it: what takes time here is the machines, not cardwright.
-cargo test --locked --test it --no-run
-say "booting"
+# What needs the Internet is fetched for the tests that are run, since they have none. As `cargo test` builds it: what
+# takes time here is the machines, not cardwright.
+export program
+program=$(cargo test --locked --test it --no-run --message-format=json-render-diagnostics | sed -n 's|.*"executable":"\([^"]*/deps/it-[^"]*\)".*|\1|p')
+mapfile -t tests < <("$program" --ignored --list "${filters[@]}" | sed -n 's/: test$//p')
+[ ${#tests[@]} -gt 0 ] || die "no test has one of these in its name: ${filters[*]}"
+for suite in trixie bookworm bullseye trixie-armhf; do
+  case $suite in trixie | bookworm) ;; *) [[ ${tests[*]} == *"${suite#trixie-}"* ]] || continue ;; esac
+  "$here/test-image.sh" "$suite" >/dev/null
+done
+# A machine has two cores, and so has whoever boots one.
+jobs=$(($(nproc) / 2)); [ "$jobs" -gt 0 ] || jobs=1
+# boot TEST - in a network namespace of its own.
+boot() {
+  local began=$SECONDS status=0
+  unshare --net sh -c 'ip link set lo up && exec "$program" --ignored --exact --nocapture "$1"' boot-test "$1" 2>&1 |
+    sed -u "s/^/${1##*:}: /" || status=1
+  printf '%5d s  %s\n' $((SECONDS - began)) "$1" >>"$times"
+  return $status
+}
+times=$(mktemp)
+trap 'rm -f "$times"' EXIT
+export -f boot
+export times
+say "booting ${#tests[@]}, $jobs at once"
+status=0
 # Whatever ends this script ends the machines as well.
-unshare --net --pid --fork --kill-child sh -c 'ip link set lo up && exec cargo test --locked --offline --test it -- --ignored --test-threads=1 --nocapture "$@"' \
-  boot-test "${filters[@]}"
+printf '%s\n' "${tests[@]}" | unshare --pid --fork --kill-child \
+  xargs -P "$jobs" -I '{}' bash -o pipefail -c 'boot {}' || status=$?
+cat "$times" >&2
+[ $status = 0 ] || die "a test failed"
 say "booted"

@@ -7,27 +7,11 @@
 
 e2fsprogs_folder='' e2fsprogs_libraries=''
 find_e2fsprogs() {
-  local version folder=$cache/e2fsprogs options mirror package
+  local version folder=$cache/e2fsprogs
   version=$(mke2fs -V 2>&1 | sed -n 's/^mke2fs \([0-9.]*\).*/\1/p')
   if dpkg --compare-versions "$version" ge 1.47.1; then return; fi
-  mkdir -p "$cache"
-  exec 7>"$cache/e2fsprogs.lock"
-  flock 7 # Tests that run side by side both come here.
-  if [ ! -e "$folder/complete" ]; then
-    say "mke2fs $version is too old: a newer one comes from bookworm-backports into $folder"
-    mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' | grep -v security | sed -n 1p)
-    [ -n "$mirror" ] || die "apt names no Debian mirror on this machine"
-    rm -rf "$folder"; mkdir -p "$folder"/apt/{lists/partial,parts}
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror bookworm-backports main" >"$folder/apt/sources.list"
-    options=(-o Dir::Etc::sourcelist="$folder/apt/sources.list" -o Dir::Etc::sourceparts="$folder/apt/parts"
-      -o Dir::State::lists="$folder/apt/lists" -o APT::Sandbox::User=root -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=)
-    apt-get "${options[@]}" -qq update || die "bookworm-backports cannot be reached"
-    (cd "$folder/apt" && apt-get "${options[@]}" -qq download e2fsprogs libext2fs2 libcom-err2 libss2) ||
-      die "e2fsprogs could not be had from bookworm-backports"
-    for package in "$folder"/apt/*.deb; do dpkg -x "$package" "$folder"; done
-    touch "$folder/complete"
-  fi
-  exec 7>&-
+  say "mke2fs $version is too old: a newer one comes from bookworm-backports"
+  unpack_packages "$folder" bookworm-backports "$(dpkg --print-architecture)" e2fsprogs libext2fs2 libcom-err2 libss2
   # Not `grep -q`: it would not wait for the end of the list, and whoever then still writes to it fails.
   ldconfig -p | grep libarchive.so.13 >/dev/null || die "libarchive.so.13 not found: apt-get install libarchive13"
   e2fsprogs_folder=$folder/sbin/

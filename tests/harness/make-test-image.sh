@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# make-test-image.sh [option...] SUITE OUT.img - makes a test image like Raspberry Pi OS Lite, 64 bits.
+# make-test-image.sh [option...] SUITE OUT.img - makes a test image like Raspberry Pi OS Lite, of 64 bits or,
+# with -armhf behind the name, of 32.
 #
-# SUITE is bullseye, bookworm or trixie; bullseye only in full. OUT.img is raw and sparse.
-#   --variant full       bootable: Debian's arm64 packages and kernel (the default; the package step takes
-#                        ten minutes and more, and is kept in the cache)
+# SUITE is bullseye, bookworm, trixie or trixie-armhf; the first and the last only in full. OUT.img is raw and
+# sparse.
+#   --variant full       bootable: Debian's packages and kernel (the default; the package step takes ten
+#                        minutes and more, and is kept in the cache)
 #   --variant synthetic  no packages: skeleton/ and filler, for tests that only edit; seconds
 #   --variant demo       no packages, no filler, as small as it can be
 #   --add FOLDER         with what is in FOLDER as /usr/share/added, to make it as large as is wanted
@@ -28,8 +30,10 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ $# = 2 ] || die "SUITE and OUT.img are needed"
-suite=$1 out=$2
-case $suite in bullseye | bookworm | trixie) ;; *) die "SUITE is bullseye, bookworm or trixie, not $suite" ;; esac
+edition=$1 out=$2
+case $edition in bullseye | bookworm | trixie | trixie-armhf) ;;
+  *) die "SUITE is bullseye, bookworm, trixie or trixie-armhf, not $edition" ;; esac
+suite=${edition%-armhf}
 # Sizes in MiB: of the boot partition, what the root partition has beside its files, and of the journal
 # (0: as mke2fs chooses).
 case $variant in
@@ -39,8 +43,9 @@ case $variant in
   *) die "no variant is called $variant" ;;
 esac
 mebibyte=1048576 alignment=8388608 cluster=1
+case $edition-$variant in *-full) ;; bullseye-* | *-armhf-*)
+  die "$edition has no variant $variant: its files come from packages" ;; esac
 if [ "$suite" = bullseye ]; then
-  [ "$variant" = full ] || die "bullseye has no variant $variant: its files come from packages"
   boot_size=256 alignment=4194304 cluster=4
 fi
 [ "$(id -u)" = 0 ] || die "must be run as root"
@@ -54,14 +59,14 @@ find_e2fsprogs
 work=$(mktemp -d "$cache/work.XXXXXX")
 trap 'rm -rf --one-file-system "$work"' EXIT
 
-identity() { printf 'stand-in %s %s %s' "$suite" "$variant" "$1" | sha256sum | cut -c1-"$2"; }
+identity() { printf 'stand-in %s %s %s' "$edition" "$variant" "$1" | sha256sum | cut -c1-"$2"; }
 uuid() { identity "$1" 32 | sed 's/^\(.\{8\}\)\(.\{4\}\).\(...\).\(...\)\(.\{12\}\)$/\1-\2-4\3-8\4-\5/'; }
 disk_id=$(identity disk 8)
 
 root=$work/root
 mkdir "$root"
 if [ "$variant" = full ]; then
-  packages=$("$here/packages.sh" "$suite")
+  packages=$("$here/packages.sh" "$edition")
   say "unpacking $packages"
   tar -C "$root" --numeric-owner --xattrs --xattrs-include='*' -xpf "$packages"
 else

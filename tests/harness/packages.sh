@@ -1,27 +1,32 @@
 #!/usr/bin/env bash
-# packages.sh SUITE - the slow step: Debian's arm64 packages, unpacked and configured under emulation.
+# packages.sh SUITE - the slow step: Debian's packages, unpacked and configured under emulation.
 # Prints the path of the tarball, which is kept in the cache until something below changes.
-# SUITE: bullseye | bookworm | trixie. Needs root and the packages of packages.txt.
+# SUITE: bullseye | bookworm | trixie | trixie-armhf. Needs root and the packages of packages.txt.
 set -euo pipefail
 export LC_ALL=C.UTF-8 TZ=UTC
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
 suite=$1
+release=${suite%-armhf} architecture=arm64 architectures=arm64 kernel=linux-image-arm64
+if [ "$release" != "$suite" ]; then
+  # On a Raspberry Pi 4 or 5 Raspberry Pi OS of 32 bits runs on a kernel of 64 bits.
+  architecture=armhf architectures=armhf,arm64 kernel=linux-image-arm64:arm64
+fi
 
 # What the stock images have and a first boot meets; on Debian's own kernel.
 include=systemd,systemd-sysv,udev,dbus,libpam-systemd,systemd-timesyncd,network-manager,openssh-server,\
 sudo,ca-certificates,curl,kmod,procps,iproute2,iputils-ping,netbase,adduser,tzdata,e2fsprogs,dosfstools,\
-fdisk,busybox,zstd,initramfs-tools,linux-image-arm64
+fdisk,busybox,zstd,initramfs-tools,wpasupplicant,iw,rfkill,wireless-regdb,avahi-daemon,$kernel
 hooks=()
-case $suite in
+case $release in
   bullseye)
-    include=$include,fake-hwclock,dhcpcd5,openresolv
+    include=$include,fake-hwclock,dhcpcd5,openresolv,python3-yaml
     # debootstrap, which makes Raspberry Pi's, makes /bin, /lib and /sbin links already on bullseye.
     # shellcheck disable=SC2016 # mmdebstrap's shell is the one that knows $1
     hooks=(--setup-hook='for folder in bin lib sbin; do mkdir -p "$1/usr/$folder"; ln -s "usr/$folder" "$1/$folder"; done') ;;
   bookworm) include=$include,fake-hwclock ;;
   trixie) include=$include,cloud-init,netplan.io ;;
-  *) die "SUITE is bullseye, bookworm or trixie, not $suite" ;;
+  *) die "SUITE is bullseye, bookworm, trixie or trixie-armhf, not $suite" ;;
 esac
 # Drivers of hardware that QEMU does not show: they would only make every later step slower.
 exclude=(/usr/share/man /usr/share/locale /usr/share/doc /usr/share/info)
@@ -33,6 +38,8 @@ for modules in /lib/modules /usr/lib/modules; do
 done
 slim=()
 for folder in "${exclude[@]}"; do slim+=(--dpkgopt="path-exclude=$folder/*"); done
+# The one driver of a radio that needs none.
+for modules in /lib/modules /usr/lib/modules; do slim+=(--dpkgopt="path-include=$modules/*/mac80211_hwsim.ko*"); done
 
 # Laid down before any package is unpacked, so that the kernel's own trigger makes the initramfs with the
 # programs that the first boot's scripts call, the drivers of QEMU's virt board, and no other name for eth0.
@@ -60,20 +67,23 @@ if [ -s "$result" ]; then echo "$result"; exit 0; fi
 need mmdebstrap mmdebstrap
 mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' | grep -v security | sed -n 1p)
 [ -n "$mirror" ] || die "apt names no Debian mirror on this machine"
-if [ "$(dpkg --print-architecture)" != arm64 ]; then
+emulator=qemu-aarch64 cpu=cortex-a72
+[ $architecture = arm64 ] || emulator=qemu-arm cpu=cortex-a15
+if [ "$(dpkg --print-architecture)" != $architecture ]; then
   need arch-test arch-test
   mountpoint -q /proc/sys/fs/binfmt_misc || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc ||
-    die "cannot mount binfmt_misc: this kernel cannot run arm64 programs"
-  arch-test arm64 >/dev/null 2>&1 || update-binfmts --enable qemu-aarch64 >/dev/null 2>&1 || true
-  arch-test arm64 >/dev/null 2>&1 || die "arm64 programs do not run here: apt-get install qemu-user-static binfmt-support"
+    die "cannot mount binfmt_misc: this kernel cannot run $architecture programs"
+  arch-test $architecture >/dev/null 2>&1 || update-binfmts --enable $emulator >/dev/null 2>&1 || true
+  arch-test $architecture >/dev/null 2>&1 ||
+    die "$architecture programs do not run here: apt-get install qemu-user-static binfmt-support"
 fi
-say "packages: mmdebstrap $suite for arm64; ten minutes or more"
+say "packages: mmdebstrap $release for $architecture; ten minutes or more"
 # A CPU without pointer authentication: Debian 13 is built with it, and QEMU computes each signature in
 # software, which makes everything some seven times slower.
-QEMU_CPU=cortex-a72 SOURCE_DATE_EPOCH=$epoch TMPDIR=$cache mmdebstrap --mode=root --arch=arm64 \
+QEMU_CPU=$cpu SOURCE_DATE_EPOCH=$epoch TMPDIR=$cache mmdebstrap --mode=root --arch=$architectures \
   --variant=minbase --components=main "${slim[@]}" --include="$include" "${hooks[@]}" \
   --setup-hook="cp -rT --preserve=mode,timestamps,links $setup \"\$1\"" \
-  "$suite" "$result.part.tar" "$mirror" >"$result.log" 2>&1 ||
+  "$release" "$result.part.tar" "$mirror" >"$result.log" 2>&1 ||
   { tail -n 20 "$result.log" >&2; die "mmdebstrap failed; its whole log: $result.log"; }
 mv "$result.part.tar" "$result"
 echo "$result"

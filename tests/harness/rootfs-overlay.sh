@@ -3,7 +3,7 @@
 # OS Lite. The texts are in rootfs-overlay/; here is what is no text: modes, links, users, identities. Nothing of
 # the tree is run.
 #
-# Uses: here, suite, variant, disk_id, epoch, work. Sets boot_mount.
+# Uses: here, edition, suite, variant, disk_id, epoch, work. Sets boot_mount.
 
 # What `systemctl enable` leaves: wants ROOT UNIT TARGET
 wants() {
@@ -37,6 +37,7 @@ imitate() {
   mkdir -p "$root/etc/systemd/network"
   ln -sfn /dev/null "$root/etc/systemd/network/99-default.link"
   ln -sfn /dev/null "$root/etc/systemd/network/73-usb-net-by-mac.link"
+  if [ "$edition" != "$suite" ]; then sed -i 's/^ID=debian/ID=raspbian/' "$root/usr/lib/os-release"; fi
   sed -i 's/^PRETTY_NAME=.*/PRETTY_NAME="Debian GNU\/Linux ('"$suite"'), a stand-in for Raspberry Pi OS"/' "$root/usr/lib/os-release"
   printf 'Raspberry Pi reference %s\nGenerated using pi-gen, https://github.com/RPi-Distro/pi-gen, %040d, stage2\n' \
     "$(date -u -d "@$epoch" +%Y-%m-%d)" 0 >"$root/etc/rpi-issue"
@@ -101,6 +102,8 @@ imitate_packages() {
       "$package" >>"$root/var/lib/dpkg/status"
     : >"$root/var/lib/dpkg/info/$package.list"
   done
+  # Radios are blocked from the start, until something unblocks them.
+  if [ "$suite" != bullseye ]; then echo 'options rfkill default_state=0' >"$root/etc/modprobe.d/rfkill_default.conf"; fi
 }
 
 # The user pi, edited by hand and not with adduser, which would need the tree to run.
@@ -153,6 +156,9 @@ imitate_boot() {
     [ -s "$kernel" ] && [ -s "$initramfs" ] || die "no kernel or no initramfs in the tree"
     gzip -9nc "$kernel" >"$boot/kernel8.img"      # the real one is gzipped, too
     mv "$initramfs" "$boot/initramfs8"; rm "$kernel"
+    if [ "$edition" != "$suite" ]; then
+      for stub in kernel{,7,7l}.img initramfs{,7,7l}; do echo 'a name in a stand-in' >"$boot/$stub"; done
+    fi
     if [ -d "$here/rootfs-overlay/$suite/usr/share/initramfs-tools" ]; then append_first_boot "$boot/initramfs8"; fi
   else
     for stub in kernel8.img kernel_2712.img initramfs8 initramfs_2712; do echo 'a name in a stand-in' >"$boot/$stub"; done

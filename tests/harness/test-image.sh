@@ -10,7 +10,7 @@ made_from=$(cd "$here" && { echo "$packages"; cat make-test-image.sh rootfs-over
   find rootfs-overlay -type f -printf '%p %m\n' -exec cat {} + ; } | LC_ALL=C sort | sha256sum | cut -c1-12)
 image=$cache/standin-$suite-$made_from.img
 if [ ! -s "$image" ]; then
-  rm -f "$cache/standin-$suite-"*.img
+  rm -f "$cache/standin-$suite-"????????????.img
   "$here/make-test-image.sh" "$suite" "$image"
 fi
 echo "$image"
