@@ -17,32 +17,66 @@ pub(crate) const NODES: [(&str, &str); 4] = [
     ("west", "192.168.50.14"),
 ];
 
+/// The name servers of every cluster here.
+pub(crate) const NAME_SERVERS: [&str; 2] = [GATEWAY, "192.168.50.2"];
+
 /// A release of Raspberry Pi OS that there is a test image of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Suite {
     Bullseye,
     Bookworm,
+    #[default]
     Trixie,
+    /// Trixie of 32 bits, on the kernel of 64 bits that Raspberry Pi OS has on a Raspberry Pi 4 or 5.
+    TrixieArmhf,
 }
 
 impl Suite {
-    /// The bootable test image, made when it is not in the cache.
-    fn test_image(self) -> PathBuf {
-        let name = match self {
+    /// Its name, as the scripts of the harness take it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
             Self::Bullseye => "bullseye",
             Self::Bookworm => "bookworm",
             Self::Trixie => "trixie",
-        };
+            Self::TrixieArmhf => "trixie-armhf",
+        }
+    }
+
+    /// The bootable test image, made when it is not in the cache.
+    fn test_image(self) -> PathBuf {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/harness/test-image.sh");
-        run(Command::new(script).arg(name)).trim().into()
+        run(Command::new(script).arg(self.name())).trim().into()
+    }
+
+    /// What k3s's releases call its architecture.
+    pub(crate) fn k3s_architecture(self) -> &'static str {
+        if self == Self::TrixieArmhf { "armhf" } else { "arm64" }
     }
 
     /// Where its cards mount the boot partition.
     pub(crate) fn boot_mount(self) -> &'static str {
         match self {
             Self::Bullseye => "/boot",
-            Self::Bookworm | Self::Trixie => "/boot/firmware",
+            Self::Bookworm | Self::Trixie | Self::TrixieArmhf => "/boot/firmware",
         }
+    }
+}
+
+/// How the nodes of a cluster are connected.
+#[derive(Debug, Clone)]
+pub(crate) struct Uplink {
+    /// The interface that has the node's address.
+    pub(crate) interface: &'static str,
+    /// What nodes.yaml says of it.
+    pub(crate) yaml: String,
+}
+
+impl Default for Uplink {
+    /// On the wire, with static addresses.
+    fn default() -> Self {
+        let dns = NAME_SERVERS.join(", ");
+        let yaml = format!("network: {{interface: eth0, prefix: 24, gateway: {GATEWAY}, dns: [{dns}]}}\n");
+        Self { interface: "eth0", yaml }
     }
 }
 
@@ -52,6 +86,8 @@ pub(crate) struct TestCluster {
     key: PathBuf,
     /// What its images were made from.
     pub(crate) suite: Suite,
+    /// The interface that its nodes have their addresses on.
+    pub(crate) interface: &'static str,
     /// The user of all its nodes.
     pub(crate) user: String,
     /// The password sudo asks for, where it does.
@@ -66,6 +102,10 @@ pub(crate) struct Recipe<'a> {
     pub(crate) grow: &'a str,
     /// The user of all nodes.
     pub(crate) user: &'a User,
+    /// The network of all nodes.
+    pub(crate) uplink: &'a Uplink,
+    /// The nodes whose images are built: those that are booted.
+    pub(crate) only: &'a [&'a str],
     /// Files beside nodes.yaml: name and content.
     pub(crate) beside: &'a [(&'a str, Vec<u8>)],
     /// What nodes.yaml has beside image, output, user and network: at least `nodes:`.
@@ -81,7 +121,7 @@ impl Recipe<'_> {
         }
         fs::create_dir_all(&folder).unwrap();
         let (key, public_key) = login_key(&folder);
-        let Self { suite, grow, user, beside, rest } = self;
+        let Self { suite, grow, user, uplink, only, beside, rest } = self;
         let User { name, password, passwordless_sudo } = user;
         let sudo = if *passwordless_sudo { "passwordless" } else { "password" };
         let hash = run(Command::new("openssl").args(["passwd", "-6", "-salt", "boottest", password]));
@@ -91,10 +131,10 @@ impl Recipe<'_> {
              image: {{path: '{}', grow: {grow}}}\n\
              output: {{format: img}}\n\
              user:\n  name: {name}\n  sudo: {sudo}\n  password_hash: '{}'\n  ssh_authorized_keys: ['{public_key}']\n\
-             network: {{interface: eth0, prefix: 24, gateway: {GATEWAY}, dns: [{GATEWAY}, 192.168.50.2]}}\n\
-             {rest}",
+             {}{rest}",
             image.display(),
             hash.trim(),
+            uplink.yaml,
         );
         let nodes_yaml_path = folder.join("nodes.yaml");
         fs::write(&nodes_yaml_path, nodes_yaml).unwrap();
@@ -102,12 +142,13 @@ impl Recipe<'_> {
             fs::write(folder.join(name), content).unwrap();
         }
         let mut build = Command::new(env!("CARGO_BIN_EXE_cardwright"));
-        build.arg("build").arg(&nodes_yaml_path);
+        build.arg("build").arg("--file").arg(&nodes_yaml_path).args(*only);
         // In CI a missing cluster.secret is not made; here it is meant to be.
         let printed = run(build.env_remove("CI").env_remove("CARDWRIGHT_SECRET"));
         eprintln!("{printed}");
         let sudo_password = (!passwordless_sudo).then(|| (*password).to_owned());
-        TestCluster { folder, key, suite: *suite, user: (*name).to_owned(), sudo_password }
+        let Uplink { interface, .. } = uplink;
+        TestCluster { folder, key, suite: *suite, interface, user: (*name).to_owned(), sudo_password }
     }
 }
 
@@ -126,6 +167,7 @@ impl TestCluster {
             user: self.user.clone(),
             key: self.key.clone(),
             sudo_password: self.sudo_password.clone(),
+            boot_mount: self.suite.boot_mount(),
             kernel_words: String::new(),
             clock: None,
         };
@@ -141,8 +183,8 @@ impl TestCluster {
     pub(crate) fn ssh(&self, node: &str, command: &str) -> String {
         let mut ssh = Command::new("ssh");
         ssh.current_dir(&self.folder).args(["-F", "images/ssh_config", "-o", "BatchMode=yes", "-i"]);
-        let output =
-            ssh.arg(&self.key).args([node, command]).stdin(Stdio::null()).output().expect("ssh starts");
+        ssh.arg(&self.key).args([node, command]).stdin(Stdio::null());
+        let output = ssh.output().expect("ssh starts");
         [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).trim().to_owned()).concat()
     }
 

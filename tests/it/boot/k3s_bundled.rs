@@ -30,7 +30,7 @@ fn a_bundled_k3s_starts_and_is_joined_where_there_is_nothing_to_ask() {
     for (machine, name, role) in [(&mut north, "north", "server"), (&mut east, "east", "agent")] {
         let unit = if role == "server" { "k3s" } else { "k3s-agent" };
         machine.wait_until(&format!("systemctl is-active {unit}"), "active");
-        let status = machine.ask("cat /boot/firmware/cardwright-status.txt");
+        let status = machine.ask(&format!("cat {}", machine.status_file()));
         findings.holds(
             &format!("{name} says that it started"),
             status.ends_with(&format!(" k3s: done: k3s {VERSION} starts as {role}")),
@@ -54,12 +54,12 @@ fn a_bundled_k3s_starts_and_is_joined_where_there_is_nothing_to_ask() {
     }
     findings.settle("with k3s inside the cards");
 
-    let status = north.ask("cat /boot/firmware/cardwright-status.txt");
+    let status = north.ask(&format!("cat {}", north.status_file()));
     north.reboot();
     north.wait_until("systemctl is-active k3s", "active");
     let mut findings = Findings::default();
     findings.same("starts of k3s on north", &records(&north, "calls").len(), &2);
-    findings.same("north's status", &north.ask("cat /boot/firmware/cardwright-status.txt"), &status);
+    findings.same("north's status", &north.ask(&format!("cat {}", north.status_file())), &status);
     findings.settle("after north's second boot");
     for machine in [&mut north, &mut east] {
         machine.power_off();

@@ -1,7 +1,7 @@
 //! What the tests with k3s have in common: the nodes.yaml, the stub that stands for k3s, and its records.
 
-use crate::boot::cluster::{NODES, Recipe, Suite, TestCluster, User};
-use crate::boot::k3s_binary::{STUB, binary};
+use crate::boot::cluster::{NODES, Recipe, Suite, TestCluster, Uplink, User};
+use crate::boot::k3s_binary::{STUB, binary, binary_for};
 use crate::boot::machine::Machine;
 use crate::boot::wire::GATEWAY;
 use crate::support::release_server::{ReleaseServer, Reply, Request};
@@ -24,9 +24,13 @@ pub(crate) enum Install {
     Bundled(Vec<u8>),
 }
 
-/// What nodes.yaml has beside the rest.
+/// What a cluster has beside the rest.
 #[derive(Default)]
 pub(crate) struct More {
+    /// What its images are made from.
+    pub(crate) suite: Suite,
+    /// The network of all nodes.
+    pub(crate) uplink: Uplink,
     /// Further items of `files:`, a line each.
     pub(crate) files: String,
     /// Further keys, with their line ends.
@@ -38,21 +42,23 @@ pub(crate) struct More {
 /// Builds the images of four nodes: north the server, the others agents. They ask this side of the wire for
 /// the time.
 pub(crate) fn build(test: &str, install: Install) -> TestCluster {
-    build_with(test, install, More::default())
+    build_with(test, install, &NODES.map(|(name, _)| name), More::default())
 }
 
-/// As [`build`], with more in nodes.yaml.
-pub(crate) fn build_with(test: &str, install: Install, more: More) -> TestCluster {
+/// As [`build`], with more in nodes.yaml, and images of these nodes only.
+pub(crate) fn build_with(test: &str, install: Install, only: &[&str], more: More) -> TestCluster {
     let user = User { name: "pi", password: "not-for-ssh", passwordless_sudo: true };
     let stub = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/boot/k3s_stub.py");
     let nodes = NODES.map(|(name, address)| {
         let role = if name == "north" { "server" } else { "agent" };
         format!("  - {{name: {name}, address: {address}, k3s: {role}}}\n")
     });
+    let More { suite, uplink, files, keys, beside: more_beside } = more;
     let (install, mut beside) = match install {
         Install::Download => {
-            let sha256 = Digest::of(&binary());
-            let from = format!("base_url: 'http://{GATEWAY}:{PORT}', sha256: {{arm64: {sha256}}}");
+            let sha256 = Digest::of(&binary_for(suite));
+            let architecture = suite.k3s_architecture();
+            let from = format!("base_url: 'http://{GATEWAY}:{PORT}', sha256: {{{architecture}: {sha256}}}");
             (format!("download: {{{from}}}"), Vec::new())
         }
         Install::Bundled(archive) => (
@@ -60,7 +66,6 @@ pub(crate) fn build_with(test: &str, install: Install, more: More) -> TestCluste
             vec![("k3s-arm64", binary()), (ARCHIVE, archive)],
         ),
     };
-    let More { files, keys, beside: more_beside } = more;
     beside.extend(more_beside);
     let rest = format!(
         "ntp: {GATEWAY}\n\
@@ -76,16 +81,14 @@ pub(crate) fn build_with(test: &str, install: Install, more: More) -> TestCluste
         stub.display(),
         nodes.concat()
     );
-    let recipe = Recipe { suite: Suite::Trixie, grow: "auto", user: &user, beside: &beside, rest: &rest };
-    recipe.build(test)
+    let (user, uplink, beside, rest) = (&user, &uplink, &beside, &rest);
+    Recipe { suite, grow: "auto", user, uplink, only, beside, rest }.build(test)
 }
 
-/// Where a card tells how far its first start is.
-pub(crate) const STATUS: &str = "/boot/firmware/cardwright-status.txt";
-
-/// Waits until that file has this in a line.
+/// Waits until the card tells this of its first start.
 pub(crate) fn wait_for_status(machine: &mut Machine, line: &str) {
-    machine.wait_until(&format!("grep -q '{line}' {STATUS} 2>/dev/null && echo said"), "said");
+    let status = machine.status_file();
+    machine.wait_until(&format!("grep -q '{line}' {status} 2>/dev/null && echo said"), "said");
 }
 
 /// The records of the stub on a machine, a JSON value each.

@@ -42,6 +42,13 @@ def certificate(address):
     return f"{path}.crt", f"{path}.key"
 
 
+def own_address():
+    """The address that packets to a host beyond the router have; none is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))
+        return probe.getsockname()[0]
+
+
 def serve(config):
     tokens = {password_of(config[key]) for key in ("token", "agent-token") if key in config}
     node_passwords = {}
@@ -75,7 +82,7 @@ def serve(config):
             pass
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate(config["node-ip"].split(",")[0]))
+    context.load_cert_chain(*certificate(config.get("node-ip", own_address()).split(",")[0]))
     server = http.server.ThreadingHTTPServer(("", 6443), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever).start()

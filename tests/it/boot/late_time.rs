@@ -3,7 +3,7 @@
 
 use crate::boot::apt_repository::{AptRepository, PACKAGE};
 use crate::boot::findings::Findings;
-use crate::boot::k3s_cluster::{Install, More, STATUS, VERSION, build_with, records, wait_for_status};
+use crate::boot::k3s_cluster::{Install, More, VERSION, build_with, records, wait_for_status};
 use crate::boot::machine::Machine;
 use crate::boot::time_server::start_time_server;
 use crate::boot::wire::Wire;
@@ -24,8 +24,9 @@ fn commands_and_k3s_make_up_for_a_time_that_comes_late() {
         ),
         keys: "first_boot: [\"echo one >>/root/ran\", apt-get update, \"echo three >>/root/ran\"]\n",
         beside: vec![("wire.asc", repository.key.clone())],
+        ..More::default()
     };
-    let cluster = build_with("late-time", Install::Bundled(b"an archive".to_vec()), more);
+    let cluster = build_with("late-time", Install::Bundled(b"an archive".to_vec()), &["north"], more);
     let mut machine = cluster.machine_with("north", |settings| settings.clock = Some("1970-01-01T00:00:00"));
     machine.power_on();
     machine.wait_for_login();
@@ -51,7 +52,7 @@ fn commands_and_k3s_make_up_for_a_time_that_comes_late() {
     wait_for_status(&mut machine, "started anew: the time came");
     machine.wait_until("wc -l </var/lib/k3s-stub/calls", "2");
     machine.wait_until("systemctl is-active k3s", "active");
-    let status = machine.ask(&format!("cat {STATUS}"));
+    let status = machine.ask(&format!("cat {}", machine.status_file()));
     let mut findings = Findings::default();
     findings.same("what ran", &machine.ask_as_root("cat /root/ran"), "one\nthree");
     let package = machine.ask(&format!("apt-cache show {PACKAGE}"));
@@ -72,7 +73,7 @@ fn commands_and_k3s_make_up_for_a_time_that_comes_late() {
     let mut findings = Findings::default();
     findings.same("starts of k3s", &starts_of(&machine).len(), &3);
     findings.same("what ran", &machine.ask_as_root("cat /root/ran"), "one\nthree");
-    findings.same("the status", &machine.ask(&format!("cat {STATUS}")), &status);
+    findings.same("the status", &machine.ask(&format!("cat {}", machine.status_file())), &status);
     holds_what_is_left(&machine, &mut findings);
     findings.settle("after the second boot");
     machine.power_off();

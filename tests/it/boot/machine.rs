@@ -19,6 +19,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(1200);
 /// What a machine writes to its console when it will not come up any more.
 const LAST_WORDS: [&str; 3] = ["Kernel panic", "You are in emergency mode", "Give root password"];
 
+/// The hardware address of the machine in a place on the wire, of the Raspberry Pi Foundation's block.
+pub(crate) fn hardware_address(port: usize) -> String {
+    format!("b8:27:eb:00:00:{port:02x}")
+}
+
 /// What differs from machine to machine.
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -32,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) key: PathBuf,
     /// The password that sudo asks for, where it does.
     pub(crate) sudo_password: Option<String>,
+    /// Where it mounts the boot partition.
+    pub(crate) boot_mount: &'static str,
     /// More words for the kernel's command line.
     pub(crate) kernel_words: String,
     /// What the hardware clock says at the start; the time where absent.
@@ -60,6 +67,11 @@ impl Machine {
         &self.card
     }
 
+    /// The file in which its card tells how far the first start is.
+    pub(crate) fn status_file(&self) -> String {
+        format!("{}/cardwright-status.txt", self.settings.boot_mount)
+    }
+
     /// Switches it on.
     pub(crate) fn power_on(&mut self) {
         self.starts += 1;
@@ -86,8 +98,7 @@ impl Machine {
             .args(["-rtc", &format!("base={}", settings.clock.unwrap_or("utc"))])
             .args(["-drive", &drive, "-device", "virtio-blk-pci,drive=card", "-device", "virtio-rng-pci"])
             .args(["-netdev", &netdev, "-device"])
-            // An address of the Raspberry Pi Foundation's block.
-            .arg(format!("virtio-net-pci,netdev=wire,romfile=,mac=b8:27:eb:00:00:{:02x}", settings.port))
+            .arg(format!("virtio-net-pci,netdev=wire,romfile=,mac={}", hardware_address(settings.port)))
             .arg("-kernel")
             .arg(&firmware.kernel)
             .arg("-initrd")

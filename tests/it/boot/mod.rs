@@ -4,6 +4,7 @@
 //! tests/harness/README.md.
 
 mod apt_repository;
+mod armhf;
 mod bullseye;
 mod card;
 mod cluster;

@@ -1,6 +1,6 @@
 //! One node of each release: what nodes.yaml says is what the booted machine is.
 
-use crate::boot::cluster::{NODES, Recipe, Suite, TestCluster, User};
+use crate::boot::cluster::{NAME_SERVERS, NODES, Recipe, Suite, TestCluster, Uplink, User};
 use crate::boot::dhcp_ear::DhcpEar;
 use crate::boot::findings::Findings;
 use crate::boot::login::ssh_command;
@@ -14,7 +14,7 @@ pub(crate) const PASSWORD: &str = "not-for-ssh";
 #[ignore = "boots a machine: run tests/harness/boot-test.sh"]
 fn a_trixie_card_boots_as_the_node_it_was_built_for() {
     let user = User { name: "ada", password: PASSWORD, passwordless_sudo: true };
-    boots_as_its_node("trixie", Suite::Trixie, "none", &user);
+    boots_as_its_node(&build("trixie", Suite::Trixie, "none", &user), |_, _| ());
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn a_trixie_card_boots_as_the_node_it_was_built_for() {
 fn a_bookworm_card_boots_as_the_node_it_was_built_for() {
     let user = User { name: "pi", password: PASSWORD, passwordless_sudo: false };
     // Grown once by cardwright, and by the first boot once more.
-    boots_as_its_node("bookworm", Suite::Bookworm, "1GiB", &user);
+    boots_as_its_node(&build("bookworm", Suite::Bookworm, "1GiB", &user), |_, _| ());
 }
 
 /// Trixie's first boot presets every unit. On a root filesystem that is mounted read-only at that time
@@ -49,35 +49,53 @@ fn what_trixies_presets_enable_changes_nothing() {
 pub(crate) fn build(test: &str, suite: Suite, grow: &str, user: &User) -> TestCluster {
     let nodes = NODES.map(|(name, address)| format!("  - {{name: {name}, address: {address}}}\n"));
     let rest = format!("nodes:\n{}", nodes.concat());
-    Recipe { suite, grow, user, beside: &[], rest: &rest }.build(test)
+    let uplink = &Uplink::default();
+    Recipe { suite, grow, user, uplink, only: &["north"], beside: &[], rest: &rest }.build(test)
 }
 
-pub(crate) fn boots_as_its_node(test: &str, suite: Suite, grow: &str, user: &User) {
+/// Boots `north` twice and looks at it; `more` looks at what is particular to the test.
+pub(crate) fn boots_as_its_node(cluster: &TestCluster, more: impl Fn(&Machine, &mut Findings)) {
     let _wire = Wire::with_ports(1);
     let ear = DhcpEar::open();
-    let cluster = build(test, suite, grow, user);
+    let suite = cluster.suite;
     let mut machine = cluster.machine("north");
     let stock_id = machine.card().disk_id();
     machine.power_on();
     machine.wait_for_login();
-    let mut findings = holds_what_nodes_yaml_says(&machine, &cluster, &ear);
+    let mut findings = holds_what_nodes_yaml_says(&machine, cluster, &ear);
+    more(&machine, &mut findings);
     holds_what_the_first_boot_does(&machine, suite, &stock_id, &mut findings);
     let machine_id = machine.ask("cat /etc/machine-id");
     findings.same("a machine-id", &machine_id.len(), &32);
     findings.settle("after the first boot");
 
     machine.reboot();
-    let mut findings = holds_what_nodes_yaml_says(&machine, &cluster, &ear);
+    let mut findings = holds_what_nodes_yaml_says(&machine, cluster, &ear);
+    more(&machine, &mut findings);
     findings.same("the machine-id stays", &machine.ask("cat /etc/machine-id"), &machine_id);
     findings.settle("after the second boot");
     machine.power_off();
     machine.card().judge_root();
 }
 
-/// Everything that nodes.yaml says of `north`, and that nothing else happened.
+/// Everything that nodes.yaml says of `north` with its static address, and that nothing else happened.
 fn holds_what_nodes_yaml_says(machine: &Machine, cluster: &TestCluster, ear: &DhcpEar) -> Findings {
     let mut findings = Findings::default();
+    holds_the_node(machine, cluster, &mut findings);
+    findings.same("who asked for an address by DHCP", &ear.heard(), &BTreeSet::new());
+    findings.same(
+        "DHCP leases",
+        &machine
+            .ask_as_root("find /var/lib/NetworkManager /var/lib/dhcp* -name '*lease*' 2>/dev/null | wc -l"),
+        "0",
+    );
+    findings
+}
+
+/// The same, wherever the address comes from.
+pub(crate) fn holds_the_node(machine: &Machine, cluster: &TestCluster, findings: &mut Findings) {
     let ask = |command: &str| machine.ask(command);
+    let interface = cluster.interface;
 
     let state = ask("timeout 15m systemctl is-system-running --wait >/dev/null; systemctl is-system-running");
     findings.same("the boot comes to its end", &state, "running");
@@ -101,30 +119,25 @@ fn holds_what_nodes_yaml_says(machine: &Machine, cluster: &TestCluster, ear: &Dh
     );
 
     let address = format!("{}/24", NODES[0].1);
-    findings.same("addresses", &ask("ip -4 -o addr show dev eth0 | awk '{print $4}'"), &address);
+    findings.same(
+        "addresses",
+        &ask(&format!("ip -4 -o addr show dev {interface} | awk '{{print $4}}'")),
+        &address,
+    );
     findings.same(
         "routes out",
         &ask("ip -4 route show default | awk '{print $3, $5}'"),
-        &format!("{GATEWAY} eth0"),
+        &format!("{GATEWAY} {interface}"),
     );
     findings.same(
         "name servers",
         &ask("awk '$1 == \"nameserver\" {print $2}' /etc/resolv.conf | tr '\\n' ' '"),
-        &format!("{GATEWAY} 192.168.50.2"),
-    );
-    findings.same("who asked for an address by DHCP", &ear.heard(), &BTreeSet::new());
-    findings.same(
-        "DHCP leases",
-        &machine
-            .ask_as_root("find /var/lib/NetworkManager /var/lib/dhcp* -name '*lease*' 2>/dev/null | wc -l"),
-        "0",
+        &NAME_SERVERS.join(" "),
     );
     if cluster.suite != Suite::Bullseye {
-        findings.same(
-            "connections in use",
-            &ask("nmcli -t -f TYPE con show --active | grep -v loopback"),
-            "802-3-ethernet",
-        );
+        let kind = if interface == "eth0" { "802-3-ethernet" } else { "802-11-wireless" };
+        let in_use = ask("nmcli -t -f TYPE con show --active | grep -v loopback");
+        findings.same("connections in use", &in_use, kind);
     }
 
     findings.same("ssh as ssh_config tells it", &cluster.ssh("north", "hostname"), "north");
@@ -152,14 +165,13 @@ fn holds_what_nodes_yaml_says(machine: &Machine, cluster: &TestCluster, ear: &Dh
     let traces = "ls -d /etc/netplan/*.yaml /var/lib/cloud/instance /etc/ssh/sshd_config.d/rename_user.conf 2>/dev/null";
     findings.same("traces of cloud-init and the wizard", &ask(traces), "");
 
-    if cluster.suite == Suite::Trixie {
+    if matches!(cluster.suite, Suite::Trixie | Suite::TrixieArmhf) {
         findings.same("cloud-init", &ask("cloud-init status"), "status: disabled");
     }
 
     let boot = cluster.suite.boot_mount();
     findings.same("lines of cmdline.txt", &ask(&format!("wc -l <{boot}/cmdline.txt")), "1");
     findings.same("the boot partition is mounted", &ask(&format!("findmnt -no FSTYPE {boot}")), "vfat");
-    findings
 }
 
 /// What a first boot of the stock image does it does here too: nothing of it was lost by the editing.

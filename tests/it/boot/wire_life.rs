@@ -1,7 +1,7 @@
 //! What happens to the wire of a node that runs k3s: a router announces name servers, the switch restarts,
 //! pods come and go. And an address that somebody else has.
 
-use crate::boot::cluster::{NODES, Recipe, Suite, TestCluster, User};
+use crate::boot::cluster::{NAME_SERVERS, NODES, Recipe, Suite, TestCluster, Uplink, User};
 use crate::boot::findings::Findings;
 use crate::boot::k3s_binary::{STUB, binary};
 use crate::boot::k3s_cluster::VERSION;
@@ -75,7 +75,9 @@ fn build(test: &str, suite: Suite) -> TestCluster {
         stub.display(),
     );
     let beside = [("k3s-arm64", binary())];
-    Recipe { suite, grow: "auto", user: &user, beside: &beside, rest: &rest }.build(test)
+    let uplink = &Uplink::default();
+    Recipe { suite, grow: "auto", user: &user, uplink, only: &[name], beside: &beside, rest: &rest }
+        .build(test)
 }
 
 fn keeps_its_network(test: &str, suite: Suite) {
@@ -166,7 +168,7 @@ fn holds_the_network(machine: &Machine, findings: &mut Findings, when: &str) {
     );
     let resolv_conf = machine.ask("cat /etc/resolv.conf");
     let servers: Vec<_> = resolv_conf.lines().filter_map(|line| line.strip_prefix("nameserver ")).collect();
-    findings.same(&format!("name servers {when}"), &servers, &[GATEWAY, "192.168.50.2"]);
+    findings.same(&format!("name servers {when}"), &servers, &NAME_SERVERS);
     findings.holds(&format!("domains {when}"), !resolv_conf.contains("router.example"), &resolv_conf);
 }
 
