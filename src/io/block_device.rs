@@ -12,7 +12,7 @@ const TABLE: usize = 32 << 10;
 
 /// A device that a disk is written over, or a file in its place. It is never made, cut or extended.
 ///
-/// Its old partition table is erased first, and the new one is written last, when everything else is known to be on the
+/// Its old partition table is erased first, with the copy of it at the end of the device, and the new one is written last, when everything else is known to be on the
 /// device: one that is pulled out half-way boots nothing, rather than half of something.
 #[derive(Debug)]
 pub struct BlockDevice {
@@ -55,6 +55,9 @@ impl Sink for BlockDevice {
             let message = format!("the disk has {} bytes, and the device only {}", size.get(), room.get());
             return Err(io::Error::new(io::ErrorKind::StorageFull, message));
         }
+        // Behind a smaller disk, the copy of an old GPT would be at the very end, where partitioning tools find it.
+        let behind = (room - size).as_usize().min(TABLE);
+        self.file.write_at(ByteOffset::new(room.get() - behind as u64), &vec![0; behind])?;
         self.table = vec![0; size.as_usize().min(TABLE)];
         self.file.write_at(ByteOffset::ZERO, &self.table)?;
         self.sync()

@@ -29,11 +29,12 @@ pub use file::DiskFile;
 pub(crate) use file::is_zeros;
 pub use layered_disk::{Layer, LayeredDisk};
 pub use overlay::Overlay;
-pub use sink::{SeekSink, Sink, copy_disk};
+pub use sink::{CopyError, Sink, copy_disk};
 pub use window::Window;
 
 use crate::types::{ByteCount, ByteOffset};
 use std::io;
+use std::ops::Deref;
 
 /// One block of the overlay, in bytes: the page of every Linux machine and the block of a stock ext4.
 pub const BLOCK_SIZE: usize = 4096;
@@ -77,10 +78,12 @@ pub trait Rollback: WriteAt {
     fn rollback(&self, offset: ByteOffset, length: ByteCount) -> io::Result<()>;
 }
 
-impl<T: ReadAt + ?Sized> ReadAt for &T {
+/// Whatever leads to a disk is one: `&T`, `Arc<T>`, `Vec<u8>`.
+impl<P: Deref<Target: ReadAt> + Send + Sync> ReadAt for P {
     fn size(&self) -> ByteCount {
         (**self).size()
     }
+
     fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
         (**self).read_at(offset, buffer)
     }
@@ -89,25 +92,13 @@ impl<T: ReadAt + ?Sized> ReadAt for &T {
     }
 }
 
-impl<T: ReadAt + ?Sized> ReadAt for std::sync::Arc<T> {
-    fn size(&self) -> ByteCount {
-        (**self).size()
-    }
-    fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
-        (**self).read_at(offset, buffer)
-    }
-    fn next_data(&self, offset: ByteOffset) -> ByteOffset {
-        (**self).next_data(offset)
-    }
-}
-
-impl<T: WriteAt + ?Sized> WriteAt for std::sync::Arc<T> {
+impl<P: Deref<Target: WriteAt> + Send + Sync> WriteAt for P {
     fn write_at(&self, offset: ByteOffset, bytes: &[u8]) -> io::Result<()> {
         (**self).write_at(offset, bytes)
     }
 }
 
-impl<T: Rollback + ?Sized> Rollback for std::sync::Arc<T> {
+impl<P: Deref<Target: Rollback> + Send + Sync> Rollback for P {
     fn rollback(&self, offset: ByteOffset, length: ByteCount) -> io::Result<()> {
         (**self).rollback(offset, length)
     }
@@ -123,15 +114,6 @@ impl ReadAt for [u8] {
         let (_, bytes) = self.split_at(offset.as_usize());
         buffer.copy_from_slice(bytes.split_at(buffer.len()).0);
         Ok(())
-    }
-}
-
-impl ReadAt for Vec<u8> {
-    fn size(&self) -> ByteCount {
-        self.as_slice().size()
-    }
-    fn read_at(&self, offset: ByteOffset, buffer: &mut [u8]) -> io::Result<()> {
-        self.as_slice().read_at(offset, buffer)
     }
 }
 

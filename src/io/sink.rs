@@ -2,7 +2,7 @@
 
 use super::{AtomicFile, DiskFile, ReadAt};
 use crate::types::{ByteCount, ByteOffset};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io;
 
 /// The size of the buffer.
 const CHUNK: usize = 1 << 20;
@@ -10,7 +10,7 @@ const CHUNK: usize = 1 << 20;
 /// A destination that a disk can be written to, once: see [`copy_disk`].
 ///
 /// There are three: a file that appears whole or not at all ([`AtomicFile`]), a device
-/// ([`BlockDevice`](super::BlockDevice)), and whatever can be written to at a position ([`SeekSink`]).
+/// ([`BlockDevice`](super::BlockDevice)), and any writer.
 pub trait Sink {
     /// Prepares for a disk of this size. This is called once, before anything is written.
     ///
@@ -18,7 +18,7 @@ pub trait Sink {
     /// When there is no room for it.
     fn begin(&mut self, size: ByteCount) -> io::Result<()>;
 
-    /// Writes bytes of the disk. Each is written once.
+    /// Writes bytes of the disk: those that follow the ones before.
     ///
     /// # Errors
     /// When they cannot be written.
@@ -31,21 +31,36 @@ pub trait Sink {
     fn finish(self) -> io::Result<()>;
 }
 
+/// An error of writing a disk to a sink.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// The disk could not be read.
+    #[error("{0}")]
+    Read(io::Error),
+    /// The sink could not be written to.
+    #[error("{0}")]
+    Write(io::Error),
+}
+
 /// Writes all bytes of a disk to a sink, and finishes it. `progress` is called with the number of bytes that were
 /// written since its last call.
 ///
 /// # Errors
 /// When the disk cannot be read, or the sink cannot be written to; then the sink does not hold a disk.
-pub fn copy_disk(disk: &dyn ReadAt, mut sink: impl Sink, progress: &dyn Fn(ByteCount)) -> io::Result<()> {
-    sink.begin(disk.size())?;
+pub fn copy_disk(
+    disk: &dyn ReadAt,
+    mut sink: impl Sink,
+    progress: &dyn Fn(ByteCount),
+) -> Result<(), CopyError> {
+    sink.begin(disk.size()).map_err(CopyError::Write)?;
     let mut buffer = vec![0; CHUNK];
     for (offset, length) in disk.size().chunks(CHUNK) {
         let (bytes, _) = buffer.split_at_mut(length);
-        disk.read_at(offset, bytes)?;
-        sink.write_at(offset, bytes)?;
+        disk.read_at(offset, bytes).map_err(CopyError::Read)?;
+        sink.write_at(offset, bytes).map_err(CopyError::Write)?;
         progress(ByteCount::of(bytes));
     }
-    sink.finish()
+    sink.finish().map_err(CopyError::Write)
 }
 
 /// The file is sparse, and gets its name when it is finished.
@@ -64,36 +79,18 @@ impl Sink for AtomicFile {
     }
 }
 
-/// A writer with a position, as a sink. The disk begins where the writer is at first.
-#[derive(Debug)]
-pub struct SeekSink<W> {
-    writer: W,
-    start: u64,
-}
-
-impl<W: Write + Seek> SeekSink<W> {
-    /// Takes a writer; `&mut writer` is one, too.
-    ///
-    /// # Errors
-    /// When its position cannot be told.
-    pub fn new(mut writer: W) -> io::Result<Self> {
-        let start = writer.stream_position()?;
-        Ok(Self { writer, start })
-    }
-}
-
-impl<W: Write + Seek> Sink for SeekSink<W> {
-    fn begin(&mut self, size: ByteCount) -> io::Result<()> {
-        self.start.checked_add(size.get()).map(drop).ok_or_else(|| io::ErrorKind::FileTooLarge.into())
+/// The disk is written on from where the writer is.
+impl<W: io::Write> Sink for W {
+    fn begin(&mut self, _size: ByteCount) -> io::Result<()> {
+        Ok(())
     }
 
-    fn write_at(&mut self, offset: ByteOffset, bytes: &[u8]) -> io::Result<()> {
-        self.writer.seek(SeekFrom::Start(self.start + offset.get()))?;
-        self.writer.write_all(bytes)
+    fn write_at(&mut self, _offset: ByteOffset, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
     }
 
     fn finish(mut self) -> io::Result<()> {
-        self.writer.flush()
+        self.flush()
     }
 }
 
@@ -140,12 +137,14 @@ mod tests {
         let progress = |more: ByteCount| reported.set(reported.get() + more.as_usize());
         copy_disk(&disk, AtomicFile::create(&file, true).unwrap(), &progress).unwrap();
         assert_eq!(reported.get(), disk.len());
-        copy_disk(&disk, device(&card, disk.len() + 100), &progress).unwrap();
+        copy_disk(&disk, device(&card, disk.len() + 50_000), &progress).unwrap();
         let mut cursor = Cursor::new(vec![0xff; 1000]);
         cursor.set_position(10);
-        copy_disk(&disk, SeekSink::new(&mut cursor).unwrap(), &progress).unwrap();
+        copy_disk(&disk, &mut cursor, &progress).unwrap();
         assert!(fs::read(&file).unwrap() == disk);
-        assert!(fs::read(&card).unwrap() == [&disk[..], &[0xff; 100]].concat());
+        // At the end of the device there may have been the copy of a GPT.
+        let behind = [vec![0xff; 50_000 - 32_768], vec![0; 32_768]].concat();
+        assert!(fs::read(&card).unwrap() == [&disk[..], &behind].concat());
         assert!(cursor.into_inner() == [&[0xff; 10], &disk[..]].concat());
     }
 
@@ -154,7 +153,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (file, card) = (folder.path().join("file"), folder.path().join("card"));
         fs::write(&file, "old").unwrap();
-        assert!(copy_disk(&Broken, AtomicFile::create(&file, true).unwrap(), &|_| ()).is_err());
+        let error = copy_disk(&Broken, AtomicFile::create(&file, true).unwrap(), &|_| ()).unwrap_err();
+        assert!(matches!(error, CopyError::Read(_)), "{error}");
         assert_eq!(fs::read(&file).unwrap(), b"old");
         assert!(copy_disk(&Broken, device(&card, 4 * CHUNK), &|_| ()).is_err());
         // Neither the old partition table nor the new one.
@@ -168,7 +168,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let card = folder.path().join("card");
         let error = copy_disk(&disk(), device(&card, 1000), &|_| ()).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert!(matches!(&error, CopyError::Write(source) if source.kind() == io::ErrorKind::StorageFull));
         assert!(fs::read(&card).unwrap() == [0xff; 1000]);
     }
 

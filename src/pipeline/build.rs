@@ -9,16 +9,15 @@ use crate::base_layer::BaseLayer;
 use crate::cache;
 use crate::cluster::Node;
 use crate::io::ownership::create_folder;
-use crate::io::{self as disks, Layer, ReadAt as _, cursor::Cursor, read_full};
+use crate::io::{self as disks, CopyError, Layer, ReadAt as _, Sink};
 pub use crate::output::BuiltImage;
 use crate::output::sidecar::{self, BuildRecord, ImagerManifest, Provenance};
 use crate::output::{self, ImageJob, ImageWriter, NewImages, OutputError};
 use crate::plan;
 use crate::stock_image::VerifiedImage;
 use crate::stock_system::StockSystem;
-use crate::types::{Architecture, ByteCount, Digest, Stage};
+use crate::types::{Architecture, Digest, Stage};
 use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -87,7 +86,7 @@ impl Session {
         built.map_err(|error| wrong_image_or(&self.stock.image, error))
     }
 
-    /// Writes the raw image of one node to any sink, without a file. Nothing is written before the SHA-256 of the stock
+    /// Writes the raw image of one node to any sink: a writer, a device, a file that appears whole. Nothing is written before the SHA-256 of the stock
     /// image is known to be right.
     ///
     /// # Errors
@@ -96,7 +95,7 @@ impl Session {
         &self,
         plans: &Plans<'_>,
         node: &Node,
-        sink: &mut dyn io::Write,
+        sink: impl Sink,
         progress: &dyn Progress,
     ) -> Result<(), Error> {
         let failed = |source| Error::Apply { node: node.name.to_string(), source };
@@ -105,17 +104,11 @@ impl Session {
         let layer = base_layer.patch(&patch.beyond(&plans.common), &scratch).map_err(failed)?;
         let disk = base_layer.disk.with(Arc::new(layer));
         self.stock.verify()?;
-        let mut piece = vec![0; 1 << 20];
-        let size = disk.size();
-        let mut cursor = Cursor::new(&disk);
-        loop {
-            let filled = read_full(&mut cursor, &mut piece).map_err(OutputError::StockImage)?;
-            if filled == 0 {
-                return sink.flush().map_err(Error::Sink);
-            }
-            sink.write_all(piece.split_at(filled).0).map_err(Error::Sink)?;
-            progress.working(Stage::Writing, ByteCount::new(filled as u64), size);
-        }
+        let wrote = |more| progress.working(Stage::Writing, more, disk.size());
+        disks::copy_disk(&disk, sink, &wrote).map_err(|error| match error {
+            CopyError::Read(source) => OutputError::StockImage(source).into(),
+            CopyError::Write(source) => Error::Sink(source),
+        })
     }
 }
 
