@@ -89,7 +89,7 @@ fn build(session: &Session, options: &BuildOptions) -> Result<Built, Error> {
 
 /// Writes a line a node to standard output.
 fn show(built: &Built) -> std::io::Result<()> {
-    let shown = |image: &BuiltImage| escaped(&image.path.display().to_string()).to_string();
+    let shown = |image: &BuiltImage| escaped(&image.path.display().to_string());
     let widest = built.images.iter().map(|image| shown(image).chars().count()).fold(0, usize::max);
     for image in &built.images {
         let (path, size, edits) = (format!("{:widest$}", shown(image)), image.size.to_string(), image.edits);

@@ -6,7 +6,7 @@
 
 use anstyle::{AnsiColor, Style};
 use cardwright::types::Warning;
-use cardwright::types::escape::{escaped, escaped_json};
+use cardwright::types::escape::{escaped, escaped_json, escaped_with_tabs};
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue};
 use std::fmt::Display;
@@ -41,12 +41,12 @@ impl<T: Display> From<T> for Span {
 
 /// A text in a style.
 pub(super) fn paint(style: Style, text: impl Display) -> Span {
-    Span { style, text: escaped(&text.to_string()).to_string() }
+    Span { style, text: escaped(&text.to_string()) }
 }
 
 /// A line of a file in a style: its tabs stay tabs.
 pub(super) fn source(style: Style, text: &str) -> Span {
-    Span { style, text: escaped(text).with_tabs().to_string() }
+    Span { style, text: escaped_with_tabs(text) }
 }
 
 /// One line, without its end.
@@ -166,9 +166,9 @@ pub(super) fn usage(mut error: clap::Error) -> io::Result<()> {
 
 /// Escapes a value that an error of clap's mentions: clap quotes arguments as they were given.
 fn harmless(kind: ContextKind, value: &ContextValue) -> ContextValue {
-    let plain = |text: &String| escaped(text).to_string();
+    let plain = |text: &String| escaped(text);
     // Its advice mixes styles and arguments in one text; without styles it can be escaped.
-    let styled = |text: &StyledStr| StyledStr::from(escaped(&text.to_string()).to_string());
+    let styled = |text: &StyledStr| StyledStr::from(escaped(&text.to_string()));
     match (kind, value) {
         (ContextKind::Usage, usage) => usage.clone(),
         (_, ContextValue::String(text)) => ContextValue::String(plain(text)),

@@ -3,7 +3,7 @@
 use super::paint::{BOLD, DIM, Line, RED, Span, YELLOW, hint_line, note, paint, source, spans};
 use anstyle::Style;
 use cardwright::cluster::{Cluster, Diagnostic, InvalidCluster};
-use cardwright::types::escape::escaped;
+use cardwright::types::escape::escaped_with_tabs;
 use std::path::Path;
 
 /// Shows all problems on standard error.
@@ -45,7 +45,7 @@ fn lines(word: Span, file: &Path, found: &Diagnostic, source_line: Option<&str>)
 /// stands below its place whatever a tab is worth.
 fn blank(line: &str, characters: usize) -> String {
     let before: String = line.chars().take(characters).collect();
-    let shown = escaped(&before).with_tabs().to_string();
+    let shown = escaped_with_tabs(&before);
     shown.chars().map(|character| if character == '\t' { '\t' } else { ' ' }).collect()
 }
 

@@ -4,8 +4,6 @@
 //! showing (ECMA-48), or that let the rest of a line be read in another order (CVE-2021-42574). Whatever is
 //! shown is escaped here; what becomes a path or a line of a file is refused where it holds them.
 
-use std::fmt::{self, Write as _};
-
 /// Returns `true` for a character that acts on a terminal, or on the text around it, rather than being shown.
 ///
 /// These are the control characters of both sets (C0 with DEL, and C1), the two separators that end a line
@@ -21,37 +19,27 @@ pub fn is_control(character: char) -> bool {
         )
 }
 
-/// A text with its control characters written as Rust writes them: `\n`, `\u{1b}`.
-#[derive(Debug, Clone, Copy)]
-pub struct Escaped<'text> {
-    text: &'text str,
-    keeps_tabs: bool,
+/// Returns a text as one line that a terminal shows and does not obey: its control characters are written as Rust
+/// writes them (`\n`, `\u{1b}`).
+pub fn escaped(text: &str) -> String {
+    escaped_but(text, |_| false)
 }
 
-/// Returns a text as one line that a terminal shows and does not obey.
-pub fn escaped(text: &str) -> Escaped<'_> {
-    Escaped { text, keeps_tabs: false }
+/// Returns a line of a file as [`escaped`] does, but with its tabs.
+pub fn escaped_with_tabs(line: &str) -> String {
+    escaped_but(line, |character| character == '\t')
 }
 
-impl Escaped<'_> {
-    /// Lets tabs be tabs, as in a line of a file.
-    #[must_use]
-    pub fn with_tabs(self) -> Self {
-        Self { keeps_tabs: true, ..self }
-    }
-}
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.text.chars() {
-            if is_control(character) && !(self.keeps_tabs && character == '\t') {
-                write!(formatter, "{}", character.escape_default())?;
-            } else {
-                formatter.write_char(character)?;
-            }
+fn escaped_but(text: &str, stays: impl Fn(char) -> bool) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_control(character) && !stays(character) {
+            escaped.extend(character.escape_default());
+        } else {
+            escaped.push(character);
         }
-        Ok(())
     }
+    escaped
 }
 
 /// Returns JSON without a control character in it: the same value to whoever parses it.
@@ -74,16 +62,16 @@ pub fn escaped_json(json: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{escaped, escaped_json, is_control};
+    use super::{escaped, escaped_json, escaped_with_tabs, is_control};
 
     const HOSTILE: &str = "a\u{1b}[31m\n\r\u{7f}\u{9b}2J\u{2028}\u{202e}\u{2066}\u{200f}é\tz";
 
     #[test]
     fn nothing_that_a_terminal_obeys_is_left_and_all_else_is() {
-        let text = escaped(HOSTILE).to_string();
+        let text = escaped(HOSTILE);
         assert_eq!(text, r"a\u{1b}[31m\n\r\u{7f}\u{9b}2J\u{2028}\u{202e}\u{2066}\u{200f}é\tz");
         assert!(!text.contains(is_control));
-        assert_eq!(escaped("a\tb\n").with_tabs().to_string(), "a\tb\\n");
+        assert_eq!(escaped_with_tabs("a\tb\n"), "a\tb\\n");
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::fmt;
 /// An absolute path inside one filesystem of the image: `/etc/hostname`, or on FAT `/cmdline.txt`.
 ///
 /// It has no `.`, no `..`, no empty part and no NUL, whatever machine cardwright runs on.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(transparent)]
 pub struct ImagePath(Cow<'static, str>);
 
 /// The error of a text that is not an [`ImagePath`].
@@ -159,19 +160,6 @@ impl fmt::Display for ImagePath {
 impl fmt::Debug for ImagePath {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{:?}", self.0)
-    }
-}
-
-impl serde::Serialize for ImagePath {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl std::str::FromStr for ImagePath {
-    type Err = InvalidPath;
-    fn from_str(path: &str) -> Result<Self, Self::Err> {
-        Self::new(path)
     }
 }
 
