@@ -1,13 +1,14 @@
 //! The stock image, opened and understood: where its two partitions are, and which release it holds.
 
 use crate::fs::{FsError, ReadFilesystem, Summary, ext4, fat};
-use crate::io::{ReadAt, Window};
+use crate::io::ReadAt;
 use crate::partition::{PartitionEntry, PartitionError, PartitionKind, PartitionTable};
-use crate::patch::{Partition, PatchError, Stock, StockFiles};
+use crate::patch::{Partition, PatchError, PatchResult, Stock, StockFiles};
 use crate::raspios::{
     self, CardRecord, Codename, Customisation, DetectError, Effect, FirstBoot, RaspiosError, Release,
 };
-use crate::types::{ByteCount, ImagePath, UnixTime, errors};
+use crate::types::absent::OrEmpty as _;
+use crate::types::{ByteCount, ImagePath, UnixTime, errors, image_path};
 use std::sync::Arc;
 
 /// A disk with the two partitions of a Raspberry Pi OS.
@@ -97,13 +98,7 @@ fn list_of(customisations: &[Customisation]) -> String {
     customisations.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-/// The result of trying a filesystem on a partition.
-fn tried(entry: &PartitionEntry, result: &Result<String, FsError>) -> String {
-    match result {
-        Ok(found) => format!("partition {} {found}", entry.number),
-        Err(error) => format!("partition {}: {error}", entry.number),
-    }
-}
+const ROOT: &str = "root (an ext4 whose /etc/os-release says Debian or Raspbian)";
 
 impl Disk {
     /// Finds the partitions of a disk and opens their filesystems for reading.
@@ -119,9 +114,9 @@ impl Disk {
             "boot (a FAT with cmdline.txt and config.txt)",
             |window| Ok(Box::new(fat::FatReader::open(window)?)),
             |files| {
-                let missing = ["/cmdline.txt", "/config.txt"].into_iter().find(|path| {
-                    !matches!(ImagePath::new(*path).map(|path| files.metadata(&path)), Ok(Ok(Some(_))))
-                });
+                let missing = [image_path!("/cmdline.txt"), image_path!("/config.txt")]
+                    .into_iter()
+                    .find(|path| !matches!(files.metadata(path), Ok(Some(_))));
                 Ok(missing.map(|path| format!("has no {path}")))
             },
         )?;
@@ -129,7 +124,7 @@ impl Disk {
             &bytes,
             &table,
             &PartitionKind::Linux,
-            "root (an ext4 whose /etc/os-release says Debian or Raspbian)",
+            ROOT,
             |window| Ok(Box::new(ext4::Ext4Reader::open(window)?)),
             |_| Ok(None),
         )?;
@@ -138,16 +133,10 @@ impl Disk {
         Ok(Self { bytes, table, boot, root, files })
     }
 
-    /// The part of `disk` (this disk, or an overlay above it) that one of the partitions takes.
-    ///
-    /// # Errors
-    /// When `disk` is too small for it.
-    pub fn window<D: ReadAt>(&self, partition: Partition, disk: D) -> std::io::Result<Window<D>> {
-        let entry = match partition {
-            Partition::Boot => &self.boot,
-            Partition::Root => &self.root,
-        };
-        Window::new(disk, entry.start, entry.length)
+    /// Returns the facts about the root filesystem.
+    pub(crate) fn root_summary(&self) -> PatchResult<Summary> {
+        let at = Partition::Root.at(&ImagePath::root());
+        self.files.root.summary().map_err(PatchError::filesystem("read the superblock of", at))
     }
 }
 
@@ -162,25 +151,20 @@ fn find(
 ) -> Result<(PartitionEntry, Box<dyn ReadFilesystem>), StockSystemError> {
     let mut found = Vec::new();
     for entry in table.partitions.iter().filter(|entry| entry.kind == *kind) {
-        let window = Window::new(Arc::clone(bytes), entry.start, entry.length);
+        let window = entry.window(Arc::clone(bytes));
         let opened = window.map_err(FsError::from).and_then(|window| open(Arc::new(window)));
         let judged = opened.and_then(|files| Ok((judge(&*files)?, files)));
         match judged {
             Ok((None, files)) => return Ok((entry.clone(), files)),
-            Ok((Some(wrong), _)) => found.push(tried(entry, &Ok(wrong))),
-            Err(error) => found.push(tried(entry, &Err(error))),
+            Ok((Some(wrong), _)) => found.push(format!("partition {} {wrong}", entry.number)),
+            Err(error) => found.push(format!("partition {}: {error}", entry.number)),
         }
         tracing::debug!(wanted, found = found.last(), "passed over a partition");
     }
     if found.is_empty() {
-        let kinds = table
-            .partitions
-            .iter()
-            .map(|entry| format!("partition {} is {}", entry.number, name_of(&entry.kind)));
-        found.extend(kinds);
-    }
-    if found.is_empty() {
-        found.push("the partition table is empty".to_owned());
+        // A table without partitions is refused before.
+        let one = |entry: &PartitionEntry| format!("partition {} is {}", entry.number, name_of(&entry.kind));
+        found.extend(table.partitions.iter().map(one));
     }
     Err(StockSystemError::NoPartition { wanted, found: found.join("; ") })
 }
@@ -196,24 +180,15 @@ fn name_of(kind: &PartitionKind) -> String {
 
 /// Refuses a root partition that is not a Debian's.
 fn require_debian(files: &StockFiles, root: &PartitionEntry) -> Result<(), StockSystemError> {
-    let os_release = ImagePath::root().join("etc/os-release").ok();
-    let text = match os_release {
-        Some(path) => files.read(Partition::Root, &path)?,
-        None => None,
+    let text = files.read(Partition::Root, &image_path!("/etc/os-release"))?.or_empty();
+    let text = String::from_utf8_lossy(&text);
+    let id = text.lines().find_map(|line| line.strip_prefix("ID=")).map(|id| id.trim_matches('"'));
+    let found = match id {
+        Some("debian" | "raspbian") => return Ok(()),
+        Some(other) => format!("has an /etc/os-release that says ID={other}"),
+        None => "has no /etc/os-release with an ID".to_owned(),
     };
-    let text = String::from_utf8_lossy(text.as_deref().unwrap_or(b"")).into_owned();
-    let id = text.lines().find_map(|line| line.strip_prefix("ID=")).map(|id| id.trim_matches('"').to_owned());
-    match id.as_deref() {
-        Some("debian" | "raspbian") => Ok(()),
-        Some(other) => Err(StockSystemError::NoPartition {
-            wanted: "root (an ext4 whose /etc/os-release says Debian or Raspbian)",
-            found: format!("partition {} has an /etc/os-release that says ID={other}", root.number),
-        }),
-        None => Err(StockSystemError::NoPartition {
-            wanted: "root (an ext4 whose /etc/os-release says Debian or Raspbian)",
-            found: format!("partition {} has no /etc/os-release with an ID", root.number),
-        }),
-    }
+    Err(StockSystemError::NoPartition { wanted: ROOT, found: format!("partition {} {found}", root.number) })
 }
 
 /// The options for understanding a stock image.
@@ -260,17 +235,10 @@ impl StockSystem {
             "found a release"
         );
         let foreign = raspios::foreign(&disk.files)?;
-        let warnings = foreign
-            .map(|found| StockSystemWarning::NotRaspberryPiOs { found })
-            .into_iter()
-            .chain(
-                others
-                    .into_iter()
-                    .filter(|found| found.effect != Effect::Agrees)
-                    .map(StockSystemWarning::Customised),
-            )
-            .chain(never_grows(&disk, &release)?)
-            .collect();
+        let foreign = foreign.map(|found| StockSystemWarning::NotRaspberryPiOs { found });
+        let others = others.into_iter().filter(|found| found.effect != Effect::Agrees);
+        let others = others.map(StockSystemWarning::Customised);
+        let warnings = foreign.into_iter().chain(others).chain(never_grows(&disk, &release)?).collect();
         Ok(Self { disk, release, time, warnings })
     }
 }
@@ -289,22 +257,13 @@ fn never_grows(disk: &Disk, release: &Release) -> Result<Option<StockSystemWarni
     } else {
         return Ok(None);
     };
-    let free = root_summary(disk)?.free;
+    let free = disk.root_summary()?.free;
     Ok(Some(StockSystemWarning::NeverGrows { reason, size: root.length, free }))
-}
-
-fn root_summary(disk: &Disk) -> Result<Summary, PatchError> {
-    disk.files.root.summary().map_err(|source| PatchError::Filesystem {
-        doing: "read the superblock of",
-        partition: Partition::Root,
-        path: ImagePath::root(),
-        source,
-    })
 }
 
 /// Returns the time of the last write to the stock image: the same for everybody who has it, and later than
 /// every file in it. Never 0: k3s takes a manifest of 1970 for unchanged for ever (k3s#14568).
 fn stock_time(disk: &Disk) -> Result<UnixTime, StockSystemError> {
-    let written = root_summary(disk)?.written;
+    let written = disk.root_summary()?.written;
     written.filter(|time| UnixTime::OF_FILES.contains(time)).ok_or(StockSystemError::NoTime)
 }

@@ -3,12 +3,11 @@
 use super::error::BaseLayerError;
 use crate::cluster::Grow;
 use crate::fs::{ext4, fat};
-use crate::io::{ReadAt as _, Window};
+use crate::io::ReadAt as _;
 use crate::partition::{PartitionEntry, PartitionTable};
 use crate::patch::{Action, Partition, Patch};
 use crate::stock_system::StockSystem;
 use crate::types::{ByteCount, ImagePath, number};
-use std::sync::Arc;
 
 /// The space that stays free for what a node writes before its root partition has grown at the first boot.
 const SPARE: u64 = 16 << 20;
@@ -73,9 +72,11 @@ impl DiskLayout {
         let table = stock.resized(root.number, size)?;
         let root = table.partitions.iter().find(|entry| entry.number == root.number);
         let root = root.expect("a resized table has the same partitions").clone();
-        let window =
-            Window::new(Arc::clone(&system.disk.bytes), system.disk.root.start, system.disk.root.length);
-        let window = window.map_err(|source| BaseLayerError::Grow(source.into()))?;
+        let window = system
+            .disk
+            .root
+            .window(&*system.disk.bytes)
+            .map_err(|error| BaseLayerError::Grow(error.into()))?;
         ext4::check_growth(&window, root.length).map_err(BaseLayerError::Grow)?;
         Ok(Self { size, growth, table, root })
     }

@@ -16,7 +16,7 @@ pub(crate) use disk_layout::check_boot;
 pub use error::BaseLayerError;
 
 use crate::fs::{FsError, ext4, fat};
-use crate::io::{Extended, Layer, LayeredDisk, Overlay, ReadAt, Rollback, Window, WriteAt};
+use crate::io::{Extended, Layer, LayeredDisk, Overlay, ReadAt, Rollback, Window};
 use crate::partition::PartitionEntry;
 use crate::patch::{self, Filesystems, Partition, Patch, PatchError};
 use crate::stock_system::StockSystem;
@@ -105,12 +105,8 @@ impl BaseLayer {
                 Partition::Boot => fat::unused(Arc::new(window)),
                 Partition::Root => ext4::unused(&window),
             });
-            let free = free.map_err(|source| PatchError::Filesystem {
-                doing: "read the free space of",
-                partition,
-                path: ImagePath::root(),
-                source,
-            })?;
+            let at = partition.at(&ImagePath::root());
+            let free = free.map_err(PatchError::filesystem("read the free space of", at))?;
             let absolute = |offset: u64| entry.start.get() + offset;
             unused.extend(free.into_iter().map(|part| absolute(part.start)..absolute(part.end)));
         }
@@ -123,15 +119,13 @@ impl BaseLayer {
             Partition::Boot => &self.boot,
             Partition::Root => &self.root,
         };
-        Window::new(disk, entry.start, entry.length)
+        entry.window(disk)
     }
 
     fn apply(&self, patch: &Patch, overlay: &Arc<Overlay>) -> Result<(), PatchError> {
         let window = |partition| self.window(partition, Arc::clone(overlay)).map_err(FsError::from);
-        let boot = window(Partition::Boot).and_then(|window| {
-            let window: Arc<dyn WriteAt> = Arc::new(window);
-            fat::FatWriter::open(window, patch.time)
-        });
+        let boot =
+            window(Partition::Boot).and_then(|window| fat::FatWriter::open(Arc::new(window), patch.time));
         let boot = boot.map_err(opening(Partition::Boot))?;
         let root =
             window(Partition::Root).and_then(|window| ext4::Ext4Writer::open(Arc::new(window), patch.time));
@@ -156,6 +150,6 @@ fn into_layer(overlay: Arc<Overlay>) -> io::Result<Layer> {
     Arc::into_inner(overlay).expect("nothing else holds the overlay").into_layer()
 }
 
-fn opening(partition: Partition) -> impl Fn(FsError) -> PatchError {
-    move |source| PatchError::Filesystem { doing: "open", partition, path: ImagePath::root(), source }
+fn opening(partition: Partition) -> impl FnOnce(FsError) -> PatchError {
+    PatchError::filesystem("open", partition.at(&ImagePath::root()))
 }

@@ -6,6 +6,9 @@ use crate::io::ReadAt;
 use crate::types::{ByteCount, errors};
 use std::io;
 
+/// The result of reading or writing a filesystem.
+pub type FsResult<T> = Result<T, FsError>;
+
 errors! {
     /// An error of reading or writing a filesystem. It does not name the path: the caller knows it.
     #[derive(Debug, thiserror::Error)]
@@ -65,6 +68,11 @@ errors! {
 const DOWNLOAD_AGAIN: &str =
     "Download the image again, and compare its SHA-256 with the one beside the download";
 const WRITE_LESS: &str = "Write less to the image";
+
+/// Returns the error of a filesystem that contradicts itself.
+pub(super) fn damaged(what: impl Into<String>) -> FsError {
+    FsError::Damaged(what.into())
+}
 
 impl FsError {
     /// Returns the error of a disk that does not hold the `expected` filesystem: it names the other one that it holds,

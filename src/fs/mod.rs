@@ -9,7 +9,8 @@ pub mod fat;
 mod free;
 pub(crate) mod symlinks;
 
-pub use error::FsError;
+use error::damaged;
+pub use error::{FsError, FsResult};
 use free::FreeSpace;
 
 use crate::types::{ByteCount, ImagePath, Mode, Owner, UnixTime};
@@ -94,13 +95,13 @@ pub trait ReadFilesystem {
     ///
     /// # Errors
     /// When the filesystem cannot be read, or is not what a filesystem should be.
-    fn metadata(&self, path: &ImagePath) -> Result<Option<Metadata>, FsError>;
+    fn metadata(&self, path: &ImagePath) -> FsResult<Option<Metadata>>;
 
     /// Reads the whole content of the regular file at `path`.
     ///
     /// # Errors
     /// Also when nothing is there, when it is not a regular file, and when it is larger than `limit`.
-    fn read(&self, path: &ImagePath, limit: ByteCount) -> Result<Vec<u8>, FsError> {
+    fn read(&self, path: &ImagePath, limit: ByteCount) -> FsResult<Vec<u8>> {
         let found = self.metadata(path)?.ok_or(FsError::NotFound)?;
         if found.kind == FileKind::File && found.size > limit {
             return Err(FsError::TooLarge { size: found.size, limit });
@@ -117,17 +118,13 @@ pub trait ReadFilesystem {
     ///
     /// # Errors
     /// As [`read`](Self::read), and what `sink` returns.
-    fn read_pieces(
-        &self,
-        path: &ImagePath,
-        sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
-    ) -> Result<(), FsError>;
+    fn read_pieces(&self, path: &ImagePath, sink: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> FsResult<()>;
 
     /// Reads the target of the symbolic link at `path`, as it is written there.
     ///
     /// # Errors
     /// Also when it is not a symbolic link.
-    fn read_link(&self, path: &ImagePath) -> Result<String, FsError>;
+    fn read_link(&self, path: &ImagePath) -> FsResult<String>;
 
     /// Returns the names in the directory at `path`, without `.` and `..`, sorted bytewise.
     ///
@@ -135,13 +132,13 @@ pub trait ReadFilesystem {
     ///
     /// # Errors
     /// Also when it is not a directory.
-    fn list(&self, path: &ImagePath) -> Result<Vec<String>, FsError>;
+    fn list(&self, path: &ImagePath) -> FsResult<Vec<String>>;
 
     /// Reads the extended attributes of what is at `path`, as they are on the disk; FAT has none.
     ///
     /// # Errors
     /// Also when nothing is there, and when they are damaged.
-    fn extended_attributes(&self, path: &ImagePath) -> Result<ExtendedAttributes, FsError> {
+    fn extended_attributes(&self, path: &ImagePath) -> FsResult<ExtendedAttributes> {
         self.metadata(path)?.ok_or(FsError::NotFound)?;
         Ok(ExtendedAttributes::new())
     }
@@ -150,7 +147,7 @@ pub trait ReadFilesystem {
     ///
     /// # Errors
     /// When the filesystem cannot be read.
-    fn summary(&self) -> Result<Summary, FsError>;
+    fn summary(&self) -> FsResult<Summary>;
 
     /// Returns the unit that files take up space in: a block of ext4, a cluster of FAT.
     fn allocation_unit(&self) -> ByteCount;
@@ -172,35 +169,35 @@ pub trait WriteFilesystem {
         size: ByteCount,
         mode: Mode,
         owner: Owner,
-    ) -> Result<(), FsError>;
+    ) -> FsResult<()>;
 
     /// Creates a directory, or sets mode and owner of the one that is there.
     ///
     /// # Errors
     /// When something else is there.
-    fn make_directory(&mut self, path: &ImagePath, mode: Mode, owner: Owner) -> Result<(), FsError>;
+    fn make_directory(&mut self, path: &ImagePath, mode: Mode, owner: Owner) -> FsResult<()>;
 
     /// Creates a symbolic link, in place of a file or link that is there. It belongs to root.
     ///
     /// # Errors
     /// When a directory is there.
-    fn make_symlink(&mut self, path: &ImagePath, target: &str) -> Result<(), FsError>;
+    fn make_symlink(&mut self, path: &ImagePath, target: &str) -> FsResult<()>;
 
     /// Removes a file, a link or, on ext4, an empty directory.
     ///
     /// # Errors
     /// When nothing is there, or a directory that is not empty.
-    fn remove(&mut self, path: &ImagePath) -> Result<(), FsError>;
+    fn remove(&mut self, path: &ImagePath) -> FsResult<()>;
 
     /// Moves a file or a directory with all that is in it.
     ///
     /// # Errors
     /// When nothing is at `from` or something is at `to`.
-    fn rename(&mut self, from: &ImagePath, to: &ImagePath) -> Result<(), FsError>;
+    fn rename(&mut self, from: &ImagePath, to: &ImagePath) -> FsResult<()>;
 
     /// Ends the work: all of it is in the disk below, and the filesystem is marked clean.
     ///
     /// # Errors
     /// When that did not succeed; the disk below must then not be used.
-    fn finish(self: Box<Self>) -> Result<(), FsError>;
+    fn finish(self: Box<Self>) -> FsResult<()>;
 }

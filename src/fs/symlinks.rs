@@ -3,7 +3,7 @@
 //! This is the only one. Nothing is read here: a [`LinkTree`] reports what is at a path, be it a filesystem, the
 //! files of a stock image, or a patch that is not applied yet.
 
-use super::FsError;
+use super::{FsError, FsResult, damaged};
 use crate::types::ImagePath;
 
 /// The most links that Linux follows in one path (`MAXSYMLINKS`).
@@ -101,13 +101,11 @@ pub(crate) fn resolve<T: LinkTree + ?Sized>(
 pub(super) fn without_links(
     filesystem: &impl LinkTree<Error = FsError>,
     path: &ImagePath,
-) -> Result<Option<ImagePath>, FsError> {
+) -> FsResult<Option<ImagePath>> {
     match resolve(filesystem, path, LastLink::Unfollowed)? {
         Resolved::Path(path) => Ok(Some(path)),
         Resolved::Nowhere => Ok(None),
-        Resolved::Circle(at) => {
-            Err(FsError::Damaged(format!("the symbolic links at `{at}` lead in a circle")))
-        }
+        Resolved::Circle(at) => Err(damaged(format!("the symbolic links at `{at}` lead in a circle"))),
     }
 }
 

@@ -80,31 +80,27 @@ impl Authority {
     pub const ALL: [Self; 5] =
         [Self::Server, Self::Client, Self::RequestHeader, Self::EtcdServer, Self::EtcdPeer];
 
-    /// Its label in the key schedule.
-    fn label(self) -> &'static str {
+    /// Returns its label in the key schedule, and the name that k3s gives it (pkg/daemons/control/deps), which the time of
+    /// making follows.
+    fn names(self) -> (&'static str, &'static str) {
         match self {
-            Self::Server => "k3s/ca/server",
-            Self::Client => "k3s/ca/client",
-            Self::RequestHeader => "k3s/ca/request-header",
-            Self::EtcdServer => "k3s/ca/etcd-server",
-            Self::EtcdPeer => "k3s/ca/etcd-peer",
+            Self::Server => ("k3s/ca/server", "k3s-server-ca"),
+            Self::Client => ("k3s/ca/client", "k3s-client-ca"),
+            Self::RequestHeader => ("k3s/ca/request-header", "k3s-request-header-ca"),
+            Self::EtcdServer => ("k3s/ca/etcd-server", "etcd-server-ca"),
+            Self::EtcdPeer => ("k3s/ca/etcd-peer", "etcd-peer-ca"),
         }
     }
 
-    /// Its subject: the names that k3s gives (pkg/daemons/control/deps), which end in the time of making.
+    /// Returns its subject.
     fn name(self) -> Result<Name, IdentityError> {
-        let name = match self {
-            Self::Server => "k3s-server-ca",
-            Self::Client => "k3s-client-ca",
-            Self::RequestHeader => "k3s-request-header-ca",
-            Self::EtcdServer => "etcd-server-ca",
-            Self::EtcdPeer => "etcd-peer-ca",
-        };
+        let (_, name) = self.names();
         parse_name(&format!("CN={name}@{}", CERTIFICATES_BEGIN.seconds()))
     }
 
     fn key(self, secret: &[u8; 32]) -> Result<SecretKey, IdentityError> {
-        elliptic_key::from_bytes(&derive(secret, self.label()))
+        let (label, _) = self.names();
+        elliptic_key::from_bytes(&derive(secret, label))
     }
 }
 
@@ -117,7 +113,8 @@ pub(super) fn authority(
     let key = authority.key(secret)?;
     let profile =
         Profile { subject: authority.name()?, issuer: authority.name()?, purpose: Purpose::Authority };
-    let serial = serial(secret, &format!("{}/serial", authority.label()))?;
+    let (label, _) = authority.names();
+    let serial = serial(secret, &format!("{label}/serial"))?;
     certify(&key, &key, profile, serial, end)
 }
 
@@ -204,29 +201,25 @@ impl BuilderProfile for Profile {
         issuer: SubjectPublicKeyInfoRef<'_>,
         certificate: &TbsCertificate,
     ) -> x509_cert::builder::Result<Vec<Extension>> {
-        let mut extensions = Vec::new();
-        let subject = certificate.subject();
+        let (subject, none) = (certificate.subject(), &[]);
         let signing = KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment;
-        let mut add = |extension: Result<Extension, x509_cert::der::Error>| {
-            extension.map(|extension| extensions.push(extension))
-        };
-        match self.purpose {
-            Purpose::Authority => {
-                add((&KeyUsage(signing | KeyUsages::KeyCertSign)).to_extension(subject, &[]))?;
-                add((&BasicConstraints { ca: true, path_len_constraint: None }).to_extension(subject, &[]))?;
-                add((&SubjectKeyIdentifier(key_identifier(&key)?)).to_extension(subject, &[]))?;
-            }
+        let extensions = match self.purpose {
+            Purpose::Authority => [
+                (&KeyUsage(signing | KeyUsages::KeyCertSign)).to_extension(subject, none),
+                (&BasicConstraints { ca: true, path_len_constraint: None }).to_extension(subject, none),
+                (&SubjectKeyIdentifier(key_identifier(&key)?)).to_extension(subject, none),
+            ],
             Purpose::Client => {
-                add((&KeyUsage(signing)).to_extension(subject, &[]))?;
-                add((&ExtendedKeyUsage(vec![ID_KP_CLIENT_AUTH])).to_extension(subject, &[]))?;
-                let identifier = AuthorityKeyIdentifier {
-                    key_identifier: Some(key_identifier(&issuer)?),
-                    ..Default::default()
-                };
-                add((&identifier).to_extension(subject, &[]))?;
+                let key_identifier = Some(key_identifier(&issuer)?);
+                let issuer = AuthorityKeyIdentifier { key_identifier, ..Default::default() };
+                [
+                    (&KeyUsage(signing)).to_extension(subject, none),
+                    (&ExtendedKeyUsage(vec![ID_KP_CLIENT_AUTH])).to_extension(subject, none),
+                    (&issuer).to_extension(subject, none),
+                ]
             }
-        }
-        Ok(extensions)
+        };
+        Ok(extensions.into_iter().collect::<Result<_, x509_cert::der::Error>>()?)
     }
 }
 

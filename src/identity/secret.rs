@@ -186,10 +186,7 @@ impl ClusterSecret {
         let line = Zeroizing::new(hex::encode(bytes.as_slice()) + "\n");
 
         let not_written = |source| IdentityError::NotWritten { path: path.to_owned(), source };
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
+        let folder = path.parent().unwrap_or(Path::new(""));
         let pattern = Pattern::new(".cluster.secret.", "");
         temporary::sweep(folder, pattern, None);
         let mut file = TemporaryFile::create(folder, pattern, PRIVATE).map_err(not_written)?;

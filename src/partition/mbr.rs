@@ -2,7 +2,7 @@
 //! section 5.2.1 (Legacy Master Boot Record).
 
 use super::{
-    PartitionEntry, PartitionError, PartitionKind, PartitionTable, SECTOR, SECTOR_SIZE, TableKind, damaged,
+    PartitionEntry, PartitionError, PartitionKind, PartitionTable, SECTOR, SECTOR_SIZE, TableKind, no_table,
 };
 use crate::io::{ReadAt, WriteAt};
 use crate::types::fields::u32_at;
@@ -14,16 +14,10 @@ const PROTECTIVE: u8 = 0xee;
 
 /// The partition table in the first sector.
 pub(super) struct MasterBootRecord {
-    disk_id: u32,
-    entries: Vec<MbrEntry>,
-}
-
-/// One of the four entries, when it is in use.
-struct MbrEntry {
-    number: u32,
-    kind: u8,
-    start: u32,
-    sectors: u32,
+    pub(super) table: PartitionTable,
+    /// The disk has a GPT, which this table protects. A hybrid, which lists some partitions of the GPT as well, counts as
+    /// a GPT, as it does for Linux.
+    pub(super) is_protective: bool,
 }
 
 /// An entry as it is written: whether it is active, first sector as cylinder, head and sector, type,
@@ -36,61 +30,34 @@ impl MasterBootRecord {
     pub(super) fn read(disk: &dyn ReadAt) -> Result<Self, PartitionError> {
         let mut sector = [0; SECTOR_SIZE];
         if disk.size().get() < SECTOR {
-            let found = format!("it has only {} bytes", disk.size().get());
-            return Err(PartitionError::NoTable { found });
+            return Err(no_table(&format!("it has only {} bytes", disk.size().get())));
         }
         disk.read_at(ByteOffset::ZERO, &mut sector).map_err(PartitionError::Read)?;
         if sector.last_chunk() != Some(&[0x55, 0xaa]) {
-            let found = "its first sector does not end as a partition table does (with 55 aa)".to_owned();
-            return Err(PartitionError::NoTable { found });
+            return Err(no_table("its first sector does not end as a partition table does (with 55 aa)"));
         }
-        let disk_id = u32_at(&sector, 440);
-        let mut entries = Vec::new();
+        let (mut partitions, mut is_protective) = (Vec::new(), false);
         let (_, from_table) = sector.split_at(TABLE);
         let (table, _) = from_table.as_chunks::<ENTRY_SIZE>();
         for (number, entry) in (1..).zip(table) {
             let [active, _, _, _, kind, ..] = *entry;
             if active & 0x7f != 0 {
                 // The boot sector of a filesystem ends with the same two bytes, and has its program here.
-                let found = "its first sector is a boot sector without a partition table".to_owned();
-                return Err(PartitionError::NoTable { found });
+                return Err(no_table("its first sector is a boot sector without a partition table"));
             }
-            if kind != 0 {
-                let (start, sectors) = (u32_at(entry, 8), u32_at(entry, 12));
-                entries.push(MbrEntry { number, kind, start, sectors });
-            }
-        }
-        Ok(Self { disk_id, entries })
-    }
-
-    /// Returns `true` if the disk has a GPT, which this table protects. A hybrid, which lists some partitions of the GPT
-    /// as well, counts as a GPT, as it does for Linux.
-    pub(super) fn is_protective(&self) -> bool {
-        self.entries.iter().any(|entry| entry.kind == PROTECTIVE)
-    }
-
-    pub(super) fn into_table(self) -> Result<PartitionTable, PartitionError> {
-        let bytes = |sectors: u32| u64::from(sectors).checked_mul(SECTOR);
-        let partition = |entry: MbrEntry| {
-            let range = bytes(entry.start).zip(bytes(entry.sectors));
-            let (start, length) =
-                range.ok_or_else(|| damaged(format!("partition {} ends beyond 64 bits", entry.number)))?;
-            let kind = match entry.kind {
+            is_protective |= kind == PROTECTIVE;
+            let kind = match kind {
+                0 => continue,
                 0x06 | 0x0b | 0x0c | 0x0e => PartitionKind::Fat,
                 0x83 => PartitionKind::Linux,
                 other => PartitionKind::Other(format!("0x{other:02x}")),
             };
-            Ok(PartitionEntry {
-                number: entry.number,
-                start: ByteOffset::new(start),
-                length: ByteCount::new(length),
-                kind,
-            })
-        };
-        Ok(PartitionTable {
-            kind: TableKind::Mbr { disk_id: format!("{:08x}", self.disk_id) },
-            partitions: self.entries.into_iter().map(partition).collect::<Result<_, _>>()?,
-        })
+            let bytes = |offset| u64::from(u32_at(entry, offset)) * SECTOR;
+            let (start, length) = (ByteOffset::new(bytes(8)), ByteCount::new(bytes(12)));
+            partitions.push(PartitionEntry { number, start, length, kind });
+        }
+        let kind = TableKind::Mbr { disk_id: format!("{:08x}", u32_at(&sector, 440)) };
+        Ok(Self { table: PartitionTable { kind, partitions }, is_protective })
     }
 }
 

@@ -7,8 +7,9 @@ mod resize;
 
 pub use error::PartitionError;
 
-use crate::io::ReadAt;
+use crate::io::{ReadAt, Window};
 use crate::types::{ByteCount, ByteOffset};
+use std::io;
 
 /// A sector, in bytes. Images are made for SD cards, whose sectors have 512 bytes.
 const SECTOR_SIZE: usize = 512;
@@ -67,6 +68,16 @@ pub enum PartitionKind {
     Other(String),
 }
 
+impl PartitionEntry {
+    /// Returns the part that it takes of `disk`: of its own one, or of an overlay above it.
+    ///
+    /// # Errors
+    /// When `disk` is too small for it.
+    pub fn window<D: ReadAt>(&self, disk: D) -> io::Result<Window<D>> {
+        Window::new(disk, self.start, self.length)
+    }
+}
+
 impl PartitionTable {
     /// Reads the table of a disk.
     ///
@@ -74,7 +85,7 @@ impl PartitionTable {
     /// When there is none, or it does not fit the disk.
     pub fn read(disk: &dyn ReadAt) -> Result<Self, PartitionError> {
         let mbr = mbr::MasterBootRecord::read(disk)?;
-        let table = if mbr.is_protective() { gpt::read(disk)? } else { mbr.into_table()? };
+        let table = if mbr.is_protective { gpt::read(disk)? } else { mbr.table };
         table.check(disk.size())?;
         Ok(table)
     }
@@ -82,7 +93,7 @@ impl PartitionTable {
     /// Checks that the partitions fit the disk, and each other.
     fn check(&self, size: ByteCount) -> Result<(), PartitionError> {
         if self.partitions.is_empty() {
-            return Err(PartitionError::NoTable { found: "its partition table is empty".to_owned() });
+            return Err(no_table("its partition table is empty"));
         }
         let mut by_start: Vec<&PartitionEntry> = self.partitions.iter().collect();
         by_start.sort_by_key(|entry| (entry.start, entry.number));
@@ -107,6 +118,10 @@ impl PartitionTable {
         }
         Ok(())
     }
+}
+
+fn no_table(found: &str) -> PartitionError {
+    PartitionError::NoTable { found: found.to_owned() }
 }
 
 fn damaged(found: String) -> PartitionError {

@@ -1,7 +1,8 @@
 //! Doing what a patch says.
 
-use super::{Action, Edit, Partition, Patch, PatchError};
+use super::{Action, Edit, Partition, Patch, PatchError, PatchResult};
 use crate::fs::WriteFilesystem;
+use crate::types::ImagePath;
 use std::io::{self, Read};
 
 /// Both filesystems of a card, opened for writing.
@@ -16,7 +17,7 @@ pub struct Filesystems {
 ///
 /// # Errors
 /// At the first edit that cannot be done; the disk below must then not be used.
-pub fn apply(patch: &Patch, mut filesystems: Filesystems) -> Result<(), PatchError> {
+pub fn apply(patch: &Patch, mut filesystems: Filesystems) -> PatchResult<()> {
     for edit in &patch.edits {
         let filesystem = match edit.partition {
             Partition::Boot => &mut *filesystems.boot,
@@ -26,9 +27,8 @@ pub fn apply(patch: &Patch, mut filesystems: Filesystems) -> Result<(), PatchErr
     }
     for (partition, filesystem) in [(Partition::Boot, filesystems.boot), (Partition::Root, filesystems.root)]
     {
-        let root = crate::types::ImagePath::root();
-        let failed = |source| PatchError::stock("close", partition, &root, source);
-        filesystem.finish().map_err(failed)?;
+        let root = partition.at(&ImagePath::root());
+        filesystem.finish().map_err(PatchError::filesystem("close", root))?;
     }
     Ok(())
 }
@@ -61,12 +61,12 @@ fn check_end(reader: &mut dyn Read) -> io::Result<()> {
     }
 }
 
-fn apply_edit(edit: &Edit, filesystem: &mut dyn WriteFilesystem) -> Result<(), PatchError> {
+fn apply_edit(edit: &Edit, filesystem: &mut dyn WriteFilesystem) -> PatchResult<()> {
     let path = &edit.path;
     let (doing, result) = match &edit.action {
         Action::File { content, mode, owner, .. } => {
-            let failed = |source| PatchError::content(content, edit.partition, path, source);
-            let mut reader = ErrorKeeper { inner: content.open().map_err(failed)?, error: None };
+            let failed = PatchError::content(content, edit.partition.at(path));
+            let mut reader = ErrorKeeper { inner: content.open().map_err(&failed)?, error: None };
             let written = filesystem.write_file(path, &mut reader, content.size(), *mode, *owner);
             let ended = if written.is_ok() { check_end(&mut reader) } else { Ok(()) };
             if let Some(error) = reader.error {
@@ -82,7 +82,7 @@ fn apply_edit(edit: &Edit, filesystem: &mut dyn WriteFilesystem) -> Result<(), P
         Action::Remove => ("remove", filesystem.remove(path)),
         Action::Rename { to } => ("move", filesystem.rename(path, to)),
     };
-    result.map_err(|source| PatchError::stock(doing, edit.partition, path, source))
+    result.map_err(PatchError::filesystem(doing, edit.partition.at(path)))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Comparing an image with a patch: is every edit there, and is everything else as it was?
 
 use super::files::{PartitionFiles, below};
-use super::{Action, Edit, Partition, Patch, PatchError, StockFiles};
+use super::{Action, Edit, Partition, Patch, PatchError, PatchResult, StockFiles};
 use crate::fs::ext4::attributes_after_rewrite;
 use crate::fs::{ExtendedAttributes, FileKind, Metadata};
 use crate::types::{ImagePath, Mode};
@@ -33,11 +33,7 @@ impl fmt::Display for FileDifference {
 /// # Errors
 /// When one of the images cannot be read. What differs is no error but the result, in the order of the
 /// partitions and paths.
-pub fn check(
-    patch: &Patch,
-    stock: &StockFiles,
-    image: &StockFiles,
-) -> Result<Vec<FileDifference>, PatchError> {
+pub fn check(patch: &Patch, stock: &StockFiles, image: &StockFiles) -> PatchResult<Vec<FileDifference>> {
     check_with(patch, stock, image, true, |walk| walk.directory(&ImagePath::root()))
 }
 
@@ -50,7 +46,7 @@ pub(crate) fn check_edits(
     patch: &Patch,
     stock: &StockFiles,
     image: &StockFiles,
-) -> Result<Vec<FileDifference>, PatchError> {
+) -> PatchResult<Vec<FileDifference>> {
     check_with(patch, stock, image, false, |walk| {
         let brought = walk.expected.brought.keys().cloned();
         let left = walk.expected.gone.iter().filter_map(|gone| gone.parent());
@@ -63,8 +59,8 @@ fn check_with(
     stock: &StockFiles,
     image: &StockFiles,
     everything: bool,
-    compare: impl Fn(&mut Walk<'_>) -> Result<(), PatchError>,
-) -> Result<Vec<FileDifference>, PatchError> {
+    compare: impl Fn(&mut Walk<'_>) -> PatchResult<()>,
+) -> PatchResult<Vec<FileDifference>> {
     let mut differences = Vec::new();
     for partition in [Partition::Boot, Partition::Root] {
         let (stock, image) = (stock.files(partition), image.files(partition));
@@ -83,6 +79,7 @@ fn check_with(
 }
 
 /// The names of one partition as a patch leaves them.
+#[derive(Default)]
 struct ExpectedNames<'patch> {
     /// Edits by the path they leave something at.
     edits: BTreeMap<&'patch ImagePath, &'patch Edit>,
@@ -96,12 +93,7 @@ struct ExpectedNames<'patch> {
 
 impl<'patch> ExpectedNames<'patch> {
     fn new(patch: &'patch Patch, partition: Partition) -> Self {
-        let mut expected = Self {
-            edits: BTreeMap::new(),
-            gone: BTreeSet::new(),
-            renames: Vec::new(),
-            brought: BTreeMap::new(),
-        };
+        let mut expected = Self::default();
         for edit in patch.edits_of(partition) {
             let left_at = match &edit.action {
                 Action::Remove => {
@@ -156,7 +148,7 @@ impl Walk<'_> {
     }
 
     /// Compares what is in the directory `path`, in which something is edited.
-    fn edited_directory(&mut self, path: &ImagePath) -> Result<(), PatchError> {
+    fn edited_directory(&mut self, path: &ImagePath) -> PatchResult<()> {
         match self.image.metadata(path)? {
             Some(found) if found.kind == FileKind::Directory => self.directory(path),
             Some(found) => {
@@ -174,7 +166,7 @@ impl Walk<'_> {
     }
 
     /// Compares what is in the directory `path`, which is one in the image.
-    fn directory(&mut self, path: &ImagePath) -> Result<(), PatchError> {
+    fn directory(&mut self, path: &ImagePath) -> PatchResult<()> {
         let found: BTreeSet<String> = self.image.list(path)?.into_iter().collect();
         let wanted = self.wanted_names(path)?;
         for name in wanted.difference(&found) {
@@ -193,7 +185,7 @@ impl Walk<'_> {
     }
 
     /// Returns the names that the directory `path` should have.
-    fn wanted_names(&self, path: &ImagePath) -> Result<BTreeSet<String>, PatchError> {
+    fn wanted_names(&self, path: &ImagePath) -> PatchResult<BTreeSet<String>> {
         let stock_path = self.expected.stock_path(path);
         let stock = self.stock.metadata(&stock_path)?;
         let mut names = BTreeSet::new();
@@ -210,9 +202,8 @@ impl Walk<'_> {
     }
 
     /// Compares what is at `path` in the image.
-    fn entry(&mut self, path: &ImagePath) -> Result<(), PatchError> {
-        let found = self.image.metadata(path)?;
-        let Some(found) = found else {
+    fn entry(&mut self, path: &ImagePath) -> PatchResult<()> {
+        let Some(found) = self.image.metadata(path)? else {
             self.differs(path, "is listed, but nothing is there");
             return Ok(());
         };
@@ -224,7 +215,7 @@ impl Walk<'_> {
     }
 
     /// Compares a path that the patch writes.
-    fn edited(&mut self, edit: &Edit, found: Metadata) -> Result<(), PatchError> {
+    fn edited(&mut self, edit: &Edit, found: Metadata) -> PatchResult<()> {
         let path = &edit.path;
         match &edit.action {
             Action::File { content, mode, owner, .. } => {
@@ -237,7 +228,7 @@ impl Walk<'_> {
                     let (found, planned) = (found.modified.seconds(), self.patch.time.seconds());
                     self.differs(path, format!("has the time {found}, not {planned}"));
                 }
-                let failed = |source| PatchError::content(content, self.partition, path, source);
+                let failed = PatchError::content(content, self.partition.at(path));
                 let same = found.size == content.size()
                     && self.image.digest(path)? == content.read_digest().map_err(failed)?;
                 if !same {
@@ -263,10 +254,9 @@ impl Walk<'_> {
     }
 
     /// Compares a path that the patch does not write with what the stock image has there.
-    fn untouched(&mut self, path: &ImagePath, found: Metadata) -> Result<(), PatchError> {
+    fn untouched(&mut self, path: &ImagePath, found: Metadata) -> PatchResult<()> {
         let stock_path = self.expected.stock_path(path);
-        let stock = self.stock.metadata(&stock_path)?;
-        let Some(stock) = stock else {
+        let Some(stock) = self.stock.metadata(&stock_path)? else {
             self.differs(path, "is there, but the stock image does not have it");
             return Ok(());
         };
@@ -315,7 +305,7 @@ impl Walk<'_> {
     }
 
     /// Compares the extended attributes of a file that the patch writes with those that it keeps.
-    fn extended_attributes(&mut self, path: &ImagePath, mode: Mode) -> Result<(), PatchError> {
+    fn extended_attributes(&mut self, path: &ImagePath, mode: Mode) -> PatchResult<()> {
         let stock_path = self.expected.stock_path(path);
         let stock = self.stock.metadata(&stock_path)?;
         let wanted = if stock.is_some_and(|stock| stock.kind == FileKind::File) {

@@ -119,21 +119,9 @@ impl Content {
     }
 }
 
-impl From<Vec<u8>> for Content {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::Bytes(bytes.into())
-    }
-}
-
-impl From<String> for Content {
-    fn from(text: String) -> Self {
-        text.into_bytes().into()
-    }
-}
-
-impl From<&str> for Content {
-    fn from(text: &str) -> Self {
-        text.as_bytes().to_vec().into()
+impl<T: Into<Vec<u8>>> From<T> for Content {
+    fn from(bytes: T) -> Self {
+        Self::Bytes(bytes.into().into())
     }
 }
 
@@ -157,10 +145,8 @@ impl Read for CheckedReader {
         if count == 0 && !buffer.is_empty() {
             let found = self.hasher.clone().finalize();
             if self.expected.is_some_and(|expected| found != expected) {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "the file changed while it was being read",
-                ));
+                let text = "the file changed while it was being read";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
             }
         }
         self.hasher.update(buffer.split_at(count).0);

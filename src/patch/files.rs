@@ -1,8 +1,8 @@
 //! The files of one partition, read with errors that say where they are.
 
-use super::{Partition, PatchError};
+use super::{Partition, PatchError, PatchResult};
 use crate::fs::{ExtendedAttributes, FsError, Metadata, ReadFilesystem};
-use crate::types::{ByteCount, Digest, ImagePath, InvalidPath, Sha256};
+use crate::types::{ByteCount, Digest, ImagePath, Sha256};
 
 /// The filesystem of a partition, for reading.
 #[derive(Clone, Copy)]
@@ -12,28 +12,23 @@ pub(super) struct PartitionFiles<'files> {
 }
 
 impl PartitionFiles<'_> {
-    fn named<T>(
-        self,
-        doing: &'static str,
-        path: &ImagePath,
-        result: Result<T, FsError>,
-    ) -> Result<T, PatchError> {
-        result.map_err(|source| PatchError::stock(doing, self.partition, path, source))
+    fn named<T>(self, doing: &'static str, path: &ImagePath, result: Result<T, FsError>) -> PatchResult<T> {
+        result.map_err(PatchError::filesystem(doing, self.partition.at(path)))
     }
 
-    pub(super) fn metadata(self, path: &ImagePath) -> Result<Option<Metadata>, PatchError> {
+    pub(super) fn metadata(self, path: &ImagePath) -> PatchResult<Option<Metadata>> {
         self.named("look up", path, self.filesystem.metadata(path))
     }
 
-    pub(super) fn list(self, path: &ImagePath) -> Result<Vec<String>, PatchError> {
+    pub(super) fn list(self, path: &ImagePath) -> PatchResult<Vec<String>> {
         self.named("list", path, self.filesystem.list(path))
     }
 
-    pub(super) fn read(self, path: &ImagePath, most: ByteCount) -> Result<Vec<u8>, PatchError> {
+    pub(super) fn read(self, path: &ImagePath, most: ByteCount) -> PatchResult<Vec<u8>> {
         self.named("read", path, self.filesystem.read(path, most))
     }
 
-    pub(super) fn read_link(self, path: &ImagePath) -> Result<String, PatchError> {
+    pub(super) fn read_link(self, path: &ImagePath) -> PatchResult<String> {
         self.named("read the link", path, self.filesystem.read_link(path))
     }
 
@@ -42,12 +37,12 @@ impl PartitionFiles<'_> {
         self,
         path: &ImagePath,
         change: impl FnOnce(ExtendedAttributes) -> Result<ExtendedAttributes, FsError>,
-    ) -> Result<ExtendedAttributes, PatchError> {
+    ) -> PatchResult<ExtendedAttributes> {
         let attributes = self.filesystem.extended_attributes(path).and_then(change);
         self.named("read the extended attributes of", path, attributes)
     }
 
-    pub(super) fn digest(self, path: &ImagePath) -> Result<Digest, PatchError> {
+    pub(super) fn digest(self, path: &ImagePath) -> PatchResult<Digest> {
         let mut hasher = Sha256::new();
         let read = self.filesystem.read_pieces(path, &mut |piece| {
             hasher.update(piece);
@@ -59,13 +54,9 @@ impl PartitionFiles<'_> {
 }
 
 /// Returns the path of a name that a directory lists; a name that makes no path is damage.
-pub(super) fn below(
-    partition: Partition,
-    directory: &ImagePath,
-    name: &str,
-) -> Result<ImagePath, PatchError> {
-    let damaged = |error: InvalidPath| FsError::Damaged(error.to_string());
-    directory.join(name).map_err(|error| PatchError::stock("list", partition, directory, damaged(error)))
+pub(super) fn below(partition: Partition, directory: &ImagePath, name: &str) -> PatchResult<ImagePath> {
+    let path = directory.join(name).map_err(|error| FsError::Damaged(error.to_string()));
+    path.map_err(PatchError::filesystem("list", partition.at(directory)))
 }
 
 #[cfg(test)]

@@ -39,10 +39,11 @@ pub use apply::{Filesystems, apply};
 pub(crate) use check::check_edits;
 pub use check::{FileDifference, check};
 pub use content::Content;
-pub use draft::{Attributes, Draft, NewFile};
-pub use error::PatchError;
+pub use draft::{Draft, NewFile};
+pub use error::{PatchError, PatchResult};
 pub use stock::{MemoryStock, Stock, StockFiles};
 
+use crate::fs::FileKind;
 use crate::types::{ByteCount, ImagePath, Mode, Owner, UnixTime};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -66,7 +67,28 @@ impl std::fmt::Display for Partition {
     }
 }
 
+/// A path on one of the partitions.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartitionPath {
+    /// The partition.
+    pub partition: Partition,
+    /// The path.
+    pub path: ImagePath,
+}
+
+impl std::fmt::Display for PartitionPath {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "`{}` on the {} partition", self.path, self.partition)
+    }
+}
+
 impl Partition {
+    /// Returns a path on this partition.
+    #[must_use]
+    pub fn at(self, path: &ImagePath) -> PartitionPath {
+        PartitionPath { partition: self, path: path.clone() }
+    }
+
     /// Returns the spelling that a path shares with all others that mean the same: FAT takes capital letters for
     /// small ones.
     #[must_use]
@@ -76,6 +98,23 @@ impl Partition {
             Self::Boot => path.to_lowercase(),
         }
     }
+}
+
+/// The attributes of what will be at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attributes {
+    /// File, directory, symlink, …
+    pub kind: FileKind,
+    /// Permission bits.
+    pub mode: Mode,
+    /// User and group.
+    pub owner: Owner,
+}
+
+impl Attributes {
+    /// The attributes of a symbolic link: it is root's, and its mode has no meaning.
+    const OF_SYMLINKS: Self =
+        Self { kind: FileKind::Symlink, mode: Mode::from_st_mode(0o777), owner: Owner::ROOT };
 }
 
 /// The sensitivity of a content: it may be shown or not.
@@ -161,7 +200,7 @@ impl Patch {
     ///
     /// # Errors
     /// Fails when a source file cannot be read.
-    pub fn take_digests(&mut self, known: &mut SourceDigests) -> Result<(), PatchError> {
+    pub fn take_digests(&mut self, known: &mut SourceDigests) -> PatchResult<()> {
         for edit in &mut self.edits {
             if let Action::File { content, .. } = &mut edit.action
                 && let (Some(source), None) = (content.source_path(), content.digest())
@@ -170,7 +209,7 @@ impl Patch {
                 *content = if let Some(known) = known.0.get(&key) {
                     known.clone()
                 } else {
-                    let failed = |source| PatchError::content(content, edit.partition, &edit.path, source);
+                    let failed = PatchError::content(content, edit.partition.at(&edit.path));
                     content.with_digest().map_err(failed)?
                 };
                 known.0.insert(key, content.clone());

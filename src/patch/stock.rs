@@ -1,7 +1,7 @@
 //! The files of the stock image, as the plan sees them.
 
 use super::files::PartitionFiles;
-use super::{Partition, PatchError};
+use super::{Attributes, Partition, PartitionPath, PatchError, PatchResult};
 use crate::fs::symlinks::{LastLink, LinkStep, LinkTree, Resolved, resolve};
 use crate::fs::{FileKind, Metadata, ReadFilesystem};
 use crate::types::{ByteCount, ImagePath, Mode, Owner, UnixTime};
@@ -18,19 +18,19 @@ pub trait Stock {
     ///
     /// # Errors
     /// When the filesystem cannot be read.
-    fn metadata(&self, partition: Partition, path: &ImagePath) -> Result<Option<Metadata>, PatchError>;
+    fn metadata(&self, partition: Partition, path: &ImagePath) -> PatchResult<Option<Metadata>>;
 
     /// Reads the content of a regular file, following a symbolic link to it; `None` where nothing is.
     ///
     /// # Errors
     /// When the filesystem cannot be read, when it is not a regular file, or when it is larger than 64 MiB.
-    fn read(&self, partition: Partition, path: &ImagePath) -> Result<Option<Vec<u8>>, PatchError>;
+    fn read(&self, partition: Partition, path: &ImagePath) -> PatchResult<Option<Vec<u8>>>;
 
     /// Returns the content of a file as text, with `\u{fffd}` for what is not UTF-8.
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    fn read_lossy(&self, partition: Partition, path: &ImagePath) -> Result<Option<String>, PatchError> {
+    fn read_lossy(&self, partition: Partition, path: &ImagePath) -> PatchResult<Option<String>> {
         Ok(self.read(partition, path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
@@ -38,7 +38,7 @@ pub trait Stock {
     ///
     /// # Errors
     /// When the filesystem cannot be read.
-    fn exists(&self, partition: Partition, path: &ImagePath) -> Result<bool, PatchError> {
+    fn exists(&self, partition: Partition, path: &ImagePath) -> PatchResult<bool> {
         Ok(self.metadata(partition, path)?.is_some())
     }
 
@@ -46,13 +46,13 @@ pub trait Stock {
     ///
     /// # Errors
     /// When the filesystem cannot be read.
-    fn read_link(&self, partition: Partition, path: &ImagePath) -> Result<Option<String>, PatchError>;
+    fn read_link(&self, partition: Partition, path: &ImagePath) -> PatchResult<Option<String>>;
 
     /// Lists the names in a directory, sorted; none where there is no directory.
     ///
     /// # Errors
     /// When the filesystem cannot be read.
-    fn list(&self, partition: Partition, path: &ImagePath) -> Result<Vec<String>, PatchError>;
+    fn list(&self, partition: Partition, path: &ImagePath) -> PatchResult<Vec<String>>;
 }
 
 /// The largest file that is cached; a larger one is read anew every time.
@@ -66,31 +66,14 @@ pub struct StockFiles {
     pub boot: Box<dyn ReadFilesystem>,
     /// The ext4 partition.
     pub root: Box<dyn ReadFilesystem>,
-    metadata: Cached<Option<Metadata>>,
-    contents: Cached<Option<Vec<u8>>>,
-}
-
-/// Answers for paths that were asked for before.
-struct Cached<T>(RefCell<BTreeMap<(Partition, ImagePath), T>>);
-
-impl<T: Clone> Cached<T> {
-    fn new() -> Self {
-        Self(RefCell::new(BTreeMap::new()))
-    }
-
-    fn get(&self, partition: Partition, path: &ImagePath) -> Option<T> {
-        self.0.borrow().get(&(partition, path.clone())).cloned()
-    }
-
-    fn insert(&self, partition: Partition, path: &ImagePath, found: T) {
-        self.0.borrow_mut().insert((partition, path.clone()), found);
-    }
+    metadata: RefCell<BTreeMap<PartitionPath, Option<Metadata>>>,
+    contents: RefCell<BTreeMap<PartitionPath, Option<Vec<u8>>>>,
 }
 
 impl StockFiles {
     /// Takes the filesystems of both partitions.
     pub fn new(boot: Box<dyn ReadFilesystem>, root: Box<dyn ReadFilesystem>) -> Self {
-        Self { boot, root, metadata: Cached::new(), contents: Cached::new() }
+        Self { boot, root, metadata: RefCell::default(), contents: RefCell::default() }
     }
 
     pub(super) fn files(&self, partition: Partition) -> PartitionFiles<'_> {
@@ -102,7 +85,7 @@ impl StockFiles {
     }
 
     /// Reads a file, through all links to it.
-    fn read_anew(&self, partition: Partition, path: &ImagePath) -> Result<Option<Vec<u8>>, PatchError> {
+    fn read_anew(&self, partition: Partition, path: &ImagePath) -> PatchResult<Option<Vec<u8>>> {
         let Some(path) = behind_links(self, partition, path)? else { return Ok(None) };
         if self.metadata(partition, &path)?.is_none() {
             return Ok(None);
@@ -112,15 +95,11 @@ impl StockFiles {
 }
 
 /// Returns the path without links in it, or `None` where they lead to a name that no path has.
-fn behind_links(
-    stock: &dyn Stock,
-    partition: Partition,
-    path: &ImagePath,
-) -> Result<Option<ImagePath>, PatchError> {
+fn behind_links(stock: &dyn Stock, partition: Partition, path: &ImagePath) -> PatchResult<Option<ImagePath>> {
     match resolve(&StockTree { stock, partition }, path, LastLink::Followed)? {
         Resolved::Path(path) => Ok(Some(path)),
         Resolved::Nowhere => Ok(None),
-        Resolved::Circle(path) => Err(PatchError::LinkCircle { partition, path }),
+        Resolved::Circle(path) => Err(PatchError::LinkCircle { at: partition.at(&path) }),
     }
 }
 
@@ -133,40 +112,42 @@ struct StockTree<'stock> {
 impl LinkTree for StockTree<'_> {
     type Error = PatchError;
 
-    fn step(&self, path: &ImagePath) -> Result<LinkStep, PatchError> {
+    fn step(&self, path: &ImagePath) -> PatchResult<LinkStep> {
         Ok(self.stock.read_link(self.partition, path)?.map_or(LinkStep::Below, LinkStep::Link))
     }
 }
 
 impl Stock for StockFiles {
-    fn metadata(&self, partition: Partition, path: &ImagePath) -> Result<Option<Metadata>, PatchError> {
-        if let Some(known) = self.metadata.get(partition, path) {
-            return Ok(known);
+    fn metadata(&self, partition: Partition, path: &ImagePath) -> PatchResult<Option<Metadata>> {
+        let at = partition.at(path);
+        if let Some(known) = self.metadata.borrow().get(&at) {
+            return Ok(*known);
         }
         let found = self.files(partition).metadata(path)?;
-        self.metadata.insert(partition, path, found);
+        self.metadata.borrow_mut().insert(at, found);
         Ok(found)
     }
 
-    fn read(&self, partition: Partition, path: &ImagePath) -> Result<Option<Vec<u8>>, PatchError> {
-        if let Some(known) = self.contents.get(partition, path) {
-            return Ok(known);
+    fn read(&self, partition: Partition, path: &ImagePath) -> PatchResult<Option<Vec<u8>>> {
+        let at = partition.at(path);
+        if let Some(known) = self.contents.borrow().get(&at) {
+            return Ok(known.clone());
         }
         let content = self.read_anew(partition, path)?;
         if content.as_ref().is_none_or(|content| content.len() <= LARGEST_CACHED_FILE) {
-            self.contents.insert(partition, path, content.clone());
+            self.contents.borrow_mut().insert(at, content.clone());
         }
         Ok(content)
     }
 
-    fn read_link(&self, partition: Partition, path: &ImagePath) -> Result<Option<String>, PatchError> {
+    fn read_link(&self, partition: Partition, path: &ImagePath) -> PatchResult<Option<String>> {
         match self.metadata(partition, path)? {
             Some(found) if found.kind == FileKind::Symlink => self.files(partition).read_link(path).map(Some),
             _ => Ok(None),
         }
     }
 
-    fn list(&self, partition: Partition, path: &ImagePath) -> Result<Vec<String>, PatchError> {
+    fn list(&self, partition: Partition, path: &ImagePath) -> PatchResult<Vec<String>> {
         match self.metadata(partition, path)? {
             Some(found) if found.kind == FileKind::Directory => self.files(partition).list(path),
             _ => Ok(Vec::new()),
@@ -178,13 +159,8 @@ impl Stock for StockFiles {
 /// see a plan without an image.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStock {
-    entries: BTreeMap<(Partition, ImagePath), MemoryEntry>,
-}
-
-#[derive(Debug, Clone)]
-struct MemoryEntry {
-    metadata: Metadata,
-    content: Vec<u8>,
+    /// The metadata, and the content or the target of a link.
+    entries: BTreeMap<PartitionPath, (Metadata, String)>,
 }
 
 impl MemoryStock {
@@ -203,76 +179,62 @@ impl MemoryStock {
         owner: Owner,
         content: &str,
     ) -> Self {
-        self.entry(partition, path, FileKind::File, mode, owner, content)
+        self.put(partition.at(path), Attributes { kind: FileKind::File, mode, owner }, content)
     }
 
     /// Puts a directory.
     #[must_use]
     pub fn directory(self, partition: Partition, path: &ImagePath, mode: Mode, owner: Owner) -> Self {
-        self.entry(partition, path, FileKind::Directory, mode, owner, "")
+        self.put(partition.at(path), Attributes { kind: FileKind::Directory, mode, owner }, "")
     }
 
     /// Puts a symbolic link.
     #[must_use]
     pub fn symlink(self, partition: Partition, path: &ImagePath, target: &str) -> Self {
-        let all = Mode::from_st_mode(0o777);
-        self.entry(partition, path, FileKind::Symlink, all, Owner::ROOT, target)
+        self.put(partition.at(path), Attributes::OF_SYMLINKS, target)
     }
 
     /// Takes away what stands at a path.
     #[must_use]
     pub fn without(mut self, partition: Partition, path: &ImagePath) -> Self {
-        self.entries.remove(&(partition, path.clone()));
+        self.entries.remove(&partition.at(path));
         self
     }
 
     /// Puts one thing, and the directories above it where they are missing.
-    fn entry(
-        mut self,
-        partition: Partition,
-        path: &ImagePath,
-        kind: FileKind,
-        mode: Mode,
-        owner: Owner,
-        content: &str,
-    ) -> Self {
-        if let Some(parent) = path.parent()
-            && !self.entries.contains_key(&(partition, parent.clone()))
+    fn put(mut self, at: PartitionPath, attributes: Attributes, content: &str) -> Self {
+        if let Some(parent) = at.path.parent()
+            && !self.entries.contains_key(&at.partition.at(&parent))
         {
-            self = self.directory(partition, &parent, Mode::EXECUTABLE, Owner::ROOT);
+            self = self.directory(at.partition, &parent, Mode::EXECUTABLE, Owner::ROOT);
         }
-        let size = ByteCount::of(content);
-        let metadata = Metadata { kind, mode, owner, size, modified: UnixTime::new(1_781_740_800) };
-        let entry = MemoryEntry { metadata, content: content.as_bytes().to_vec() };
-        self.entries.insert((partition, path.clone()), entry);
+        let Attributes { kind, mode, owner } = attributes;
+        let (size, modified) = (ByteCount::of(content), UnixTime::new(1_781_740_800));
+        self.entries.insert(at, (Metadata { kind, mode, owner, size, modified }, content.to_owned()));
         self
-    }
-
-    fn get(&self, partition: Partition, path: &ImagePath) -> Option<&MemoryEntry> {
-        self.entries.get(&(partition, path.clone()))
     }
 }
 
 impl Stock for MemoryStock {
-    fn metadata(&self, partition: Partition, path: &ImagePath) -> Result<Option<Metadata>, PatchError> {
-        Ok(self.get(partition, path).map(|entry| entry.metadata))
+    fn metadata(&self, partition: Partition, path: &ImagePath) -> PatchResult<Option<Metadata>> {
+        Ok(self.entries.get(&partition.at(path)).map(|(metadata, _)| *metadata))
     }
 
-    fn read(&self, partition: Partition, path: &ImagePath) -> Result<Option<Vec<u8>>, PatchError> {
+    fn read(&self, partition: Partition, path: &ImagePath) -> PatchResult<Option<Vec<u8>>> {
         let path = behind_links(self, partition, path)?;
-        Ok(path.and_then(|path| self.get(partition, &path)).map(|entry| entry.content.clone()))
+        let entry = path.and_then(|path| self.entries.get(&partition.at(&path)));
+        Ok(entry.map(|(_, content)| content.as_bytes().to_vec()))
     }
 
-    fn read_link(&self, partition: Partition, path: &ImagePath) -> Result<Option<String>, PatchError> {
-        let link = self.get(partition, path).filter(|entry| entry.metadata.kind == FileKind::Symlink);
-        Ok(link.map(|entry| String::from_utf8_lossy(&entry.content).into_owned()))
+    fn read_link(&self, partition: Partition, path: &ImagePath) -> PatchResult<Option<String>> {
+        let entry = self.entries.get(&partition.at(path));
+        let link = entry.filter(|(metadata, _)| metadata.kind == FileKind::Symlink);
+        Ok(link.map(|(_, target)| target.clone()))
     }
 
-    fn list(&self, partition: Partition, path: &ImagePath) -> Result<Vec<String>, PatchError> {
-        let below = self
-            .entries
-            .keys()
-            .filter(|(of, entry)| *of == partition && entry.parent().as_ref() == Some(path));
-        Ok(below.map(|(_, entry)| entry.name().to_owned()).collect())
+    fn list(&self, partition: Partition, path: &ImagePath) -> PatchResult<Vec<String>> {
+        let is_in_it =
+            |at: &&PartitionPath| at.partition == partition && at.path.parent().as_ref() == Some(path);
+        Ok(self.entries.keys().filter(is_in_it).map(|at| at.path.name().to_owned()).collect())
     }
 }

@@ -1,8 +1,8 @@
 //! Inspecting an image: its partitions, its filesystems, its release, and whether it is a card already.
 
 use crate::formats::ImageFormat;
-use crate::fs::{FsError, ReadFilesystem, Summary, ext4, fat};
-use crate::io::{ReadAt, Window};
+use crate::fs::{FsError, FsResult, ReadFilesystem, Summary, ext4, fat};
+use crate::io::ReadAt;
 use crate::partition::{PartitionEntry, PartitionTable};
 use crate::pipeline::Error;
 use crate::raspios::{self, CardRecord, Customisation, Release};
@@ -90,11 +90,9 @@ pub fn inspect(image: StockImage) -> Result<Inspection, Error> {
 
 /// Looks at one partition: whatever its type says, it is what it holds.
 fn look(image: &Arc<dyn ReadAt>, entry: &PartitionEntry) -> Found {
-    let window = || -> Result<Arc<dyn ReadAt>, FsError> {
-        Ok(Arc::new(Window::new(Arc::clone(image), entry.start, entry.length)?))
-    };
-    let as_ext4 = || -> Result<Summary, FsError> { ext4::Ext4Reader::open(window()?)?.summary() };
-    let as_fat = || -> Result<Summary, FsError> { fat::FatReader::open(window()?)?.summary() };
+    let window = || -> FsResult<_> { Ok(Arc::new(entry.window(Arc::clone(image))?)) };
+    let as_ext4 = || ext4::Ext4Reader::open(window()?)?.summary();
+    let as_fat = || fat::FatReader::open(window()?)?.summary();
     let found = match as_ext4() {
         // What it is instead is said by the first.
         Err(no_ext4 @ FsError::NotThisFilesystem { .. }) => match as_fat() {

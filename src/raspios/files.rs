@@ -82,10 +82,10 @@ fn write(
     let partition = file.partition;
     let new = NewFile { content, mode, owner, sensitivity };
     draft.extra_file(partition, &path, &written, new).map_err(|error| match error {
-        PatchError::Claimed { path, .. } if partition == Partition::Root => {
-            let known = claimed::find(&path, &account.home);
+        PatchError::Claimed { at } if partition == Partition::Root => {
+            let known = claimed::find(&at.path, &account.home);
             RaspiosError::Claimed {
-                path,
+                path: at.path,
                 what: known.map_or("the node depends on it", |known| known.what),
                 instead: known.map_or(claimed::OTHER, |known| known.instead),
             }

@@ -10,7 +10,7 @@ use super::group_descriptors::{
     BLOCK_BITMAP, BLOCK_UNINIT, BlockGroupDescriptor, GroupDescriptorTable, INODE_BITMAP, INODE_TABLE,
 };
 use super::superblock::Superblock;
-use crate::fs::{FreeSpace, FsError, UnusedRanges};
+use crate::fs::{FreeSpace, FsResult, UnusedRanges};
 use crate::io::ReadAt;
 
 /// Returns the parts of an ext4 that hold nothing: its free blocks. All metadata (superblocks and their copies,
@@ -18,10 +18,10 @@ use crate::io::ReadAt;
 ///
 /// # Errors
 /// When it is not an ext4, has features that change what its bitmaps mean, or is damaged.
-pub fn unused(disk: &dyn ReadAt) -> Result<UnusedRanges, FsError> {
+pub fn unused(disk: &dyn ReadAt) -> FsResult<UnusedRanges> {
     let superblock = Superblock::read(disk)?;
     superblock.check_writable()?;
-    let geometry = Geometry::of(&superblock)?;
+    let geometry = superblock.checked_geometry()?;
     let descriptors: Vec<_> = GroupDescriptorTable::read(disk, &geometry)?.all().collect();
     let blocks = FsBlocks::new(disk, geometry.block_size.into());
     let mut free = FreeSpace::default();

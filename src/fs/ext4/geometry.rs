@@ -7,14 +7,18 @@
 //!  another group                                                      | bitmap, bitmap | inode table | files ... |
 //! ```
 
-use super::features::Feature;
-use super::superblock::{MOST_GROUPS, Superblock, damaged};
-use crate::fs::FsError;
+use crate::fs::{FsResult, damaged};
 use crate::types::ByteCount;
 
 /// A remainder behind the last whole group becomes a group when that many blocks are left for files;
 /// `resize2fs` draws the line at the same place (`adjust_fs_info`).
 const FEWEST_BLOCKS_FOR_FILES: u32 = 50;
+
+/// `mke2fs` makes no smaller groups; a filesystem of tiny groups would be all descriptors.
+const SMALLEST_GROUP: u32 = 256;
+
+/// A partition of an SD card never has that many groups; their descriptors are all held in memory.
+const MOST_GROUPS: u64 = 1 << 20;
 
 /// The size and shape of a filesystem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,43 +37,38 @@ pub(super) struct Geometry {
     pub(super) reserved_descriptor_blocks: u32,
     /// The first block of the first group: 1 where the boot sector takes a block of its own.
     pub(super) first_block: u64,
-    blocks_per_group: u32,
+    pub(super) blocks_per_group: u32,
     /// Only some groups have a backup (sparse_super), or all.
-    sparse: bool,
+    pub(super) sparse: bool,
     /// Numbers of blocks have 64 bits.
     pub(super) sixty_four_bit: bool,
 }
 
 impl Geometry {
-    /// Takes the numbers of a superblock.
-    ///
-    /// # Errors
-    /// When the numbers contradict each other.
-    pub(super) fn of(superblock: &Superblock) -> Result<Self, FsError> {
-        let block_size =
-            u32::try_from(superblock.block_size).map_err(|_| damaged("its blocks are too large"))?;
-        let geometry = Self {
-            block_size,
-            blocks: superblock.blocks,
-            inodes_per_group: superblock.inodes_per_group,
-            inode_size: u32::from(superblock.inode_size),
-            descriptor_size: u32::from(superblock.descriptor_size),
-            reserved_descriptor_blocks: u32::from(superblock.reserved_descriptor_blocks),
-            first_block: u64::from(superblock.first_data_block),
-            blocks_per_group: superblock.blocks_per_group,
-            sparse: superblock.features.have(Feature::SPARSE_SUPER),
-            sixty_four_bit: superblock.features.have(Feature::SIXTY_FOUR_BIT),
-        };
-        if geometry.reserved_descriptor_blocks > 0 && !superblock.features.have(Feature::RESIZE_INODE) {
-            return Err(damaged(
-                "it reserves blocks for descriptors, but has no inode that holds them (resize_inode)",
-            ));
+    /// Checks that the filesystem fits a disk of this size, and that its description fits memory.
+    pub(super) fn check_size(&self, disk: ByteCount) -> FsResult<()> {
+        let block_size = u64::from(self.block_size);
+        let size = self.blocks.checked_mul(block_size);
+        if self.blocks == 0 || size.is_none_or(|size| size > disk.get()) {
+            return Err(damaged("its superblock has a size larger than its partition, or none"));
         }
-        geometry.check()?;
-        Ok(geometry)
+        if self.blocks_per_group < SMALLEST_GROUP {
+            return Err(damaged("its groups have a size that no ext4 has"));
+        }
+        if self.blocks / u64::from(self.blocks_per_group) > MOST_GROUPS {
+            return Err(damaged("it has more groups than fit an SD card"));
+        }
+        if self.inodes_per_group == 0 || u64::from(self.inodes_per_group) > 8 * block_size {
+            return Err(damaged("its groups have a number of inodes that no ext4 has"));
+        }
+        if !self.inode_size.is_power_of_two() || !(128..=self.block_size).contains(&self.inode_size) {
+            return Err(damaged("its inodes have a size that no ext4 has"));
+        }
+        Ok(())
     }
 
-    fn check(&self) -> Result<(), FsError> {
+    /// Checks the numbers against each other, as far as writing depends on them.
+    pub(super) fn check(&self) -> FsResult<()> {
         let bits = self.bits_in_a_block();
         if self.first_block != u64::from(self.block_size == 1024) || self.blocks <= self.first_block {
             return Err(damaged("its first group does not begin where it has to"));

@@ -5,8 +5,7 @@
 
 use super::geometry::Geometry;
 use super::halves::Halves;
-use super::superblock::damaged;
-use crate::fs::FsError;
+use crate::fs::{FsResult, damaged};
 use crate::io::ReadAt;
 use crate::types::ByteOffset;
 use crate::types::fields::{set_at, u16_at};
@@ -56,7 +55,7 @@ pub(super) struct BlockGroupDescriptor(Vec<u8>);
 
 impl GroupDescriptorTable {
     /// Reads the table of the first group, the one that counts.
-    pub(super) fn read(disk: &dyn ReadAt, geometry: &Geometry) -> Result<Self, FsError> {
+    pub(super) fn read(disk: &dyn ReadAt, geometry: &Geometry) -> FsResult<Self> {
         let mut table = Self { bytes: Vec::new(), size: usize_from(geometry.descriptor_size) };
         table.make_room(geometry.groups());
         let start = (geometry.first_block + 1) * u64::from(geometry.block_size);
@@ -79,7 +78,7 @@ impl GroupDescriptorTable {
         self.bytes.resize(usize_from(groups) * self.size, 0);
     }
 
-    pub(super) fn get(&self, group: u32) -> Result<BlockGroupDescriptor, FsError> {
+    pub(super) fn get(&self, group: u32) -> FsResult<BlockGroupDescriptor> {
         let start = usize_from(group) * self.size;
         let bytes = self.bytes.get(start..start + self.size);
         let bytes = bytes.ok_or_else(|| damaged("it has too few group descriptors"))?;

@@ -1,10 +1,12 @@
 //! Reading an ext4, with `ext4-view`. No other module names that crate.
 
 use super::directory_cache::{CachedLookup, DirectoryCache, Names};
-use super::superblock::{Superblock, damaged};
+use super::superblock::Superblock;
 use super::xattr_reader::XattrReader;
 use crate::fs::symlinks::{LinkStep, LinkTree, without_links};
-use crate::fs::{ExtendedAttributes, FileKind, FsError, Metadata, ReadFilesystem, Summary};
+use crate::fs::{
+    ExtendedAttributes, FileKind, FsError, FsResult, Metadata, ReadFilesystem, Summary, damaged,
+};
 use crate::io::{ReadAt, check_range};
 use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset, ImagePath, Mode, Owner, UnixTime};
@@ -34,14 +36,14 @@ impl Ext4Reader {
     ///
     /// # Errors
     /// When it is not an ext4, is damaged, or has features that are not understood.
-    pub fn open(disk: Arc<dyn ReadAt>) -> Result<Self, FsError> {
+    pub fn open(disk: Arc<dyn ReadAt>) -> FsResult<Self> {
         let superblock = Superblock::read(&disk)?;
-        let filesystem = Ext4::load(Box::new(ViewDisk(Arc::clone(&disk)))).map_err(from_crate)?;
+        let filesystem = Ext4::load(Box::new(ViewDisk(Arc::clone(&disk))))?;
         Ok(Self { filesystem, disk, superblock, directories: DirectoryCache::default() })
     }
 
     /// Returns what is at a path that has no links in its directory part.
-    fn look(&self, path: &ImagePath) -> Result<Option<Metadata>, FsError> {
+    fn look(&self, path: &ImagePath) -> FsResult<Option<Metadata>> {
         match self.directories.look(path) {
             CachedLookup::Found(found) => return Ok(Some(found)),
             CachedLookup::Nothing => return Ok(None),
@@ -49,7 +51,7 @@ impl Ext4Reader {
         }
         match self.filesystem.symlink_metadata(path.as_str()) {
             Ok(found) => Ok(Some(metadata(&found))),
-            Err(error) => match from_crate(error) {
+            Err(error) => match FsError::from(error) {
                 FsError::NotFound => Ok(None),
                 other => Err(other),
             },
@@ -57,12 +59,12 @@ impl Ext4Reader {
     }
 
     /// Reads the target of a link at a path that has no links in its directory part.
-    fn target(&self, path: &ImagePath, size: ByteCount) -> Result<String, FsError> {
+    fn target(&self, path: &ImagePath, size: ByteCount) -> FsResult<String> {
         // Longer ones do not exist, and would be read into memory whole.
         if size.get() > LONGEST_TARGET {
             return Err(damaged("a symbolic link is longer than a path can be"));
         }
-        let target = self.filesystem.read_link(path.as_str()).map_err(from_crate)?;
+        let target = self.filesystem.read_link(path.as_str())?;
         match target.to_str() {
             Ok(target) => Ok(target.to_owned()),
             Err(_) => Err(damaged("the target of a symbolic link is not UTF-8")),
@@ -70,12 +72,12 @@ impl Ext4Reader {
     }
 
     /// Returns the path without links in its directory part, and what is there.
-    fn find(&self, path: &ImagePath) -> Result<Option<(ImagePath, Metadata)>, FsError> {
+    fn find(&self, path: &ImagePath) -> FsResult<Option<(ImagePath, Metadata)>> {
         let Some(path) = without_links(self, path)? else { return Ok(None) };
         Ok(self.look(&path)?.map(|found| (path, found)))
     }
 
-    fn find_kind(&self, path: &ImagePath, expected: FileKind) -> Result<(ImagePath, Metadata), FsError> {
+    fn find_kind(&self, path: &ImagePath, expected: FileKind) -> FsResult<(ImagePath, Metadata)> {
         let (path, found) = self.find(path)?.ok_or(FsError::NotFound)?;
         if found.kind == expected {
             Ok((path, found))
@@ -88,7 +90,7 @@ impl Ext4Reader {
 impl LinkTree for Ext4Reader {
     type Error = FsError;
 
-    fn step(&self, path: &ImagePath) -> Result<LinkStep, FsError> {
+    fn step(&self, path: &ImagePath) -> FsResult<LinkStep> {
         Ok(match self.look(path)? {
             Some(found) if found.kind == FileKind::Directory => LinkStep::Below,
             Some(found) if found.kind == FileKind::Symlink => LinkStep::Link(self.target(path, found.size)?),
@@ -98,22 +100,18 @@ impl LinkTree for Ext4Reader {
 }
 
 impl ReadFilesystem for Ext4Reader {
-    fn metadata(&self, path: &ImagePath) -> Result<Option<Metadata>, FsError> {
+    fn metadata(&self, path: &ImagePath) -> FsResult<Option<Metadata>> {
         Ok(self.find(path)?.map(|(_, found)| found))
     }
 
-    fn read_pieces(
-        &self,
-        path: &ImagePath,
-        sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
-    ) -> Result<(), FsError> {
+    fn read_pieces(&self, path: &ImagePath, sink: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> FsResult<()> {
         let (path, found) = self.find_kind(path, FileKind::File)?;
         // Larger is only a file of holes, which a damaged inode can make as long as it likes.
         let limit = self.superblock.size();
         if found.size > limit {
             return Err(FsError::TooLarge { size: found.size, limit });
         }
-        let mut file = self.filesystem.open(path.as_str()).map_err(from_crate)?;
+        let mut file = self.filesystem.open(path.as_str())?;
         let mut piece = vec![0; usize_from(found.size.get()).min(PIECE)];
         loop {
             let filled = fill(&mut file, &mut piece)?;
@@ -124,12 +122,12 @@ impl ReadFilesystem for Ext4Reader {
         }
     }
 
-    fn read_link(&self, path: &ImagePath) -> Result<String, FsError> {
+    fn read_link(&self, path: &ImagePath) -> FsResult<String> {
         let (path, found) = self.find_kind(path, FileKind::Symlink)?;
         self.target(&path, found.size)
     }
 
-    fn list(&self, path: &ImagePath) -> Result<Vec<String>, FsError> {
+    fn list(&self, path: &ImagePath) -> FsResult<Vec<String>> {
         let (path, found) = self.find_kind(path, FileKind::Directory)?;
         if found.size > self.superblock.size() {
             return Err(damaged("a directory is larger than the filesystem"));
@@ -137,8 +135,8 @@ impl ReadFilesystem for Ext4Reader {
         let mut names = Vec::new();
         // The metadata of every entry, as long as none is damaged.
         let mut listing = Some(Names::new());
-        for entry in self.filesystem.read_dir(path.as_str()).map_err(from_crate)? {
-            let entry = entry.map_err(from_crate)?;
+        for entry in self.filesystem.read_dir(path.as_str())? {
+            let entry = entry?;
             let file_name = entry.file_name();
             let Ok(name) = file_name.as_str() else {
                 tracing::debug!("`{path}` has a name that is not UTF-8, which is left out: {file_name:?}");
@@ -171,26 +169,26 @@ impl ReadFilesystem for Ext4Reader {
     }
 
     /// Reads past the journal: of a filesystem that needs recovery, those attributes that it would have without it.
-    fn extended_attributes(&self, path: &ImagePath) -> Result<ExtendedAttributes, FsError> {
+    fn extended_attributes(&self, path: &ImagePath) -> FsResult<ExtendedAttributes> {
         let (path, _) = self.find(path)?.ok_or(FsError::NotFound)?;
         XattrReader::new(&self.disk, &self.superblock).read(&path)
     }
 
-    fn summary(&self) -> Result<Summary, FsError> {
+    fn summary(&self) -> FsResult<Summary> {
         Ok(self.superblock.summary())
     }
 
     fn allocation_unit(&self) -> ByteCount {
-        ByteCount::new(self.superblock.block_size)
+        self.superblock.bytes_of(1)
     }
 }
 
 /// Reads until `piece` is full or the file ends.
-fn fill(file: &mut ext4_view::File, piece: &mut [u8]) -> Result<usize, FsError> {
+fn fill(file: &mut ext4_view::File, piece: &mut [u8]) -> FsResult<usize> {
     let mut filled = 0;
     while filled < piece.len() {
         let (_, rest) = piece.split_at_mut(filled);
-        let read = file.read_bytes(rest).map_err(from_crate)?;
+        let read = file.read_bytes(rest)?;
         if read == 0 {
             break;
         }
@@ -215,18 +213,20 @@ fn metadata(found: &ext4_view::Metadata) -> Metadata {
     }
 }
 
-/// Converts an error of the crate.
-fn from_crate(error: Ext4Error) -> FsError {
-    match error {
-        Ext4Error::NotFound | Ext4Error::NotADirectory => FsError::NotFound,
-        Ext4Error::Io(error) => match error.downcast::<io::Error>() {
-            Ok(error) => FsError::Io(*error),
-            Err(other) => FsError::Damaged(other.to_string()),
-        },
-        Ext4Error::Incompatible(found) => {
-            FsError::Unsupported { kind: "ext4", found: format!("something it cannot be read with: {found}") }
+impl From<Ext4Error> for FsError {
+    fn from(error: Ext4Error) -> Self {
+        match error {
+            Ext4Error::NotFound | Ext4Error::NotADirectory => FsError::NotFound,
+            Ext4Error::Io(error) => match error.downcast::<io::Error>() {
+                Ok(error) => FsError::Io(*error),
+                Err(other) => FsError::Damaged(other.to_string()),
+            },
+            Ext4Error::Incompatible(found) => FsError::Unsupported {
+                kind: "ext4",
+                found: format!("something it cannot be read with: {found}"),
+            },
+            other => FsError::Damaged(other.to_string()),
         }
-        other => FsError::Damaged(other.to_string()),
     }
 }
 

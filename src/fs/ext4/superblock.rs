@@ -4,8 +4,9 @@
 //! `Documentation/filesystems/ext4/super.rst`.
 
 use super::features::{Feature, Features};
+use super::geometry::Geometry;
 use super::halves::Halves;
-use crate::fs::{FsError, Summary};
+use crate::fs::{FsError, FsResult, Summary, damaged};
 use crate::io::ReadAt;
 use crate::types::fields::{array_at, u8_at, u16_at, u32_at};
 use crate::types::{ByteCount, ByteOffset, UnixTime};
@@ -47,13 +48,9 @@ pub(super) mod field {
 const MAGIC: u16 = 0xef53;
 /// FsBlocks are 1 KiB shifted by `s_log_block_size`; 64 KiB are the most (`EXT4_MAX_BLOCK_LOG_SIZE`).
 const LARGEST_LOG_BLOCK_SIZE: u32 = 6;
-/// `mke2fs` makes no smaller groups; a filesystem of tiny groups would be all descriptors.
-const SMALLEST_GROUP: u32 = 256;
 /// Stock images have 4 KiB. In blocks of other sizes rust-fs-ext4 0.8.0 puts the checksum of an extent
 /// node (`ext4_extent_tail`) into the last four bytes, where the kernel has it behind entry `eh_max`.
-const WRITABLE_BLOCK_SIZES: [u64; 2] = [1024, 4096];
-/// A partition of an SD card never has that many groups; their descriptors are all held in memory.
-pub(super) const MOST_GROUPS: u64 = 1 << 20;
+const WRITABLE_BLOCK_SIZES: [u32; 2] = [1024, 4096];
 /// `EXT4_VALID_FS`: cleanly unmounted.
 pub(super) const VALID: u16 = 0x1;
 /// `EXT4_ERROR_FS`: errors were detected.
@@ -66,28 +63,16 @@ const ORPHANS: u16 = 0x4;
 pub(super) struct Superblock {
     pub(super) bytes: [u8; SIZE],
     pub(super) features: Features,
-    /// Bytes of one block.
-    pub(super) block_size: u64,
+    pub(super) geometry: Geometry,
     pub(super) uuid: [u8; 16],
     pub(super) free_blocks: u64,
     pub(super) free_inodes: u32,
-    pub(super) blocks: u64,
-    /// 1 where blocks have 1 KiB: the boot block is then no part of a group.
-    pub(super) first_data_block: u32,
-    pub(super) blocks_per_group: u32,
-    /// Bytes of the descriptor of a group.
-    pub(super) descriptor_size: u16,
-    pub(super) inodes_per_group: u32,
-    /// Bytes of an inode.
-    pub(super) inode_size: u16,
-    /// FsBlocks behind the descriptors that they may grow into.
-    pub(super) reserved_descriptor_blocks: u16,
     pub(super) reserved_blocks: u64,
 }
 
 impl Superblock {
     /// Reads it, and checks that the filesystem fits `disk` and has a layout whose description fits memory.
-    pub(super) fn read(disk: &dyn ReadAt) -> Result<Self, FsError> {
+    pub(super) fn read(disk: &dyn ReadAt) -> FsResult<Self> {
         let not_ext4 = |found| Err(FsError::other_filesystem("an ext4", disk, found));
         let size = disk.size();
         if size.get() < START.get() + SIZE as u64 {
@@ -100,11 +85,14 @@ impl Superblock {
             return not_ext4(format!("it has the magic number {magic:#06x} instead of {MAGIC:#06x}"));
         }
         let superblock = Self::parse(&bytes)?;
-        superblock.check_geometry(size)?;
+        superblock.geometry.check_size(size)?;
+        if superblock.free_blocks.max(superblock.reserved_blocks) > superblock.geometry.blocks {
+            return Err(damaged("it counts more blocks as free or reserved than it has"));
+        }
         Ok(superblock)
     }
 
-    fn parse(bytes: &[u8; SIZE]) -> Result<Self, FsError> {
+    fn parse(bytes: &[u8; SIZE]) -> FsResult<Self> {
         let features = Features([0x5c, 0x60, 0x64].map(|offset| u32_at(bytes, offset)));
         let is_wide = features.have(Feature::SIXTY_FOUR_BIT);
         let log_block_size = u32_at(bytes, 0x18);
@@ -112,21 +100,36 @@ impl Superblock {
             return Err(damaged("its blocks have a size that no ext4 has"));
         }
         Ok(Self {
+            geometry: Geometry {
+                block_size: 1024 << log_block_size,
+                blocks: field::BLOCKS_COUNT.u64(bytes, is_wide),
+                inodes_per_group: u32_at(bytes, 0x28),
+                inode_size: u16_at(bytes, 0x58).into(),
+                descriptor_size: if is_wide { u16_at(bytes, 0xfe).into() } else { 32 },
+                reserved_descriptor_blocks: u16_at(bytes, field::RESERVED_GDT_BLOCKS).into(),
+                first_block: u32_at(bytes, 0x14).into(),
+                blocks_per_group: u32_at(bytes, 0x20),
+                sparse: features.have(Feature::SPARSE_SUPER),
+                sixty_four_bit: is_wide,
+            },
             features,
-            block_size: 1024 << log_block_size,
             uuid: array_at(bytes, 0x68),
             free_blocks: field::FREE_BLOCKS_COUNT.u64(bytes, is_wide),
             free_inodes: u32_at(bytes, field::FREE_INODES_COUNT),
-            blocks: field::BLOCKS_COUNT.u64(bytes, is_wide),
-            first_data_block: u32_at(bytes, 0x14),
-            blocks_per_group: u32_at(bytes, 0x20),
-            descriptor_size: if is_wide { u16_at(bytes, 0xfe) } else { 32 },
-            inodes_per_group: u32_at(bytes, 0x28),
-            inode_size: u16_at(bytes, 0x58),
-            reserved_descriptor_blocks: u16_at(bytes, field::RESERVED_GDT_BLOCKS),
             reserved_blocks: field::RESERVED_BLOCKS_COUNT.u64(bytes, is_wide),
             bytes: *bytes,
         })
+    }
+
+    /// Returns the geometry, once it is checked that its numbers do not contradict each other.
+    pub(super) fn checked_geometry(&self) -> FsResult<Geometry> {
+        if self.geometry.reserved_descriptor_blocks > 0 && !self.features.have(Feature::RESIZE_INODE) {
+            return Err(damaged(
+                "it reserves blocks for descriptors, but has no inode that holds them (resize_inode)",
+            ));
+        }
+        self.geometry.check()?;
+        Ok(self.geometry)
     }
 
     /// `s_volume_name`, without its padding.
@@ -142,42 +145,18 @@ impl Superblock {
         (seconds != 0).then_some(UnixTime::new(seconds))
     }
 
-    fn check_geometry(&self, disk: ByteCount) -> Result<(), FsError> {
-        let size = self.blocks.checked_mul(self.block_size);
-        if self.blocks == 0 || size.is_none_or(|size| size > disk.get()) {
-            return Err(damaged("its superblock has a size larger than its partition, or none"));
-        }
-        if self.free_blocks > self.blocks || self.reserved_blocks > self.blocks {
-            return Err(damaged("it counts more blocks as free or reserved than it has"));
-        }
-        if self.blocks_per_group < SMALLEST_GROUP {
-            return Err(damaged("its groups have a size that no ext4 has"));
-        }
-        if self.blocks / u64::from(self.blocks_per_group) > MOST_GROUPS {
-            return Err(damaged("it has more groups than fit an SD card"));
-        }
-        if self.inodes_per_group == 0 || u64::from(self.inodes_per_group) > 8 * self.block_size {
-            return Err(damaged("its groups have a number of inodes that no ext4 has"));
-        }
-        let inode_size = u64::from(self.inode_size);
-        if !inode_size.is_power_of_two() || inode_size < 128 || inode_size > self.block_size {
-            return Err(damaged("its inodes have a size that no ext4 has"));
-        }
-        Ok(())
-    }
-
     /// Returns the size of the whole filesystem.
     pub(super) fn size(&self) -> ByteCount {
-        self.bytes_of(self.blocks)
+        self.bytes_of(self.geometry.blocks)
     }
 
     /// Returns the size of `blocks`, of which there are no more than the filesystem has.
     pub(super) fn bytes_of(&self, blocks: u64) -> ByteCount {
-        ByteCount::new(blocks * self.block_size)
+        ByteCount::new(blocks * u64::from(self.geometry.block_size))
     }
 
     /// Refuses a filesystem that is not in order: one with a journal to replay, errors, or orphans.
-    pub(super) fn check_clean(&self) -> Result<(), FsError> {
+    pub(super) fn check_clean(&self) -> FsResult<()> {
         let state = u16_at(&self.bytes, field::STATE);
         // `s_last_orphan`.
         let first_orphan = u32_at(&self.bytes, 0xe8);
@@ -196,12 +175,12 @@ impl Superblock {
     }
 
     /// Refuses a filesystem with features outside those of a stock image.
-    pub(super) fn check_writable(&self) -> Result<(), FsError> {
+    pub(super) fn check_writable(&self) -> FsResult<()> {
         let unknown = self.features.refused().names();
         let found = if !unknown.is_empty() {
             unknown.join(" ")
-        } else if !WRITABLE_BLOCK_SIZES.contains(&self.block_size) {
-            format!("blocks of {} bytes", self.block_size)
+        } else if !WRITABLE_BLOCK_SIZES.contains(&self.geometry.block_size) {
+            format!("blocks of {} bytes", self.geometry.block_size)
         } else if !self.features.are_of_ext4() {
             "no extents or no file types in its directories".to_owned()
         } else {
@@ -223,11 +202,6 @@ impl Superblock {
             written: self.written(),
         }
     }
-}
-
-/// Returns the error of a filesystem that contradicts itself.
-pub(super) fn damaged(what: &str) -> FsError {
-    FsError::Damaged(what.to_owned())
 }
 
 #[cfg(test)]
@@ -254,7 +228,7 @@ mod tests {
         disk
     }
 
-    fn with(offset: usize, bytes: &[u8]) -> Result<Superblock, FsError> {
+    fn with(offset: usize, bytes: &[u8]) -> FsResult<Superblock> {
         let mut disk = disk();
         disk[1024 + offset..][..bytes.len()].copy_from_slice(bytes);
         Superblock::read(&disk)

@@ -8,12 +8,12 @@
 
 use super::blocks::FsBlocks;
 use super::group_descriptors::{BlockGroupDescriptor, INODE_TABLE};
-use super::superblock::{Superblock, damaged};
-use crate::fs::{ExtendedAttributes, FsError};
+use super::superblock::Superblock;
+use crate::fs::{ExtendedAttributes, FsError, FsResult, damaged};
 use crate::io::ReadAt;
+use crate::types::ImagePath;
 use crate::types::fields::{array_at, u8_at, u16_at, u32_at};
 use crate::types::number::usize_from;
-use crate::types::{ByteCount, ImagePath};
 use std::cell::Cell;
 
 /// `EXT4_ROOT_INO`.
@@ -45,12 +45,12 @@ const MOST_BLOCKS: u32 = 1 << 16;
 
 impl<'disk> XattrReader<'disk> {
     pub(super) fn new(disk: &'disk dyn ReadAt, superblock: &'disk Superblock) -> Self {
-        let blocks = FsBlocks::new(disk, superblock.block_size);
+        let blocks = FsBlocks::new(disk, superblock.geometry.block_size.into());
         Self { blocks, superblock, left: Cell::new(MOST_BLOCKS) }
     }
 
     /// Returns the attributes of what is at a path without links in it.
-    pub(super) fn read(&self, path: &ImagePath) -> Result<ExtendedAttributes, FsError> {
+    pub(super) fn read(&self, path: &ImagePath) -> FsResult<ExtendedAttributes> {
         let mut number = ROOT;
         for name in path.parts() {
             number = self.entry(number, name)?.ok_or(FsError::NotFound)?;
@@ -78,36 +78,27 @@ impl<'disk> XattrReader<'disk> {
         Ok(attributes)
     }
 
-    fn block(&self, number: u64) -> Result<Vec<u8>, FsError> {
+    fn block(&self, number: u64) -> FsResult<Vec<u8>> {
         let left = self.left.get().checked_sub(1);
         self.left.set(left.ok_or_else(|| damaged("a directory has no end"))?);
         self.blocks.read(number)
     }
 
-    /// Reads the element of a table that begins with a block.
-    fn element(&self, table: u64, index: u32, size: u16) -> Result<Vec<u8>, FsError> {
-        let before = ByteCount::new(u64::from(index) * u64::from(size));
-        let offset = self.blocks.offset_of(table)?.checked_add(before);
-        let mut bytes = vec![0; usize::from(size)];
-        self.blocks.read_at(offset.ok_or_else(|| damaged("a table lies beyond 64 bits"))?, &mut bytes)?;
-        Ok(bytes)
-    }
-
-    fn inode(&self, number: u32) -> Result<Vec<u8>, FsError> {
-        let superblock = self.superblock;
+    fn inode(&self, number: u32) -> FsResult<Vec<u8>> {
+        let geometry = &self.superblock.geometry;
         let index = number.checked_sub(1).ok_or_else(|| damaged("a name leads to no inode"))?;
-        let (group, index) = (index / superblock.inodes_per_group, index % superblock.inodes_per_group);
-        if superblock.descriptor_size < 32 {
+        let (group, index) = (index / geometry.inodes_per_group, index % geometry.inodes_per_group);
+        if geometry.descriptor_size < 32 {
             return Err(damaged("its group descriptors are too small"));
         }
-        let descriptors = u64::from(superblock.first_data_block) + 1;
-        let descriptor = self.element(descriptors, group, superblock.descriptor_size)?;
+        let descriptor =
+            self.blocks.read_element(geometry.first_block + 1, group, geometry.descriptor_size)?;
         let table = BlockGroupDescriptor::new(descriptor).block(INODE_TABLE);
-        self.element(table, index, superblock.inode_size)
+        self.blocks.read_element(table, index, geometry.inode_size)
     }
 
     /// Returns the inode of one name in a directory.
-    fn entry(&self, directory: u32, name: &str) -> Result<Option<u32>, FsError> {
+    fn entry(&self, directory: u32, name: &str) -> FsResult<Option<u32>> {
         let inode = self.inode(directory)?;
         if u32_at(&inode, 0x20) & HAS_EXTENTS == 0 {
             return Err(damaged("a directory has no extents"));
@@ -119,7 +110,7 @@ impl<'disk> XattrReader<'disk> {
 
     /// Looks for a name in the blocks below a node of a tree of extents. The blocks of an index of names read as
     /// entries that are not in use.
-    fn search(&self, node: &[u8], deepest: u16, name: &str) -> Result<Option<u32>, FsError> {
+    fn search(&self, node: &[u8], deepest: u16, name: &str) -> FsResult<Option<u32>> {
         let (count, depth) = (usize::from(u16_at(node, 2)), u16_at(node, 6));
         if u16_at(node, 0) != EXTENTS || depth > deepest || (count + 1) * 12 > node.len() {
             return Err(damaged("the extents of a directory are damaged"));
@@ -140,7 +131,7 @@ impl<'disk> XattrReader<'disk> {
         Ok(None)
     }
 
-    fn search_extent(&self, start: u64, length: u16, name: &str) -> Result<Option<u32>, FsError> {
+    fn search_extent(&self, start: u64, length: u16, name: &str) -> FsResult<Option<u32>> {
         if length > LONGEST_WRITTEN_EXTENT {
             return Ok(None);
         }
@@ -166,7 +157,7 @@ impl<'disk> XattrReader<'disk> {
 }
 
 /// Reads entries, whose values are at offsets in `values`.
-fn parse(entries: &[u8], values: &[u8], attributes: &mut ExtendedAttributes) -> Result<(), FsError> {
+fn parse(entries: &[u8], values: &[u8], attributes: &mut ExtendedAttributes) -> FsResult<()> {
     let wrong = || damaged("the extended attributes of a file are damaged");
     let mut rest = entries;
     while rest.len() >= ENTRY && u32_at(rest, 0) != 0 {

@@ -8,7 +8,7 @@
 //! - A change of the mode changes the ACL (`posix_acl_chmod` in `fs/posix_acl.c`): it says the same as the mode,
 //!   or else 0600 would leave open what the ACL opens to others.
 
-use crate::fs::{ExtendedAttributes, FsError};
+use crate::fs::{ExtendedAttributes, FsResult, damaged};
 use crate::types::Mode;
 
 /// The capabilities of a program (capabilities(7)).
@@ -35,10 +35,7 @@ const OTHER: u16 = 0x20;
 ///
 /// # Errors
 /// Fails when its ACL is damaged.
-pub fn attributes_after_rewrite(
-    before: &ExtendedAttributes,
-    mode: Mode,
-) -> Result<ExtendedAttributes, FsError> {
+pub fn attributes_after_rewrite(before: &ExtendedAttributes, mode: Mode) -> FsResult<ExtendedAttributes> {
     let remaining = before.iter().filter(|(name, _)| *name != CAPABILITY);
     remaining
         .map(|(name, value)| {
@@ -50,9 +47,9 @@ pub fn attributes_after_rewrite(
 
 /// Returns an ACL, as it is on the disk, that says the same as `mode`: where it has a mask, the group's bits are
 /// the mask's.
-pub(super) fn acl_with_mode(acl: &[u8], mode: Mode) -> Result<Vec<u8>, FsError> {
-    let damaged = || FsError::Damaged("the ACL of a file is not valid".to_owned());
-    let entries = acl.strip_prefix(&VERSION).ok_or_else(damaged)?;
+pub(super) fn acl_with_mode(acl: &[u8], mode: Mode) -> FsResult<Vec<u8>> {
+    let invalid = || damaged("the ACL of a file is not valid");
+    let entries = acl.strip_prefix(&VERSION).ok_or_else(invalid)?;
     let mut parsed: Vec<(u16, u16, &[u8])> = Vec::new();
     let mut rest = entries;
     while let [tag_low, tag_high, permissions_low, permissions_high, after @ ..] = rest {
@@ -61,14 +58,14 @@ pub(super) fn acl_with_mode(acl: &[u8], mode: Mode) -> Result<Vec<u8>, FsError> 
         let length = match tag {
             USER | GROUP => 4,
             USER_OBJ | GROUP_OBJ | MASK | OTHER => 0,
-            _ => return Err(damaged()),
+            _ => return Err(invalid()),
         };
-        let (id, after) = after.split_at_checked(length).ok_or_else(damaged)?;
+        let (id, after) = after.split_at_checked(length).ok_or_else(invalid)?;
         parsed.push((tag, u16::from_le_bytes([*permissions_low, *permissions_high]), id));
         rest = after;
     }
     if !rest.is_empty() {
-        return Err(damaged());
+        return Err(invalid());
     }
     let has_mask = parsed.iter().any(|(tag, ..)| *tag == MASK);
     let (user, group, other) = (mode.bits() >> 6 & 7, mode.bits() >> 3 & 7, mode.bits() & 7);

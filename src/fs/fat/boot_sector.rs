@@ -5,7 +5,7 @@
 //! | boot sector, FSInfo, ...  |  (1)  |  (2)  | (FAT12, FAT16)  | (FAT32: also the root directory)
 //! ```
 
-use crate::fs::FsError;
+use crate::fs::{FsResult, damaged};
 use crate::types::ByteCount;
 use crate::types::fields::{array_at, u8_at, u16_at, u32_at};
 
@@ -23,18 +23,14 @@ const DIRECTORY_ENTRY: u64 = 32;
 /// The width of an entry of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Width {
-    Fat12,
-    Fat16,
-    Fat32,
+    Fat12 = 12,
+    Fat16 = 16,
+    Fat32 = 32,
 }
 
 impl Width {
     pub(super) fn bits(self) -> u64 {
-        match self {
-            Self::Fat12 => 12,
-            Self::Fat16 => 16,
-            Self::Fat32 => 32,
-        }
+        self as u64
     }
 }
 
@@ -100,7 +96,7 @@ pub(super) fn missing_in(bytes: &[u8; SIZE]) -> Option<&'static str> {
 
 impl BootSector {
     /// Takes the fields of a boot sector that misses nothing, in a partition of this size.
-    pub(super) fn parse(bytes: &[u8; SIZE], partition: ByteCount) -> Result<Self, FsError> {
+    pub(super) fn parse(bytes: &[u8; SIZE], partition: ByteCount) -> FsResult<Self> {
         let bytes_per_sector = bytes_per_sector(bytes);
         let (sectors_per_cluster, reserved, tables) = cluster_reserved_tables(bytes);
         // BPB_FATSz16 and BPB_FATSz32, BPB_TotSec16 and BPB_TotSec32: FAT32 has the wide ones only.
@@ -161,12 +157,7 @@ impl BootSector {
     }
 
     /// Takes the fields that only FAT32 has.
-    fn take_fat32(
-        &mut self,
-        bytes: &[u8; SIZE],
-        reserved: u64,
-        bytes_per_sector: u64,
-    ) -> Result<(), FsError> {
+    fn take_fat32(&mut self, bytes: &[u8; SIZE], reserved: u64, bytes_per_sector: u64) -> FsResult<()> {
         // BPB_FSVer, BPB_FSInfo and BPB_BkBootSec.
         let [version, fs_info, backup] = [42, 48, 50].map(|offset| u64::from(u16_at(bytes, offset)));
         if version != 0 || fs_info == 0 || fs_info >= reserved || backup >= reserved {
@@ -184,11 +175,6 @@ impl BootSector {
         let index = cluster.checked_sub(2).filter(|index| *index < self.clusters)?;
         Some(self.data + u64::from(index) * self.bytes_per_cluster)
     }
-}
-
-/// Returns the error of a FAT that contradicts itself.
-pub(super) fn damaged(what: &str) -> FsError {
-    FsError::Damaged(what.to_owned())
 }
 
 #[cfg(test)]
@@ -217,7 +203,7 @@ mod tests {
 
     const PARTITION: ByteCount = ByteCount::new(71152 * 512);
 
-    fn with(offset: usize, field: &[u8]) -> Result<BootSector, FsError> {
+    fn with(offset: usize, field: &[u8]) -> FsResult<BootSector> {
         let mut bytes = fat32();
         bytes[offset..][..field.len()].copy_from_slice(field);
         match missing_in(&bytes) {

@@ -3,17 +3,17 @@
 //! `fatfs` computes with the numbers it finds: a chain in a circle would keep it busy for ever, a number
 //! that no cluster has would make it fail in ways that are no errors.
 
-use super::boot_sector::{Root, damaged};
+use super::boot_sector::Root;
 use super::directory::{DirectoryStart, EntryKind};
 use super::volume::Volume;
-use crate::fs::FsError;
+use crate::fs::{FsResult, damaged};
 use crate::io::ReadAt;
 use crate::types::number::usize_from;
 use std::collections::BTreeSet;
 
 impl<D: ReadAt + ?Sized> Volume<D> {
     /// Checks every directory and every chain.
-    pub(super) fn check(&self) -> Result<(), FsError> {
+    pub(super) fn check(&self) -> FsResult<()> {
         let mut claims = ClaimedClusters::new(self.boot_sector.clusters);
         let mut directories = Vec::new();
         if let Root::Cluster(first) = self.boot_sector.root {
@@ -44,7 +44,7 @@ impl<D: ReadAt + ?Sized> Volume<D> {
         Ok(())
     }
 
-    fn check_file(&self, first: u32, size: u32, claims: &mut ClaimedClusters) -> Result<(), FsError> {
+    fn check_file(&self, first: u32, size: u32, claims: &mut ClaimedClusters) -> FsResult<()> {
         if first == 0 {
             return if size == 0 { Ok(()) } else { Err(damaged("a file has a size and no clusters")) };
         }
@@ -56,7 +56,7 @@ impl<D: ReadAt + ?Sized> Volume<D> {
     }
 
     /// Claims the clusters of one chain, which nothing else may have. Returns their number.
-    fn claim(&self, first: u32, claims: &mut ClaimedClusters) -> Result<u64, FsError> {
+    fn claim(&self, first: u32, claims: &mut ClaimedClusters) -> FsResult<u64> {
         let most = usize_from(self.boot_sector.clusters);
         let chain = self.chain(first, most.min(claims.left))?;
         for cluster in &chain {
@@ -79,7 +79,7 @@ impl ClaimedClusters {
     }
 
     #[expect(clippy::expect_used, reason = "a chain has only clusters that there are")]
-    fn take(&mut self, cluster: u32) -> Result<(), FsError> {
+    fn take(&mut self, cluster: u32) -> FsResult<()> {
         let index = usize_from(cluster / 64);
         let bit = 1_u64 << (cluster % 64);
         let word = self.bits.get_mut(index).expect("the clusters of a chain are those of the table");

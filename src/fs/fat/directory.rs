@@ -12,7 +12,7 @@
 
 use super::boot_sector::{Root, Width};
 use super::volume::Volume;
-use crate::fs::{FileKind, FsError};
+use crate::fs::{FileKind, FsError, FsResult, damaged};
 use crate::io::ReadAt;
 use crate::types::ImagePath;
 use crate::types::fields::{array_at, set_at, u8_at, u16_at, u32_at};
@@ -193,7 +193,7 @@ pub(super) fn folded(name: &str) -> String {
 
 impl<D: ReadAt + ?Sized> Volume<D> {
     /// Returns the clusters of a directory; none for the fixed root directory of FAT12 and FAT16.
-    pub(super) fn directory_clusters(&self, directory: DirectoryStart) -> Result<Vec<u32>, FsError> {
+    pub(super) fn directory_clusters(&self, directory: DirectoryStart) -> FsResult<Vec<u32>> {
         let first = match (directory, self.boot_sector.root) {
             (DirectoryStart::Cluster(first), _) | (DirectoryStart::Root, Root::Cluster(first)) => first,
             (DirectoryStart::Root, Root::Fixed { .. }) => return Ok(Vec::new()),
@@ -202,7 +202,7 @@ impl<D: ReadAt + ?Sized> Volume<D> {
     }
 
     /// Returns all entries of a directory, used or not, in order.
-    pub(super) fn all_entries(&self, directory: DirectoryStart) -> Result<Vec<RawEntry>, FsError> {
+    pub(super) fn all_entries(&self, directory: DirectoryStart) -> FsResult<Vec<RawEntry>> {
         let cluster = self.boot_sector.bytes_per_cluster;
         let mut pieces = Vec::new();
         if let (DirectoryStart::Root, Root::Fixed { offset, length }) = (directory, self.boot_sector.root) {
@@ -225,12 +225,12 @@ impl<D: ReadAt + ?Sized> Volume<D> {
     pub(super) fn raw_entries(
         &self,
         directory: DirectoryStart,
-    ) -> Result<impl Iterator<Item = RawEntry> + use<D>, FsError> {
+    ) -> FsResult<impl Iterator<Item = RawEntry> + use<D>> {
         Ok(self.all_entries(directory)?.into_iter().take_while(|entry| u8_at(&entry.bytes, 0) != 0))
     }
 
     /// Returns the files and directories in a directory, without `.` and `..`.
-    pub(super) fn entries(&self, directory: DirectoryStart) -> Result<Vec<NamedEntry>, FsError> {
+    pub(super) fn entries(&self, directory: DirectoryStart) -> FsResult<Vec<NamedEntry>> {
         let (mut entries, mut pieces) = (Vec::new(), Vec::new());
         for raw in self.raw_entries(directory)? {
             let kind = raw.kind();
@@ -253,13 +253,13 @@ impl<D: ReadAt + ?Sized> Volume<D> {
     /// as DOS did, so that `BCM271~1.DTB` is one of the firmware's files: which one hangs on the order in which they
     /// were written. Nobody means that; so a name that is only an alias is an error; so is one that is both, because
     /// `fatfs` would take whichever comes first.
-    fn entry_in(&self, directory: DirectoryStart, name: &str) -> Result<Option<NamedEntry>, FsError> {
+    fn entry_in(&self, directory: DirectoryStart, name: &str) -> FsResult<Option<NamedEntry>> {
         let wanted = folded(name);
         let (mut found, mut alias_of) = (None, None);
         for entry in self.entries(directory)? {
             if folded(&entry.name) == wanted {
                 if found.is_some() {
-                    return Err(FsError::Damaged(format!("two entries of a directory are called `{name}`")));
+                    return Err(damaged(format!("two entries of a directory are called `{name}`")));
                 }
                 found = Some(entry);
             } else if folded(&decoded(&entry.raw.short_name())) == wanted {
@@ -269,17 +269,14 @@ impl<D: ReadAt + ?Sized> Volume<D> {
         match (found, alias_of) {
             (found, None) => Ok(found),
             (None, Some(of)) => Err(FsError::ShortName { of }),
-            (Some(_), Some(of)) => Err(FsError::Damaged(format!(
-                "`{name}` is the name of one file and the short name of `{of}`"
-            ))),
+            (Some(_), Some(of)) => {
+                Err(damaged(format!("`{name}` is the name of one file and the short name of `{of}`")))
+            }
         }
     }
 
     /// Returns the beginning of the directory at a path, and its entry in the one above. The root has none.
-    pub(super) fn directory_at(
-        &self,
-        path: &ImagePath,
-    ) -> Result<(DirectoryStart, Option<RawEntry>), FsError> {
+    pub(super) fn directory_at(&self, path: &ImagePath) -> FsResult<(DirectoryStart, Option<RawEntry>)> {
         let mut found = (DirectoryStart::Root, None);
         for part in path.parts() {
             let entry = self.entry_in(found.0, part)?.ok_or(FsError::NotFound)?.raw;
@@ -293,7 +290,7 @@ impl<D: ReadAt + ?Sized> Volume<D> {
     }
 
     /// Returns the entry at a path, or `None` when nothing is there. The root directory has none.
-    pub(super) fn entry_at(&self, path: &ImagePath) -> Result<Option<RawEntry>, FsError> {
+    pub(super) fn entry_at(&self, path: &ImagePath) -> FsResult<Option<RawEntry>> {
         let Some(parent) = path.parent() else { return Ok(None) };
         match self.directory_at(&parent) {
             Ok((parent, _)) => Ok(self.entry_in(parent, path.name())?.map(|entry| entry.raw)),
@@ -303,7 +300,7 @@ impl<D: ReadAt + ?Sized> Volume<D> {
     }
 
     /// Returns the kind of what is at a path.
-    pub(super) fn kind_at(&self, path: &ImagePath) -> Result<Option<FileKind>, FsError> {
+    pub(super) fn kind_at(&self, path: &ImagePath) -> FsResult<Option<FileKind>> {
         if path.parent().is_none() {
             return Ok(Some(FileKind::Directory));
         }

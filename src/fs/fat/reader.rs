@@ -1,10 +1,9 @@
 //! Reading a FAT.
 
-use super::boot_sector::damaged;
 use super::directory::{DirectoryStart, EntryKind};
 use super::dos_time;
 use super::volume::Volume;
-use crate::fs::{FileKind, FsError, Metadata, ReadFilesystem, Summary};
+use crate::fs::{FileKind, FsError, FsResult, Metadata, ReadFilesystem, Summary, damaged};
 use crate::io::ReadAt;
 use crate::types::number::usize_from;
 use crate::types::{ByteCount, ImagePath, Mode, Owner, UnixTime};
@@ -21,7 +20,7 @@ impl FatReader {
     ///
     /// # Errors
     /// When it is not a FAT, is damaged, or has features that are not understood.
-    pub fn open(disk: Arc<dyn ReadAt>) -> Result<Self, FsError> {
+    pub fn open(disk: Arc<dyn ReadAt>) -> FsResult<Self> {
         let volume = Volume::open(disk)?;
         if volume.boot_sector.one_table_in_use {
             let found = "a second table that is out of date".to_owned();
@@ -31,7 +30,7 @@ impl FatReader {
         Ok(Self { volume })
     }
 
-    fn label(&self) -> Result<String, FsError> {
+    fn label(&self) -> FsResult<String> {
         let mut entries = self.volume.raw_entries(DirectoryStart::Root)?;
         let in_root = entries.find(|entry| entry.kind() == EntryKind::Label);
         let label = in_root.map_or(self.volume.boot_sector.label, |entry| entry.padded_name());
@@ -42,7 +41,7 @@ impl FatReader {
 }
 
 impl ReadFilesystem for FatReader {
-    fn metadata(&self, path: &ImagePath) -> Result<Option<Metadata>, FsError> {
+    fn metadata(&self, path: &ImagePath) -> FsResult<Option<Metadata>> {
         let (mode, owner) = (Mode::EXECUTABLE, Owner::ROOT);
         if path.parent().is_none() {
             // The root directory has no entry that could have a time.
@@ -55,11 +54,7 @@ impl ReadFilesystem for FatReader {
         }))
     }
 
-    fn read_pieces(
-        &self,
-        path: &ImagePath,
-        sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
-    ) -> Result<(), FsError> {
+    fn read_pieces(&self, path: &ImagePath, sink: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> FsResult<()> {
         let found = self.volume.kind_at(path)?.ok_or(FsError::NotFound)?;
         let entry = self.volume.entry_at(path)?.filter(|_| found == FileKind::File);
         let entry = entry.ok_or(FsError::WrongKind { expected: FileKind::File, found })?;
@@ -79,19 +74,19 @@ impl ReadFilesystem for FatReader {
         if rest == 0 { Ok(()) } else { Err(damaged("a file is larger than its clusters")) }
     }
 
-    fn read_link(&self, path: &ImagePath) -> Result<String, FsError> {
+    fn read_link(&self, path: &ImagePath) -> FsResult<String> {
         let found = self.metadata(path)?.ok_or(FsError::NotFound)?;
         Err(FsError::WrongKind { expected: FileKind::Symlink, found: found.kind })
     }
 
-    fn list(&self, path: &ImagePath) -> Result<Vec<String>, FsError> {
+    fn list(&self, path: &ImagePath) -> FsResult<Vec<String>> {
         let (directory, _) = self.volume.directory_at(path)?;
         let mut names: Vec<_> = self.volume.entries(directory)?.into_iter().map(|entry| entry.name).collect();
         names.sort_unstable();
         Ok(names)
     }
 
-    fn summary(&self) -> Result<Summary, FsError> {
+    fn summary(&self) -> FsResult<Summary> {
         let boot_sector = &self.volume.boot_sector;
         let [.., upper, lower] = [boot_sector.serial >> 16, boot_sector.serial & 0xffff];
         let free = u64::from(self.volume.free_clusters()?) * boot_sector.bytes_per_cluster;

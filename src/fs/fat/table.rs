@@ -1,8 +1,8 @@
 //! The table a FAT is named after: for every cluster, the one that follows it.
 
-use super::boot_sector::{Width, damaged};
+use super::boot_sector::Width;
 use super::volume::Volume;
-use crate::fs::{FreeSpace, FsError, UnusedRanges};
+use crate::fs::{FreeSpace, FsResult, UnusedRanges, damaged};
 use crate::io::ReadAt;
 use crate::types::fields::{u16_at, u32_at};
 use crate::types::number::usize_from;
@@ -18,7 +18,7 @@ const PIECE_BYTES: usize = PIECE * 4;
 ///
 /// # Errors
 /// When it is not a FAT, or damaged.
-pub fn unused(disk: Arc<dyn ReadAt>) -> Result<UnusedRanges, FsError> {
+pub fn unused(disk: Arc<dyn ReadAt>) -> FsResult<UnusedRanges> {
     let volume = Volume::open(disk)?;
     let mut free = FreeSpace::default();
     volume.each_free_cluster(&mut |cluster| {
@@ -40,7 +40,7 @@ enum Next {
 
 impl<D: ReadAt + ?Sized> Volume<D> {
     /// Returns the entry of a cluster.
-    fn entry(&self, cluster: u32) -> Result<u32, FsError> {
+    fn entry(&self, cluster: u32) -> FsResult<u32> {
         // As much as two entries take at most. Behind the table there are clusters, so the disk does not end there.
         let mut pair = [0; 8];
         self.read(self.offset_of_entry(cluster - cluster % 2), &mut pair)?;
@@ -64,7 +64,7 @@ impl<D: ReadAt + ?Sized> Volume<D> {
         }
     }
 
-    fn next(&self, cluster: u32) -> Result<Next, FsError> {
+    fn next(&self, cluster: u32) -> FsResult<Next> {
         let entry = self.entry(cluster)?;
         let end = match self.boot_sector.width {
             Width::Fat12 => 0xff8,
@@ -81,7 +81,7 @@ impl<D: ReadAt + ?Sized> Volume<D> {
     }
 
     /// Returns the clusters from `first` to the end of its chain, at most `limit`.
-    pub(super) fn chain(&self, first: u32, limit: usize) -> Result<Vec<u32>, FsError> {
+    pub(super) fn chain(&self, first: u32, limit: usize) -> FsResult<Vec<u32>> {
         if self.boot_sector.offset_of(first).is_none() {
             return Err(damaged("a file begins at a cluster that does not exist"));
         }
@@ -103,14 +103,14 @@ impl<D: ReadAt + ?Sized> Volume<D> {
     }
 
     /// Returns the number of free clusters.
-    pub(super) fn free_clusters(&self) -> Result<u32, FsError> {
+    pub(super) fn free_clusters(&self) -> FsResult<u32> {
         let mut free = 0;
         self.each_free_cluster(&mut |_| free += 1)?;
         Ok(free)
     }
 
     /// Calls `found` with every free cluster, in order.
-    fn each_free_cluster(&self, found: &mut dyn FnMut(u32)) -> Result<(), FsError> {
+    fn each_free_cluster(&self, found: &mut dyn FnMut(u32)) -> FsResult<()> {
         let end = self.boot_sector.clusters + 2;
         let mut piece = vec![0; PIECE_BYTES];
         for start in (0..end).step_by(PIECE) {
@@ -128,7 +128,7 @@ impl<D: ReadAt + ?Sized> Volume<D> {
     }
 
     /// Reads whether the second entry of the table says that everything was written (`ClnShutBitMask`).
-    pub(super) fn table_says_clean(&self) -> Result<bool, FsError> {
+    pub(super) fn table_says_clean(&self) -> FsResult<bool> {
         Ok(match self.boot_sector.width {
             Width::Fat12 => true,
             Width::Fat16 => self.entry(1)? & 0x8000 != 0,

@@ -2,7 +2,7 @@
 
 use super::boot_sector::{self, BootSector};
 use super::cache::CachedDisk;
-use crate::fs::FsError;
+use crate::fs::{FsError, FsResult};
 use crate::io::cursor::Cursor;
 use crate::io::{ReadAt, WriteAt};
 use crate::types::ByteOffset;
@@ -19,7 +19,7 @@ pub(super) struct Volume<D: ?Sized> {
 
 impl<D: ReadAt + ?Sized> Volume<D> {
     /// Reads the boot sector.
-    pub(super) fn open(disk: Arc<D>) -> Result<Self, FsError> {
+    pub(super) fn open(disk: Arc<D>) -> FsResult<Self> {
         let size = disk.size();
         let mut bytes = [0; boot_sector::SIZE];
         if size.get() < bytes.len() as u64 {
@@ -34,13 +34,13 @@ impl<D: ReadAt + ?Sized> Volume<D> {
         Ok(Self { boot_sector, cache: Arc::new(cache) })
     }
 
-    pub(super) fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), FsError> {
+    pub(super) fn read(&self, offset: u64, buffer: &mut [u8]) -> FsResult<()> {
         Ok(self.cache.read_at(ByteOffset::new(offset), buffer)?)
     }
 }
 
 impl Volume<dyn WriteAt> {
-    pub(super) fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), FsError> {
+    pub(super) fn write(&self, offset: u64, bytes: &[u8]) -> FsResult<()> {
         Ok(self.cache.write_at(ByteOffset::new(offset), bytes)?)
     }
 

@@ -11,7 +11,7 @@ use super::boot_sector::Width;
 use super::directory::{ATTR_DIRECTORY, DirectoryStart, RawEntry, folded};
 use super::dos_time::DosTime;
 use super::volume::{Volume, VolumeCursor};
-use crate::fs::{FileKind, FsError, WriteFilesystem};
+use crate::fs::{FileKind, FsError, FsResult, WriteFilesystem};
 use crate::io::WriteAt;
 use crate::types::fields::{set_at, u32_at};
 use crate::types::{ByteCount, ImagePath, Mode, Owner, UnixTime};
@@ -48,7 +48,7 @@ impl FatWriter {
     /// # Errors
     /// When it is not a FAT16 or FAT32, is damaged, was not closed properly, or has features that are not
     /// understood.
-    pub fn open(disk: Arc<dyn WriteAt>, time: UnixTime) -> Result<Self, FsError> {
+    pub fn open(disk: Arc<dyn WriteAt>, time: UnixTime) -> FsResult<Self> {
         let volume = Volume::open(disk)?;
         let unsupported = |found: &str| FsError::Unsupported { kind: "FAT", found: found.to_owned() };
         if volume.boot_sector.one_table_in_use {
@@ -69,7 +69,7 @@ impl FatWriter {
     }
 
     /// Refuses what would not fit, when `returned` bytes become free.
-    fn check_space(&self, needed: ByteCount, returned: u64) -> Result<(), FsError> {
+    fn check_space(&self, needed: ByteCount, returned: u64) -> FsResult<()> {
         let cluster = self.volume.boot_sector.bytes_per_cluster;
         let content = needed.get().div_ceil(cluster);
         let all = content + LONGEST_ENTRY.div_ceil(cluster);
@@ -80,12 +80,7 @@ impl FatWriter {
         Ok(())
     }
 
-    fn write_content(
-        &self,
-        path: &ImagePath,
-        content: &mut dyn io::Read,
-        size: ByteCount,
-    ) -> Result<(), FsError> {
+    fn write_content(&self, path: &ImagePath, content: &mut dyn io::Read, size: ByteCount) -> FsResult<()> {
         let mut file = self.fatfs.root_dir().create_file(path.as_str()).map_err(full_root)?;
         file.truncate()?;
         let mut piece = Vec::new();
@@ -98,7 +93,7 @@ impl FatWriter {
     }
 
     /// Refuses to move a directory into itself, from where nothing would lead to it any more.
-    fn refuse_own_subtree(&self, from: &ImagePath, to: &ImagePath) -> Result<(), FsError> {
+    fn refuse_own_subtree(&self, from: &ImagePath, to: &ImagePath) -> FsResult<()> {
         let (moved, _) = self.volume.directory_at(from)?;
         let mut above = to.parent();
         while let Some(path) = above {
@@ -120,7 +115,7 @@ fn full_root(error: io::Error) -> FsError {
 
 impl Volume<dyn WriteAt> {
     /// Writes the right number of free clusters into FSInfo, where `fatfs` goes on counting from.
-    fn correct_fs_info(&self) -> Result<(), FsError> {
+    fn correct_fs_info(&self) -> FsResult<()> {
         let Some(offset) = self.boot_sector.fs_info else { return Ok(()) };
         let mut bytes = [0; 512];
         self.read(offset, &mut bytes)?;
@@ -132,12 +127,12 @@ impl Volume<dyn WriteAt> {
         Ok(())
     }
 
-    fn write_entry(&self, entry: &RawEntry) -> Result<(), FsError> {
+    fn write_entry(&self, entry: &RawEntry) -> FsResult<()> {
         self.write(entry.offset, &entry.bytes)
     }
 
     /// Returns the directory that a path lies in.
-    fn parent_of(&self, path: &ImagePath) -> Result<Parent, FsError> {
+    fn parent_of(&self, path: &ImagePath) -> FsResult<Parent> {
         let (start, entry) = self.directory_at(&path.parent().unwrap_or_else(ImagePath::root))?;
         Ok(Parent { start, clusters: self.directory_clusters(start)?.len(), entry })
     }
@@ -150,7 +145,7 @@ impl Volume<dyn WriteAt> {
         name: &str,
         time: Option<DosTime>,
         is_new: bool,
-    ) -> Result<(), FsError> {
+    ) -> FsResult<()> {
         // The first of that name: behind it there may be what the cluster held before.
         let mut entries = self.entries(parent.start)?.into_iter();
         let entry = entries.find(|entry| folded(&entry.name) == folded(name));
@@ -171,17 +166,12 @@ impl Volume<dyn WriteAt> {
     }
 
     /// Writes the entry of a directory back as it was, with its time.
-    fn restore(&self, directory: &Parent) -> Result<(), FsError> {
+    fn restore(&self, directory: &Parent) -> FsResult<()> {
         directory.entry.as_ref().map_or(Ok(()), |entry| self.write_entry(entry))
     }
 
     /// Writes `.` and `..` of a directory that was just made in `parent`.
-    fn write_dots(
-        &self,
-        parent: DirectoryStart,
-        directory: DirectoryStart,
-        time: DosTime,
-    ) -> Result<(), FsError> {
+    fn write_dots(&self, parent: DirectoryStart, directory: DirectoryStart, time: DosTime) -> FsResult<()> {
         for (index, mut entry) in self.all_entries(directory)?.into_iter().enumerate() {
             entry.bytes.fill(0);
             let dots = match index {
@@ -201,7 +191,7 @@ impl Volume<dyn WriteAt> {
     }
 
     /// Lets `..` of a directory that moved lead to its new parent.
-    fn move_dots(&self, parent: DirectoryStart, directory: DirectoryStart) -> Result<(), FsError> {
+    fn move_dots(&self, parent: DirectoryStart, directory: DirectoryStart) -> FsResult<()> {
         for mut entry in self.all_entries(directory)?.into_iter().take(2) {
             if entry.short_name() == b".." {
                 entry.set_first_cluster(number_in_dots(parent));
@@ -229,7 +219,7 @@ impl WriteFilesystem for FatWriter {
         size: ByteCount,
         _mode: Mode,
         _owner: Owner,
-    ) -> Result<(), FsError> {
+    ) -> FsResult<()> {
         if size.get() > u64::from(u32::MAX) {
             let text = "a file on FAT has to be smaller than 4 GiB";
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, text).into());
@@ -245,7 +235,7 @@ impl WriteFilesystem for FatWriter {
         self.volume.correct_entry(&parent, path.name(), Some(self.time), found.is_none())
     }
 
-    fn make_directory(&mut self, path: &ImagePath, _mode: Mode, _owner: Owner) -> Result<(), FsError> {
+    fn make_directory(&mut self, path: &ImagePath, _mode: Mode, _owner: Owner) -> FsResult<()> {
         match self.volume.kind_at(path)? {
             Some(FileKind::Directory) => return Ok(()),
             Some(found) => return Err(FsError::WrongKind { expected: FileKind::Directory, found }),
@@ -259,11 +249,11 @@ impl WriteFilesystem for FatWriter {
         self.volume.write_dots(parent.start, directory, self.time)
     }
 
-    fn make_symlink(&mut self, _path: &ImagePath, _target: &str) -> Result<(), FsError> {
+    fn make_symlink(&mut self, _path: &ImagePath, _target: &str) -> FsResult<()> {
         Err(FsError::NoSymlinksHere)
     }
 
-    fn remove(&mut self, path: &ImagePath) -> Result<(), FsError> {
+    fn remove(&mut self, path: &ImagePath) -> FsResult<()> {
         match self.volume.kind_at(path)? {
             None => Err(FsError::NotFound),
             Some(found @ FileKind::Directory) => Err(FsError::WrongKind { expected: FileKind::File, found }),
@@ -275,7 +265,7 @@ impl WriteFilesystem for FatWriter {
         }
     }
 
-    fn rename(&mut self, from: &ImagePath, to: &ImagePath) -> Result<(), FsError> {
+    fn rename(&mut self, from: &ImagePath, to: &ImagePath) -> FsResult<()> {
         let found = self.volume.kind_at(from)?.ok_or(FsError::NotFound)?;
         if self.volume.kind_at(to)?.is_some() {
             return Err(FsError::AlreadyExists);
@@ -298,7 +288,7 @@ impl WriteFilesystem for FatWriter {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<(), FsError> {
+    fn finish(self: Box<Self>) -> FsResult<()> {
         Ok(self.fatfs.unmount()?)
     }
 }

@@ -1,7 +1,7 @@
 //! Whose a path is: cardwright's or the user's.
 
 use super::{Draft, NewFile};
-use crate::patch::{Partition, PatchError};
+use crate::patch::{Partition, PartitionPath, PatchError, PatchResult};
 use crate::types::ImagePath;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default)]
 pub(super) struct PathOwners {
     /// Written, edited or removed by a concern.
-    pub(super) ours: BTreeSet<(Partition, ImagePath)>,
+    pub(super) ours: BTreeSet<PartitionPath>,
     /// Written for the user, with the path that the user gave it.
-    pub(super) users: BTreeMap<(Partition, ImagePath), ImagePath>,
+    pub(super) users: BTreeMap<PartitionPath, ImagePath>,
 }
 
 impl Draft<'_> {
@@ -31,13 +31,12 @@ impl Draft<'_> {
         path: &ImagePath,
         given: &ImagePath,
         file: NewFile,
-    ) -> Result<(), PatchError> {
+    ) -> PatchResult<()> {
         let place = self.place(partition, path)?;
         let behind = self.behind_links(partition, path)?;
-        let ours = |place: &(Partition, ImagePath)| self.claims.ours.contains(place);
         let behind = self.place(partition, &behind)?;
-        if let Some((_, path)) = [&place, &behind].into_iter().find(|place| ours(place)) {
-            return Err(PatchError::Claimed { partition, path: path.clone() });
+        if let Some(at) = [&place, &behind].into_iter().find(|place| self.claims.ours.contains(place)) {
+            return Err(PatchError::Claimed { at: at.clone() });
         }
         self.put_file(partition, path, file)?;
         self.claims.users.insert(place, given.clone());
@@ -48,11 +47,7 @@ impl Draft<'_> {
     ///
     /// # Errors
     /// Fails when the stock image cannot be read.
-    pub fn users_path(
-        &self,
-        partition: Partition,
-        path: &ImagePath,
-    ) -> Result<Option<&ImagePath>, PatchError> {
+    pub fn users_path(&self, partition: Partition, path: &ImagePath) -> PatchResult<Option<&ImagePath>> {
         Ok(self.claims.users.get(&self.place(partition, path)?))
     }
 
@@ -60,7 +55,7 @@ impl Draft<'_> {
     ///
     /// # Errors
     /// Fails when the stock image cannot be read.
-    pub fn leave_to_user(&mut self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
+    pub fn leave_to_user(&mut self, partition: Partition, path: &ImagePath) -> PatchResult<()> {
         let place = self.place(partition, path)?;
         self.claims.ours.remove(&place);
         Ok(())
@@ -69,25 +64,21 @@ impl Draft<'_> {
     /// Returns the paths that concerns wrote, edited or removed, in the spelling without links.
     #[cfg(test)]
     pub(crate) fn claimed(&self) -> impl Iterator<Item = (Partition, &ImagePath)> {
-        self.claims.ours.iter().map(|(partition, path)| (*partition, path))
+        self.claims.ours.iter().map(|at| (at.partition, &at.path))
     }
 
     /// Notes that a path is a concern's.
-    pub(super) fn claim(&mut self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
+    pub(super) fn claim(&mut self, partition: Partition, path: &ImagePath) -> PatchResult<()> {
         let place = self.place(partition, path)?;
         if self.claims.users.contains_key(&place) {
-            return Err(PatchError::Claimed { partition, path: path.clone() });
+            return Err(PatchError::Claimed { at: partition.at(path) });
         }
         self.claims.ours.insert(place);
         Ok(())
     }
 
     /// Returns a path in the one spelling that its place has.
-    pub(super) fn place(
-        &self,
-        partition: Partition,
-        path: &ImagePath,
-    ) -> Result<(Partition, ImagePath), PatchError> {
-        Ok((partition, partition.one_spelling(&self.without_links(partition, path)?)))
+    pub(super) fn place(&self, partition: Partition, path: &ImagePath) -> PatchResult<PartitionPath> {
+        Ok(partition.at(&partition.one_spelling(&self.without_links(partition, path)?)))
     }
 }

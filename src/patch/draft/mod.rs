@@ -6,10 +6,10 @@ mod read;
 mod tests;
 mod write;
 
-pub use read::Attributes;
 pub use write::NewFile;
 
-use super::{Action, Edit, Partition, Patch, PatchError, Stock};
+use super::{Action, Edit, Partition, Patch, PatchResult, Stock};
+use crate::fs::Metadata;
 use crate::types::{ImagePath, UnixTime};
 use claims::PathOwners;
 
@@ -36,7 +36,7 @@ impl<'stock> Draft<'stock> {
     ///
     /// # Errors
     /// When the stock image cannot be read.
-    pub fn continued(patch: Patch, stock: &'stock dyn Stock) -> Result<Self, PatchError> {
+    pub fn continued(patch: Patch, stock: &'stock dyn Stock) -> PatchResult<Self> {
         let Patch { time, edits } = patch;
         let mut draft = Self { stock, time, edits, claims: PathOwners::default() };
         let paths = draft.edits.iter().map(|edit| (edit.partition, edit.path.clone())).collect::<Vec<_>>();
@@ -69,8 +69,15 @@ impl<'stock> Draft<'stock> {
         self.edits.retain(|edit| edit.partition != partition || edit.path != *path);
     }
 
-    fn edit_of(&self, partition: Partition, path: &ImagePath) -> Option<&Edit> {
-        self.edits.iter().find(|edit| edit.partition == partition && edit.path == *path)
+    /// Returns what will be done to a path.
+    fn action(&self, partition: Partition, path: &ImagePath) -> Option<&Action> {
+        let mut edits = self.edits.iter();
+        edits.find(|edit| edit.partition == partition && edit.path == *path).map(|edit| &edit.action)
+    }
+
+    /// Returns the metadata of what the stock image has and will be at `path`.
+    fn stock_metadata(&self, partition: Partition, path: &ImagePath) -> PatchResult<Option<Metadata>> {
+        self.stock.metadata(partition, &self.stock_path(partition, path))
     }
 
     /// Returns the path at which the stock image has what will be at `path`, that is, before the renames of this draft.

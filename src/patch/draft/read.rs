@@ -3,33 +3,22 @@
 use super::Draft;
 use crate::fs::FileKind;
 use crate::fs::symlinks::{self, LastLink, LinkStep, LinkTree, Resolved};
-use crate::patch::{Action, Partition, PatchError};
-use crate::types::{ImagePath, Mode, Owner};
+use crate::patch::{Action, Attributes, Partition, PatchError, PatchResult};
+use crate::types::ImagePath;
 use std::io::Read as _;
-
-/// The attributes of what will be at a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Attributes {
-    /// File, directory, symlink, …
-    pub kind: FileKind,
-    /// Permission bits.
-    pub mode: Mode,
-    /// User and group.
-    pub owner: Owner,
-}
 
 impl Draft<'_> {
     /// Reads the content of a file as it will be, or `None` when there will be none.
     ///
     /// # Errors
     /// When the stock image cannot be read, or a file of this machine that was put there.
-    pub fn read(&self, partition: Partition, path: &ImagePath) -> Result<Option<Vec<u8>>, PatchError> {
-        match self.edit_of(partition, path).map(|edit| &edit.action) {
+    pub fn read(&self, partition: Partition, path: &ImagePath) -> PatchResult<Option<Vec<u8>>> {
+        match self.action(partition, path) {
             Some(Action::File { content, .. }) => {
                 let mut bytes = Vec::new();
                 let most = content.size().get() + 1;
                 let read = content.open().and_then(|reader| reader.take(most).read_to_end(&mut bytes));
-                read.map_err(|source| PatchError::content(content, partition, path, source))?;
+                read.map_err(PatchError::content(content, partition.at(path)))?;
                 Ok(Some(bytes))
             }
             Some(Action::Remove | Action::Rename { .. } | Action::Symlink { .. }) => Ok(None),
@@ -43,21 +32,21 @@ impl Draft<'_> {
     ///
     /// # Errors
     /// Also when it is not UTF-8.
-    pub fn read_text(&self, partition: Partition, path: &ImagePath) -> Result<Option<String>, PatchError> {
+    pub fn read_text(&self, partition: Partition, path: &ImagePath) -> PatchResult<Option<String>> {
         let bytes = self.read(partition, path)?;
         let text = bytes.map(String::from_utf8).transpose();
-        text.map_err(|_| PatchError::NotText { partition, path: path.clone() })
+        text.map_err(|_| PatchError::NotText { at: partition.at(path) })
     }
 
     /// Returns `true` if there will be something at `path`.
     ///
     /// # Errors
     /// When the stock image cannot be read.
-    pub fn exists(&self, partition: Partition, path: &ImagePath) -> Result<bool, PatchError> {
-        match self.edit_of(partition, path).map(|edit| &edit.action) {
+    pub fn exists(&self, partition: Partition, path: &ImagePath) -> PatchResult<bool> {
+        match self.action(partition, path) {
             Some(Action::Remove | Action::Rename { .. }) => Ok(false),
             Some(_) => Ok(true),
-            None => Ok(self.stock.metadata(partition, &self.stock_path(partition, path))?.is_some()),
+            None => Ok(self.stock_metadata(partition, path)?.is_some()),
         }
     }
 
@@ -65,7 +54,7 @@ impl Draft<'_> {
     ///
     /// # Errors
     /// When the stock image cannot be read.
-    pub fn kind(&self, partition: Partition, path: &ImagePath) -> Result<Option<FileKind>, PatchError> {
+    pub fn kind(&self, partition: Partition, path: &ImagePath) -> PatchResult<Option<FileKind>> {
         Ok(self.attributes(partition, path)?.map(|found| found.kind))
     }
 
@@ -73,25 +62,18 @@ impl Draft<'_> {
     ///
     /// # Errors
     /// Fails when the stock image cannot be read.
-    pub fn attributes(
-        &self,
-        partition: Partition,
-        path: &ImagePath,
-    ) -> Result<Option<Attributes>, PatchError> {
-        match self.edit_of(partition, path).map(|edit| &edit.action) {
+    pub fn attributes(&self, partition: Partition, path: &ImagePath) -> PatchResult<Option<Attributes>> {
+        match self.action(partition, path) {
             Some(Action::File { mode, owner, .. }) => {
                 Ok(Some(Attributes { kind: FileKind::File, mode: *mode, owner: *owner }))
             }
             Some(Action::Directory { mode, owner }) => {
                 Ok(Some(Attributes { kind: FileKind::Directory, mode: *mode, owner: *owner }))
             }
-            Some(Action::Symlink { .. }) => {
-                let mode = Mode::from_st_mode(0o777);
-                Ok(Some(Attributes { kind: FileKind::Symlink, mode, owner: Owner::ROOT }))
-            }
+            Some(Action::Symlink { .. }) => Ok(Some(Attributes::OF_SYMLINKS)),
             Some(Action::Remove | Action::Rename { .. }) => Ok(None),
             None => {
-                let found = self.stock.metadata(partition, &self.stock_path(partition, path))?;
+                let found = self.stock_metadata(partition, path)?;
                 Ok(found.map(|found| Attributes { kind: found.kind, mode: found.mode, owner: found.owner }))
             }
         }
@@ -101,7 +83,7 @@ impl Draft<'_> {
     ///
     /// # Errors
     /// Fails when the stock image cannot be read, or links lead in a circle.
-    pub fn without_links(&self, partition: Partition, path: &ImagePath) -> Result<ImagePath, PatchError> {
+    pub fn without_links(&self, partition: Partition, path: &ImagePath) -> PatchResult<ImagePath> {
         self.follow(partition, path, LastLink::Unfollowed)
     }
 
@@ -109,7 +91,7 @@ impl Draft<'_> {
     ///
     /// # Errors
     /// Fails when the stock image cannot be read, or links lead in a circle.
-    pub fn behind_links(&self, partition: Partition, path: &ImagePath) -> Result<ImagePath, PatchError> {
+    pub fn behind_links(&self, partition: Partition, path: &ImagePath) -> PatchResult<ImagePath> {
         self.follow(partition, path, LastLink::Followed)
     }
 
@@ -118,13 +100,13 @@ impl Draft<'_> {
         partition: Partition,
         path: &ImagePath,
         last: LastLink,
-    ) -> Result<ImagePath, PatchError> {
+    ) -> PatchResult<ImagePath> {
         match partition {
             Partition::Boot => self.as_written(path),
             Partition::Root => match symlinks::resolve(self, path, last)? {
                 Resolved::Path(resolved) => Ok(resolved),
                 Resolved::Nowhere => Ok(path.clone()),
-                Resolved::Circle(_) => Err(PatchError::LinkCircle { partition, path: path.clone() }),
+                Resolved::Circle(_) => Err(PatchError::LinkCircle { at: partition.at(path) }),
             },
         }
     }
@@ -134,8 +116,8 @@ impl Draft<'_> {
     ///
     /// # Errors
     /// When the stock image cannot be read.
-    pub fn read_link(&self, path: &ImagePath) -> Result<Option<String>, PatchError> {
-        match self.edit_of(Partition::Root, path).map(|edit| &edit.action) {
+    pub fn read_link(&self, path: &ImagePath) -> PatchResult<Option<String>> {
+        match self.action(Partition::Root, path) {
             Some(Action::Symlink { target }) => Ok(Some(target.clone())),
             Some(_) => Ok(None),
             None => self.stock.read_link(Partition::Root, &self.stock_path(Partition::Root, path)),
@@ -146,13 +128,13 @@ impl Draft<'_> {
     ///
     /// # Errors
     /// When the stock image cannot be read.
-    pub fn list_stock(&self, partition: Partition, path: &ImagePath) -> Result<Vec<String>, PatchError> {
+    pub fn list_stock(&self, partition: Partition, path: &ImagePath) -> PatchResult<Vec<String>> {
         self.stock.list(partition, &self.stock_path(partition, path))
     }
 
     /// Returns a path of the FAT partition as it is written there, or by an edit before: FAT takes capital letters for
     /// small ones, and a file that is replaced keeps its name.
-    fn as_written(&self, path: &ImagePath) -> Result<ImagePath, PatchError> {
+    fn as_written(&self, path: &ImagePath) -> PatchResult<ImagePath> {
         let boot = Partition::Boot;
         let mut written = ImagePath::root();
         for part in path.parts() {
@@ -176,7 +158,7 @@ impl LinkTree for Draft<'_> {
 
     /// Takes names as they are where nothing is: of `/var/run/x` that is `/run/x`, whether or not there is a
     /// `/run`.
-    fn step(&self, path: &ImagePath) -> Result<LinkStep, PatchError> {
+    fn step(&self, path: &ImagePath) -> PatchResult<LinkStep> {
         Ok(self.read_link(path)?.map_or(LinkStep::Below, LinkStep::Link))
     }
 }

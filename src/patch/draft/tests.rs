@@ -1,6 +1,6 @@
 use super::*;
 use crate::fs::FileKind;
-use crate::patch::{MemoryStock, Sensitivity};
+use crate::patch::{MemoryStock, PatchError, Sensitivity};
 use crate::types::{Mode, Owner};
 
 const TIME: UnixTime = UnixTime::new(1_781_740_800);

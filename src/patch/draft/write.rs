@@ -3,7 +3,7 @@
 use super::Draft;
 use crate::fs::{FileKind, FsError};
 use crate::patch::files::below;
-use crate::patch::{Action, Content, Partition, PatchError, Sensitivity};
+use crate::patch::{Action, Content, Partition, PatchError, PatchResult, Sensitivity};
 use crate::types::{ImagePath, Mode, Owner};
 
 /// A file to be written.
@@ -31,7 +31,7 @@ impl Draft<'_> {
         content: impl Into<Content>,
         mode: Mode,
         owner: Owner,
-    ) -> Result<(), PatchError> {
+    ) -> PatchResult<()> {
         let content = content.into();
         self.write(partition, path, NewFile { content, mode, owner, sensitivity: Sensitivity::Plain })
     }
@@ -40,7 +40,7 @@ impl Draft<'_> {
     ///
     /// # Errors
     /// As [`file`](Self::file).
-    pub fn text(&mut self, path: &ImagePath, content: impl Into<Content>) -> Result<(), PatchError> {
+    pub fn text(&mut self, path: &ImagePath, content: impl Into<Content>) -> PatchResult<()> {
         self.file(Partition::Root, path, content, Mode::FILE, Owner::ROOT)
     }
 
@@ -48,7 +48,7 @@ impl Draft<'_> {
     ///
     /// # Errors
     /// As [`file`](Self::file).
-    pub fn secret(&mut self, path: &ImagePath, content: impl Into<Content>) -> Result<(), PatchError> {
+    pub fn secret(&mut self, path: &ImagePath, content: impl Into<Content>) -> PatchResult<()> {
         let (mode, owner, sensitivity) = (Mode::SECRET, Owner::ROOT, Sensitivity::Secret);
         self.write(Partition::Root, path, NewFile { content: content.into(), mode, owner, sensitivity })
     }
@@ -63,7 +63,7 @@ impl Draft<'_> {
         partition: Partition,
         path: &ImagePath,
         change: impl FnOnce(&str) -> String,
-    ) -> Result<(), PatchError> {
+    ) -> PatchResult<()> {
         let Some(before) = self.read_text(partition, path)? else { return Ok(()) };
         self.claim(partition, path)?;
         let after = change(&before);
@@ -85,25 +85,21 @@ impl Draft<'_> {
         path: &ImagePath,
         mode: Mode,
         owner: Owner,
-    ) -> Result<(), PatchError> {
+    ) -> PatchResult<()> {
         self.refuse_other(partition, path, "make the directory", |kind| kind == FileKind::Directory)?;
-        let found = self.stock.metadata(partition, &self.stock_path(partition, path))?;
+        let found = self.stock_metadata(partition, path)?;
         // One that was to go stays, without what was in it.
-        let is_removed = self.edit_of(partition, path).is_some_and(|edit| edit.action == Action::Remove);
-        match found {
-            Some(found)
-                if found.kind == FileKind::Directory
-                    && found.mode == mode
-                    && found.owner == owner
-                    && !is_removed =>
-            {
-                return Ok(());
+        let is_removed = self.action(partition, path) == Some(&Action::Remove);
+        match found.map(|found| (found.kind, found.mode == mode && found.owner == owner)) {
+            Some((FileKind::Directory, true)) if !is_removed => return Ok(()),
+            Some((FileKind::Directory, _)) => {}
+            Some((found, _)) => {
+                return Err(PatchError::InTheWay {
+                    doing: "make the directory",
+                    at: partition.at(path),
+                    found,
+                });
             }
-            Some(found) if found.kind != FileKind::Directory => {
-                let (path, found) = (path.clone(), found.kind);
-                return Err(PatchError::InTheWay { partition, path, doing: "make the directory", found });
-            }
-            Some(_) => {}
             None => self.parents(partition, path)?,
         }
         self.put(partition, path, Action::Directory { mode, owner }, found.is_some());
@@ -114,21 +110,19 @@ impl Draft<'_> {
     ///
     /// # Errors
     /// When the stock image cannot be read or has a directory there.
-    pub fn symlink(&mut self, path: &ImagePath, target: &str) -> Result<(), PatchError> {
+    pub fn symlink(&mut self, path: &ImagePath, target: &str) -> PatchResult<()> {
         let partition = Partition::Root;
         self.claim(partition, path)?;
         self.refuse_other(partition, path, "make the symbolic link", is_file_or_link)?;
         let stock_path = self.stock_path(partition, path);
         let found = self.stock.metadata(partition, &stock_path)?;
-        match found.map(|found| found.kind) {
-            Some(FileKind::Symlink)
-                if self.stock.read_link(partition, &stock_path)?.as_deref() == Some(target) =>
-            {
-                self.forget(partition, path);
-                return Ok(());
-            }
-            Some(_) => {}
-            None => self.parents(partition, path)?,
+        // `None` too of what is no link.
+        if self.stock.read_link(partition, &stock_path)?.as_deref() == Some(target) {
+            self.forget(partition, path);
+            return Ok(());
+        }
+        if found.is_none() {
+            self.parents(partition, path)?;
         }
         self.put(partition, path, Action::Symlink { target: target.to_owned() }, found.is_some());
         Ok(())
@@ -138,10 +132,10 @@ impl Draft<'_> {
     ///
     /// # Errors
     /// When the stock image cannot be read or has a directory there.
-    pub fn remove(&mut self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
+    pub fn remove(&mut self, partition: Partition, path: &ImagePath) -> PatchResult<()> {
         self.claim(partition, path)?;
         self.refuse_other(partition, path, "remove the file", is_file_or_link)?;
-        if self.stock.metadata(partition, &self.stock_path(partition, path))?.is_some() {
+        if self.stock_metadata(partition, path)?.is_some() {
             self.put(partition, path, Action::Remove, true);
         } else {
             self.forget(partition, path);
@@ -154,8 +148,8 @@ impl Draft<'_> {
     ///
     /// # Errors
     /// Fails when the stock image cannot be read, or has a device, a socket or a pipe there.
-    pub fn remove_all(&mut self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
-        match self.stock.metadata(partition, &self.stock_path(partition, path))?.map(|found| found.kind) {
+    pub fn remove_all(&mut self, partition: Partition, path: &ImagePath) -> PatchResult<()> {
+        match self.stock_metadata(partition, path)?.map(|found| found.kind) {
             None => {
                 self.forget(partition, path);
                 return Ok(());
@@ -176,22 +170,16 @@ impl Draft<'_> {
     ///
     /// # Errors
     /// When the stock image cannot be read, has nothing at `from`, or something at `to`.
-    pub fn rename(
-        &mut self,
-        partition: Partition,
-        from: &ImagePath,
-        to: &ImagePath,
-    ) -> Result<(), PatchError> {
+    pub fn rename(&mut self, partition: Partition, from: &ImagePath, to: &ImagePath) -> PatchResult<()> {
         if self.stock.metadata(partition, from)?.is_none() {
-            let (path, source) = (from.clone(), FsError::NotFound);
-            return Err(PatchError::Filesystem { doing: "move", partition, path, source });
+            return Err(PatchError::filesystem("move", partition.at(from))(FsError::NotFound));
         }
         self.refuse_other(partition, to, "move something to", |_| false)?;
         self.put(partition, from, Action::Rename { to: to.clone() }, true);
         Ok(())
     }
 
-    fn write(&mut self, partition: Partition, path: &ImagePath, file: NewFile) -> Result<(), PatchError> {
+    fn write(&mut self, partition: Partition, path: &ImagePath, file: NewFile) -> PatchResult<()> {
         self.claim(partition, path)?;
         self.put_file(partition, path, file)
     }
@@ -201,20 +189,18 @@ impl Draft<'_> {
         partition: Partition,
         path: &ImagePath,
         file: NewFile,
-    ) -> Result<(), PatchError> {
+    ) -> PatchResult<()> {
         let NewFile { content, mode, owner, sensitivity } = file;
         let readable_by_all = mode.open_to_others();
         if sensitivity == Sensitivity::Secret && (partition == Partition::Boot || readable_by_all) {
-            return Err(PatchError::SecretInTheOpen { partition, path: path.clone() });
+            return Err(PatchError::SecretInTheOpen { at: partition.at(path) });
         }
         self.refuse_other(partition, path, "write the file", is_file_or_link)?;
         let stock_path = self.stock_path(partition, path);
         let found = self.stock.metadata(partition, &stock_path)?;
         if let Some(found) = found {
-            let same_attributes =
-                partition == Partition::Boot || (found.mode == mode && found.owner == owner);
             let already_right = found.kind == FileKind::File
-                && same_attributes
+                && (partition == Partition::Boot || (found.mode == mode && found.owner == owner))
                 && found.size == content.size()
                 && content.bytes().is_some()
                 && self.stock.read(partition, &stock_path)?.as_deref() == content.bytes();
@@ -230,13 +216,11 @@ impl Draft<'_> {
     }
 
     /// Makes the directories above `path` that neither the stock image nor the draft has: root's, 0755.
-    fn parents(&mut self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
+    fn parents(&mut self, partition: Partition, path: &ImagePath) -> PatchResult<()> {
         let Some(parent) = path.parent() else { return Ok(()) };
         match self.kind(partition, &self.behind_links(partition, &parent)?)? {
             Some(FileKind::Directory) => Ok(()),
-            Some(found) => {
-                Err(PatchError::NoDirectory { partition, path: path.clone(), above: parent, found })
-            }
+            Some(found) => Err(PatchError::NoDirectory { at: partition.at(path), above: parent, found }),
             None => self.directory(partition, &parent, Mode::EXECUTABLE, Owner::ROOT),
         }
     }
@@ -245,14 +229,14 @@ impl Draft<'_> {
     ///
     /// # Errors
     /// With [`PatchError::MovedAway`].
-    pub fn refuse_below_moved(&self, partition: Partition, path: &ImagePath) -> Result<(), PatchError> {
+    pub fn refuse_below_moved(&self, partition: Partition, path: &ImagePath) -> PatchResult<()> {
         for edit in self.edits.iter().filter(|edit| edit.partition == partition) {
             if let Action::Rename { to } = &edit.action
                 && path.starts_with(&edit.path)
                 && !path.starts_with(to)
             {
-                let (path, above, to) = (path.clone(), edit.path.clone(), to.clone());
-                return Err(PatchError::MovedAway { partition, path, above, to });
+                let (above, to) = (edit.path.clone(), to.clone());
+                return Err(PatchError::MovedAway { at: partition.at(path), above, to });
             }
         }
         Ok(())
@@ -265,11 +249,11 @@ impl Draft<'_> {
         path: &ImagePath,
         doing: &'static str,
         right: impl FnOnce(FileKind) -> bool,
-    ) -> Result<(), PatchError> {
+    ) -> PatchResult<()> {
         self.refuse_below_moved(partition, path)?;
         match self.kind(partition, path)? {
             Some(found) if !right(found) => {
-                Err(PatchError::InTheWay { partition, path: path.clone(), doing, found })
+                Err(PatchError::InTheWay { doing, at: partition.at(path), found })
             }
             _ => Ok(()),
         }
@@ -279,13 +263,11 @@ impl Draft<'_> {
         &self,
         partition: Partition,
         path: &ImagePath,
-    ) -> Result<(Mode, Owner, Sensitivity), PatchError> {
-        if let Some(Action::File { mode, owner, sensitivity, .. }) =
-            self.edit_of(partition, path).map(|edit| &edit.action)
-        {
+    ) -> PatchResult<(Mode, Owner, Sensitivity)> {
+        if let Some(Action::File { mode, owner, sensitivity, .. }) = self.action(partition, path) {
             return Ok((*mode, *owner, *sensitivity));
         }
-        let found = self.stock.metadata(partition, &self.stock_path(partition, path))?;
+        let found = self.stock_metadata(partition, path)?;
         let (mode, owner) = found.map_or((Mode::FILE, Owner::ROOT), |found| (found.mode, found.owner));
         // What the stock image hides from ordinary users, a plan has no business showing.
         let hidden = partition == Partition::Root && !mode.open_to_others();

@@ -19,7 +19,7 @@ use crate::pipeline::{Error, Progress, Session, named_node};
 use crate::raspios::{self, CardRecord};
 use crate::stock_image::{SharingDisk, StockImage, StockImageError, shared_blocks};
 use crate::stock_system::{Disk, StockSystem};
-use crate::types::{ByteCount, ImagePath, Stage};
+use crate::types::{ByteCount, Stage};
 use bytes::{Comparison, KnownParts};
 use std::fmt;
 use std::io;
@@ -320,15 +320,8 @@ fn of_the_disk(
     if disk.table != layout.table {
         differs("has another partition table than planned".to_owned());
     }
-    let unused = |disk: &Disk| -> Result<u64, Error> {
-        let failed = |source| patch::PatchError::Filesystem {
-            doing: "read the superblock of",
-            partition: Partition::Root,
-            path: ImagePath::root(),
-            source,
-        };
-        Ok(disk.root.length.get() - disk.files.root.summary().map_err(failed)?.size.get())
-    };
+    let unused =
+        |disk: &Disk| -> Result<u64, Error> { Ok(disk.root.length.get() - disk.root_summary()?.size.get()) };
     if unused(disk)? > unused(&base.disk)?.max(LARGEST_REMAINDER) {
         differs("has a root filesystem that does not fill its partition".to_owned());
     }

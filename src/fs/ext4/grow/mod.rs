@@ -39,9 +39,9 @@ use super::group_descriptors::{
     FREE_INODES_COUNT, GroupDescriptorTable, INODE_BITMAP, INODE_BITMAP_CSUM, INODE_TABLE, INODE_UNINIT,
     INODE_ZEROED, ITABLE_UNUSED,
 };
-use super::superblock::{Superblock, damaged};
+use super::superblock::Superblock;
 use super::writer;
-use crate::fs::FsError;
+use crate::fs::{FsError, FsResult, damaged};
 use crate::io::{ReadAt, Rollback};
 use crate::types::ByteCount;
 use crate::types::fields::set_at;
@@ -55,12 +55,12 @@ use std::sync::Arc;
 /// # Errors
 /// When it is not an ext4, is damaged, was not closed properly, has features that are not understood, or no
 /// room for the descriptors of so many groups.
-pub fn grow(disk: &Arc<dyn Rollback>) -> Result<(), FsError> {
+pub fn grow(disk: &Arc<dyn Rollback>) -> FsResult<()> {
     let superblock = Superblock::read(disk)?;
     superblock.check_writable()?;
     superblock.check_clean()?;
     writer::check_journal(disk, &superblock)?;
-    let old = Geometry::of(&superblock)?;
+    let old = superblock.checked_geometry()?;
     let cannot = |reason: String| FsError::CannotGrow { to: disk.size(), reason };
     let Some(new) = old.grown_to(disk.size()).map_err(cannot)? else {
         tracing::debug!(
@@ -82,8 +82,8 @@ pub fn grow(disk: &Arc<dyn Rollback>) -> Result<(), FsError> {
 ///
 /// # Errors
 /// Fails with [`FsError::CannotGrow`] when it cannot, and when it is not an ext4 or is damaged.
-pub fn check_growth(disk: &dyn ReadAt, to: ByteCount) -> Result<(), FsError> {
-    let old = Geometry::of(&Superblock::read(disk)?)?;
+pub fn check_growth(disk: &dyn ReadAt, to: ByteCount) -> FsResult<()> {
+    let old = Superblock::read(disk)?.checked_geometry()?;
     old.grown_to(to).map(|_| ()).map_err(|reason| FsError::CannotGrow { to, reason })
 }
 
@@ -98,7 +98,7 @@ struct Growth<'disk> {
 }
 
 impl Growth<'_> {
-    fn carry_out(mut self, superblock: &Superblock) -> Result<(), FsError> {
+    fn carry_out(mut self, superblock: &Superblock) -> FsResult<()> {
         self.fill_up_last_group()?;
         self.table.make_room(self.new.groups());
         for group in self.old.groups()..self.new.groups() {
@@ -125,7 +125,7 @@ impl Growth<'_> {
     }
 
     /// Writes the copy of the table that is in a group.
-    fn write_table(&self, group: u32) -> Result<(), FsError> {
+    fn write_table(&self, group: u32) -> FsResult<()> {
         let first = self.new.start_of(group) + 1;
         for (number, bytes) in (0..).zip(self.table.blocks(self.new.block_size)) {
             let mut block = self.blocks.empty();
@@ -136,7 +136,7 @@ impl Growth<'_> {
     }
 
     /// Makes the blocks behind the old end free blocks of the last group, as far as it reaches.
-    fn fill_up_last_group(&mut self) -> Result<(), FsError> {
+    fn fill_up_last_group(&mut self) -> FsResult<()> {
         let group = self.old.last_group();
         let (before, after) = (self.old.blocks_in(group), self.new.blocks_in(group));
         if before == after {
@@ -173,7 +173,7 @@ impl Growth<'_> {
 
     /// Appends a group: perhaps a backup of superblock and descriptors, its two bitmaps, its table of inodes, and
     /// nothing but free blocks behind them.
-    fn append_group(&mut self, group: u32) -> Result<(), FsError> {
+    fn append_group(&mut self, group: u32) -> FsResult<()> {
         let new = &self.new;
         let bits = u64::from(new.bits_in_a_block());
         let start = new.start_of(group);

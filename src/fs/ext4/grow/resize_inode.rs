@@ -17,14 +17,13 @@
 //! groups with a new backup are added to the lists of all others.
 
 use super::checksums::Checksums;
-use crate::fs::FsError;
 use crate::fs::ext4::blocks::FsBlocks;
 use crate::fs::ext4::geometry::Geometry;
-use crate::fs::ext4::superblock::damaged;
+use crate::fs::{FsResult, damaged};
 use crate::io::Rollback;
+use crate::types::ByteOffset;
 use crate::types::fields::{set_at, u32_at};
 use crate::types::number::usize_from;
-use crate::types::{ByteCount, ByteOffset};
 
 /// `EXT4_RESIZE_INO`.
 const NUMBER: u32 = 7;
@@ -53,12 +52,9 @@ impl<'grow> ResizeInode<'grow> {
         inode_table: u64,
         geometry: &Geometry,
         checksums: &'grow Checksums,
-    ) -> Result<Self, FsError> {
-        let before = u64::from(NUMBER - 1) * u64::from(geometry.inode_size);
-        let at = blocks.offset_of(inode_table)?.checked_add(ByteCount::new(before));
-        let at = at.ok_or_else(|| damaged("its first table of inodes lies beyond 64 bits"))?;
-        let mut inode = vec![0; usize_from(geometry.inode_size)];
-        blocks.read_at(at, &mut inode)?;
+    ) -> FsResult<Self> {
+        let at = blocks.offset_of_element(inode_table, NUMBER - 1, geometry.inode_size)?;
+        let inode = blocks.read_element(inode_table, NUMBER - 1, geometry.inode_size)?;
         if u32_at(&inode, FLAGS) & COUNTS_BLOCKS != 0 {
             return Err(damaged("its resize inode has a flag that it never has (huge_file)"));
         }
@@ -73,10 +69,9 @@ impl<'grow> ResizeInode<'grow> {
     }
 
     /// Gives up what the larger table takes, and takes what new groups with a backup have.
-    pub(super) fn follow(mut self, old: &Geometry, new: &Geometry) -> Result<(), FsError> {
+    pub(super) fn follow(mut self, old: &Geometry, new: &Geometry) -> FsResult<()> {
         let mut blocks_of_inode = i64::from(u32_at(&self.inode, SECTORS)) / i64::from(old.block_size / 512);
-        let mut backups = 0_i64;
-        old.backups().for_each(|_| backups += 1);
+        let backups = old.backups().fold(0_i64, |backups, _| backups + 1);
         let end = old.descriptor_blocks() + old.reserved_descriptor_blocks;
         for number in old.descriptor_blocks()..end {
             let list_at = old.first_block + 1 + u64::from(number);
@@ -108,7 +103,7 @@ impl<'grow> ResizeInode<'grow> {
     }
 
     /// Adds the counterparts in new groups to the list of one reserved block. Returns how many they are.
-    fn extend_list(&self, list_at: u64, number: u32, old: &Geometry, new: &Geometry) -> Result<i64, FsError> {
+    fn extend_list(&self, list_at: u64, number: u32, old: &Geometry, new: &Geometry) -> FsResult<i64> {
         let mut list = self.blocks.read(list_at)?;
         let mut more = 0;
         for (index, group) in new.backups().enumerate() {

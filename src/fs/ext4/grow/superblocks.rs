@@ -1,10 +1,10 @@
 //! The superblock and its backups in a filesystem that has grown.
 
 use super::checksums::Checksums;
-use crate::fs::FsError;
 use crate::fs::ext4::blocks::FsBlocks;
 use crate::fs::ext4::geometry::Geometry;
-use crate::fs::ext4::superblock::{SIZE, START, Superblock, VALID, damaged, field};
+use crate::fs::ext4::superblock::{SIZE, START, Superblock, VALID, field};
+use crate::fs::{FsResult, damaged};
 use crate::io::Rollback;
 use crate::types::fields::{set_at, u16_at};
 
@@ -16,7 +16,7 @@ pub(super) fn grown(
     old: &Geometry,
     new: &Geometry,
     more_free_blocks: u64,
-) -> Result<[u8; SIZE], FsError> {
+) -> FsResult<[u8; SIZE]> {
     let mut bytes = superblock.bytes;
     let is_wide = new.sixty_four_bit;
     let reserved = u128::from(superblock.reserved_blocks) * u128::from(new.blocks) / u128::from(old.blocks);
@@ -44,7 +44,7 @@ pub(super) fn write_all(
     blocks: &FsBlocks<'_, dyn Rollback>,
     geometry: &Geometry,
     checksums: &Checksums,
-) -> Result<(), FsError> {
+) -> FsResult<()> {
     seal(&mut bytes, checksums);
     blocks.write_at(START, &bytes)?;
     let state = u16_at(&bytes, field::STATE) & !VALID;

@@ -3,8 +3,7 @@
 //! It would ask the clock and a random number generator itself. With all three from here, the same edits write the same
 //! bytes on every run.
 
-use super::error::from_crate;
-use crate::fs::FsError;
+use crate::fs::FsResult;
 use crate::io::{ReadAt, Rollback, WriteAt, check_range};
 use crate::types::{ByteOffset, UnixTime};
 use fs_ext4::block_io::BlockDevice;
@@ -60,10 +59,10 @@ pub(super) fn mount(
     time: UnixTime,
     uuid: [u8; 16],
     writable: bool,
-) -> Result<Filesystem, FsError> {
+) -> FsResult<Filesystem> {
     let device = Arc::new(Device { disk: Arc::clone(disk), writable });
     let runtime = Arc::new(FixedRuntime::new(time.seconds(), uuid));
-    Filesystem::mount_with_runtime(device, runtime).map_err(from_crate)
+    Ok(Filesystem::mount_with_runtime(device, runtime)?)
 }
 
 /// One time for everything, and generation numbers (`i_generation`) that are the same on every run.

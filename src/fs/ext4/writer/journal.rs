@@ -14,9 +14,7 @@
 //! again, so that a node differs from its template by what was written and not by a second copy of it: fourteen
 //! blocks for a host name.
 
-use super::error::from_crate;
-use crate::fs::FsError;
-use crate::fs::ext4::superblock::damaged;
+use crate::fs::{FsError, FsResult, damaged};
 use crate::io::Rollback;
 use crate::types::{ByteCount, ByteOffset};
 use fs_ext4::{Filesystem, extent, jbd2};
@@ -28,19 +26,18 @@ pub(super) struct Log {
 
 impl Log {
     /// Finds the log of a filesystem, which may have none.
-    pub(super) fn find(filesystem: &Filesystem) -> Result<Self, FsError> {
+    pub(super) fn find(filesystem: &Filesystem) -> FsResult<Self> {
         let number = filesystem.sb.journal_inode;
         if number == 0 {
             return Ok(Self { pieces: Vec::new() });
         }
-        let (inode, _) = filesystem.read_inode_verified(number).map_err(from_crate)?;
+        let (inode, _) = filesystem.read_inode_verified(number)?;
         if !inode.has_extents() {
             tracing::debug!("the journal has no extents, and keeps what was written through it");
             return Ok(Self { pieces: Vec::new() });
         }
         let block_size = filesystem.sb.block_size();
-        let extents =
-            extent::collect_all(&inode.block, filesystem.dev.as_ref(), block_size).map_err(from_crate)?;
+        let extents = extent::collect_all(&inode.block, filesystem.dev.as_ref(), block_size)?;
         let bytes = |blocks: u64| blocks.checked_mul(block_size.into());
         let pieces = extents.iter().map(|extent| {
             let superblock = u64::from(extent.logical_block == 0);
@@ -53,7 +50,7 @@ impl Log {
     }
 
     /// Makes its blocks those of the stock image again.
-    pub(super) fn rollback(&self, disk: &dyn Rollback) -> Result<(), FsError> {
+    pub(super) fn rollback(&self, disk: &dyn Rollback) -> FsResult<()> {
         for (start, length) in &self.pieces {
             disk.rollback(*start, *length)?;
         }
@@ -62,8 +59,8 @@ impl Log {
 }
 
 /// Refuses a journal with something in its log, or with an error on record.
-pub(super) fn check_empty(filesystem: &Filesystem) -> Result<(), FsError> {
-    let found = match jbd2::read_superblock(filesystem).map_err(from_crate)? {
+pub(super) fn check_empty(filesystem: &Filesystem) -> FsResult<()> {
+    let found = match jbd2::read_superblock(filesystem)? {
         Some(journal) if !journal.is_clean() => "its journal is not empty",
         Some(journal) if journal.errno != 0 => "its journal records an error",
         _ => return Ok(()),

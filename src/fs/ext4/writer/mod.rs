@@ -7,10 +7,9 @@ mod journal;
 use super::superblock::Superblock;
 use super::xattr_rewrite::{self, ACL, CAPABILITY};
 use crate::fs::symlinks::{LinkStep, LinkTree, without_links};
-use crate::fs::{FileKind, FsError, WriteFilesystem};
+use crate::fs::{FileKind, FsError, FsResult, WriteFilesystem, damaged};
 use crate::io::Rollback;
 use crate::types::{ByteCount, ImagePath, Mode, Owner, UnixTime};
-use error::from_crate;
 use fs_ext4::Filesystem;
 use fs_ext4::inode::{Inode, InodeFlags};
 use fs_ext4::path::EXT4_ROOT_INODE;
@@ -59,7 +58,7 @@ struct Destination {
 }
 
 /// Refuses a filesystem whose journal holds what the filesystem does not have yet.
-pub(super) fn check_journal(disk: &Arc<dyn Rollback>, superblock: &Superblock) -> Result<(), FsError> {
+pub(super) fn check_journal(disk: &Arc<dyn Rollback>, superblock: &Superblock) -> FsResult<()> {
     journal::check_empty(&device::mount(disk, UnixTime::new(0), superblock.uuid, false)?)
 }
 
@@ -68,7 +67,7 @@ impl Ext4Writer {
     ///
     /// # Errors
     /// When it is not an ext4, is damaged, was not closed properly, or has features that are not understood.
-    pub fn open(disk: Arc<dyn Rollback>, time: UnixTime) -> Result<Self, FsError> {
+    pub fn open(disk: Arc<dyn Rollback>, time: UnixTime) -> FsResult<Self> {
         let superblock = Superblock::read(&disk)?;
         superblock.check_writable()?;
         superblock.check_clean()?;
@@ -83,8 +82,8 @@ impl Ext4Writer {
         Ok(Self { filesystem, disk, log, time })
     }
 
-    fn inode(&self, number: u32) -> Result<ExistingInode, FsError> {
-        let inode = self.filesystem.stat_ino(number).map_err(from_crate)?;
+    fn inode(&self, number: u32) -> FsResult<ExistingInode> {
+        let inode = self.filesystem.stat_ino(number)?;
         let kind = if inode.is_file() {
             FileKind::File
         } else if inode.is_dir() {
@@ -98,17 +97,17 @@ impl Ext4Writer {
     }
 
     /// Returns what is at a path that has no links in its directory part.
-    fn look(&self, path: &ImagePath) -> Result<Option<ExistingInode>, FsError> {
+    fn look(&self, path: &ImagePath) -> FsResult<Option<ExistingInode>> {
         use fs_ext4::Error;
         match self.filesystem.lookup_path_bytes(path.as_str().as_bytes()) {
             Ok(number) => self.inode(number).map(Some),
             Err(Error::NotFound | Error::NotADirectory) => Ok(None),
-            Err(error) => Err(from_crate(error)),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Finds the directory that a path lies in, which has to be there.
-    fn destination(&self, path: &ImagePath) -> Result<Destination, FsError> {
+    fn destination(&self, path: &ImagePath) -> FsResult<Destination> {
         let path = without_links(self, path)?.ok_or(FsError::NotFound)?;
         let directory = match path.parent() {
             Some(parent) => self.look(&parent)?.ok_or(FsError::NotFound)?.number,
@@ -117,24 +116,23 @@ impl Ext4Writer {
         Ok(Destination { directory, name: path.name().to_owned(), existing: self.look(&path)?, path })
     }
 
-    fn target(&self, link: &ExistingInode) -> Result<String, FsError> {
-        let target = self.filesystem.read_link(link.number).map_err(from_crate)?;
-        String::from_utf8(target)
-            .map_err(|_| FsError::Damaged("the target of a symbolic link is not UTF-8".to_owned()))
+    fn target(&self, link: &ExistingInode) -> FsResult<String> {
+        let target = self.filesystem.read_link(link.number)?;
+        String::from_utf8(target).map_err(|_| damaged("the target of a symbolic link is not UTF-8"))
     }
 
-    fn attributes(&self, found: &ExistingInode) -> Result<Vec<XattrEntry>, FsError> {
-        let raw = self.filesystem.read_inode_raw(found.number).map_err(from_crate)?;
-        xattr::read_all_resolved(&self.filesystem, &found.inode, &raw).map_err(from_crate)
+    fn attributes(&self, found: &ExistingInode) -> FsResult<Vec<XattrEntry>> {
+        let raw = self.filesystem.read_inode_raw(found.number)?;
+        Ok(xattr::read_all_resolved(&self.filesystem, &found.inode, &raw)?)
     }
 
-    fn set_attribute(&self, path: &ImagePath, name: &str, value: &[u8]) -> Result<(), FsError> {
-        self.filesystem.apply_setxattr(path.as_str(), name, value).map_err(from_crate)
+    fn set_attribute(&self, path: &ImagePath, name: &str, value: &[u8]) -> FsResult<()> {
+        Ok(self.filesystem.apply_setxattr(path.as_str(), name, value)?)
     }
 
     /// Returns an empty inode for a file at `destination`: of the file there, emptied, if it has no other name, or else a
     /// new one.
-    fn inode_for_file(&self, destination: &Destination, mode: Mode) -> Result<u32, FsError> {
+    fn inode_for_file(&self, destination: &Destination, mode: Mode) -> FsResult<u32> {
         let attributes = match &destination.existing {
             Some(found) if found.kind == FileKind::File => self.attributes(found)?,
             _ => Vec::new(),
@@ -143,11 +141,11 @@ impl Ext4Writer {
         if let Some(found) = &destination.existing {
             if found.kind == FileKind::File && found.inode.links_count == 1 {
                 if found.inode.size > 0 {
-                    self.filesystem.apply_truncate_ino(found.number, 0).map_err(from_crate)?;
+                    self.filesystem.apply_truncate_ino(found.number, 0)?;
                 }
                 if let Some(capability) = attributes.iter().find(is_capability) {
                     let (path, name) = (destination.path.as_str(), &capability.name);
-                    self.filesystem.apply_removexattr(path, name).map_err(from_crate)?;
+                    self.filesystem.apply_removexattr(path, name)?;
                 }
                 self.set_mode(found, &destination.path, &attributes, mode)?;
                 return Ok(found.number);
@@ -155,8 +153,7 @@ impl Ext4Writer {
             self.unlink(destination)?;
         }
         let name = destination.name.as_bytes();
-        let number =
-            self.filesystem.apply_create_at(destination.directory, name, mode.bits()).map_err(from_crate)?;
+        let number = self.filesystem.apply_create_at(destination.directory, name, mode.bits())?;
         for attribute in attributes.iter().filter(|attribute| !is_capability(attribute)) {
             if attribute.name == ACL {
                 let acl = xattr_rewrite::acl_with_mode(&attribute.value, mode)?;
@@ -175,8 +172,8 @@ impl Ext4Writer {
         path: &ImagePath,
         attributes: &[XattrEntry],
         mode: Mode,
-    ) -> Result<(), FsError> {
-        self.filesystem.apply_chmod_ino(found.number, mode.bits()).map_err(from_crate)?;
+    ) -> FsResult<()> {
+        self.filesystem.apply_chmod_ino(found.number, mode.bits())?;
         let Some(acl) = attributes.iter().find(|attribute| attribute.name == ACL) else {
             return Ok(());
         };
@@ -184,25 +181,24 @@ impl Ext4Writer {
         if changed == acl.value { Ok(()) } else { self.set_attribute(path, ACL, &changed) }
     }
 
-    fn unlink(&self, destination: &Destination) -> Result<(), FsError> {
-        self.filesystem
-            .apply_unlink_at(destination.directory, destination.name.as_bytes())
-            .map_err(from_crate)
+    fn unlink(&self, destination: &Destination) -> FsResult<()> {
+        Ok(self.filesystem.apply_unlink_at(destination.directory, destination.name.as_bytes())?)
     }
 
-    fn give_to(&self, number: u32, owner: Owner) -> Result<(), FsError> {
-        self.filesystem.apply_chown_ino(number, owner.uid, owner.gid).map_err(from_crate)
+    fn give_to(&self, number: u32, owner: Owner) -> FsResult<()> {
+        Ok(self.filesystem.apply_chown_ino(number, owner.uid, owner.gid)?)
     }
 
-    fn set_times(&self, number: u32) -> Result<(), FsError> {
+    fn set_times(&self, number: u32) -> FsResult<()> {
         let time = self.time.seconds();
-        self.filesystem.apply_utimens_ino(number, time, 0, time, 0).map_err(from_crate)
+        Ok(self.filesystem.apply_utimens_ino(number, time, 0, time, 0)?)
     }
 
     /// Refuses what would not fit. The reserved blocks count as free: they are root's, as these files are.
-    fn check_space(&self, size: ByteCount, destination: &Destination) -> Result<(), FsError> {
+    fn check_space(&self, size: ByteCount, destination: &Destination) -> FsResult<()> {
         let superblock = Superblock::read(&self.disk)?;
-        let content = size.get().div_ceil(superblock.block_size);
+        let block_size = u64::from(superblock.geometry.block_size);
+        let content = size.get().div_ceil(block_size);
         // A block of extended attributes stays in use, and one more becomes so where others share it.
         let attributes =
             u64::from(destination.existing.as_ref().is_some_and(|found| found.inode.file_acl != 0));
@@ -210,9 +206,9 @@ impl Ext4Writer {
         let returned = destination.existing.as_ref().map_or(0, |found| {
             let counts_sectors = found.inode.flags & InodeFlags::HUGE_FILE.bits() == 0;
             let last_name = found.inode.links_count == 1;
-            if counts_sectors && last_name { found.inode.blocks / (superblock.block_size / 512) } else { 0 }
+            if counts_sectors && last_name { found.inode.blocks / (block_size / 512) } else { 0 }
         });
-        let free = (superblock.free_blocks + returned).min(superblock.blocks);
+        let free = (superblock.free_blocks + returned).min(superblock.geometry.blocks);
         if needed > free {
             return Err(FsError::Full { needed: size, free: superblock.bytes_of(free) });
         }
@@ -226,7 +222,7 @@ impl Ext4Writer {
 impl LinkTree for Ext4Writer {
     type Error = FsError;
 
-    fn step(&self, path: &ImagePath) -> Result<LinkStep, FsError> {
+    fn step(&self, path: &ImagePath) -> FsResult<LinkStep> {
         Ok(match self.look(path)? {
             Some(found) if found.kind == FileKind::Directory => LinkStep::Below,
             Some(found) if found.kind == FileKind::Symlink => LinkStep::Link(self.target(&found)?),
@@ -235,7 +231,7 @@ impl LinkTree for Ext4Writer {
     }
 }
 
-fn refuse_directory(destination: &Destination, expected: FileKind) -> Result<(), FsError> {
+fn refuse_directory(destination: &Destination, expected: FileKind) -> FsResult<()> {
     match &destination.existing {
         Some(ExistingInode { kind: found @ (FileKind::Directory | FileKind::Special), .. }) => {
             Err(FsError::WrongKind { expected, found: *found })
@@ -252,7 +248,7 @@ impl WriteFilesystem for Ext4Writer {
         size: ByteCount,
         mode: Mode,
         owner: Owner,
-    ) -> Result<(), FsError> {
+    ) -> FsResult<()> {
         let destination = self.destination(path)?;
         refuse_directory(&destination, FileKind::File)?;
         self.check_space(size, &destination)?;
@@ -263,12 +259,12 @@ impl WriteFilesystem for Ext4Writer {
         for (offset, length) in size.chunks(PIECE) {
             piece.resize(length, 0);
             content.read_exact(&mut piece)?;
-            self.filesystem.apply_pwrite_ino(number, offset.get(), &piece).map_err(from_crate)?;
+            self.filesystem.apply_pwrite_ino(number, offset.get(), &piece)?;
         }
         self.set_times(number)
     }
 
-    fn make_directory(&mut self, path: &ImagePath, mode: Mode, owner: Owner) -> Result<(), FsError> {
+    fn make_directory(&mut self, path: &ImagePath, mode: Mode, owner: Owner) -> FsResult<()> {
         let destination = self.destination(path)?;
         let number = match &destination.existing {
             Some(found) if found.kind == FileKind::Directory => {
@@ -281,15 +277,13 @@ impl WriteFilesystem for Ext4Writer {
             None => {
                 self.check_space(ByteCount::ZERO, &destination)?;
                 let name = destination.name.as_bytes();
-                self.filesystem
-                    .apply_mkdir_at(destination.directory, name, mode.bits())
-                    .map_err(from_crate)?
+                self.filesystem.apply_mkdir_at(destination.directory, name, mode.bits())?
             }
         };
         self.give_to(number, owner)
     }
 
-    fn make_symlink(&mut self, path: &ImagePath, target: &str) -> Result<(), FsError> {
+    fn make_symlink(&mut self, path: &ImagePath, target: &str) -> FsResult<()> {
         let destination = self.destination(path)?;
         refuse_directory(&destination, FileKind::Symlink)?;
         self.check_space(ByteCount::ZERO, &destination)?;
@@ -297,11 +291,11 @@ impl WriteFilesystem for Ext4Writer {
             self.unlink(&destination)?;
         }
         let (name, target) = (destination.name.as_bytes(), target.as_bytes());
-        self.filesystem.apply_symlink_at(destination.directory, name, target).map_err(from_crate)?;
+        self.filesystem.apply_symlink_at(destination.directory, name, target)?;
         Ok(())
     }
 
-    fn remove(&mut self, path: &ImagePath) -> Result<(), FsError> {
+    fn remove(&mut self, path: &ImagePath) -> FsResult<()> {
         let destination = self.destination(path)?;
         match &destination.existing {
             None => Err(FsError::NotFound),
@@ -312,7 +306,7 @@ impl WriteFilesystem for Ext4Writer {
                     fs_ext4::Error::DirectoryNotEmpty => {
                         FsError::WrongKind { expected: FileKind::File, found: *found }
                     }
-                    error => from_crate(error),
+                    error => error.into(),
                 })
             }
             Some(_) => {
@@ -322,7 +316,7 @@ impl WriteFilesystem for Ext4Writer {
         }
     }
 
-    fn rename(&mut self, from: &ImagePath, to: &ImagePath) -> Result<(), FsError> {
+    fn rename(&mut self, from: &ImagePath, to: &ImagePath) -> FsResult<()> {
         let (from, to) = (self.destination(from)?, self.destination(to)?);
         if from.existing.is_none() {
             return Err(FsError::NotFound);
@@ -332,13 +326,13 @@ impl WriteFilesystem for Ext4Writer {
         }
         self.check_space(ByteCount::ZERO, &to)?;
         let (old, new) = (from.name.as_bytes(), to.name.as_bytes());
-        self.filesystem.apply_rename_at(from.directory, old, to.directory, new, false).map_err(from_crate)
+        Ok(self.filesystem.apply_rename_at(from.directory, old, to.directory, new, false)?)
     }
 
-    fn finish(self: Box<Self>) -> Result<(), FsError> {
+    fn finish(self: Box<Self>) -> FsResult<()> {
         let Self { filesystem, disk, log, .. } = *self;
         journal::check_empty(&filesystem)?;
-        filesystem.finish().map_err(from_crate)?;
+        filesystem.finish()?;
         log.rollback(&disk)
     }
 }
