@@ -36,8 +36,7 @@ pub(crate) enum ClaimedBy {
 const ACCOUNTS: &str =
     "Set the user under `user:`; more of them are added with `first_boot:`, as in `adduser …`";
 
-const NETWORK: &str =
-    "Describe the wired network under `network:`; other interfaces go into files of their own beside it";
+const NETWORK: &str = "Describe the network under `network:` and `wifi:`; other interfaces go into files of their own beside it";
 
 const SSHD: &str = "Put settings of your own into another file in `/etc/ssh/sshd_config.d`";
 
@@ -137,12 +136,12 @@ claimed_on_boot! {
     "/userconf" "a first boot takes user and password from it" USER;
     "/userconf.txt" "a first boot takes user and password from it" USER;
     "/wpa_supplicant.conf" "a first boot takes a second network, Wi-Fi, from it"
-        "Wi-Fi has no key yet; with NetworkManager, put a connection into `/etc/NetworkManager/system-connections` on the root partition, with `mode: 0600`";
+        "Describe the Wi-Fi under `wifi:`";
     "/user-data" "cloud-init would take name and user from it, and is switched off" SEED;
     "/meta-data" "cloud-init would take the name from it, and is switched off" SEED;
     "/vendor-data" "cloud-init would take settings from it, and is switched off" SEED;
     "/network-config" "cloud-init would take the network from it, and is switched off"
-        "Describe the wired network under `network:`; Wi-Fi has no key yet";
+        "Describe the network under `network:` and `wifi:`";
     "/cardwright-status*" "the card says there how its first boot went" "Choose another path";
 }
 
@@ -210,7 +209,7 @@ mod tests {
             ("/firstrun.sh", "`first_boot:`"),
             ("/userconf", "`user:`"),
             ("/userconf.txt", "`user:`"),
-            ("/wpa_supplicant.conf", "Wi-Fi has no key yet"),
+            ("/wpa_supplicant.conf", "Describe the Wi-Fi under `wifi:`"),
             ("/user-data", "`name:`"),
             ("/meta-data", "`name:`"),
             ("/vendor-data", "`first_boot:`"),

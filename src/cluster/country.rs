@@ -41,7 +41,6 @@ impl Country {
     }
 
     /// Returns the country that a text which is none most probably means.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the key of nodes.yaml follows"))]
     pub(crate) fn meant(text: &str) -> Option<Self> {
         let text = text.trim().to_uppercase();
         let other = OTHER_NAMES.iter().find(|(name, _)| *name == text).map(|(_, letters)| *letters);

@@ -72,7 +72,7 @@ pub struct InvalidCluster {
 
 /// A line with one of these words is never shown: it may hold a password hash, a token or a private key,
 /// also where the problem is about something else in it.
-const WORDS_OF_SECRETS: [&str; 5] = ["passw", "token", "secret", "private", "putty"];
+const WORDS_OF_SECRETS: [&str; 6] = ["passw", "psk", "token", "secret", "private", "putty"];
 
 /// Words of nodes.yaml that only look like those.
 const HARMLESS: [&str; 4] = ["password_login", "passwordless", "sudo: password", "/etc/passwd"];

@@ -7,6 +7,7 @@ use crate::cluster::fields::image::default_output;
 use crate::cluster::fields::k3s::{ClusterK3s, NodeRole};
 use crate::cluster::fields::network::settle_prefix;
 use crate::cluster::fields::node::NodeFields;
+use crate::cluster::wifi::DerivedKeys;
 use crate::cluster::{Cluster, FieldSpan, K3s, Node, NodeK3s, NodeSpans, Role, Secret};
 use crate::types::Digest;
 use std::path::Path;
@@ -66,7 +67,9 @@ impl ClusterDraft {
     /// Returns the cluster; `None` where a part of it could not be read, which was reported.
     pub(crate) fn finish(self, path: &Path, source_digest: Digest) -> Option<Cluster> {
         let k3s = self.k3s.value();
-        let nodes: Option<Vec<Node>> = self.nodes.iter().map(|node| node.finish(k3s.as_ref())).collect();
+        let derived = &mut DerivedKeys::default();
+        let nodes: Option<Vec<Node>> =
+            self.nodes.iter().map(|node| node.finish(k3s.as_ref(), derived)).collect();
         let image_span = self.keys.image.given().map(|image| image.span.clone());
         let (image, grow) = self.keys.image.value()?;
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -131,11 +134,11 @@ impl NodeDraft {
         }
     }
 
-    fn finish(&self, cluster: Option<&ClusterK3s>) -> Option<Node> {
+    fn finish(&self, cluster: Option<&ClusterK3s>, derived: &mut DerivedKeys) -> Option<Node> {
         let fields = &self.fields;
         let address = self.keys.address.to_value().map(|address| address.address);
         let ipv6 = self.keys.ipv6.to_value().map(|ipv6| ipv6.address);
-        let network = fields.network.finish(address, ipv6)?;
+        let network = fields.network.finish((address, ipv6), &fields.wifi, derived)?;
         let k3s = match (self.keys.k3s.to_value(), cluster) {
             (Some(NodeRole { role: Some(role), flags }), Some(cluster)) => {
                 Some(NodeK3s { role, config: cluster.config_of(role, &flags), rejoins: false, through: None })

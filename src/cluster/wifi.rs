@@ -108,6 +108,23 @@ impl WifiKey {
     }
 }
 
+/// Keys that were derived already: it takes its time, and all nodes of a cluster mostly have the same.
+#[derive(Debug, Default)]
+pub(crate) struct DerivedKeys(Vec<(Ssid, Passphrase, WifiKey)>);
+
+impl DerivedKeys {
+    /// Returns the key of a network.
+    pub(crate) fn of(&mut self, ssid: &Ssid, passphrase: &Passphrase) -> WifiKey {
+        let known = self.0.iter().find(|(known, of, _)| known == ssid && of == passphrase);
+        if let Some((_, _, key)) = known {
+            return key.clone();
+        }
+        let key = WifiKey::derive(ssid, passphrase);
+        self.0.push((ssid.clone(), passphrase.clone(), key.clone()));
+        key
+    }
+}
+
 fn is_key(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -138,7 +138,7 @@ mod tests {
             (&CLUSTER, "nameservers", "Did you mean `dns`? It belongs under `network:`"),
             (&CLUSTER, "cluster_name", "Did you mean `cluster`?"),
             (&NETWORK, "gateway4", "Did you mean `gateway`?"),
-            (&CLUSTER, "wifi", "Remove it: cardwright sets up the wired network, and has no key for Wi-Fi"),
+            (&CLUSTER, "wlan", "Did you mean `wifi`?"),
             (
                 &NODE,
                 "extra_server_args",
@@ -155,7 +155,7 @@ mod tests {
             (
                 &NETWORK,
                 "wibble",
-                "Known here: `method`, `interface`, `mac`, `prefix`, `netmask`, `gateway`, `dns`, `search`, `ipv6`",
+                "Known here: `method`, `interface`, `mac`, `prefix`, `netmask`, `gateway`, `dns`, `search`, `mtu`, `routes`, `interfaces`, `vlans`, `ipv6`",
             ),
         ] {
             assert_eq!(advice(level, unknown), expected, "{unknown}");

@@ -48,7 +48,6 @@ const TABLE: &[Foreign] = &[
     // The network.
     Foreign("subnet network_cidr", &[], Example("network: {prefix: 24, gateway: 192.168.50.1}")),
     Foreign("gateway6", &[], Example("network: {ipv6: {gateway: fd00::1}}")),
-    Foreign("routes", &[], Example("network: {gateway: 192.168.50.1}")),
     Foreign(
         "dhcp dhcp4 dhcp6 use_dhcp auto_setup_net_usestatic auto_setup_dhcp_to_static",
         &[],
@@ -65,14 +64,13 @@ const TABLE: &[Foreign] = &[
         Nothing("Remove it: nodes.yaml has no version; that of k3s belongs under `k3s:`"),
     ),
     Foreign(
-        "wifi wifis wlan wlan0 wireless ssid wifissid wifi_ssid wifipassword wifi_password \
-         wificountry wifi_country country psk wpa wpa_supplicant hidden access_points \
+        "ssid wifissid wifi_ssid wifipassword wifi_password wificountry wifi_country psk hidden \
          auto_setup_net_wifi_enabled auto_setup_net_wifi_country_code",
-        &[],
-        Nothing("Remove it: cardwright sets up the wired network, and has no key for Wi-Fi"),
+        &["", "node", "network"],
+        Example("wifi: {ssid: my home, password: the password, country: DE}"),
     ),
     Foreign(
-        "mtu bonds bridges vlans wakeonlan",
+        "bonds bridges wakeonlan",
         &[],
         Nothing("No key sets it; bring a file of NetworkManager's under `files:`"),
     ),

@@ -4,9 +4,9 @@ use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::keys::{Level, Row};
 use crate::cluster::document::table::keys;
 use crate::cluster::document::types::{by, like, off, required, text, token, unless_off};
+use crate::cluster::fields::addresses::{IPV4, IPV6, WithPrefix, ipv4, ipv6, with_prefix};
 use crate::cluster::fields::image::{image, output};
 use crate::cluster::fields::k3s::{self, ClusterK3s, NodeRole};
-use crate::cluster::fields::network::{self, IPV4, IPV6, WithPrefix, with_prefix};
 use crate::cluster::fields::node::NodeFields;
 use crate::cluster::{ClusterName, Grow, Hostname, ImageSource, Output};
 use crate::types::absent::OrEmpty as _;
@@ -96,14 +96,14 @@ keys! {
         example: "north",
         others: "host hostname host_name node_name nodename fqdn sethostname auto_setup_net_hostname",
     }
-    key address: WithPrefix<Ipv4Addr> = like(IPV4, token(|text| with_prefix(text, 30, network::ipv4))); {
+    key address: WithPrefix<Ipv4Addr> = like(IPV4, token(|text| with_prefix(text, 30, ipv4))); {
         help: "IPv4 address: static, or with `method: dhcp` the one that the router has reserved. Its network's prefix \
               may stand behind it.",
         example: "192.168.50.11",
         others: "ip ipv4 addr ip_address ipaddress ipaddr ip4 ipv4_address static_ip ansible_host addresses \
               auto_setup_net_static_ip ipv4_static_ip",
     }
-    key ipv6: WithPrefix<Ipv6Addr> = like(IPV6, token(|text| with_prefix(text, 126, network::ipv6))); {
+    key ipv6: WithPrefix<Ipv6Addr> = like(IPV6, token(|text| with_prefix(text, 126, ipv6))); {
         help: "Static IPv6 address, beside the IPv4 one; its network's prefix may stand behind it.",
         example: "fd00::11",
         others: "ip6 ipv6_address ipv6_static_ip address6",

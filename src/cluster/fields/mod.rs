@@ -1,5 +1,7 @@
 //! The keys of nodes.yaml, a file for each of its sections: their tables, and the readers of their values.
 
+pub(crate) mod addresses;
+pub(crate) mod beside;
 mod boot;
 pub(crate) mod cluster;
 pub(crate) mod files;
@@ -12,6 +14,7 @@ mod size;
 mod source;
 mod system;
 pub(crate) mod user;
+pub(crate) mod wifi;
 
 use crate::cluster::document::keys::Level;
 use crate::cluster::document::{reference, schema};
@@ -25,6 +28,11 @@ pub(crate) const LEVELS: &[&Level] = &[
     &cluster::NODE,
     &network::NETWORK,
     &network::NETWORK_IPV6,
+    &beside::ADAPTER,
+    &beside::VLAN,
+    &beside::ROUTE,
+    &wifi::WIFI,
+    &wifi::SSID,
     &keyboard::KEYBOARD,
     &user::USER,
     &user::SSH,

@@ -2,10 +2,17 @@
 
 use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::table::keys;
-use crate::cluster::document::types::{like, list, text, token, words};
+use crate::cluster::document::types::{by, like, list, text, token, words};
 use crate::cluster::document::value::{Field, Spanned};
+use crate::cluster::fields::addresses::{
+    DEFAULT_IPV6_PREFIX, IPV4, IPV6, METHODS, Method, WithPrefix, adapter, interface, ipv4, ipv6_on_the_wire,
+    prefix, with_prefix,
+};
+use crate::cluster::fields::beside::{BesideDraft, interfaces, mtu, plain, routes, vlans};
+use crate::cluster::fields::wifi::WifiLayer;
+use crate::cluster::wifi::DerivedKeys;
 use crate::cluster::{
-    Connection, Interface, InterfaceName, Ipv4, Ipv4Network, Ipv6Network, Link, Network, mac,
+    Connection, Interface, InterfaceName, Ipv4, Ipv4Network, Ipv6Network, Link, Network, Route,
 };
 use crate::types::absent::OrEmpty as _;
 use serde_json::{Value, json};
@@ -62,6 +69,37 @@ keys! {
         example: "[home.arpa]",
         others: "domain domains domain_search search_domains dns_search ipv4_static_dns_search",
     }
+    key mtu: u16 = token(mtu); {
+        help: "The longest packet in bytes, where it is not the usual one.",
+        example: "9000",
+        schema: || json!({"type": "integer", "minimum": 1280, "maximum": 9216}),
+    }
+    key routes: Vec<Spanned<Route>> = by(routes); {
+        help: "Routes to networks behind other routers than the gateway.",
+        example: "[{to: 10.8.0.0/16, via: 192.168.50.9}]",
+        schema: || json!({
+            "anyOf": [{"type": "array", "items": {"$ref": "#/definitions/route"}}, {"$ref": "#/definitions/route"}],
+        }),
+        others: "route static_routes",
+    }
+    key interfaces: Vec<Spanned<BesideDraft>> = by(interfaces); {
+        help: "Wired interfaces beside the main one.",
+        example: "[{interface: eth1, address: 10.0.0.11/24}]",
+        schema: || json!({
+            "anyOf": [
+                {"type": "array", "items": {"$ref": "#/definitions/interface"}},
+                {"$ref": "#/definitions/interface"},
+            ],
+        }),
+    }
+    key vlans: Vec<Spanned<BesideDraft>> = by(vlans); {
+        help: "VLANs on the wire. Not on bullseye.",
+        example: "[{id: 20, address: 192.168.20.11/24}]",
+        schema: || json!({
+            "anyOf": [{"type": "array", "items": {"$ref": "#/definitions/vlan"}}, {"$ref": "#/definitions/vlan"}],
+        }),
+        here: "vlan",
+    }
     level ipv6: NetworkIpv6Fields = NETWORK_IPV6; {
         help: "IPv6, for the nodes that have an `ipv6` address.",
         example: "{gateway: fd00::1}",
@@ -83,26 +121,11 @@ keys! {
     }
 }
 
-/// The pattern of an IPv4 address, behind which a prefix may stand.
-pub(crate) const IPV4: &str = r"^((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?!$|/)|(?=$|/))){4}(/([1-9]|[12]\d|30))?$";
-
-/// The pattern of an IPv6 address, behind which a prefix may stand.
-pub(crate) const IPV6: &str = r"^(?=.*:.*:)[0-9A-Fa-f:.]+(/\d+)?$";
-
 /// The JSON Schema of a prefix, which may be written as a netmask.
 fn prefix_schema() -> Value {
     let netmask = r"^(/?([1-9]|[12]\d|30)|(128|192|224|24[08]|25[245])\.0\.0\.0|255\.(0|128|192|224|24[08]|25[245])\.0\.0|255\.255\.(0|128|192|224|24[08]|25[245])\.0|255\.255\.255\.(0|128|192|224|24[08]|252))$";
     json!({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 30}, {"type": "string", "pattern": netmask}]})
 }
-
-/// Where an address comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Method {
-    Static,
-    Dhcp,
-}
-
-const METHODS: [(&str, Method); 2] = [("static", Method::Static), ("dhcp", Method::Dhcp)];
 
 impl NetworkFields {
     /// Returns `true` if a DHCP server gives the address.
@@ -111,72 +134,63 @@ impl NetworkFields {
     }
 
     /// Returns the network of a node with these addresses; `None` where a part of it could not be read.
-    pub(crate) fn finish(&self, address: Option<Ipv4Addr>, ipv6: Option<Ipv6Addr>) -> Option<Network> {
+    pub(crate) fn finish(
+        &self,
+        (address, ipv6): (Option<Ipv4Addr>, Option<Ipv6Addr>),
+        wifi: &WifiLayer,
+        derived: &mut DerivedKeys,
+    ) -> Option<Network> {
         let gateway = self.gateway.to_value().map(|gateway| gateway.address);
         let ipv6_gateway = self.ipv6.gateway.to_value().map(|gateway| gateway.address);
-        let ipv4 = match address {
-            reserved if self.is_by_dhcp() => Ipv4::Dhcp { reserved },
-            Some(address) => Ipv4::Static(Ipv4Network {
-                address,
-                prefix: self.prefix.to_value()?,
-                gateway: Some(gateway?),
-            }),
-            None => Ipv4::Off,
+        let (ipv4, router) = match address {
+            reserved if self.is_by_dhcp() => (Ipv4::Dhcp { reserved }, None),
+            Some(address) => {
+                let network =
+                    Ipv4Network { address, prefix: self.prefix.to_value()?, gateway: Some(gateway?) };
+                (Ipv4::Static(network), gateway.map(IpAddr::V4))
+            }
+            None => (Ipv4::Off, ipv6_gateway.map(IpAddr::V6)),
         };
-        let routers = match ipv4 {
-            Ipv4::Static(_) => gateway.map(IpAddr::V4),
-            Ipv4::Dhcp { .. } => None,
-            Ipv4::Off => ipv6_gateway.map(IpAddr::V6),
-        };
-        let named = self.dns.to_value().filter(|servers| !servers.is_empty());
         let ipv6 = ipv6.map(|address| Ipv6Network {
             address,
             prefix: self.ipv6.prefix.to_value().unwrap_or(DEFAULT_IPV6_PREFIX),
             gateway: ipv6_gateway,
         });
-        let link = Link::Wired(self.interface.to_value().unwrap_or_else(default_interface));
+        let wire = self.interface.to_value().unwrap_or_else(default_interface);
+        let (mut main, mut beside) = (
+            Connection {
+                link: Link::Wired(wire.clone()),
+                ipv4,
+                ipv6,
+                mtu: self.mtu.to_value(),
+                routes: plain(&self.routes),
+            },
+            Vec::new(),
+        );
+        if wifi.span().is_some() {
+            let link = Link::Wifi(Box::new(wifi.finish(derived)?));
+            match wifi.span_of_main() {
+                Some(_) => main.link = link,
+                None => beside.push(wifi.beside.finish(link)?),
+            }
+        }
+        for other in self.interfaces.items().iter().chain(self.vlans.items()) {
+            beside.push(other.value.finish(&wire)?);
+        }
+        let named = self.dns.to_value().filter(|servers| !servers.is_empty());
         Some(Network {
-            main: Connection { link, ipv4, ipv6, mtu: None, routes: Vec::new() },
-            beside: Vec::new(),
-            dns: named.unwrap_or_else(|| routers.into_iter().collect()),
+            main,
+            beside,
+            dns: named.unwrap_or_else(|| router.into_iter().collect()),
             search: self.search.to_value().or_empty(),
         })
     }
 }
 
-/// The prefix of every IPv6 network on a wire (RFC 4291, section 2.5.1).
-pub(crate) const DEFAULT_IPV6_PREFIX: u8 = 64;
-
 /// Returns the name that Raspberry Pi OS gives the wired interface of a board.
 #[expect(clippy::expect_used, reason = "the name is a constant")]
 fn default_interface() -> Interface {
     Interface::Named(InterfaceName::new("eth0").expect("`eth0` is a valid name"))
-}
-
-/// An address behind which its network's prefix may stand, as netplan and `ip` write it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct WithPrefix<A> {
-    pub(crate) address: A,
-    prefix: Option<u8>,
-}
-
-impl<A: Into<IpAddr>> From<WithPrefix<A>> for IpAddr {
-    fn from(with_prefix: WithPrefix<A>) -> Self {
-        with_prefix.address.into()
-    }
-}
-
-pub(crate) fn with_prefix<A>(
-    text: &str,
-    longest: u8,
-    address: fn(&str) -> Result<A, Finding>,
-) -> Result<WithPrefix<A>, Finding> {
-    match text.split_once('/') {
-        None => Ok(WithPrefix { address: address(text)?, prefix: None }),
-        Some((text, bits)) => {
-            Ok(WithPrefix { address: address(text)?, prefix: Some(prefix(bits, longest)?) })
-        }
-    }
 }
 
 /// Takes the prefixes behind addresses of routers for those of their networks.
@@ -207,55 +221,6 @@ pub(crate) fn settle_prefix<A>(
     }
 }
 
-/// An IPv4 address that a machine can have.
-pub(crate) fn ipv4(text: &str) -> Result<Ipv4Addr, Finding> {
-    const EXAMPLE: &str = "Write it like `192.168.50.11`";
-    if let Some((address, _)) = text.split_once('/') {
-        let message = format!("{} has a prefix", shown(text));
-        return Err(Finding::new(message, format!("Write `{address}`; the prefix belongs under `network:`")));
-    }
-    let Ok(address) = text.parse::<Ipv4Addr>() else {
-        return Err(Finding::new(format!("{} is not an IPv4 address", shown(text)), EXAMPLE));
-    };
-    if address.is_unspecified()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.octets().first().is_none_or(|first| *first == 0 || *first >= 224)
-    {
-        return Err(Finding::new(
-            format!("`{address}` is not an address that a machine can be given"),
-            EXAMPLE,
-        ));
-    }
-    Ok(address)
-}
-
-/// An IPv6 address of a node: one that others can reach.
-pub(crate) fn ipv6(text: &str) -> Result<Ipv6Addr, Finding> {
-    let address = ipv6_on_the_wire(text)?;
-    if address.is_unicast_link_local() {
-        let message = format!("`{address}` is link-local: every machine gives itself such an address");
-        return Err(Finding::new(message, "Write one of your network, like `fd00::11`"));
-    }
-    Ok(address)
-}
-
-/// An IPv6 address that a machine can have. That of a router is mostly link-local.
-fn ipv6_on_the_wire(text: &str) -> Result<Ipv6Addr, Finding> {
-    let Ok(address) = text.parse::<Ipv6Addr>() else {
-        return Err(Finding::new(
-            format!("{} is not an IPv6 address", shown(text)),
-            "Write it like `fd00::11`",
-        ));
-    };
-    let special = address.is_unspecified() || address.is_loopback() || address.is_multicast();
-    if special || address.to_ipv4_mapped().is_some() {
-        let message = format!("`{address}` is not an address that a machine can be given");
-        return Err(Finding::new(message, "Write it like `fd00::11`"));
-    }
-    Ok(address)
-}
-
 /// The address of one machine: a name server is asked by it alone.
 fn name_server(text: &str) -> Result<IpAddr, Finding> {
     const EXAMPLE: &str = "Write it like `192.168.50.1` or `fd00::1`; a name server is named by its address";
@@ -280,46 +245,6 @@ fn name_server(text: &str) -> Result<IpAddr, Finding> {
     } else {
         Err(Finding::new(format!("`{address}` is not the address of one machine"), EXAMPLE))
     }
-}
-
-/// A number, perhaps with the `/` that it has behind an address, or of IPv4 a netmask: `255.255.255.0`.
-fn prefix(text: &str, longest: u8) -> Result<u8, Finding> {
-    if longest == 30
-        && let Ok(netmask) = text.parse::<Ipv4Addr>()
-    {
-        let ones = netmask.to_bits().leading_ones();
-        let prefix = u8::try_from(ones).ok().filter(|prefix| (1..=longest).contains(prefix));
-        let whole = ones + netmask.to_bits().trailing_zeros() == u32::BITS;
-        return prefix.filter(|_| whole).ok_or_else(|| {
-            let message = format!("`{netmask}` is not the netmask of a network with nodes in it");
-            Finding::new(message, "Write it like `255.255.255.0`, or as a prefix: `24`")
-        });
-    }
-    match text.strip_prefix('/').unwrap_or(text).parse::<u8>() {
-        Ok(prefix) if (1..=longest).contains(&prefix) => Ok(prefix),
-        _ => {
-            let usual = if longest == 30 { "`24` for 255.255.255.0" } else { "`64`" };
-            let message = format!("{} is not a prefix: a number from 1 to {longest}", shown(text));
-            Err(Finding::new(
-                message,
-                format!("Write how many bits of the address name the network, mostly {usual}"),
-            ))
-        }
-    }
-}
-
-fn interface(text: &str) -> Result<Interface, Finding> {
-    if text.starts_with("wl") {
-        let message = format!("{} is a wireless interface; cardwright sets up the wired one", shown(text));
-        return Err(Finding::new(message, "Write `eth0`"));
-    }
-    InterfaceName::new(text).map(Interface::Named).map_err(|reason| {
-        Finding::new(format!("{} is no name of an interface: it {reason}", shown(text)), "Write `eth0`")
-    })
-}
-
-fn adapter(text: &str) -> Result<Interface, Finding> {
-    mac::mac(text).map(Interface::WithMac)
 }
 
 fn domain(text: &str) -> Result<String, Finding> {

@@ -10,6 +10,7 @@ use crate::cluster::fields::network::{NETWORK, NetworkFields};
 use crate::cluster::fields::size;
 use crate::cluster::fields::system::{command, locale, swap, time_server, timezone};
 use crate::cluster::fields::user::{SSH, Ssh, SshFields, USER, User, UserFields};
+use crate::cluster::fields::wifi::{WIFI, WifiLayer};
 use crate::cluster::{ExtraFile, Hostname, Keyboard, Network, NodeK3s, NodeSpans, Swap, TimeServer};
 use crate::types::ByteCount;
 use serde_json::json;
@@ -34,6 +35,12 @@ keys! {
         help: "The wired network.",
         example: "{prefix: 24, gateway: 192.168.50.1}",
         here: "ethernets ethernet eth0 lan wired networking network_config",
+    }
+    level wifi: WifiLayer = WIFI; {
+        help: "The Wi-Fi that the nodes join; `none` for a node that stays on the wire.",
+        example: "{ssid: my home, password_file: wifi.txt, country: DE}",
+        schema: || json!({"anyOf": [{"$ref": "#/definitions/wifi"}, off()]}),
+        here: "wifis wlan wlan0 wireless wpa wpa_supplicant wi_fi access_points",
     }
     key timezone: String = like("^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$", text(timezone)) => Option<String>; {
         help: "Time zone; the stock image's own where absent.",

@@ -3,9 +3,11 @@
 mod contradictions;
 mod k3s_nodes;
 mod k3s_values;
+mod links;
 mod member;
 mod name_servers;
 mod network;
+mod wifi;
 
 use crate::cluster::diagnostic::{Diagnostics, Finding, also_in};
 use crate::cluster::document::value::Field;
@@ -17,6 +19,8 @@ use crate::cluster::fields::user::DEFAULT_USER;
 pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     names_are_unique(draft, diagnostics);
     network::check(draft, diagnostics);
+    wifi::check(draft, diagnostics);
+    links::check(draft, diagnostics);
     let members = member::members(draft);
     k3s_nodes::check(draft, &members, diagnostics);
     name_servers::check(&members, diagnostics);

@@ -3,9 +3,10 @@
 use crate::cluster::diagnostic::{Diagnostics, Finding, also_in};
 use crate::cluster::document::value::{Field, Spanned};
 use crate::cluster::draft::{ClusterDraft, NodeDraft};
+use crate::cluster::fields::addresses::DEFAULT_IPV6_PREFIX;
 use crate::cluster::fields::k3s::flags::Flags;
-use crate::cluster::fields::network::DEFAULT_IPV6_PREFIX;
 use crate::cluster::k3s_flags::{PODS, SERVICES, networks};
+use crate::cluster::rules::links;
 use crate::cluster::{FieldSpan, Interface, MacAddress, PodFamilies, Role};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -39,8 +40,9 @@ fn interfaces_exist(draft: &ClusterDraft, diagnostics: &Diagnostics) {
         "/usr/lib/udev/rules.d/",
     ];
     let mut macs: Vec<(MacAddress, &FieldSpan)> = Vec::new();
-    for node in &draft.nodes {
-        let Some(Spanned { value, span }) = node.fields.network.interface.given() else { continue };
+    let all =
+        draft.nodes.iter().flat_map(|node| links::interfaces(node).map(move |interface| (node, interface)));
+    for (node, Spanned { value, span }) in all {
         match value {
             Interface::WithMac(mac) => {
                 if let Some((_, first)) = macs.iter().find(|(known, _)| known == mac) {
@@ -56,7 +58,7 @@ fn interfaces_exist(draft: &ClusterDraft, diagnostics: &Diagnostics) {
                 macs.push((*mac, span));
             }
             Interface::Named(name) => {
-                let number = name.as_str().strip_prefix("eth");
+                let number = ["eth", "wlan"].iter().find_map(|kind| name.as_str().strip_prefix(kind));
                 let usual = number.is_some_and(|number| {
                     !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
                 });
@@ -255,14 +257,21 @@ fn addresses_are_unique(draft: &ClusterDraft, diagnostics: &Diagnostics) {
         .iter()
         .flat_map(|node| {
             let ipv4 = node.keys.address.given().map(general);
-            ipv4.into_iter().chain(node.keys.ipv6.given().map(general)).map(move |address| (node, address))
+            let main = ipv4.into_iter().chain(node.keys.ipv6.given().map(general));
+            main.chain(links::addresses(node)).map(move |address| (node, address))
         })
         .collect();
     for (index, (_, address)) in addresses.iter().enumerate() {
         let earlier = addresses.iter().take(index).find(|(_, earlier)| earlier.value == address.value);
         if let Some((node, earlier)) = earlier {
-            let message = format!("{} has the address `{}`, too", node.called(), address.value);
-            diagnostics.report(&address.span, Finding::new(message, also_in(&earlier.span)));
+            let (message, hint) = if earlier.span == address.span {
+                let message = format!("every node would have the address `{}`", address.value);
+                (message, "Write it in the one node that has it".to_owned())
+            } else {
+                let message = format!("{} has the address `{}`, too", node.called(), address.value);
+                (message, also_in(&earlier.span))
+            };
+            diagnostics.report(&address.span, Finding::new(message, hint));
         }
     }
 }

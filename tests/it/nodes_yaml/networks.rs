@@ -1,8 +1,8 @@
 //! The networks that people really have, and keyboards: what nodes.yaml says of them.
 
-use crate::nodes_yaml::{EAST, answers, edited, parse, rendered};
+use crate::nodes_yaml::{EAST, NORTH, TOP, answers, edited, parse, parse_in, rendered};
 use crate::support::{Workshop, assert_snapshot, root_file};
-use cardwright::cluster::{Cluster, Ipv4};
+use cardwright::cluster::{Cluster, Interface, Ipv4, Ipv4Network, Link, Node, WifiSecurity};
 use std::fs;
 
 /// The valid file with some edits, which have to leave it valid.
@@ -20,7 +20,7 @@ fn an_address_that_the_router_has_reserved_is_known_beforehand() {
     let reserved = Some([192, 168, 50, 11].into());
     assert_eq!(ipv4, [Ipv4::Dhcp { reserved }, Ipv4::Dhcp { reserved: None }]);
     assert!(cluster.nodes.iter().all(|node| node.network.dns.is_empty()));
-    let hosts: Vec<_> = cluster.nodes.iter().map(cardwright::cluster::Node::host).collect();
+    let hosts: Vec<_> = cluster.nodes.iter().map(Node::host).collect();
     assert_eq!(hosts, ["192.168.50.11", "east.local"]);
 }
 
@@ -98,4 +98,196 @@ fn a_node_that_nobody_knows_the_address_of_is_found_by_its_name() {
         let hosts = root_file(&image, "/etc/hosts").unwrap();
         assert!(hosts.contains("begin\n192.168.50.11\tnorth\n# cardwright: end"), "{hosts}");
     }
+}
+
+const HOME: &str = "image: demo\nwifi: {ssid: IEEE, password: password, country: DE}";
+const IEEE_KEY: &str = "f42c6fc52df0ebef9ebb4b90b38a5f902e83fe1b135a70e23aed762e9710a12e";
+
+/// What the Wi-Fi of a node asks for.
+fn security(node: &Node) -> &WifiSecurity {
+    &node.network.wifi().unwrap().security
+}
+
+#[test]
+fn wifi_takes_the_place_of_the_wire_or_stands_beside_it() {
+    let cluster = valid(&[(TOP, HOME)]);
+    for node in &cluster.nodes {
+        assert!(node.network.beside.is_empty() && matches!(node.network.main.link, Link::Wifi(_)));
+        let WifiSecurity::Wpa2(key) = security(node) else { panic!("{:?}", security(node)) };
+        assert_eq!(key.reveal(), IEEE_KEY);
+        assert_eq!(node.network.wifi().unwrap().interface.name().unwrap().as_str(), "wlan0");
+    }
+    assert_eq!(cluster.warnings.len(), 1, "{:?}", cluster.warnings);
+    assert!(cluster.warnings[0].message.starts_with("`north` is a k3s server on Wi-Fi"));
+
+    let east = "east, address: 192.168.50.12, k3s: agent, wifi: {address: 192.168.60.12/24}";
+    let cluster = valid(&[
+        (TOP, HOME),
+        (EAST, east),
+        (NORTH, "north, address: 192.168.50.11, k3s: server, wifi: none"),
+    ]);
+    let [north, east] = &cluster.nodes[..] else { panic!() };
+    assert_eq!(north.network.wifi(), None);
+    assert!(matches!(east.network.main.link, Link::Wired(Interface::Named(_))));
+    assert!(matches!(east.network.beside[0].link, Link::Wifi(_)));
+    let second = Ipv4Network { address: [192, 168, 60, 12].into(), prefix: 24, gateway: None };
+    assert_eq!(east.network.beside[0].ipv4, Ipv4::Static(second));
+    assert!(cluster.warnings.is_empty(), "{:?}", cluster.warnings);
+}
+
+#[test]
+fn a_password_comes_from_a_file_or_as_a_key_and_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("wifi.txt"), "password\n").unwrap();
+    let read = |wifi: &str| {
+        let text = edited(&[(TOP, &format!("image: demo\nwifi: {wifi}"))]);
+        parse_in(folder.path(), &text).unwrap_or_else(|invalid| panic!("{}", rendered(&invalid)))
+    };
+    let key = format!("{{ssid: IEEE, psk: {IEEE_KEY}, country: DE}}");
+    let hex = "{ssid: {hex: 49454545}, password_file: wifi.txt, country: DE}";
+    for wifi in ["{ssid: IEEE, password_file: wifi.txt, country: DE}", hex, &key] {
+        let cluster = read(wifi);
+        let WifiSecurity::Wpa2(key) = security(&cluster.nodes[0]) else { panic!() };
+        assert_eq!(key.reveal(), IEEE_KEY);
+        let shown = format!("{cluster:?}");
+        assert!(!shown.contains(IEEE_KEY) && !shown.contains("password\\n"), "{shown}");
+    }
+    for (word, expected) in [("wpa3", "Wpa3"), ("mixed", "Mixed")] {
+        let cluster = read(&format!("{{ssid: IEEE, password: '12345678', country: DE, security: {word}}}"));
+        let shown = format!("{:?}", security(&cluster.nodes[0]));
+        assert!(shown.starts_with(expected) && !shown.contains("12345678"), "{shown}");
+    }
+    assert_eq!(security(&read("{ssid: 1234, country: DE, security: open}").nodes[0]), &WifiSecurity::Open);
+}
+
+#[test]
+fn mistakes_about_wifi_are_explained_and_show_no_password() {
+    let with = |wifi: &'static str| [(TOP, wifi)];
+    let said = answers(&[
+        &with("image: demo\nwifi: {ssid: home, password: open-sesame}"),
+        &with("image: demo\nwifi: {password: open-sesame, country: DE}"),
+        &with("image: demo\nwifi: {ssid: home, password: open-sesame, country: UK}"),
+        &with("image: demo\nwifi: {ssid: home, country: XX,\n  password: open-sesame}"),
+        &with("image: demo\nwifi: {ssid: home, country: DE}"),
+        &with("image: demo\nwifi: {ssid: home, country: DE, password: sesame}"),
+        &with("image: demo\nwifi:\n  ssid: home\n  country: DE\n  password: [open-sesame]"),
+        &with("image: demo\nwifi: {ssid: home, country: DE, psk: open-sesame}"),
+        &with("image: demo\nwifi: {ssid: home, country: DE, password_file: no.txt}"),
+        &with("image: demo\nwifi: {ssid: home, country: DE, password: open-sesame, security: open}"),
+        &with("image: demo\nwifi: {ssid: home, country: DE, password: open-sesame, security: wpa}"),
+        &with("image: demo\nwifi: {ssid: '', country: DE, security: open}"),
+        &with("image: demo\nwifi: {ssid: a-name-that-is-longer-than-32-bytes, country: DE, security: open}"),
+        &with("image: demo\nwifi: {ssid: {hex: 4g}, country: DE, security: open}"),
+        &with("image: demo\nwifi: {ssid: home, country: DE, security: open, interface: eth0}"),
+        &with("image: demo\nwifi: {ssid: home, country: DE, security: open, address: 192.168.60.11}"),
+        &with("image: demo\nwifi: {ssid: home, country: DE, security: open, address: 192.168.50.99/24}"),
+        &with("image: demo\nssid: home"),
+        &[
+            ("image: demo", "image: demo\nwifi: {ssid: home, country: DE, security: open}"),
+            (EAST, "east, address: 192.168.50.12, network: {interface: eth0}"),
+        ],
+        &[(EAST, "east, address: 192.168.50.12, network: {interface: wlan0}")],
+    ]);
+    let shown: Vec<_> =
+        said.lines().filter(|line| line.contains("sesame") && !line.starts_with("##")).collect();
+    assert!(shown.is_empty(), "{shown:?}");
+    assert_snapshot!("nodes_yaml__wifi", said);
+}
+
+#[test]
+fn more_interfaces_vlans_routes_and_an_mtu_are_read() {
+    let network = "{prefix: 24, gateway: 192.168.50.1, mtu: 9000, routes: {to: 10.8.0.0/16, via: 192.168.50.9, metric: 50}}";
+    let east = "east, address: 192.168.50.12, k3s: agent, network: {\
+                interfaces: [{interface: eth1, address: 10.0.0.12/24, ipv6: 'fd10::12', mtu: 1400}, {mac: 'b8:27:eb:12:34:57', method: dhcp}], \
+                vlans: [{id: 20, address: 192.168.20.12/24, routes: [{to: 10.9.0.0/16, via: 192.168.20.1}]}, {id: 30, interface: eth1, method: dhcp}]}";
+    let cluster = valid(&[(NETWORK, network), (EAST, east)]);
+    let [north, east] = &cluster.nodes[..] else { panic!() };
+    assert_eq!((north.network.main.mtu, north.network.main.routes[0].metric), (Some(9000), Some(50)));
+    let beside = &east.network.beside;
+    assert_eq!(beside.len(), 4);
+    assert_eq!((beside[0].to_string(), beside[0].mtu), ("10.0.0.12/24".to_owned(), Some(1400)));
+    assert!(matches!(
+        beside[1],
+        cardwright::cluster::Connection {
+            link: Link::Wired(Interface::WithMac(_)),
+            ipv4: Ipv4::Dhcp { .. },
+            ..
+        }
+    ));
+    let parent = |index: usize| match &beside[index].link {
+        Link::Vlan { id, parent } => (*id, parent.name().unwrap().to_string()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!([parent(2), parent(3)], [(20, "eth0".to_owned()), (30, "eth1".to_owned())]);
+    assert_eq!(beside[2].routes[0].to.to_string(), "10.9.0.0/16");
+}
+
+#[test]
+fn mistakes_about_more_interfaces_are_explained() {
+    fn east(network: &str) -> String {
+        format!("east, address: 192.168.50.12, network: {network}")
+    }
+    let mistakes: Vec<String> = [
+        "{mtu: 500}",
+        "{routes: [{to: 0.0.0.0/0, via: 192.168.50.9}, {to: 10.8.0.1/16, via: 192.168.50.9}, {to: net, via: 192.168.50.9}]}",
+        "{routes: [{to: 10.8.0.0/16}, {to: 10.8.0.0/16, via: 'fd00::1'}, {to: 10.8.0.0/16, via: 192.168.60.9}]}",
+        "{interfaces: [{address: 10.0.0.12/24}]}",
+        "{interfaces: [{interface: eth1}]}",
+        "{interfaces: [{interface: eth1, address: 10.0.0.12}]}",
+        "{interfaces: [{interface: eth0, address: 10.0.0.12/24}]}",
+        "{interfaces: [{interface: eth1, address: 10.0.0.12/24}, {interface: eth1, address: 10.0.1.12/24}]}",
+        "{interfaces: [{interface: eth1, address: 192.168.50.13/24}]}",
+        "{interfaces: [{interface: eth1, address: 192.168.60.11/24}, {interface: eth2, address: 192.168.60.11/24}]}",
+        "{vlans: [{id: 4095, method: dhcp}, {method: dhcp}, {id: 7}]}",
+        "{vlans: [{id: 20, method: dhcp}, {id: 20, method: dhcp}]}",
+        "{vlans: [{id: 20, mac: 'b8:27:eb:12:34:57', method: dhcp}]}",
+        "{vlan: 20}",
+    ]
+    .map(east)
+    .to_vec();
+    let edits: Vec<[(&str, &str); 1]> = mistakes.iter().map(|to| [(EAST, to.as_str())]).collect();
+    let edits: Vec<&[(&str, &str)]> = edits.iter().map(|edit| &edit[..]).collect();
+    assert_snapshot!("nodes_yaml__interfaces", answers(&edits));
+}
+
+#[test]
+fn ipv6_alone_makes_a_cluster_with_networks_of_it() {
+    let cluster = valid(&[
+        (NETWORK, "{ipv6: {gateway: 'fd00::1'}}"),
+        (
+            "v1.36.4+k3s1",
+            "v1.36.4+k3s1, server: {config: {cluster-cidr: 'fd00:42::/56', service-cidr: 'fd00:43::/112'}}",
+        ),
+        (NORTH, "north, ipv6: fd00::11, k3s: server"),
+        (EAST, "east, ipv6: fd00::12, k3s: agent"),
+    ]);
+    let north = &cluster.nodes[0];
+    assert_eq!(north.network.main.ipv4, Ipv4::Off);
+    assert_eq!(north.network.dns, ["fd00::1".parse::<std::net::IpAddr>().unwrap()]);
+    assert_eq!((north.host(), north.host_in_url()), ("fd00::11".to_owned(), "[fd00::11]".to_owned()));
+}
+
+#[test]
+fn the_password_of_a_wifi_is_neither_on_a_card_nor_in_a_plan() {
+    let workshop = Workshop::with_example();
+    fs::write(workshop.path("nodes.yaml"), edited(&[(TOP, HOME)])).unwrap();
+    workshop.succeed(["build", "--format", "img", "--only", "east"]);
+    let image = workshop.path("images/east.img");
+    let holds = |path: &std::path::Path, text: &str| memchr_in(&fs::read(path).unwrap(), text.as_bytes());
+    assert!(holds(&image, IEEE_KEY), "the key is on the card");
+    let Some(profile) = root_file(&image, "/etc/NetworkManager/system-connections/wlan0.nmconnection") else {
+        return;
+    };
+    assert!(
+        profile.contains(&format!("ssid=IEEE\n\n[wifi-security]\nkey-mgmt=wpa-psk\npsk={IEEE_KEY}\n")),
+        "{profile}"
+    );
+    for arguments in [["plan", "--locked"], ["plan", "--json"]] {
+        let said = workshop.succeed(arguments);
+        assert!(!said.contains(IEEE_KEY), "{said}");
+    }
+}
+
+fn memchr_in(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text)
 }

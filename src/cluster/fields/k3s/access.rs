@@ -3,8 +3,8 @@
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::syntax::YamlKind;
 use crate::cluster::document::value::{Field, FieldValue, Fields, Spanned};
+use crate::cluster::fields::addresses;
 use crate::cluster::fields::k3s::KUBECONFIG;
-use crate::cluster::fields::network;
 use crate::cluster::{Access, CaStartYear, Lifetime};
 use std::net::Ipv4Addr;
 
@@ -32,7 +32,7 @@ pub(crate) fn read(fields: &Fields<'_>) -> Option<AccessDraft> {
     let keys = ["ca_start_year", "founded"];
     let start = fields.one_of_two(keys, keys.map(|key| fields.token(key, year)));
     let lifetime = fields.optional("kubeconfig", kubeconfig);
-    let virtual_address = fields.token("virtual_address", network::ipv4);
+    let virtual_address = fields.token("virtual_address", addresses::ipv4);
     if start.is_invalid() || lifetime.is_invalid() || virtual_address.is_invalid() {
         return None;
     }

@@ -1,0 +1,296 @@
+//! `wifi:`, the Wi-Fi network that nodes join.
+
+use crate::cluster::diagnostic::{Finding, shown};
+use crate::cluster::document::folders;
+use crate::cluster::document::keys::Level;
+use crate::cluster::document::syntax::YamlKind;
+use crate::cluster::document::table::{keys, rows};
+use crate::cluster::document::types::{boolean, by, like, text, token, words};
+use crate::cluster::document::value::{FieldValue, Fields};
+use crate::cluster::fields::addresses::adapter;
+use crate::cluster::fields::beside::BesideFields;
+use crate::cluster::wifi::DerivedKeys;
+use crate::cluster::{
+    Country, FieldSpan, Interface, InterfaceName, NodeSpans, Passphrase, Ssid, Wifi, WifiKey, WifiSecurity,
+};
+use crate::io::plain_file;
+use crate::types::hex;
+use serde_json::json;
+use std::io::Read as _;
+
+/// The Wi-Fi network, with the addresses of a node that has the wire as well.
+pub(crate) const WIFI: Level = Level {
+    name: "wifi",
+    home: "under `wifi:`",
+    help: "A Wi-Fi network that nodes join. Without an address here, `address` and `network:` are those of the Wi-Fi, \
+           which takes the place of the wire. With `address`, `ipv6` or `method` it is a second interface beside the \
+           wire, which keeps the default route.",
+    groups: &[WifiFields::ROWS, BesideFields::ROWS],
+    ..Level::EMPTY
+};
+
+keys! {
+    draft WifiFields;
+
+    key ssid: Ssid = by(ssid); {
+        help: "The network's name, of 1 to 32 bytes: a text, or `{hex: 6d79…}` for bytes that are none.",
+        example: "my home",
+        schema: || json!({"anyOf": [{"type": ["string", "number"]}, {"$ref": "#/definitions/ssid"}]}),
+        here: "name network essid wifissid wifi_ssid",
+    }
+    key password: Passphrase = by(password); {
+        help: "Its password, of 8 to 63 characters. Only what is derived from it is on the cards; with `security: wpa3` or \
+              `mixed`, it is itself.",
+        schema: || json!({"type": ["string", "number"]}),
+        here: "passphrase pass key wifipassword wifi_password wpa_passphrase",
+    }
+    | password_file = by(password_file); {
+        help: "A file with the password, relative to nodes.yaml's folder; instead of `password`.",
+        example: "wifi.txt",
+        schema: || json!({"type": "string"}),
+    }
+    key psk: WifiKey = by(psk); {
+        help: "The key that `wpa_passphrase` makes of name and password, 64 hexadecimal digits; instead of `password`.",
+        schema: || json!({"type": ["string", "number"], "pattern": "^[0-9A-Fa-f]{64}$"}),
+        here: "pmk wpa_psk",
+    }
+    key country: Country = like("^[A-Z]{2}$", token(country)); {
+        help: "The country that the nodes are in, by two letters of ISO 3166: its rules are those of the radio. It has to be \
+              there.",
+        example: "DE",
+        here: "regdomain regulatory_domain wificountry wifi_country country_code",
+    }
+    key hidden: bool = boolean(); {
+        help: "Whether the network keeps its name to itself.",
+        here: "scan_ssid hidden_ssid",
+    }
+    key security: Security = words([
+        ("wpa2", Security::Wpa2),
+        ("mixed", Security::Mixed),
+        ("wpa3", Security::Wpa3),
+        ("open", Security::Open),
+    ]); {
+        help: "What the access point offers: `wpa2`, which is usual and often enough beside WPA3; `mixed` for WPA2 and WPA3 in \
+              one; `wpa3` alone, not on bullseye; `open` for a network without a password.",
+        schema: || json!({"default": "wpa2"}),
+        here: "key_mgmt auth encryption",
+    }
+    key interface: Interface = like("^wl[A-Za-z0-9._-]{1,13}$", text(radio)); {
+        help: "The radio: `wlan0` is the board's own, `wlan1` one on USB.",
+        schema: || json!({"default": "wlan0"}),
+        others: "nic ifname iface device dev",
+    }
+    | mac = like("^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$", token(adapter)); {
+        help: "The radio by its MAC address; instead of `interface`. Not on bullseye.",
+        example: "b8:27:eb:12:34:58",
+    }
+}
+
+rows! {
+    SSID: "ssid", "under `ssid:`", "The name of a Wi-Fi network that is no text.";
+    hex {
+        help: "Its bytes, two hexadecimal digits each.",
+        example: "6d7920686f6d65",
+        schema: || json!({"type": ["string", "number"]}),
+        is_required: || true,
+    }
+}
+
+/// What an access point offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Security {
+    Open,
+    Wpa2,
+    Mixed,
+    Wpa3,
+}
+
+/// What one layer says of Wi-Fi.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct WifiLayer {
+    /// `wifi: none`, in a node that stays on the wire.
+    is_off: bool,
+    pub(crate) keys: WifiFields,
+    pub(crate) beside: BesideFields,
+}
+
+impl WifiLayer {
+    pub(crate) fn read_at(fields: &Fields<'_>, key: &str) -> Self {
+        match fields.get(key) {
+            None if fields.is_mistyped(key) => Self::invalid(),
+            None => Self::default(),
+            Some(value) if value.is_off() => Self { is_off: true, ..Self::default() },
+            Some(value) => match value.fields(&WIFI) {
+                None => Self::invalid(),
+                Some(fields) => Self {
+                    is_off: false,
+                    keys: WifiFields::read(&fields),
+                    beside: BesideFields::read(&fields),
+                },
+            },
+        }
+    }
+
+    pub(crate) fn invalid() -> Self {
+        Self { is_off: false, keys: WifiFields::invalid(), beside: BesideFields::invalid() }
+    }
+
+    /// Returns a node's layer above the cluster's. Of password and key, a node's own takes the place of either.
+    pub(crate) fn above(&self, cluster: &Self) -> Self {
+        if self.is_off {
+            return self.clone();
+        }
+        let mut keys = self.keys.above(&cluster.keys);
+        if !(self.keys.password.is_absent() && self.keys.psk.is_absent()) {
+            (keys.password, keys.psk) = (self.keys.password.clone(), self.keys.psk.clone());
+        }
+        Self { is_off: false, keys, beside: self.beside.above(&cluster.beside) }
+    }
+
+    pub(crate) fn spans(&self, path: &str, spans: &mut NodeSpans) {
+        self.keys.spans(path, spans);
+    }
+
+    /// Returns the place of what asks for Wi-Fi; `None` where nothing does.
+    pub(crate) fn span(&self) -> Option<&FieldSpan> {
+        self.keys.span.as_ref().filter(|_| !self.is_off)
+    }
+
+    /// Returns the place of what asks for Wi-Fi in the place of the wire.
+    pub(crate) fn span_of_main(&self) -> Option<&FieldSpan> {
+        self.span().filter(|_| !self.beside.has_address())
+    }
+
+    /// Returns the Wi-Fi network; `None` where a part of it could not be read.
+    pub(crate) fn finish(&self, derived: &mut DerivedKeys) -> Option<Wifi> {
+        let ssid = self.keys.ssid.to_value()?;
+        let (password, psk) = (self.keys.password.to_value(), self.keys.psk.to_value());
+        let security = match (self.security(), password, psk) {
+            (Security::Open, ..) => WifiSecurity::Open,
+            (Security::Wpa2, None, Some(key)) => WifiSecurity::Wpa2(key),
+            (Security::Wpa2, Some(password), _) => WifiSecurity::Wpa2(derived.of(&ssid, &password)),
+            (Security::Mixed, Some(password), _) => WifiSecurity::Mixed(password),
+            (Security::Wpa3, Some(password), _) => WifiSecurity::Wpa3(password),
+            (_, None, _) => return None,
+        };
+        Some(Wifi {
+            interface: self.keys.interface.to_value().unwrap_or_else(default_radio),
+            ssid,
+            security,
+            country: self.keys.country.to_value()?,
+            hidden: self.keys.hidden.to_value().unwrap_or(false),
+        })
+    }
+
+    pub(crate) fn security(&self) -> Security {
+        self.keys.security.to_value().unwrap_or(Security::Wpa2)
+    }
+}
+
+/// Returns the name that Raspberry Pi OS gives the radio of a board.
+#[expect(clippy::expect_used, reason = "the name is a constant")]
+fn default_radio() -> Interface {
+    Interface::Named(InterfaceName::new("wlan0").expect("`wlan0` is a valid name"))
+}
+
+fn ssid(value: &FieldValue<'_>) -> Option<Ssid> {
+    const HINT: &str = "A Wi-Fi's name has 1 to 32 bytes; a letter beyond ASCII has two or more";
+    let named = |bytes: Vec<u8>, text: &str| {
+        Ssid::new(bytes).map_err(|reason| {
+            Finding::new(format!("{} is no name of a Wi-Fi: it {reason}", shown(text)), HINT)
+        })
+    };
+    let YamlKind::Mapping(_) = value.kind() else {
+        return value.parse_token(|text| named(text.as_bytes().to_vec(), text));
+    };
+    let fields = value.fields(&SSID)?;
+    let parse = |text: &str| {
+        let mut bytes = vec![0; text.len() / 2];
+        if !hex::decode_into(text.as_bytes(), &mut bytes) {
+            let message = format!("{} is not in hexadecimal digits, two a byte", shown(text));
+            return Err(Finding::new(message, "Write it like `6d7920686f6d65`, in quotes"));
+        }
+        named(bytes, text)
+    };
+    fields.required("hex", "6d7920686f6d65", |value| value.parse_token(parse)).value()
+}
+
+/// Reads a secret: what is wrong with it is said without showing it.
+fn secret<T>(
+    value: &FieldValue<'_>,
+    what: &str,
+    parse: impl FnOnce(&str) -> Result<T, Finding>,
+) -> Option<T> {
+    let parsed = match value.kind() {
+        YamlKind::Scalar(scalar) => parse(&scalar.text),
+        YamlKind::Nothing => {
+            Err(Finding::new(format!("there is no {what} here"), "Write it, or remove the key"))
+        }
+        YamlKind::List(_) | YamlKind::Mapping(_) => {
+            Err(Finding::new(format!("this is not a {what}"), "Write it as a text in quotes"))
+        }
+    };
+    parsed.map_err(|finding| value.report(finding.secret())).ok()
+}
+
+fn password(value: &FieldValue<'_>) -> Option<Passphrase> {
+    secret(value, "password", |text| passphrase(text, "the password"))
+}
+
+fn passphrase(text: &str, called: &str) -> Result<Passphrase, Finding> {
+    Passphrase::new(text).map_err(|reason| {
+        let hint = if reason.contains("key") {
+            "Write it as `psk:`"
+        } else {
+            "The password of a Wi-Fi has 8 to 63 characters; put one with `#`, `:` or quotes in it in single quotes"
+        };
+        Finding::new(format!("{called} {reason}"), hint)
+    })
+}
+
+fn password_file(value: &FieldValue<'_>) -> Option<Passphrase> {
+    const LONGEST: u64 = 1024;
+    let folders = value.folders();
+    value.parse(|text| {
+        let path = folders.existing_file(text)?;
+        let (name, mut content) = (shown(text), Vec::new());
+        let read = plain_file::open(&path).and_then(|file| file.take(LONGEST).read_to_end(&mut content));
+        read.map_err(|error| folders::unreadable(&path, &name, &error))?;
+        match String::from_utf8(content) {
+            Ok(content) => passphrase(&content, &format!("the password in {name}")),
+            Err(_) => Err(Finding::new(
+                format!("{name} is not UTF-8"),
+                "Save the file as UTF-8, with the password alone",
+            )),
+        }
+    })
+}
+
+fn psk(value: &FieldValue<'_>) -> Option<WifiKey> {
+    secret(value, "key", |text| {
+        WifiKey::parse(text).ok_or_else(|| {
+            let hint = "Write what `wpa_passphrase SSID` prints behind `psk=`, or the password itself as `password:`";
+            Finding::new("this is not a key of 64 hexadecimal digits", hint)
+        })
+    })
+}
+
+fn country(text: &str) -> Result<Country, Finding> {
+    Country::parse(text).ok_or_else(|| {
+        let hint = match Country::meant(text) {
+            Some(country) => format!("Did you mean `{country}`?"),
+            None => "Write the two letters of ISO 3166, like `DE`, `GB` or `US`".to_owned(),
+        };
+        Finding::new(format!("{} is not a country", shown(text)), hint)
+    })
+}
+
+fn radio(text: &str) -> Result<Interface, Finding> {
+    const EXAMPLE: &str = "Write `wlan0`";
+    if !text.starts_with("wl") {
+        return Err(Finding::new(format!("{} is not a wireless interface", shown(text)), EXAMPLE));
+    }
+    InterfaceName::new(text).map(Interface::Named).map_err(|reason| {
+        Finding::new(format!("{} is no name of an interface: it {reason}", shown(text)), EXAMPLE)
+    })
+}

@@ -1,0 +1,75 @@
+//! Rules about Wi-Fi.
+
+use crate::cluster::diagnostic::{Diagnostics, Finding};
+use crate::cluster::document::value::Field;
+use crate::cluster::draft::{ClusterDraft, NodeDraft};
+use crate::cluster::fields::wifi::{Security, WifiLayer};
+use crate::cluster::{FieldSpan, Role};
+
+/// Reports Wi-Fi without what it needs, and what contradicts it.
+pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
+    for node in &draft.nodes {
+        let wifi = &node.fields.wifi;
+        let Some(span) = wifi.span() else { continue };
+        is_complete(wifi, span, diagnostics);
+        if let Some(span) = wifi.span_of_main() {
+            the_wire_is_not_described(node, draft, diagnostics);
+            if node.role() == Some(Role::Server) {
+                let message = format!(
+                    "{} is a k3s server on Wi-Fi: the whole cluster waits for what its datastore writes and reads",
+                    node.called()
+                );
+                diagnostics.warn(span, Finding::new(message, "Put servers on the wire, and agents on Wi-Fi"));
+            }
+        }
+    }
+}
+
+fn is_complete(wifi: &WifiLayer, span: &FieldSpan, diagnostics: &Diagnostics) {
+    let missing = |key: &str, example: &str| {
+        let span = FieldSpan { path: format!("{}.{key}", span.path), ..span.clone() };
+        let finding = Finding::new(format!("the Wi-Fi has no `{key}`"), format!("Add `{key}: {example}`"));
+        // A password may be in the same line.
+        diagnostics.report(&span, finding);
+    };
+    let keys = &wifi.keys;
+    if keys.ssid.is_absent() {
+        missing("ssid", "my home");
+    }
+    if keys.country.is_absent() {
+        missing("country", "DE");
+    }
+    let (password, psk) = (&keys.password, &keys.psk);
+    if let (Field::Given(_), Field::Given(psk)) = (password, psk) {
+        let message = "`password` and `psk` are two ways to say one thing";
+        return diagnostics.report(&psk.span, Finding::new(message, "Keep one of the two").secret());
+    }
+    match (keys.security.given(), wifi.security()) {
+        (Some(given), Security::Open) if !(password.is_absent() && psk.is_absent()) => {
+            let message = "a Wi-Fi that is `open` asks for no password, and there is one";
+            diagnostics.report(&given.span, Finding::new(message, "Remove one of the two"));
+        }
+        (Some(given), Security::Wpa3 | Security::Mixed) if psk.given().is_some() => {
+            let message = "WPA3 needs the password itself: a `psk` does not let a node in";
+            diagnostics
+                .report(&given.span, Finding::new(message, "Write `password` or `password_file` instead"));
+        }
+        (_, Security::Wpa2 | Security::Mixed | Security::Wpa3) if password.is_absent() && psk.is_absent() => {
+            let message = "the Wi-Fi has no `password`";
+            let hint = "Add `password_file: wifi.txt`, or `security: open` for a network that has none";
+            diagnostics.report(span, Finding::new(message, hint));
+        }
+        _ => {}
+    }
+}
+
+/// Checks that a node whose Wi-Fi takes the place of the wire says nothing of the latter.
+fn the_wire_is_not_described(node: &NodeDraft, draft: &ClusterDraft, diagnostics: &Diagnostics) {
+    let top = draft.fields.network.interface.given();
+    let own = node.fields.network.interface.given();
+    if let Some(own) = own.filter(|own| top.is_none_or(|top| top.span != own.span)) {
+        let message = format!("a wire is named here, and {} is on Wi-Fi in the place of it", node.called());
+        let hint = "Remove it, or give the Wi-Fi an address of its own, like `wifi: {address: 192.168.60.11/24}`, to have both";
+        diagnostics.report(&own.span, Finding::new(message, hint));
+    }
+}
