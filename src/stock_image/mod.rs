@@ -20,4 +20,4 @@ mod tests;
 
 pub use error::{StockImageError, StockWarning};
 pub use image::{StockImage, VerifiedImage};
-pub(crate) use shared_blocks::{SharingDisk, shared_blocks};
+pub(crate) use shared_blocks::{SharingDisk, repeated_blocks, shared_blocks};

@@ -51,14 +51,43 @@ pub(crate) fn shared_blocks(
         }
         Ok::<_, io::Error>(range)
     })?;
-    let mut shared: Vec<Range<u64>> = Vec::new();
-    for range in compared.into_iter().flatten().filter(|range| !range.is_empty()) {
-        match shared.last_mut() {
+    Ok(joined(compared.into_iter().flatten()))
+}
+
+/// Returns the parts of the disk that lie in Blocks like the one before them of those that `are_alike`: what the first of
+/// such a row holds, all do.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(crate) fn repeated_blocks(
+    image: &StockImage,
+    are_alike: &dyn Fn(&Range<u64>) -> bool,
+) -> io::Result<Vec<Range<u64>>> {
+    let (file, mut before, mut repeated) = (image.file_bytes(), None::<&XzBlock>, Vec::new());
+    let blocks = image.xz_layout().into_iter().flat_map(|layout| &layout.blocks);
+    for block in blocks.filter(|block| are_alike(&block.uncompressed())) {
+        let shape = |block: &XzBlock| (block.uncompressed_size, block.unpadded_size, block.check);
+        if let Some(before) = before
+            && shape(before) == shape(block)
+            && are_same((file, before), (file, block))?
+        {
+            repeated.push(block.uncompressed());
+        }
+        before = Some(block);
+    }
+    Ok(joined(repeated.into_iter()))
+}
+
+/// Joins ranges that touch.
+fn joined(ranges: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
+    let mut all: Vec<Range<u64>> = Vec::new();
+    for range in ranges.filter(|range| !range.is_empty()) {
+        match all.last_mut() {
             Some(last) if last.end == range.start => last.end = range.end,
-            _ => shared.push(range),
+            _ => all.push(range),
         }
     }
-    Ok(shared)
+    all
 }
 
 /// Compares two Blocks of the same size, from their headers to their check values.

@@ -212,3 +212,25 @@ fn all_images_of_a_folder_are_verified_and_one_that_differs_is_named() {
         .map(|arguments| workshop.seen(&workshop.run(arguments)));
     assert_snapshot!("verify__all", shown.join("\n"));
 }
+
+#[test]
+fn a_changed_bit_is_found_in_zeros_that_are_compressed_once() {
+    let workshop = workshop();
+    let grown = PAIR.replace("image: stock.img.xz", "image: {path: stock.img.xz, grow: 64MiB}");
+    fs::write(workshop.path("nodes.yaml"), grown).unwrap();
+    workshop.succeed(["build"]);
+    workshop.succeed(["verify", "--all"]);
+    let mut file = fs::read(workshop.path("images/north.img.xz")).unwrap();
+    let all = blocks(&file);
+    let repeats = |pair: &[(usize, usize)]| file[pair[0].0..][..pair[0].1] == file[pair[1].0..][..pair[1].1];
+    let repeated: Vec<_> = all.windows(2).filter(|pair| repeats(pair)).map(|pair| pair[1]).collect();
+    assert!(repeated.len() > 8, "{repeated:?}");
+    let (at, size) = repeated[repeated.len() / 2];
+    file[at + size / 2] ^= 1;
+    fs::write(workshop.path("changed.img.xz"), file).unwrap();
+    let found = said(&workshop, "changed.img.xz");
+    assert!(
+        found.ends_with(&format!("its xz Block at byte {at} cannot be decoded: lzma data error")),
+        "{found}"
+    );
+}

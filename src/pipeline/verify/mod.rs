@@ -17,9 +17,9 @@ use crate::partition::PartitionEntry;
 use crate::patch::{self, Partition};
 use crate::pipeline::{Error, Progress, Session, named_node};
 use crate::raspios::{self, CardRecord};
-use crate::stock_image::{SharingDisk, StockImage, StockImageError, shared_blocks};
+use crate::stock_image::{SharingDisk, StockImage, StockImageError, repeated_blocks, shared_blocks};
 use crate::stock_system::{Disk, StockSystem};
-use crate::types::{ByteCount, Stage};
+use crate::types::{ByteCount, ByteOffset, Stage};
 use bytes::{Comparison, KnownParts};
 use std::fmt;
 use std::io;
@@ -268,6 +268,15 @@ impl<'run> Run<'run> {
             let shared = shared_blocks(image, &known.image, of_stock, self.threads, &report);
             // Both have the same base layer.
             parts.push(KnownParts { parts: shared.map_err(unreadable)?, layers: vec![layer, &known.layer] });
+        } else {
+            // Of zeros behind the stock image, the first Block is read; those that repeat it hold the same.
+            let end = self.session.stock.image.size().get();
+            let is_hole = |range: &Range<u64>| {
+                range.start >= end && expected.next_data(ByteOffset::new(range.start)).get() >= range.end
+            };
+            let repeated = repeated_blocks(image, &is_hole).map_err(unreadable)?;
+            report(ByteCount::new(repeated.iter().map(|range| range.end - range.start).sum()));
+            parts.push(KnownParts { parts: repeated, layers: Vec::new() });
         }
         let comparison = Comparison {
             image,
