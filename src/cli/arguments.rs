@@ -189,6 +189,9 @@ pub(crate) struct VerifyArguments {
     /// Read back every image of a node in the folder for results
     #[arg(long, conflicts_with = "node")]
     pub(crate) all: bool,
+    /// Also read every file of both images, which takes as long as decompressing them
+    #[arg(long)]
+    pub(crate) every_file: bool,
     /// Compare it with the plan of this node instead of the one it says it was made for
     #[arg(long, short, alias = "only", value_name = "NAME")]
     pub(crate) node: Option<String>,

@@ -45,7 +45,8 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
     let stock = super::open_stock_image(&cluster, &arguments.stock, &super::scratch_folder())?;
     // Never made here: an image cannot have been made from a secret that does not exist.
     let secret = super::open_secret(&cluster, true).map_err(|failure| without_secret(failure, arguments))?;
-    let session = Session::new(cluster, stock, secret, super::cache());
+    let session =
+        Session::new(cluster, stock, secret, super::cache()).reading_every_file(arguments.every_file);
     match &arguments.card {
         Some(image) if !arguments.all => verify_one(&session, image, arguments),
         folder => verify_all(&session, folder.as_ref(), arguments.json),

@@ -66,12 +66,14 @@ pub struct Session {
     /// The folder for what saves work on the next run; without it nothing is kept.
     pub(super) cache: Option<PathBuf>,
     pub(super) steps: Vec<Step>,
+    /// Verifying reads every file of both images.
+    pub(super) reads_every_file: bool,
 }
 
 impl Session {
     /// Joins what was opened. Downloads, and what saves work on the next run, are kept in `cache`.
     pub fn new(cluster: Cluster, stock: OpenedImage, secret: ClusterSecret, cache: Option<PathBuf>) -> Self {
-        Self { cluster, stock, secret, cache, steps: Vec::new() }
+        Self { cluster, stock, secret, cache, steps: Vec::new(), reads_every_file: false }
     }
 
     /// Adds edits of the caller's own to the plan of every node. They pass the same checks as all others, and what they
@@ -83,6 +85,13 @@ impl Session {
     ) -> Self {
         self.steps.push(Box::new(step));
         self
+    }
+
+    /// Has [`verify`](Self::verify) read every file of both images with the other reader, also where all bytes are as
+    /// planned: for those who doubt the writer. Both images are decompressed for it.
+    #[must_use]
+    pub fn reading_every_file(self, reads_every_file: bool) -> Self {
+        Self { reads_every_file, ..self }
     }
 
     /// Returns the cluster.

@@ -78,7 +78,7 @@ fn bmaptool_takes_bmap_and_image_together() {
         let said = content(bmaptool);
         assert!(said.contains("discovered bmap file"), "{said}");
         assert_oracles_accept(&workshop.path("card.img"));
-        workshop.succeed(["verify", "--image", "demo", "card.img"]);
+        workshop.succeed(["verify", "--every-file", "--image", "demo", "card.img"]);
         fs::remove_file(workshop.path("card.img")).unwrap();
     }
 }

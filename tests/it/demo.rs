@@ -24,7 +24,7 @@ fn four_images_come_out_of_the_example() {
             assert_eq!(cmdline.lines().count(), 1, "{cmdline}");
             assert!(cmdline.contains(" resize") && cmdline.contains("cgroup_enable=memory"), "{cmdline}");
         }
-        workshop.succeed(["verify", "--image", "demo", &format!("images/{node}.img")]);
+        workshop.succeed(["verify", "--every-file", "--image", "demo", &format!("images/{node}.img")]);
     }
     let login_key = fs::read_to_string(workshop.path("images/id_ed25519")).unwrap();
     assert!(login_key.starts_with("-----BEGIN OPENSSH PRIVATE KEY-----"));
@@ -153,7 +153,7 @@ fn files_of_ones_own_land_as_root_would_have_copied_them() {
     workshop.succeed(["build", "--format", "img"]);
     let image = workshop.path("images/north.img");
     assert_oracles_accept(&image);
-    workshop.succeed(["verify", "images/north.img"]);
+    workshop.succeed(["verify", "--every-file", "images/north.img"]);
     for (path, mode, owner) in [
         ("/home/ann/.bashrc", "0644", 1000),
         ("/home/ann/.config/new", "0755", 1000),
@@ -245,7 +245,7 @@ fn a_large_sources_digest_is_in_the_plan_and_its_content_on_the_card() {
     let said = text(&workshop.command().arg("plan").output().unwrap().stderr);
     assert!(said.contains("there is no ") && said.contains("another SHA-256"), "{said}");
     workshop.succeed(["build", "--format", "img"]);
-    workshop.succeed(["verify", "images/north.img"]);
+    workshop.succeed(["verify", "--every-file", "images/north.img"]);
 }
 
 #[test]

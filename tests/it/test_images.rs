@@ -123,7 +123,7 @@ fn main_job(suite: &'static str) {
         if let Some(cmdline) = boot_file(&card, "/cmdline.txt") {
             assert_eq!(cmdline.lines().count(), 1, "{cmdline}");
         }
-        workshop.succeed(["verify", "--image", &image, &card.display().to_string()]);
+        workshop.succeed(["verify", "--every-file", "--image", &image, &card.display().to_string()]);
     }
     let north = workshop.path("images/north.img");
     let compared = compare_untouched(stock, &north, &planned(&workshop, stock, "north"));

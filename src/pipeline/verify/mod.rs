@@ -2,7 +2,8 @@
 //!
 //! Two things are shown. Every byte is the one that a build writes: the stock image's, except in the blocks of the
 //! layers that the plan makes (`bytes`). And what the plan edits is there for another reader than the writer
-//! of those layers ([`patch`]). Where one of the two fails, both trees are walked, file by file, to say what differs.
+//! of those layers ([`patch`]). Where one of the two fails, both trees are walked, file by file, to say what differs;
+//! and on request, as only that finds a file that the writer changed though no plan names it.
 
 mod bytes;
 
@@ -242,7 +243,8 @@ impl<'run> Run<'run> {
                 .map_err(|source| Error::StockImage { image: opened.path.display().to_string(), source })?;
             of_files = patch::check_edits(patch, &system.disk.files, &disk.files)?;
         }
-        if !(differing.is_empty() && differences.is_empty() && of_files.is_empty()) {
+        let is_as_planned = differing.is_empty() && differences.is_empty() && of_files.is_empty();
+        if self.session.reads_every_file || !is_as_planned {
             self.decompress(opened)?;
             of_files = patch::check(patch, &system.disk.files, &opened.disk.files)?;
         }

@@ -34,8 +34,8 @@ fn a_card_that_rejoins_is_built_and_verified_as_one() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("\n  kubectl delete node north\n"), "{}", text(&output.stderr));
     assert!(before == ["east", "south", "west"].map(read), "another card changed");
-    workshop.succeed(["verify", "images/north.img"]);
-    workshop.succeed(["verify", "--node", "north", "images/north.img"]);
+    workshop.succeed(["verify", "--every-file", "images/north.img"]);
+    workshop.succeed(["verify", "--every-file", "--node", "north", "images/north.img"]);
 }
 
 #[test]
@@ -55,8 +55,8 @@ fn a_card_that_joins_through_another_server_is_built_and_verified_as_one() {
     let said = text(&output.stderr);
     assert!(output.status.success(), "{said}");
     assert!(said.contains("\n  cardwright build --rejoin east --through north\n"), "{said}");
-    workshop.succeed(["verify", "images/west.img"]);
-    workshop.succeed(["verify", "images/east.img"]);
+    workshop.succeed(["verify", "--every-file", "images/west.img"]);
+    workshop.succeed(["verify", "--every-file", "images/east.img"]);
     workshop.succeed(["build", "--format", "img", "--only", "west"]);
     let output = workshop.run(["build", "--only", "west", "--through", "west"]);
     assert!(!output.status.success());
