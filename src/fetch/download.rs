@@ -65,15 +65,44 @@ impl Client {
         part: &mut Part<'_>,
         progress: &dyn Progress,
     ) -> Result<(), FetchError> {
+        self.insist(url, |part: &mut Part<'_>| self.attempt(url, part, progress), Part::length, part)
+    }
+
+    /// Downloads at most `limit` bytes into memory.
+    pub(super) fn read(&self, url: &str, limit: u64) -> Result<Vec<u8>, FetchError> {
+        let attempt = |bytes: &mut Vec<u8>| {
+            bytes.clear();
+            let Answer::Content { body, .. } = self.ask(url, 0)? else { return Ok(()) };
+            let read = body.into_reader().take(limit + 1).read_to_end(bytes);
+            read.map_err(|error| Interruption::Passing(error.to_string()))?;
+            if bytes.len() as u64 > limit {
+                return Err(Interruption::Lasting(FetchError::TooLarge { url: shown(url), limit }));
+            }
+            Ok(())
+        };
+        let mut bytes = Vec::new();
+        // What is there of one attempt is of no use to the next.
+        self.insist(url, attempt, |_| Ok(0), &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Makes attempts until one succeeds, or too many in a row bring nothing to what `length` measures.
+    fn insist<T>(
+        &self,
+        url: &str,
+        mut attempt: impl FnMut(&mut T) -> Result<(), Interruption>,
+        length: impl Fn(&T) -> Result<u64, CacheError>,
+        target: &mut T,
+    ) -> Result<(), FetchError> {
         let mut failures = 0;
-        let mut most = part.length()?;
+        let mut most = length(target)?;
         loop {
-            let problem = match self.attempt(url, part, progress) {
+            let problem = match attempt(target) {
                 Ok(()) => return Ok(()),
                 Err(Interruption::Lasting(error)) => return Err(error),
                 Err(Interruption::Passing(problem)) => problem,
             };
-            let length = part.length()?;
+            let length = length(target)?;
             if length > most {
                 most = length;
                 failures = 0;

@@ -27,6 +27,7 @@ use no_download::NoClient as Client;
 use part::{CachedFile, Part};
 use std::fmt;
 use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// A file that nodes.yaml names: by its path or by its URL.
@@ -123,6 +124,39 @@ impl fmt::Display for FileLocation {
     }
 }
 
+/// Downloads a text of at most `limit` bytes, which is kept nowhere.
+///
+/// # Errors
+/// As [`FileLocation::fetch`], the SHA-256 aside; also when it is not UTF-8.
+pub(crate) fn fetch_text(url: &str, limit: u64) -> Result<String, FetchError> {
+    check_scheme(url)?;
+    let bytes = Client::from_environment().read(url, limit)?;
+    String::from_utf8(bytes).map_err(|_| FetchError::Transfer {
+        url: error::shown(url),
+        problem: "what it sends is not a text".to_owned(),
+    })
+}
+
+/// Keeps in the cache what would be downloaded from `url`.
+///
+/// # Errors
+/// When the cache cannot be written to.
+pub(crate) fn keep(url: &str, content: &[u8], cache: &Path) -> Result<(), CacheError> {
+    let downloads = cache::downloads(cache);
+    let failed = |error| CacheError::when("writing to", downloads.folder())(error);
+    let mut file = downloads.begin().map_err(failed)?;
+    file.write_all(content).map_err(failed)?;
+    let kept = downloads.put(file, &part::name(url, Digest::of(content)));
+    kept.map(drop).map_err(|(error, _)| failed(error))
+}
+
+fn check_scheme(url: &str) -> Result<(), FetchError> {
+    if ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) {
+        return Ok(());
+    }
+    Err(FetchError::Scheme { url: error::shown(url) })
+}
+
 impl Fetched {
     fn here(path: PathBuf) -> Self {
         Self { path, hold: Hold::default(), trouble: None }
@@ -154,9 +188,7 @@ fn fetch_with(
     cache: &Path,
     progress: &dyn Progress,
 ) -> Result<Fetched, FetchError> {
-    if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) {
-        return Err(FetchError::Scheme { url: error::shown(url) });
-    }
+    check_scheme(url)?;
     let (downloads, name) = (cache::downloads(cache), part::name(url, expected));
     let file = match Part::open(&downloads, &name)? {
         CachedFile::Complete(file) => file,

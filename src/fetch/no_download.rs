@@ -16,6 +16,11 @@ impl NoClient {
     pub(super) fn download(&self, url: &str, _: &mut Part<'_>, _: &dyn Progress) -> Result<(), FetchError> {
         Err(FetchError::NotBuiltIn { url: shown(url) })
     }
+
+    #[expect(clippy::unused_self, reason = "the client that downloads needs it")]
+    pub(super) fn read(&self, url: &str, _: u64) -> Result<Vec<u8>, FetchError> {
+        Err(FetchError::NotBuiltIn { url: shown(url) })
+    }
 }
 
 #[cfg(test)]
