@@ -44,6 +44,7 @@ pub mod fetch;
 mod first_start;
 pub mod formats;
 pub mod fs;
+pub mod github_keys;
 pub mod identity;
 pub mod io;
 pub mod k3s;

@@ -105,7 +105,7 @@ pub(crate) enum Author {
 
 /// Returns `true` if nodes.yaml names no key for some node.
 fn needs_login_key(cluster: &Cluster) -> bool {
-    cluster.nodes.iter().any(|node| node.user.ssh_authorized_keys.is_empty())
+    cluster.nodes.iter().any(|node| node.user.login && node.user.ssh_authorized_keys.is_empty())
 }
 
 /// The texts of the access files.

@@ -68,10 +68,12 @@ pub(super) fn text_of(cluster: &Cluster) -> Result<String, AccessError> {
     let result = |name: &str| argument(&seen_from_nodes_yaml(cluster, &cluster.output.folder.join(name)));
     let (known_hosts, login_key) = (result(known_hosts::NAME)?, result(LOGIN_KEY)?);
     let section = |node: &Node| {
-        let (names, address, user) = (names(node).join(" "), node.host(), &node.user.name);
-        let identities = match node.user.ssh_authorized_keys.as_slice() {
-            [] => vec![login_key.clone()],
-            keys => own_keys(cluster, keys)?,
+        let user = node.ssh_user();
+        let (names, address, name) = (names(node).join(" "), node.host(), &user.name);
+        let identities = if user.name == node.user.name && user.ssh_authorized_keys.is_empty() {
+            vec![login_key.clone()]
+        } else {
+            own_keys(cluster, &user.ssh_authorized_keys.lines)?
         };
         // Otherwise ssh first offers every other key that an agent holds, and sshd hangs up after six
         // (sshd_config(5), MaxAuthTries). Keys of these names are still taken from the agent.
@@ -79,7 +81,7 @@ pub(super) fn text_of(cluster: &Cluster) -> Result<String, AccessError> {
         let line = |identity: &String| format!("    IdentityFile {identity}\n");
         let identities: String = identities.iter().map(line).collect();
         Ok(format!(
-            "\nHost {names}\n    HostName {address}\n    User {user}\n{identities}{only}    \
+            "\nHost {names}\n    HostName {address}\n    User {name}\n{identities}{only}    \
              UserKnownHostsFile {known_hosts}\n    HostKeyAlgorithms ssh-ed25519\n    StrictHostKeyChecking yes\n"
         ))
     };

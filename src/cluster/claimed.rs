@@ -33,8 +33,7 @@ pub(crate) enum ClaimedBy {
     Reserved,
 }
 
-const ACCOUNTS: &str =
-    "Set the user under `user:`; more of them are added with `first_boot:`, as in `adduser …`";
+const ACCOUNTS: &str = "Set the first user under `user:`, and others under `users:`";
 
 const NETWORK: &str = "Describe the network under `network:` and `wifi:`; other interfaces go into files of their own beside it";
 
@@ -68,6 +67,7 @@ claimed! {
     "/etc/subuid" SomePlans "the node's user is in it" ACCOUNTS;
     "/etc/subgid" SomePlans "the node's user is in it" ACCOUNTS;
     "~/.ssh/authorized_keys" EveryPlan "the keys that may log in are in it" "Name the keys under `user:`, as `ssh_authorized_keys:`";
+    "/home/*/.ssh/authorized_keys" SomePlans "the keys that may log in are in it" "Name the keys under `users:`, as `ssh_authorized_keys:`";
     "/etc/sudoers.d/010_*-nopasswd" SomePlans "it says whether sudo asks for a password" "Set `sudo:` under `user:`";
     "/etc/NetworkManager/system-connections/*.nmconnection" SomePlans "the node's address is in it" NETWORK;
     "/etc/NetworkManager/conf.d/*" SomePlans "the links that k3s makes are left alone by it" OTHER;
@@ -234,6 +234,7 @@ mod tests {
             "/etc/hostname",
             "/etc/sudoers.d/010_pi-nopasswd",
             "/home/ann/.ssh/authorized_keys",
+            "/home/bob/.ssh/authorized_keys",
             "/etc/cardwright/card.json",
             "/var/lib/rancher/k3s/server/tls/etcd/server-ca.key",
             "/etc/ssh/cardwright_host_ed25519_key.pub",
@@ -247,7 +248,6 @@ mod tests {
             "/etc/rancher/k3s/config.yaml.d/own.yaml",
             "/etc/systemd/system/k3s.service.d/own.conf",
             "/etc/sudoers.d/own",
-            "/home/bob/.ssh/authorized_keys",
             "/home/ann/.ssh/config",
         ] {
             assert_eq!(found(free), None, "{free}");

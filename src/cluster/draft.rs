@@ -149,6 +149,12 @@ impl NodeDraft {
         fields.spans("", &mut spans);
         let words = fields.boot.cmdline.items().iter();
         spans.cmdline = words.map(|word| (word.value.clone(), word.span.clone())).collect();
-        fields.finish(self.keys.name.to_value()?, network, k3s, spans)
+        let mut users = Vec::new();
+        for draft in fields.users.items().iter().map(|user| &user.value) {
+            let user = draft.finish()?;
+            draft.spans(&format!("users.{}.", user.name), &mut spans);
+            users.push(user);
+        }
+        fields.finish(self.keys.name.to_value()?, users, network, k3s, spans)
     }
 }

@@ -26,6 +26,7 @@ mod pods;
 mod resolve;
 mod rules;
 mod ssh;
+mod user;
 mod validity;
 mod values;
 mod wifi;
@@ -40,7 +41,9 @@ pub use model::Cluster;
 pub use names::{ClusterName, Hostname, InterfaceName, K3sVersion, TimeServer, UserName};
 pub use network::{Connection, Ipv4, Ipv4Network, Ipv6Network, Link, Network, Route};
 pub use pods::PodFamilies;
-pub use ssh::{AuthorizedKey, NotAPublicKey};
+pub(crate) use ssh::shown_fingerprint;
+pub use ssh::{AuthorizedKey, FetchedKeys, NotAPublicKey, PinnedKeys};
+pub use user::{AuthorizedKeys, Password, Sudo};
 pub use validity::{CaStartYear, Lifetime};
 pub use values::{
     Access, ExtraFile, FileOwner, FilePath, FileSource, Grow, ImageSource, Install, Interface, K3s, Manifest,

@@ -1,9 +1,10 @@
 //! A cluster as nodes.yaml describes it: valid by construction.
 
 use crate::cluster::k3s_flags::{DATA_DIR, PORT, given};
+use crate::cluster::user::refuses_login;
 use crate::cluster::{
     ClusterName, Diagnostic, FieldSpan, Grow, ImageSource, InvalidCluster, K3s, Node, NodeK3s, Output, Role,
-    Secret,
+    Secret, User,
 };
 use crate::types::Digest;
 use std::net::IpAddr;
@@ -97,5 +98,25 @@ impl Node {
     /// Returns the role of this node in k3s.
     pub fn role(&self) -> Option<Role> {
         self.k3s.as_ref().map(|k3s| k3s.role)
+    }
+}
+
+impl Node {
+    /// Returns all users: the first one, and those beside it.
+    pub fn all_users(&self) -> impl Iterator<Item = &User> {
+        std::iter::once(&self.user).chain(&self.users)
+    }
+
+    /// Returns the user to log in as over SSH: the first one, unless nobody logs in as it.
+    pub fn ssh_user(&self) -> &User {
+        let lets_in = |user: &&User| {
+            let has_password = self.ssh.password_login && user.password_hash.is_some();
+            user.login
+                && !refuses_login(&user.shell)
+                && (has_password || !user.ssh_authorized_keys.is_empty())
+        };
+        // Where no key is named for the first user, the cluster's own is used.
+        let added = if self.user.login { None } else { self.users.iter().find(lets_in) };
+        added.unwrap_or(&self.user)
     }
 }

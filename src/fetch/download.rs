@@ -72,7 +72,7 @@ impl Client {
     pub(super) fn read(&self, url: &str, limit: u64) -> Result<Vec<u8>, FetchError> {
         let attempt = |bytes: &mut Vec<u8>| {
             bytes.clear();
-            let Answer::Content { body, .. } = self.ask(url, 0)? else { return Ok(()) };
+            let Some((body, _)) = self.ask(url, 0)? else { return Ok(()) };
             let read = body.into_reader().take(limit + 1).read_to_end(bytes);
             read.map_err(|error| Interruption::Passing(error.to_string()))?;
             if bytes.len() as u64 > limit {

@@ -31,6 +31,7 @@ use crate::cache;
 use crate::cluster::{CannotRejoin, Cluster, ImageSource, InvalidCluster, Node};
 use crate::demo;
 use crate::fetch::{FetchError, Fetched};
+use crate::github_keys::GithubKeysError;
 use crate::identity::{ClusterSecret, Creation, IdentityError};
 use crate::io::ownership;
 use crate::output::OutputError;
@@ -49,6 +50,9 @@ errors! {
         /// The stock image could not be downloaded.
         #[error(transparent)]
         Fetch(#[from] FetchError),
+        /// Keys of users could not be fetched.
+        #[error(transparent)]
+        Keys(#[from] GithubKeysError),
         /// The stock image could not be opened.
         #[error(transparent)]
         Disk(#[from] StockImageError),

@@ -4,7 +4,10 @@ use super::{Error, Progress};
 use crate::artifacts;
 use crate::base_layer::{self, BaseLayerError, DiskLayout};
 use crate::cache::{self, Hold};
-use crate::cluster::{Cluster, ClusterName, Diagnostic, ExtraFile, FieldSpan, ImageSource, Node};
+use crate::cluster::{
+    Cluster, ClusterName, Diagnostic, ExtraFile, FetchedKeys, FieldSpan, ImageSource, Node,
+};
+use crate::github_keys;
 use crate::identity::ClusterSecret;
 use crate::k3s::Artifacts;
 use crate::patch::{Draft, Partition, Patch, PatchError, SourceDigests};
@@ -73,7 +76,12 @@ pub(super) fn plan_cluster<'cluster>(
         }
         None => (None, Vec::new()),
     };
-    let mut plans = plan_with(system, cluster, secret, artifacts.as_ref(), steps)?;
+    let (keys, trouble) = github_keys::fetch(cluster, cache, progress)?;
+    if let Some(error) = trouble {
+        progress.warning(cache::cache_warning(&error));
+    }
+    let materials = Materials { artifacts: artifacts.as_ref(), keys: &keys };
+    let mut plans = plan_with(system, cluster, secret, &materials, steps)?;
     let mut known = SourceDigests::default();
     for (node, patch) in &mut plans.nodes {
         let failed = |source: PatchError| Error::Plan { node: node.name.to_string(), source: source.into() };
@@ -82,13 +90,19 @@ pub(super) fn plan_cluster<'cluster>(
     Ok(Plans { _downloads: downloads, ..plans })
 }
 
+/// What was fetched for the cards.
+pub(super) struct Materials<'fetched> {
+    pub(super) artifacts: Option<&'fetched Artifacts>,
+    pub(super) keys: &'fetched FetchedKeys,
+}
+
 /// As [`plan_cluster`], with what is put inside the cards at hand. All that nodes.yaml asks for and the stock
 /// image does not give is reported at once.
 pub(super) fn plan_with<'cluster>(
     system: &StockSystem,
     cluster: &'cluster Cluster,
     secret: &ClusterSecret,
-    artifacts: Option<&Artifacts>,
+    materials: &Materials<'_>,
     steps: &[Step],
 ) -> Result<Plans<'cluster>, Error> {
     let context = PlanContext {
@@ -97,7 +111,8 @@ pub(super) fn plan_with<'cluster>(
         release: &system.release,
         stock: &system.disk.files,
         time: system.time,
-        artifacts,
+        artifacts: materials.artifacts,
+        keys: materials.keys,
     };
     let failed = |node: &Node, source| Error::Plan { node: node.name.to_string(), source };
     let (mut nodes, mut problems) = (Vec::new(), Vec::new());
@@ -159,7 +174,9 @@ fn span_on_boot(node: &Node, path: &ImagePath) -> Option<FieldSpan> {
 fn problem_of(mistake: &RaspiosError, cluster: &Cluster, node: &Node) -> Diagnostic {
     // Its place is shown with it.
     let (span, mistake) = match (plan::span_of(mistake, node), mistake) {
-        (Some(span), RaspiosError::ExtraFile { source, .. }) => (Some(span), &**source),
+        (Some(span), RaspiosError::ExtraFile { source, .. } | RaspiosError::AddedUser { source, .. }) => {
+            (Some(span), &**source)
+        }
         (span, mistake) => (span, mistake),
     };
     let mut problem = Diagnostic::at(span.as_ref(), mistake);

@@ -7,12 +7,13 @@ mod report;
 
 pub use report::{PlannedChange, PlannedEdit, report};
 
-use crate::cluster::{Cluster, FieldSpan, Node, Swap};
+use crate::cluster::{Cluster, FetchedKeys, FieldSpan, Node, Password, Swap, User};
 use crate::identity::{ClusterSecret, IdentityError, SshKeyPair};
 use crate::k3s::{self, Artifacts, K3sError};
 use crate::patch::{Draft, Patch, PatchError, Stock};
 use crate::raspios::{self, Account, CardRecord, NetworkStack, RaspiosError, Release};
 use crate::types::{UnixTime, errors};
+use zeroize::Zeroizing;
 
 /// All that a plan is made from, the node aside.
 pub struct PlanContext<'context> {
@@ -28,6 +29,8 @@ pub struct PlanContext<'context> {
     pub time: UnixTime,
     /// Files that are put into the image of every node that runs k3s.
     pub artifacts: Option<&'context Artifacts>,
+    /// The keys of users that nodes.yaml pins.
+    pub keys: &'context FetchedKeys,
 }
 
 errors! {
@@ -43,6 +46,9 @@ errors! {
         /// The login key could not be made.
         #[error(transparent)]
         Identity(#[from] IdentityError),
+        /// A key that nodes.yaml pins is not among those that were fetched.
+        #[error("the SSH keys of `{account}` on GitHub were not fetched")]
+        KeysNotFetched { account: String },
         /// A stock file could not be read.
         #[error(transparent)]
         Patch(#[from] PatchError),
@@ -84,7 +90,7 @@ impl Mistakes {
 /// # Errors
 /// Fails when the stock image cannot be read, or is not what every plan needs.
 pub fn assess(context: &PlanContext<'_>, node: &Node) -> Result<Assessment, PlanError> {
-    let PlanContext { cluster, secret, release, stock, time, artifacts } = *context;
+    let PlanContext { cluster, secret, release, stock, time, artifacts, .. } = *context;
     let mut draft = Draft::new(stock, time);
     let edits = &mut draft;
     let mut mistakes = Mistakes::default();
@@ -94,7 +100,8 @@ pub fn assess(context: &PlanContext<'_>, node: &Node) -> Result<Assessment, Plan
         k3s::write_artifacts(edits, artifacts, cluster.k3s_data_dir())?;
     }
 
-    let account = plan_user(edits, cluster, node, secret, &mut mistakes)?;
+    let account = plan_user(edits, context, node, &mut mistakes)?;
+    plan_added_users(edits, context, node, &mut mistakes)?;
     plan_network(edits, context, node, &mut mistakes)?;
     let own_command = plan_settings(edits, node, &mut mistakes)?;
 
@@ -120,9 +127,8 @@ pub fn assess(context: &PlanContext<'_>, node: &Node) -> Result<Assessment, Plan
 /// Plans the user. Comes before all that is put into the home directory, which may have to be moved.
 fn plan_user(
     edits: &mut Draft<'_>,
-    cluster: &Cluster,
+    context: &PlanContext<'_>,
     node: &Node,
-    secret: &ClusterSecret,
     mistakes: &mut Mistakes,
 ) -> Result<Account, PlanError> {
     let account = match mistakes.note(raspios::set_user(edits, &node.user))? {
@@ -130,10 +136,56 @@ fn plan_user(
         // The user as far as it got, so that all else is checked as well.
         None => Account::first_user(edits)?,
     };
-    raspios::set_authorized_keys(edits, &account, &login_keys(cluster, node, secret)?)?;
+    set_logins(edits, context, node, &node.user, &account)?;
     raspios::set_sudo(edits, &account, node.user.sudo)?;
+    for group in &node.user.groups {
+        mistakes.note(raspios::join_group(edits, &account.name, group))?;
+    }
     raspios::dismiss_wizard(edits)?;
     Ok(account)
+}
+
+/// Plans the users beside the first one. Comes after the wizard is gone, whose numbers they may get.
+fn plan_added_users(
+    edits: &mut Draft<'_>,
+    context: &PlanContext<'_>,
+    node: &Node,
+    mistakes: &mut Mistakes,
+) -> Result<(), PlanError> {
+    for user in &node.users {
+        let of_user =
+            |source| RaspiosError::AddedUser { name: user.name.to_string(), source: Box::new(source) };
+        let added = raspios::add_user(edits, user, &node.users);
+        if let Some(account) = mistakes.note(added.map_err(of_user))? {
+            set_logins(edits, context, node, user, &account)?;
+            raspios::set_sudo(edits, &account, user.sudo)?;
+        }
+        for group in &user.groups {
+            mistakes.note(raspios::join_group(edits, user.name.as_str(), group).map_err(of_user))?;
+        }
+    }
+    Ok(())
+}
+
+/// Plans what a user logs in with.
+fn set_logins(
+    edits: &mut Draft<'_>,
+    context: &PlanContext<'_>,
+    node: &Node,
+    user: &User,
+    account: &Account,
+) -> Result<(), PlanError> {
+    if !user.login {
+        return Ok(raspios::lock_user(edits, account)?);
+    }
+    let hash = user.password_hash.as_ref().map(|password| match password {
+        Password::Hash(hash) => Zeroizing::new(hash.reveal().to_owned()),
+        Password::Plain(password) => {
+            context.secret.password_hash(node.name.as_str(), user.name.as_str(), password.reveal())
+        }
+    });
+    raspios::set_password(edits, account, hash.as_ref().map(|hash| hash.as_str()))?;
+    Ok(raspios::set_authorized_keys(edits, account, &login_keys(context, node, user)?)?)
 }
 
 /// Plans what the node is called, how it is reached, and how it learns the time.
@@ -217,14 +269,26 @@ pub fn span_of(mistake: &RaspiosError, node: &Node) -> Option<FieldSpan> {
         RaspiosError::UnknownLocale { .. } => spans.of("locale").cloned(),
         RaspiosError::UnknownKeyboard { .. } => spans.of("keyboard").cloned(),
         RaspiosError::UnknownCountry { .. } => spans.of("wifi.country").cloned(),
-        RaspiosError::NameTaken { .. } => spans.of("user.name").cloned(),
-        RaspiosError::MissingShell { .. } => spans.of("user.shell").cloned(),
+        RaspiosError::AddedUser { name, source } => {
+            spans.of(&format!("users.{name}.{}", key_of_user(source)?)).cloned()
+        }
         RaspiosError::CmdlineWord { word, .. } | RaspiosError::Contradiction { word, .. } => {
             spans.cmdline.get(word).cloned()
         }
         RaspiosError::ExtraFile { place, .. } => {
             place.map(|position| FieldSpan { position, path: "files".to_owned() })
         }
+        other => spans.of(&format!("user.{}", key_of_user(other)?)).cloned(),
+    }
+}
+
+/// Returns the key of a user that a mistake is about.
+fn key_of_user(mistake: &RaspiosError) -> Option<&'static str> {
+    match mistake {
+        RaspiosError::NameTaken { .. } => Some("name"),
+        RaspiosError::UidTaken { .. } => Some("uid"),
+        RaspiosError::MissingShell { .. } => Some("shell"),
+        RaspiosError::UnknownGroup { .. } => Some("groups"),
         _ => None,
     }
 }
@@ -254,12 +318,19 @@ pub fn login_key(cluster: &Cluster, secret: &ClusterSecret) -> Result<SshKeyPair
 /// The beginning of the comment of every login key that this program makes.
 pub(crate) const LOGIN_KEY_COMMENT: &str = "cardwright-";
 
-/// Returns the keys that may log in: those that nodes.yaml names, or else the cluster's own.
-fn login_keys(cluster: &Cluster, node: &Node, secret: &ClusterSecret) -> Result<Vec<String>, IdentityError> {
-    if node.user.ssh_authorized_keys.is_empty() {
-        return Ok(vec![login_key(cluster, secret)?.public]);
+/// Returns the keys that may log in as a user: those that nodes.yaml names, or else for the first user the cluster's own.
+fn login_keys(context: &PlanContext<'_>, node: &Node, user: &User) -> Result<Vec<String>, PlanError> {
+    if user.ssh_authorized_keys.is_empty() && user.name == node.user.name {
+        return Ok(vec![login_key(context.cluster, context.secret)?.public]);
     }
-    Ok(node.user.ssh_authorized_keys.iter().map(|key| key.as_str().to_owned()).collect())
+    let mut lines: Vec<String> =
+        user.ssh_authorized_keys.lines.iter().map(|key| key.as_str().to_owned()).collect();
+    for keys in &user.ssh_authorized_keys.pinned {
+        let fetched = context.keys.lines(keys);
+        let not_fetched = || PlanError::KeysNotFetched { account: keys.account().to_owned() };
+        lines.extend(fetched.ok_or_else(not_fetched)?);
+    }
+    Ok(lines)
 }
 
 /// Returns what k3s has to know of the system below it.

@@ -5,6 +5,7 @@ use super::RaspiosError;
 use super::text::{edit_required, map_lines};
 use crate::patch::{Draft, Partition};
 use crate::types::absent::OrEmpty as _;
+use crate::types::similar::most_similar;
 use crate::types::{ImagePath, Owner, image_path};
 
 /// The user that Raspberry Pi OS is made for; what this number is called differs.
@@ -76,6 +77,39 @@ pub(super) fn set_field(
     } else {
         Err(RaspiosError::DamagedFile { path, found: "has no proper line for user 1000" })
     }
+}
+
+/// Adds a user to a group, in /etc/group and, where there is one, /etc/gshadow.
+///
+/// # Errors
+/// Fails when the image has no such group.
+pub fn join_group(draft: &mut Draft<'_>, user: &str, group: &str) -> Result<(), RaspiosError> {
+    let known = names_in(draft, &image_path!("/etc/group"))?;
+    if !known.iter().any(|name| name == group) {
+        let nearest = most_similar(group, known);
+        return Err(RaspiosError::UnknownGroup { group: group.to_owned(), nearest });
+    }
+    edit_members(draft, group, |members| add_to_list(members, user))
+}
+
+/// Changes the list of a group's members.
+pub(super) fn edit_members(
+    draft: &mut Draft<'_>,
+    group: &str,
+    change: impl Fn(&mut String),
+) -> Result<(), RaspiosError> {
+    for path in ["/etc/group", "/etc/gshadow"] {
+        draft.edit_text(Partition::Root, &ImagePath::new(path)?, |text| {
+            map_fields(text, |fields| {
+                if fields.first().is_some_and(|name| name == group)
+                    && let Some(members) = fields.get_mut(3)
+                {
+                    change(members);
+                }
+            })
+        })?;
+    }
+    Ok(())
 }
 
 /// Takes a user out of all of these files, with the group of its name, as userdel(8) does.

@@ -66,7 +66,19 @@ errors! {
         DamagedFile { path: ImagePath, found: &'static str } => UNMODIFIED,
         /// A name for the user that somebody else has.
         #[error("the user cannot be called `{name}`: the stock image has that name in `{path}` already")]
-        NameTaken { name: String, path: ImagePath } => "Choose another `user.name` in nodes.yaml",
+        NameTaken { name: String, path: ImagePath } => "Choose another `name:` for it in nodes.yaml",
+        /// A number for a user that somebody else, or a group, has.
+        #[error("the user cannot have the number {uid}: the stock image has it already")]
+        UidTaken { uid: u32 } => "Choose another `uid:`, or remove it: the next free number is taken then",
+        /// A group that the image does not know, and the names most like it.
+        #[error("the stock image has no group `{group}`")]
+        UnknownGroup { group: String, nearest: Vec<String> } => did_you_mean(
+            nearest,
+            "Name a group of the image; one that a package brings is joined under `first_boot:`, after the package was installed, as in `usermod -aG docker pi`",
+        ),
+        /// A mistake in a user of `users:`.
+        #[error("user `{name}`: {source}")]
+        AddedUser { name: String, source: Box<RaspiosError> } => source.hint(),
         /// A login shell that is not installed.
         #[error("the stock image has no `{shell}` for a login shell")]
         MissingShell { shell: ImagePath }
@@ -153,6 +165,9 @@ impl RaspiosError {
                 | Self::UnknownCountry { .. }
                 | Self::NameTaken { .. }
                 | Self::MissingShell { .. }
+                | Self::UidTaken { .. }
+                | Self::UnknownGroup { .. }
+                | Self::AddedUser { .. }
                 | Self::CmdlineWord { .. }
                 | Self::ExtraFile { .. }
         )

@@ -5,6 +5,7 @@
 //! makes no edit.
 
 mod accounts;
+mod added_user;
 mod boot_files;
 mod card;
 mod clock;
@@ -41,7 +42,8 @@ mod user;
 mod wifi;
 mod wizard;
 
-pub use accounts::Account;
+pub use accounts::{Account, join_group};
+pub use added_user::add_user;
 pub use boot_files::{add_cmdline_words, add_config_lines, set_page_size};
 pub(crate) use card::IN_EVERY_RECORD;
 pub use card::{CardRecord, read_card_record, write_card_record};
@@ -64,5 +66,5 @@ pub use ssh::enable_ssh;
 pub use sudo::set_sudo;
 pub use swap::disable_swap;
 pub use timezone::set_timezone;
-pub use user::{set_authorized_keys, set_user};
+pub use user::{lock_user, set_authorized_keys, set_password, set_user};
 pub use wizard::dismiss_wizard;

@@ -5,7 +5,6 @@ use crate::cluster::{
     Network, Node, NodeSpans, PageSize, Passphrase, Ssh, Ssid, Swap, User, UserName, Wifi, WifiKey,
     WifiSecurity,
 };
-use crate::types::image_path;
 use std::net::Ipv4Addr;
 
 /// A node of 192.168.50.0/24 that asks for nothing special.
@@ -14,6 +13,7 @@ pub(super) fn node(name: &str, last: u8) -> Node {
         name: Hostname::new(name).unwrap(),
         network: network(last),
         user: user("pi"),
+        users: Vec::new(),
         ssh: Ssh { password_login: false },
         timezone: None,
         spans: NodeSpans::default(),
@@ -65,11 +65,5 @@ pub(super) fn ipv6() -> Ipv6Network {
 }
 
 pub(super) fn user(name: &str) -> User {
-    User {
-        name: UserName::new(name).unwrap(),
-        shell: image_path!("/bin/bash"),
-        password_hash: None,
-        ssh_authorized_keys: Vec::new(),
-        sudo: true,
-    }
+    User::named(UserName::new(name).unwrap())
 }

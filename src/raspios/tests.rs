@@ -3,7 +3,7 @@
 use super::test_node::node;
 use super::test_stock::{applied, bookworm, bullseye, patch, path, paths, text, trixie};
 use super::*;
-use crate::cluster::TimeServer;
+use crate::cluster::{Sudo, TimeServer};
 use crate::patch::{Draft, MemoryStock, Partition};
 use crate::types::ImagePath;
 
@@ -12,8 +12,9 @@ fn customise(stock: &MemoryStock, draft: &mut Draft<'_>) -> Result<(), RaspiosEr
     let release = detect(stock).unwrap();
     let node = node("north", 11);
     let account = set_user(draft, &node.user)?;
+    set_password(draft, &account, None)?;
     set_authorized_keys(draft, &account, &["ssh-ed25519 AAAA"])?;
-    set_sudo(draft, &account, true)?;
+    set_sudo(draft, &account, Sudo::WithoutPassword)?;
     dismiss_wizard(draft)?;
     set_hostname(draft, &node.name)?;
     set_cluster_hosts(draft, std::slice::from_ref(&node))?;

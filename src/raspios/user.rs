@@ -1,4 +1,4 @@
-//! The user one logs in as: user 1000 of the stock image, under the name, with the shell, the password
+//! The first user: user 1000 of the stock image, under the name, with the shell, the password
 //! and the keys of nodes.yaml.
 //!
 //! A new user beside it would leave the stock image's own, and the questions of its first boot, behind.
@@ -9,7 +9,7 @@ use crate::cluster::User;
 use crate::patch::{Draft, Partition};
 use crate::types::{ImagePath, Mode, image_path};
 
-/// Gives user 1000 its name, home directory, shell and password. Comes before everything that writes
+/// Gives user 1000 its name, home directory and shell. Comes before everything that writes
 /// below the home directory.
 ///
 /// # Errors
@@ -22,9 +22,20 @@ pub fn set_user(draft: &mut Draft<'_>, user: &User) -> Result<Account, RaspiosEr
     if !draft.exists(Partition::Root, &account.home)? {
         draft.directory(Partition::Root, &account.home, Mode::PRIVATE_DIRECTORY, account.owner)?;
     }
-    set_shell(draft, &account, &user.shell)?;
-    set_password(draft, &account, user.password_hash.as_ref().map(crate::cluster::Secret::reveal))?;
+    if user.login {
+        // The current trixie gives `pi` /usr/sbin/nologin, which refuses a login by key as well.
+        set_shell(draft, &account, &user.shell)?;
+    }
     Ok(account)
+}
+
+/// Lets nobody log in as a user, as `usermod --lock` and its shell do together.
+///
+/// # Errors
+/// When the stock image cannot be read, or has no line for the user.
+pub fn lock_user(draft: &mut Draft<'_>, account: &Account) -> Result<(), RaspiosError> {
+    set_field(draft, "/etc/passwd", &account.name, 6, "/usr/sbin/nologin")?;
+    set_field(draft, "/etc/shadow", &account.name, 1, "!")
 }
 
 /// Lets the holders of these keys log in: lines as authorized_keys has them, and no others.
@@ -84,20 +95,32 @@ fn rename(draft: &mut Draft<'_>, account: Account, name: &str) -> Result<Account
     Ok(Account { name: name.to_owned(), home, ..account })
 }
 
-/// Sets the login shell: the current trixie gives `pi` /usr/sbin/nologin, which refuses a login by key as well.
 fn set_shell(draft: &mut Draft<'_>, account: &Account, shell: &ImagePath) -> Result<(), RaspiosError> {
+    check_shell(draft, shell)?;
+    set_field(draft, "/etc/passwd", &account.name, 6, shell.as_str())
+}
+
+/// Checks that a login shell is installed.
+pub(super) fn check_shell(draft: &Draft<'_>, shell: &ImagePath) -> Result<(), RaspiosError> {
     // The list of login shells stands for what is installed: some of them are links through other links.
     let listed = draft.read_text(Partition::Root, &image_path!("/etc/shells"))?;
     let is_listed = |shells: String| shells.lines().any(|line| line.trim() == shell.as_str());
     if !listed.is_some_and(is_listed) && !draft.exists(Partition::Root, shell)? {
         return Err(RaspiosError::MissingShell { shell: shell.clone() });
     }
-    set_field(draft, "/etc/passwd", &account.name, 6, shell.as_str())
+    Ok(())
 }
 
 /// Sets the password. Without one there is `*`, which no password matches. `!` would lock the account, and where PAM
 /// is off sshd takes that to mean keys as well (sshd(8), "LOGIN PROCESS").
-fn set_password(draft: &mut Draft<'_>, account: &Account, hash: Option<&str>) -> Result<(), RaspiosError> {
+///
+/// # Errors
+/// When the stock image cannot be read, or has no line for the user, or `hash` is none of a password.
+pub fn set_password(
+    draft: &mut Draft<'_>,
+    account: &Account,
+    hash: Option<&str>,
+) -> Result<(), RaspiosError> {
     let hash = hash.unwrap_or("*");
     if hash.is_empty() || hash.contains(|letter: char| letter == ':' || !letter.is_ascii_graphic()) {
         return Err(RaspiosError::PasswordHash);
@@ -108,8 +131,8 @@ fn set_password(draft: &mut Draft<'_>, account: &Account, hash: Option<&str>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{Secret, UserName};
-    use crate::patch::{Action, Sensitivity};
+    use crate::cluster::UserName;
+    use crate::patch::{Action, Sensitivity, Stock as _};
     use crate::raspios::test_node::user;
     use crate::raspios::test_stock::{
         USER, attributes, bookworm, bullseye, edit, patch, path, paths, put, text, trixie,
@@ -117,7 +140,9 @@ mod tests {
     use crate::types::Owner;
 
     fn set(draft: &mut Draft<'_>, user: &User) -> Account {
-        set_user(draft, user).unwrap()
+        let account = set_user(draft, user).unwrap();
+        set_password(draft, &account, None).unwrap();
+        account
     }
 
     #[test]
@@ -185,17 +210,36 @@ mod tests {
     #[test]
     fn the_password_is_the_hash_asked_for_or_none() {
         let stock = put(bookworm(), "/etc/other", "");
-        let mut with_password = user("pi");
-        with_password.password_hash = Some(Secret::new("$6$salt$hash".to_owned()));
-        let made = patch(&stock, |draft| drop(set(draft, &with_password)));
+        let set = |draft: &mut Draft<'_>, hash| {
+            let account = Account::first_user(draft).unwrap();
+            set_password(draft, &account, Some(hash))
+        };
+        let made = patch(&stock, |draft| set(draft, "$6$salt$hash").unwrap());
         assert_eq!(paths(&made), ["/etc/shadow"]);
         assert!(text(&made, "/etc/shadow").contains("\npi:$6$salt$hash:20000:0:99999:7:::\n"));
-        with_password.password_hash = Some(Secret::new("x:0:\nroot::".to_owned()));
         let _ = patch(&stock, |draft| {
-            let error = set_user(draft, &with_password).unwrap_err();
+            let error = set(draft, "x:0:\nroot::").unwrap_err();
             assert!(matches!(error, RaspiosError::PasswordHash));
             assert!(!error.to_string().contains("root"));
         });
+    }
+
+    #[test]
+    fn nobody_logs_in_as_a_locked_user() {
+        for stock in [bullseye(), bookworm(), trixie()] {
+            let locked = User { login: false, ..user("pi") };
+            let patch = patch(&stock, |draft| {
+                let account = set_user(draft, &locked).unwrap();
+                lock_user(draft, &account).unwrap();
+            });
+            let stock_has_it =
+                stock.read_lossy(Partition::Root, &path("/etc/shadow")).unwrap().unwrap().contains("pi:!:");
+            assert_eq!(paths(&patch).is_empty(), stock_has_it);
+            if !stock_has_it {
+                assert!(text(&patch, "/etc/passwd").contains(":/home/pi:/usr/sbin/nologin\n"));
+                assert!(text(&patch, "/etc/shadow").contains("\npi:!:20000:0:99999:7:::\n"));
+            }
+        }
     }
 
     #[test]

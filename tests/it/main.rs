@@ -59,4 +59,5 @@ mod support;
 mod terminal;
 #[cfg(target_os = "linux")]
 mod test_images;
+mod users;
 mod verify;

@@ -145,7 +145,8 @@ mod tests {
                 "Write it like `server: {config: {write-kubeconfig-mode: \"0640\"}}`, under `k3s:` at the top of the file",
             ),
             (&NODE, "AUTO_SETUP_NET_STATIC_IP", "Did you mean `address`?"),
-            (&NODE, "users", "Write it like `user: {name: ann}`"),
+            (&NODE, "accounts", "Did you mean `users`?"),
+            (&USER, "gid", "Did you mean `uid`?"),
             (&USER, "suod", "Did you mean `sudo`?"),
             (
                 &USER,

@@ -44,7 +44,6 @@ const TABLE: &[Foreign] = &[
         &[""],
         Nothing("Remove it: nodes.yaml has neither a version nor a kind"),
     ),
-    Foreign("users", SETTINGS, Example("user: {name: ann}")),
     // The network.
     Foreign("subnet network_cidr", &[], Example("network: {prefix: 24, gateway: 192.168.50.1}")),
     Foreign("gateway6", &[], Example("network: {ipv6: {gateway: fd00::1}}")),
@@ -80,12 +79,12 @@ const TABLE: &[Foreign] = &[
         SETTINGS,
         Example("user: {name: ann}"),
     ),
-    Foreign("passwordless_sudo nopasswd", &[], Example("user: {sudo: passwordless}")),
+    Foreign("passwordless_sudo nopasswd", &[], Example("user: {sudo: nopasswd}")),
     Foreign(
-        "groups gecos uid homedir lock_passwd primary_group no_create_home expiredate",
+        "gecos homedir lock_passwd primary_group no_create_home expiredate",
         &["user", "", "node"],
         Nothing(
-            "The user has the stock image's number, home and groups; change them with a command of `first_boot:`",
+            "A user has a home in /home, a group of its own, and no password unless one is given; change the rest with a command of `first_boot:`",
         ),
     ),
     Foreign(

@@ -35,6 +35,7 @@ pub(crate) const LEVELS: &[&Level] = &[
     &wifi::SSID,
     &keyboard::KEYBOARD,
     &user::USER,
+    &user::GITHUB_KEYS,
     &user::SSH,
     &boot::BOOT,
     &files::FILE,

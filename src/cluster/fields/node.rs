@@ -1,5 +1,6 @@
 //! The keys that the top of nodes.yaml has for all nodes, and a node for itself.
 
+use crate::cluster::document::schema;
 use crate::cluster::document::table::{added, keys};
 use crate::cluster::document::types::{by, like, list, off, text, token};
 use crate::cluster::document::value::Spanned;
@@ -9,7 +10,7 @@ use crate::cluster::fields::keyboard::keyboard;
 use crate::cluster::fields::network::{NETWORK, NetworkFields};
 use crate::cluster::fields::size;
 use crate::cluster::fields::system::{command, locale, swap, time_server, timezone};
-use crate::cluster::fields::user::{SSH, Ssh, SshFields, USER, User, UserFields};
+use crate::cluster::fields::user::{SSH, Ssh, SshFields, USER, User, UserFields, added_users, by_name};
 use crate::cluster::fields::wifi::{WIFI, WifiLayer};
 use crate::cluster::{ExtraFile, Hostname, Keyboard, Network, NodeK3s, NodeSpans, Swap, TimeServer};
 use crate::types::ByteCount;
@@ -18,6 +19,7 @@ use serde_json::json;
 keys! {
     draft NodeFields => Node {
         name: Hostname, "Its host name, which is also its name in Kubernetes and the name of its image.";
+        users: Vec<User>, "The users beside the first one.";
         network: Network, "Its network.";
         k3s: Option<NodeK3s>, "k3s on this node; `None` where it does not run.";
         spans: NodeSpans, "The places of its values in nodes.yaml.";
@@ -26,6 +28,16 @@ keys! {
     level user: UserFields = USER => User; {
         help: "The user you log in as.",
         example: "{name: ann}",
+    }
+    key users: Vec<Spanned<UserFields>> = by(added_users), merge by_name; {
+        help: "Further users. A node's are added to the cluster's; a node's user of the same name takes the place of \
+              the cluster's.",
+        example: "[{name: bob, ssh_authorized_keys: [bob.pub]}]",
+        schema: || {
+            let one = json!({"allOf": [schema::reference(&USER), {"required": ["name"]}]});
+            json!({"anyOf": [{"type": "array", "items": one}, one]})
+        },
+        here: "accounts additional_users",
     }
     level ssh: SshFields = SSH => Ssh; {
         help: "Who may log in over SSH.",

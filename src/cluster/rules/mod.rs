@@ -7,6 +7,7 @@ mod links;
 mod member;
 mod name_servers;
 mod network;
+mod users;
 mod wifi;
 
 use crate::cluster::diagnostic::{Diagnostics, Finding, also_in};
@@ -24,7 +25,7 @@ pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     let members = member::members(draft);
     k3s_nodes::check(draft, &members, diagnostics);
     name_servers::check(&members, diagnostics);
-    users_can_get_in(draft, diagnostics);
+    users::check(draft, diagnostics);
     contradictions::check(draft, diagnostics);
     k3s_values::check(draft, &members, diagnostics);
     files_are_free(draft, diagnostics);
@@ -48,26 +49,6 @@ fn names_are_unique(draft: &ClusterDraft, diagnostics: &Diagnostics) {
         if let Some(first) = names.iter().take(index).find(|first| first.value == name.value) {
             let message = format!("another node is called `{}`, too", name.value);
             diagnostics.report(&name.span, Finding::new(message, also_in(&first.span)));
-        }
-    }
-}
-
-fn users_can_get_in(draft: &ClusterDraft, diagnostics: &Diagnostics) {
-    const HINT: &str = "Add `password_hash:` under `user:`, or remove this";
-    for node in &draft.nodes {
-        let fields = &node.fields;
-        if !fields.user.password_hash.is_absent() {
-            continue;
-        }
-        if let Some(login) = fields.ssh.password_login.given().filter(|login| login.value) {
-            diagnostics.report(
-                &login.span,
-                Finding::new("nobody can log in with a password: the user has none", HINT),
-            );
-        }
-        if let Some(sudo) = fields.user.sudo.given().filter(|sudo| !sudo.value) {
-            let message = "sudo would ask for a password, but the user has none";
-            diagnostics.report(&sudo.span, Finding::new(message, HINT));
         }
     }
 }

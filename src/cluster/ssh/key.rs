@@ -122,6 +122,12 @@ impl AuthorizedKey {
         self.identity_file = self.identity_file.take().or_else(|| other.identity_file.clone());
     }
 
+    /// Returns the key itself, without its comment; `None` where options stand before it.
+    pub(super) fn public_key(&self) -> Option<PublicKey> {
+        let key = PublicKey::from_openssh(&self.line).ok().filter(|_| self.options.is_empty())?;
+        Some(PublicKey::from(key.key_data().clone()))
+    }
+
     /// Returns the terms on which the line lets somebody in.
     pub(crate) fn terms(&self) -> &Terms {
         &self.terms

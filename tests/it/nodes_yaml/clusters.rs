@@ -4,7 +4,7 @@ use crate::nodes_yaml::{EAST, HASH, KEY, TOP, VALID, edited, parse, parse_in, re
 use crate::support::python;
 use cardwright::cluster::{
     Access, CaStartYear, CannotRejoin, Cluster, ExtraFile, FileOwner, FileSource, Grow, ImageSource, Install,
-    Interface, InterfaceName, Ipv4, Lifetime, Link, MacAddress, Node, NodeSpans, PageSize, Role, Swap,
+    Interface, InterfaceName, Ipv4, Lifetime, Link, MacAddress, Node, NodeSpans, PageSize, Role, Sudo, Swap,
     TimeServer,
 };
 use cardwright::fetch::FileLocation;
@@ -95,7 +95,8 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(node.network.dns, ["192.168.50.1".parse::<std::net::IpAddr>().unwrap()]);
     assert_eq!(node.user.name.as_str(), "pi");
     assert_eq!(node.user.shell.as_str(), "/bin/bash");
-    assert!(node.user.sudo);
+    assert_eq!(node.user.sudo, Sudo::WithoutPassword);
+    assert!(node.user.login && node.user.groups.is_empty() && node.users.is_empty());
     assert!(!node.ssh.password_login);
     assert_eq!(node.timezone, None);
 }
@@ -106,9 +107,13 @@ fn sudo_asks_for_the_password_where_there_is_one_unless_told_otherwise() {
         let text = edited(&[(TOP, &format!("image: demo\nuser: {{{user}}}"))]);
         parse(&text).unwrap().nodes[0].user.sudo
     };
-    assert!(!sudo(format!("password_hash: {HASH}")));
-    assert!(sudo(format!("password_hash: {HASH}, sudo: passwordless")));
-    assert!(sudo("sudo: passwordless".to_owned()));
+    assert_eq!(sudo(format!("password_hash: {HASH}")), Sudo::WithPassword);
+    assert_eq!(sudo(format!("password_hash: {HASH}, sudo: passwordless")), Sudo::WithoutPassword);
+    assert_eq!(sudo("sudo: passwordless".to_owned()), Sudo::WithoutPassword);
+    assert_eq!(sudo("sudo: nopasswd".to_owned()), Sudo::WithoutPassword);
+    for none in ["none", "false", "no"] {
+        assert_eq!(sudo(format!("sudo: {none}")), Sudo::None);
+    }
 }
 
 #[test]
@@ -439,7 +444,7 @@ fn a_key_that_is_named_twice_is_there_once_with_its_first_comment() {
     let keys = |entries: &str| {
         let text = edited(&[(TOP, &format!("image: demo\nuser: {{ssh_authorized_keys: {entries}}}"))]);
         let cluster = parse(&text).unwrap_or_else(|invalid| panic!("{}", rendered(&invalid)));
-        let keys = cluster.nodes[0].user.ssh_authorized_keys.iter();
+        let keys = cluster.nodes[0].user.ssh_authorized_keys.lines.iter();
         (keys.map(|key| key.as_str().to_owned()).collect::<Vec<_>>(), warnings(&text))
     };
     let again = KEY.replace("ann@laptop", "ann@desktop");
@@ -484,7 +489,7 @@ fn a_key_file_is_read_to_its_end() {
     std::fs::write(folder.path().join("keys"), format!("{}{KEY}\n", format!("{comment}\n").repeat(4000)))
         .unwrap();
     let text = edited(&[(TOP, "image: demo\nuser: {ssh_authorized_keys: [keys]}")]);
-    assert_eq!(parse_in(folder.path(), &text).unwrap().nodes[0].user.ssh_authorized_keys.len(), 1);
+    assert_eq!(parse_in(folder.path(), &text).unwrap().nodes[0].user.ssh_authorized_keys.lines.len(), 1);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What is said about mistakes, as a person reads it.
 
-use crate::nodes_yaml::{EAST, HASH, KEY, NORTH, TOP, VALID, answers, edited, parse, parse_in, rendered};
+use crate::nodes_yaml::{
+    EAST, FINGERPRINT, HASH, KEY, NORTH, TOP, VALID, answers, edited, parse, parse_in, rendered,
+};
 use crate::support::assert_snapshot;
 use cardwright::cluster::Cluster;
 use std::fmt::Write as _;
@@ -43,10 +45,12 @@ fn keys_of_other_programs_are_answered_with_what_says_the_same() {
             &[top("image: demo\nssh: {enabled: true, password_authentication: false}")],
             &[top("image: demo\nwlan: {ssid: home}\nkeymap: de\npackages: {install: [vim]}")],
             // cloud-init.
-            &[top("image: demo\nusers: [{name: ann, sudo: ALL}]\nssh_pwauth: false\nruncmd: [ls]")],
+            &[top(
+                "image: demo\nusers: [{name: ann, sudo: ALL, gecos: Ann}]\nssh_pwauth: false\nruncmd: [ls]"
+            )],
             &[top("image: demo\nwrite_files: [{path: /x, content: a, permissions: '0644'}]")],
             &[top("image: demo\nfiles: [{path: /x, content: a, permissions: '0644', encoding: b64}]")],
-            &[top("image: demo\nuser: {name: ann, plain_text_passwd: hunter2, groups: [sudo]}")],
+            &[top("image: demo\nuser: {name: ann, plain_text_passwd: hunter2, lock_passwd: true}")],
             // netplan.
             &[("prefix: 24, gateway: 192.168.50.1", "version: 2, dhcp4: false, gateway4: 192.168.50.1")],
             &[(EAST, "east, addresses: [192.168.50.12/24], k3s: agent, macaddress: 'b8:27:eb:12:34:56'")],
@@ -374,6 +378,82 @@ fn users_and_their_passwords_are_checked() {
 }
 
 #[test]
+fn users_beside_the_first_one_are_checked() {
+    let top = |text: &'static str| (TOP, text);
+    let north = |text: &'static str| (NORTH, text);
+    assert_snapshot!(
+        "nodes_yaml__added_users",
+        answers(&[
+            &[top("image: demo\nusers: [{uid: 1002}, {name: Bob}, {name: gpio, shell: zsh}]")],
+            &[top("image: demo\nusers: bob")],
+            &[top(
+                "image: demo\nusers:\n  - {name: pi, login: false}\n  - {name: bob, login: false}\n  - {name: bob, login: false}"
+            )],
+            &[
+                top("image: demo\nuser: {name: ann}\nusers: [{name: bob, login: false}]"),
+                north(
+                    "north, users: [{name: ann, login: false}, {name: bob, login: false}], address: 192.168.50.11, k3s: server"
+                ),
+            ],
+            &[top(
+                "image: demo\nuser: {uid: 1500}\nusers: [{name: bob, uid: 1000}, {name: eve, uid: 1002}, {name: dan, uid: 1002}]"
+            )],
+            &[top(
+                "image: demo\nusers: [{name: bob, uid: 999}, {name: eve, uid: 65534}, {name: dan, uid: x}]"
+            )],
+            &[top("image: demo\nusers: [{name: bob, groups: [\"a:b\", \"\"], sudo: maybe}]")],
+            &[top(
+                "image: demo\nusers: [{name: bob, groups: [sudo], sudo: password}, {name: eve, groups: sudo}]"
+            )],
+            &[top("image: demo\nuser: {login: false}")],
+            &[top(
+                "image: demo\nuser: {login: false, sudo: nopasswd, shell: /bin/sh}\nusers: [{name: bob, ssh_authorized_keys: [], shell: /usr/sbin/nologin}]"
+            )],
+            &[top("image: demo\nuser: {login: never}")],
+        ])
+    );
+}
+
+#[test]
+fn files_with_passwords_are_checked_and_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in [
+        ("empty", "\n".to_owned()),
+        ("lines", "hunter2\nhunter3\n".to_owned()),
+        ("control", "hunter2\t\n".to_owned()),
+        ("long", "hunter2".repeat(80)),
+        ("cut", "$6$salt$hunter2\n".to_owned()),
+    ] {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    std::fs::write(folder.path().join("latin"), b"hunter2\xfc\n").unwrap();
+    let mut out = String::new();
+    for user in [
+        "password_file: missing",
+        "password_file: empty",
+        "password_file: lines",
+        "password_file: control",
+        "password_file: long",
+        "password_file: cut",
+        "password_file: latin",
+        "password_file: empty, password_hash: $6$salt$hunter2",
+        "password: hunter2",
+    ] {
+        let text = edited(&[(TOP, &format!("image: demo\nuser: {{{user}}}"))]);
+        writeln!(
+            out,
+            "## {}\n{}",
+            user.replace("hunter2", "…"),
+            rendered(&parse_in(folder.path(), &text).unwrap_err())
+        )
+        .unwrap();
+    }
+    let out = out.replace(&folder.path().display().to_string(), "FOLDER").replace('\\', "/");
+    assert!(!out.contains("hunter"), "{out}");
+    assert_snapshot!("nodes_yaml__password_files", out);
+}
+
+#[test]
 fn keys_are_checked_and_private_ones_never_shown() {
     let folder = tempfile::tempdir().unwrap();
     let secret = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZWQyNTUx";
@@ -417,13 +497,19 @@ fn keys_are_checked_and_private_ones_never_shown() {
         format!("['from=\"\" {KEY}', 'from=\"192.168.50.7/24\" {KEY}', 'from=\"!10.0.0.9\" {KEY}']"),
         format!("['permitlisten=\"x\" {KEY}', 'expiry-time=\"20200101\" {KEY}', 'principals=\"ann\" {KEY}']"),
         format!("[\"{}\"]", KEY.replace("ssh-ed25519 ", "ssh-ed25519-cert-v01@openssh.com ")),
-        "[gh:ann, https://github.com/ann.keys]".to_owned(),
+        "[gh:ann, https://github.com/ann.keys, lp:ann]".to_owned(),
+        "[github:ann, {github: ann}]".to_owned(),
+        "{github: ann, fingerprints: [MD5:00:11, SHA256:abc]}".to_owned(),
+        format!("[{{github: ann/bob, fingerprints: {FINGERPRINT}}}, {{fingerprints: {FINGERPRINT}}}]"),
+        format!("{{github: ann, fingerprints: {FINGERPRINT}, name: ann}}"),
         "laptop.pub".to_owned(),
     ] {
         let text = edited(&[(TOP, &format!("image: demo\nuser:\n  ssh_authorized_keys: {entries}"))]);
         writeln!(out, "## {}", entries.replace(secret, "(key)")).unwrap();
         match parse_in(folder.path(), &text) {
-            Ok(cluster) => writeln!(out, "{} keys", cluster.nodes[0].user.ssh_authorized_keys.len()).unwrap(),
+            Ok(cluster) => {
+                writeln!(out, "{} keys", cluster.nodes[0].user.ssh_authorized_keys.lines.len()).unwrap();
+            }
             Err(invalid) => {
                 out += &rendered(&invalid);
                 assert!(!format!("{invalid:?} {invalid}").contains(&secret[..20]));
