@@ -17,7 +17,11 @@ const MAGIC: &[u8] = b"TZif";
 /// When the image has no such zone.
 pub fn set_timezone(draft: &mut Draft<'_>, zone: &str) -> Result<(), RaspiosError> {
     if !is_zone(draft, zone)? {
-        let nearest = most_similar(zone, zones(draft)?);
+        let zones = zones(draft)?;
+        let city = |zone: &str| zone.rsplit('/').next().map(str::to_lowercase);
+        let of_city: Vec<_> =
+            zones.iter().filter(|known| city(known) == city(zone)).take(3).cloned().collect();
+        let nearest = if of_city.is_empty() { most_similar(zone, zones) } else { of_city };
         return Err(RaspiosError::UnknownTimezone { zone: zone.to_owned(), nearest });
     }
     let localtime = image_path!("/etc/localtime");
@@ -104,6 +108,8 @@ mod tests {
             ("Europe/Berln", "Did you mean `Europe/Berlin`"),
             ("europe/london", "Did you mean `Europe/London`"),
             ("Europe", "Did you mean `Europe/"),
+            ("Berlin", "Did you mean `Europe/Berlin`?"),
+            ("Germany/berlin", "Did you mean `Europe/Berlin`?"),
             ("zone.tab", "Write a zone as `Europe/Berlin`"),
             ("../passwd", "Write a zone as `Europe/Berlin`"),
         ] {

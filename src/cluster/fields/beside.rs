@@ -103,7 +103,7 @@ pub(crate) const ROUTE: Level = Level {
 keys! {
     draft RouteKeys;
 
-    key to: IpNet = required("10.8.0.0/16", token(network)); {
+    key to: IpNet = required("10.8.0.0/16", like("^[0-9A-Fa-f:.]+(/[1-9]\\d*)?$", token(network))); {
         help: "The network.",
         example: "10.8.0.0/16",
         here: "destination dest dst network subnet",
