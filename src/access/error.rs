@@ -1,6 +1,7 @@
 //! The errors of making access files.
 
 use crate::identity::IdentityError;
+use crate::io::FileError;
 use crate::types::errors;
 use std::path::PathBuf;
 
@@ -15,5 +16,8 @@ errors! {
         #[error("ssh_config cannot name the file `{}`: {reason}", path.display())]
         Path { path: PathBuf, reason: &'static str }
             => "Rename the folder, or choose another one for the results, with `dir:` under `output:` or `--output`",
+        /// Those of a shard could not be read.
+        #[error(transparent)]
+        Read(#[from] FileError as error) => "Copy the whole folder that `build --shard` wrote",
     }
 }

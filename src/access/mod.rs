@@ -16,7 +16,8 @@ use crate::identity::{Authority, ClusterSecret, SshKeyPair, SshPublicKey};
 use crate::io::{AtomicFile, FileError};
 use crate::plan;
 use crate::types::UnixTime;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 const PUBLIC_LOGIN_KEY: &str = "id_ed25519.pub";
@@ -156,6 +157,38 @@ impl AccessFiles {
             login_key: needs_login_key(cluster).then(|| plan::login_key(cluster, secret)).transpose()?,
             kubeconfig: kubeconfig::text_of(cluster, secret, time)?.map(Kubeconfig),
         })
+    }
+
+    /// Reads those of a shard of a build. ssh_config is made anew: it names the folder of the results, which is another.
+    ///
+    /// # Errors
+    /// Fails when one is missing, or ssh_config cannot name the folder of the results.
+    pub(crate) fn of_shard(cluster: &Cluster, shard: &Path) -> Result<Self, AccessError> {
+        let read = |file: AccessFile| {
+            let path = shard.join(file.name());
+            fs::read_to_string(&path).map(Zeroizing::new).map_err(FileError::write("reading", &path))
+        };
+        let files = AccessFile::of(cluster);
+        let login_key = || -> Result<_, FileError> {
+            let public = read(AccessFile::PublicLoginKey)?.trim_end().to_owned();
+            Ok(SshKeyPair { public, private: read(AccessFile::LoginKey)? })
+        };
+        let kubeconfig = || read(AccessFile::Kubeconfig).map(Kubeconfig);
+        Ok(Self {
+            known_hosts: read(AccessFile::KnownHosts)?.to_string(),
+            ssh_config: ssh_config::text_of(cluster)?,
+            login_key: files.contains(&AccessFile::LoginKey).then(login_key).transpose()?,
+            kubeconfig: files.contains(&AccessFile::Kubeconfig).then(kubeconfig).transpose()?,
+        })
+    }
+
+    /// Returns whether they are made with the same secret, for the same time.
+    pub(crate) fn are_same(&self, other: &Self) -> bool {
+        let key = |files: &Self| files.login_key.as_ref().map(|key| key.private.clone());
+        let kubeconfig = |files: &Self| files.kubeconfig.as_ref().map(|kubeconfig| kubeconfig.0.clone());
+        self.known_hosts == other.known_hosts
+            && key(self) == key(other)
+            && kubeconfig(self) == kubeconfig(other)
     }
 
     /// Writes the files into the folder of the results.

@@ -2,6 +2,7 @@
 
 use cardwright::cache::Bucket;
 use cardwright::formats::ImageFormat;
+use cardwright::pipeline::Shard;
 use cardwright::raspios::Codename;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -30,6 +31,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Write one image per node, with its sidecar files and access files
     Build(BuildArguments),
+    /// Merge the folders of all shards of a build into what a whole build writes
+    Merge(MergeArguments),
     /// Report everything that is wrong with nodes.yaml, at once
     Check(CheckArguments),
     /// Show every file that a build will create, change or remove
@@ -88,6 +91,9 @@ pub(crate) struct BuildArguments {
     pub(crate) format: Option<ImageFormat>,
     #[command(flatten)]
     pub(crate) sidecars: SidecarSelection,
+    /// One of several parts of the nodes only, 3/8 for the third of eight; `cardwright merge` joins them
+    #[arg(long, value_name = "N/COUNT", conflicts_with_all = ["only", "rejoin", "through"])]
+    pub(crate) shard: Option<Shard>,
     /// Have this server, flashed again, join the cluster that goes on without it, instead of starting another one
     #[arg(long, value_name = "NODE")]
     pub(crate) rejoin: Option<String>,
@@ -136,6 +142,22 @@ where
         let found = all.into_iter().find(|value| name(*value) == text);
         found.expect("the parser before lets no other names pass")
     })
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MergeArguments {
+    /// The folders that `build --shard` wrote
+    #[arg(required = true, value_name = "FOLDER")]
+    pub(crate) shards: Vec<PathBuf>,
+    /// The nodes.yaml
+    #[arg(long, short, value_name = "NODES_YAML", default_value = "nodes.yaml")]
+    pub(crate) file: PathBuf,
+    /// The folder for the results instead of the one nodes.yaml names
+    #[arg(long, short, value_name = "FOLDER")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print the results as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

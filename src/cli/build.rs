@@ -11,14 +11,14 @@ use cardwright::io::FileError;
 use cardwright::io::ownership::create_folder;
 use cardwright::output::OutputError;
 use cardwright::pipeline::{self, BuildOptions, Built, BuiltImage, Error, Imager, Session};
-use cardwright::types::escape::{self, escaped};
+use cardwright::types::escape::escaped;
 use cardwright::types::shell;
 use std::path::Path;
 
 pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let selection = Selection::of(&arguments.cluster)?;
     let cluster = cluster(arguments, &selection)?;
-    let options = options(arguments, &selection);
+    let options = options(arguments, &selection, &cluster)?;
     // Before the folder, the secret or anything else is made: a wrong folder stays as it was. `build` checks once
     // more, as minutes may pass until then in which the stock image is downloaded. The cache is not made yet either.
     let (secret, cache) = (pipeline::existing_secret(&cluster)?, cache::folder());
@@ -37,6 +37,10 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
         return Ok(super::json_with_warnings(&built)?);
     }
     show(&built)?;
+    if let Some(shard) = arguments.shard {
+        let (part, all) = (built.images.len(), session.cluster().nodes.len());
+        paint::line(format!("shard {shard}: {part} of {all} nodes"))?;
+    }
     let ending = Ending {
         cluster: session.cluster(),
         built: &built,
@@ -50,35 +54,40 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
 
 /// Returns the cluster of nodes.yaml, with what the arguments say instead of it.
 fn cluster(arguments: &BuildArguments, selection: &Selection) -> Result<Cluster, Failure> {
-    if let Some(folder) = &arguments.output
-        && folder.to_string_lossy().contains(escape::is_control)
-    {
-        return Err(Failure::usage(
-            format!("the folder `{}` has a control character in its name", folder.display()),
-            "Name another folder with `--output`",
-        ));
-    }
     let mut cluster = super::load(&selection.file, &arguments.stock)?;
     problems::show_warnings(&cluster);
     selection.nodes_of(&cluster)?;
     super::rejoin(&mut cluster, arguments.rejoin.as_deref(), arguments.through.as_deref())?;
-    if let Some(folder) = &arguments.output {
-        cluster.output.folder.clone_from(folder);
-    }
+    super::put_into(&mut cluster, arguments.output.as_deref())?;
     if let Some(format) = arguments.format {
         cluster.output.format = format;
     }
     Ok(cluster)
 }
 
-fn options(arguments: &BuildArguments, selection: &Selection) -> BuildOptions {
-    BuildOptions {
+fn options(
+    arguments: &BuildArguments,
+    selection: &Selection,
+    cluster: &Cluster,
+) -> Result<BuildOptions, Failure> {
+    let named = Some(selection.nodes.clone()).filter(|nodes| !nodes.is_empty());
+    let only = match (arguments.shard, named) {
+        (Some(shard), None) => Some(shard.nodes(cluster).iter().map(|node| node.name.to_string()).collect()),
+        (Some(shard), Some(_)) => {
+            return Err(Failure::usage(
+                format!("both nodes and the part {shard} of all nodes are named"),
+                "Name nodes, or one part with `--shard`",
+            ));
+        }
+        (None, named) => named,
+    };
+    Ok(BuildOptions {
         threads: arguments.jobs.map_or_else(pipeline::all_threads, usize::from),
-        only: Some(selection.nodes.clone()).filter(|nodes| !nodes.is_empty()),
+        only,
         checksums: !arguments.sidecars.no_checksums,
         bmap: arguments.sidecars.bmap,
         imager: arguments.sidecars.imager.then(|| Imager { base_url: arguments.sidecars.base_url.clone() }),
-    }
+    })
 }
 
 /// Builds the images; the progress bar is gone afterwards.

@@ -11,6 +11,7 @@ mod inspect;
 mod interrupt;
 mod log;
 mod map;
+mod merge;
 #[cfg(not(feature = "progress"))]
 mod no_bar;
 mod paint;
@@ -28,7 +29,7 @@ use cardwright::pipeline::{self, Error, OccupiedOutputs, OpenedImage};
 use cardwright::raspios;
 use cardwright::stock_image::StockImageError;
 use cardwright::stock_system::OpenOptions;
-use cardwright::types::{Hint, UnixTime, Warning};
+use cardwright::types::{Hint, UnixTime, Warning, escape};
 use clap::Parser as _;
 use std::env::VarError;
 use std::io;
@@ -103,6 +104,7 @@ pub(crate) fn run() -> ExitCode {
     log::show(arguments.verbose);
     let result = match &arguments.command {
         Command::Build(arguments) => build::run(arguments),
+        Command::Merge(arguments) => merge::run(arguments),
         Command::Check(arguments) => check::run(arguments),
         Command::Plan(arguments) => plan::run(arguments),
         Command::Inspect(arguments) => inspect::run(arguments),
@@ -149,6 +151,19 @@ fn load(nodes: &Path, selection: &ImageSelection) -> Result<Cluster, Failure> {
         };
     }
     Ok(cluster)
+}
+
+/// Has the results go into the folder that the arguments name.
+fn put_into(cluster: &mut Cluster, output: Option<&Path>) -> Result<(), Failure> {
+    let Some(folder) = output else { return Ok(()) };
+    if folder.to_string_lossy().contains(escape::is_control) {
+        return Err(Failure::usage(
+            format!("the folder `{}` has a control character in its name", folder.display()),
+            "Name another folder with `--output`",
+        ));
+    }
+    folder.clone_into(&mut cluster.output.folder);
+    Ok(())
 }
 
 /// Has the server that the arguments name rejoin the cluster, and nodes join it through another than the first.

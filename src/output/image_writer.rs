@@ -45,7 +45,9 @@ impl ImageWriter<'_> {
     /// # Errors
     /// When the stock image cannot be read or a file cannot be written. Then nothing is left behind.
     pub fn write(&self, jobs: Vec<ImageJob>, progress: &dyn Progress) -> Result<NewImages, OutputError> {
+        // A shard may be empty. No template is needed for it then.
         let (mut replicas, cache_error) = match self.format {
+            _ if jobs.is_empty() => Ok((Vec::new(), None)),
             ImageFormat::Raw => self.write_raw(jobs, progress).map(|replicas| (replicas, None)),
             format => {
                 let reusable =

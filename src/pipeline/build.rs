@@ -12,13 +12,12 @@ use crate::io::ownership::create_folder;
 use crate::io::{self as disks, CopyError, Layer, ReadAt as _, Sink};
 pub use crate::output::BuiltImage;
 use crate::output::sidecar::{self, BuildRecord, ImagerManifest, Provenance};
-use crate::output::{self, ImageJob, ImageWriter, NewImages, OutputError};
+use crate::output::{self, ImageJob, ImageWriter, OutputError};
 use crate::plan;
-use crate::stock_image::VerifiedImage;
 use crate::stock_system::StockSystem;
 use crate::types::{Architecture, Digest, Stage};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
@@ -126,11 +125,7 @@ fn build(
         named_node(cluster, name)?;
     }
     check_outputs(cluster, Some(secret), options.only.as_deref(), cache.as_deref())?;
-    create_folder(folder, false).map_err(OutputError::write("making the folder", folder))?;
-    if let Some(warning) = writable_warning(folder) {
-        progress.warning(warning);
-    }
-    disks::sweep_all(folder, outputs::all_names(cluster).iter().map(String::as_str));
+    prepare_folder(cluster, progress)?;
     if let Some(cache) = cache {
         cache::sweep(cache);
     }
@@ -153,7 +148,33 @@ fn build(
     }
     // The last chance to find out that all this was made from another file than the one that was named.
     let stock = image.verify()?;
-    publish(session, stock, options, images, &access)
+    let provenance = options.checksums.then(|| provenance(session)).transpose()?;
+    let paths: Vec<PathBuf> = images.paths().map(Path::to_owned).collect();
+    let write_sidecars = |images: &Vec<BuiltImage>| {
+        sidecar::write_all(&BuildRecord {
+            folder,
+            cluster: cluster.name.as_str(),
+            format: cluster.output.format,
+            images,
+            image_names: &outputs::image_names(cluster),
+            provenance,
+            imager: options.imager.as_ref().map(|imager| imager_manifest(session, imager)),
+        })
+    };
+    let (images, sidecars, access) =
+        publish(cluster, &paths, || images.publish(stock), &access, write_sidecars)?;
+    Ok(Built { images, sidecars, access })
+}
+
+/// Makes the folder of the results, and takes out of it what killed builds left unfinished.
+pub(super) fn prepare_folder(cluster: &Cluster, progress: &dyn Progress) -> Result<(), OutputError> {
+    let folder = &cluster.output.folder;
+    create_folder(folder, false).map_err(OutputError::write("making the folder", folder))?;
+    if let Some(warning) = writable_warning(folder) {
+        progress.warning(warning);
+    }
+    disks::sweep_all(folder, outputs::all_names(cluster).iter().map(String::as_str));
+    Ok(())
 }
 
 /// Applies the plan of every node, in memory: returns the images that are wanted, and the layers of all nodes.
@@ -192,33 +213,27 @@ fn apply(
     Ok((jobs, node_layers))
 }
 
-/// Gives the images their names, and writes the files beside them.
-fn publish(
-    session: &Session,
-    stock: VerifiedImage<'_>,
-    options: &BuildOptions,
-    images: NewImages,
+/// Gives images their names by `publish`, and writes the files beside them. `paths` are those of the images.
+pub(super) fn publish<I>(
+    cluster: &Cluster,
+    paths: &[PathBuf],
+    publish: impl FnOnce() -> Result<I, OutputError>,
     access: &AccessFiles,
-) -> Result<Built, Error> {
-    let (cluster, folder) = (&session.cluster, &session.cluster.output.folder);
-    let names: Vec<_> = images.paths().map(output::name_of).collect();
+    write_sidecars: impl FnOnce(&I) -> Result<Sidecars, OutputError>,
+) -> Result<(I, Sidecars, WrittenAccessFiles), OutputError> {
+    let folder = &cluster.output.folder;
+    let names: Vec<_> = paths.iter().map(|path| output::name_of(path)).collect();
     sidecar::forget(folder, cluster.name.as_str(), &names)?;
     // The time of this file says that newer images are somebody else's. It is written again right after the images.
     output::remove(&folder.join(AccessFile::SshConfig.name()))?;
-    let images = images.publish(stock)?;
-    let access = access.write(cluster).map_err(OutputError::from)?;
-    let record = BuildRecord {
-        folder,
-        cluster: cluster.name.as_str(),
-        format: cluster.output.format,
-        images: &images,
-        image_names: &outputs::image_names(cluster),
-        provenance: options.checksums.then(|| provenance(session)).transpose()?,
-        imager: options.imager.as_ref().map(|imager| imager_manifest(session, imager)),
-    };
-    let sidecars = sidecar::write_all(&record)?;
-    Ok(Built { images, sidecars, access })
+    let images = publish()?;
+    let access = access.write(cluster)?;
+    let sidecars = write_sidecars(&images)?;
+    Ok((images, sidecars, access))
 }
+
+/// The paths of sidecar files, by their keys.
+pub(super) type Sidecars = BTreeMap<&'static str, PathBuf>;
 
 /// Returns the title and the description of a node's image.
 fn labels(node: &Node, system: &StockSystem) -> (String, String) {

@@ -12,17 +12,21 @@
 mod build;
 mod check;
 pub mod inspect;
+mod merge;
 mod outputs;
 mod plans;
 mod session;
+mod shard;
 pub mod verify;
 
 pub use crate::types::{Progress, Silent};
 pub use build::{BuildOptions, Built, BuiltImage, Imager, all_threads};
 pub use check::{Checked, check};
+pub use merge::{MergeError, Merged, merge};
 pub use outputs::{Occupant, OccupiedOutputs, check_outputs};
 pub use plans::Plans;
 pub use session::{OpenedImage, Session};
+pub use shard::Shard;
 
 use crate::access::AccessError;
 use crate::artifacts::ArtifactError;
@@ -89,6 +93,9 @@ errors! {
         /// A result could not be written.
         #[error(transparent)]
         Output(#[from] OutputError),
+        /// Shards of a build could not be merged.
+        #[error(transparent)]
+        Merge(#[from] MergeError),
         /// The caller's sink did not take an image.
         #[error("writing the image failed: {0}")]
         Sink(std::io::Error),

@@ -237,7 +237,7 @@ fn inputs_of(cluster: &Cluster) -> Vec<(&'static str, PathBuf)> {
 }
 
 /// Returns whether two paths lead to the same file, be it through links, or would if there were one.
-fn is_same_file(one: &Path, other: &Path) -> bool {
+pub(super) fn is_same_file(one: &Path, other: &Path) -> bool {
     match (identity(one), identity(other)) {
         (Some(one), Some(other)) => one == other,
         (None, None) => spelled_out(one) == spelled_out(other),

@@ -52,6 +52,7 @@ mod nodes_yaml;
 mod outputs;
 mod reference;
 mod sessions;
+mod shards;
 #[cfg(unix)]
 mod shared_folders;
 mod stock_images;

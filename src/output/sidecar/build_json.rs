@@ -4,7 +4,8 @@
 //! Nothing in it depends on when or where the build ran, and nothing is secret or made from a secret but
 //! the images themselves.
 
-use super::{BuildRecord, Sidecar, json_text, name_of};
+use super::lists::Format;
+use super::{BuildRecord, JoinedRecord, Sidecar, json_text, name_of};
 use crate::output::{BuiltImage, OutputError};
 use crate::types::Digest;
 use serde_json::{Value, json};
@@ -14,6 +15,25 @@ pub(crate) const NAME: &str = "build.json";
 
 /// The kind of build, by which a build.json is known to be ours.
 const BUILD_TYPE: &str = "urn:cardwright:build:v1";
+
+const IMAGES: &str = "/subject";
+const NODES: &str = "/predicate/buildDefinition/externalParameters/nodes";
+pub(super) const EXTENSION: &str = "/predicate/buildDefinition/externalParameters/format";
+pub(super) const NODES_YAML: &str = "/predicate/buildDefinition/resolvedDependencies/1/digest/sha256";
+pub(super) const VERSION: &str = "/predicate/runDetails/builder/version/cardwright";
+
+pub(super) const FORMAT: Format = Format {
+    lists: &[IMAGES, NODES, "/predicate/runDetails/byproducts"],
+    parts: &[
+        (VERSION, "version of cardwright"),
+        ("/predicate/buildDefinition/externalParameters/cluster", "cluster"),
+        (NODES_YAML, "nodes.yaml"),
+        ("/predicate/buildDefinition/resolvedDependencies/0", "stock image"),
+        (EXTENSION, "format"),
+        ("/predicate/buildDefinition/internalParameters/SOURCE_DATE_EPOCH", "SOURCE_DATE_EPOCH"),
+        ("", "build.json"),
+    ],
+};
 
 /// The origin of a build.
 #[derive(Debug, Clone)]
@@ -79,12 +99,26 @@ impl Sidecar for BuildJson {
         });
         Ok(Some(json_text(&statement)))
     }
+
+    fn joined(&self, joined: &JoinedRecord<'_>, _before: &str) -> Option<String> {
+        Some(json_text(&joined.statement))
+    }
 }
 
 /// Returns the names of the images that a build.json speaks of, and their SHA-256, where that can be read;
 /// `None` where the text is no build.json of this program.
 pub(crate) fn images_of(text: &str) -> Option<Vec<(String, Option<Digest>)>> {
-    let statement: Value = serde_json::from_str(text).ok()?;
+    images_in(&serde_json::from_str(text).ok()?)
+}
+
+/// Returns the names of the nodes that a build.json speaks of.
+pub(super) fn nodes_in(statement: &Value) -> Option<Vec<String>> {
+    let nodes = statement.pointer(NODES)?.as_array()?.iter();
+    nodes.map(|node| Some(node.as_str()?.to_owned())).collect()
+}
+
+/// As [`images_of`] the text.
+pub(super) fn images_in(statement: &Value) -> Option<Vec<(String, Option<Digest>)>> {
     if statement.pointer("/predicate/buildDefinition/buildType")? != BUILD_TYPE {
         return None;
     }

@@ -4,10 +4,11 @@
 //! rpi-imager 2.0). What matters beyond its schema: without `imager.devices` nothing can be chosen, and with
 //! an `init_format` other than `none` Imager offers its customisation, which would undo ours.
 
-use super::{BuildRecord, Sidecar, json_text, name_of};
+use super::lists::Format;
+use super::{BuildRecord, JoinedRecord, Sidecar, bmap, json_text, name_of};
 use crate::output::{BuiltImage, OutputError};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The facts that all images of a manifest have in common.
 #[derive(Debug, Clone)]
@@ -27,6 +28,12 @@ const TAG: &str = "cardwright";
 
 /// One of the icons that are inside Imager.
 const ICON: &str = "icons/cat_raspberry_pi_os.png";
+
+/// The beginning of the URL of a file of this machine.
+pub(super) const FILE: &str = "file:///";
+
+pub(super) const FORMAT: Format =
+    Format { lists: &["/os_list"], parts: &[("", "manifest for Raspberry Pi Imager")] };
 
 pub(crate) struct ImagerManifestFile;
 
@@ -61,6 +68,24 @@ impl Sidecar for ImagerManifestFile {
         let list = json!({ "imager": { "devices": [device] }, "os_list": images });
         Ok(Some(json_text(&list)))
     }
+
+    fn joined(&self, joined: &JoinedRecord<'_>, _before: &str) -> Option<String> {
+        joined.manifest.as_ref().map(json_text)
+    }
+}
+
+/// Names the files of this machine that a manifest speaks of by where they are: `images` has the paths, in its order.
+pub(super) fn name_files(manifest: &mut Value, images: &[PathBuf]) -> Result<(), OutputError> {
+    let entries = manifest.get_mut("os_list").and_then(Value::as_array_mut);
+    for (entry, image) in entries.into_iter().flatten().zip(images) {
+        for (key, file) in [("url", image.clone()), ("bmap_url", bmap::path_beside(image))] {
+            let url = entry.get_mut(key).filter(|url| url.as_str().is_some_and(|url| url.starts_with(FILE)));
+            if let Some(url) = url {
+                *url = file_url(&file)?.into();
+            }
+        }
+    }
+    Ok(())
 }
 
 impl ImagerManifest {
@@ -94,14 +119,19 @@ impl ImagerManifest {
 
     /// Returns the URL of a file: Imager takes whole ones only.
     fn address(&self, file: &Path) -> Result<String, OutputError> {
-        if let Some(base) = &self.base_url {
-            return Ok(format!("{}/{}", base.trim_end_matches('/'), encoded(&name_of(file))));
+        match &self.base_url {
+            Some(base) => Ok(format!("{}/{}", base.trim_end_matches('/'), encoded(&name_of(file)))),
+            None => file_url(file),
         }
-        let whole = std::path::absolute(file).map_err(OutputError::write("finding", file))?;
-        let whole = whole.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/");
-        // `file:///home/…`, and on Windows `file:///C:/…`.
-        Ok(format!("file:///{}", encoded(whole.trim_start_matches('/'))))
     }
+}
+
+/// Returns the URL of a file of this machine.
+fn file_url(file: &Path) -> Result<String, OutputError> {
+    let whole = std::path::absolute(file).map_err(OutputError::write("finding", file))?;
+    let whole = whole.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/");
+    // `file:///home/…`, and on Windows `file:///C:/…`.
+    Ok(format!("{FILE}{}", encoded(whole.trim_start_matches('/'))))
 }
 
 /// A path as a part of an address (RFC 3986, section 3.3).

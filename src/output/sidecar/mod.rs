@@ -8,10 +8,14 @@
 pub(crate) mod bmap;
 pub(crate) mod build_json;
 pub(crate) mod imager_manifest;
+mod lists;
 pub(crate) mod sha256sums;
+mod shards;
 
 pub use build_json::Provenance;
 pub use imager_manifest::ImagerManifest;
+pub(crate) use lists::{JoinedRecord, Place};
+pub(crate) use shards::{Difference, ShardRecord, difference, join};
 
 use super::{BuiltImage, OutputError, name_of, remove};
 use crate::formats::ImageFormat;
@@ -57,6 +61,9 @@ pub(crate) trait Sidecar: Sync {
     /// When the paths of the images cannot be told.
     fn content(&self, record: &BuildRecord<'_>, before: &str) -> Result<Option<String>, OutputError>;
 
+    /// Returns what the file of a whole build says, of what those of its shards say. `before` is what it says now.
+    fn joined(&self, joined: &JoinedRecord<'_>, before: &str) -> Option<String>;
+
     /// Returns what the file can go on to say while some images are replaced; `None` where that is nothing.
     fn without(&self, _text: &str, _images: &[String]) -> Option<String> {
         None
@@ -72,10 +79,29 @@ pub(crate) const ALL: [&dyn Sidecar; 3] =
 /// # Errors
 /// When one cannot be written.
 pub fn write_all(record: &BuildRecord<'_>) -> Result<BTreeMap<&'static str, PathBuf>, OutputError> {
+    write_each(record.folder, record.cluster, |sidecar, before| sidecar.content(record, before))
+}
+
+/// Writes the sidecar files of a whole build from those of its shards, as [`write_all`].
+///
+/// # Errors
+/// When one cannot be written.
+pub(crate) fn write_joined(
+    joined: &JoinedRecord<'_>,
+    cluster: &str,
+) -> Result<BTreeMap<&'static str, PathBuf>, OutputError> {
+    write_each(joined.folder, cluster, |sidecar, before| Ok(sidecar.joined(joined, before)))
+}
+
+fn write_each(
+    folder: &Path,
+    cluster: &str,
+    content: impl Fn(&dyn Sidecar, &str) -> Result<Option<String>, OutputError>,
+) -> Result<BTreeMap<&'static str, PathBuf>, OutputError> {
     let mut written = BTreeMap::new();
     for sidecar in ALL {
-        let path = record.folder.join(sidecar.file_name(record.cluster));
-        let content = sidecar.content(record, &text_at(&path))?;
+        let path = folder.join(sidecar.file_name(cluster));
+        let content = content(sidecar, &text_at(&path))?;
         if replace(&path, content.as_deref())? {
             written.insert(sidecar.key(), path);
         }

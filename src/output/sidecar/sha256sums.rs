@@ -1,8 +1,9 @@
 //! SHA256SUMS: what `sha256sum -c` reads.
 
-use super::{BuildRecord, Sidecar, name_of};
+use super::{BuildRecord, JoinedRecord, Sidecar, name_of};
 use crate::output::OutputError;
 use crate::types::Digest;
+use std::path::Path;
 
 /// The name of the file.
 pub(crate) const NAME: &str = "SHA256SUMS";
@@ -23,19 +24,17 @@ impl Sidecar for Sha256Sums {
         lines(text).any(|(_, name)| image_names.iter().any(|image| image == name))
     }
 
-    /// A line for each image that was hashed, in the order of the cluster. An image of another name keeps the line it
-    /// had, as long as its file is there: so a build of some nodes says nothing less of the others than was known
-    /// before.
     fn content(&self, record: &BuildRecord<'_>, before: &str) -> Result<Option<String>, OutputError> {
-        let line = |name: &String| {
-            let new = record.images.iter().find(|image| name_of(&image.path) == *name);
-            let known = || digests_of(before, name).next().filter(|_| record.folder.join(name).is_file());
-            let digest = new.map_or_else(known, |image| image.sha256)?;
-            // The two spaces and the newline are sha256sum's own format (text mode).
-            Some(format!("{digest}  {name}\n"))
+        let new = |name: &str| {
+            let image = record.images.iter().find(|image| name_of(&image.path) == *name)?;
+            Some(image.sha256)
         };
-        let text: String = record.image_names.iter().filter_map(line).collect();
-        Ok(Some(text).filter(|text| !text.is_empty()))
+        Ok(text_of(record.image_names, record.folder, before, new))
+    }
+
+    fn joined(&self, joined: &JoinedRecord<'_>, before: &str) -> Option<String> {
+        let new = |name: &str| joined.images.iter().find(|image| image.1 == name).map(|image| Some(image.2));
+        text_of(joined.image_names, joined.folder, before, new)
     }
 
     fn without(&self, text: &str, images: &[String]) -> Option<String> {
@@ -44,6 +43,25 @@ impl Sidecar for Sha256Sums {
         let text: String = text.split_inclusive('\n').filter(is_of_others).collect();
         Some(text).filter(|text| !text.is_empty())
     }
+}
+
+/// Returns a line for each image that was hashed, in the order of the cluster. `new` finds an image that was written
+/// now. One of another name keeps the line it had, as long as its file is there: so a build of some nodes says nothing
+/// less of the others than was known before.
+fn text_of(
+    image_names: &[String],
+    folder: &Path,
+    before: &str,
+    new: impl Fn(&str) -> Option<Option<Digest>>,
+) -> Option<String> {
+    let line = |name: &String| {
+        let known = || digests_of(before, name).next().filter(|_| folder.join(name).is_file());
+        let digest = new(name).unwrap_or_else(known)?;
+        // The two spaces and the newline are sha256sum's own format (text mode).
+        Some(format!("{digest}  {name}\n"))
+    };
+    let text: String = image_names.iter().filter_map(line).collect();
+    Some(text).filter(|text| !text.is_empty())
 }
 
 fn lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
