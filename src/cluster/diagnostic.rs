@@ -3,6 +3,7 @@
 use crate::types::Hint;
 use crate::types::escape::escaped;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -168,6 +169,8 @@ const MOST_PROBLEMS: usize = 1000;
 pub(crate) struct Diagnostics {
     problems: RefCell<Vec<Diagnostic>>,
     warnings: RefCell<Vec<Diagnostic>>,
+    /// Places of nodes.yaml that stand for several nodes.
+    shared: RefCell<BTreeSet<Position>>,
 }
 
 impl Diagnostics {
@@ -175,12 +178,20 @@ impl Diagnostics {
     pub(crate) fn report(&self, span: &FieldSpan, finding: Finding) {
         let problem = finding.at(span);
         let mut problems = self.problems.borrow_mut();
+        let is_shared = self.shared.borrow().contains(&span.position);
         let is_same = |other: &Diagnostic| {
-            (other.line, other.column, &other.message) == (problem.line, problem.column, &problem.message)
+            (other.line, other.column) == (problem.line, problem.column)
+                && (is_shared || other.message == problem.message)
         };
         if problems.len() < MOST_PROBLEMS && !problems.iter().any(is_same) {
             problems.push(problem);
         }
+    }
+
+    /// Takes note of a place that stands for several nodes: of the mistakes there, which mostly are the same for each
+    /// node, the first is reported.
+    pub(crate) fn share(&self, position: Position) {
+        self.shared.borrow_mut().insert(position);
     }
 
     /// Warns of something valid; once, though every node may have it from the same field.

@@ -1,12 +1,13 @@
 //! The nodes of nodes.yaml with the top level's fields filled in, before the rules across them are checked.
 
 use crate::cluster::diagnostic::Finding;
-use crate::cluster::document::value::{Field, Fields};
-use crate::cluster::fields::cluster::{ClusterEnd, ClusterKeys, NODE, NodeKeys};
+use crate::cluster::document::value::{Field, FieldValue, Fields};
+use crate::cluster::fields::cluster::{ClusterEnd, ClusterKeys, DEFAULTS, NODE, NODE_DEFAULTS, NodeKeys};
 use crate::cluster::fields::image::default_output;
 use crate::cluster::fields::k3s::{ClusterK3s, NodeRole};
 use crate::cluster::fields::network::settle_prefix;
 use crate::cluster::fields::node::NodeFields;
+use crate::cluster::fields::range;
 use crate::cluster::wifi::DerivedKeys;
 use crate::cluster::{Cluster, FieldSpan, K3s, Node, NodeK3s, NodeSpans, Role, Secret};
 use crate::types::Digest;
@@ -45,11 +46,15 @@ impl ClusterDraft {
             fields.report(Finding::new("`nodes` is missing", hint));
         }
         let items = items.flatten();
-        let nodes: Vec<Option<NodeDraft>> = items
-            .iter()
-            .flatten()
-            .map(|item| Some(NodeDraft::read(&item.fields(&NODE)?, &defaults)))
-            .collect();
+        let inherited = Inherited::read(fields, &defaults);
+        let mut nodes: Vec<Option<NodeDraft>> = Vec::new();
+        for item in items.iter().flatten() {
+            let read = |item: &FieldValue<'_>| Some(NodeDraft::read(&item.fields(&NODE)?, &inherited));
+            match range::unfold(item) {
+                Some(range) => nodes.extend(range.iter().map(|node| read(&item.replaced(node)))),
+                None => nodes.push(read(item)),
+            }
+        }
         if let (Some(value), Some([])) = (fields.get("nodes"), items.as_deref()) {
             let hint = "Add one, like `- {name: north, address: 192.168.50.11}`";
             value.report(Finding::new("there are no nodes", hint));
@@ -96,10 +101,45 @@ impl ClusterDraft {
     }
 }
 
+/// What nodes have from the top of the file and from `defaults:`, by their role.
+struct Inherited<'d> {
+    all: &'d NodeFields,
+    servers: NodeFields,
+    agents: NodeFields,
+}
+
+impl<'d> Inherited<'d> {
+    fn read(fields: &Fields<'_>, all: &'d NodeFields) -> Self {
+        let of_roles = fields.optional("defaults", |value| value.fields(&DEFAULTS));
+        let of = |role| {
+            let own = match &of_roles {
+                Field::Absent => return all.clone(),
+                Field::Invalid => Field::Invalid,
+                Field::Given(roles) => roles.value.optional(role, |value| value.fields(&NODE_DEFAULTS)),
+            };
+            match own {
+                Field::Absent => all.clone(),
+                Field::Invalid => NodeFields::invalid(),
+                Field::Given(own) => NodeFields::read(&own.value).above(all),
+            }
+        };
+        Self { all, servers: of("server"), agents: of("agent") }
+    }
+
+    fn of(&self, role: Option<Role>) -> &NodeFields {
+        match role {
+            None => self.all,
+            Some(Role::Server) => &self.servers,
+            Some(Role::Agent) => &self.agents,
+        }
+    }
+}
+
 impl NodeDraft {
-    fn read(fields: &Fields<'_>, defaults: &NodeFields) -> Self {
+    fn read(fields: &Fields<'_>, inherited: &Inherited<'_>) -> Self {
         let mut keys = NodeKeys::read(fields);
-        let mut merged = NodeFields::read(fields).above(defaults);
+        let role = keys.k3s.given().and_then(|k3s| k3s.value.role);
+        let mut merged = NodeFields::read(fields).above(inherited.of(role));
         // Without one, it is a DHCP server's to give, or the node has IPv6 alone.
         if keys.address.is_absent() && keys.ipv6.is_absent() && !merged.network.is_by_dhcp() {
             fields.report_missing("address", "192.168.50.11");

@@ -7,7 +7,7 @@ use super::{Error, Progress, named_node, writable_warning};
 use crate::access::{AccessFile, AccessFiles, WrittenAccessFiles};
 use crate::base_layer::BaseLayer;
 use crate::cache;
-use crate::cluster::Node;
+use crate::cluster::{Cluster, Node};
 use crate::io::ownership::create_folder;
 use crate::io::{self as disks, CopyError, Layer, ReadAt as _, Sink};
 pub use crate::output::BuiltImage;

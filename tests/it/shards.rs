@@ -203,6 +203,15 @@ fn shell(workshop: &Workshop, options: &str, line: &str, environment: &[(&str, &
     assert!(output.status.success(), "{line}: {}", text(&output.stderr));
 }
 
+#[test]
+fn the_fleet_in_the_documentation_is_valid() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/fleets.md")).unwrap();
+    let fleet = text.split("```").find(|block| block.starts_with("yaml\ncluster: ")).unwrap();
+    let workshop = Workshop::with_nodes(&fleet["yaml\n".len()..]);
+    let said = workshop.succeed(["check", "server-3", "rack1-40", "rack2-01"]);
+    assert_snapshot!("shards__fleet", said);
+}
+
 #[cfg(unix)]
 #[test]
 fn the_workflow_in_the_documentation_builds_what_one_build_does() {

@@ -110,6 +110,14 @@ impl<'t> FieldValue<'t> {
         Self { value, path, ..*self }
     }
 
+    /// Returns another value in the place of this one.
+    pub(crate) fn replaced<'s>(&self, value: &'s YamlValue) -> FieldValue<'s>
+    where
+        't: 's,
+    {
+        FieldValue { value, path: self.path.clone(), ..*self }
+    }
+
     /// Returns the folders that paths are relative to.
     pub(crate) fn folders(&self) -> &'t Folders {
         self.folders

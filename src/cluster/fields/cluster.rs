@@ -2,12 +2,14 @@
 
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::keys::{Level, Row};
-use crate::cluster::document::table::keys;
+use crate::cluster::document::schema;
+use crate::cluster::document::table::{keys, rows};
 use crate::cluster::document::types::{by, like, off, required, text, token, unless_off};
 use crate::cluster::fields::addresses::{IPV4, IPV6, WithPrefix, ipv4, ipv6, with_prefix};
 use crate::cluster::fields::image::{image, output};
 use crate::cluster::fields::k3s::{self, ClusterK3s, NodeRole};
 use crate::cluster::fields::node::NodeFields;
+use crate::cluster::fields::range::COUNT;
 use crate::cluster::{ClusterName, Grow, Hostname, ImageSource, Output};
 use crate::types::absent::OrEmpty as _;
 use serde_json::json;
@@ -18,7 +20,7 @@ pub(crate) const CLUSTER: Level = Level {
     name: "",
     home: "at the top of the file",
     help: "One cluster of Raspberry Pis.",
-    groups: &[ClusterKeys::ROWS, NodeFields::ROWS, ClusterEnd::ROWS, &[NODES]],
+    groups: &[ClusterKeys::ROWS, NodeFields::ROWS, &[DEFAULTS_ROW], ClusterEnd::ROWS, &[NODES]],
     ..Level::EMPTY
 };
 
@@ -27,7 +29,40 @@ pub(crate) const NODE: Level = Level {
     name: "node",
     home: "in a node, under `nodes:`",
     help: "One node: its name, its address, and whatever differs from the rest of the cluster.",
-    groups: &[NodeKeys::ROWS, NodeFields::ROWS],
+    groups: &[NodeKeys::ROWS, &[COUNT], NodeFields::ROWS],
+    ..Level::EMPTY
+};
+
+const DEFAULTS_ROW: Row = Row {
+    key: "defaults",
+    help: "What nodes of one role have in common: over the rest of the file, and under what a node says itself. \
+           Flags of k3s for one role belong under `k3s:` instead.",
+    example: "{agent: {swap: off}}",
+    schema: || json!({"anyOf": [schema::reference(&DEFAULTS)]}),
+    ..Row::EMPTY
+};
+
+rows! {
+    DEFAULTS: "defaults", "under `defaults:` at the top of the file",
+        "What nodes of one role have in common.";
+    server {
+        help: "What servers have in common.",
+        example: "{memory: 8GiB}",
+        schema: || json!({"anyOf": [schema::reference(&NODE_DEFAULTS)]}),
+    }
+    agent {
+        help: "What agents have in common.",
+        example: "{swap: off}",
+        schema: || json!({"anyOf": [schema::reference(&NODE_DEFAULTS)]}),
+    }
+}
+
+/// What all nodes of a role have.
+pub(crate) const NODE_DEFAULTS: Level = Level {
+    name: "node_defaults",
+    home: "under `server:` or `agent:` of `defaults:`",
+    help: "What nodes of this role have in common.",
+    groups: &[NodeFields::ROWS],
     ..Level::EMPTY
 };
 
@@ -74,7 +109,7 @@ keys! {
 /// The nodes themselves: each is read over the rest of the file.
 const NODES: Row = Row {
     key: "nodes",
-    help: "The nodes, one card each.",
+    help: "The nodes, one card each. With `count` an item stands for several.",
     example: "[{name: north, address: 192.168.50.11}]",
     schema: || {
         json!({
@@ -91,7 +126,7 @@ const NODES: Row = Row {
 keys! {
     draft NodeKeys;
 
-    key name: Hostname = required("north", like(NAME, text(host_name))); {
+    key name: Hostname = required("north", like(NAME_OR_FIRST, text(host_name))); {
         help: "Host name, which is also its name in Kubernetes and the name of its image.",
         example: "north",
         others: "host hostname host_name node_name nodename fqdn sethostname auto_setup_net_hostname",
@@ -119,6 +154,9 @@ keys! {
 /// The pattern of a DNS label (RFC 1123). One of digits alone would be read as an address.
 const NAME: &str = "^(?!\\d+$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
 
+/// Also the first name of a range.
+const NAME_OR_FIRST: &str = "^((?!\\d+$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|[a-z0-9-]*\\{\\d+\\}[a-z0-9-]*)$";
+
 fn cluster_name(text: &str) -> Result<ClusterName, Finding> {
     ClusterName::new(text).map_err(|reason| not_a_name(text, "a cluster", reason))
 }
@@ -139,6 +177,9 @@ fn not_a_name(text: &str, what: &str, reason: &str) -> Finding {
         .collect();
     let hint = match Hostname::new(candidate) {
         Ok(name) => format!("Did you mean `{name}`?"),
+        Err(_) if text.contains('{') => {
+            "Add `count:` for several nodes, or write the number without braces".to_owned()
+        }
         // A name by its letters, but somebody else's.
         Err(_) if ClusterName::new(text).is_ok() => "Choose another, like `north`".to_owned(),
         Err(_) => "Use letters a to z, digits and `-`, like `north`".to_owned(),

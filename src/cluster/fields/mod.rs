@@ -10,6 +10,7 @@ pub(crate) mod k3s;
 mod keyboard;
 pub(crate) mod network;
 pub(crate) mod node;
+pub(crate) mod range;
 mod size;
 mod source;
 mod system;
@@ -53,6 +54,8 @@ pub(crate) const LEVELS: &[&Level] = &[
     &image::IMAGE_PATH,
     &image::IMAGE_URL,
     &image::OUTPUT,
+    &cluster::DEFAULTS,
+    &cluster::NODE_DEFAULTS,
 ];
 
 /// Returns the JSON Schema of nodes.yaml, which editors check it by: nodes.schema.json.

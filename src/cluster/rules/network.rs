@@ -335,11 +335,14 @@ fn subnet_of_gateway<'m>(host: &'m AddressedNode<'_>, hosts: &[AddressedNode<'_>
         return Judgement::Subnet(host.subnet);
     };
     let subnet = subnet_at(gateway.value, host.prefix());
+    if host.subnet == subnet {
+        return Judgement::Subnet(subnet);
+    }
     let mut beside = hosts.iter().filter(|other| {
         other.prefix() == host.prefix()
             && other.gateway.as_ref().is_some_and(|other| other.span == gateway.span)
     });
-    if beside.all(|other| other.subnet == host.subnet) && host.subnet != subnet {
+    if beside.all(|other| other.subnet == host.subnet) {
         Judgement::GatewayIsOutside(gateway)
     } else {
         Judgement::Subnet(subnet)

@@ -2,6 +2,7 @@
 
 mod clusters;
 mod contradictions;
+mod fleets;
 mod hostile;
 mod injection;
 mod mistakes;
