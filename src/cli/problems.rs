@@ -25,6 +25,7 @@ pub(super) fn show_warnings(cluster: &Cluster) {
 }
 
 fn lines(word: Span, file: &Path, found: &Diagnostic, source_line: Option<&str>) -> Vec<Line> {
+    let file = found.file.as_deref().unwrap_or(file);
     let (file, line, column) = (file.display(), found.line, found.column);
     let place = if line == 0 { format!(" {file}") } else { format!(" {file}:{line}:{column}") };
     let mut lines =

@@ -5,7 +5,8 @@ use crate::types::escape::escaped;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A place in nodes.yaml.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +20,8 @@ pub struct Position {
 /// A position in the file and in the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldSpan {
+    /// The file, where it is one that nodes.yaml includes.
+    pub file: Option<Arc<Path>>,
     /// Line and column.
     pub position: Position,
     /// `nodes[2].address`.
@@ -28,6 +31,9 @@ pub struct FieldSpan {
 /// One thing that is wrong, or that one is warned of.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Diagnostic {
+    /// The file, where it is one that nodes.yaml includes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
     /// Line, from 1; 0 where the problem has no place (the file cannot be read).
     pub line: usize,
     /// Column in characters, from 1.
@@ -43,11 +49,29 @@ pub struct Diagnostic {
     pub hide_source: bool,
 }
 
+impl FieldSpan {
+    /// Returns its line, as a message about another place names it.
+    pub(crate) fn line_from(&self, other: &Self) -> String {
+        let line = self.position.line;
+        match &self.file {
+            same if *same == other.file => format!("line {line}"),
+            Some(file) => format!("line {line} of {}", shown(&file.display().to_string())),
+            None => format!("line {line} of nodes.yaml"),
+        }
+    }
+}
+
 impl Diagnostic {
+    /// Returns its place, for sorting: nodes.yaml comes before what it includes.
+    pub(crate) fn place(&self) -> (Option<&Path>, usize, usize) {
+        (self.file.as_deref(), self.line, self.column)
+    }
+
     /// Makes a diagnostic of an error that shows with a stock image only. `span` is the field of nodes.yaml that it
     /// is about.
     pub fn at(span: Option<&FieldSpan>, error: &(impl fmt::Display + Hint)) -> Self {
         Self {
+            file: span.and_then(|span| span.file.as_deref()).map(Path::to_path_buf),
             line: span.map_or(0, |span| span.position.line),
             column: span.map_or(0, |span| span.position.column),
             at: span.map_or_else(String::new, |span| span.path.clone()),
@@ -67,6 +91,8 @@ pub struct InvalidCluster {
     /// Its text, as far as it could be read. To show a line of it, ask [`source_line`](Self::source_line),
     /// which knows the lines that hold secrets.
     pub text: String,
+    /// The files that it includes, and their texts.
+    pub included: Vec<(PathBuf, String)>,
     /// The errors, in the order of the file; at least one.
     pub problems: Vec<Diagnostic>,
 }
@@ -85,7 +111,11 @@ impl InvalidCluster {
         if problem.hide_source {
             return None;
         }
-        let line = self.text.lines().nth(problem.line.checked_sub(1)?)?;
+        let text = match &problem.file {
+            Some(file) => &self.included.iter().find(|(path, _)| path == file)?.1,
+            None => &self.text,
+        };
+        let line = text.lines().nth(problem.line.checked_sub(1)?)?;
         let mut lower_case = line.to_lowercase();
         for harmless in HARMLESS {
             lower_case = lower_case.replace(harmless, "");
@@ -149,6 +179,7 @@ impl Finding {
 
     fn at(self, span: &FieldSpan) -> Diagnostic {
         Diagnostic {
+            file: span.file.as_deref().map(Path::to_path_buf),
             line: span.position.line,
             column: span.position.column,
             at: span.path.clone(),
@@ -170,7 +201,7 @@ pub(crate) struct Diagnostics {
     problems: RefCell<Vec<Diagnostic>>,
     warnings: RefCell<Vec<Diagnostic>>,
     /// Places of nodes.yaml that stand for several nodes.
-    shared: RefCell<BTreeSet<Position>>,
+    shared: RefCell<BTreeSet<(Option<Arc<Path>>, Position)>>,
 }
 
 impl Diagnostics {
@@ -178,10 +209,9 @@ impl Diagnostics {
     pub(crate) fn report(&self, span: &FieldSpan, finding: Finding) {
         let problem = finding.at(span);
         let mut problems = self.problems.borrow_mut();
-        let is_shared = self.shared.borrow().contains(&span.position);
+        let is_shared = self.shared.borrow().contains(&(span.file.clone(), span.position));
         let is_same = |other: &Diagnostic| {
-            (other.line, other.column) == (problem.line, problem.column)
-                && (is_shared || other.message == problem.message)
+            other.place() == problem.place() && (is_shared || other.message == problem.message)
         };
         if problems.len() < MOST_PROBLEMS && !problems.iter().any(is_same) {
             problems.push(problem);
@@ -190,8 +220,8 @@ impl Diagnostics {
 
     /// Takes note of a place that stands for several nodes: of the mistakes there, which mostly are the same for each
     /// node, the first is reported.
-    pub(crate) fn share(&self, position: Position) {
-        self.shared.borrow_mut().insert(position);
+    pub(crate) fn share(&self, span: &FieldSpan) {
+        self.shared.borrow_mut().insert((span.file.clone(), span.position));
     }
 
     /// Warns of something valid; once, though every node may have it from the same field.
@@ -207,7 +237,7 @@ impl Diagnostics {
     pub(crate) fn into_sorted(self) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
         let sorted = |list: RefCell<Vec<Diagnostic>>| {
             let mut list = list.into_inner();
-            list.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
+            list.sort_by(|one, other| one.place().cmp(&other.place()));
             list
         };
         (sorted(self.problems), sorted(self.warnings))
@@ -225,6 +255,6 @@ pub(crate) fn shown(text: &str) -> String {
 }
 
 /// Returns the hint about two values that must differ.
-pub(crate) fn also_in(first: &FieldSpan) -> String {
-    format!("Change one of the two; the other is in line {}", first.position.line)
+pub(crate) fn also_in(first: &FieldSpan, second: &FieldSpan) -> String {
+    format!("Change one of the two; the other is in {}", first.line_from(second))
 }

@@ -1,8 +1,11 @@
 //! The nodes of nodes.yaml with the top level's fields filled in, before the rules across them are checked.
 
 use crate::cluster::diagnostic::Finding;
+use crate::cluster::document::source;
 use crate::cluster::document::value::{Field, FieldValue, Fields};
-use crate::cluster::fields::cluster::{ClusterEnd, ClusterKeys, DEFAULTS, NODE, NODE_DEFAULTS, NodeKeys};
+use crate::cluster::fields::cluster::{
+    ClusterEnd, ClusterKeys, DEFAULTS, INCLUDED, NODE, NODE_DEFAULTS, NodeKeys,
+};
 use crate::cluster::fields::image::default_output;
 use crate::cluster::fields::k3s::{ClusterK3s, NodeRole};
 use crate::cluster::fields::network::settle_prefix;
@@ -40,31 +43,16 @@ impl ClusterDraft {
     pub(crate) fn read(fields: &Fields<'_>) -> Self {
         let (keys, defaults) = (ClusterKeys::read(fields), NodeFields::read(fields));
         let k3s = ClusterEnd::read(fields).k3s;
-        let items = fields.get("nodes").map(|value| value.mappings(&[&NODE]));
-        if fields.get("nodes").is_none() && !fields.is_mistyped("nodes") {
-            let hint = "Add `nodes:` and under it `- {name: north, address: 192.168.50.11}`";
-            fields.report(Finding::new("`nodes` is missing", hint));
-        }
-        let items = items.flatten();
-        let inherited = Inherited::read(fields, &defaults);
-        let mut nodes: Vec<Option<NodeDraft>> = Vec::new();
-        for item in items.iter().flatten() {
-            let read = |item: &FieldValue<'_>| Some(NodeDraft::read(&item.fields(&NODE)?, &inherited));
-            match range::unfold(item) {
-                Some(range) => nodes.extend(range.iter().map(|node| read(&item.replaced(node)))),
-                None => nodes.push(read(item)),
-            }
-        }
-        if let (Some(value), Some([])) = (fields.get("nodes"), items.as_deref()) {
-            let hint = "Add one, like `- {name: north, address: 192.168.50.11}`";
-            value.report(Finding::new("there are no nodes", hint));
-        }
+        let mut nodes = Vec::new();
+        let inherited =
+            Inherited { all: defaults.clone(), servers: defaults.clone(), agents: defaults.clone() };
+        read_nodes(fields, &inherited, &mut nodes);
         Self {
             span: fields.span(),
             keys,
             fields: defaults,
             k3s,
-            has_unreadable_nodes: items.is_none() || nodes.iter().any(Option::is_none),
+            has_unreadable_nodes: nodes.iter().any(Option::is_none),
             nodes: nodes.into_iter().flatten().collect(),
         }
     }
@@ -83,6 +71,7 @@ impl ClusterDraft {
             source: path.to_path_buf(),
             source_digest,
             source_text: Secret::new(String::new()),
+            included: Vec::new(),
             image_span,
             named_paths: Vec::new(),
             image,
@@ -101,34 +90,78 @@ impl ClusterDraft {
     }
 }
 
+/// Reads the nodes of a file, and then those of the files that it includes. What cannot be read at all is `None`.
+fn read_nodes(fields: &Fields<'_>, above: &Inherited, nodes: &mut Vec<Option<NodeDraft>>) {
+    let inherited = above.with(fields);
+    match (fields.get("nodes"), fields.get("include")) {
+        (Some(value), _) => {
+            let items = value.mappings(&[&NODE]);
+            if items.as_deref().is_none_or(<[_]>::is_empty) {
+                nodes.push(None);
+            }
+            if let Some([]) = items.as_deref() {
+                let hint = "Add one, like `- {name: north, address: 192.168.50.11}`";
+                value.report(Finding::new("there are no nodes", hint));
+            }
+            for item in items.iter().flatten() {
+                let read = |item: &FieldValue<'_>| Some(NodeDraft::read(&item.fields(&NODE)?, &inherited));
+                match range::unfold(item) {
+                    Some(range) => nodes.extend(range.iter().map(|node| read(&item.replaced(node)))),
+                    None => nodes.push(read(item)),
+                }
+            }
+        }
+        (None, None) if !fields.is_mistyped("nodes") && !fields.is_mistyped("include") => {
+            let hint = "Add `nodes:` and under it `- {name: north, address: 192.168.50.11}`";
+            fields.report(Finding::new("`nodes` is missing", hint));
+        }
+        (None, _) => {}
+    }
+    let files = fields.get("include").and_then(|value| value.items());
+    for item in files.iter().flatten() {
+        let Some((text, folders)) = item.parse(|name| source::include(name, item.folders())) else {
+            nodes.push(None);
+            continue;
+        };
+        let root = source::tree(&text, &folders, item.diagnostics());
+        let file = root.as_ref().and_then(|root| item.other_file(root, &folders).fields(&INCLUDED));
+        match file {
+            Some(file) => read_nodes(&file, &inherited, nodes),
+            None => nodes.push(None),
+        }
+    }
+}
+
 /// What nodes have from the top of the file and from `defaults:`, by their role.
-struct Inherited<'d> {
-    all: &'d NodeFields,
+struct Inherited {
+    all: NodeFields,
     servers: NodeFields,
     agents: NodeFields,
 }
 
-impl<'d> Inherited<'d> {
-    fn read(fields: &Fields<'_>, all: &'d NodeFields) -> Self {
+impl Inherited {
+    /// Returns what nodes of a file have, with its own `defaults:` over these.
+    fn with(&self, fields: &Fields<'_>) -> Self {
         let of_roles = fields.optional("defaults", |value| value.fields(&DEFAULTS));
-        let of = |role| {
+        let of = |role, above: &NodeFields| {
             let own = match &of_roles {
-                Field::Absent => return all.clone(),
+                Field::Absent => Field::Absent,
                 Field::Invalid => Field::Invalid,
                 Field::Given(roles) => roles.value.optional(role, |value| value.fields(&NODE_DEFAULTS)),
             };
             match own {
-                Field::Absent => all.clone(),
+                Field::Absent => above.clone(),
                 Field::Invalid => NodeFields::invalid(),
-                Field::Given(own) => NodeFields::read(&own.value).above(all),
+                Field::Given(own) => NodeFields::read(&own.value).above(above),
             }
         };
-        Self { all, servers: of("server"), agents: of("agent") }
+        let (servers, agents) = (of("server", &self.servers), of("agent", &self.agents));
+        Self { all: self.all.clone(), servers, agents }
     }
 
     fn of(&self, role: Option<Role>) -> &NodeFields {
         match role {
-            None => self.all,
+            None => &self.all,
             Some(Role::Server) => &self.servers,
             Some(Role::Agent) => &self.agents,
         }
@@ -136,7 +169,7 @@ impl<'d> Inherited<'d> {
 }
 
 impl NodeDraft {
-    fn read(fields: &Fields<'_>, inherited: &Inherited<'_>) -> Self {
+    fn read(fields: &Fields<'_>, inherited: &Inherited) -> Self {
         let mut keys = NodeKeys::read(fields);
         let role = keys.k3s.given().and_then(|k3s| k3s.value.role);
         let mut merged = NodeFields::read(fields).above(inherited.of(role));

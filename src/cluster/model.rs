@@ -20,10 +20,12 @@ pub struct Cluster {
     pub name: ClusterName,
     /// The file it was read from; relative paths in it were resolved from that file's folder.
     pub source: PathBuf,
-    /// The SHA-256 of the text it was read from.
+    /// The SHA-256 of the text it was read from, and of those of the files that it includes.
     pub source_digest: Digest,
     /// The text it was read from: messages show its lines.
     pub source_text: Secret,
+    /// The files that it includes, and their texts.
+    pub included: Vec<(PathBuf, Secret)>,
     /// The place of `image:` in it.
     pub image_span: Option<FieldSpan>,
     /// Every path of this machine that the text names: files that are read, and the folder for the results.
@@ -45,13 +47,12 @@ pub struct Cluster {
 impl Cluster {
     /// Returns the error of a nodes.yaml that is valid by itself, and does not fit the stock image.
     pub fn unfit(&self, mut problems: Vec<Diagnostic>) -> InvalidCluster {
-        problems.sort_by(|one, other| {
-            (one.line, one.column, &one.message).cmp(&(other.line, other.column, &other.message))
-        });
+        problems.sort_by(|one, other| (one.place(), &one.message).cmp(&(other.place(), &other.message)));
         // What the top of the file says is wrong for every node.
         problems.dedup();
         let text = self.source_text.reveal().to_owned();
-        InvalidCluster { file: self.source.clone(), text, problems }
+        let included = self.included.iter().map(|(path, text)| (path.clone(), text.reveal().to_owned()));
+        InvalidCluster { file: self.source.clone(), text, included: included.collect(), problems }
     }
 
     /// Returns the folder in which k3s keeps what it has, the same on all nodes.

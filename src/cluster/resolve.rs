@@ -2,13 +2,13 @@
 
 use crate::cluster::diagnostic::Diagnostics;
 use crate::cluster::document::folders::Folders;
-use crate::cluster::document::syntax;
+use crate::cluster::document::source;
 use crate::cluster::document::value::FieldValue;
 use crate::cluster::draft::ClusterDraft;
 use crate::cluster::fields::LEVELS;
 use crate::cluster::fields::cluster::CLUSTER;
-use crate::cluster::{Cluster, Diagnostic, InvalidCluster, Position, Secret, rules, ssh};
-use crate::types::Digest;
+use crate::cluster::{Cluster, Diagnostic, InvalidCluster, Position, Secret, rules};
+use crate::types::Sha256;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -25,7 +25,9 @@ impl Cluster {
             |message: String, hint: &str, position: Option<Position>, text: String| InvalidCluster {
                 file: path.to_path_buf(),
                 text,
+                included: Vec::new(),
                 problems: vec![Diagnostic {
+                    file: None,
                     line: position.map_or(0, |position| position.line),
                     column: position.map_or(0, |position| position.column),
                     at: String::new(),
@@ -71,35 +73,29 @@ impl Cluster {
         let (diagnostics, folders) = (Diagnostics::default(), Folders::of(path));
         let cluster = read(text, path, &diagnostics, &folders);
         let (problems, warnings) = diagnostics.into_sorted();
+        let included = folders.included.take().into_iter().map(|file| (file.path, file.text));
         if let (true, Some(cluster)) = (problems.is_empty(), cluster) {
             let source_text = Secret::new(text.to_owned());
-            return Ok(Cluster { warnings, source_text, named_paths: folders.named(), ..cluster });
+            let included = included.map(|(path, text)| (path, Secret::new(text))).collect();
+            return Ok(Cluster { warnings, source_text, included, named_paths: folders.named(), ..cluster });
         }
-        Err(InvalidCluster { file: path.to_path_buf(), text: text.to_owned(), problems })
+        let (file, text) = (path.to_path_buf(), text.to_owned());
+        Err(InvalidCluster { file, text, included: included.collect(), problems })
     }
 }
 
 /// Reads a text; `None` where a mistake leaves no cluster.
 fn read(text: &str, path: &Path, diagnostics: &Diagnostics, folders: &Folders) -> Option<Cluster> {
-    // A private key that was pasted without indentation is mostly a mistake of YAML, too.
-    let secret = ssh::is_private_key(text);
-    let document = match syntax::read(text) {
-        Ok(document) => document,
-        Err(mut syntax_error) => {
-            if secret {
-                let hint =
-                    "There is a private key in the file: take it out, and name the `.pub` file instead";
-                hint.clone_into(&mut syntax_error.finding.hint);
-            }
-            syntax_error.report(secret, diagnostics);
-            return None;
-        }
-    };
-    for syntax_error in document.syntax_errors {
-        syntax_error.report(secret, diagnostics);
-    }
-    let fields = FieldValue::root(&document.root, diagnostics, folders, LEVELS).fields(&CLUSTER)?;
+    let root = source::tree(text, folders, diagnostics)?;
+    let fields = FieldValue::root(&root, diagnostics, folders, LEVELS).fields(&CLUSTER)?;
     let draft = ClusterDraft::read(&fields);
     rules::check(&draft, diagnostics);
-    draft.finish(path, Digest::of(text.as_bytes()))
+    let mut texts = Sha256::new();
+    texts.update(text);
+    for file in &*folders.included.borrow() {
+        // Between the files stands what is in no text.
+        texts.update(b"\xff");
+        texts.update(&file.text);
+    }
+    draft.finish(path, texts.finalize())
 }

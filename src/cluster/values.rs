@@ -1,8 +1,6 @@
 //! The values of a cluster: plain data that is valid.
 
-use crate::cluster::{
-    CaStartYear, FieldSpan, Hostname, InterfaceName, K3sVersion, Lifetime, MacAddress, Position,
-};
+use crate::cluster::{CaStartYear, FieldSpan, Hostname, InterfaceName, K3sVersion, Lifetime, MacAddress};
 use crate::fetch::FileLocation;
 use crate::formats::ImageFormat;
 use crate::patch::Partition;
@@ -138,7 +136,7 @@ pub struct ExtraFile {
     /// directory it goes into.
     pub owner: Option<FileOwner>,
     /// The place in nodes.yaml that names it; for messages.
-    pub position: Option<Position>,
+    pub span: Option<FieldSpan>,
 }
 
 impl ExtraFile {
@@ -163,7 +161,7 @@ impl ExtraFile {
             Some(rest) => FilePath::Home(ImagePath::new(rest)?),
             None => FilePath::Absolute(ImagePath::new(path)?),
         };
-        Ok(Self { partition: Partition::Root, path, content, mode: None, owner: None, position: None })
+        Ok(Self { partition: Partition::Root, path, content, mode: None, owner: None, span: None })
     }
 
     /// Returns the same file with these permission bits.

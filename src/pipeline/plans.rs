@@ -166,8 +166,8 @@ fn span_on_boot(node: &Node, path: &ImagePath) -> Option<FieldSpan> {
         let at = file.path.on_card(&root).ok();
         file.partition == on && at.is_some_and(|at| on.one_spelling(&at) == on.one_spelling(path))
     };
-    let position = node.files.iter().find(named)?.position?;
-    Some(FieldSpan { position, path: "files".to_owned() })
+    let span = node.files.iter().find(named)?.span.clone()?;
+    Some(FieldSpan { path: "files".to_owned(), ..span })
 }
 
 /// Returns a mistake in a value of nodes.yaml as a problem at its place.

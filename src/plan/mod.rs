@@ -276,7 +276,7 @@ pub fn span_of(mistake: &RaspiosError, node: &Node) -> Option<FieldSpan> {
             spans.cmdline.get(word).cloned()
         }
         RaspiosError::ExtraFile { place, .. } => {
-            place.map(|position| FieldSpan { position, path: "files".to_owned() })
+            place.clone().map(|place| FieldSpan { path: "files".to_owned(), ..place })
         }
         other => spans.of(&format!("user.{}", key_of_user(other)?)).cloned(),
     }

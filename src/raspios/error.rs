@@ -1,7 +1,7 @@
 //! Errors of making an image a node's own.
 
 use super::Codename;
-use crate::cluster::{FilePath, Position};
+use crate::cluster::{FieldSpan, FilePath, Position};
 use crate::patch::{Partition, PatchError};
 use crate::systemd::UnitError;
 use crate::types::{ImagePath, InvalidPath, errors};
@@ -121,8 +121,8 @@ errors! {
             _ => "Choose another path in nodes.yaml".to_owned(),
         },
         /// A file of `files:` that cannot be put on the card, and its place in nodes.yaml.
-        #[error("{}: {source}", named(path, *place))]
-        ExtraFile { path: FilePath, place: Option<Position>, source: Box<RaspiosError> } => source.hint(),
+        #[error("{}: {source}", named(path, place.as_ref()))]
+        ExtraFile { path: FilePath, place: Option<FieldSpan>, source: Box<RaspiosError> } => source.hint(),
         /// A file of `files:` in the place of one that cardwright itself writes. The path has no links in it.
         #[error("`{path}` is written by cardwright itself: {what}")]
         Claimed { path: ImagePath, what: &'static str, instead: &'static str } => *instead,
@@ -146,9 +146,11 @@ errors! {
 }
 
 /// Names a file of `files:` by its place in nodes.yaml, or by its path where it has none.
-fn named(path: &FilePath, place: Option<Position>) -> String {
+fn named(path: &FilePath, place: Option<&FieldSpan>) -> String {
     match place {
-        Some(Position { line, column }) => format!("`files:`, line {line}, column {column}"),
+        Some(FieldSpan { position: Position { line, column }, .. }) => {
+            format!("`files:`, line {line}, column {column}")
+        }
         None => format!("the file `{path}` of `files:`"),
     }
 }

@@ -33,7 +33,7 @@ pub fn add_file(
 ) -> Result<(), RaspiosError> {
     write(draft, release, account, file).map_err(|source| RaspiosError::ExtraFile {
         path: file.path.clone(),
-        place: file.position,
+        place: file.span.clone(),
         source: Box::new(source),
     })
 }
@@ -181,7 +181,7 @@ fn content_of(path: &Path) -> io::Result<Content> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{FilePath, Position};
+    use crate::cluster::{FieldSpan, FilePath, Position};
     use crate::patch::{Action, Sensitivity};
     use crate::raspios::test_node::user;
     use crate::raspios::test_stock::{
@@ -195,7 +195,7 @@ mod tests {
             Some(rest) => FilePath::Home(path(rest)),
             None => FilePath::Absolute(path(at)),
         };
-        ExtraFile { partition: Partition::Root, path, content, mode: None, owner: None, position: None }
+        ExtraFile { partition: Partition::Root, path, content, mode: None, owner: None, span: None }
     }
 
     fn inline(at: &str) -> ExtraFile {
@@ -294,7 +294,9 @@ mod tests {
     fn an_error_says_where_nodes_yaml_names_the_file() {
         let stock = trixie();
         let _ = patch(&stock, |draft| {
-            let file = ExtraFile { position: Some(Position { line: 7, column: 12 }), ..inline("/etc/ssh") };
+            let position = Position { line: 7, column: 12 };
+            let span = FieldSpan { file: None, position, path: "files[0].path".to_owned() };
+            let file = ExtraFile { span: Some(span), ..inline("/etc/ssh") };
             let error = add(draft, &[file]).unwrap_err();
             assert_eq!(
                 error.to_string(),

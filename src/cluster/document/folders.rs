@@ -7,12 +7,19 @@ use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// The folders that paths are relative to.
 #[derive(Debug, Clone)]
 pub(crate) struct Folders {
-    /// The folder of nodes.yaml.
+    /// The folder of the file that is read.
     pub(crate) file: PathBuf,
+    /// The nodes.yaml itself.
+    pub(crate) main: PathBuf,
+    /// The file that is read now, where it is another one, which nodes.yaml includes.
+    pub(crate) include: Option<Arc<Path>>,
+    /// Every such file until now, shared by all clones.
+    pub(crate) included: Rc<RefCell<Vec<Included>>>,
     /// The person's home folder, where there is one.
     pub(crate) home: Option<PathBuf>,
     /// Every path that was resolved, shared by all clones. Collected here, in the one place that all paths
@@ -20,14 +27,30 @@ pub(crate) struct Folders {
     named: Rc<RefCell<Vec<PathBuf>>>,
 }
 
+/// A file that nodes.yaml includes.
+#[derive(Debug)]
+pub(crate) struct Included {
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
+}
+
 impl Folders {
     /// Returns those of a nodes.yaml at `path`.
     pub(crate) fn of(path: &Path) -> Self {
         Self {
             file: path.parent().map_or_else(PathBuf::new, Path::to_path_buf),
+            main: path.to_path_buf(),
+            include: None,
+            included: Rc::default(),
             home: std::env::home_dir().filter(|home| !home.as_os_str().is_empty()),
             named: Rc::default(),
         }
+    }
+
+    /// Returns those of a file that is included.
+    pub(crate) fn of_included(&self, path: &Path) -> Self {
+        let file = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+        Self { file, include: Some(path.into()), ..self.clone() }
     }
 
     /// Adds a path to those that nodes.yaml names.
@@ -108,14 +131,10 @@ pub(crate) fn unreadable(path: &Path, called: &str, error: &io::Error) -> Findin
 mod tests {
     use super::Folders;
     use std::path::{Path, PathBuf};
-    use std::rc::Rc;
 
     fn folders() -> Folders {
-        Folders {
-            file: PathBuf::from("work/cluster"),
-            home: Some(PathBuf::from("people/ann")),
-            named: Rc::default(),
-        }
+        let home = Some(PathBuf::from("people/ann"));
+        Folders { home, ..Folders::of(Path::new("work/cluster/nodes.yaml")) }
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub(crate) mod foreign;
 pub(crate) mod keys;
 pub(crate) mod reference;
 pub(crate) mod schema;
+pub(crate) mod source;
 pub(crate) mod syntax;
 pub(crate) mod table;
 pub(crate) mod types;

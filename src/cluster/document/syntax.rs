@@ -3,6 +3,7 @@
 //! The YAML crate is named in this file, and in the one that reads the YAML of others (`yaml_files`).
 
 use crate::cluster::diagnostic::{Diagnostics, Finding};
+use crate::cluster::document::folders::Folders;
 use crate::cluster::{FieldSpan, Position};
 use crate::types::number::usize_from;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -74,8 +75,9 @@ impl SyntaxError {
     }
 
     /// Reports it, without the line it is in where that may be secret.
-    pub(crate) fn report(self, secret: bool, diagnostics: &Diagnostics) {
-        let span = FieldSpan { position: self.position, path: String::new() };
+    pub(crate) fn report(self, secret: bool, folders: &Folders, diagnostics: &Diagnostics) {
+        let file = folders.include.clone();
+        let span = FieldSpan { file, position: self.position, path: String::new() };
         diagnostics.report(&span, self.finding.secret_if(secret));
     }
 }

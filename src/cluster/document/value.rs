@@ -5,7 +5,7 @@ use crate::cluster::document::advice;
 use crate::cluster::document::folders::Folders;
 use crate::cluster::document::keys::{Level, Levels};
 use crate::cluster::document::syntax::{Scalar, ScalarType, YamlEntry, YamlKind, YamlValue};
-use crate::cluster::{FieldSpan, ssh};
+use crate::cluster::{FieldSpan, Position, ssh};
 
 /// A value and its span.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,6 +110,14 @@ impl<'t> FieldValue<'t> {
         Self { value, path, ..*self }
     }
 
+    /// Returns the whole document of another file.
+    pub(crate) fn other_file<'s>(&self, value: &'s YamlValue, folders: &'s Folders) -> FieldValue<'s>
+    where
+        't: 's,
+    {
+        FieldValue::root(value, self.diagnostics, folders, self.levels)
+    }
+
     /// Returns another value in the place of this one.
     pub(crate) fn replaced<'s>(&self, value: &'s YamlValue) -> FieldValue<'s>
     where
@@ -138,7 +146,11 @@ impl<'t> FieldValue<'t> {
     }
 
     pub(crate) fn span(&self) -> FieldSpan {
-        FieldSpan { position: self.value.position, path: self.path.clone() }
+        self.span_at(self.value.position, self.path.clone())
+    }
+
+    fn span_at(&self, position: Position, path: String) -> FieldSpan {
+        FieldSpan { file: self.folders.include.clone(), position, path }
     }
 
     pub(crate) fn kind(&self) -> &'t YamlKind {
@@ -165,7 +177,7 @@ impl<'t> FieldValue<'t> {
             }
         };
         for entry in entries.iter().filter(|entry| !level.accepts(&entry.key)) {
-            let span = FieldSpan { position: entry.position, path: self.path_of(&entry.key) };
+            let span = self.span_at(entry.position, self.path_of(&entry.key));
             let role =
                 entries.iter().find(|entry| entry.key == "k3s").and_then(|entry| match &entry.value.kind {
                     YamlKind::Scalar(scalar) => Some(scalar.text.as_str()),
@@ -190,7 +202,7 @@ impl<'t> FieldValue<'t> {
                     .iter()
                     .map(|entry| {
                         let path = self.path_of(&entry.key);
-                        let span = FieldSpan { position: entry.position, path: path.clone() };
+                        let span = self.span_at(entry.position, path.clone());
                         (Spanned { value: entry.key.as_str(), span }, self.below(&entry.value, path))
                     })
                     .collect(),

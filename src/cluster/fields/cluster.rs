@@ -12,7 +12,7 @@ use crate::cluster::fields::node::NodeFields;
 use crate::cluster::fields::range::COUNT;
 use crate::cluster::{ClusterName, Grow, Hostname, ImageSource, Output};
 use crate::types::absent::OrEmpty as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The whole file.
@@ -20,7 +20,8 @@ pub(crate) const CLUSTER: Level = Level {
     name: "",
     home: "at the top of the file",
     help: "One cluster of Raspberry Pis.",
-    groups: &[ClusterKeys::ROWS, NodeFields::ROWS, &[DEFAULTS_ROW], ClusterEnd::ROWS, &[NODES]],
+    groups: &[ClusterKeys::ROWS, NodeFields::ROWS, &[DEFAULTS_ROW], ClusterEnd::ROWS, &[NODES, INCLUDE]],
+    schema: nodes_or_include,
     ..Level::EMPTY
 };
 
@@ -119,9 +120,31 @@ const NODES: Row = Row {
             ],
         })
     },
-    is_required: || true,
     ..Row::EMPTY
 };
+
+const INCLUDE: Row = Row {
+    key: "include",
+    help: "Files with more nodes, which follow those of this file. Their own paths are relative to their folder, and \
+           their `defaults` go over those of the file that includes them, for their own nodes. Each file is included once.",
+    example: "[rack1.yaml]",
+    schema: || json!({"type": ["array", "string"], "items": {"type": "string"}}),
+    here: "includes import imports files_with_nodes inventory",
+    ..Row::EMPTY
+};
+
+/// A file that nodes.yaml includes.
+pub(crate) const INCLUDED: Level = Level {
+    name: "included",
+    home: "in a file that `include:` names",
+    help: "A file with more nodes. For editors, its schema is `nodes.schema.json#/definitions/included`.",
+    groups: &[&[DEFAULTS_ROW, NODES, INCLUDE]],
+    schema: nodes_or_include,
+};
+
+fn nodes_or_include() -> Value {
+    json!({"anyOf": [{"required": ["nodes"]}, {"required": ["include"]}]})
+}
 
 keys! {
     draft NodeKeys;

@@ -121,7 +121,7 @@ pub(crate) fn check_node(
             above = path.parent();
             if let Some(other) = known.get(&(*on, path.clone())) {
                 let message = format!("`{}` would lie below `{path}`, which is a file", file.value.path);
-                let hint = format!("Change one of the two; the other is in line {}", other.position.line);
+                let hint = format!("Change one of the two; the other is in {}", other.line_from(&file.span));
                 diagnostics.report(&file.span, Finding::new(message, hint));
             }
         }
@@ -155,7 +155,7 @@ fn list_of(span: &FieldSpan) -> &str {
 
 fn report_second(file: &Spanned<ExtraFile>, first: &FieldSpan, diagnostics: &Diagnostics) {
     let message = format!("`{}` is written a second time", file.value.path);
-    let hint = format!("Keep one of the two; the first is in line {}", first.position.line);
+    let hint = format!("Keep one of the two; the first is in {}", first.line_from(&file.span));
     diagnostics.report(&file.span, Finding::new(message, hint));
 }
 
@@ -190,7 +190,7 @@ fn read_one(item: &FieldValue<'_>) -> Option<Spanned<ExtraFile>> {
             content: content.filter(|_| !invalid)?,
             mode: mode.value(),
             owner: owner.value(),
-            position: Some(path.span.position),
+            span: Some(path.span.clone()),
         },
         span: path.span,
     })

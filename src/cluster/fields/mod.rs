@@ -54,6 +54,7 @@ pub(crate) const LEVELS: &[&Level] = &[
     &image::IMAGE_PATH,
     &image::IMAGE_URL,
     &image::OUTPUT,
+    &cluster::INCLUDED,
     &cluster::DEFAULTS,
     &cluster::NODE_DEFAULTS,
 ];

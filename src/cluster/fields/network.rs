@@ -212,8 +212,8 @@ pub(crate) fn settle_prefix<A>(
             let message =
                 format!("the prefix {own} of this address is not that of its network, {}", network.value);
             let hint = format!(
-                "Leave it out, or make the two the same; the network's is in line {}",
-                network.span.position.line
+                "Leave it out, or make the two the same; the network's is in {}",
+                network.span.line_from(span)
             );
             diagnostics.report(span, Finding::new(message, hint));
         }

@@ -32,8 +32,9 @@ pub(crate) fn unfold(item: &FieldValue<'_>) -> Option<Vec<YamlValue>> {
     // The first mistake at a place that all of them have in common is enough.
     let diagnostics = item.diagnostics();
     let places = entries.iter().filter(|entry| ["name", "address", "ipv6"].contains(&&*entry.key));
-    let places = places.map(|entry| entry.value.position).chain([item.span().position]);
-    places.for_each(|position| diagnostics.share(position));
+    let span = |position, path| FieldSpan { position, path, ..item.span() };
+    diagnostics.share(&item.span());
+    places.for_each(|entry| diagnostics.share(&span(entry.value.position, String::new())));
     let mut nodes = Vec::new();
     for number in 0..count.unwrap_or(1) {
         let mut node = entries.clone();
@@ -53,7 +54,7 @@ pub(crate) fn unfold(item: &FieldValue<'_>) -> Option<Vec<YamlValue>> {
                 Ok(text) => scalar.text = text,
                 Err(finding) => {
                     let path = format!("{}.{}", item.span().path, entry.key);
-                    diagnostics.report(&FieldSpan { position: entry.value.position, path }, finding);
+                    diagnostics.report(&span(entry.value.position, path), finding);
                     return Some(nodes);
                 }
             }

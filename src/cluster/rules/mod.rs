@@ -48,7 +48,7 @@ fn names_are_unique(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     for (index, name) in names.iter().enumerate() {
         if let Some(first) = names.iter().take(index).find(|first| first.value == name.value) {
             let message = format!("another node is called `{}`, too", name.value);
-            diagnostics.report(&name.span, Finding::new(message, also_in(&first.span)));
+            diagnostics.report(&name.span, Finding::new(message, also_in(&first.span, &name.span)));
         }
     }
 }

@@ -51,7 +51,7 @@ fn interfaces_exist(draft: &ClusterDraft, diagnostics: &Diagnostics) {
                             "Write it in the node that has the adapter: `network: {mac: …}`".to_owned();
                         (format!("every node would have to have the adapter `{mac}`"), hint)
                     } else {
-                        (format!("another node has the adapter `{mac}`, too"), also_in(first))
+                        (format!("another node has the adapter `{mac}`, too"), also_in(first, span))
                     };
                     diagnostics.report(span, Finding::new(message, hint));
                 }
@@ -269,7 +269,7 @@ fn addresses_are_unique(draft: &ClusterDraft, diagnostics: &Diagnostics) {
                 (message, "Write it in the one node that has it".to_owned())
             } else {
                 let message = format!("{} has the address `{}`, too", node.called(), address.value);
-                (message, also_in(&earlier.span))
+                (message, also_in(&earlier.span, &address.span))
             };
             diagnostics.report(&address.span, Finding::new(message, hint));
         }

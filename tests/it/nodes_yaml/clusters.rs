@@ -682,7 +682,7 @@ fn a_file_made_in_code_is_the_one_that_nodes_yaml_describes() {
     let text = edited(&[(TOP, &format!("{TOP}\n{files}"))]);
     let described = parse_in(folder.path(), &text).unwrap().nodes[0].files.clone();
     let described: Vec<ExtraFile> =
-        described.into_iter().map(|file| ExtraFile { position: None, ..file }).collect();
+        described.into_iter().map(|file| ExtraFile { span: None, ..file }).collect();
     let made = [
         ExtraFile::text("/etc/motd", "hello").unwrap(),
         ExtraFile::text("~/.bashrc", "")

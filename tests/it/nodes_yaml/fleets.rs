@@ -1,9 +1,10 @@
 //! Many nodes: ranges, and what nodes of one role have in common.
 
 use super::{parse, rendered};
-use crate::support::assert_snapshot;
-use cardwright::cluster::{Node, Swap};
+use crate::support::{Workshop, assert_snapshot, text};
+use cardwright::cluster::{Cluster, Node, Swap};
 use std::fmt::Write as _;
+use std::fs;
 
 const TOP: &str = "\
 cluster: fleet
@@ -136,4 +137,110 @@ nodes:
 "
     );
     assert_snapshot!("nodes_yaml__defaults", rendered(&parse(&text).unwrap_err()));
+}
+
+/// A workshop with files that include each other: nodes.yaml, racks/one.yaml, racks/deep/two.yaml and three.yaml.
+fn with_racks(nodes: &str, one: &str, two: &str, three: &str) -> Workshop {
+    let workshop = Workshop::with_nodes(&format!("{TOP}{nodes}"));
+    fs::create_dir_all(workshop.path("racks/deep")).unwrap();
+    for (name, content) in [("racks/one.yaml", one), ("racks/deep/two.yaml", two), ("three.yaml", three)] {
+        fs::write(workshop.path(name), content).unwrap();
+    }
+    fs::write(workshop.path("racks/motd"), "rack 1\n").unwrap();
+    workshop
+}
+
+#[test]
+fn files_are_included_in_their_order_with_paths_and_defaults_of_their_own() {
+    let workshop = with_racks(
+        "include: [racks/one.yaml, three.yaml]
+defaults: {agent: {timezone: Europe/Paris, swap: off}}
+nodes: {name: north, address: 10.0.0.11, k3s: server}
+",
+        "include: deep/two.yaml
+defaults: {agent: {timezone: Etc/UTC}}
+nodes: [{count: 2, name: rack1-1, address: 10.0.0.21, k3s: agent, files: [{path: /etc/motd, source: motd}]}]
+",
+        "nodes: [{name: rack1-9, address: 10.0.0.29, k3s: agent}]\n",
+        "nodes: [{name: rack3-1, address: 10.0.0.31, k3s: agent}]\n",
+    );
+    let load = || Cluster::load(&workshop.path("nodes.yaml")).unwrap();
+    let cluster = load();
+    let facts = |node: &Node| {
+        let zone = node.timezone.clone().unwrap_or_default();
+        format!("{} {zone} {}", node.name, node.swap == Swap::Off)
+    };
+    let expected = [
+        "north  false",
+        "rack1-1 Etc/UTC true",
+        "rack1-2 Etc/UTC true",
+        "rack1-9 Etc/UTC true",
+        "rack3-1 Europe/Paris true",
+    ];
+    assert_eq!(cluster.nodes.iter().map(facts).collect::<Vec<_>>(), expected);
+    // A build replaces none of them, and none is left out of what it was made from.
+    for name in ["racks/one.yaml", "racks/deep/two.yaml", "three.yaml", "racks/motd"] {
+        let path = workshop.path(name).canonicalize().unwrap();
+        assert!(
+            cluster.named_paths.iter().any(|named| named.canonicalize().is_ok_and(|named| named == path)),
+            "{name}"
+        );
+    }
+    for name in ["racks/one.yaml", "racks/deep/two.yaml", "three.yaml"] {
+        let before = load().source_digest;
+        let old = fs::read_to_string(workshop.path(name)).unwrap();
+        fs::write(workshop.path(name), old + "# changed\n").unwrap();
+        assert_ne!(load().source_digest, before);
+    }
+}
+
+#[test]
+fn mistakes_stand_in_the_file_that_they_are_in() {
+    let workshop = with_racks(
+        "include: [racks/one.yaml, three.yaml, nowhere.yaml, ./racks/one.yaml]
+nodes:
+  - {name: north, address: 10.0.0.11, k3s: server}
+  - {name: east, address: 10.0.0.12, k3s: agnet}
+",
+        "cluster: other
+include: [deep/two.yaml, one.yaml, ../nodes.yaml]
+defaults: {agent: {swap: maybe}}
+nodes:
+  - {name: rack1-1, address: 10.0.0.11, k3s: agent}
+  - {name: rack1-2, address: 10.0.0, k3s: agent, files: [{path: /etc/motd, source: mot}]}
+  - {count: 300, name: rack1-100, address: 10.0.1.0, k3s: agent}
+",
+        "nodes:\n  - {name: rack1-1, address: 10.0.0.41}\n",
+        "nodes: [{name: broken\n",
+    );
+    let output = workshop.run(["check"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_snapshot!("nodes_yaml__includes", text(&output.stderr));
+    let output = workshop.run(["check", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let files = report["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|problem| problem.get("file").and_then(serde_json::Value::as_str));
+    let mut files: Vec<_> = files.collect();
+    files.dedup();
+    assert_eq!(files, [None, Some("racks/deep/two.yaml"), Some("racks/one.yaml"), Some("three.yaml")]);
+}
+
+#[test]
+fn what_does_not_fit_the_image_is_shown_in_the_file_that_asks_for_it() {
+    let workshop = with_racks(
+        "include: racks/one.yaml\n",
+        "nodes: [{name: north, address: 10.0.0.11, k3s: server, timezone: Europe/Nowhere}]\n",
+        "",
+        "",
+    );
+    let output = workshop.run(["build"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("--> racks/one.yaml:1:65\n") && said.contains("1 | nodes: [{name: north"),
+        "{said}"
+    );
 }

@@ -52,7 +52,11 @@ fn edited(edits: &[(&str, &str)]) -> String {
 fn rendered(invalid: &InvalidCluster) -> String {
     let mut out = String::new();
     for problem in &invalid.problems {
-        writeln!(out, "nodes.yaml:{}:{}: {}", problem.line, problem.column, problem.message).unwrap();
+        let file = problem
+            .file
+            .as_deref()
+            .map_or("nodes.yaml".into(), |file| file.file_name().unwrap().to_string_lossy());
+        writeln!(out, "{file}:{}:{}: {}", problem.line, problem.column, problem.message).unwrap();
         match invalid.source_line(problem) {
             Some(line) => {
                 writeln!(out, "    {line}").unwrap();
