@@ -102,6 +102,7 @@ pub(crate) fn run() -> ExitCode {
         }
     };
     log::show(arguments.verbose);
+    cardwright::io::limits::allow_many_files();
     let result = match &arguments.command {
         Command::Build(arguments) => build::run(arguments),
         Command::Merge(arguments) => merge::run(arguments),

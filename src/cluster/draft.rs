@@ -111,11 +111,14 @@ fn read_nodes(fields: &Fields<'_>, above: &Inherited, nodes: &mut Vec<Option<Nod
                 }
             }
         }
-        (None, None) if !fields.is_mistyped("nodes") && !fields.is_mistyped("include") => {
-            let hint = "Add `nodes:` and under it `- {name: north, address: 192.168.50.11}`";
-            fields.report(Finding::new("`nodes` is missing", hint));
+        (None, None) => {
+            nodes.push(None);
+            if !fields.is_mistyped("nodes") && !fields.is_mistyped("include") {
+                let hint = "Add `nodes:` and under it `- {name: north, address: 192.168.50.11}`";
+                fields.report(Finding::new("`nodes` is missing", hint));
+            }
         }
-        (None, _) => {}
+        (None, Some(_)) => {}
     }
     let files = fields.get("include").and_then(|value| value.items());
     for item in files.iter().flatten() {

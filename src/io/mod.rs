@@ -10,6 +10,7 @@ pub(crate) mod cursor;
 mod extended;
 mod file;
 mod layered_disk;
+pub mod limits;
 mod overlay;
 pub mod ownership;
 pub(crate) mod parallel;

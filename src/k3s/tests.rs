@@ -84,6 +84,7 @@ fn cluster(nodes: Vec<Node>) -> Cluster {
         source: "nodes.yaml".into(),
         source_digest: Digest::of(b""),
         source_text: Secret::new(String::new()),
+        included: vec![],
         image_span: None,
         named_paths: Vec::new(),
         image: ImageSource::Demo,

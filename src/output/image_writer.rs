@@ -9,14 +9,14 @@ use super::sidecar::bmap;
 use super::template::{self, Key, Maker};
 use crate::formats::xz::{Check, XzBlock};
 use crate::formats::{ImageFormat, PartEncoder};
-use crate::io::{AtomicFile, BLOCK_SIZE, Layer, LayeredDisk, ReadAt};
+use crate::io::{AtomicFile, BLOCK_SIZE, BlockIndex, Layer, LayeredDisk, ReadAt};
 use crate::stock_image::{StockImage, VerifiedImage};
 use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset, Progress, Stage};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
-use std::sync::Arc;
 
 /// Writes the images of a cluster.
 pub struct ImageWriter<'build> {
@@ -24,9 +24,9 @@ pub struct ImageWriter<'build> {
     pub format: ImageFormat,
     /// The disk that all nodes share. Compressed parts of it may be cached: nothing in it may be a secret.
     pub disk: &'build LayeredDisk,
-    /// The layers of all nodes of the cluster, also of those whose images are not wanted: the layout of an image
-    /// depends on where nodes differ.
-    pub node_layers: &'build [Arc<Layer>],
+    /// The blocks in which some node of the cluster differs, also those whose images are not wanted: the layout of an
+    /// image depends on it.
+    pub node_blocks: &'build BTreeSet<BlockIndex>,
     /// The stock image that the disk is made from.
     pub stock: &'build StockImage,
     /// The number of threads. The results do not depend on it.
@@ -79,8 +79,8 @@ impl ImageWriter<'_> {
             file.metadata()
                 .is_ok_and(|metadata| metadata.is_file() && metadata.len() <= self.disk.size().get())
         };
-        let layers = self.disk.layers().iter().map(|layer| &**layer);
-        let differs = changed(layers, self.disk.size(), BLOCK_SIZE as u64, u64::MAX);
+        let blocks = self.disk.layers().iter().flat_map(|layer| layer.indices());
+        let differs = changed(blocks, self.disk.size(), BLOCK_SIZE as u64, u64::MAX);
         let stock = self.stock.raw_file().filter(may_share);
         let replication = Replication {
             template: self.disk,
@@ -104,7 +104,7 @@ impl ImageWriter<'_> {
         let maker = Maker {
             format,
             disk: self.disk,
-            regions: &NodeRegions::of(self.node_layers.iter().map(|layer| &**layer), self.disk.size()),
+            regions: &NodeRegions::of(self.node_blocks.iter().copied(), self.disk.size()),
             stock: self.stock.file_bytes(),
             blocks,
             threads: self.threads,

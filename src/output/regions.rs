@@ -1,6 +1,6 @@
 //! The parts of a disk where nodes differ.
 
-use crate::io::Layer;
+use crate::io::BlockIndex;
 use crate::types::ByteCount;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -17,10 +17,10 @@ const LONGEST: u64 = 1 << 20;
 pub(super) struct NodeRegions(Vec<Range<u64>>);
 
 impl NodeRegions {
-    /// Finds the regions of all these nodes, whether an image of them is wanted or not: so that an image does not
+    /// Finds the regions of these blocks, in which some node differs, whether an image of them is wanted or not: so that an image does not
     /// depend on which others are made with it.
-    pub(super) fn of<'layer>(layers: impl Iterator<Item = &'layer Layer>, size: ByteCount) -> Self {
-        Self(changed(layers, size, GRANULE, LONGEST))
+    pub(super) fn of(blocks: impl Iterator<Item = BlockIndex>, size: ByteCount) -> Self {
+        Self(changed(blocks, size, GRANULE, LONGEST))
     }
 
     /// Returns all regions.
@@ -34,16 +34,15 @@ impl NodeRegions {
     }
 }
 
-/// Returns the parts of a disk where layers have blocks, in order: in multiples of `granule`, and joined where they
+/// Returns the parts of a disk that these blocks are in, in order: in multiples of `granule`, and joined where they
 /// touch, as long as the whole is no longer than `longest`.
-pub(super) fn changed<'layer>(
-    layers: impl Iterator<Item = &'layer Layer>,
+pub(super) fn changed(
+    blocks: impl Iterator<Item = BlockIndex>,
     size: ByteCount,
     granule: u64,
     longest: u64,
 ) -> Vec<Range<u64>> {
-    let starts: BTreeSet<u64> =
-        layers.flat_map(Layer::indices).map(|index| index.start() / granule * granule).collect();
+    let starts: BTreeSet<u64> = blocks.map(|index| index.start() / granule * granule).collect();
     let mut parts: Vec<Range<u64>> = Vec::new();
     for start in starts {
         // The last block of a disk may reach beyond its end.
@@ -70,7 +69,7 @@ pub(super) fn overlapping<'all, T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::io::{Overlay, WriteAt as _};
+    use crate::io::{Layer, Overlay, WriteAt as _};
     use crate::types::ByteOffset;
     use std::sync::Arc;
 
@@ -83,7 +82,9 @@ mod tests {
             }
             overlay.into_layer().unwrap()
         };
-        let regions = |layers: &[Layer]| NodeRegions::of(layers.iter(), ByteCount::new(3_000_000));
+        let regions = |layers: &[Layer]| {
+            NodeRegions::of(layers.iter().flat_map(Layer::indices), ByteCount::new(3_000_000))
+        };
         let few = regions(&[layer(&[5, 16_384, 2_999_999]), layer(&[100_000, 40_000])]);
         assert_eq!(few.all(), [0..49_152, 98_304..114_688, 2_998_272..3_000_000]);
         assert_eq!(few.in_part(&(49_152..98_305)), vec![98_304..114_688]);

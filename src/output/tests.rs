@@ -150,7 +150,7 @@ impl Workshop {
         let writer = ImageWriter {
             format,
             disk: &disk,
-            node_layers: layers,
+            node_blocks: &layers.iter().flat_map(|layer| layer.indices()).collect(),
             stock: &self.stock,
             threads,
             hash_files: true,

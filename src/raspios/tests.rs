@@ -100,7 +100,7 @@ fn a_file_of_the_users_does_not_replace_what_makes_the_card_this_node() {
         content: FileSource::Inline("zzz\n".to_owned()),
         mode: None,
         owner: None,
-        position: None,
+        span: None,
     };
     let stock = trixie().symlink(Partition::Root, &path("/names"), "etc").symlink(
         Partition::Root,

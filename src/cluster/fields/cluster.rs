@@ -22,7 +22,6 @@ pub(crate) const CLUSTER: Level = Level {
     help: "One cluster of Raspberry Pis.",
     groups: &[ClusterKeys::ROWS, NodeFields::ROWS, &[DEFAULTS_ROW], ClusterEnd::ROWS, &[NODES, INCLUDE]],
     schema: nodes_or_include,
-    ..Level::EMPTY
 };
 
 /// A node.

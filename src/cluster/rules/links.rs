@@ -78,8 +78,10 @@ fn links_differ(node: &NodeDraft, diagnostics: &Diagnostics) {
     };
     for (index, wire) in wires.iter().enumerate() {
         if let Some(first) = wires.iter().take(index).find(|first| first.value == wire.value) {
-            diagnostics
-                .report(&wire.span, Finding::new("the node has this interface twice", also_in(&first.span)));
+            diagnostics.report(
+                &wire.span,
+                Finding::new("the node has this interface twice", also_in(&first.span, &wire.span)),
+            );
         } else if is_default(&wire.value) && node.fields.wifi.span_of_main().is_none() {
             let hint =
                 "Write `eth1` for an adapter on USB, or name the main one as `interface:` under `network:`";
@@ -93,8 +95,10 @@ fn links_differ(node: &NodeDraft, diagnostics: &Diagnostics) {
             id(&other.value).is_some() && id(&other.value) == id(&vlan.value)
         };
         if let Some(first) = vlans.iter().take(index).find(same) {
-            diagnostics
-                .report(&vlan.span, Finding::new("the node has this VLAN twice", also_in(&first.span)));
+            diagnostics.report(
+                &vlan.span,
+                Finding::new("the node has this VLAN twice", also_in(&first.span, &vlan.span)),
+            );
         }
         if let Some(parent) = vlan.value.interface.given()
             && parent.value.name().is_none()

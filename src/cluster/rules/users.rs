@@ -72,7 +72,7 @@ fn names_and_numbers_are_unique(
                 diagnostics.report(&name.span, Finding::new(message, hint));
             } else if let Some(same) = same {
                 let message = format!("another user is called `{}`, too", name.value);
-                diagnostics.report(&name.span, Finding::new(message, also_in(&same.span)));
+                diagnostics.report(&name.span, Finding::new(message, also_in(&same.span, &name.span)));
             }
         }
         let Some(uid) = user.value.uid.given() else { continue };
@@ -82,7 +82,7 @@ fn names_and_numbers_are_unique(
             diagnostics.report(&uid.span, Finding::new("the first user has the number 1000", hint));
         } else if let Some(same) = same {
             let message = format!("another user has the number {}, too", uid.value);
-            diagnostics.report(&uid.span, Finding::new(message, also_in(&same.span)));
+            diagnostics.report(&uid.span, Finding::new(message, also_in(&same.span, &uid.span)));
         }
     }
 }

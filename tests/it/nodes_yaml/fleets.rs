@@ -240,7 +240,7 @@ fn what_does_not_fit_the_image_is_shown_in_the_file_that_asks_for_it() {
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output.stderr);
     assert!(
-        said.contains("--> racks/one.yaml:1:65\n") && said.contains("1 | nodes: [{name: north"),
+        said.contains("--> racks/one.yaml:1:66\n") && said.contains("1 | nodes: [{name: north"),
         "{said}"
     );
 }

@@ -44,12 +44,12 @@ fn from_file(path: &Path, value: &FieldValue<'_>) -> Option<Registries> {
     match syntax::read(&text) {
         Ok(document) => {
             for syntax_error in document.syntax_errors {
-                syntax_error.report(true, &of_file);
+                syntax_error.report(true, value.folders(), &of_file);
             }
             let mut check = RegistriesCheck { diagnostics: &of_file, as_it_is: true, complete: true };
             check.registries(&FieldValue::root(&document.root, &of_file, value.folders(), &[]));
         }
-        Err(syntax_error) => syntax_error.report(true, &of_file),
+        Err(syntax_error) => syntax_error.report(true, value.folders(), &of_file),
     }
     let (problems, _) = of_file.into_sorted();
     let complete = problems.is_empty();
