@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # boot-test.sh [--long] [TEST...] - makes the test images (kept in the cache), builds cards from them with
 # cardwright, and boots the cards under QEMU. Without --long: one node each of trixie and bookworm. With it:
-# bullseye, 32 bits, k3s's first boot, k3s inside the cards, routers, switches and pods, four nodes
+# bullseye, 32 bits, Wi-Fi, DHCP, k3s's first boot, k3s inside the cards, routers, switches and pods, four nodes
 # on one network, and a re-flashed card as well. TEST: only tests whose name has it in it.
 #
 # Each test runs in a network namespace of its own with nothing in it but loopback; on four cores and more, several
-# at once. To be run as root, with the packages of packages.txt; without root nothing is done, which is a failure
+# at once (CARDWRIGHT_BOOTS_AT_ONCE says how many). To be run as root, with the packages of packages.txt; without root nothing is done, which is a failure
 # where CARDWRIGHT_ORACLES is set.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,7 +22,7 @@ if [ "$(id -u)" != 0 ]; then
   exit 0
 fi
 need qemu-system-aarch64 qemu-system-arm; need mcopy mtools; need ip iproute2; need ssh openssh-client; need openssl openssl
-need gpg gnupg; need radvd radvd
+need gpg gnupg; need radvd radvd; need dnsmasq dnsmasq-base
 [ -c /dev/net/tun ] || die "/dev/net/tun not found: modprobe tun"
 cd "$here/../.."
 # What needs the Internet is fetched for the tests that are run, since they have none. As `cargo test` builds it: what
@@ -32,11 +32,13 @@ program=$(cargo test --locked --test it --no-run --message-format=json-render-di
 mapfile -t tests < <("$program" --ignored --list "${filters[@]}" | sed -n 's/: test$//p')
 [ ${#tests[@]} -gt 0 ] || die "no test has one of these in its name: ${filters[*]}"
 for suite in trixie bookworm bullseye trixie-armhf; do
-  case $suite in trixie | bookworm) ;; *) [[ ${tests[*]} == *"${suite#trixie-}"* ]] || continue ;; esac
+  # What no other suite is named in is trixie.
+  [ "$suite" = trixie ] || [[ ${tests[*]} == *"${suite#trixie-}"* ]] || continue
   "$here/test-image.sh" "$suite" >/dev/null
+  if [[ ${tests[*]} == *wifi::* ]]; then "$here/hostapd.sh" "$suite" >/dev/null; fi
 done
 # A machine has two cores, and so has whoever boots one.
-jobs=$(($(nproc) / 2)); [ "$jobs" -gt 0 ] || jobs=1
+jobs=${CARDWRIGHT_BOOTS_AT_ONCE:-$(($(nproc) / 2))}; [ "$jobs" -gt 0 ] || jobs=1
 # boot TEST - in a network namespace of its own.
 boot() {
   local began=$SECONDS status=0

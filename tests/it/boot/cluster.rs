@@ -181,9 +181,20 @@ impl TestCluster {
     /// Runs a command on a node as somebody does who has the results of the build and the key, and gives
     /// what was printed: a host that is not the one of known_hosts is an error, and nothing is asked.
     pub(crate) fn ssh(&self, node: &str, command: &str) -> String {
+        self.ssh_with(node, &[], command)
+    }
+
+    /// The host that ssh_config has ssh connect to for a node.
+    pub(crate) fn ssh_host(&self, node: &str) -> String {
+        let settings = self.ssh_with(node, &["-G"], "");
+        settings.lines().find_map(|line| line.strip_prefix("hostname ")).unwrap_or_default().to_owned()
+    }
+
+    /// As [`ssh`](Self::ssh), with more options.
+    pub(crate) fn ssh_with(&self, node: &str, options: &[&str], command: &str) -> String {
         let mut ssh = Command::new("ssh");
         ssh.current_dir(&self.folder).args(["-F", "images/ssh_config", "-o", "BatchMode=yes", "-i"]);
-        ssh.arg(&self.key).args([node, command]).stdin(Stdio::null());
+        ssh.arg(&self.key).args(options).args([node, command]).stdin(Stdio::null());
         let output = ssh.output().expect("ssh starts");
         [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).trim().to_owned()).concat()
     }

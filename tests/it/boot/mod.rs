@@ -3,13 +3,16 @@
 //! are ignored otherwise. What the test images imitate, and what such a boot cannot show, is told in
 //! tests/harness/README.md.
 
+mod access_point;
 mod apt_repository;
 mod armhf;
 mod bullseye;
 mod card;
 mod cluster;
 mod command;
+mod dhcp;
 mod dhcp_ear;
+mod dhcp_server;
 mod findings;
 mod four_nodes;
 mod k3s_binary;
@@ -19,9 +22,11 @@ mod k3s_first_boot;
 mod late_time;
 mod login;
 mod machine;
+mod mdns;
 mod router;
 mod service;
 mod single_node;
 mod time_server;
 mod wire;
+mod wifi;
 mod wire_life;
