@@ -12,10 +12,13 @@ pub(super) fn run(arguments: &MergeArguments) -> Result<(), Failure> {
     super::put_into(&mut cluster, arguments.output.as_deref())?;
     let (secret, cache) = (pipeline::existing_secret(&cluster)?, cache::folder());
     let folder = cluster.output.folder.clone();
-    let (shards, reporter) = (&arguments.shards, progress::Reporter::new());
+    let shards = &arguments.shards;
     let threads = pipeline::all_threads();
-    let merged = pipeline::merge(cluster, secret.as_ref(), shards, cache.as_deref(), threads, &reporter)?;
-    drop(reporter);
+    // The bar is gone before the result is shown.
+    let merged = {
+        let reporter = progress::Reporter::new();
+        pipeline::merge(cluster, secret.as_ref(), shards, cache.as_deref(), threads, &reporter)?
+    };
     let shown = if arguments.json {
         paint::json(&merged)
     } else {

@@ -60,7 +60,7 @@ impl Security {
 
     fn hostapd_conf(self) -> String {
         // No country: the regulatory domain has to come from the node.
-        let ssid: String = SSID.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let ssid: String = SSID.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         let network = format!(
             "interface=wlan1\nbridge=bridge\ndriver=nl80211\nhw_mode=g\nchannel=6\nssid2={ssid}\nutf8_ssid=1\n"
         );
@@ -82,7 +82,8 @@ impl Security {
 pub(crate) fn files(suite: Suite, security: Security) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/harness/hostapd.sh");
     let hostapd = run(Command::new(script).arg(suite.name()));
-    let mut files = format!("  - {{path: /usr/local/sbin/hostapd, source: '{}', mode: 0755}}\n", hostapd.trim());
+    let mut files =
+        format!("  - {{path: /usr/local/sbin/hostapd, source: '{}', mode: 0755}}\n", hostapd.trim());
     for (path, content) in [
         ("/etc/modules-load.d/radios.conf", "mac80211_hwsim\n"),
         ("/etc/modprobe.d/radios.conf", "options mac80211_hwsim radios=2\n"),
@@ -93,7 +94,7 @@ pub(crate) fn files(suite: Suite, security: Security) -> String {
     ] {
         // YAML takes what JSON writes.
         let content = serde_json::to_string(content).unwrap();
-        files += &format!("  - {{path: {path}, content: {content}}}\n");
+        files.extend(["  - {path: ", path, ", content: ", &content, "}\n"]);
     }
     files
 }

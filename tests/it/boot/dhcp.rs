@@ -21,7 +21,8 @@ fn a_node_whose_address_the_router_reserves_installs_k3s() {
     let _wire = Wire::with_ports(1);
     let _time = start_time_server();
     let releases = serve_good_releases();
-    let cluster = build_with("dhcp", Install::Download, &["north"], More { uplink: uplink(), ..More::default() });
+    let cluster =
+        build_with("dhcp", Install::Download, &["north"], More { uplink: uplink(), ..More::default() });
     let (name, address) = NODES[0];
     let router = DhcpServer::start(cluster.folder(), &NAME_SERVERS, &[(0, address)]);
     let mut machine = cluster.machine(name);
@@ -38,8 +39,15 @@ fn a_node_without_an_address_is_found_by_its_name() {
     let user = User { name: "ada", password: PASSWORD, passwordless_sudo: true };
     let (name, _) = NODES[0];
     let (uplink, rest) = (&uplink(), format!("nodes: [{{name: {name}}}]\n"));
-    let recipe =
-        Recipe { suite: Suite::Trixie, grow: "auto", user: &user, uplink, only: &[name], beside: &[], rest: &rest };
+    let recipe = Recipe {
+        suite: Suite::Trixie,
+        grow: "auto",
+        user: &user,
+        uplink,
+        only: &[name],
+        beside: &[],
+        rest: &rest,
+    };
     let cluster = recipe.build("mdns");
     // What the router knows and nodes.yaml does not.
     let address = "192.168.50.77";

@@ -18,7 +18,13 @@ impl DhcpServer {
     pub(crate) fn start(folder: &Path, name_servers: &[&str], reserved: &[(usize, &str)]) -> Self {
         let leases = folder.join("leases");
         let mut dnsmasq = Command::new("dnsmasq");
-        dnsmasq.args(["--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root", "--port=0"]);
+        dnsmasq.args([
+            "--keep-in-foreground",
+            "--conf-file=/dev/null",
+            "--pid-file=",
+            "--user=root",
+            "--port=0",
+        ]);
         dnsmasq.args(["--bind-interfaces", "--dhcp-authoritative", "--log-dhcp"]);
         dnsmasq.arg(format!("--interface={BRIDGE}"));
         dnsmasq.arg("--dhcp-range=192.168.50.100,192.168.50.150,255.255.255.0,1h");

@@ -27,6 +27,6 @@ mod router;
 mod service;
 mod single_node;
 mod time_server;
-mod wire;
 mod wifi;
+mod wire;
 mod wire_life;

@@ -98,14 +98,11 @@ fn is_on_the_air(machine: &Machine, security: Security, findings: &mut Findings)
 
 /// As wpa_supplicant prints a name (its `printf_encode`).
 fn printf(name: &str) -> String {
-    let mut printed = String::new();
-    for byte in name.bytes() {
-        match byte {
-            b'"' => printed.push_str("\\\""),
-            b'\\' => printed.push_str("\\\\"),
-            32..=126 => printed.push(byte.into()),
-            _ => printed.push_str(&format!("\\x{byte:02x}")),
-        }
-    }
-    printed
+    let printed = |byte| match byte {
+        b'"' => "\\\"".to_owned(),
+        b'\\' => "\\\\".to_owned(),
+        32..=126 => char::from(byte).to_string(),
+        _ => format!("\\x{byte:02x}"),
+    };
+    name.bytes().map(printed).collect::<Vec<_>>().concat()
 }
