@@ -128,7 +128,7 @@ const INCLUDE: Row = Row {
            their `defaults` go over those of the file that includes them, for their own nodes. Each file is included once.",
     example: "[rack1.yaml]",
     schema: || json!({"type": ["array", "string"], "items": {"type": "string"}}),
-    here: "includes import imports files_with_nodes inventory",
+    here: "includes import imports files_with_nodes",
     ..Row::EMPTY
 };
 

@@ -82,7 +82,8 @@ fn numbered(first: &str, by: u32) -> Result<String, Finding> {
     };
     let at_the_end = || {
         let before = first.trim_end_matches(|character: char| character.is_ascii_digit());
-        Some((before, first.strip_prefix(before)?, ""))
+        // A brace that is not closed is a mistake, not a part of the name.
+        (!first.contains(['{', '}'])).then_some((before, first.strip_prefix(before)?, ""))
     };
     let (before, digits, after) = in_braces().or_else(at_the_end).unwrap_or((first, "", ""));
     match digits.parse::<u32>().ok().and_then(|number| number.checked_add(by)) {
