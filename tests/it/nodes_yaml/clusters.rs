@@ -373,7 +373,11 @@ fn meaning(text: &str) -> Cluster {
     let cluster = parse(text).unwrap_or_else(|invalid| panic!("{text}\n{}", rendered(&invalid)));
     let Cluster { source_digest, source_text, .. } = parse(VALID).unwrap();
     // Where something stands is no part of it.
-    let nodes = cluster.nodes.into_iter().map(|node| Node { spans: NodeSpans::default(), ..node }).collect();
+    let nodes = cluster.nodes.into_iter().map(|mut node| {
+        node.files.iter_mut().for_each(|file| file.span = None);
+        Node { spans: NodeSpans::default(), ..node }
+    });
+    let nodes = nodes.collect();
     Cluster { source_digest, source_text, image_span: None, nodes, ..cluster }
 }
 
