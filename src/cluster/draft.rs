@@ -12,7 +12,7 @@ use crate::cluster::fields::network::settle_prefix;
 use crate::cluster::fields::node::NodeFields;
 use crate::cluster::fields::range;
 use crate::cluster::wifi::DerivedKeys;
-use crate::cluster::{Cluster, FieldSpan, K3s, Node, NodeK3s, NodeSpans, Role, Secret};
+use crate::cluster::{Cluster, FieldSpan, Node, NodeK3s, NodeSpans, Role, Secret};
 use crate::types::Digest;
 use std::path::Path;
 
@@ -78,13 +78,10 @@ impl ClusterDraft {
             grow,
             output: self.keys.output.value().unwrap_or_else(|| default_output(folder)),
             nodes: nodes?,
-            k3s: k3s.map(|k3s| K3s {
-                version: k3s.version,
-                install: k3s.install,
-                registries: k3s.registries,
-                manifests: k3s.manifests.into_iter().map(|manifest| manifest.value).collect(),
-                access: k3s.access.finish(),
-            }),
+            k3s: match k3s {
+                Some(k3s) => Some(k3s.finish()?),
+                None => None,
+            },
             warnings: Vec::new(),
         })
     }

@@ -94,6 +94,12 @@ macro_rules! keys {
                 Self { span: None, $($key: $crate::cluster::document::table::keys!(@invalid $kind $type),)* }
             }
 
+            /// Returns `true` if a value in it could not be read.
+            #[allow(dead_code, reason = "mostly every value is looked at by itself")]
+            pub(crate) fn is_invalid(&self) -> bool {
+                $(self.$key.is_invalid())||*
+            }
+
             /// Returns a node's fields, with those that it does not have from the cluster.
             #[allow(dead_code, reason = "not every level is a node's as well as the cluster's")]
             pub(crate) fn above(&self, cluster: &Self) -> Self {
@@ -125,6 +131,7 @@ macro_rules! keys {
             impl $draft {
                 /// Reads the mapping under a key. One that cannot be read makes all in it invalid, as does a mistyped
                 /// key.
+                #[allow(dead_code, reason = "some have a reader of their own")]
                 pub(crate) fn read_at(fields: &$crate::cluster::document::value::Fields<'_>, key: &str) -> Self {
                     match fields.get(key) {
                         None if fields.is_mistyped(key) => Self::invalid(),

@@ -427,15 +427,6 @@ impl<'t> Fields<'t> {
         self.optional(key, |value| value.parse_token(parse))
     }
 
-    /// Reads a key whose absence means the same as an empty value.
-    pub(crate) fn or_empty<T: Default>(
-        &self,
-        key: &str,
-        read: impl FnOnce(&FieldValue<'t>) -> Option<T>,
-    ) -> Option<T> {
-        self.get(key).map_or_else(|| Some(T::default()), |value| read(&value))
-    }
-
     pub(crate) fn diagnostics(&self) -> &'t Diagnostics {
         self.value.diagnostics
     }

@@ -135,6 +135,10 @@ impl WifiLayer {
         Self { is_off: false, keys: WifiFields::invalid(), beside: BesideFields::invalid() }
     }
 
+    pub(crate) fn is_invalid(&self) -> bool {
+        self.keys.is_invalid() || self.beside.is_invalid()
+    }
+
     /// Returns a node's layer above the cluster's. Of password and key, a node's own takes the place of either.
     pub(crate) fn above(&self, cluster: &Self) -> Self {
         if self.is_off {

@@ -87,7 +87,9 @@ fn manifests_find_what_they_need(draft: &ClusterDraft, k3s: &ClusterK3s, diagnos
     }
     // They were read once already, and are read again only where something is switched off.
     let objects: Vec<_> = k3s
+        .keys
         .manifests
+        .items()
         .iter()
         .flat_map(|manifest| {
             let documents = if manifest.value.file_name.rsplit('.').next() == Some("json") {
@@ -169,7 +171,7 @@ fn needs_local_storage(object: &Value) -> Option<&'static str> {
 }
 
 fn the_virtual_address_is_answered(draft: &ClusterDraft, k3s: &ClusterK3s, diagnostics: &Diagnostics) {
-    let Some(address) = &k3s.access.virtual_address else { return };
+    let Some(address) = k3s.keys.virtual_address.given() else { return };
     let servers = draft.nodes.iter().filter(|node| node.role() == Some(Role::Server)).count();
     if servers == 1 && !draft.has_unreadable_nodes {
         let message = format!(
@@ -181,7 +183,7 @@ fn the_virtual_address_is_answered(draft: &ClusterDraft, k3s: &ClusterK3s, diagn
         diagnostics.warn(&address.span, Finding::new(message, hint));
     }
     let written = address.value.to_string();
-    let named = k3s.manifests.iter().any(|manifest| {
+    let named = k3s.keys.manifests.items().iter().any(|manifest| {
         let numbers =
             manifest.value.text.split(|character: char| !character.is_ascii_digit() && character != '.');
         numbers.map(|number| number.trim_matches('.')).any(|number| number == written)

@@ -118,9 +118,9 @@ impl K3sMember<'_> {
             };
             let is_virtual = self
                 .k3s
-                .access
+                .keys
                 .virtual_address
-                .as_ref()
+                .given()
                 .is_some_and(|shared| IpAddr::V4(shared.value) == address);
             if is_virtual
                 || addresses(self.node).contains(&address)

@@ -464,7 +464,7 @@ fn ipv6_is_used(draft: &ClusterDraft, diagnostics: &Diagnostics) {
 /// Checks that it is an address of the servers' network, and that nobody has it yet.
 fn the_virtual_address_is_free(draft: &ClusterDraft, hosts: &[AddressedNode<'_>], diagnostics: &Diagnostics) {
     let k3s = draft.k3s.given().map(|k3s| &k3s.value);
-    let Some(address) = k3s.and_then(|k3s| k3s.access.virtual_address.as_ref()).map(general) else { return };
+    let Some(address) = k3s.and_then(|k3s| k3s.keys.virtual_address.given()).map(general) else { return };
     let owner = hosts.iter().find(|host| host.address.value == address.value);
     let is_gateway =
         hosts.iter().any(|host| host.gateway.as_ref().is_some_and(|gateway| gateway.value == address.value));

@@ -1,62 +1,29 @@
 //! The certificates and addresses through which a cluster is reached.
 
 use crate::cluster::diagnostic::{Finding, shown};
-use crate::cluster::document::syntax::YamlKind;
-use crate::cluster::document::value::{Field, FieldValue, Fields, Spanned};
-use crate::cluster::fields::addresses;
-use crate::cluster::fields::k3s::KUBECONFIG;
-use crate::cluster::{Access, CaStartYear, Lifetime};
-use std::net::Ipv4Addr;
+use crate::cluster::document::table::keys;
+use crate::cluster::document::types::{like, token};
+use crate::cluster::{CaStartYear, Lifetime};
+use serde_json::{Value, json};
 
-/// The fields, with the span of the virtual address, which has to be held against the nodes.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct AccessDraft {
-    ca_start_year: CaStartYear,
-    kubeconfig_lifetime: Lifetime,
-    pub(crate) virtual_address: Option<Spanned<Ipv4Addr>>,
-}
+keys! {
+    level KUBECONFIG: "kubeconfig", "under `kubeconfig:` of `k3s:`", "The kubeconfig beside the images.";
+    draft KubeconfigFields;
 
-impl AccessDraft {
-    pub(crate) fn finish(self) -> Access {
-        Access {
-            ca_start_year: self.ca_start_year,
-            kubeconfig_lifetime: self.kubeconfig_lifetime,
-            virtual_address: self.virtual_address.map(|address| address.value),
-        }
+    key lifetime: Lifetime = like(r"^([1-9]\d{0,3}d|([1-9]|10)y)$", token(lifetime)); {
+        help: "For how long it works, in days or years: counted from the stock image's date, or SOURCE_DATE_EPOCH.",
+        example: "90d",
+        schema: || json!({"default": "3y"}),
     }
 }
 
-/// Reads `ca_start_year`, `kubeconfig` and `virtual_address` among the fields of `k3s:`; `None` where one of them
-/// is wrong.
-pub(crate) fn read(fields: &Fields<'_>) -> Option<AccessDraft> {
-    let keys = ["ca_start_year", "founded"];
-    let start = fields.one_of_two(keys, keys.map(|key| fields.token(key, year)));
-    let lifetime = fields.optional("kubeconfig", kubeconfig);
-    let virtual_address = fields.token("virtual_address", addresses::ipv4);
-    if start.is_invalid() || lifetime.is_invalid() || virtual_address.is_invalid() {
-        return None;
-    }
-    Some(AccessDraft {
-        ca_start_year: start.value().unwrap_or(CaStartYear::DEFAULT),
-        kubeconfig_lifetime: lifetime.value().unwrap_or(Lifetime::DEFAULT),
-        virtual_address: virtual_address.given().cloned(),
-    })
+/// The JSON Schema of a year.
+pub(crate) fn year_schema() -> Value {
+    let (first, last) = (CaStartYear::RANGE.start(), CaStartYear::RANGE.end());
+    json!({"type": "integer", "minimum": first, "maximum": last, "default": 2026})
 }
 
-/// `{lifetime: 3y}`
-fn kubeconfig(value: &FieldValue<'_>) -> Option<Lifetime> {
-    if matches!(value.kind(), YamlKind::Nothing) {
-        return Some(Lifetime::default());
-    }
-    let fields = value.fields(&KUBECONFIG)?;
-    match fields.token("lifetime", lifetime) {
-        Field::Absent => Some(Lifetime::default()),
-        Field::Invalid => None,
-        Field::Given(lifetime) => Some(lifetime.value),
-    }
-}
-
-fn year(text: &str) -> Result<CaStartYear, Finding> {
+pub(crate) fn year(text: &str) -> Result<CaStartYear, Finding> {
     text.parse().ok().and_then(CaStartYear::new).ok_or_else(|| {
         let (first, last) = (CaStartYear::RANGE.start(), CaStartYear::RANGE.end());
         let message = format!("{} is no year from {first} to {last}", shown(text));

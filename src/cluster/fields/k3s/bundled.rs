@@ -2,34 +2,40 @@
 
 use crate::cluster::Install;
 use crate::cluster::diagnostic::{Finding, shown};
-use crate::cluster::document::table::rows;
+use crate::cluster::document::schema;
+use crate::cluster::document::table::keys;
+use crate::cluster::document::types::{by, required};
 use crate::cluster::document::value::FieldValue;
 use crate::cluster::fields::source;
 use crate::fetch::FileLocation;
 use serde_json::json;
 
-rows! {
-    BUNDLED: "bundled", "under `bundled:` of `install:`",
-        "k3s inside the cards.";
-    binary {
+keys! {
+    level BUNDLED: "bundled", "under `bundled:` of `install:`", "k3s inside the cards.";
+    draft BundledFields;
+
+    key binary: BinaryFields = required("{arm64: k3s-arm64}", by(binary)); {
         help: "The program k3s consists of, for the architecture of the stock image.",
-        schema: || json!({"anyOf": [{"$ref": "#/definitions/bundled_binary"}]}),
-        is_required: || true,
+        example: "{arm64: k3s-arm64}",
+        schema: || json!({"anyOf": [schema::reference(&BUNDLED_BINARY)]}),
     }
-    images {
+    key images: Vec<FileLocation> = by(images); {
         help: "Archives of container images, like k3s-airgap-images-arm64.tar.zst.",
+        example: "[k3s-airgap-images-arm64.tar.zst]",
         schema: || json!({"anyOf": [{"type": "array", "items": source::schema()}, source::schema()]}),
     }
 }
 
-rows! {
-    BUNDLED_BINARY: "bundled_binary", "under `binary:` of `bundled:`", "The k3s programs.",
+keys! {
+    level BUNDLED_BINARY: "bundled_binary", "under `binary:` of `bundled:`", "The k3s programs.",
         schema || json!({"minProperties": 1});
-    arm64 {
+    draft BinaryFields;
+
+    key arm64: FileLocation = by(source::file); {
         help: "`k3s-arm64` of a release.",
         schema: source::schema,
     }
-    armhf {
+    key armhf: FileLocation = by(source::file); {
         help: "`k3s-armhf` of a release.",
         schema: source::schema,
     }
@@ -44,23 +50,26 @@ const LIST_OF_IMAGES: &str = ".txt";
 /// The example in hints.
 pub(crate) const EXAMPLE: &str = "{binary: {arm64: k3s-arm64}, images: [k3s-airgap-images-arm64.tar.zst]}";
 
-/// Reads what stands under `bundled:`.
-pub(crate) fn read(value: &FieldValue<'_>) -> Option<Install> {
-    let fields = value.fields(&BUNDLED)?;
-    let binary = fields.required("binary", "{arm64: k3s-arm64}", |value| {
-        let fields = value.fields(&BUNDLED_BINARY)?;
-        let arm64 = fields.optional("arm64", source::file);
-        let armhf = fields.optional("armhf", source::file);
-        if arm64.is_absent() && armhf.is_absent() {
-            fields.report_missing("arm64", "k3s-arm64");
-            return None;
-        }
-        let invalid = arm64.is_invalid() || armhf.is_invalid();
-        (!invalid).then_some((arm64.value(), armhf.value()))
-    });
-    let images = fields.or_empty("images", images);
-    let (arm64, armhf) = binary.value()?;
-    Some(Install::Bundled { arm64, armhf, images: images? })
+impl BundledFields {
+    /// Returns what is put inside the cards; `None` where the program is missing, which was reported.
+    pub(crate) fn finish(&self) -> Option<Install> {
+        let BinaryFields { arm64, armhf, .. } = self.binary.to_value()?;
+        Some(Install::Bundled {
+            arm64: arm64.value(),
+            armhf: armhf.value(),
+            images: self.images.items().to_vec(),
+        })
+    }
+}
+
+fn binary(value: &FieldValue<'_>) -> Option<BinaryFields> {
+    let fields = value.fields(&BUNDLED_BINARY)?;
+    let binary = BinaryFields::read(&fields);
+    if binary.arm64.is_absent() && binary.armhf.is_absent() {
+        fields.report_missing("arm64", "k3s-arm64");
+        return None;
+    }
+    (!binary.is_invalid()).then_some(binary)
 }
 
 /// Archives of images, whose names all differ: they land in one folder.

@@ -3,9 +3,9 @@
 use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::advice;
 use crate::cluster::document::syntax::{Scalar, ScalarType, YamlKind};
-use crate::cluster::document::value::{FieldValue, Fields, Spanned};
-use crate::cluster::k3s_flags::{Flag, FlagEffect, Followed};
-use crate::cluster::{FieldSpan, Role, k3s_flags};
+use crate::cluster::document::value::{FieldValue, Spanned};
+use crate::cluster::k3s_flags::{FlagEffect, Followed};
+use crate::cluster::{FieldSpan, k3s_flags};
 use crate::types::absent::OrEmpty as _;
 use ipnet::IpNet;
 use serde_json::{Map, Number, Value, json};
@@ -17,9 +17,8 @@ pub(crate) struct K3sConfig {
     pub(crate) spans: Vec<(String, FieldSpan)>,
 }
 
-/// The `config:` among some fields, of nodes of one role where there is one; empty where there is none.
-pub(crate) fn config_of(fields: &Fields<'_>, role: Option<Role>) -> Option<K3sConfig> {
-    let Some(value) = fields.get("config") else { return Some(K3sConfig::default()) };
+/// Reads a `config:`.
+pub(crate) fn read(value: &FieldValue<'_>) -> Option<K3sConfig> {
     let mut config = K3sConfig::default();
     let mut invalid = false;
     for (key, value) in value.entries()? {
@@ -33,13 +32,6 @@ pub(crate) fn config_of(fields: &Fields<'_>, role: Option<Role>) -> Option<K3sCo
         let flag = k3s_flags::find(name);
         if flag.is_none() {
             warn_of_unknown(&key, name, value.diagnostics());
-        }
-        if let (Some(Role::Agent), Some(Flag { role: Some(Role::Server), .. })) = (role, flag) {
-            let message = format!("`{name}` is a flag of servers, and agents do nothing about it");
-            value.diagnostics().warn(
-                &key.span,
-                Finding::new(message, "Write it under `server: {config: …}` of `k3s:`, or remove it"),
-            );
         }
         let is_right = match flag.map(|flag| flag.effect) {
             Some(FlagEffect::Followed(Followed::Networks)) => value.parse_token(networks).is_some(),

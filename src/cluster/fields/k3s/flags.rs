@@ -1,12 +1,14 @@
 //! Flags of k3s for all nodes, those of one role, or one: `config`, `labels`, `taints`.
 
-use crate::cluster::diagnostic::{Finding, shown};
+use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::advice;
-use crate::cluster::document::value::{FieldValue, Fields};
+use crate::cluster::document::table::keys;
+use crate::cluster::document::types::{by, list, token};
+use crate::cluster::document::value::FieldValue;
 use crate::cluster::fields::k3s::config;
 use crate::cluster::fields::k3s::config::K3sConfig;
 use crate::cluster::names::is_label;
-use crate::cluster::{FieldSpan, Role};
+use crate::cluster::{FieldSpan, Role, k3s_flags};
 use serde_json::{Map, Value, json};
 
 /// Prefixes of labels that Kubernetes keeps for itself: the kubelet does not start when it is to give its
@@ -19,58 +21,74 @@ const OPEN_PREFIXES: [&str; 2] = ["node.kubernetes.io", "kubelet.kubernetes.io"]
 const OPEN_LABELS: [&str; 2] = ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"];
 
 /// The values of `disable:`: the components that come with k3s (docs.k3s.io, "Packaged Components").
-const COMPONENTS: [(&str, &str); 6] = [
-    ("coredns", "coredns"),
-    ("local-storage", "local-storage"),
-    ("metrics-server", "metrics-server"),
-    ("runtimes", "runtimes"),
-    ("servicelb", "servicelb"),
-    ("traefik", "traefik"),
-];
+pub(crate) const COMPONENTS: [&str; 6] =
+    ["coredns", "local-storage", "metrics-server", "runtimes", "servicelb", "traefik"];
 
-/// One layer of it.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Flags {
-    config: K3sConfig,
-    /// Key and value.
-    labels: Vec<(String, String)>,
-    taints: Vec<Taint>,
+keys! {
+    level K3S_ROLE: "k3s_role", "under `server:` or `agent:` of `k3s:`", "k3s on the nodes of one role.";
+    draft Flags;
+
+    key config: K3sConfig = by(config::read); {
+        help: "Flags of k3s without their dashes.",
+        example: "{kubelet-arg: [max-pods=50]}",
+        schema: config::schema,
+        here: "args extra_args k3s_extra_args flags options",
+    }
+    key labels: Vec<(String, String)> = by(labels); {
+        help: "Labels of the nodes, given when a node joins.",
+        example: "{room: attic}",
+        schema: labels_schema,
+        here: "label",
+        others: "node_label node_labels",
+    }
+    key taints: Vec<Taint> = list(token(taint)); {
+        help: "Taints of the nodes, given when a node joins.",
+        example: "[\"room=attic:PreferNoSchedule\"]",
+        schema: taints_schema,
+        here: "taint",
+        others: "node_taint node_taints",
+    }
 }
 
 /// `key=value:Effect`
 #[derive(Debug, Clone, PartialEq)]
-struct Taint {
+pub(crate) struct Taint {
     key: String,
     value: Option<String>,
     effect: String,
 }
 
 impl Flags {
-    /// Reads them from fields for all nodes, or for those of one role.
-    pub(crate) fn read(fields: &Fields<'_>, role: Option<Role>) -> Option<Self> {
-        let config = config::config_of(fields, role);
-        let labels = fields.or_empty("labels", labels);
-        let taints = fields.or_empty("taints", |value| value.list(|item| item.parse_token(taint)));
-        Some(Self { config: config?, labels: labels?, taints: taints? })
+    /// Warns of flags among those of agents that only servers have.
+    pub(crate) fn warn_of_flags_of_servers(&self, diagnostics: &Diagnostics) {
+        let flags = self.config.given().into_iter().flat_map(|config| &config.value.spans);
+        for (name, span) in flags {
+            if k3s_flags::find(name).is_some_and(|flag| flag.role == Some(Role::Server)) {
+                let message = format!("`{name}` is a flag of servers, and agents do nothing about it");
+                let hint = "Write it under `server: {config: …}` of `k3s:`, or remove it";
+                diagnostics.warn(span, Finding::new(message, hint));
+            }
+        }
     }
 
     /// Returns where `config:` sets a flag.
     pub(crate) fn span_of(&self, flag: &str) -> Option<&FieldSpan> {
-        self.config.spans.iter().find(|(name, _)| name == flag).map(|(_, span)| span)
+        let spans = &self.config.given()?.value.spans;
+        spans.iter().find(|(name, _)| name == flag).map(|(_, span)| span)
     }
 
     /// The configuration that these layers make of a node; what comes later wins.
     pub(crate) fn configuration<'f>(layers: impl IntoIterator<Item = &'f Self>) -> Map<String, Value> {
         let (mut config, mut labels, mut taints) = (Map::new(), Vec::new(), Vec::new());
         for layer in layers {
-            for (key, value) in &layer.config.keys {
+            for (key, value) in layer.config.given().into_iter().flat_map(|given| &given.value.keys) {
                 config.insert(key.clone(), value.clone());
             }
-            for (key, value) in &layer.labels {
+            for (key, value) in layer.labels.items() {
                 labels.retain(|(known, _)| known != key);
                 labels.push((key.clone(), value.clone()));
             }
-            for taint in &layer.taints {
+            for taint in layer.taints.items() {
                 let same = |known: &Taint| known.key == taint.key && known.effect == taint.effect;
                 taints.retain(|known| !same(known));
                 taints.push(taint.clone());
@@ -109,23 +127,18 @@ impl std::fmt::Display for Taint {
     }
 }
 
-/// The components that are not wanted.
-pub(crate) fn disabled(value: &FieldValue<'_>) -> Option<Vec<String>> {
-    value.list(|item| item.one_of(&COMPONENTS).map(str::to_owned))
-}
-
 pub(crate) fn disabled_schema() -> Value {
-    let component = json!({"enum": COMPONENTS.map(|(name, _)| name)});
+    let component = json!({"enum": COMPONENTS});
     json!({"anyOf": [{"type": "array", "items": component}, component]})
 }
 
-pub(crate) fn labels_schema() -> Value {
+fn labels_schema() -> Value {
     let value = json!({"type": ["string", "number", "boolean"], "pattern": "^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$"});
     let key = json!({"pattern": "^([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"});
     json!({"type": "object", "propertyNames": key, "additionalProperties": value})
 }
 
-pub(crate) fn taints_schema() -> Value {
+fn taints_schema() -> Value {
     let taint = json!({"type": "string", "pattern": "^[A-Za-z0-9_./-]+(=[A-Za-z0-9_.-]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$"});
     json!({"type": ["array", "string"], "items": taint})
 }

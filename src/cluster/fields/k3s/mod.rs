@@ -1,6 +1,6 @@
 //! `k3s:`, of the cluster and of a node.
 
-mod access;
+pub(crate) mod access;
 pub(crate) mod bundled;
 pub(crate) mod config;
 pub(crate) mod flags;
@@ -10,284 +10,239 @@ mod registries;
 
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::advice;
+use crate::cluster::document::keys::Level;
+use crate::cluster::document::schema;
 use crate::cluster::document::syntax::YamlKind;
-use crate::cluster::document::table::rows;
-use crate::cluster::document::types::off;
-use crate::cluster::document::value::{Field, FieldValue, Spanned};
-use crate::cluster::fields::k3s::access::AccessDraft;
-use crate::cluster::fields::k3s::flags::Flags;
+use crate::cluster::document::table::keys;
+use crate::cluster::document::types::{by, like, list, off, required, text, token, words};
+use crate::cluster::document::value::{FieldValue, Spanned};
+use crate::cluster::fields::addresses::ipv4;
+use crate::cluster::fields::k3s::access::{KUBECONFIG, KubeconfigFields};
+use crate::cluster::fields::k3s::bundled::{BUNDLED, BundledFields};
+use crate::cluster::fields::k3s::flags::{COMPONENTS, Flags, K3S_ROLE, disabled_schema};
 use crate::cluster::fields::source;
 use crate::cluster::names::is_word_of;
-use crate::cluster::{FieldSpan, Install, K3sVersion, Manifest, Registries, Role};
+use crate::cluster::{
+    Access, CaStartYear, FieldSpan, Install, K3s, K3sVersion, Lifetime, Manifest, Registries, Role,
+};
+use crate::types::Digest;
 use serde_json::{Map, Value, json};
+use std::net::Ipv4Addr;
 
-rows! {
-    K3S: "k3s", "under `k3s:` at the top of the file",
-        "k3s for the whole cluster.";
-    version {
+keys! {
+    draft K3sKeys;
+
+    key version: K3sVersion = required("v1.36.4+k3s1", like(VERSION, token(version))); {
         help: "The release of k3s, whole and pinned.",
-        schema: || json!({"type": "string", "pattern": "^v\\d+\\.\\d+\\.\\d+(-rc\\d+)?\\+k3s\\d+$"}),
+        example: "v1.36.4+k3s1",
         here: "k3s_version release channel tag k3s_channel",
-        is_required: || true,
     }
-    install {
+    key install: Install = by(install); {
         help: "How k3s gets onto the nodes: downloaded at their first start, or put inside the cards.",
-        schema: || json!({"anyOf": [{"const": "download"}, {"$ref": "#/definitions/install"}]}),
+        example: "download",
+        schema: || json!({"anyOf": [{"const": "download"}, schema::reference(&INSTALL)]}),
     }
-    config {
-        help: "Flags of k3s without their dashes, for all nodes.",
-        schema: config::schema,
-        here: "args extra_args k3s_extra_args flags options",
-    }
-    labels {
-        help: "Labels of the nodes, given when a node joins.",
-        schema: flags::labels_schema,
-        here: "node_label node_labels label",
-        others: "node_label node_labels",
-    }
-    taints {
-        help: "Taints of the nodes, given when a node joins.",
-        schema: flags::taints_schema,
-        here: "node_taint node_taints taint",
-        others: "node_taint node_taints",
-    }
-    server {
+    level server: Flags = K3S_ROLE; {
         help: "For servers only.",
-        schema: || json!({"anyOf": [{"$ref": "#/definitions/k3s_role"}]}),
+        example: "{config: {write-kubeconfig-mode: \"0640\", write-kubeconfig-group: sudo}}",
     }
-    agent {
+    level agent: Flags = K3S_ROLE; {
         help: "For agents only.",
-        schema: || json!({"anyOf": [{"$ref": "#/definitions/k3s_role"}]}),
+        example: "{taints: [\"room=attic:PreferNoSchedule\"]}",
     }
-    disable {
+    key disable: Vec<String> = list(words(COMPONENTS.map(|name| (name, name.to_owned())))); {
         help: "What servers do not deploy of what comes with k3s.",
-        schema: flags::disabled_schema,
+        example: "[metrics-server]",
+        schema: disabled_schema,
         others: "disabled disable_components k3s_disable no_deploy",
     }
-    registries {
+    key registries: Registries = by(registries::read); {
         help: "Where images come from: k3s's registries.yaml, as a mapping, or the file.",
+        example: "{mirrors: {docker.io: {endpoint: [\"https://mirror.example.org\"]}}}",
         schema: || json!({"anyOf": [{"type": "string"}, {"type": "object"}]}),
         others: "registries_config_yaml custom_registries_yaml private_registry registry mirrors",
     }
-    manifests {
-        help: "Manifests that k3s deploys by itself: files, and folders of files that end in .yaml, .yml or \
-              .json.",
+    key manifests: Vec<Spanned<Manifest>> = by(manifests::read); {
+        help: "Manifests that k3s deploys by itself: files, and folders of files that end in .yaml, .yml or .json.",
+        example: "[manifests/it-works.yaml]",
         schema: || json!({"type": ["array", "string"], "items": {"type": "string"}}),
         others: "extra_manifests manifest manifests_dir charts helm helm_charts auto_deploy",
     }
-    ca_start_year {
-        help: "The year that the cluster's certificate authorities count from, that of its first card: they \
-              end with the tenth year after it. Another year is another cluster: all cards have to be made \
-              again.",
-        schema: || json!({"type": "integer", "minimum": 2020, "maximum": 2089, "default": 2026}),
+    key ca_start_year: CaStartYear = token(access::year); {
+        help: "The year that the cluster's certificate authorities count from, that of its first card: they end with \
+              the tenth year after it. Another year is another cluster: all cards have to be made again.",
+        schema: access::year_schema,
         others: "founded",
     }
-    founded {
+    | founded = token(access::year); {
         help: "The former name of `ca_start_year`.",
         former: true,
-        instead_of: "ca_start_year",
         schema: || json!({
             "deprecationMessage": "Write `ca_start_year`.",
             "type": "integer",
-            "minimum": 2020,
-            "maximum": 2089,
+            "minimum": CaStartYear::RANGE.start(),
+            "maximum": CaStartYear::RANGE.end(),
         }),
     }
-    kubeconfig {
+    level kubeconfig: KubeconfigFields = KUBECONFIG; {
         help: "The kubeconfig beside the images.",
-        schema: || json!({"anyOf": [{"$ref": "#/definitions/kubeconfig"}]}),
+        example: "{lifetime: 3y}",
     }
-    virtual_address {
-        help: "An address that whichever server is well answers at: agents and kubectl use it, and the \
-              servers' certificates name it. Something in the cluster has to answer there, such as kube-vip.",
-        schema: || json!({"type": "string", "format": "ipv4"}),
+    key virtual_address: Ipv4Addr = token(ipv4); {
+        help: "An address that whichever server is well answers at: agents and kubectl use it, and the servers' \
+              certificates name it. Something in the cluster has to answer there, such as kube-vip.",
+        example: "192.168.50.10",
+        schema: || json!({"format": "ipv4"}),
         others: "api_endpoint apiserver_endpoint virtual_ip vip kube_vip kubevip apivip apihost endpoint \
               load_balancer kube_vip_address",
     }
 }
 
-rows! {
-    KUBECONFIG: "kubeconfig", "under `kubeconfig:` of `k3s:`",
-        "The kubeconfig beside the images.";
-    lifetime {
-        help: "For how long it works, in days or years: counted from the stock image's date, or \
-              SOURCE_DATE_EPOCH.",
-        schema: || json!({"type": "string", "pattern": "^([1-9]\\d{0,3}d|([1-9]|10)y)$", "default": "3y"}),
-    }
-}
+/// The top-level `k3s:`.
+pub(crate) const K3S: Level = Level {
+    name: "k3s",
+    home: "under `k3s:` at the top of the file",
+    help: "k3s for the whole cluster.",
+    groups: &[K3sKeys::ROWS, Flags::ROWS],
+    ..Level::EMPTY
+};
 
-rows! {
-    K3S_ROLE: "k3s_role", "under `server:` or `agent:` of `k3s:`",
-        "k3s on the nodes of one role.";
-    config {
-        help: "Flags of k3s without their dashes.",
-        schema: config::schema,
-        here: "args extra_args k3s_extra_args flags options",
-    }
-    labels {
-        help: "Labels of the nodes, given when a node joins.",
-        schema: flags::labels_schema,
-        here: "node_label node_labels label",
-    }
-    taints {
-        help: "Taints of the nodes, given when a node joins.",
-        schema: flags::taints_schema,
-        here: "node_taint node_taints taint",
-    }
-}
+keys! {
+    draft RoleKeys;
 
-rows! {
-    K3S_NODE: "k3s_node", "under `k3s:` of a node",
-        "k3s on one node.";
-    role {
+    key role: NodeRole = required("agent", by(|value| role(value, "role"))); {
         help: "What k3s is on this node.",
+        example: "agent",
         schema: role_schema,
-        is_required: || true,
-    }
-    config {
-        help: "Flags of k3s without their dashes, for this node.",
-        schema: config::schema,
-        here: "args extra_args k3s_extra_args flags options",
-    }
-    labels {
-        help: "Labels of the nodes, given when a node joins.",
-        schema: flags::labels_schema,
-        here: "node_label node_labels label",
-    }
-    taints {
-        help: "Taints of the nodes, given when a node joins.",
-        schema: flags::taints_schema,
-        here: "node_taint node_taints taint",
     }
 }
 
-rows! {
-    INSTALL: "install", "under `install:` of `k3s:`", "How k3s gets onto the nodes.",
+/// The `k3s:` of a node.
+pub(crate) const K3S_NODE: Level = Level {
+    name: "k3s_node",
+    home: "under `k3s:` of a node",
+    help: "k3s on one node.",
+    groups: &[RoleKeys::ROWS, Flags::ROWS],
+    ..Level::EMPTY
+};
+
+keys! {
+    level INSTALL: "install", "under `install:` of `k3s:`", "How k3s gets onto the nodes.",
         schema || json!({"oneOf": [{"required": ["download"]}, {"required": ["bundled"]}]});
-    download {
+    draft InstallFields;
+
+    level download: DownloadFields = DOWNLOAD; {
         help: "Downloaded at the first start.",
-        schema: || json!({"anyOf": [{"$ref": "#/definitions/download"}]}),
+        example: "{base_url: http://192.168.50.2/k3s}",
     }
-    bundled {
+    level bundled: BundledFields = BUNDLED; {
         help: "Put inside the cards: nothing is downloaded at the first start.",
-        schema: || json!({"anyOf": [{"$ref": "#/definitions/bundled"}]}),
+        example: "{binary: {arm64: k3s-arm64}, images: [k3s-airgap-images-arm64.tar.zst]}",
     }
 }
 
-rows! {
-    DOWNLOAD: "download", "under `download:` of `install:`",
-        "Where from, and what it has to be.";
-    base_url {
+keys! {
+    level DOWNLOAD: "download", "under `download:` of `install:`", "Where from, and what it has to be.";
+    draft DownloadFields;
+
+    key base_url: String = like("^https?://[^@/]+(/.*)?$", text(source::url)); {
         help: "The address before `/VERSION/k3s-arm64`; k3s's own releases where absent.",
-        schema: || json!({"type": "string", "pattern": "^https?://[^@/]+(/.*)?$"}),
+        example: "http://192.168.50.2/k3s",
     }
-    sha256 {
+    level sha256: DigestFields = DOWNLOAD_SHA256; {
         help: "What the programs have to be.",
-        schema: || json!({"anyOf": [{"$ref": "#/definitions/download_sha256"}]}),
+        example: "{arm64: …}",
     }
 }
 
-rows! {
-    DOWNLOAD_SHA256: "download_sha256", "under `sha256:` of `download:`",
-        "SHA-256 of the k3s programs.";
-    arm64 {
+keys! {
+    level DOWNLOAD_SHA256: "download_sha256", "under `sha256:` of `download:`", "SHA-256 of the k3s programs.";
+    draft DigestFields;
+
+    key arm64: Digest = token(source::sha256); {
         help: "Of `k3s-arm64`.",
         schema: source::sha256_schema,
     }
-    armhf {
+    key armhf: Digest = token(source::sha256); {
         help: "Of `k3s-armhf`.",
         schema: source::sha256_schema,
     }
 }
 
+/// The pattern of a version.
+const VERSION: &str = r"^v\d+\.\d+\.\d+(-rc\d+)?\+k3s\d+$";
+
 /// The address of k3s's releases.
 const RELEASES: &str = "https://github.com/k3s-io/k3s/releases/download";
 
 /// The top-level `k3s:`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct ClusterK3s {
-    pub(crate) version: K3sVersion,
-    pub(crate) install: Install,
-    pub(crate) manifests: Vec<Spanned<Manifest>>,
-    pub(crate) access: AccessDraft,
-    pub(crate) registries: Option<Registries>,
-    /// For all nodes, then what only servers and only agents get.
+    pub(crate) keys: K3sKeys,
+    /// For all nodes.
     common: Flags,
-    server: Flags,
-    agent: Flags,
-    /// The components that servers do not deploy.
-    disabled: Vec<String>,
 }
 
 /// A node's `k3s:`; no role for `none`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct NodeRole {
     pub(crate) role: Option<Role>,
     pub(crate) flags: Flags,
 }
 
 impl ClusterK3s {
+    fn of_role(&self, role: Role) -> &Flags {
+        match role {
+            Role::Server => &self.keys.server,
+            Role::Agent => &self.keys.agent,
+        }
+    }
+
     /// The extra configuration of a node: what comes later wins.
     pub(crate) fn config_of(&self, role: Role, own: &Flags) -> Map<String, Value> {
-        let of_role = match role {
-            Role::Server => &self.server,
-            Role::Agent => &self.agent,
-        };
-        let mut config = Flags::configuration([&self.common, of_role, own]);
+        let mut config = Flags::configuration([&self.common, self.of_role(role), own]);
         if role == Role::Server {
-            flags::add(&mut config, "disable", self.disabled.iter().cloned());
+            flags::add(&mut config, "disable", self.keys.disable.items().iter().cloned());
         }
         config
     }
-}
 
-impl ClusterK3s {
     /// Returns where a flag of a node is set: the place that wins.
     pub(crate) fn span_of<'s>(&'s self, role: Role, own: &'s Flags, flag: &str) -> Option<&'s FieldSpan> {
-        let of_role = match role {
-            Role::Server => &self.server,
-            Role::Agent => &self.agent,
-        };
-        [own, of_role, &self.common].into_iter().find_map(|flags| flags.span_of(flag))
+        [own, self.of_role(role), &self.common].into_iter().find_map(|flags| flags.span_of(flag))
     }
 
     /// Returns `true` if servers go without the components of k3s that take most memory.
     pub(crate) fn disables_the_heaviest(&self) -> bool {
-        ["traefik", "metrics-server"].iter().all(|heavy| self.disabled.iter().any(|name| name == heavy))
+        ["traefik", "metrics-server"]
+            .iter()
+            .all(|heavy| self.keys.disable.items().iter().any(|name| name == heavy))
+    }
+
+    /// Returns what the rules have checked; `None` where a part of it could not be read.
+    pub(crate) fn finish(&self) -> Option<K3s> {
+        let K3sKeys { version, install, registries, manifests, .. } = &self.keys;
+        let lifetime = self.keys.kubeconfig.lifetime.to_value();
+        Some(K3s {
+            version: version.to_value()?,
+            install: install.to_value().unwrap_or_else(|| download(&DownloadFields::default())),
+            registries: registries.to_value(),
+            manifests: manifests.items().iter().map(|manifest| manifest.value.clone()).collect(),
+            access: Access {
+                ca_start_year: self.keys.ca_start_year.to_value().unwrap_or(CaStartYear::DEFAULT),
+                kubeconfig_lifetime: lifetime.unwrap_or(Lifetime::DEFAULT),
+                virtual_address: self.keys.virtual_address.to_value(),
+            },
+        })
     }
 }
 
 /// Reads the top-level `k3s:`.
 pub(crate) fn read(value: &FieldValue<'_>) -> Option<ClusterK3s> {
     let fields = value.fields(&K3S)?;
-    let version = fields.required("version", "v1.36.4+k3s1", |value| value.parse_token(version));
-    let install = fields.optional("install", install);
-    let access = access::read(&fields);
-    let manifests = fields.or_empty("manifests", manifests::read);
-    let registries = fields.optional("registries", registries::read);
-    let disabled = fields.or_empty("disable", flags::disabled);
-    let common = Flags::read(&fields, None);
-    let of_role = |key, role| match fields.get(key) {
-        None => Some(Flags::default()),
-        Some(value) => value.fields(&K3S_ROLE).and_then(|fields| Flags::read(&fields, Some(role))),
-    };
-    let (server, agent) = (of_role("server", Role::Server), of_role("agent", Role::Agent));
-    let install = match install {
-        Field::Absent => download(RELEASES.to_owned()),
-        Field::Invalid => return None,
-        Field::Given(install) => install.value,
-    };
-    Some(ClusterK3s {
-        version: version.value()?,
-        install,
-        manifests: manifests?,
-        access: access?,
-        registries: registries.value(),
-        common: common?,
-        disabled: disabled?,
-        server: server?,
-        agent: agent?,
-    })
+    let (keys, common) = (K3sKeys::read(&fields), Flags::read(&fields));
+    keys.agent.warn_of_flags_of_servers(value.diagnostics());
+    (!keys.is_invalid() && !common.is_invalid()).then_some(ClusterK3s { keys, common })
 }
 
 /// Reads the `k3s:` of a node.
@@ -296,10 +251,12 @@ pub(crate) fn read_role(value: &FieldValue<'_>) -> Option<NodeRole> {
         return role(value, "k3s");
     }
     let fields = value.fields(&K3S_NODE)?;
-    let role = fields.required("role", "agent", |value| role(value, "role"));
-    let known = role.given().and_then(|role| role.value.role);
-    let flags = Flags::read(&fields, known);
-    Some(NodeRole { flags: flags?, ..role.value()? })
+    let (keys, flags) = (RoleKeys::read(&fields), Flags::read(&fields));
+    let NodeRole { role, .. } = keys.role.value()?;
+    if role == Some(Role::Agent) {
+        flags.warn_of_flags_of_servers(value.diagnostics());
+    }
+    (!flags.is_invalid()).then_some(NodeRole { role, flags })
 }
 
 /// The JSON Schema of a role.
@@ -360,8 +317,13 @@ fn version(text: &str) -> Result<K3sVersion, Finding> {
     })
 }
 
-fn download(base_url: String) -> Install {
-    Install::Download { base_url, sha256_arm64: None, sha256_armhf: None }
+fn download(fields: &DownloadFields) -> Install {
+    let base_url = fields.base_url.to_value();
+    Install::Download {
+        base_url: base_url.map_or_else(|| RELEASES.to_owned(), |url| url.trim_end_matches('/').to_owned()),
+        sha256_arm64: fields.sha256.arm64.to_value(),
+        sha256_armhf: fields.sha256.armhf.to_value(),
+    }
 }
 
 fn install(value: &FieldValue<'_>) -> Option<Install> {
@@ -371,40 +333,25 @@ fn install(value: &FieldValue<'_>) -> Option<Install> {
             value.report(Finding::new("`bundled` has to say what is put on the cards", hint));
             return None;
         }
-        return value.one_of(&[("download", download(RELEASES.to_owned()))]);
+        return value.one_of(&[("download", download(&DownloadFields::default()))]);
     }
     let fields = value.fields(&INSTALL)?;
-    if let Some(bundled) = fields.get("bundled") {
-        if fields.get("download").is_some() {
+    let is_bundled = match (fields.get("download"), fields.get("bundled")) {
+        (Some(_), Some(_)) => {
             let finding = Finding::new("`install` has both `download` and `bundled`", "Keep one of the two");
             value.report(finding);
             return None;
         }
-        return bundled::read(&bundled);
-    }
-    let Some(value) = fields.get("download") else {
-        fields.report_missing("download", "{base_url: …, sha256: {arm64: …}}");
-        return None;
+        (None, None) => {
+            fields.report_missing("download", "{base_url: …, sha256: {arm64: …}}");
+            return None;
+        }
+        (None, Some(_)) => true,
+        (Some(_), None) => false,
     };
-    let fields = value.fields(&DOWNLOAD)?;
-    let base_url = fields.optional("base_url", |value| {
-        value.parse(|text| source::url(text).map(|url| url.trim_end_matches('/').to_owned()))
-    });
-    let digests = match fields.get("sha256") {
-        None => None,
-        Some(value) => Some(value.fields(&DOWNLOAD_SHA256)?),
-    };
-    let digest = |key| match &digests {
-        None => Field::Absent,
-        Some(fields) => fields.token(key, source::sha256),
-    };
-    let (arm64, armhf) = (digest("arm64"), digest("armhf"));
-    if base_url.is_invalid() || [&arm64, &armhf].iter().any(|digest| digest.is_invalid()) {
+    let install = InstallFields::read(&fields);
+    if install.is_invalid() {
         return None;
     }
-    Some(Install::Download {
-        base_url: base_url.value().unwrap_or_else(|| RELEASES.to_owned()),
-        sha256_arm64: arm64.value(),
-        sha256_armhf: armhf.value(),
-    })
+    if is_bundled { install.bundled.finish() } else { Some(download(&install.download)) }
 }
