@@ -163,8 +163,7 @@ mod tests {
         let cases = [("my home; #1 \\", "p\"a$s 'w\\ord;#"), ("Müller", "pässwörter"), (" a ", "12345678 ")];
         for (ssid, passphrase) in cases {
             let Ok(output) = Command::new("wpa_passphrase").args([ssid, passphrase]).output() else {
-                assert!(std::env::var_os("CARDWRIGHT_JUDGES").is_none(), "wpa_passphrase is not installed");
-                eprintln!("skipped: wpa_passphrase is not installed");
+                crate::types::test_oracle::skipped("wpa_passphrase is not installed");
                 return;
             };
             let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -74,11 +74,8 @@ fn derived(secret: &ClusterSecret) -> Vec<String> {
 /// Runs an oracle; `None` where it is not installed, and need not be.
 fn oracle(command: &mut Command) -> Option<Output> {
     match command.output() {
-        Err(error)
-            if error.kind() == std::io::ErrorKind::NotFound
-                && std::env::var_os("CARDWRIGHT_ORACLES").is_none() =>
-        {
-            eprintln!("skipped: {command:?} is not installed");
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            crate::types::test_oracle::skipped(&format!("{command:?} is not installed"));
             None
         }
         output => Some(output.unwrap()),

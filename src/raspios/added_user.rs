@@ -234,7 +234,7 @@ mod tests {
                 // The day of the last change.
                 useradd.env("SOURCE_DATE_EPOCH", named.time.seconds().to_string());
                 let Ok(output) = useradd.output() else {
-                    assert!(std::env::var_os("CARDWRIGHT_JUDGES").is_none(), "useradd is not installed");
+                    crate::types::test_oracle::skipped("useradd is not installed");
                     return;
                 };
                 assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

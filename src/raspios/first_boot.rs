@@ -127,8 +127,7 @@ mod tests {
         std::fs::write(&path, unit.replace(&program, "ExecStart=/bin/true\n")).unwrap();
         let output = match std::process::Command::new("systemd-analyze").arg("verify").arg(&path).output() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                assert!(std::env::var_os("CARDWRIGHT_ORACLES").is_none(), "systemd-analyze is not installed");
-                eprintln!("skipped: systemd-analyze is not installed");
+                crate::types::test_oracle::skipped("systemd-analyze is not installed");
                 return;
             }
             output => output.unwrap(),

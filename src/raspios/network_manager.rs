@@ -9,7 +9,6 @@ use crate::cluster::{
 use crate::patch::{Draft, Partition};
 use crate::types::absent::OrEmpty as _;
 use crate::types::{Mode, Owner, image_path};
-use std::fmt::Write as _;
 use std::net::IpAddr;
 use uuid::Uuid;
 
@@ -183,13 +182,12 @@ const BESIDE: &str = "never-default=true\nignore-auto-dns=true\n";
 
 /// Returns the routes of one family.
 fn routes(connection: &Connection, family: fn(&IpAddr) -> bool) -> String {
-    let mut text = String::new();
     let routes = connection.routes.iter().filter(|route| family(&route.via));
-    for (number, Route { to, via, metric }) in (1..).zip(routes) {
+    let line = |(number, Route { to, via, metric }): (u32, &Route)| {
         let metric = metric.map(|metric| format!(",{metric}")).or_empty();
-        let _ = writeln!(text, "route{number}={to},{via}{metric}");
-    }
-    text
+        format!("route{number}={to},{via}{metric}\n")
+    };
+    (1..).zip(routes).map(line).collect::<Vec<_>>().concat()
 }
 
 /// Returns the name servers of one family, and the domains, which belong to one section as well as the other.
@@ -396,8 +394,7 @@ for group, key in ((b"wifi", b"ssid"), (b"wifi-security", b"psk")):
             child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
             let output = child.wait_with_output().unwrap();
             if String::from_utf8_lossy(&output.stderr).contains("libglib") {
-                assert!(std::env::var_os("CARDWRIGHT_JUDGES").is_none(), "libglib2.0-0 is not installed");
-                eprintln!("skipped: libglib2.0-0 is not installed");
+                crate::types::test_oracle::skipped("libglib2.0-0 is not installed");
                 return;
             }
             let expected = [name, passphrase.as_bytes()].map(base16ct::lower::encode_string);

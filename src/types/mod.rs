@@ -14,6 +14,8 @@ pub(crate) mod number;
 mod progress;
 pub mod shell;
 pub(crate) mod similar;
+#[cfg(test)]
+pub(crate) mod test_oracle;
 mod unix_time;
 
 pub use architecture::Architecture;
