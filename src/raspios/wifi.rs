@@ -8,8 +8,7 @@ use super::text::map_lines;
 use super::{NetworkStack, RaspiosError, Release, boot_files};
 use crate::cluster::{Country, Wifi, WifiKey, WifiSecurity};
 use crate::patch::{Draft, Partition};
-use crate::types::image_path;
-use std::fmt::Write as _;
+use crate::types::{hex, image_path};
 
 /// Lets the radio send by the rules of the country, and tells wpa_supplicant about the network where NetworkManager
 /// does not.
@@ -75,19 +74,13 @@ fn wpa_supplicant_conf(wifi: &Wifi) -> Option<String> {
         }
         WifiSecurity::Wpa3(_) => return None,
     };
-    let mut text = format!(
-        "country={}\nctrl_interface=DIR=/var/run/wpa_supplicant GROUP=netdev\nupdate_config=1\n\nnetwork={{\n\tssid=",
-        wifi.country
-    );
     // In hexadecimal, a name may have any bytes.
-    for byte in wifi.ssid.as_bytes() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text.push('\n');
-    if wifi.hidden {
-        text.push_str("\tscan_ssid=1\n");
-    }
-    Some(text + &key + "}\n")
+    let (country, ssid) = (wifi.country, hex::encode(wifi.ssid.as_bytes()));
+    let hidden = if wifi.hidden { "\tscan_ssid=1\n" } else { "" };
+    Some(format!(
+        "country={country}\nctrl_interface=DIR=/var/run/wpa_supplicant GROUP=netdev\nupdate_config=1\n\n\
+         network={{\n\tssid={ssid}\n{hidden}{key}}}\n"
+    ))
 }
 
 #[cfg(test)]

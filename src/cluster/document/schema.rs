@@ -21,6 +21,12 @@ pub(crate) fn reference(level: &Level) -> Value {
     json!({"$ref": format!("#/definitions/{}", level.name)})
 }
 
+/// Returns the schema of a mapping of a level, or a list of them.
+pub(crate) fn one_or_more(level: &Level) -> Value {
+    let item = reference(level);
+    json!({"anyOf": [{"type": "array", "items": item}, item]})
+}
+
 fn mapping(level: &Level) -> Map<String, Value> {
     let mut schema = Map::new();
     schema.insert("description".to_owned(), level.help.into());

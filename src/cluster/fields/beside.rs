@@ -2,6 +2,7 @@
 
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::keys::Level;
+use crate::cluster::document::schema;
 use crate::cluster::document::table::keys;
 use crate::cluster::document::types::{by, like, required, text, token, words};
 use crate::cluster::document::value::{Field, FieldValue, Spanned};
@@ -11,8 +12,9 @@ use crate::cluster::fields::addresses::{
 };
 use crate::cluster::{Connection, Interface, Ipv4, Ipv4Network, Ipv6Network, Link, Route};
 use ipnet::IpNet;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 
 /// An interface beside the main one.
 pub(crate) const ADAPTER: Level = Level {
@@ -79,14 +81,12 @@ keys! {
     key mtu: u16 = token(mtu); {
         help: "The longest packet in bytes, where it is not the usual one.",
         example: "9000",
-        schema: || json!({"type": "integer", "minimum": 1280, "maximum": 9216}),
+        schema: mtu_schema,
     }
     key routes: Vec<Spanned<Route>> = by(routes); {
         help: "Routes to networks behind other routers than the gateway.",
         example: "[{to: 10.8.0.0/16, via: 192.168.60.1}]",
-        schema: || json!({
-            "anyOf": [{"type": "array", "items": {"$ref": "#/definitions/route"}}, {"$ref": "#/definitions/route"}],
-        }),
+        schema: || schema::one_or_more(&ROUTE),
         others: "route static_routes",
     }
 }
@@ -254,10 +254,22 @@ fn vlan_id(text: &str) -> Result<u16, Finding> {
 }
 
 /// IPv6 needs packets of 1280 bytes (RFC 8200, section 5), and no adapter does much more than 9000.
+const MTU: RangeInclusive<u16> = 1280..=9216;
+
+/// The JSON Schema of `mtu:`.
+pub(crate) fn mtu_schema() -> Value {
+    json!({"type": "integer", "minimum": MTU.start(), "maximum": MTU.end()})
+}
+
 pub(crate) fn mtu(text: &str) -> Result<u16, Finding> {
-    let mtu = text.parse().ok().filter(|mtu| (1280..=9216).contains(mtu));
+    let mtu = text.parse().ok().filter(|mtu| MTU.contains(mtu));
     mtu.ok_or_else(|| {
-        let message = format!("{} is not a length of packets: a number from 1280 to 9216", shown(text));
+        let message = format!(
+            "{} is not a length of packets: a number from {} to {}",
+            shown(text),
+            MTU.start(),
+            MTU.end()
+        );
         Finding::new(message, "Write it like `9000`, or leave it out for the usual one, 1500")
     })
 }

@@ -1,6 +1,7 @@
 //! `network:`, `address:` and `ipv6:`.
 
 use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
+use crate::cluster::document::schema;
 use crate::cluster::document::table::keys;
 use crate::cluster::document::types::{by, like, list, text, token, words};
 use crate::cluster::document::value::{Field, Spanned};
@@ -8,7 +9,9 @@ use crate::cluster::fields::addresses::{
     DEFAULT_IPV6_PREFIX, IPV4, IPV6, METHODS, Method, WithPrefix, adapter, interface, ipv4, ipv6_on_the_wire,
     prefix, with_prefix,
 };
-use crate::cluster::fields::beside::{BesideDraft, interfaces, mtu, plain, routes, vlans};
+use crate::cluster::fields::beside::{
+    ADAPTER, BesideDraft, ROUTE, VLAN, interfaces, mtu, mtu_schema, plain, routes, vlans,
+};
 use crate::cluster::fields::wifi::WifiLayer;
 use crate::cluster::wifi::DerivedKeys;
 use crate::cluster::{
@@ -72,32 +75,23 @@ keys! {
     key mtu: u16 = token(mtu); {
         help: "The longest packet in bytes, where it is not the usual one.",
         example: "9000",
-        schema: || json!({"type": "integer", "minimum": 1280, "maximum": 9216}),
+        schema: mtu_schema,
     }
     key routes: Vec<Spanned<Route>> = by(routes); {
         help: "Routes to networks behind other routers than the gateway.",
         example: "[{to: 10.8.0.0/16, via: 192.168.50.9}]",
-        schema: || json!({
-            "anyOf": [{"type": "array", "items": {"$ref": "#/definitions/route"}}, {"$ref": "#/definitions/route"}],
-        }),
+        schema: || schema::one_or_more(&ROUTE),
         others: "route static_routes",
     }
     key interfaces: Vec<Spanned<BesideDraft>> = by(interfaces); {
         help: "Wired interfaces beside the main one.",
         example: "[{interface: eth1, address: 10.0.0.11/24}]",
-        schema: || json!({
-            "anyOf": [
-                {"type": "array", "items": {"$ref": "#/definitions/interface"}},
-                {"$ref": "#/definitions/interface"},
-            ],
-        }),
+        schema: || schema::one_or_more(&ADAPTER),
     }
     key vlans: Vec<Spanned<BesideDraft>> = by(vlans); {
         help: "VLANs on the wire. Not on bullseye.",
         example: "[{id: 20, address: 192.168.20.11/24}]",
-        schema: || json!({
-            "anyOf": [{"type": "array", "items": {"$ref": "#/definitions/vlan"}}, {"$ref": "#/definitions/vlan"}],
-        }),
+        schema: || schema::one_or_more(&VLAN),
         here: "vlan",
     }
     level ipv6: NetworkIpv6Fields = NETWORK_IPV6; {

@@ -84,12 +84,7 @@ keys! {
         help: "Extra files. A node's are added to the cluster's; a node's file of the same path takes the \
               place of the cluster's.",
         example: "[{path: /etc/motd, content: Welcome}]",
-        schema: || json!({
-            "anyOf": [
-                {"type": "array", "items": {"$ref": "#/definitions/file"}},
-                {"$ref": "#/definitions/file"},
-            ],
-        }),
+        schema: || schema::one_or_more(&files::FILE),
         here: "write_files copyfile copy_files copydir file extra_files",
     }
     key first_boot: Vec<String> = list(like(r"\S", text(command))), merge added => Vec<String>, else vec![]; {
