@@ -94,10 +94,15 @@ pub fn add_cmdline_words(draft: &mut Draft<'_>, words: &[impl AsRef<str>]) -> Re
 pub(super) fn set_cmdline_word(draft: &mut Draft<'_>, key: &str, value: &str) -> Result<(), RaspiosError> {
     let (path, word) = (image_path!("/cmdline.txt"), format!("{key}={value}"));
     draft.edit_text(Partition::Boot, &path, |text| {
-        let is_same_key =
-            |part: &&str| part.trim_end().strip_prefix(key).is_some_and(|rest| rest.starts_with('='));
-        let old: Vec<&str> = text.split(' ').filter(is_same_key).collect();
-        old.iter().fold(text.to_owned(), |text, old| text.replace(old.trim_end(), &word))
+        let changed = |part: &str| {
+            let old = part.trim_end();
+            match old.strip_prefix(key) {
+                // A line end may stand behind the last word.
+                Some(rest) if rest.starts_with('=') => part.replacen(old, &word, 1),
+                _ => part.to_owned(),
+            }
+        };
+        text.split(' ').map(changed).collect::<Vec<_>>().join(" ")
     })?;
     add_cmdline_words(draft, &[word])
 }

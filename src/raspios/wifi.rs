@@ -135,6 +135,13 @@ mod tests {
         let line = "root=PARTUUID=1-02 cfg80211.ieee80211_regdom=GB rootwait resize\n";
         let once = planned(&put_boot(trixie(), "/cmdline.txt", line), &wifi()).unwrap();
         assert_eq!(text(&once, "/cmdline.txt"), line.replace("=GB", "=DE"));
+        // Of two words, neither is taken for a part of the other.
+        let twice =
+            "cfg80211.ieee80211_regdom=G cfg80211.ieee80211_regdom=GB root=PARTUUID=1-02 rootwait resize\n";
+        let once = planned(&put_boot(trixie(), "/cmdline.txt", twice), &wifi()).unwrap();
+        let both =
+            "cfg80211.ieee80211_regdom=DE cfg80211.ieee80211_regdom=DE root=PARTUUID=1-02 rootwait resize\n";
+        assert_eq!(text(&once, "/cmdline.txt"), both);
     }
 
     #[test]
