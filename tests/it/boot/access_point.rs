@@ -1,6 +1,6 @@
 //! An access point inside a machine. QEMU has no radio, but the machine's kernel simulates two of them
-//! (`mac80211_hwsim`): the node keeps the first; the second goes, together with the machine's only wire, into a
-//! network namespace where hostapd bridges the two. So what this side of the wire hears from the node went over
+//! (`mac80211_hwsim`): the node keeps the first; the second goes, together with one of the machine's wires, into a
+//! network namespace where hostapd bridges the two. So what this side of that wire hears from the node went over
 //! the air.
 
 use crate::boot::cluster::Suite;
@@ -14,16 +14,16 @@ pub(crate) const SSID: &str = "#Küche; \"north\" \\ =50 % Größe";
 /// What the access point asks for, where it asks.
 pub(crate) const PASSPHRASE: &str = "in the kitchen; \"quoted\" \\ = 50%";
 
-/// Makes the radios, and moves what is not the node's out of its sight.
+/// Moves what is not the node's out of its sight: the second radio, and the wire WIRE.
 const MOVE: &str = "\
 #!/bin/sh
 set -e
 ip netns add air
 rfkill unblock $(cat /sys/class/ieee80211/phy1/rfkill*/index)
 iw phy phy1 set netns name air
-ip link set eth0 netns air
+ip link set WIRE netns air
 ip -n air link add bridge type bridge forward_delay 0
-ip -n air link set eth0 master bridge up
+ip -n air link set WIRE master bridge up
 ip -n air link set bridge up
 ";
 
@@ -78,8 +78,8 @@ impl Security {
     }
 }
 
-/// The items of `files:` that put the access point onto a card.
-pub(crate) fn files(suite: Suite, security: Security) -> String {
+/// The items of `files:` that put the access point onto a card, with that wire behind it.
+pub(crate) fn files(suite: Suite, security: Security, wire: &str) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/harness/hostapd.sh");
     let hostapd = run(Command::new(script).arg(suite.name()));
     let mut files =
@@ -87,7 +87,7 @@ pub(crate) fn files(suite: Suite, security: Security) -> String {
     for (path, content) in [
         ("/etc/modules-load.d/radios.conf", "mac80211_hwsim\n"),
         ("/etc/modprobe.d/radios.conf", "options mac80211_hwsim radios=2\n"),
-        ("/etc/access-point/move", MOVE),
+        ("/etc/access-point/move", &MOVE.replace("WIRE", wire)),
         ("/etc/access-point/hostapd.conf", &security.hostapd_conf()),
         ("/etc/systemd/system/access-point.service", UNIT),
         ("/etc/systemd/system/multi-user.target.d/access-point.conf", "[Unit]\nWants=access-point.service\n"),

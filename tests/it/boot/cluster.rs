@@ -6,6 +6,7 @@ use crate::boot::login::login_key;
 use crate::boot::machine::{Machine, Settings};
 use crate::boot::wire::GATEWAY;
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -62,11 +63,53 @@ impl Suite {
     }
 }
 
+/// The family of the addresses that the nodes of a cluster are reached by.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    #[default]
+    V4,
+    V6,
+}
+
+impl Family {
+    /// The address of this side of the wire.
+    pub(crate) fn gateway(self) -> IpAddr {
+        let gateway = match self {
+            Self::V4 => GATEWAY,
+            Self::V6 => "fd50::1",
+        };
+        gateway.parse().unwrap()
+    }
+
+    /// The address of the node in a place on the wire.
+    pub(crate) fn address(self, port: usize) -> String {
+        let (_, address) = NODES[port];
+        match self {
+            Self::V4 => address.to_owned(),
+            Self::V6 => address.replace("192.168.50.", "fd50::"),
+        }
+    }
+
+    /// The key of a node that has it.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::V4 => "address",
+            Self::V6 => "ipv6",
+        }
+    }
+}
+
 /// How the nodes of a cluster are connected.
 #[derive(Debug, Clone)]
 pub(crate) struct Uplink {
     /// The interface that has the node's address.
     pub(crate) interface: &'static str,
+    /// What the nodes are reached by.
+    pub(crate) family: Family,
+    /// Whether the first node has a second adapter, on a wire of its own.
+    pub(crate) has_second_wire: bool,
+    /// The kinds of the connections in use, as NetworkManager names them, in the order of the alphabet.
+    pub(crate) connections: &'static str,
     /// What nodes.yaml says of it.
     pub(crate) yaml: String,
 }
@@ -76,7 +119,13 @@ impl Default for Uplink {
     fn default() -> Self {
         let dns = NAME_SERVERS.join(", ");
         let yaml = format!("network: {{interface: eth0, prefix: 24, gateway: {GATEWAY}, dns: [{dns}]}}\n");
-        Self { interface: "eth0", yaml }
+        Self {
+            interface: "eth0",
+            family: Family::V4,
+            has_second_wire: false,
+            connections: "802-3-ethernet",
+            yaml,
+        }
     }
 }
 
@@ -86,8 +135,8 @@ pub(crate) struct TestCluster {
     key: PathBuf,
     /// What its images were made from.
     pub(crate) suite: Suite,
-    /// The interface that its nodes have their addresses on.
-    pub(crate) interface: &'static str,
+    /// How its nodes are connected.
+    pub(crate) uplink: Uplink,
     /// The user of all its nodes.
     pub(crate) user: String,
     /// The password sudo asks for, where it does.
@@ -147,8 +196,8 @@ impl Recipe<'_> {
         let printed = run(build.env_remove("CI").env_remove("CARDWRIGHT_SECRET"));
         eprintln!("{printed}");
         let sudo_password = (!passwordless_sudo).then(|| (*password).to_owned());
-        let Uplink { interface, .. } = uplink;
-        TestCluster { folder, key, suite: *suite, interface, user: (*name).to_owned(), sudo_password }
+        let uplink = (*uplink).clone();
+        TestCluster { folder, key, suite: *suite, uplink, user: (*name).to_owned(), sudo_password }
     }
 }
 
@@ -163,7 +212,8 @@ impl TestCluster {
         let port = NODES.iter().position(|(name, _)| *name == node).expect("one of the four nodes");
         let mut settings = Settings {
             port,
-            address: NODES[port].1.to_owned(),
+            address: self.uplink.family.address(port),
+            has_second_wire: self.uplink.has_second_wire && port == 0,
             user: self.user.clone(),
             key: self.key.clone(),
             sudo_password: self.sudo_password.clone(),

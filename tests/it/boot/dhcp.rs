@@ -12,7 +12,7 @@ use crate::boot::time_server::start_time_server;
 use crate::boot::wire::Wire;
 
 fn uplink() -> Uplink {
-    Uplink { interface: "eth0", yaml: "network: {interface: eth0, method: dhcp}\n".to_owned() }
+    Uplink { yaml: "network: {interface: eth0, method: dhcp}\n".to_owned(), ..Uplink::default() }
 }
 
 #[test]

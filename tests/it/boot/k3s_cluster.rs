@@ -1,11 +1,11 @@
 //! What the tests with k3s have in common: the nodes.yaml, the stub that stands for k3s, and its records.
 
-use crate::boot::cluster::{NODES, Recipe, Suite, TestCluster, Uplink, User};
+use crate::boot::cluster::{Family, NODES, Recipe, Suite, TestCluster, Uplink, User};
 use crate::boot::k3s_binary::{STUB, binary, binary_for};
 use crate::boot::machine::Machine;
-use crate::boot::wire::GATEWAY;
 use crate::support::release_server::{ReleaseServer, Reply, Request};
 use cardwright::types::Digest;
+use std::net::SocketAddr;
 use std::path::Path;
 
 pub(crate) const VERSION: &str = "v1.36.4+k3s1";
@@ -31,6 +31,8 @@ pub(crate) struct More {
     pub(crate) suite: Suite,
     /// The network of all nodes.
     pub(crate) uplink: Uplink,
+    /// Further keys of north, behind a comma.
+    pub(crate) of_north: String,
     /// Further items of `files:`, a line each.
     pub(crate) files: String,
     /// Further keys, with their line ends.
@@ -49,16 +51,25 @@ pub(crate) fn build(test: &str, install: Install) -> TestCluster {
 pub(crate) fn build_with(test: &str, install: Install, only: &[&str], more: More) -> TestCluster {
     let user = User { name: "pi", password: "not-for-ssh", passwordless_sudo: true };
     let stub = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/boot/k3s_stub.py");
-    let nodes = NODES.map(|(name, address)| {
-        let role = if name == "north" { "server" } else { "agent" };
-        format!("  - {{name: {name}, address: {address}, k3s: {role}}}\n")
+    let More { suite, uplink, of_north, files, keys, beside: more_beside } = more;
+    let Uplink { family, .. } = uplink;
+    let (gateway, key) = (family.gateway(), family.key());
+    let nodes = [0, 1, 2, 3].map(|port| {
+        let ((name, _), address) = (NODES[port], family.address(port));
+        let (role, more) = if name == "north" { ("server", of_north.as_str()) } else { ("agent", "") };
+        format!("  - {{name: {name}, {key}: '{address}', k3s: {role}{more}}}\n")
     });
-    let More { suite, uplink, files, keys, beside: more_beside } = more;
+    // The pods' networks are of IPv4 by themselves.
+    let networks = match family {
+        Family::V4 => "",
+        Family::V6 => ", cluster-cidr: 'fd00:42::/56', service-cidr: 'fd00:43::/112'",
+    };
     let (install, mut beside) = match install {
         Install::Download => {
             let sha256 = Digest::of(&binary_for(suite));
             let architecture = suite.k3s_architecture();
-            let from = format!("base_url: 'http://{GATEWAY}:{PORT}', sha256: {{{architecture}: {sha256}}}");
+            let host = SocketAddr::new(gateway, PORT);
+            let from = format!("base_url: 'http://{host}', sha256: {{{architecture}: {sha256}}}");
             (format!("download: {{{from}}}"), Vec::new())
         }
         Install::Bundled(archive) => (
@@ -68,7 +79,7 @@ pub(crate) fn build_with(test: &str, install: Install, only: &[&str], more: More
     };
     beside.extend(more_beside);
     let rest = format!(
-        "ntp: {GATEWAY}\n\
+        "ntp: '{gateway}'\n\
          {keys}\
          files:\n\
          \x20 - {{path: {STUB}, source: '{}', mode: 0755}}\n\
@@ -76,7 +87,7 @@ pub(crate) fn build_with(test: &str, install: Install, only: &[&str], more: More
          k3s:\n\
          \x20 version: {VERSION}\n\
          \x20 install: {{{install}}}\n\
-         \x20 server: {{config: {{disable: [traefik]}}}}\n\
+         \x20 server: {{config: {{disable: [traefik]{networks}}}}}\n\
          nodes:\n{}",
         stub.display(),
         nodes.concat()
@@ -111,7 +122,15 @@ pub(crate) fn wait_for_welcome(server: &mut Machine, node: &str, times: usize) -
 
 /// Serves releases where the cards look for them. `answer` is asked as [`ReleaseServer::start`] tells.
 pub(crate) fn serve_releases(answer: impl Fn(usize, &Request) -> Reply + Send + 'static) -> ReleaseServer {
-    ReleaseServer::start_at(&format!("{GATEWAY}:{PORT}"), answer)
+    serve_releases_at(Family::V4, answer)
+}
+
+/// As [`serve_releases`], by this side's address of that family.
+pub(crate) fn serve_releases_at(
+    family: Family,
+    answer: impl Fn(usize, &Request) -> Reply + Send + 'static,
+) -> ReleaseServer {
+    ReleaseServer::start_at(&SocketAddr::new(family.gateway(), PORT).to_string(), answer)
 }
 
 /// Serves what [`binary`] is, and nothing goes wrong.

@@ -52,6 +52,7 @@ def own_address():
 def serve(config):
     tokens = {password_of(config[key]) for key in ("token", "agent-token") if key in config}
     node_passwords = {}
+    address = config["node-ip"].split(",")[0] if "node-ip" in config else own_address()
     with open(f"{AUTHORITY}.crt", "rb") as file:
         authority = file.read()
 
@@ -81,9 +82,12 @@ def serve(config):
         def log_message(self, *_):
             pass
 
+    class Server(http.server.ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate(config.get("node-ip", own_address()).split(",")[0]))
-    server = http.server.ThreadingHTTPServer(("", 6443), Handler)
+    context.load_cert_chain(*certificate(address))
+    server = Server(("", 6443), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever).start()
 

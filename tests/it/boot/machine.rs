@@ -5,7 +5,7 @@
 
 use crate::boot::card::Card;
 use crate::boot::login::{Connection, ssh_command};
-use crate::boot::wire::Wire;
+use crate::boot::wire::{SECOND, Wire};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,9 @@ pub(crate) fn hardware_address(port: usize) -> String {
     format!("b8:27:eb:00:00:{port:02x}")
 }
 
+/// The hardware address of a machine's second adapter.
+pub(crate) const SECOND_ADAPTER: &str = "b8:27:eb:00:01:00";
+
 /// What differs from machine to machine.
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -39,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) sudo_password: Option<String>,
     /// Where it mounts the boot partition.
     pub(crate) boot_mount: &'static str,
+    /// Whether it has a second adapter, on the second wire.
+    pub(crate) has_second_wire: bool,
     /// More words for the kernel's command line.
     pub(crate) kernel_words: String,
     /// What the hardware clock says at the start; the time where absent.
@@ -98,8 +103,12 @@ impl Machine {
             .args(["-rtc", &format!("base={}", settings.clock.unwrap_or("utc"))])
             .args(["-drive", &drive, "-device", "virtio-blk-pci,drive=card", "-device", "virtio-rng-pci"])
             .args(["-netdev", &netdev, "-device"])
-            .arg(format!("virtio-net-pci,netdev=wire,romfile=,mac={}", hardware_address(settings.port)))
-            .arg("-kernel")
+            .arg(format!("virtio-net-pci,netdev=wire,romfile=,mac={}", hardware_address(settings.port)));
+        if settings.has_second_wire {
+            qemu.args(["-netdev", &format!("tap,id=second,ifname={SECOND},script=no,downscript=no")]);
+            qemu.args(["-device", &format!("virtio-net-pci,netdev=second,romfile=,mac={SECOND_ADAPTER}")]);
+        }
+        qemu.arg("-kernel")
             .arg(&firmware.kernel)
             .arg("-initrd")
             .arg(&firmware.initramfs)

@@ -95,7 +95,7 @@ fn holds_what_nodes_yaml_says(machine: &Machine, cluster: &TestCluster, ear: &Dh
 /// The same, wherever the address comes from.
 pub(crate) fn holds_the_node(machine: &Machine, cluster: &TestCluster, findings: &mut Findings) {
     let ask = |command: &str| machine.ask(command);
-    let interface = cluster.interface;
+    let interface = cluster.uplink.interface;
 
     let state = ask("timeout 15m systemctl is-system-running --wait >/dev/null; systemctl is-system-running");
     findings.same("the boot comes to its end", &state, "running");
@@ -135,9 +135,8 @@ pub(crate) fn holds_the_node(machine: &Machine, cluster: &TestCluster, findings:
         &NAME_SERVERS.join(" "),
     );
     if cluster.suite != Suite::Bullseye {
-        let kind = if interface == "eth0" { "802-3-ethernet" } else { "802-11-wireless" };
-        let in_use = ask("nmcli -t -f TYPE con show --active | grep -v loopback");
-        findings.same("connections in use", &in_use, kind);
+        let in_use = ask("nmcli -t -f TYPE con show --active | grep -v loopback | sort");
+        findings.same("connections in use", &in_use, cluster.uplink.connections);
     }
 
     findings.same("ssh as ssh_config tells it", &cluster.ssh("north", "hostname"), "north");

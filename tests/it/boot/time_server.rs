@@ -1,7 +1,7 @@
 //! A time server, for cards whose clock is wrong: a Raspberry Pi before the 5 has none that runs on.
 
+use crate::boot::cluster::Family;
 use crate::boot::service::Service;
-use crate::boot::wire::GATEWAY;
 use std::net::UdpSocket;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,7 +10,12 @@ const NTP_TO_UNIX: u64 = 2_208_988_800;
 
 /// Answers everybody on the wire who asks what time it is, until the result is dropped.
 pub(crate) fn start_time_server() -> Service {
-    Service::datagrams(UdpSocket::bind((GATEWAY, 123)).unwrap(), |socket, question, from| {
+    start_time_server_at(Family::V4)
+}
+
+/// As [`start_time_server`], by this side's address of that family.
+pub(crate) fn start_time_server_at(family: Family) -> Service {
+    Service::datagrams(UdpSocket::bind((family.gateway(), 123)).unwrap(), |socket, question, from| {
         let Some(sent) = question.get(40..48) else { return };
         let mut answer = [0; 48];
         answer[0] = 0b00_100_100; // no leap second, version 4, a server

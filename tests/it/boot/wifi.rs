@@ -3,9 +3,12 @@
 use crate::boot::access_point::{PASSPHRASE, SSID, Security, files};
 use crate::boot::cluster::{NAME_SERVERS, NODES, Recipe, Suite, Uplink, User};
 use crate::boot::findings::Findings;
+use crate::boot::k3s_cluster::{Install, More, build_with, records, serve_good_releases};
+use crate::boot::k3s_first_boot::installs_k3s;
 use crate::boot::machine::Machine;
 use crate::boot::single_node::{PASSWORD, boots_as_its_node};
-use crate::boot::wire::GATEWAY;
+use crate::boot::time_server::start_time_server;
+use crate::boot::wire::{GATEWAY, SECOND_GATEWAY, Wire};
 
 #[test]
 #[ignore = "boots a machine: run tests/harness/boot-test.sh --long"]
@@ -46,14 +49,51 @@ fn a_bullseye_node_joins_a_network_with_wpa2() {
 fn joins(test: &str, suite: Suite, security: Security) {
     let user = User { name: "ada", password: PASSWORD, passwordless_sudo: true };
     let nodes = NODES.map(|(name, address)| format!("  - {{name: {name}, address: {address}}}\n"));
-    let rest = format!("files:\n{}nodes:\n{}", files(suite, security), nodes.concat());
+    let rest = format!("files:\n{}nodes:\n{}", files(suite, security, "eth0"), nodes.concat());
     let uplink = &uplink(security);
     let (user, only) = (&user, &["north"]);
     let cluster = Recipe { suite, grow: "none", user, uplink, only, beside: &[], rest: &rest }.build(test);
     boots_as_its_node(&cluster, |machine, findings| is_on_the_air(machine, security, findings));
 }
 
-fn uplink(security: Security) -> Uplink {
+/// k3s stays on the wire where there is one beside the air.
+#[test]
+#[ignore = "boots a machine: run tests/harness/boot-test.sh --long"]
+fn a_node_with_a_wire_and_wifi_has_k3s_on_the_wire() {
+    let _wire = Wire::with_ports(1);
+    let _time = start_time_server();
+    let releases = serve_good_releases();
+    let (name, address) = NODES[0];
+    let (security, beside) = (Security::Wpa2, "192.168.60.11/24");
+    let uplink = Uplink { has_second_wire: true, ..Uplink::default() };
+    let more = More {
+        uplink,
+        of_north: format!(", wifi: {{{}, address: {beside}}}", keys_of(security)),
+        files: files(Suite::Trixie, security, "eth1"),
+        ..More::default()
+    };
+    let cluster = build_with("wire-and-wifi", Install::Download, &[name], more);
+    let mut machine = cluster.machine(name);
+    machine.power_on();
+    machine.wait_for_login();
+    machine.wait_until("ip -4 -o addr show dev wlan0 | awk '{print $4}'", beside);
+    let mut findings = Findings::default();
+    let on_eth0 = machine.ask("ip -4 -o addr show dev eth0 | awk '{print $4}'");
+    findings.same("the address on the wire", &on_eth0, &format!("{address}/24"));
+    let routes = machine.ask("ip -4 route show default | awk '{print $3, $5}'");
+    findings.same("routes out", &routes, &format!("{GATEWAY} eth0"));
+    let by_air = machine.ask(&format!("ping -c 1 -W 20 -I wlan0 {SECOND_GATEWAY}"));
+    findings.holds("somebody answers over the air", by_air.contains("1 received"), by_air);
+    let servers = machine.ask("grep ^nameserver /etc/resolv.conf | cut -d ' ' -f 2 | tr '\\n' ' '");
+    findings.same("name servers", &servers, &NAME_SERVERS.join(" "));
+    machine.wait_until("systemctl is-active k3s", "active");
+    let call = &records(&machine, "calls")[0];
+    findings.same("flannel-iface", &call["config"]["flannel-iface"].to_string(), r#""eth0""#);
+    findings.settle("with a wire and Wi-Fi");
+    installs_k3s(&mut machine, &releases, cluster.suite, Some(address));
+}
+
+fn keys_of(security: Security) -> String {
     // YAML takes what JSON writes.
     let ssid = serde_json::to_string(SSID).unwrap();
     let password = serde_json::to_string(PASSPHRASE).unwrap();
@@ -63,12 +103,13 @@ fn uplink(security: Security) -> Uplink {
         Security::Wpa2Hidden => format!("password: {password}, hidden: true"),
         Security::Wpa3 => format!("password: {password}, security: wpa3"),
     };
-    let dns = NAME_SERVERS.join(", ");
-    let yaml = format!(
-        "network: {{prefix: 24, gateway: {GATEWAY}, dns: [{dns}]}}\n\
-         wifi: {{ssid: {ssid}, country: DE, {security}}}\n"
-    );
-    Uplink { interface: "wlan0", yaml }
+    format!("ssid: {ssid}, country: DE, {security}")
+}
+
+fn uplink(security: Security) -> Uplink {
+    let (dns, keys) = (NAME_SERVERS.join(", "), keys_of(security));
+    let yaml = format!("network: {{prefix: 24, gateway: {GATEWAY}, dns: [{dns}]}}\nwifi: {{{keys}}}\n");
+    Uplink { interface: "wlan0", connections: "802-11-wireless", yaml, ..Uplink::default() }
 }
 
 /// There is no way but the air, and on it the node keeps the rules.

@@ -11,7 +11,12 @@ pub(crate) const GATEWAY: &str = "192.168.50.1";
 /// The interface of this side.
 pub(crate) const BRIDGE: &str = "wire";
 
-/// A bridge that has [`GATEWAY`] as its address. Gone when dropped.
+/// The address of this side of the second wire.
+pub(crate) const SECOND_GATEWAY: &str = "192.168.60.1";
+/// The interface of this side of the second wire: a tap that one machine's second adapter is at.
+pub(crate) const SECOND: &str = "second";
+
+/// A bridge that has [`GATEWAY`] as its address, and a second wire. Gone when dropped.
 pub(crate) struct Wire {
     ports: usize,
 }
@@ -34,14 +39,18 @@ impl Wire {
             ip(&format!("tuntap add {} mode tap", Self::port(port)));
             ip(&format!("link set {} master {BRIDGE} up", Self::port(port)));
         }
+        ip(&format!("tuntap add {SECOND} mode tap"));
+        ip(&format!("addr add {SECOND_GATEWAY}/24 dev {SECOND}"));
+        ip(&format!("link set {SECOND} up"));
         wire
     }
 
-    /// Has this side answer for an address that is a machine's, until the result is dropped.
+    /// Has this side answer for one more address, written with its prefix, until the result is dropped.
     pub(crate) fn claim(address: &str) -> Claim {
-        let address = format!("{address}/24");
-        ip(&format!("addr add {address} dev {BRIDGE}"));
-        Claim { address }
+        // One of IPv6 would be of no use until the kernel has looked for somebody else with it.
+        let options = if address.contains(':') { " nodad" } else { "" };
+        ip(&format!("addr add {address} dev {BRIDGE}{options}"));
+        Claim { address: address.to_owned() }
     }
 
     /// The number of packets that came from the machine in a place.
@@ -57,7 +66,7 @@ impl Wire {
     }
 }
 
-/// An address of a machine that this side has.
+/// One more address that this side has.
 pub(crate) struct Claim {
     address: String,
 }
@@ -72,7 +81,7 @@ impl Drop for Claim {
 impl Drop for Wire {
     fn drop(&mut self) {
         let taps = (0..self.ports).map(Self::port);
-        for interface in taps.chain([BRIDGE.to_owned()]) {
+        for interface in taps.chain([BRIDGE, SECOND].map(str::to_owned)) {
             // Best effort: what is still there dies with the namespace.
             let _ = Command::new("ip").args(["link", "del", &interface]).status();
         }

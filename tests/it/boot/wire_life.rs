@@ -38,7 +38,7 @@ fn a_bullseye_node_keeps_its_network_through_routers_switches_and_pods() {
 fn an_address_that_somebody_else_has_is_taken_when_it_is_free() {
     let _wire = Wire::with_ports(1);
     let (node, address) = NODES[0];
-    let claim = Wire::claim(address);
+    let claim = Wire::claim(&format!("{address}/24"));
     let user = User { name: "pi", password: single_node::PASSWORD, passwordless_sudo: true };
     let cluster = single_node::build("address-in-use", Suite::Trixie, "none", &user);
     let mut machine = cluster.machine(node);
