@@ -16,7 +16,8 @@ fi
 # What the stock images have and a first boot meets; on Debian's own kernel.
 include=systemd,systemd-sysv,udev,dbus,libpam-systemd,systemd-timesyncd,network-manager,openssh-server,\
 sudo,ca-certificates,curl,kmod,procps,iproute2,iputils-ping,netbase,adduser,tzdata,e2fsprogs,dosfstools,\
-fdisk,busybox,zstd,initramfs-tools,wpasupplicant,iw,rfkill,wireless-regdb,avahi-daemon,$kernel
+fdisk,busybox,zstd,initramfs-tools,wpasupplicant,iw,rfkill,wireless-regdb,avahi-daemon,kbd,\
+console-setup,keyboard-configuration,locales,$kernel
 hooks=()
 case $release in
   bullseye)
@@ -38,6 +39,8 @@ for modules in /lib/modules /usr/lib/modules; do
 done
 slim=()
 for folder in "${exclude[@]}"; do slim+=(--dpkgopt="path-exclude=$folder/*"); done
+# What locale-gen reads.
+slim+=(--dpkgopt="path-include=/usr/share/locale/locale.alias")
 # The one driver of a radio that needs none.
 for modules in /lib/modules /usr/lib/modules; do slim+=(--dpkgopt="path-include=$modules/*/mac80211_hwsim.ko*"); done
 

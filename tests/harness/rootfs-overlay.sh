@@ -83,6 +83,8 @@ imitate_dhcpcd() {
     not_wanted "$root" $unit
   done
   wants "$root" dhcpcd.service multi-user.target
+  # Debian leaves it to the administrator whether dhcpcd starts wpa_supplicant; Raspberry Pi's package does not.
+  cp "$root/usr/share/dhcpcd/hooks/10-wpa_supplicant" "$root/usr/lib/dhcpcd/dhcpcd-hooks/"
 }
 
 # What no stock image has: patience. Where two emulated cores share two busy ones, udev took 76 of the 90 s
