@@ -14,6 +14,10 @@ errors! {
         #[error("reading the stock image failed: {0}")]
         StockImage(io::Error)
             => "Download the image again, and compare its SHA-256 with the one beside the download",
+        /// The compressed template could not be read back: its own parts, or those that it takes over from the stock image.
+        #[error("reading back the compressed template of the images failed: {0}")]
+        Template(io::Error)
+            => "Check the media that the cache and the stock image are on; `cardwright cache clean` makes the template be compressed anew",
         /// A layer could not be read back.
         #[error("reading back what was written over the stock image failed: {0}")]
         Layer(io::Error),

@@ -84,6 +84,7 @@ impl ImageWriter<'_> {
         let stock = self.stock.raw_file().filter(may_share);
         let replication = Replication {
             template: self.disk,
+            unreadable: OutputError::StockImage,
             block_source: stock.map(|file| BlockSource { file, differs }),
             sparse: true,
             hashed: self.hash_files,
@@ -117,10 +118,11 @@ impl ImageWriter<'_> {
         let (template, cache_error) = template::obtain(&maker, &key, self.cache, folder, &verify)?;
         let replication = Replication {
             template: &template,
+            unreadable: OutputError::Template,
             block_source: None,
             sparse: false,
             hashed: self.hash_files,
-            changes: &|layer| template.changes(layer).map_err(OutputError::Cache),
+            changes: &|layer| template.changes(layer).map_err(OutputError::Template),
             threads: self.threads,
             progress: &writing(&template, jobs.len(), progress),
         };

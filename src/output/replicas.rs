@@ -23,6 +23,7 @@ use crate::io::{Layer, ReadAt, WriteAt as _, parallel};
 use crate::types::number::{self, usize_from};
 use crate::types::{ByteCount, ByteOffset, Sha256};
 use std::fs::File;
+use std::io;
 use std::ops::Range;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,6 +75,8 @@ pub(super) struct BlockSource<'work> {
 /// Replicas of one template that are to be written.
 pub(super) struct Replication<'work> {
     pub(super) template: &'work dyn ReadAt,
+    /// Returns the error of reading the template.
+    pub(super) unreadable: fn(io::Error) -> OutputError,
     pub(super) block_source: Option<BlockSource<'work>>,
     /// Leaves blocks of zeros out.
     pub(super) sparse: bool,
@@ -203,7 +206,7 @@ impl Pass<'_, '_> {
             let range = offset.get()..offset.get() + length as u64;
             let ((shared, _), (own, _)) = (shared.split_at_mut(length), own.split_at_mut(length));
             if *hashed || self.is_written(&range, &writing) {
-                template.read_at(offset, shared).map_err(OutputError::StockImage)?;
+                template.read_at(offset, shared).map_err(self.replication.unreadable)?;
                 for one in &mut writing {
                     self.write_piece(one, &range, shared, own)?;
                 }
@@ -335,6 +338,7 @@ mod tests {
         let reported = AtomicU64::new(0);
         let replication = Replication {
             template: &template,
+            unreadable: OutputError::Template,
             block_source: shared.map(|file| BlockSource { file, differs: Vec::new() }),
             sparse,
             hashed,
@@ -399,6 +403,7 @@ mod tests {
         std::fs::write(&north, "old").unwrap();
         let replication = Replication {
             template: &Broken(template()),
+            unreadable: OutputError::Template,
             block_source: None,
             sparse: true,
             hashed: true,
@@ -407,7 +412,7 @@ mod tests {
             progress: &|_| (),
         };
         let jobs = vec![job(north.clone(), layer(0)), job(folder.path().join("east.img"), layer(1))];
-        assert!(matches!(replication.write(jobs), Err(OutputError::StockImage(_))));
+        assert!(matches!(replication.write(jobs), Err(OutputError::Template(_))));
         assert_eq!(std::fs::read(&north).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }

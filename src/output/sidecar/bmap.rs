@@ -5,6 +5,7 @@
 //! nothing is left out but what the filesystems themselves say is free, zeros or not.
 
 use super::name_of;
+use crate::formats::ImageFormat;
 use crate::io::BLOCK_SIZE;
 use crate::types::{ByteCount, Digest};
 use std::ops::Range;
@@ -14,8 +15,10 @@ use std::path::{Path, PathBuf};
 /// one ending after the other until it finds one.
 pub(crate) fn path_beside(image: &Path) -> PathBuf {
     let name = name_of(image);
-    let endings = [".xz", ".zst", ".gz"];
-    let raw = endings.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+    let compressed = |format: ImageFormat| format.extension().strip_prefix("img");
+    let mut endings =
+        ImageFormat::WRITTEN.into_iter().filter_map(compressed).filter(|ending| !ending.is_empty());
+    let raw = endings.find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
     image.with_file_name(format!("{raw}.bmap"))
 }
 
