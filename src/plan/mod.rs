@@ -4,6 +4,8 @@
 //! files it edits. `plan` prints it, `build` applies it, `verify` holds an image against it.
 
 mod report;
+#[cfg(test)]
+mod tests;
 
 pub use report::{PlannedChange, PlannedEdit, report};
 
