@@ -1,12 +1,12 @@
 //! The files that a build writes, compared with what is there before anything is written.
 //!
-//! A build replaces its own results and nothing else. Two things are looked for at every path that it would
-//! write or remove:
+//! A build replaces its own results and nothing else. At every path that it would write or
+//! remove, these are looked for:
 //!
 //! - an *input* of the same build, by path and by file identity, so that neither a link nor another spelling
 //!   of the path hides one;
 //! - a file that this program did not write. Text files have a first line or a shape of their own, images a
-//!   record inside ([`Card`](crate::raspios::Card)), and all of them are known in the results of the version
+//!   record inside ([`CardRecord`](crate::raspios::CardRecord)), and all of them are known in the results of the version
 //!   before, too;
 //! - an image that somebody changed since. The lists of this program name its SHA-256; reading it whole is
 //!   avoided where the time of its last change tells that it is as the build left it. Without a list, only
@@ -334,8 +334,8 @@ impl Known<'_> {
             Some(false) => true,
             None => false,
         };
-        // These can only be decompressed from their beginning. But what nodes differ in is stored in them
-        // as it is, and the record is among it.
+        // Zstandard and gzip can only be decompressed from their beginning. But what nodes differ in is stored in
+        // them as it is, and the record is among it.
         let holds_record = || holds(path, raspios::IN_EVERY_RECORD).unwrap_or(false);
         let unused = is_changed.then_some(Occupant::Changed);
         if matches!(format, ImageFormat::Zstd | ImageFormat::Gzip) && holds_record() {

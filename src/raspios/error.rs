@@ -22,7 +22,7 @@ errors! {
         #[error("this is a Debian, but not Raspberry Pi OS: {found}")]
         OtherDebian { found: String, codename: Option<Codename> } => format!(
             "Start from an image that Raspberry Pi publishes; to try with this one all the same, add `--force-release {}`",
-            codename.unwrap_or(Codename::Trixie)
+            codename.unwrap_or(Codename::NEWEST)
         ),
         /// Raspberry Pi OS, of a release that is older than all that cardwright knows.
         #[error("this Raspberry Pi OS is too old: /etc/os-release says `{found}`, and bullseye is the oldest release that is supported")]
@@ -34,7 +34,7 @@ errors! {
         /// Raspberry Pi OS, of a release that cardwright has never seen.
         #[error("this is a Raspberry Pi OS that cardwright does not know: /etc/os-release says `{found}`")]
         UnknownRelease { found: String }
-            => "Treat it as the newest release cardwright knows with `--force-release trixie`, and try one card first",
+            => format!("Treat it as the newest release cardwright knows with `--force-release {}`, and try one card first", Codename::NEWEST),
         /// Programs that no Raspberry Pi runs, or only one without k3s.
         #[error("this image is made for `{found}`, not for arm64 or armhf")]
         UnsupportedArchitecture { found: String } => PUBLISHED,

@@ -40,6 +40,8 @@ pub enum Codename {
 impl Codename {
     /// Every release that cardwright knows, the oldest first.
     pub const ALL: [Self; 3] = [Self::Bullseye, Self::Bookworm, Self::Trixie];
+    /// The newest release that cardwright knows.
+    pub const NEWEST: Self = Self::Trixie;
 
     /// Returns the name as /etc/os-release has it.
     pub fn as_str(self) -> &'static str {
@@ -55,6 +57,9 @@ impl Codename {
         Self::ALL.into_iter().find(|codename| codename.as_str() == name)
     }
 }
+
+/// The last of them is the newest: a release that is declared and not listed in `ALL` stops here.
+const _: () = assert!(Codename::NEWEST as usize + 1 == Codename::ALL.len());
 
 impl fmt::Display for Codename {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

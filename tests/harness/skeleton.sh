@@ -16,7 +16,8 @@ lay_skeleton() {
   chmod 1777 "$root/tmp" "$root/var/tmp"; chmod 700 "$root/root"; chmod 555 "$root/proc" "$root/sys"
   cp -rT "$here/skeleton" "$root"; chmod 750 "$root/etc/sudoers.d"
   ln -s ../usr/lib/os-release "$root/etc/os-release"
-  local number=13; [ "$suite" = trixie ] || number=12
+  local number
+  case $suite in bookworm) number=12 ;; trixie) number=13 ;; *) die "no skeleton of $suite" ;; esac
   printf 'PRETTY_NAME="Debian GNU/Linux %s (%s)"\nNAME="Debian GNU/Linux"\nVERSION_ID="%s"\nVERSION="%s (%s)"\nVERSION_CODENAME=%s\nID=debian\n' \
     $number "$suite" $number $number "$suite" "$suite" >"$root/usr/lib/os-release"
 

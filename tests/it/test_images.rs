@@ -29,7 +29,11 @@ fn test_image(suite: &'static str) -> Option<&'static Path> {
     if !is_root() {
         return None;
     }
-    let cell = if suite == "trixie" { &TRIXIE } else { &BOOKWORM };
+    let cell = match suite {
+        "trixie" => &TRIXIE,
+        "bookworm" => &BOOKWORM,
+        other => panic!("no test image of {other} is kept"),
+    };
     let made = cell.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("test-images");
         fs::create_dir_all(&folder).unwrap();
