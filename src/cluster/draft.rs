@@ -4,9 +4,8 @@ use crate::cluster::diagnostic::Finding;
 use crate::cluster::document::source;
 use crate::cluster::document::value::{Field, FieldValue, Fields};
 use crate::cluster::fields::cluster::{
-    ClusterEnd, ClusterKeys, DEFAULTS, INCLUDED, NODE, NODE_DEFAULTS, NodeKeys,
+    ClusterEnd, ClusterKeys, DefaultsFields, DefaultsKey, INCLUDED, NODE, NodeKeys,
 };
-use crate::cluster::fields::image::default_output;
 use crate::cluster::fields::k3s::{ClusterK3s, NodeRole};
 use crate::cluster::fields::network::settle_prefix;
 use crate::cluster::fields::node::NodeFields;
@@ -65,7 +64,6 @@ impl ClusterDraft {
             self.nodes.iter().map(|node| node.finish(k3s.as_ref(), derived)).collect();
         let image_span = self.keys.image.given().map(|image| image.span.clone());
         let (image, grow) = self.keys.image.value()?;
-        let folder = path.parent().unwrap_or(Path::new(""));
         Some(Cluster {
             name: self.keys.cluster.value()?,
             source: path.to_path_buf(),
@@ -76,7 +74,7 @@ impl ClusterDraft {
             named_paths: Vec::new(),
             image,
             grow,
-            output: self.keys.output.value().unwrap_or_else(|| default_output(folder)),
+            output: self.keys.output.finish(path.parent().unwrap_or(Path::new(""))),
             nodes: nodes?,
             k3s: match k3s {
                 Some(k3s) => Some(k3s.finish()?),
@@ -92,7 +90,7 @@ fn read_nodes(fields: &Fields<'_>, above: &Inherited, nodes: &mut Vec<Option<Nod
     let inherited = above.with(fields);
     match (fields.get("nodes"), fields.get("include")) {
         (Some(value), _) => {
-            let items = value.mappings(&[&NODE]);
+            let items = value.mappings(&NODE);
             if items.as_deref().is_none_or(<[_]>::is_empty) {
                 nodes.push(None);
             }
@@ -142,20 +140,8 @@ struct Inherited {
 impl Inherited {
     /// Returns what nodes of a file have, with its own `defaults:` over these.
     fn with(&self, fields: &Fields<'_>) -> Self {
-        let of_roles = fields.optional("defaults", |value| value.fields(&DEFAULTS));
-        let of = |role, above: &NodeFields| {
-            let own = match &of_roles {
-                Field::Absent => Field::Absent,
-                Field::Invalid => Field::Invalid,
-                Field::Given(roles) => roles.value.optional(role, |value| value.fields(&NODE_DEFAULTS)),
-            };
-            match own {
-                Field::Absent => above.clone(),
-                Field::Invalid => NodeFields::invalid(),
-                Field::Given(own) => NodeFields::read(&own.value).above(above),
-            }
-        };
-        let (servers, agents) = (of("server", &self.servers), of("agent", &self.agents));
+        let DefaultsFields { server, agent, .. } = DefaultsKey::read(fields).defaults;
+        let (servers, agents) = (server.above(&self.servers), agent.above(&self.agents));
         Self { all: self.all.clone(), servers, agents }
     }
 
@@ -174,7 +160,7 @@ impl NodeDraft {
         let role = keys.k3s.given().and_then(|k3s| k3s.value.role);
         let mut merged = NodeFields::read(fields).above(inherited.of(role));
         // Without one, it is a DHCP server's to give, or the node has IPv6 alone.
-        if keys.address.is_absent() && keys.ipv6.is_absent() && !merged.network.is_by_dhcp() {
+        if keys.address.is_absent() && keys.ipv6.is_absent() && !merged.network.link.is_by_dhcp() {
             fields.report_missing("address", "192.168.50.11");
             keys.address = Field::Invalid;
         }
@@ -190,13 +176,13 @@ impl NodeDraft {
 
     /// Returns `true` for a node that is to have a static IPv4 address.
     pub(crate) fn has_static_ipv4(&self) -> bool {
-        let method = &self.fields.network.method;
-        !self.keys.address.is_absent() && !method.is_invalid() && !self.fields.network.is_by_dhcp()
+        let method = &self.fields.network.link.method;
+        !self.keys.address.is_absent() && !method.is_invalid() && !self.fields.network.link.is_by_dhcp()
     }
 
     /// Returns `true` for a node that has IPv6 alone.
     pub(crate) fn has_ipv6_alone(&self) -> bool {
-        self.keys.address.is_absent() && !self.fields.network.is_by_dhcp()
+        self.keys.address.is_absent() && !self.fields.network.link.is_by_dhcp()
     }
 
     /// Returns its name for messages.

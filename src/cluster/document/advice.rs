@@ -156,7 +156,7 @@ mod tests {
             (
                 &NETWORK,
                 "wibble",
-                "Known here: `method`, `interface`, `mac`, `prefix`, `netmask`, `gateway`, `dns`, `search`, `mtu`, `routes`, `interfaces`, `vlans`, `ipv6`",
+                "Known here: `method`, `mtu`, `routes`, `interface`, `mac`, `prefix`, `netmask`, `gateway`, `dns`, `search`, `interfaces`, `vlans`, `ipv6`",
             ),
         ] {
             assert_eq!(advice(level, unknown), expected, "{unknown}");

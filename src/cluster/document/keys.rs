@@ -11,10 +11,23 @@ pub(crate) struct Level {
     pub(crate) home: &'static str,
     /// A sentence about it.
     pub(crate) help: &'static str,
-    /// Its rows. Levels may share some.
-    pub(crate) groups: &'static [&'static [Row]],
+    /// Its tables. Levels may share some.
+    pub(crate) tables: &'static [&'static Table],
     /// What the schema says of it beside its keys.
     pub(crate) schema: fn() -> Value,
+}
+
+/// The rows of a table, behind those of the tables that it has in common with others.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) shared: &'static [&'static Self],
+    pub(crate) rows: &'static [Row],
+}
+
+impl Table {
+    fn all(&'static self) -> Vec<&'static Row> {
+        self.shared.iter().flat_map(|table| table.all()).chain(self.rows).collect()
+    }
 }
 
 /// Every kind of mapping in nodes.yaml.
@@ -22,11 +35,11 @@ pub(crate) type Levels = &'static [&'static Level];
 
 impl Level {
     /// A level that has no keys.
-    pub(crate) const EMPTY: Self = Self { name: "", home: "", help: "", groups: &[], schema: || Value::Null };
+    pub(crate) const EMPTY: Self = Self { name: "", home: "", help: "", tables: &[], schema: || Value::Null };
 
     /// Returns its rows in their order.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &'static Row> + use<> {
-        self.groups.iter().copied().flatten()
+        self.tables.iter().flat_map(|table| table.all())
     }
 
     /// Returns the keys that are offered: all but former names.

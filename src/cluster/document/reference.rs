@@ -1,7 +1,7 @@
 //! docs/nodes-yaml.md, the page about every key, made of the tables.
 
 use crate::cluster::document::keys::{Level, Levels, Row};
-use crate::cluster::document::schema::property;
+use crate::cluster::document::schema::{is_required, property};
 use crate::types::absent::OrEmpty as _;
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ refused, with the nearest key there is. Paths are relative to the folder of node
     .to_owned();
     let sections = levels.iter().map(|level| {
         let rows = level.rows().filter(|row| !row.former);
-        let items: Vec<_> = rows.map(|row| item(row, is_shared(level, levels))).collect();
+        let items: Vec<_> = rows.map(|row| item(row, level, is_shared(level, levels))).collect();
         let (anchor, title, help, items) = (anchor(level.name), title(level), level.help, items.concat());
         format!("\n<a id=\"{anchor}\"></a>\n\n## {title}\n\n{help}\n\n{items}")
     });
@@ -41,7 +41,7 @@ fn is_shared(level: &Level, levels: Levels) -> bool {
     level.name == "node" || levels.iter().filter(refers).any(|above| is_shared(above, levels))
 }
 
-fn item(row: &Row, is_shared: bool) -> String {
+fn item(row: &Row, level: &Level, is_shared: bool) -> String {
     let schema = property(row);
     let words = schema.get("enum").and_then(Value::as_array).map(|words| {
         let words = words.iter().filter_map(Value::as_str).map(|word| format!("`{word}`"));
@@ -50,7 +50,7 @@ fn item(row: &Row, is_shared: bool) -> String {
     let default = schema.get("default").map(ToString::to_string);
     let parts = [
         Some(format!("- **`{}`**: {}", row.key, row.help)),
-        (row.is_required)().then(|| "It has to be there.".to_owned()),
+        is_required(row, level).then(|| "It has to be there.".to_owned()),
         words,
         default.map(|default| format!("Where absent: `{}`.", default.trim_matches('"'))),
         (!row.example.is_empty()).then(|| format!("Example: `{}: {}`.", row.key, row.example)),

@@ -32,19 +32,26 @@ fn mapping(level: &Level) -> Map<String, Value> {
     schema.insert("description".to_owned(), level.help.into());
     schema.insert("type".to_owned(), "object".into());
     schema.insert("additionalProperties".to_owned(), false.into());
-    let required: Vec<_> = level.rows().filter(|row| (row.is_required)()).map(|row| row.key).collect();
-    if !required.is_empty() {
-        schema.insert("required".to_owned(), required.into());
-    }
     let pairs = level.rows().filter(|row| !row.instead_of.is_empty());
     let pairs: Vec<_> = pairs.map(|row| json!({"required": [row.key, row.instead_of]})).collect();
     if !pairs.is_empty() {
         schema.insert("not".to_owned(), json!({"anyOf": pairs}));
     }
     schema.extend(object((level.schema)()));
+    let required: Vec<_> = level.rows().filter(|row| is_required(row, level)).map(|row| row.key).collect();
+    if !required.is_empty() {
+        schema.insert("required".to_owned(), required.into());
+    }
     let properties = level.rows().map(|row| (row.key.to_owned(), Value::Object(property(row))));
     schema.insert("properties".to_owned(), Value::Object(properties.collect()));
     schema
+}
+
+/// Returns `true` for a key that a mapping of the level has to have.
+pub(crate) fn is_required(row: &Row, level: &Level) -> bool {
+    let of_level = object((level.schema)());
+    let of_level = of_level.get("required").and_then(Value::as_array).into_iter().flatten();
+    (row.is_required)() || of_level.into_iter().any(|key| key == row.key)
 }
 
 /// Returns what the schema says of the value of a key.

@@ -22,6 +22,8 @@
 //!     }
 //! }
 //! ```
+//!
+//! `draft BesideFields with link: LinkFields;` has the rows of another table before its own, and what they read in `link`.
 
 use crate::cluster::document::value::Field;
 
@@ -42,7 +44,7 @@ macro_rules! keys {
     (
         $(level $level:ident: $name:literal, $home:literal, $about:literal $(, schema $schema:expr)?;)?
         draft $draft:ident $(=> $model:ident { $($besides:ident: $besides_type:ty, $besides_help:literal;)* })?
-            $(, then $then:path)?;
+            $(with $shared:ident: $shared_draft:ident)* $(, then $then:path)?;
         $(
             $kind:ident $key:ident: $type:ty = $reader:expr $(, merge $merge:ident)?
                 $(=> $in_model:ty $(, else $default:expr)? $(, derived $derived:expr)?)?; {
@@ -60,11 +62,15 @@ macro_rules! keys {
         pub(crate) struct $draft {
             /// The mapping itself, where there is one.
             pub(crate) span: Option<$crate::cluster::FieldSpan>,
+            $(pub(crate) $shared: $shared_draft,)*
             $(#[doc = $help] pub(crate) $key: $crate::cluster::document::table::keys!(@stored $kind $type),)*
         }
 
         impl $draft {
-            pub(crate) const ROWS: &'static [$crate::cluster::document::keys::Row] = &[$(
+            pub(crate) const TABLE: &'static $crate::cluster::document::keys::Table =
+                &$crate::cluster::document::keys::Table { shared: &[$($shared_draft::TABLE),*], rows: Self::ROWS };
+
+            const ROWS: &'static [$crate::cluster::document::keys::Row] = &[$(
                 $crate::cluster::document::table::keys!(@row $kind $key, $type, $reader, $help,
                     merge: stringify!($($merge)?), $($attribute: $value,)*),
                 $($crate::cluster::document::table::keys!(@row key $alias, $type, $alias_reader, $alias_help,
@@ -76,6 +82,7 @@ macro_rules! keys {
                 #[allow(unused_mut, reason = "what follows may change it")]
                 let mut read = Self {
                     span: Some(fields.span()),
+                    $($shared: $shared_draft::read(fields),)*
                     $($key: {
                         let read = $crate::cluster::document::table::keys!(@read $kind $key, $type, $reader, fields);
                         $(let read = fields.one_of_two(
@@ -91,13 +98,17 @@ macro_rules! keys {
 
             #[allow(dead_code, reason = "not every group of keys is a mapping of its own")]
             pub(crate) fn invalid() -> Self {
-                Self { span: None, $($key: $crate::cluster::document::table::keys!(@invalid $kind $type),)* }
+                Self {
+                    span: None,
+                    $($shared: $shared_draft::invalid(),)*
+                    $($key: $crate::cluster::document::table::keys!(@invalid $kind $type),)*
+                }
             }
 
             /// Returns `true` if a value in it could not be read.
             #[allow(dead_code, reason = "mostly every value is looked at by itself")]
             pub(crate) fn is_invalid(&self) -> bool {
-                $(self.$key.is_invalid())||*
+                false $(|| self.$shared.is_invalid())* $(|| self.$key.is_invalid())*
             }
 
             /// Returns a node's fields, with those that it does not have from the cluster.
@@ -105,6 +116,7 @@ macro_rules! keys {
             pub(crate) fn above(&self, cluster: &Self) -> Self {
                 Self {
                     span: self.span.clone().or_else(|| cluster.span.clone()),
+                    $($shared: self.$shared.above(&cluster.$shared),)*
                     $($key: $crate::cluster::document::table::keys!(
                         @merge $kind $($merge)?, &self.$key, &cluster.$key
                     ),)*
@@ -114,6 +126,7 @@ macro_rules! keys {
             /// Collects the spans of all values, by their keys below `path`.
             #[allow(dead_code, reason = "not every level is a node's")]
             pub(crate) fn spans(&self, path: &str, spans: &mut $crate::cluster::NodeSpans) {
+                $(self.$shared.spans(path, spans);)*
                 $($crate::cluster::document::table::keys!(@spans $kind self.$key, $key, path, spans);)*
             }
         }
@@ -124,7 +137,7 @@ macro_rules! keys {
                 name: $name,
                 home: $home,
                 help: $about,
-                groups: &[$draft::ROWS],
+                tables: &[$draft::TABLE],
                 schema: $crate::cluster::document::table::keys!(@schema $($schema)?),
             };
 
@@ -229,27 +242,3 @@ macro_rules! keys {
     };
 }
 pub(crate) use keys;
-
-/// Declares a level that is read by hand.
-macro_rules! rows {
-    ($level:ident: $name:literal, $home:literal, $about:literal $(, schema $schema:expr)?;
-        $($key:ident { help: $help:literal, $($attribute:ident: $value:expr,)* })*
-    ) => {
-        #[doc = $about]
-        pub(crate) const $level: $crate::cluster::document::keys::Level = $crate::cluster::document::keys::Level {
-            name: $name,
-            home: $home,
-            help: $about,
-            groups: &[&[$(
-                $crate::cluster::document::keys::Row {
-                    key: stringify!($key),
-                    help: $help,
-                    $($attribute: $value,)*
-                    ..$crate::cluster::document::keys::Row::EMPTY
-                },
-            )*]],
-            schema: $crate::cluster::document::table::keys!(@schema $($schema)?),
-        };
-    };
-}
-pub(crate) use rows;

@@ -3,6 +3,8 @@
 //! They are put together as the value is: `list(token(name_server))`, `required("north", text(host_name))`.
 
 use crate::cluster::diagnostic::Finding;
+use crate::cluster::document::keys::Level;
+use crate::cluster::document::schema;
 use crate::cluster::document::syntax::YamlKind;
 use crate::cluster::document::value::{Field, FieldValue, Fields, Spanned};
 use serde_json::{Value, json};
@@ -238,6 +240,52 @@ impl<V: ValueType> ValueType for UnlessOff<V> {
             Some(value) if *value.kind() == YamlKind::Nothing || value.is_off() => Field::Absent,
             _ => fields.optional(key, |value| self.read(value)),
         }
+    }
+}
+
+/// A value, or a word like `none` that means `off`.
+pub(crate) fn or_off<V: ValueType>(off: V::Read, value: V) -> OrOff<V> {
+    OrOff { off, value }
+}
+
+pub(crate) struct OrOff<V: ValueType> {
+    off: V::Read,
+    value: V,
+}
+
+impl<V: ValueType<Read: Clone>> ValueType for OrOff<V> {
+    type Read = V::Read;
+
+    fn read(&self, value: &FieldValue<'_>) -> Option<Self::Read> {
+        if value.is_off() { Some(self.off.clone()) } else { self.value.read(value) }
+    }
+
+    fn schema(&self) -> Value {
+        json!({"anyOf": [self.value.schema(), off()]})
+    }
+}
+
+/// A list of mappings of a level, or one of them alone.
+pub(crate) fn mappings<T>(level: &'static Level, read: fn(&Fields<'_>) -> Option<T>) -> Mappings<T> {
+    Mappings { level, read }
+}
+
+pub(crate) struct Mappings<T> {
+    level: &'static Level,
+    read: fn(&Fields<'_>) -> Option<T>,
+}
+
+impl<T> ValueType for Mappings<T> {
+    type Read = Vec<Spanned<T>>;
+
+    fn read(&self, value: &FieldValue<'_>) -> Option<Self::Read> {
+        value.list_of_mappings(self.level, |item| {
+            (self.read)(&item.fields(self.level)?).map(|read| item.spanned(read))
+        })
+    }
+
+    fn schema(&self) -> Value {
+        schema::one_or_more(self.level)
     }
 }
 

@@ -41,6 +41,25 @@ impl<T> Field<T> {
         }
     }
 
+    /// Reads on in a value; what `parse` refuses is reported at its place.
+    pub(crate) fn parse<U>(
+        &self,
+        diagnostics: &Diagnostics,
+        parse: impl FnOnce(&T) -> Result<U, Finding>,
+    ) -> Field<U> {
+        match self {
+            Self::Absent => Field::Absent,
+            Self::Invalid => Field::Invalid,
+            Self::Given(Spanned { value, span }) => match parse(value) {
+                Ok(value) => Field::Given(Spanned { value, span: span.clone() }),
+                Err(finding) => {
+                    diagnostics.report(span, finding);
+                    Field::Invalid
+                }
+            },
+        }
+    }
+
     pub(crate) fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
@@ -234,10 +253,9 @@ impl<'t> FieldValue<'t> {
 
     /// Returns the items of a list of mappings: one that stands alone counts as a list of it where it has a key of
     /// theirs.
-    pub(crate) fn mappings(&self, levels: &[&Level]) -> Option<Vec<FieldValue<'t>>> {
-        let known = |key: &str| levels.iter().any(|level| level.has(key));
+    pub(crate) fn mappings(&self, level: &Level) -> Option<Vec<FieldValue<'t>>> {
         match &self.value.kind {
-            YamlKind::Mapping(entries) if entries.iter().any(|entry| known(&entry.key)) => {
+            YamlKind::Mapping(entries) if entries.iter().any(|entry| level.has(&entry.key)) => {
                 Some(vec![self.clone()])
             }
             _ => self.items(),
@@ -262,10 +280,10 @@ impl<'t> FieldValue<'t> {
     /// Does as [`list`](Self::list) with [`mappings`](Self::mappings).
     pub(crate) fn list_of_mappings<T>(
         &self,
-        levels: &[&Level],
+        level: &Level,
         read: impl FnMut(&FieldValue<'t>) -> Option<T>,
     ) -> Option<Vec<T>> {
-        let items = self.mappings(levels)?;
+        let items = self.mappings(level)?;
         let read: Vec<Option<T>> = items.iter().map(read).collect();
         read.into_iter().collect()
     }
@@ -422,17 +440,8 @@ impl<'t> Fields<'t> {
         }
     }
 
-    /// Reads a key that may be absent, as it is written.
-    pub(crate) fn token<T>(&self, key: &str, parse: impl FnOnce(&str) -> Result<T, Finding>) -> Field<T> {
-        self.optional(key, |value| value.parse_token(parse))
-    }
-
     pub(crate) fn diagnostics(&self) -> &'t Diagnostics {
         self.value.diagnostics
-    }
-
-    pub(crate) fn folders(&self) -> &'t Folders {
-        self.value.folders
     }
 
     /// Reports a mistake in the mapping as a whole.

@@ -10,15 +10,6 @@ pub(crate) const IPV4: &str = r"^((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?!$|/)|(?=$|/)))
 /// The pattern of an IPv6 address, behind which a prefix may stand.
 pub(crate) const IPV6: &str = r"^(?=.*:.*:)[0-9A-Fa-f:.]+(/\d+)?$";
 
-/// Where an address comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Method {
-    Static,
-    Dhcp,
-}
-
-pub(crate) const METHODS: [(&str, Method); 2] = [("static", Method::Static), ("dhcp", Method::Dhcp)];
-
 /// The prefix of every IPv6 network on a wire (RFC 4291, section 2.5.1).
 pub(crate) const DEFAULT_IPV6_PREFIX: u8 = 64;
 

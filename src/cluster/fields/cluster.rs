@@ -1,16 +1,15 @@
 //! The keys at the top of nodes.yaml, and those of a node.
 
 use crate::cluster::diagnostic::{Finding, shown};
-use crate::cluster::document::keys::{Level, Row};
-use crate::cluster::document::schema;
-use crate::cluster::document::table::{keys, rows};
+use crate::cluster::document::keys::{Level, Row, Table};
+use crate::cluster::document::table::keys;
 use crate::cluster::document::types::{by, like, off, required, text, token, unless_off};
 use crate::cluster::fields::addresses::{IPV4, IPV6, WithPrefix, ipv4, ipv6, with_prefix};
-use crate::cluster::fields::image::{image, output};
+use crate::cluster::fields::image::{OUTPUT, OutputFields, image};
 use crate::cluster::fields::k3s::{self, ClusterK3s, NodeRole};
-use crate::cluster::fields::node::NodeFields;
+use crate::cluster::fields::node::{NODE_DEFAULTS, NodeFields};
 use crate::cluster::fields::range::COUNT;
-use crate::cluster::{ClusterName, Grow, Hostname, ImageSource, Output};
+use crate::cluster::{ClusterName, Grow, Hostname, ImageSource};
 use crate::types::absent::OrEmpty as _;
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -20,7 +19,7 @@ pub(crate) const CLUSTER: Level = Level {
     name: "",
     home: "at the top of the file",
     help: "One cluster of Raspberry Pis.",
-    groups: &[ClusterKeys::ROWS, NodeFields::ROWS, &[DEFAULTS_ROW], ClusterEnd::ROWS, &[NODES, INCLUDE]],
+    tables: &[ClusterKeys::TABLE, NodeFields::TABLE, DefaultsKey::TABLE, ClusterEnd::TABLE, &NODES],
     schema: nodes_or_include,
 };
 
@@ -29,42 +28,33 @@ pub(crate) const NODE: Level = Level {
     name: "node",
     home: "in a node, under `nodes:`",
     help: "One node: its name, its address, and whatever differs from the rest of the cluster.",
-    groups: &[NodeKeys::ROWS, &[COUNT], NodeFields::ROWS],
+    tables: &[NodeKeys::TABLE, &Table { shared: &[], rows: &[COUNT] }, NodeFields::TABLE],
     ..Level::EMPTY
 };
 
-const DEFAULTS_ROW: Row = Row {
-    key: "defaults",
-    help: "What nodes of one role have in common: over the rest of the file, and under what a node says itself. \
-           Flags of k3s for one role belong under `k3s:` instead.",
-    example: "{agent: {swap: off}}",
-    schema: || json!({"anyOf": [schema::reference(&DEFAULTS)]}),
-    ..Row::EMPTY
-};
+keys! {
+    draft DefaultsKey;
 
-rows! {
-    DEFAULTS: "defaults", "under `defaults:` at the top of the file",
-        "What nodes of one role have in common.";
-    server {
-        help: "What servers have in common.",
-        example: "{memory: 8GiB}",
-        schema: || json!({"anyOf": [schema::reference(&NODE_DEFAULTS)]}),
-    }
-    agent {
-        help: "What agents have in common.",
-        example: "{swap: off}",
-        schema: || json!({"anyOf": [schema::reference(&NODE_DEFAULTS)]}),
+    level defaults: DefaultsFields = DEFAULTS; {
+        help: "What nodes of one role have in common: over the rest of the file, and under what a node says itself. \
+              Flags of k3s for one role belong under `k3s:` instead.",
+        example: "{agent: {swap: off}}",
     }
 }
 
-/// What all nodes of a role have.
-pub(crate) const NODE_DEFAULTS: Level = Level {
-    name: "node_defaults",
-    home: "under `server:` or `agent:` of `defaults:`",
-    help: "What nodes of this role have in common.",
-    groups: &[NodeFields::ROWS],
-    ..Level::EMPTY
-};
+keys! {
+    level DEFAULTS: "defaults", "under `defaults:` at the top of the file", "What nodes of one role have in common.";
+    draft DefaultsFields;
+
+    level server: NodeFields = NODE_DEFAULTS; {
+        help: "What servers have in common.",
+        example: "{memory: 8GiB}",
+    }
+    level agent: NodeFields = NODE_DEFAULTS; {
+        help: "What agents have in common.",
+        example: "{swap: off}",
+    }
+}
 
 keys! {
     draft ClusterKeys;
@@ -81,16 +71,14 @@ keys! {
         schema: || json!({
             "anyOf": [
                 {"type": "string", "pattern": "^(?!.*://)"},
-                {"$ref": "#/definitions/image_path"},
-                {"$ref": "#/definitions/image_url"},
+                {"$ref": "#/definitions/image"},
             ],
         }),
         here: "img base_image source_image stock_image os",
     }
-    key output: Output = by(output); {
+    level output: OutputFields = OUTPUT; {
         help: "Where the images go.",
         example: "{dir: images, format: img.xz}",
-        schema: || json!({"anyOf": [{"$ref": "#/definitions/output"}]}),
         here: "out output_dir images_dir",
     }
 }
@@ -106,8 +94,10 @@ keys! {
     }
 }
 
-/// The nodes themselves: each is read over the rest of the file.
-const NODES: Row = Row {
+/// The nodes, each of which is read over the rest of the file.
+const NODES: Table = Table { shared: &[], rows: &[NODES_ROW, INCLUDE] };
+
+const NODES_ROW: Row = Row {
     key: "nodes",
     help: "The nodes, one card each. With `count` an item stands for several.",
     example: "[{name: north, address: 192.168.50.11}]",
@@ -137,7 +127,7 @@ pub(crate) const INCLUDED: Level = Level {
     name: "included",
     home: "in a file that `include:` names",
     help: "A file with more nodes. For editors, its schema is `nodes.schema.json#/definitions/included`.",
-    groups: &[&[DEFAULTS_ROW, NODES, INCLUDE]],
+    tables: &[DefaultsKey::TABLE, &NODES],
     schema: nodes_or_include,
 };
 

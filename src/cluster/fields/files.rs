@@ -3,8 +3,9 @@
 use crate::cluster::claimed::ClaimedBy;
 use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::folders::Folders;
-use crate::cluster::document::table::{added, rows};
-use crate::cluster::document::value::{Field, FieldValue, Fields, Spanned};
+use crate::cluster::document::table::{added, keys};
+use crate::cluster::document::types::{by, required, token, words};
+use crate::cluster::document::value::{Field, FieldValue, Spanned};
 use crate::cluster::fields::size;
 use crate::cluster::{ExtraFile, FieldSpan, FileOwner, FilePath, FileSource, claimed};
 use crate::patch::Partition;
@@ -12,40 +13,42 @@ use crate::types::{ByteCount, ImagePath, Mode, Owner, escape};
 use serde_json::json;
 use std::collections::BTreeMap;
 
-rows! {
-    FILE: "file", "in a file, under `files:`",
-        "An extra file on the card. What cardwright itself writes (names, network, keys, units) is not \
-         replaced.",
+keys! {
+    level FILE: "file", "in a file, under `files:`",
+        "An extra file on the card. What cardwright itself writes (names, network, keys, units) is not replaced.",
         schema || json!({"oneOf": [{"required": ["content"]}, {"required": ["source"]}]});
-    path {
+    draft FileFields;
+
+    key path: String = required("/etc/motd", by(|value| value.text().map(str::to_owned))); {
         help: "Where, from the top of the partition; `~/…` is the home of the node's user.",
+        example: "/etc/motd",
         schema: || json!({"type": "string", "pattern": "^(/|~/)"}),
         here: "to dest destination target filename",
-        is_required: || true,
     }
-    content {
+    key content: FileSource = by(|value| value.token().map(|text| FileSource::Inline(text.to_owned()))); {
         help: "What is in it.",
         schema: || json!({"type": ["string", "number", "boolean"]}),
         here: "contents text data body",
         others: "contents",
     }
-    source {
-        help: "A file of this machine to copy, relative to nodes.yaml's folder.",
+    key source: String = by(|value| value.text().map(str::to_owned)); {
+        help: "A file of this machine to copy, relative to nodes.yaml's folder; instead of `content`.",
         schema: || json!({"type": "string"}),
         others: "src local from",
+        instead_of: "content",
     }
-    partition {
+    key partition: Partition = words([("root", Partition::Root), ("boot", Partition::Boot)]); {
         help: "On which partition.",
-        schema: || json!({"enum": ["root", "boot"], "default": "root"}),
+        schema: || json!({"default": "root"}),
     }
-    mode {
+    key mode: Mode = token(mode); {
         help: "Permissions in octal, as chmod takes them. Without it a file that is there keeps its own, and a \
               new one gets 0644.",
         example: "0644",
         schema: || json!({"anyOf": [{"type": "string", "pattern": "^(0o)?[0-7]{3,5}$"}, {"type": "integer"}]}),
         others: "permissions chmod perm perms",
     }
-    owner {
+    key owner: FileOwner = token(owner); {
         help: "`root`, `user` for the node's user, or numbers like \"1000:1000\". Without it a file that is \
               there keeps its owner, and a new one gets that of its directory.",
         schema: || json!({"anyOf": [{"type": "string", "pattern": "^(root|user|\\d+(:\\d+)?)$"}, {"type": "integer"}]}),
@@ -55,7 +58,7 @@ rows! {
 
 /// Reads the list; the same path twice in it is put down.
 pub(crate) fn read(value: &FieldValue<'_>) -> Option<Vec<Spanned<ExtraFile>>> {
-    let files = value.list_of_mappings(&[&FILE], read_one)?;
+    let files = value.list_of_mappings(&FILE, read_one)?;
     for (index, file) in files.iter().enumerate() {
         let earlier = files.iter().take(index).find(|earlier| same_target(&earlier.value, &file.value));
         if let Some(earlier) = earlier {
@@ -161,58 +164,44 @@ fn report_second(file: &Spanned<ExtraFile>, first: &FieldSpan, diagnostics: &Dia
 
 fn read_one(item: &FieldValue<'_>) -> Option<Spanned<ExtraFile>> {
     let fields = item.fields(&FILE)?;
-    let partition = fields
-        .optional("partition", |value| value.one_of(&[("root", Partition::Root), ("boot", Partition::Boot)]));
-    let on = match &partition {
+    let FileFields { path: text, content, source, partition, mode, owner, .. } = FileFields::read(&fields);
+    let partition = match partition {
         Field::Absent => Partition::Root,
         Field::Invalid => return None,
         Field::Given(partition) => partition.value,
     };
-    let path = fields.required("path", "/etc/motd", |value| value.parse(|text| path(text, on)));
-    let mode = fields.token("mode", mode);
-    let owner = fields.token("owner", owner);
-    for key in ["mode", "owner"] {
-        if on == Partition::Boot
-            && let Some(value) = fields.get(key)
-        {
+    let path = text.parse(item.diagnostics(), |text| path(text, partition));
+    if partition == Partition::Boot {
+        let mode = ("mode", mode.given().map(|mode| &mode.span));
+        for (key, span) in [mode, ("owner", owner.given().map(|owner| &owner.span))] {
+            let Some(span) = span else { continue };
             let message =
                 format!("`{key}` has no effect on the boot partition: FAT has neither modes nor owners");
-            value.report(Finding::new(message, "Remove it"));
+            item.diagnostics().report(span, Finding::new(message, "Remove it"));
         }
     }
-    let content = content(&fields);
-    let invalid = mode.is_invalid() || owner.is_invalid();
-    let path = path.given()?.clone();
-    Some(Spanned {
-        value: ExtraFile {
-            partition: on,
-            path: path.value,
-            content: content.filter(|_| !invalid)?,
-            mode: mode.value(),
-            owner: owner.value(),
-            span: Some(path.span.clone()),
-        },
-        span: path.span,
-    })
-}
-
-fn content(fields: &Fields<'_>) -> Option<FileSource> {
-    let folders = fields.folders();
-    match (fields.get("source"), fields.get("content")) {
-        (Some(source), None) => source.parse(|text| source_file(text, folders)),
-        (None, Some(content)) => content.token().map(|text| FileSource::Inline(text.to_owned())),
-        (None, None) if fields.is_mistyped("source") || fields.is_mistyped("content") => None,
-        (None, None) => {
+    let content = match (content, source) {
+        (Field::Absent, Field::Absent) => {
             let hint = "Add `content:` with a text, or `source:` with a file";
-            fields.report(Finding::new("this file has no content", hint));
+            item.report(Finding::new("this file has no content", hint));
             None
         }
-        (Some(_), Some(_)) => {
+        (content, Field::Absent) => content.value(),
+        (Field::Absent, source) => {
+            source.parse(item.diagnostics(), |text| source_file(text, item.folders())).value()
+        }
+        _ => {
             let message = "this file has both `content` and `source`";
-            fields.report(Finding::new(message, "Keep one of the two"));
+            item.report(Finding::new(message, "Keep one of the two"));
             None
         }
-    }
+    };
+    let invalid = mode.is_invalid() || owner.is_invalid();
+    let Field::Given(Spanned { value: path, span }) = path else { return None };
+    let content = content.filter(|_| !invalid)?;
+    let (mode, owner) = (mode.value(), owner.value());
+    let value = ExtraFile { partition, path, content, mode, owner, span: Some(span.clone()) };
+    Some(Spanned { value, span })
 }
 
 /// A file of this machine that some card has room for. Holes count: on a card they are zeros like others. What the

@@ -2,36 +2,33 @@
 
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::syntax::YamlKind;
-use crate::cluster::document::table::rows;
+use crate::cluster::document::table::keys;
+use crate::cluster::document::types::{required, text};
 use crate::cluster::document::value::FieldValue;
 use crate::cluster::{Keyboard, XkbNames};
-use serde_json::json;
 
-rows! {
-    KEYBOARD: "keyboard", "under `keyboard:`", "The keyboard at a node's console, in the words of keyboard(5).";
-    layout {
+keys! {
+    level KEYBOARD: "keyboard", "under `keyboard:`", "The keyboard at a node's console, in the words of keyboard(5).";
+    draft KeyboardFields;
+
+    key layout: XkbNames = required("de", text(names)); {
         help: "The layout, or several with commas between them.",
         example: "de",
-        schema: || json!({"type": "string"}),
         here: "xkblayout keymap lang",
-        is_required: || true,
     }
-    model {
+    key model: XkbNames = text(names); {
         help: "The model; the stock image's own where absent.",
         example: "pc105",
-        schema: || json!({"type": "string"}),
         here: "xkbmodel",
     }
-    variant {
+    key variant: XkbNames = text(names); {
         help: "A variant of the layout.",
         example: "nodeadkeys",
-        schema: || json!({"type": "string"}),
         here: "xkbvariant",
     }
-    options {
+    key options: XkbNames = text(names); {
         help: "Options, with commas between them; the stock image's own where absent.",
         example: "ctrl:nocaps",
-        schema: || json!({"type": "string"}),
         here: "xkboptions option",
     }
 }
@@ -42,10 +39,9 @@ pub(crate) fn keyboard(value: &FieldValue<'_>) -> Option<Keyboard> {
         let layout = value.parse(names)?;
         return Some(Keyboard { layout, model: None, variant: None, options: None });
     }
-    let fields = value.fields(&KEYBOARD)?;
-    let part = |key| fields.optional(key, |value| value.parse(names));
-    let layout = fields.required("layout", "de", |value| value.parse(names)).value()?;
-    let [model, variant, options] = ["model", "variant", "options"].map(part);
+    let KeyboardFields { layout, model, variant, options, .. } =
+        KeyboardFields::read(&value.fields(&KEYBOARD)?);
+    let layout = layout.value()?;
     Some(Keyboard { layout, model: model.value(), variant: variant.value(), options: options.value() })
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod files;
 pub(crate) mod image;
 pub(crate) mod k3s;
 mod keyboard;
+pub(crate) mod link;
 pub(crate) mod network;
 pub(crate) mod node;
 pub(crate) mod range;
@@ -31,7 +32,7 @@ pub(crate) const LEVELS: &[&Level] = &[
     &network::NETWORK_IPV6,
     &beside::ADAPTER,
     &beside::VLAN,
-    &beside::ROUTE,
+    &link::ROUTE,
     &wifi::WIFI,
     &wifi::SSID,
     &keyboard::KEYBOARD,
@@ -49,14 +50,12 @@ pub(crate) const LEVELS: &[&Level] = &[
     &k3s::DOWNLOAD_SHA256,
     &k3s::bundled::BUNDLED,
     &k3s::bundled::BUNDLED_BINARY,
-    &source::ARTIFACT_PATH,
-    &source::ARTIFACT_URL,
-    &image::IMAGE_PATH,
-    &image::IMAGE_URL,
+    &source::ARTIFACT,
+    &image::IMAGE,
     &image::OUTPUT,
     &cluster::INCLUDED,
     &cluster::DEFAULTS,
-    &cluster::NODE_DEFAULTS,
+    &node::NODE_DEFAULTS,
 ];
 
 /// Returns the JSON Schema of nodes.yaml, which editors check it by: nodes.schema.json.

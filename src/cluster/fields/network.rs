@@ -1,47 +1,25 @@
 //! `network:`, `address:` and `ipv6:`.
 
 use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
-use crate::cluster::document::schema;
 use crate::cluster::document::table::keys;
-use crate::cluster::document::types::{by, like, list, text, token, words};
+use crate::cluster::document::types::{like, list, mappings, text, token};
 use crate::cluster::document::value::{Field, Spanned};
 use crate::cluster::fields::addresses::{
-    DEFAULT_IPV6_PREFIX, IPV4, IPV6, METHODS, Method, WithPrefix, adapter, interface, ipv4, ipv6_on_the_wire,
-    prefix, with_prefix,
+    DEFAULT_IPV6_PREFIX, IPV4, IPV6, WithPrefix, ipv4, ipv6_on_the_wire, prefix, with_prefix,
 };
-use crate::cluster::fields::beside::{
-    ADAPTER, BesideDraft, ROUTE, VLAN, interfaces, mtu, mtu_schema, plain, routes, vlans,
-};
+use crate::cluster::fields::beside::{self, ADAPTER, BesideDraft, VLAN};
+use crate::cluster::fields::link::{AdapterKeys, LinkFields};
 use crate::cluster::fields::wifi::WifiLayer;
 use crate::cluster::wifi::DerivedKeys;
-use crate::cluster::{
-    Connection, Interface, InterfaceName, Ipv4, Ipv4Network, Ipv6Network, Link, Network, Route,
-};
+use crate::cluster::{Connection, Interface, InterfaceName, Ipv4, Ipv4Network, Ipv6Network, Link, Network};
 use crate::types::absent::OrEmpty as _;
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 keys! {
     level NETWORK: "network", "under `network:`", "The network by which a node is reached.";
-    draft NetworkFields, then settle_prefixes;
+    draft NetworkFields with link: LinkFields with adapter: AdapterKeys, then settle_prefixes;
 
-    key method: Method = words(METHODS); {
-        help: "Whether the address is static, or given by a DHCP server. An `address` of the node is then the one \
-              that the server has reserved, which k3s needs; a node without one is found as `NAME.local`.",
-        schema: || json!({"enum": ["static", "dhcp"], "default": "static"}),
-        others: "bootproto ipv4_method",
-    }
-    key interface: Interface = like("^(?!wl)[A-Za-z0-9._-]{1,15}$", text(interface)); {
-        help: "The wired interface: `eth0`, or `eth1` for an adapter on USB.",
-        schema: || json!({"default": "eth0"}),
-        others: "nic ifname iface device dev",
-    }
-    | mac = like("^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$", token(adapter)); {
-            help: "The wired interface by its MAC address, whatever it is called; instead of `interface`. Not \
-                  on bullseye.",
-            example: "b8:27:eb:12:34:56",
-        others: "macaddress mac_address hwaddr hwaddress match",
-    }
     key prefix: u8 = token(|text| prefix(text, 30)); {
         help: "How many bits of an address name the network: 24 for 255.255.255.0.",
         example: "24",
@@ -72,26 +50,13 @@ keys! {
         example: "[home.arpa]",
         others: "domain domains domain_search search_domains dns_search ipv4_static_dns_search",
     }
-    key mtu: u16 = token(mtu); {
-        help: "The longest packet in bytes, where it is not the usual one.",
-        example: "9000",
-        schema: mtu_schema,
-    }
-    key routes: Vec<Spanned<Route>> = by(routes); {
-        help: "Routes to networks behind other routers than the gateway.",
-        example: "[{to: 10.8.0.0/16, via: 192.168.50.9}]",
-        schema: || schema::one_or_more(&ROUTE),
-        others: "route static_routes",
-    }
-    key interfaces: Vec<Spanned<BesideDraft>> = by(interfaces); {
+    key interfaces: Vec<Spanned<BesideDraft>> = mappings(&ADAPTER, |fields| Some(beside::interface(fields))); {
         help: "Wired interfaces beside the main one.",
         example: "[{interface: eth1, address: 10.0.0.11/24}]",
-        schema: || schema::one_or_more(&ADAPTER),
     }
-    key vlans: Vec<Spanned<BesideDraft>> = by(vlans); {
+    key vlans: Vec<Spanned<BesideDraft>> = mappings(&VLAN, |fields| Some(beside::vlan(fields))); {
         help: "VLANs on the wire. Not on bullseye.",
         example: "[{id: 20, address: 192.168.20.11/24}]",
-        schema: || schema::one_or_more(&VLAN),
         here: "vlan",
     }
     level ipv6: NetworkIpv6Fields = NETWORK_IPV6; {
@@ -122,11 +87,6 @@ fn prefix_schema() -> Value {
 }
 
 impl NetworkFields {
-    /// Returns `true` if a DHCP server gives the address.
-    pub(crate) fn is_by_dhcp(&self) -> bool {
-        self.method.given().is_some_and(|method| method.value == Method::Dhcp)
-    }
-
     /// Returns the network of a node with these addresses; `None` where a part of it could not be read.
     pub(crate) fn finish(
         &self,
@@ -137,7 +97,7 @@ impl NetworkFields {
         let gateway = self.gateway.to_value().map(|gateway| gateway.address);
         let ipv6_gateway = self.ipv6.gateway.to_value().map(|gateway| gateway.address);
         let (ipv4, router) = match address {
-            reserved if self.is_by_dhcp() => (Ipv4::Dhcp { reserved }, None),
+            reserved if self.link.is_by_dhcp() => (Ipv4::Dhcp { reserved }, None),
             Some(address) => {
                 let network =
                     Ipv4Network { address, prefix: self.prefix.to_value()?, gateway: Some(gateway?) };
@@ -150,14 +110,14 @@ impl NetworkFields {
             prefix: self.ipv6.prefix.to_value().unwrap_or(DEFAULT_IPV6_PREFIX),
             gateway: ipv6_gateway,
         });
-        let wire = self.interface.to_value().unwrap_or_else(default_interface);
+        let wire = self.adapter.interface.to_value().unwrap_or_else(default_interface);
         let (mut main, mut beside) = (
             Connection {
                 link: Link::Wired(wire.clone()),
                 ipv4,
                 ipv6,
-                mtu: self.mtu.to_value(),
-                routes: plain(&self.routes),
+                mtu: self.link.mtu.to_value(),
+                routes: self.link.plain_routes(),
             },
             Vec::new(),
         );

@@ -2,14 +2,14 @@
 
 use crate::cluster::document::schema;
 use crate::cluster::document::table::{added, keys};
-use crate::cluster::document::types::{by, like, list, off, text, token};
+use crate::cluster::document::types::{by, like, list, off, or_off, text, token, words};
 use crate::cluster::document::value::Spanned;
 use crate::cluster::fields::boot::{BOOT, Boot, BootFields};
 use crate::cluster::fields::files::{self, by_path};
 use crate::cluster::fields::keyboard::keyboard;
 use crate::cluster::fields::network::{NETWORK, NetworkFields};
 use crate::cluster::fields::size;
-use crate::cluster::fields::system::{command, locale, swap, time_server, timezone};
+use crate::cluster::fields::system::{command, locale, time_server, timezone};
 use crate::cluster::fields::user::{SSH, Ssh, SshFields, USER, User, UserFields, added_users, by_name};
 use crate::cluster::fields::wifi::{WIFI, WifiLayer};
 use crate::cluster::{ExtraFile, Hostname, Keyboard, Network, NodeK3s, NodeSpans, Swap, TimeServer};
@@ -17,6 +17,8 @@ use crate::types::ByteCount;
 use serde_json::json;
 
 keys! {
+    level NODE_DEFAULTS: "node_defaults", "under `server:` or `agent:` of `defaults:`",
+        "What nodes of this role have in common.";
     draft NodeFields => Node {
         name: Hostname, "Its host name, which is also its name in Kubernetes and the name of its image.";
         users: Vec<User>, "The users beside the first one.";
@@ -94,10 +96,9 @@ keys! {
         others: "runcmd bootcmd commands command run script scripts firstrun first_run runonce runatboot \
               runscript late early custom_script auto_setup_custom_script_exec post_install",
     }
-    key swap: Swap = by(swap) => Swap, else Swap::Stock; {
+    key swap: Swap = or_off(Swap::Off, words([("off", Swap::Off), ("stock", Swap::Stock)])) => Swap, else Swap::Stock; {
         help: "Whether there is swap: the stock image's own, or none.",
         example: "off",
-        schema: || json!({"anyOf": [{"enum": ["off", "stock"]}, off()]}),
         here: "swapfile swap_size zram disable_swap auto_setup_swapfile_size rpi_swap",
     }
     key memory: ByteCount = token(size::memory) => Option<ByteCount>; {

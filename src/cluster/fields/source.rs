@@ -1,45 +1,39 @@
 //! Files named by their path or their URL, with their SHA-256.
 
 use crate::cluster::diagnostic::{Finding, shown};
-use crate::cluster::document::keys::Level;
 use crate::cluster::document::schema;
 use crate::cluster::document::syntax::YamlKind;
-use crate::cluster::document::table::rows;
-use crate::cluster::document::value::{FieldValue, Fields};
+use crate::cluster::document::table::keys;
+use crate::cluster::document::types::{by, like, text, token};
+use crate::cluster::document::value::{Field, FieldValue, Fields};
 use crate::fetch::FileLocation;
 use crate::types::Digest;
 use crate::types::absent::OrEmpty as _;
 use serde_json::{Value, json};
 
-rows! {
-    ARTIFACT_PATH: "artifact_path", "in a file, under `bundled:`",
-        "A file of this machine.";
-    path {
-        help: "The file.",
+keys! {
+    level ARTIFACT: "artifact", "in a file, under `bundled:`", "A file that is put inside the cards.", schema path_or_url;
+    draft FileKeys;
+
+    key path: String = by(|value| value.text().map(str::to_owned)); {
+        help: "A file of this machine, relative to nodes.yaml's folder.",
         schema: || json!({"type": "string"}),
         here: "file name filename",
-        is_required: || true,
     }
-    sha256 {
-        help: "The SHA-256 it has to have.",
+    key url: String = like("^https?://[^@/]+(/.*)?$", text(url)); {
+        help: "The address of a file that is downloaded once and kept, with its `sha256`; instead of `path`.",
+        instead_of: "path",
+    }
+    key sha256: Digest = token(sha256); {
+        help: "The SHA-256 that the file, packed as it is, has to have; there has to be one beside `url`.",
         schema: sha256_schema,
         others: "checksum sha256sum sha hash",
     }
 }
 
-rows! {
-    ARTIFACT_URL: "artifact_url", "in a file, under `bundled:`",
-        "A file that is downloaded once and kept.";
-    url {
-        help: "Its address.",
-        schema: || json!({"type": "string", "pattern": "^https?://[^@/]+(/.*)?$"}),
-        is_required: || true,
-    }
-    sha256 {
-        help: "The SHA-256 it has to have.",
-        schema: sha256_schema,
-        is_required: || true,
-    }
+/// The JSON Schema of a mapping with such keys.
+pub(crate) fn path_or_url() -> Value {
+    json!({"oneOf": [{"required": ["path"]}, {"required": ["url", "sha256"]}]})
 }
 
 /// 64 hexadecimal digits.
@@ -76,58 +70,64 @@ pub(crate) struct FileField {
     pub(crate) name: &'static str,
     /// The beginning of an example, with the key where that is known.
     pub(crate) key: &'static str,
-    pub(crate) path_keys: &'static Level,
-    pub(crate) url_keys: &'static Level,
     pub(crate) example_path: &'static str,
     /// The page that has the SHA-256.
     pub(crate) digest_source: &'static str,
 }
 
 impl FileField {
-    /// Reads the file, a path by `path`; and returns the fields of a mapping, which may have more of them.
-    pub(crate) fn read<'t, T>(
-        &self,
-        value: &FieldValue<'t>,
-        path: impl Fn(&str, Option<Digest>) -> Result<T, Finding>,
-        url: fn(FileLocation) -> T,
-    ) -> (Option<T>, Option<Fields<'t>>) {
-        let YamlKind::Mapping(entries) = value.kind() else {
-            let file = value.parse(|text| {
-                if !text.contains("://") {
-                    return path(text, None);
-                }
-                let Self { key, digest_source, .. } = self;
-                let hint =
-                    format!("Write `{key}{{url: {text}, sha256: …}}`, with the SHA-256 from {digest_source}");
-                Err(Finding::new("a download needs the SHA-256 of the file", hint))
-            });
-            return (file, None);
-        };
-        let has = |key: &str| entries.iter().any(|entry| entry.key == key);
-        if has("path") && has("url") {
-            let message = format!("{} has both `path` and `url`", self.name);
-            value.report(Finding::new(message, "Keep one of the two"));
-            return (None, None);
-        }
-        let level = if has("url") { self.url_keys } else { self.path_keys };
-        let Some(fields) = value.fields(level) else { return (None, None) };
-        let file = if has("url") {
-            self.download(&fields).map(url)
-        } else {
-            let sha256 = fields.token("sha256", sha256);
-            let digest = sha256.given().map(|sha256| sha256.value);
-            let file =
-                fields.required("path", self.example_path, |value| value.parse(|text| path(text, digest)));
-            file.value().filter(|_| !sha256.is_invalid())
-        };
-        (file, Some(fields))
+    pub(crate) fn is_mapping(value: &FieldValue<'_>) -> bool {
+        matches!(value.kind(), YamlKind::Mapping(_))
     }
 
-    fn download(&self, fields: &Fields<'_>) -> Option<FileLocation> {
-        let digits = format!("… (64 hexadecimal digits from {})", self.digest_source);
-        let url = fields.required("url", "https://…", |value| value.parse(url));
-        let sha256 = fields.required("sha256", &digits, |value| value.parse_token(sha256));
-        Some(FileLocation::Url { url: url.value()?, sha256: sha256.value()? })
+    /// Reads a path that stands alone.
+    pub(crate) fn in_one_text<T>(
+        &self,
+        value: &FieldValue<'_>,
+        path: impl Fn(&str, Option<Digest>) -> Result<T, Finding>,
+    ) -> Option<T> {
+        value.parse(|text| {
+            if !text.contains("://") {
+                return path(text, None);
+            }
+            let Self { key, digest_source, .. } = self;
+            let hint =
+                format!("Write `{key}{{url: {text}, sha256: …}}`, with the SHA-256 from {digest_source}");
+            Err(Finding::new("a download needs the SHA-256 of the file", hint))
+        })
+    }
+
+    /// Returns the file that a mapping names, a path by `path`.
+    pub(crate) fn in_mapping<T>(
+        &self,
+        fields: &Fields<'_>,
+        keys: &FileKeys,
+        path: impl Fn(&str, Option<Digest>) -> Result<T, Finding>,
+        url: fn(FileLocation) -> T,
+    ) -> Option<T> {
+        let sha256 = keys.sha256.given().map(|sha256| sha256.value);
+        match (&keys.path, &keys.url) {
+            (Field::Absent, Field::Absent) => {
+                fields.report_missing("path", self.example_path);
+                None
+            }
+            (file, Field::Absent) => {
+                let file = file.parse(fields.diagnostics(), |text| path(text, sha256));
+                file.value().filter(|_| !keys.sha256.is_invalid())
+            }
+            (Field::Absent, address) => {
+                if keys.sha256.is_absent() {
+                    let digits = format!("… (64 hexadecimal digits from {})", self.digest_source);
+                    fields.report_missing("sha256", &digits);
+                }
+                Some(url(FileLocation::Url { url: address.to_value()?, sha256: sha256? }))
+            }
+            _ => {
+                let message = format!("{} has both `path` and `url`", self.name);
+                fields.report(Finding::new(message, "Keep one of the two"));
+                None
+            }
+        }
     }
 }
 
@@ -138,20 +138,18 @@ pub(crate) fn sha256_schema() -> Value {
 
 /// The JSON Schema of a file that is there, or is downloaded.
 pub(crate) fn schema() -> Value {
-    json!({"anyOf": [{"type": "string"}, schema::reference(&ARTIFACT_PATH), schema::reference(&ARTIFACT_URL)]})
+    json!({"anyOf": [{"type": "string"}, schema::reference(&ARTIFACT)]})
 }
 
 /// Reads a file that is there, or is downloaded.
 pub(crate) fn file(value: &FieldValue<'_>) -> Option<FileLocation> {
-    const ARTIFACT: FileField = FileField {
-        name: "the file",
-        key: "",
-        path_keys: &ARTIFACT_PATH,
-        url_keys: &ARTIFACT_URL,
-        example_path: "k3s-arm64",
-        digest_source: "the release",
-    };
+    const FILE: FileField =
+        FileField { name: "the file", key: "", example_path: "k3s-arm64", digest_source: "the release" };
     let folders = value.folders();
     let existing = |text: &str, sha256| Ok(FileLocation::Path { path: folders.existing_file(text)?, sha256 });
-    ARTIFACT.read(value, existing, |location| location).0
+    if !FileField::is_mapping(value) {
+        return FILE.in_one_text(value, existing);
+    }
+    let fields = value.fields(&ARTIFACT)?;
+    FILE.in_mapping(&fields, &FileKeys::read(&fields), existing, |location| location)
 }

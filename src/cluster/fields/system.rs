@@ -1,16 +1,7 @@
-//! Fields of the system: `timezone:`, `locale:`, `ntp:`, `swap:`, `first_boot:`.
+//! Fields of the system: `timezone:`, `locale:`, `ntp:`, `first_boot:`.
 
+use crate::cluster::TimeServer;
 use crate::cluster::diagnostic::{Finding, shown};
-use crate::cluster::document::value::FieldValue;
-use crate::cluster::{Swap, TimeServer};
-
-/// `stock`, or one of the many words for none.
-pub(crate) fn swap(value: &FieldValue<'_>) -> Option<Swap> {
-    if value.is_off() {
-        return Some(Swap::Off);
-    }
-    value.one_of(&[("off", Swap::Off), ("stock", Swap::Stock)])
-}
 
 /// A name of the tz database, as /usr/share/zoneinfo has it. Whether it is there the image has to say.
 pub(crate) fn timezone(text: &str) -> Result<String, Finding> {

@@ -2,8 +2,8 @@
 
 use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::syntax::YamlKind;
-use crate::cluster::document::table::{added, keys, rows};
-use crate::cluster::document::types::{boolean, by, like, list, off, spanned, text, token};
+use crate::cluster::document::table::{added, keys};
+use crate::cluster::document::types::{boolean, by, like, list, off, required, spanned, text, token};
 use crate::cluster::document::value::{Field, FieldValue, Spanned};
 use crate::cluster::document::{folders, schema};
 use crate::cluster::{
@@ -84,18 +84,20 @@ keys! {
     }
 }
 
-rows! {
-    GITHUB_KEYS: "github_keys", "under `ssh_authorized_keys:`",
+keys! {
+    level GITHUB_KEYS: "github_keys", "under `ssh_authorized_keys:`",
         "Keys that GitHub lists for an account. They are fetched once; what is not named by its fingerprint is not let \
-         in.";
-    github {
+         in.",
+        schema || json!({"required": ["github", "fingerprints"]});
+    draft GithubFields;
+
+    key github: String = required("ann", by(|value| value.token().map(str::to_owned))); {
         help: "The name of the account.",
         example: "ann",
         schema: || json!({"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}),
         here: "account gh",
-        is_required: || true,
     }
-    fingerprints {
+    key fingerprints: Vec<Digest> = list(token(fingerprint)); {
         help: "The fingerprints of the keys, as `curl https://github.com/ann.keys | ssh-keygen -lf -` shows them.",
         example: "[\"SHA256:UCUiLr7Pjs9wFFJMDByLgc3NrtdU344OgUM45wZPcIQ\"]",
         schema: || {
@@ -103,7 +105,6 @@ rows! {
             json!({"anyOf": [{"type": "array", "items": one}, one]})
         },
         here: "fingerprint pins",
-        is_required: || true,
     }
 }
 
@@ -205,7 +206,7 @@ fn group(text: &str) -> Result<String, Finding> {
 
 /// Reads `users:`. Unlike the first user, these have a name of their own, and no sudo unless it is asked for.
 pub(crate) fn added_users(value: &FieldValue<'_>) -> Option<Vec<Spanned<UserFields>>> {
-    value.list_of_mappings(&[&USER], |item| {
+    value.list_of_mappings(&USER, |item| {
         let fields = item.fields(&USER)?;
         let mut user = UserFields::read(&fields);
         if user.name.is_absent() {
@@ -329,7 +330,7 @@ enum KeyEntry {
 /// The list `ssh_authorized_keys`, each key once. It is the key that counts: a second line with the same key
 /// and the same options changes nothing, whatever its comment.
 fn all_authorized_keys(value: &FieldValue<'_>) -> Option<AuthorizedKeys> {
-    let items = value.list_of_mappings(&[&GITHUB_KEYS], |item| {
+    let items = value.list_of_mappings(&GITHUB_KEYS, |item| {
         let entry = match item.kind() {
             YamlKind::Mapping(_) => KeyEntry::Pinned(pinned_keys(item)?),
             _ => KeyEntry::Lines(authorized_keys(item)?),
@@ -374,34 +375,28 @@ fn add_key(keys: &mut Vec<AuthorizedKey>, key: AuthorizedKey, span: &FieldSpan, 
 
 /// Reads `{github: ann, fingerprints: [SHA256:…]}`.
 fn pinned_keys(item: &FieldValue<'_>) -> Option<PinnedKeys> {
-    let fields = item.fields(&GITHUB_KEYS)?;
-    let account = fields.required("github", "ann", FieldValue::token);
-    let fingerprints = fields.optional("fingerprints", |value| {
-        let mut fingerprints: Vec<Digest> = Vec::new();
-        for fingerprint in value.list(|item| item.parse_token(fingerprint))? {
-            if !fingerprints.contains(&fingerprint) {
-                fingerprints.push(fingerprint);
-            }
-        }
-        Some(fingerprints)
-    });
-    let account = account.given()?;
-    match fingerprints {
-        Field::Given(fingerprints) if !fingerprints.value.is_empty() => {
-            let pinned = PinnedKeys::new(account.value, fingerprints.value).map_err(|reason| {
-                let message =
-                    format!("{} is no name of an account on GitHub: it {reason}", shown(account.value));
-                item.diagnostics()
-                    .report(&account.span, Finding::new(message, "Write the name alone, like `ann`"));
-            });
-            pinned.ok()
-        }
-        Field::Invalid => None,
-        Field::Absent | Field::Given(_) => {
-            item.report(not_pinned(account.value));
-            None
+    let GithubFields { github, fingerprints, .. } = GithubFields::read(&item.fields(&GITHUB_KEYS)?);
+    let account = github.given()?.value.clone();
+    let mut pins: Vec<Digest> = Vec::new();
+    for fingerprint in fingerprints.items() {
+        if !pins.contains(fingerprint) {
+            pins.push(*fingerprint);
         }
     }
+    if fingerprints.is_invalid() {
+        return None;
+    }
+    if pins.is_empty() {
+        item.report(not_pinned(&account));
+        return None;
+    }
+    let pinned = github.parse(item.diagnostics(), |account| {
+        PinnedKeys::new(account, pins).map_err(|reason| {
+            let message = format!("{} is no name of an account on GitHub: it {reason}", shown(account));
+            Finding::new(message, "Write the name alone, like `ann`")
+        })
+    });
+    pinned.value()
 }
 
 /// Returns what to say of keys of an account that are not pinned.

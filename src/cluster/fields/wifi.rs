@@ -4,8 +4,8 @@ use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::folders;
 use crate::cluster::document::keys::Level;
 use crate::cluster::document::syntax::YamlKind;
-use crate::cluster::document::table::{keys, rows};
-use crate::cluster::document::types::{boolean, by, like, text, token, words};
+use crate::cluster::document::table::keys;
+use crate::cluster::document::types::{boolean, by, like, required, text, token, words};
 use crate::cluster::document::value::{FieldValue, Fields};
 use crate::cluster::fields::addresses::adapter;
 use crate::cluster::fields::beside::BesideFields;
@@ -25,7 +25,7 @@ pub(crate) const WIFI: Level = Level {
     help: "A Wi-Fi network that nodes join. Without an address here, `address` and `network:` are those of the Wi-Fi, \
            which takes the place of the wire. With `address`, `ipv6` or `method` it is a second interface beside the \
            wire, which keeps the default route.",
-    groups: &[WifiFields::ROWS, BesideFields::ROWS],
+    tables: &[WifiFields::TABLE, BesideFields::TABLE],
     ..Level::EMPTY
 };
 
@@ -86,13 +86,14 @@ keys! {
     }
 }
 
-rows! {
-    SSID: "ssid", "under `ssid:`", "The name of a Wi-Fi network that is no text.";
-    hex {
+keys! {
+    level SSID: "ssid", "under `ssid:`", "The name of a Wi-Fi network that is no text.";
+    draft SsidFields;
+
+    key hex: Ssid = required("6d7920686f6d65", token(ssid_in_hex)); {
         help: "Its bytes, two hexadecimal digits each.",
         example: "6d7920686f6d65",
         schema: || json!({"type": ["string", "number"]}),
-        is_required: || true,
     }
 }
 
@@ -198,25 +199,26 @@ fn default_radio() -> Interface {
 }
 
 fn ssid(value: &FieldValue<'_>) -> Option<Ssid> {
-    const HINT: &str = "A Wi-Fi's name has 1 to 32 bytes; a letter beyond ASCII has two or more";
-    let named = |bytes: Vec<u8>, text: &str| {
-        Ssid::new(bytes).map_err(|reason| {
-            Finding::new(format!("{} is no name of a Wi-Fi: it {reason}", shown(text)), HINT)
-        })
-    };
-    let YamlKind::Mapping(_) = value.kind() else {
-        return value.parse_token(|text| named(text.as_bytes().to_vec(), text));
-    };
-    let fields = value.fields(&SSID)?;
-    let parse = |text: &str| {
-        let mut bytes = vec![0; text.len() / 2];
-        if !hex::decode_into(text.as_bytes(), &mut bytes) {
-            let message = format!("{} is not in hexadecimal digits, two a byte", shown(text));
-            return Err(Finding::new(message, "Write it like `6d7920686f6d65`, in quotes"));
-        }
-        named(bytes, text)
-    };
-    fields.required("hex", "6d7920686f6d65", |value| value.parse_token(parse)).value()
+    match value.kind() {
+        YamlKind::Mapping(_) => SsidFields::read(&value.fields(&SSID)?).hex.value(),
+        _ => value.parse_token(|text| named(text.as_bytes().to_vec(), text)),
+    }
+}
+
+fn named(bytes: Vec<u8>, text: &str) -> Result<Ssid, Finding> {
+    Ssid::new(bytes).map_err(|reason| {
+        let message = format!("{} is no name of a Wi-Fi: it {reason}", shown(text));
+        Finding::new(message, "A Wi-Fi's name has 1 to 32 bytes; a letter beyond ASCII has two or more")
+    })
+}
+
+fn ssid_in_hex(text: &str) -> Result<Ssid, Finding> {
+    let mut bytes = vec![0; text.len() / 2];
+    if !hex::decode_into(text.as_bytes(), &mut bytes) {
+        let message = format!("{} is not in hexadecimal digits, two a byte", shown(text));
+        return Err(Finding::new(message, "Write it like `6d7920686f6d65`, in quotes"));
+    }
+    named(bytes, text)
 }
 
 /// Reads a secret: what is wrong with it is said without showing it.

@@ -38,7 +38,7 @@ pub(crate) fn interfaces(node: &NodeDraft) -> impl Iterator<Item = &Spanned<Inte
     let network = &node.fields.network;
     let wifi = node.fields.wifi.span().and_then(|_| node.fields.wifi.keys.interface.given());
     let others = network.interfaces.items().iter().filter_map(|item| item.value.interface.given());
-    network.interface.given().into_iter().chain(wifi).chain(others)
+    network.adapter.interface.given().into_iter().chain(wifi).chain(others)
 }
 
 /// Returns the addresses that are static or reserved beside the main connection's.
@@ -55,11 +55,11 @@ fn has_an_address(fields: &BesideFields, span: &FieldSpan, diagnostics: &Diagnos
             let hint = "Add `address: 192.168.60.11/24`, or `method: dhcp`";
             diagnostics.report(span, Finding::new("this interface has no address", hint));
         }
-        None if fields.address.is_absent() && fields.ipv6.is_absent() && !fields.is_by_dhcp() => {
+        None if fields.address.is_absent() && fields.ipv6.is_absent() && !fields.link.is_by_dhcp() => {
             let hint = "Add `address: 192.168.60.11/24`, or write `method: dhcp`";
             diagnostics.report(span, Finding::new("this interface has no static address", hint));
         }
-        Some(Spanned { value: WithPrefix { address, prefix: None }, span }) if !fields.is_by_dhcp() => {
+        Some(Spanned { value: WithPrefix { address, prefix: None }, span }) if !fields.link.is_by_dhcp() => {
             let message = format!("`{address}` has no prefix, and nothing else says its network's");
             diagnostics.report(span, Finding::new(message, format!("Write it like `{address}/24`")));
         }
@@ -71,10 +71,10 @@ fn has_an_address(fields: &BesideFields, span: &FieldSpan, diagnostics: &Diagnos
 fn links_differ(node: &NodeDraft, diagnostics: &Diagnostics) {
     let network = &node.fields.network;
     let adapters = network.interfaces.items().iter().filter_map(|item| item.value.interface.given());
-    let main = network.interface.given().filter(|_| node.fields.wifi.span_of_main().is_none());
+    let main = network.adapter.interface.given().filter(|_| node.fields.wifi.span_of_main().is_none());
     let wires: Vec<&Spanned<Interface>> = main.into_iter().chain(adapters).collect();
     let is_default = |interface: &Interface| {
-        network.interface.is_absent() && interface.name().is_some_and(|name| name.as_str() == "eth0")
+        network.adapter.interface.is_absent() && interface.name().is_some_and(|name| name.as_str() == "eth0")
     };
     for (index, wire) in wires.iter().enumerate() {
         if let Some(first) = wires.iter().take(index).find(|first| first.value == wire.value) {
@@ -133,7 +133,7 @@ fn main_subnets(node: &NodeDraft) -> Vec<Subnet<'_>> {
 }
 
 fn subnets_of(fields: &BesideFields) -> Vec<Subnet<'_>> {
-    let ipv4 = if fields.is_by_dhcp() { None } else { subnet(&fields.address, None) };
+    let ipv4 = if fields.link.is_by_dhcp() { None } else { subnet(&fields.address, None) };
     ipv4.into_iter().chain(subnet(&fields.ipv6, Some(DEFAULT_IPV6_PREFIX))).collect()
 }
 
@@ -178,8 +178,8 @@ fn routes_lead_somewhere(node: &NodeDraft, diagnostics: &Diagnostics) {
         }
     };
     let network = &node.fields.network;
-    check(network.routes.items(), &main_subnets(node), network.is_by_dhcp());
+    check(network.link.routes.items(), &main_subnets(node), network.link.is_by_dhcp());
     for (fields, _) in beside(node) {
-        check(fields.routes.items(), &subnets_of(fields), fields.is_by_dhcp());
+        check(fields.link.routes.items(), &subnets_of(fields), fields.link.is_by_dhcp());
     }
 }

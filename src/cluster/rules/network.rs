@@ -109,7 +109,7 @@ fn networks_are_complete(draft: &ClusterDraft, diagnostics: &Diagnostics) {
 /// the nodes with a static address.
 fn dhcp_brings_the_rest(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     let is_used = draft.nodes.iter().any(NodeDraft::has_static_ipv4);
-    for node in draft.nodes.iter().filter(|node| node.fields.network.is_by_dhcp()) {
+    for node in draft.nodes.iter().filter(|node| node.fields.network.link.is_by_dhcp()) {
         fn span_of<T>(field: &Field<T>) -> Option<&FieldSpan> {
             field.given().map(|given| &given.span)
         }
@@ -121,7 +121,7 @@ fn dhcp_brings_the_rest(draft: &ClusterDraft, diagnostics: &Diagnostics) {
             // A prefix may stand behind the address: it harms nothing.
             let span = span.filter(|span| span.path.ends_with(key) || span.path.ends_with("netmask"));
             let is_senseless =
-                |span: &&FieldSpan| Some(*span) != at_the_top || (top.is_by_dhcp() && !is_used);
+                |span: &&FieldSpan| Some(*span) != at_the_top || (top.link.is_by_dhcp() && !is_used);
             if let Some(span) = span.filter(is_senseless) {
                 let message = format!("`{key}` stands beside `method: dhcp`, whose server says it");
                 diagnostics.report(span, Finding::new(message, "Remove one of the two"));
@@ -133,7 +133,7 @@ fn dhcp_brings_the_rest(draft: &ClusterDraft, diagnostics: &Diagnostics) {
 /// k3s is given the addresses of its servers beforehand, and certificates for them.
 fn nodes_of_k3s_are_known(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     for node in draft.nodes.iter().filter(|node| node.role().is_some() && node.keys.address.is_absent()) {
-        if !node.fields.network.is_by_dhcp() {
+        if !node.fields.network.link.is_by_dhcp() {
             continue;
         }
         let message =
@@ -225,7 +225,7 @@ fn host(node: &NodeDraft, family: Family) -> Option<AddressedNode<'_>> {
     let fields = &node.fields;
     let (address, gateway, prefix) = match family {
         // Its network is what the DHCP server says.
-        Family::V4 if fields.network.is_by_dhcp() => return None,
+        Family::V4 if fields.network.link.is_by_dhcp() => return None,
         Family::V4 => (
             general(node.keys.address.given()?),
             fields.network.gateway.given().map(general),

@@ -65,8 +65,8 @@ fn is_complete(wifi: &WifiLayer, span: &FieldSpan, diagnostics: &Diagnostics) {
 
 /// Checks that a node whose Wi-Fi takes the place of the wire says nothing of the latter.
 fn the_wire_is_not_described(node: &NodeDraft, draft: &ClusterDraft, diagnostics: &Diagnostics) {
-    let top = draft.fields.network.interface.given();
-    let own = node.fields.network.interface.given();
+    let top = draft.fields.network.adapter.interface.given();
+    let own = node.fields.network.adapter.interface.given();
     if let Some(own) = own.filter(|own| top.is_none_or(|top| top.span != own.span)) {
         let message = format!("a wire is named here, and {} is on Wi-Fi in the place of it", node.called());
         let hint = "Remove it, or give the Wi-Fi an address of its own, like `wifi: {address: 192.168.60.11/24}`, to have both";

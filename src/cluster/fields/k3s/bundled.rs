@@ -75,7 +75,7 @@ fn binary(value: &FieldValue<'_>) -> Option<BinaryFields> {
 /// Archives of images, whose names all differ: they land in one folder.
 fn images(value: &FieldValue<'_>) -> Option<Vec<FileLocation>> {
     let mut names: Vec<String> = Vec::new();
-    value.list_of_mappings(&[&source::ARTIFACT_PATH, &source::ARTIFACT_URL], |item| {
+    value.list_of_mappings(&source::ARTIFACT, |item| {
         let artifact = source::file(item)?;
         let name = artifact.file_name();
         let finding = if name.ends_with(LIST_OF_IMAGES) {

@@ -103,7 +103,7 @@ pub(crate) const K3S: Level = Level {
     name: "k3s",
     home: "under `k3s:` at the top of the file",
     help: "k3s for the whole cluster.",
-    groups: &[K3sKeys::ROWS, Flags::ROWS],
+    tables: &[K3sKeys::TABLE, Flags::TABLE],
     ..Level::EMPTY
 };
 
@@ -122,7 +122,7 @@ pub(crate) const K3S_NODE: Level = Level {
     name: "k3s_node",
     home: "under `k3s:` of a node",
     help: "k3s on one node.",
-    groups: &[RoleKeys::ROWS, Flags::ROWS],
+    tables: &[RoleKeys::TABLE, Flags::TABLE],
     ..Level::EMPTY
 };
 
