@@ -16,15 +16,20 @@ pub(crate) fn advice(levels: Levels, level: &Level, unknown: &str) -> String {
         None => {}
     }
     let counterpart = foreign::counterpart(levels, level, unknown);
+    // In a file that is included, the top of the file is another one.
+    let home_of = |other: &Level| match (level.name, other.name) {
+        ("included", "") => "in nodes.yaml itself, which includes this file",
+        _ => other.home,
+    };
     match (counterpart, level_with(levels, unknown)) {
         (Some(Counterpart::Example(example)), _) => format!("Write it like `{example}`"),
         (Some(Counterpart::K3sExample(example)), _) => {
             format!("Write it like `{example}`, under `k3s:` at the top of the file")
         }
         (Some(Counterpart::Nothing(instead)), _) => instead.to_owned(),
-        (_, Some(other)) => format!("`{unknown}` belongs {}", other.home),
+        (_, Some(other)) => format!("`{unknown}` belongs {}", home_of(other)),
         (Some(Counterpart::Key(key)), None) => match level_with(levels, key) {
-            Some(other) => format!("Did you mean `{key}`? It belongs {}", other.home),
+            Some(other) => format!("Did you mean `{key}`? It belongs {}", home_of(other)),
             None => format!("Did you mean `{key}`?"),
         },
         (None, None) => {

@@ -112,9 +112,14 @@ fn links_differ(node: &NodeDraft, diagnostics: &Diagnostics) {
 }
 
 /// A subnet of a node, with the place of the address in it.
-struct Subnet<'d> {
-    network: IpNet,
-    span: &'d FieldSpan,
+pub(super) struct Subnet<'d> {
+    pub(super) network: IpNet,
+    pub(super) span: &'d FieldSpan,
+}
+
+/// Returns the subnets of a node beside those of its main connection.
+pub(super) fn subnets_beside(node: &NodeDraft) -> impl Iterator<Item = Subnet<'_>> {
+    beside(node).flat_map(|(fields, _)| subnets_of(fields))
 }
 
 fn subnet<A: Copy + Into<IpAddr>>(address: &Field<WithPrefix<A>>, prefix: Option<u8>) -> Option<Subnet<'_>> {

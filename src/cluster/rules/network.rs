@@ -19,12 +19,18 @@ pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     dhcp_brings_the_rest(draft, diagnostics);
     nodes_of_k3s_are_known(draft, diagnostics);
     ipv6_alone_is_complete(draft, diagnostics);
+    pods_have_a_family_of_their_node(draft, diagnostics);
     let ipv4 = hosts(draft, Family::V4);
     let ipv6 = hosts(draft, Family::V6);
     for hosts in [&ipv4, &ipv6] {
         addresses_and_gateways_fit(hosts, diagnostics);
-        subnets_are_clear_of_k3s(draft, hosts, diagnostics);
     }
+    let hosts = ipv4.iter().chain(&ipv6).map(|host| (host.node, host.subnet, host.network_span()));
+    let beside = draft
+        .nodes
+        .iter()
+        .flat_map(|node| links::subnets_beside(node).map(move |subnet| (node, subnet.network, subnet.span)));
+    subnets_are_clear_of_k3s(draft, &hosts.chain(beside).collect::<Vec<_>>(), diagnostics);
     ipv6_is_used(draft, diagnostics);
     the_virtual_address_is_free(draft, &ipv4, diagnostics);
 }
@@ -169,6 +175,24 @@ fn ipv6_alone_is_complete(draft: &ClusterDraft, diagnostics: &Diagnostics) {
             let hint = "Add an IPv4 `address`, or write `server: {config: {cluster-cidr: \"fd00:42::/56\", service-cidr: \"fd00:43::/112\"}}` under `k3s:`";
             diagnostics.report(&ipv6.span, Finding::new(message, hint));
         }
+    }
+}
+
+/// Pods with IPv6 addresses alone need a node with one: k3s does not start without (docs.k3s.io, "Basic Network Options",
+/// Single-stack IPv6 Networking).
+fn pods_have_a_family_of_their_node(draft: &ClusterDraft, diagnostics: &Diagnostics) {
+    if pod_families(draft).is_none_or(|families| families.ipv4) {
+        return;
+    }
+    for node in draft.nodes.iter().filter(|node| node.role().is_some() && node.keys.ipv6.is_absent()) {
+        let message = format!(
+            "{} has no IPv6 address, and the pods of k3s would have IPv6 addresses alone",
+            node.called()
+        );
+        let hint =
+            "Give it one, like `ipv6: fd00::11`, or add IPv4 networks to `cluster-cidr` and `service-cidr`";
+        let span = node.keys.address.given().map_or(&node.span, |address| &address.span);
+        diagnostics.report(span, Finding::new(message, hint));
     }
 }
 
@@ -389,18 +413,22 @@ fn one_of(whom: &str, subnet: IpNet) -> String {
 /// The flags for the networks inside the cluster, each with its users.
 const INNER_NETWORKS: [((&str, &str), &str); 2] = [(PODS, "pods"), (SERVICES, "services")];
 
-fn subnets_are_clear_of_k3s(draft: &ClusterDraft, hosts: &[AddressedNode<'_>], diagnostics: &Diagnostics) {
+/// Holds the subnets of nodes, each with its place, against the networks inside k3s.
+fn subnets_are_clear_of_k3s(
+    draft: &ClusterDraft,
+    subnets: &[(&NodeDraft, IpNet, &FieldSpan)],
+    diagnostics: &Diagnostics,
+) {
     let Field::Given(k3s) = &draft.k3s else { return };
     let own = server_flags(draft);
     let config = k3s.value.config_of(Role::Server, &own);
     let inner = INNER_NETWORKS.into_iter().flat_map(|(flag, _)| networks(&config, flag));
-    let taken = hosts.iter().map(|host| host.subnet).chain(inner);
+    let taken = subnets.iter().map(|(_, subnet, _)| *subnet).chain(inner);
     let free = free_network(&taken.collect::<Vec<_>>());
     for (flag @ (key, _), whose) in INNER_NETWORKS {
         let networks = networks(&config, flag);
-        for host in hosts.iter().filter(|host| host.node.role().is_some()) {
-            let subnet = host.subnet;
-            let overlap = networks.iter().find(|inner| inner.contains(&subnet) || subnet.contains(*inner));
+        for (_, subnet, span) in subnets.iter().filter(|(node, ..)| node.role().is_some()) {
+            let overlap = networks.iter().find(|inner| inner.contains(subnet) || subnet.contains(*inner));
             if let Some(inner) = overlap {
                 let message = format!("the subnet {subnet} overlaps {inner}, which k3s uses for its {whose}");
                 let hint = match free.filter(|_| matches!(inner, IpNet::V4(_))) {
@@ -424,7 +452,7 @@ fn subnets_are_clear_of_k3s(draft: &ClusterDraft, hosts: &[AddressedNode<'_>], d
                         format!("Use another subnet, or set `{key}` in `config:` of `server:` under `k3s:`")
                     }
                 };
-                diagnostics.report(host.network_span(), Finding::new(message, hint));
+                diagnostics.report(span, Finding::new(message, hint));
             }
         }
     }

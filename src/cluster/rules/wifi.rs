@@ -1,10 +1,13 @@
 //! Rules about Wi-Fi.
 
-use crate::cluster::diagnostic::{Diagnostics, Finding};
+use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::value::Field;
 use crate::cluster::draft::{ClusterDraft, NodeDraft};
 use crate::cluster::fields::wifi::{Security, WifiLayer};
 use crate::cluster::{FieldSpan, Role};
+
+/// The parameter of the kernel that says by which country's rules a radio sends.
+const REGULATORY_DOMAIN: &str = "cfg80211.ieee80211_regdom";
 
 /// Reports Wi-Fi without what it needs, and what contradicts it.
 pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
@@ -12,6 +15,7 @@ pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
         let wifi = &node.fields.wifi;
         let Some(span) = wifi.span() else { continue };
         is_complete(wifi, span, diagnostics);
+        one_country(node, diagnostics);
         if let Some(span) = wifi.span_of_main() {
             the_wire_is_not_described(node, draft, diagnostics);
             if node.role() == Some(Role::Server) {
@@ -21,6 +25,22 @@ pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
                 );
                 diagnostics.warn(span, Finding::new(message, "Put servers on the wire, and agents on Wi-Fi"));
             }
+        }
+    }
+}
+
+/// Checks that a word of cmdline.txt does not name another country: the kernel takes the last.
+fn one_country(node: &NodeDraft, diagnostics: &Diagnostics) {
+    let Some(country) = node.fields.wifi.keys.country.given().map(|country| country.value.to_string()) else {
+        return;
+    };
+    for word in node.fields.boot.cmdline.items() {
+        // The kernel takes `-` for `_` (kernel-parameters.rst).
+        let domain = word.value.split_once('=').filter(|(key, _)| key.replace('-', "_") == REGULATORY_DOMAIN);
+        if let Some((key, domain)) = domain.filter(|(_, domain)| *domain != country) {
+            let message = format!("{} is not `{country}`, the country of the Wi-Fi", shown(domain));
+            let hint = format!("Remove `{key}`: `country` under `wifi:` sets it");
+            diagnostics.report(&word.span, Finding::new(message, hint));
         }
     }
 }

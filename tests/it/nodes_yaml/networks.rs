@@ -50,6 +50,14 @@ fn mistakes_about_dhcp_and_ipv6_alone_are_explained() {
             &[(EAST, "east, ipv6: fd00::12")],
             &[(EAST, "east, ipv6: fd00::12, network: {ipv6: {gateway: 'fe80::1'}}")],
             &[(EAST, "east, ipv6: fd00::12, network: {ipv6: {gateway: 'fd00::1'}}, k3s: agent")],
+            &[
+                (
+                    "v1.36.4+k3s1",
+                    "v1.36.4+k3s1, server: {config: {cluster-cidr: 'fd00:42::/56', service-cidr: 'fd00:43::/112'}}",
+                ),
+                (NETWORK, "{prefix: 24, gateway: 192.168.50.1, dns: 'fd00::53'}"),
+                (NORTH, "north, address: 192.168.50.11, ipv6: fd00::11, k3s: server"),
+            ],
         ])
     );
 }
@@ -182,6 +190,12 @@ fn mistakes_about_wifi_are_explained_and_show_no_password() {
         &with("image: demo\nwifi: {ssid: home, country: DE, security: open, address: 192.168.60.11}"),
         &with("image: demo\nwifi: {ssid: home, country: DE, security: open, address: 192.168.50.99/24}"),
         &with("image: demo\nssid: home"),
+        &with(
+            "image: demo\nwifi: {ssid: home, country: DE, security: open}\nboot: {cmdline: [cfg80211.ieee80211_regdom=GB]}",
+        ),
+        &with(
+            "image: demo\nwifi: {ssid: home, country: DE, security: open}\nboot: {cmdline: [cfg80211.ieee80211-regdom=DE]}",
+        ),
         &[
             ("image: demo", "image: demo\nwifi: {ssid: home, country: DE, security: open}"),
             (EAST, "east, address: 192.168.50.12, network: {interface: eth0}"),
@@ -242,6 +256,9 @@ fn mistakes_about_more_interfaces_are_explained() {
         "{vlans: [{id: 20, method: dhcp}, {id: 20, method: dhcp}]}",
         "{vlans: [{id: 20, mac: 'b8:27:eb:12:34:57', method: dhcp}]}",
         "{vlan: 20}",
+        // Without k3s, there are no networks of it.
+        "{interfaces: [{interface: eth1, address: 10.42.7.12/24}]}",
+        "{interfaces: [{interface: eth1, address: 10.42.7.12/24, ipv6: 'fd42::12'}], vlans: [{id: 20, address: 10.43.0.9/24}]}, k3s: agent",
     ]
     .map(east)
     .to_vec();
