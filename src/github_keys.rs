@@ -26,6 +26,9 @@ errors! {
             FetchError::Status { status: 404, .. } => {
                 "Check the name under `github:`: there is no such account".to_owned()
             }
+            FetchError::NotBuiltIn { .. } => format!(
+                "Name a file in the place of `github:`: `curl -o {account}.keys https://github.com/{account}.keys`"
+            ),
             _ => format!(
                 "Try again later, or name a file in the place of `github:`: `curl -o {account}.keys https://github.com/{account}.keys`"
             ),
@@ -106,5 +109,33 @@ fn warn_of_others(account: &str, listed: &FetchedKeys, pinned: &BTreeSet<Digest>
             ),
             hint: Some("Add their fingerprints under `fingerprints:` if they are to be let in".to_owned()),
         });
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(feature = "download"))]
+mod tests {
+    use super::*;
+    use crate::types::{Hint as _, Silent};
+
+    #[test]
+    fn without_downloads_a_file_with_the_keys_is_asked_for() {
+        let text = "cluster: compass\nimage: demo\nnetwork: {prefix: 24, gateway: 192.168.50.1}\n\
+            user: {ssh_authorized_keys: {github: ann, fingerprints: \
+            'SHA256:UCUiLr7Pjs9wFFJMDByLgc3NrtdU344OgUM45wZPcIQ'}}\n\
+            nodes: {name: north, address: 192.168.50.11}\n";
+        let cluster = Cluster::parse(text, Path::new("nodes.yaml")).unwrap();
+        let error = fetch(&cluster, None, &Silent).unwrap_err();
+        assert!(
+            matches!(
+                &error,
+                GithubKeysError::Fetch { account, source: FetchError::NotBuiltIn { .. } } if account == "ann"
+            ),
+            "{error}"
+        );
+        assert_eq!(
+            error.hint().unwrap(),
+            "Name a file in the place of `github:`: `curl -o ann.keys https://github.com/ann.keys`"
+        );
     }
 }
