@@ -8,16 +8,27 @@ use crate::io::sync::flush_folder;
 use crate::io::temporary::{self, Pattern, TemporaryFile};
 use crate::types::{UnixTime, hex};
 use sha_crypt::{PasswordHasher as _, ShaCrypt};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use zeroize::Zeroizing;
 
 /// More than the 64 digits and the end of their line: a longer file is none, and is not read to its end.
 const LONGEST_FILE: u64 = 128;
 
 /// The 32 bytes that every key of a cluster is derived from.
-pub struct ClusterSecret(Zeroizing<[u8; 32]>);
+pub struct ClusterSecret {
+    bytes: Zeroizing<[u8; 32]>,
+    /// The passwords that were hashed, with their hashes, by node and user: each takes milliseconds.
+    hashed: Mutex<BTreeMap<(String, String), HashedPassword>>,
+}
+
+struct HashedPassword {
+    password: Zeroizing<String>,
+    hash: Zeroizing<String>,
+}
 
 /// Permission to make a missing secret file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +49,10 @@ impl Creation {
 }
 
 impl ClusterSecret {
+    fn of(bytes: Zeroizing<[u8; 32]>) -> Self {
+        Self { bytes, hashed: Mutex::default() }
+    }
+
     /// Takes the secret in `environment`, the value of
     /// [`SECRET_ENVIRONMENT_VARIABLE`](super::SECRET_ENVIRONMENT_VARIABLE), where that is set; otherwise the one in the
     /// file at `path`. Also says whether the file was made.
@@ -77,7 +92,7 @@ impl ClusterSecret {
     pub fn throwaway() -> Result<Self, IdentityError> {
         let mut bytes = Zeroizing::new([0; 32]);
         getrandom::fill(bytes.as_mut_slice()).map_err(IdentityError::Randomness)?;
-        Ok(Self(bytes))
+        Ok(Self::of(bytes))
     }
 
     /// Reads the secret in an environment variable's value.
@@ -90,7 +105,7 @@ impl ClusterSecret {
 
     fn parse(digits: &[u8]) -> Option<Self> {
         let mut bytes = Zeroizing::new([0; 32]);
-        hex::decode_into(digits.trim_ascii(), bytes.as_mut_slice()).then_some(Self(bytes))
+        hex::decode_into(digits.trim_ascii(), bytes.as_mut_slice()).then_some(Self::of(bytes))
     }
 
     /// Derives the token that servers share, and agents of a cluster without an agent token.
@@ -114,7 +129,7 @@ impl ClusterSecret {
     /// # Errors
     /// When OpenSSH's format cannot take the comment.
     pub fn login_key(&self, comment: &str) -> Result<SshKeyPair, IdentityError> {
-        SshKeyPair::from_seed(&derive(&self.0, "ssh/login-key"), comment)
+        SshKeyPair::from_seed(&derive(&self.bytes, "ssh/login-key"), comment)
     }
 
     /// Derives the key that a node proves to be itself with when people log in. Its comment is the node's name.
@@ -122,24 +137,32 @@ impl ClusterSecret {
     /// # Errors
     /// When OpenSSH's format cannot take the name.
     pub fn host_key(&self, node: &str) -> Result<SshKeyPair, IdentityError> {
-        SshKeyPair::from_seed(&derive(&self.0, &format!("ssh/host-key/ed25519/{node}")), node)
+        SshKeyPair::from_seed(&derive(&self.bytes, &format!("ssh/host-key/ed25519/{node}")), node)
     }
 
     /// Derives the salt of a password's hash, so that the same password gives the same bytes on every run, and others on
     /// every node.
     pub(super) fn password_salt(&self, node: &str, user: &str) -> Zeroizing<[u8; 12]> {
-        derive(&self.0, &format!("user/password-salt/{node}/{user}"))
+        derive(&self.bytes, &format!("user/password-salt/{node}/{user}"))
     }
 
-    /// Hashes a password of a user of a node, as crypt(5) describes `sha512crypt`.
+    /// Returns the hash of a password of a user of a node, as crypt(5) describes `sha512crypt`. It is made once.
     ///
     /// # Panics
     /// Never: any bytes have a hash.
     #[expect(clippy::expect_used, reason = "any bytes have a hash")]
     pub fn password_hash(&self, node: &str, user: &str, password: &str) -> Zeroizing<String> {
+        let account = (node.to_owned(), user.to_owned());
+        let hashed = || self.hashed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = hashed().get(&account).filter(|known| *known.password == password) {
+            return known.hash.clone();
+        }
         let salt = self.password_salt(node, user);
         let hash = ShaCrypt::SHA512.hash_password_with_salt(password.as_bytes(), salt.as_slice());
-        Zeroizing::new(hash.expect("sha512crypt takes every password and salt").to_string())
+        let hash = Zeroizing::new(hash.expect("sha512crypt takes every password and salt").to_string());
+        let password = Zeroizing::new(password.to_owned());
+        hashed().insert(account, HashedPassword { password, hash: hash.clone() });
+        hash
     }
 
     /// Makes a certificate authority of k3s, valid until `end`.
@@ -147,7 +170,7 @@ impl ClusterSecret {
     /// # Errors
     /// When `end` is no time of a certificate.
     pub fn authority(&self, authority: Authority, end: UnixTime) -> Result<CertifiedKey, IdentityError> {
-        certificate::authority(&self.0, authority, end)
+        certificate::authority(&self.bytes, authority, end)
     }
 
     /// Makes the client certificate that lets the cluster's owner do everything, valid until `end`.
@@ -155,11 +178,11 @@ impl ClusterSecret {
     /// # Errors
     /// When `end` is no time of a certificate.
     pub fn admin(&self, end: UnixTime) -> Result<CertifiedKey, IdentityError> {
-        certificate::admin(&self.0, end)
+        certificate::admin(&self.bytes, end)
     }
 
     fn derive_hexadecimal<const LENGTH: usize>(&self, label: &str) -> Zeroizing<String> {
-        Zeroizing::new(hex::encode(derive::<LENGTH>(&self.0, label).as_slice()))
+        Zeroizing::new(hex::encode(derive::<LENGTH>(&self.bytes, label).as_slice()))
     }
 
     fn read(path: &Path) -> Result<Option<Self>, IdentityError> {
@@ -182,7 +205,7 @@ impl ClusterSecret {
     /// never takes the place of another: where two programs make one at the same time, both use the
     /// first.
     fn make(path: &Path) -> Result<(Self, bool), IdentityError> {
-        let Self(bytes) = Self::throwaway()?;
+        let Self { bytes, .. } = Self::throwaway()?;
         let line = Zeroizing::new(hex::encode(bytes.as_slice()) + "\n");
 
         let not_written = |source| IdentityError::NotWritten { path: path.to_owned(), source };
@@ -195,7 +218,7 @@ impl ClusterSecret {
         match file.persist_new(path) {
             Ok(_) => {
                 flush_folder(folder).map_err(not_written)?;
-                Ok((Self(bytes), true))
+                Ok((Self::of(bytes), true))
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let theirs = Self::read(path)?.ok_or_else(|| not_written(error))?;
@@ -237,10 +260,10 @@ mod tests {
         let (made, was_made) = ClusterSecret::open(&path, Creation::Allowed).unwrap();
         assert!(was_made);
         let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(text, format!("{}\n", hex::encode(made.0.as_slice())));
+        assert_eq!(text, format!("{}\n", hex::encode(made.bytes.as_slice())));
         let (read, was_made) = ClusterSecret::open(&path, Creation::Allowed).unwrap();
         assert!(!was_made);
-        assert_eq!(read.0, made.0);
+        assert_eq!(read.bytes, made.bytes);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "a temporary file stayed");
     }
@@ -250,7 +273,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let [one, two] = ["one", "two"]
             .map(|name| ClusterSecret::open(&folder.path().join(name), Creation::Allowed).unwrap().0);
-        assert_ne!(one.0, two.0);
+        assert_ne!(one.bytes, two.bytes);
     }
 
     #[cfg(unix)]
@@ -319,7 +342,7 @@ mod tests {
         let path = folder.path().join("cluster.secret");
         let (secret, was_made) = ClusterSecret::obtain(&path, Creation::Allowed, Some(TEXT)).unwrap();
         assert!(!was_made && !path.exists());
-        assert_eq!(hex::encode(secret.0.as_slice()), TEXT);
+        assert_eq!(hex::encode(secret.bytes.as_slice()), TEXT);
         let empty = ClusterSecret::obtain(&path, Creation::Allowed, Some("")).unwrap_err();
         assert!(matches!(empty, IdentityError::MalformedVariable));
         assert!(ClusterSecret::obtain(&path, Creation::Allowed, None).unwrap().1);
@@ -343,5 +366,29 @@ mod tests {
     #[test]
     fn a_debug_print_does_not_tell_the_secret() {
         assert_eq!(format!("{:?}", ClusterSecret::from_hex(TEXT).unwrap()), "ClusterSecret(…)");
+    }
+
+    #[test]
+    fn a_password_is_hashed_once_for_each_user_of_a_node() {
+        let secret = ClusterSecret::from_hex(TEXT).unwrap();
+        let first = secret.password_hash("north", "ann", "correct horse");
+        assert_eq!(secret.password_hash("north", "ann", "correct horse"), first);
+        let known = |password: &str| {
+            let mut hashed = secret.hashed.lock().unwrap();
+            let account = hashed.get_mut(&("north".to_owned(), "ann".to_owned())).unwrap();
+            assert_eq!(*account.password, password);
+            account.hash = Zeroizing::new("not made anew".to_owned());
+        };
+        known("correct horse");
+        assert_eq!(*secret.password_hash("north", "ann", "correct horse"), "not made anew");
+        // Another password, user or node has another hash.
+        let others = [("north", "ann", "battery"), ("north", "bob", "battery"), ("east", "ann", "battery")];
+        let others = others.map(|(node, user, password)| secret.password_hash(node, user, password));
+        known("battery");
+        assert!(
+            others.iter().all(|hash| hash.starts_with("$6$"))
+                && others[0] != others[1]
+                && others[0] != others[2]
+        );
     }
 }
