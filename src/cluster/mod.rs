@@ -33,7 +33,7 @@ mod wifi;
 
 pub use country::Country;
 pub use diagnostic::{Diagnostic, FieldSpan, InvalidCluster, Position};
-pub use fields::{Boot, Node, Ssh, User, json_schema, reference};
+pub use fields::{Boot, Node, Ssh, User, example, json_schema, reference};
 pub use joining::CannotRejoin;
 pub use keyboard::{Keyboard, XkbNames};
 pub use mac::MacAddress;

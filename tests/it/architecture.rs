@@ -51,7 +51,7 @@ fn lines_of_code(folder: &Path, lines: &mut Vec<(String, String)>) {
         let name = path.file_name().unwrap().to_str().unwrap();
         if path.is_dir() {
             lines_of_code(&path, lines);
-        } else if name.ends_with(".rs") && !name.starts_with("test") {
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !name.starts_with("test") {
             let text = fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
             let file = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().to_str().unwrap();

@@ -32,3 +32,8 @@ fn the_schema_is_that_of_the_tables() {
 fn the_page_is_that_of_the_tables() {
     assert_file("docs/nodes-yaml.md", &cluster::reference());
 }
+
+#[test]
+fn the_example_with_every_key_is_that_of_the_tables() {
+    assert_file("docs/nodes.example.yaml", &cluster::example());
+}

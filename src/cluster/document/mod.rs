@@ -1,6 +1,7 @@
 //! The text of nodes.yaml, read into a tree of values whose positions are known.
 
 pub(crate) mod advice;
+pub(crate) mod example;
 pub(crate) mod folders;
 pub(crate) mod foreign;
 pub(crate) mod keys;

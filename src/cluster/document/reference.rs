@@ -42,26 +42,36 @@ fn is_shared(level: &Level, levels: Levels) -> bool {
 }
 
 fn item(row: &Row, level: &Level, is_shared: bool) -> String {
+    let parts = [
+        (!row.example.is_empty()).then(|| format!("Example: `{}: {}`.", row.key, row.example)),
+        (is_shared && !row.merge.is_empty()).then(|| "A node's are added to the cluster's.".to_owned()),
+    ];
+    let links = references(row).into_iter().map(|name| format!("See [{name}](#{name})."));
+    let text: Vec<_> =
+        remarks(row, level).into_iter().chain(parts.into_iter().flatten()).chain(links).collect();
+    format!("- **`{}`**: {}\n", row.key, text.join(" "))
+}
+
+/// Returns what there is to say of a key, in sentences.
+pub(crate) fn remarks(row: &Row, level: &Level) -> Vec<String> {
     let schema = property(row);
-    let words = schema.get("enum").and_then(Value::as_array).map(|words| {
+    let words = schema.get("enum").and_then(Value::as_array);
+    let words = words.filter(|words| words.iter().all(Value::is_string)).map(|words| {
         let words = words.iter().filter_map(Value::as_str).map(|word| format!("`{word}`"));
         format!("One of {}.", words.collect::<Vec<_>>().join(", "))
     });
     let default = schema.get("default").map(ToString::to_string);
     let parts = [
-        Some(format!("- **`{}`**: {}", row.key, row.help)),
+        Some(row.help.to_owned()),
         is_required(row, level).then(|| "It has to be there.".to_owned()),
         words,
         default.map(|default| format!("Where absent: `{}`.", default.trim_matches('"'))),
-        (!row.example.is_empty()).then(|| format!("Example: `{}: {}`.", row.key, row.example)),
-        (is_shared && !row.merge.is_empty()).then(|| "A node's are added to the cluster's.".to_owned()),
     ];
-    let links = references(row).into_iter().map(|name| format!("See [{name}](#{name})."));
-    parts.into_iter().flatten().chain(links).collect::<Vec<_>>().join(" ") + "\n"
+    parts.into_iter().flatten().collect()
 }
 
 /// Lists the levels that a value of a row may be.
-fn references(row: &Row) -> Vec<String> {
+pub(crate) fn references(row: &Row) -> Vec<String> {
     let text = Value::Object(property(row)).to_string();
     let names = text.split("#/definitions/").skip(1).map(|rest| rest.split('"').next().or_empty().to_owned());
     let mut names: Vec<_> = names.collect();

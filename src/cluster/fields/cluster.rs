@@ -100,7 +100,7 @@ const NODES: Table = Table { shared: &[], rows: &[NODES_ROW, INCLUDE] };
 const NODES_ROW: Row = Row {
     key: "nodes",
     help: "The nodes, one card each. With `count` an item stands for several.",
-    example: "[{name: north, address: 192.168.50.11}]",
+    example: "[{name: node-1, address: 192.168.50.11, k3s: server}]",
     schema: || {
         json!({
             "anyOf": [

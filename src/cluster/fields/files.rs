@@ -27,18 +27,21 @@ keys! {
     }
     key content: FileSource = by(|value| value.token().map(|text| FileSource::Inline(text.to_owned()))); {
         help: "What is in it.",
+        example: "Welcome",
         schema: || json!({"type": ["string", "number", "boolean"]}),
         here: "contents text data body",
         others: "contents",
     }
     key source: String = by(|value| value.text().map(str::to_owned)); {
         help: "A file of this machine to copy, relative to nodes.yaml's folder; instead of `content`.",
+        example: "motd",
         schema: || json!({"type": "string"}),
         others: "src local from",
         instead_of: "content",
     }
     key partition: Partition = words([("root", Partition::Root), ("boot", Partition::Boot)]); {
         help: "On which partition.",
+        example: "root",
         schema: || json!({"default": "root"}),
     }
     key mode: Mode = token(mode); {
@@ -51,6 +54,7 @@ keys! {
     key owner: FileOwner = token(owner); {
         help: "`root`, `user` for the node's user, or numbers like \"1000:1000\". Without it a file that is \
               there keeps its owner, and a new one gets that of its directory.",
+        example: "root",
         schema: || json!({"anyOf": [{"type": "string", "pattern": "^(root|user|\\d+(:\\d+)?)$"}, {"type": "integer"}]}),
         here: "chown user group",
     }

@@ -32,12 +32,14 @@ keys! {
 
     key dir: PathBuf = by(|value| value.parse(|text| value.folders().resolve(text))); {
         help: "The folder, relative to nodes.yaml's; made when missing.",
+        example: "images",
         schema: || json!({"type": "string", "default": "images"}),
         here: "folder directory path",
         others: "folder directory",
     }
     key format: ImageFormat = words(ImageFormat::WRITTEN.map(|format| (format.extension(), format))); {
         help: "The format of the images: packed with xz, raw, or packed with Zstandard or gzip.",
+        example: "img.xz",
         schema: || json!({"default": "img.xz"}),
         here: "type compression extension",
     }
@@ -83,7 +85,7 @@ impl OutputFields {
     pub(crate) fn finish(self, folder: &Path) -> Output {
         Output {
             folder: self.dir.value().unwrap_or_else(|| folder.join("images")),
-            format: self.format.value().unwrap_or_else(ImageFormat::default),
+            format: self.format.value().unwrap_or(ImageFormat::Xz),
         }
     }
 }

@@ -18,7 +18,7 @@ keys! {
         help: "Whether the address is static, or given by a DHCP server. Under `network:`, where it is `static` unless \
               this says `dhcp`, the `address` of a node is then the one that the server has reserved, which k3s needs; a \
               node without one is found as `NAME.local`.",
-        example: "dhcp",
+        example: "static",
         others: "bootproto ipv4_method",
     }
     key mtu: u16 = token(mtu); {
@@ -39,7 +39,7 @@ keys! {
     key interface: Interface = like("^(?!wl)[A-Za-z0-9._-]{1,15}$", text(interface)); {
         help: "The wired interface: `eth0`, which is the board's own, or `eth1` for an adapter on USB. Of the network and \
               of a VLAN, it is the board's own where nothing is said.",
-        example: "eth1",
+        example: "eth0",
         here: "name link parent",
         others: "nic ifname iface device dev",
     }

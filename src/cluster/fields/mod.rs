@@ -19,7 +19,7 @@ pub(crate) mod user;
 pub(crate) mod wifi;
 
 use crate::cluster::document::keys::Level;
-use crate::cluster::document::{reference, schema};
+use crate::cluster::document::{example, reference, schema};
 pub use boot::Boot;
 pub use node::Node;
 pub use user::{Ssh, User};
@@ -61,6 +61,12 @@ pub(crate) const LEVELS: &[&Level] = &[
 /// Returns the JSON Schema of nodes.yaml, which editors check it by: nodes.schema.json.
 pub fn json_schema() -> serde_json::Value {
     schema::schema(LEVELS)
+}
+
+/// Returns a nodes.yaml with every key in a comment, each with its help and an example: the text of
+/// docs/nodes.example.yaml.
+pub fn example() -> String {
+    example::example(LEVELS)
 }
 
 /// Returns a page about every key of nodes.yaml: the text of docs/nodes-yaml.md.

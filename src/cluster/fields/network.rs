@@ -71,6 +71,7 @@ keys! {
 
     key prefix: u8 = token(|text| prefix(text, 126)); {
         help: "How many bits of an address name the network.",
+        example: "64",
         schema: || json!({"type": "integer", "minimum": 1, "maximum": 126, "default": 64}),
     }
     key gateway: WithPrefix<Ipv6Addr> = like(IPV6, token(|text| with_prefix(text, 126, ipv6_on_the_wire))); {

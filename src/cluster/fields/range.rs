@@ -18,7 +18,7 @@ pub(crate) const COUNT: Row = Row {
            which are written here: the number in braces in the name is counted up, or else the one at its end. Such a \
            name is put in quotes where the node is in braces, too: \
            `{count: 40, name: \"rack1-{01}\", address: 10.0.1.10}`.",
-    example: "40",
+    example: "1",
     others: "replicas instances quantity",
     schema: || json!({"type": "integer", "minimum": 1, "maximum": MOST}),
     ..Row::EMPTY

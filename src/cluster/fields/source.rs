@@ -17,15 +17,18 @@ keys! {
 
     key path: String = by(|value| value.text().map(str::to_owned)); {
         help: "A file of this machine, relative to nodes.yaml's folder.",
+        example: "raspios.img.xz",
         schema: || json!({"type": "string"}),
         here: "file name filename",
     }
     key url: String = like("^https?://[^@/]+(/.*)?$", text(url)); {
         help: "The address of a file that is downloaded once and kept, with its `sha256`; instead of `path`.",
+        example: "https://example.org/raspios.img.xz",
         instead_of: "path",
     }
     key sha256: Digest = token(sha256); {
         help: "The SHA-256 that the file, packed as it is, has to have; there has to be one beside `url`.",
+        example: "483db18a48da399b5b7022ffae9a07bc6d99daab30e593aedac09b69ff422843",
         schema: sha256_schema,
         others: "checksum sha256sum sha hash",
     }

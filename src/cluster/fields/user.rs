@@ -40,7 +40,7 @@ keys! {
     key login: bool = boolean() => bool, else true; {
         help: "`false` for a user that nobody logs in as: without password, keys and sudo, and with a shell that ends \
               at once. Where it is the first one, another has to be able to log in.",
-        example: "false",
+        example: "true",
         schema: || json!({"default": true}),
     }
     key shell: ImagePath = like(r"^/[^\s:]+$", text(shell)) => ImagePath, else image_path!("/bin/bash"); {
@@ -56,6 +56,7 @@ keys! {
     }
     key password_hash: Password = like(r"^\$(y|gy|7|2[aby]|[56])\$.{30,}$", token(password_hash)) => Option<Password>; {
         help: "A hash as `openssl passwd -6` prints it, in single quotes; no password where absent.",
+        example: "'$6$salt$what.openssl.passwd.-6.prints'",
         others: "password passwd hashed_passwd hashed_password password_encrypted pass user_password \
               plain_text_passwd chpasswd password_user sshuserpassword auto_setup_global_password",
     }

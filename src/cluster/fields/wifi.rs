@@ -41,6 +41,7 @@ keys! {
     key password: Passphrase = by(password); {
         help: "Its password, of 8 to 63 characters. Only what is derived from it is on the cards; with `security: wpa3` or \
               `mixed`, it is itself.",
+        example: "open sesame",
         schema: || json!({"type": ["string", "number"]}),
         here: "passphrase pass key wifipassword wifi_password wpa_passphrase",
     }
@@ -51,8 +52,10 @@ keys! {
     }
     key psk: WifiKey = by(psk); {
         help: "The key that `wpa_passphrase` makes of name and password, 64 hexadecimal digits; instead of `password`.",
+        example: "f42c6fc52df0ebef9ebb4b90b38a5f902e83fe1b135a70e23aed762e9710a12e",
         schema: || json!({"type": ["string", "number"], "pattern": "^[0-9A-Fa-f]{64}$"}),
         here: "pmk wpa_psk",
+        instead_of: "password",
     }
     key country: Country = like("^[A-Z]{2}$", token(country)); {
         help: "The country that the nodes are in, by two letters of ISO 3166: its rules are those of the radio. It has to be \
@@ -62,6 +65,7 @@ keys! {
     }
     key hidden: bool = boolean(); {
         help: "Whether the network keeps its name to itself.",
+        example: "true",
         here: "scan_ssid hidden_ssid",
     }
     key security: Security = words([
@@ -72,11 +76,13 @@ keys! {
     ]); {
         help: "What the access point offers: `wpa2`, which is usual and often enough beside WPA3; `mixed` for WPA2 and WPA3 in \
               one; `wpa3` alone, not on bullseye; `open` for a network without a password.",
+        example: "wpa2",
         schema: || json!({"default": "wpa2"}),
         here: "key_mgmt auth encryption",
     }
     key interface: Interface = like("^wl[A-Za-z0-9._-]{1,13}$", text(radio)); {
         help: "The radio: `wlan0` is the board's own, `wlan1` one on USB.",
+        example: "wlan0",
         schema: || json!({"default": "wlan0"}),
         others: "nic ifname iface device dev",
     }

@@ -2,7 +2,7 @@
 
 use super::{parse, rendered};
 use crate::support::{Workshop, assert_snapshot, text};
-use cardwright::cluster::{Cluster, Node, Swap};
+use cardwright::cluster::{Node, Swap};
 use std::fmt::Write as _;
 use std::fs;
 
@@ -164,7 +164,8 @@ nodes: [{count: 2, name: rack1-1, address: 10.0.0.21, k3s: agent, files: [{path:
         "nodes: [{name: rack1-9, address: 10.0.0.29, k3s: agent}]\n",
         "nodes: [{name: rack3-1, address: 10.0.0.31, k3s: agent}]\n",
     );
-    let load = || Cluster::load(&workshop.path("nodes.yaml")).unwrap();
+    let text = fs::read_to_string(workshop.path("nodes.yaml")).unwrap();
+    let load = || super::parse_in(&workshop.path(""), &text).unwrap();
     let cluster = load();
     let facts = |node: &Node| {
         let zone = node.timezone.clone().unwrap_or_default();

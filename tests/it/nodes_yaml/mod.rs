@@ -2,12 +2,13 @@
 
 mod clusters;
 mod contradictions;
+mod example;
 mod fleets;
 mod hostile;
 mod injection;
 mod mistakes;
 mod networks;
-mod schema;
+pub(crate) mod schema;
 
 use cardwright::cluster::{Cluster, InvalidCluster};
 use std::fmt::Write as _;
@@ -33,7 +34,7 @@ const HASH: &str =
 /// What the files of `folder`, the text's own folder, are for.
 fn parse_in(folder: &Path, text: &str) -> Result<Cluster, InvalidCluster> {
     let parsed = Cluster::parse(text, &folder.join("nodes.yaml"));
-    schema::collect(folder, text, parsed.as_ref().err());
+    schema::collect(folder, text, parsed.as_ref());
     parsed
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod mount;
 mod oracles;
 pub(crate) mod release_server;
 
+use crate::nodes_yaml::schema::collect_at_first_start;
 pub(crate) use images::*;
 pub(crate) use oracles::*;
 use std::collections::BTreeMap;
@@ -67,6 +68,7 @@ impl Workshop {
 
     /// As [`command`](Self::command), of a copy of the program.
     pub fn command_of(&self, program: &Path) -> Command {
+        collect_at_first_start(self.folder.path());
         let mut command = Command::new(program);
         command.current_dir(self.folder.path());
         for name in ["CI", "SOURCE_DATE_EPOCH", "CARDWRIGHT_SECRET", "CLICOLOR_FORCE"] {

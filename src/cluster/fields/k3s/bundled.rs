@@ -33,10 +33,12 @@ keys! {
 
     key arm64: FileLocation = by(source::file); {
         help: "`k3s-arm64` of a release.",
+        example: "k3s-arm64",
         schema: source::schema,
     }
     key armhf: FileLocation = by(source::file); {
         help: "`k3s-armhf` of a release.",
+        example: "k3s-armhf",
         schema: source::schema,
     }
 }

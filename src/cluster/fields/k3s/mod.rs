@@ -39,7 +39,7 @@ keys! {
     }
     key install: Install = by(install); {
         help: "How k3s gets onto the nodes: downloaded at their first start, or put inside the cards.",
-        example: "download",
+        example: "{download: {base_url: http://192.168.50.2/k3s}}",
         schema: || json!({"anyOf": [{"const": "download"}, schema::reference(&INSTALL)]}),
     }
     level server: Flags = K3S_ROLE; {
@@ -71,6 +71,7 @@ keys! {
     key ca_start_year: CaStartYear = token(access::year); {
         help: "The year that the cluster's certificate authorities count from, that of its first card: they end with \
               the tenth year after it. Another year is another cluster: all cards have to be made again.",
+        example: "2026",
         schema: access::year_schema,
         others: "founded",
     }
@@ -112,7 +113,7 @@ keys! {
 
     key role: NodeRole = required("agent", by(|value| role(value, "role"))); {
         help: "What k3s is on this node.",
-        example: "agent",
+        example: "server",
         schema: role_schema,
     }
 }
@@ -136,7 +137,8 @@ keys! {
         example: "{base_url: http://192.168.50.2/k3s}",
     }
     level bundled: BundledFields = BUNDLED; {
-        help: "Put inside the cards: nothing is downloaded at the first start.",
+        help: "Put inside the cards: nothing is downloaded at the first start; instead of `download`.",
+        instead_of: "download",
         example: "{binary: {arm64: k3s-arm64}, images: [k3s-airgap-images-arm64.tar.zst]}",
     }
 }
@@ -151,7 +153,7 @@ keys! {
     }
     level sha256: DigestFields = DOWNLOAD_SHA256; {
         help: "What the programs have to be.",
-        example: "{arm64: …}",
+        example: "{arm64: 483db18a48da399b5b7022ffae9a07bc6d99daab30e593aedac09b69ff422843}",
     }
 }
 
@@ -161,10 +163,12 @@ keys! {
 
     key arm64: Digest = token(source::sha256); {
         help: "Of `k3s-arm64`.",
+        example: "483db18a48da399b5b7022ffae9a07bc6d99daab30e593aedac09b69ff422843",
         schema: source::sha256_schema,
     }
     key armhf: Digest = token(source::sha256); {
         help: "Of `k3s-armhf`.",
+        example: "483db18a48da399b5b7022ffae9a07bc6d99daab30e593aedac09b69ff422843",
         schema: source::sha256_schema,
     }
 }
