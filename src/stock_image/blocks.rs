@@ -70,7 +70,10 @@ impl BlockImage {
         }
         let memory =
             block_memory(&*self.file.bytes, block).map_err(|problem| self.file.unreadable(problem))?;
-        self.once.run(number, memory.get() + PIECE as u64, || Ok(self.decode_now(block)?))
+        self.once.run(number, memory.get() + PIECE as u64, || {
+            tracing::trace!(number, "decoding an xz Block");
+            Ok(self.decode_now(block)?)
+        })
     }
 
     /// Returns a reader of a part of the disk that decodes what was not decoded before, and keeps none of it.
