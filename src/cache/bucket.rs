@@ -18,6 +18,8 @@ pub enum Bucket {
     Downloads,
     /// The parts of compressed stock images that were read.
     Pages,
+    /// The SHA-256 of stock images, by what the system says of their files.
+    Digests,
     /// Templates of images.
     Templates,
 }
@@ -41,7 +43,7 @@ const GIB: u64 = 1 << 30;
 
 impl Bucket {
     /// All buckets.
-    pub const ALL: [Self; 3] = [Self::Downloads, Self::Pages, Self::Templates];
+    pub const ALL: [Self; 4] = [Self::Downloads, Self::Pages, Self::Digests, Self::Templates];
 
     /// Returns the properties.
     pub const fn properties(self) -> Properties {
@@ -60,6 +62,14 @@ impl Bucket {
                 max_files: 4,
                 max_size: ByteCount::new(GIB),
                 contents: "the parts of compressed stock images that planning reads",
+            },
+            // A file has 64 bytes.
+            Self::Digests => Properties {
+                name: "digests",
+                version: 1,
+                max_files: 64,
+                max_size: ByteCount::new(64 << 10),
+                contents: "the SHA-256 of stock images that did not change since they were hashed",
             },
             // A cluster has a template for each format that its images are made in.
             Self::Templates => Properties {
@@ -100,7 +110,7 @@ impl Bucket {
         };
         let is_rest = match self {
             Self::Downloads => rest.starts_with('-'),
-            Self::Pages | Self::Templates => rest.is_empty(),
+            Self::Pages | Self::Digests | Self::Templates => rest.is_empty(),
         };
         is_rest && Digest::parse(digest).is_some()
     }

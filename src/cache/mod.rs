@@ -7,6 +7,8 @@
 //! │   └── <SHA-256>-<name>.part   the beginning of a file, to be resumed
 //! ├── pages-v1/
 //! │   └── <SHA-256>
+//! ├── digests-v1/
+//! │   └── <SHA-256 of what the system says of a file>
 //! └── templates-v1/
 //!     ├── <SHA-256>
 //!     └── .new-<random>      in the making

@@ -204,7 +204,7 @@ mod tests {
         }
         let used = BucketFiles::new(cache.path(), Bucket::Pages).find(&other).unwrap();
         let before = usage(cache.path());
-        assert_eq!(before.iter().map(|usage| usage.files).collect::<Vec<_>>(), [0, 2, 2]);
+        assert_eq!(before.iter().map(|usage| usage.files).collect::<Vec<_>>(), [0, 2, 0, 2]);
         assert!(before[0].last_used.is_none() && before[1].last_used.is_some());
         let cleaned = clean(cache.path(), &[Bucket::Pages]);
         assert_eq!((cleaned.len(), cleaned[0].files, cleaned[0].size), (1, 2, ByteCount::new(10)));

@@ -24,7 +24,7 @@ pub(super) fn run(arguments: &InspectArguments) -> Result<(), Failure> {
     let image = if path == Path::new("demo") && !path.exists() {
         demo::open()
     } else {
-        StockImage::open(path, None, &super::scratch_folder())
+        StockImage::open_to_look(path, &super::scratch_folder(), super::cache().as_deref())
     };
     let image = image.map_err(|error| {
         let hint =

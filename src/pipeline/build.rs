@@ -81,6 +81,7 @@ impl Session {
         options: &BuildOptions,
         progress: &dyn Progress,
     ) -> Result<Built, Error> {
+        self.stock.image.start_hashing();
         let built = build(self, plans, options, progress);
         built.map_err(|error| wrong_image_or(&self.stock.image, error))
     }
@@ -97,6 +98,7 @@ impl Session {
         sink: impl Sink,
         progress: &dyn Progress,
     ) -> Result<(), Error> {
+        self.stock.image.start_hashing();
         let failed = |source| Error::Apply { node: node.name.to_string(), source };
         let (patch, scratch) = (plans.of(node)?, self.scratch());
         let base_layer = BaseLayer::create(&self.stock.system, &plans.layout, &plans.common, &scratch)?;

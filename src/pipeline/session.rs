@@ -41,6 +41,15 @@ impl OpenedImage {
         Ok(())
     }
 
+    /// Compares the SHA-256 of the stock image with the one pinned, as [`verify`](Self::verify) does, and takes a file that
+    /// did not change since it was hashed for what it was: enough for showing plans.
+    ///
+    /// # Errors
+    /// When it is not the one pinned.
+    pub fn verify_unless_known(&self) -> Result<(), Error> {
+        Ok(self.image.verify_unless_known()?)
+    }
+
     /// Returns the system.
     pub fn system(&self) -> &StockSystem {
         &self.system
@@ -121,7 +130,8 @@ impl Session {
         progress: &dyn Progress,
     ) -> Result<Plans<'cluster>, Error> {
         let (system, cache) = (&self.stock.system, self.cache.as_deref());
-        plan_cluster(system, cluster, &self.secret, &self.steps, cache, progress)
+        let planned = plan_cluster(system, cluster, &self.secret, &self.steps, cache, progress);
+        planned.map_err(|error| wrong_image_or(&self.stock.image, error))
     }
 
     /// Saves what was read of the stock image, so that the next run need not decompress it.

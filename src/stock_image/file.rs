@@ -1,6 +1,7 @@
 //! The file of a stock image as it was given, and its SHA-256, which is computed once, perhaps in the background.
 
 use super::error::StockImageError;
+use super::known_digests::KnownDigests;
 use crate::formats::FormatError;
 use crate::io::cursor::Cursor;
 use crate::io::plain_file::{self, NotPlain};
@@ -24,6 +25,8 @@ pub(super) struct ImageFile {
     /// The digest that it has to have.
     pub(super) pinned: Option<Digest>,
     digest: OnceLock<Digest>,
+    /// The digests that are cached.
+    known: Option<Arc<KnownDigests>>,
     /// The thread that computes the digest.
     hashing: Mutex<Option<JoinHandle<io::Result<Digest>>>>,
 }
@@ -48,6 +51,7 @@ impl ImageFile {
             scratch: scratch.to_owned(),
             pinned: None,
             digest: OnceLock::new(),
+            known: None,
             hashing: Mutex::default(),
         }
     }
@@ -58,11 +62,36 @@ impl ImageFile {
         temporary::anonymous(&self.scratch).map_err(|source| self.cannot_decompress(source))
     }
 
-    /// Begins to compute the digest, on a thread of its own.
+    /// Uses the digests that are known in `cache`, and saves this one there.
+    pub(super) fn with_known(self, cache: &Path) -> Self {
+        Self { known: Some(Arc::new(KnownDigests::new(cache))), ..self }
+    }
+
+    /// Returns the digest that the file had when it was hashed last, unless it changed since.
+    pub(super) fn known_digest(&self) -> Option<Digest> {
+        self.known.as_ref()?.find(self.on_disk.as_ref()?.file())
+    }
+
+    /// Begins to compute the digest, on a thread of its own, unless it is known already.
     pub(super) fn start_hashing(&self) {
+        let mut hashing = self.hashing.lock().unwrap_or_else(PoisonError::into_inner);
+        if hashing.is_none() && self.digest.get().is_none() {
+            *hashing = Some(thread::spawn(self.to_hash()));
+        }
+    }
+
+    /// Returns the work of computing the digest.
+    fn to_hash(&self) -> impl FnOnce() -> io::Result<Digest> + Send + 'static {
         let bytes = Arc::clone(&self.bytes);
-        let thread = thread::spawn(move || digest_of(&*bytes));
-        *self.hashing.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        let known = self.known.clone().zip(self.on_disk.clone());
+        move || {
+            let stamp = known.as_ref().and_then(|(_, file)| KnownDigests::stamp(file.file()));
+            let digest = Digest::of_reader(&mut Cursor::new(&*bytes))?;
+            if let Some(((known, file), stamp)) = known.zip(stamp) {
+                known.save(file.file(), &stamp, digest);
+            }
+            Ok(digest)
+        }
     }
 
     /// Returns the digest of the file, when it is known.
@@ -74,15 +103,24 @@ impl ImageFile {
         }
         let digest = match hashing.take() {
             Some(thread) => thread.join().map_err(|_| io::Error::other("a worker thread died"))?,
-            None => digest_of(&*self.bytes),
+            None => self.to_hash()(),
         }?;
         Ok(*self.digest.get_or_init(|| digest))
     }
 
     /// Compares the digest of the file with the one it has to have, if there is one.
     pub(super) fn verify(&self) -> Result<(), StockImageError> {
+        self.compare(|| self.digest())
+    }
+
+    /// Does as [`verify`](Self::verify), and takes a file that did not change since it was hashed for what it was.
+    pub(super) fn verify_unless_known(&self) -> Result<(), StockImageError> {
+        self.compare(|| self.known_digest().map_or_else(|| self.digest(), Ok))
+    }
+
+    fn compare(&self, digest: impl FnOnce() -> io::Result<Digest>) -> Result<(), StockImageError> {
         let Some(expected) = self.pinned else { return Ok(()) };
-        let found = self.digest().map_err(|source| self.unreadable(FormatError::Read(source)))?;
+        let found = digest().map_err(|source| self.unreadable(FormatError::Read(source)))?;
         if found == expected {
             return Ok(());
         }
@@ -96,8 +134,4 @@ impl ImageFile {
     pub(super) fn cannot_decompress(&self, source: io::Error) -> StockImageError {
         StockImageError::Scratch { file: self.name.clone(), folder: self.scratch.clone(), source }
     }
-}
-
-fn digest_of(bytes: &dyn ReadAt) -> io::Result<Digest> {
-    Digest::of_reader(&mut Cursor::new(bytes))
 }

@@ -59,8 +59,9 @@ impl StockImage {
     }
 
     /// Opens the file at `path` as [`open`](Self::open) does, with the pages that earlier runs
-    /// [saved](Self::save_pages) in the folder `cache`: where those are enough, nothing is decompressed at all, and the
-    /// SHA-256 is computed in the background.
+    /// [saved](Self::save_pages) in the folder `cache`: where those are enough, nothing is decompressed at all. The
+    /// SHA-256 is computed in the background; that of a file which did not change since it was hashed, only for whoever
+    /// asks for it.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -70,7 +71,7 @@ impl StockImage {
         scratch: &Path,
         cache: &Path,
     ) -> Result<Self, StockImageError> {
-        Self::opened(ImageFile::open(path, pinned, scratch)?, Some(cache))
+        Self::opened(ImageFile::open(path, pinned, scratch)?.with_known(cache), Some(cache))
     }
 
     /// Takes a file in any of the formats that is in memory, or anywhere else. `name` is what errors call it.
@@ -85,9 +86,19 @@ impl StockImage {
         Self::opened(ImageFile::of_bytes(Arc::new(file), Path::new(name), scratch), None)
     }
 
-    /// Opens the file at `path` as far as that is quick: it is not hashed, and what `cache` has of the file with the
-    /// SHA-256 `pinned` is believed. `None` where much would have to be decompressed first. For a look at a file from
-    /// which nothing is going to be made.
+    /// Opens the file at `path` to look at it: it is not hashed, and what `cache` has of it is believed, where it did not
+    /// change since. Nothing may be made from it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_to_look(path: &Path, scratch: &Path, cache: Option<&Path>) -> Result<Self, StockImageError> {
+        let (file, pages) = to_look(path, None, scratch, cache)?;
+        let format = Self::detect(&file)?;
+        Self::assembled(&file, format, pages)
+    }
+
+    /// Opens the file at `path` as [`open_to_look`](Self::open_to_look) does, as far as that is quick: what `cache` has of
+    /// the file with the SHA-256 `pinned` is believed. `None` where much would have to be decompressed first.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -97,9 +108,8 @@ impl StockImage {
         scratch: &Path,
         cache: Option<&Path>,
     ) -> Result<Option<Self>, StockImageError> {
-        let file = Arc::new(ImageFile::open(path, None, scratch)?);
+        let (file, pages) = to_look(path, pinned, scratch, cache)?;
         let format = Self::detect(&file)?;
-        let pages = cached_pages(pinned, cache);
         let is_cached = pages.is_some();
         if !is_cached && !matches!(format, ImageFormat::Raw | ImageFormat::Xz) {
             return Ok(None);
@@ -118,18 +128,24 @@ impl StockImage {
     }
 
     fn opened_with(file: &Arc<ImageFile>, cache: Option<&Path>) -> Result<Self, StockImageError> {
+        let known = file.known_digest();
         // Pages are saved only of a file that had the right SHA-256.
-        let early = cached_pages(file.pinned, cache);
-        if early.is_some() {
-            file.start_hashing();
-        } else {
-            file.verify()?;
-        }
+        let early = cached_pages(file.pinned.or(known), cache);
         let format = Self::detect(file)?;
+        match file.pinned {
+            Some(pinned) if known == Some(pinned) => {}
+            // What is decoded meanwhile is little.
+            Some(_) if early.is_some() || cache.is_some() && format == ImageFormat::Xz => {
+                file.start_hashing();
+            }
+            Some(_) => file.verify()?,
+            None => {}
+        }
         let pages = match (early, cache.filter(|_| format != ImageFormat::Raw)) {
             (Some(pages), _) => Some(pages),
             (None, Some(cache)) => {
-                let digest = file.digest().map_err(|source| file.unreadable(FormatError::Read(source)))?;
+                let digest = file.pinned.or(known).map_or_else(|| file.digest(), Ok);
+                let digest = digest.map_err(|source| file.unreadable(FormatError::Read(source)))?;
                 Some(PageCache::open(cache, digest))
             }
             (None, None) => None,
@@ -265,6 +281,20 @@ impl StockImage {
         self.file.pinned.map_or_else(|| self.file.digest(), Ok)
     }
 
+    /// Begins to compute the SHA-256 of the file in the background, for whoever is going to [`verify`](Self::verify) it.
+    pub(crate) fn start_hashing(&self) {
+        self.file.start_hashing();
+    }
+
+    /// Compares the SHA-256 of the file with the one that it has to have, as [`verify`](Self::verify) does, and takes a
+    /// file that did not change since it was hashed for what it was: enough for a look at what could be made from it.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn verify_unless_known(&self) -> Result<(), StockImageError> {
+        self.file.verify_unless_known()
+    }
+
     /// Compares the SHA-256 of the file with the one that it has to have. Waits until it is computed.
     ///
     /// # Errors
@@ -280,7 +310,11 @@ impl StockImage {
     /// When the cache cannot be written to. The next run takes longer then, and is all the same otherwise.
     pub fn save_pages(&self) -> io::Result<()> {
         let Some(pages) = &self.pages else { return Ok(()) };
-        pages.save(&Unpadded(self), &|| Ok(self.file.verify()?))
+        pages.save(&Unpadded(self), &|| {
+            self.file.verify()?;
+            // One that was only known, and not pinned, may have been damaged since.
+            if pages.are_of(self.file.digest()?) { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+        })
     }
 
     /// Returns the file as it was given, compressed.
@@ -332,6 +366,20 @@ impl StockImage {
             DiskSource::Raw | DiskSource::Whole(_) => None,
         }
     }
+}
+
+/// Opens a file that is not going to be hashed, and the pages that are cached of it: of the one with this digest, or
+/// else of the one that it was when it was hashed, unless it changed since.
+fn to_look(
+    path: &Path,
+    pinned: Option<Digest>,
+    scratch: &Path,
+    cache: Option<&Path>,
+) -> Result<(Arc<ImageFile>, Option<PageCache>), StockImageError> {
+    let file = ImageFile::open(path, None, scratch)?;
+    let file = if let Some(cache) = cache { file.with_known(cache) } else { file };
+    let pages = cached_pages(pinned.or_else(|| file.known_digest()), cache);
+    Ok((Arc::new(file), pages))
 }
 
 /// Returns the pages that are cached of a file with this digest, where there are some.

@@ -12,6 +12,7 @@ mod decompressed;
 mod error;
 mod file;
 mod image;
+mod known_digests;
 mod page_cache;
 mod shared_blocks;
 

@@ -57,6 +57,11 @@ impl PageCache {
         Self { bucket, name, cached, requested: Mutex::new(Some(BTreeSet::new())) }
     }
 
+    /// Returns `true` if they are those of a compressed file with this digest.
+    pub(super) fn are_of(&self, digest: Digest) -> bool {
+        self.name == digest.to_string()
+    }
+
     /// Returns the size of the disk, where it is known.
     pub(super) fn size(&self) -> Option<ByteCount> {
         self.cached.as_ref().map(|cached| cached.size)

@@ -239,6 +239,29 @@ fn the_pinned_digest_is_checked_before_anything_is_believed() {
     assert!(matches!(error, StockImageError::WrongDigest { .. }), "{error}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_that_did_not_change_is_known_to_whoever_only_looks() {
+    use super::known_digests::{KnownDigests, Stamp};
+    let place = Place::with(&xz_blocks(&disk(), 50_000, Check::Crc64));
+    let cache = place.folder.path().join("cache");
+    // A digest that it never had shows who looks at the file itself.
+    let pinned = Digest::from_bytes([7; 32]);
+    let file = fs::File::open(place.file()).unwrap();
+    KnownDigests::new(&cache).save(&file, &Stamp::of(&file).unwrap(), pinned);
+    let open = || StockImage::open_cached(&place.file(), Some(pinned), &place.scratch(), &cache).unwrap();
+    let image = open();
+    image.verify_unless_known().unwrap();
+    assert_holds(&image, &disk());
+    let error = image.verify().map(|_| ()).unwrap_err();
+    assert!(matches!(error, StockImageError::WrongDigest { .. }), "{error}");
+    assert!(image.save_pages().is_err());
+
+    let mut changed = fs::File::options().append(true).open(place.file()).unwrap();
+    changed.write_all(&[0; 4]).unwrap();
+    assert!(open().verify_unless_known().is_err());
+}
+
 #[test]
 fn what_is_no_file_is_refused() {
     let place = Place::with(b"");

@@ -84,6 +84,7 @@ impl Session {
         threads: usize,
         progress: &dyn Progress,
     ) -> Result<Verified, Error> {
+        self.stock.image.start_hashing();
         let run = Run { session: self, threads, images: 1, progress };
         let verified = run.open(path, node).and_then(|image| run.with_own_plans(&image, node));
         let verified = verified.map_err(|error| wrong_image_or(&self.stock.image, error))?;
@@ -102,6 +103,7 @@ impl Session {
         threads: usize,
         progress: &dyn Progress,
     ) -> Result<Vec<VerifiedFile>, Error> {
+        self.stock.image.start_hashing();
         let verified = verify_all(self, folder, threads, progress);
         let verified = verified.map_err(|error| wrong_image_or(&self.stock.image, error))?;
         self.stock.verify()?;
