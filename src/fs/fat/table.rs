@@ -21,7 +21,7 @@ const PIECE_BYTES: usize = PIECE * 4;
 pub fn unused(disk: Arc<dyn ReadAt>) -> FsResult<UnusedRanges> {
     let volume = Volume::open(disk)?;
     let mut free = FreeSpace::default();
-    volume.each_free_cluster(&mut |cluster| {
+    volume.each_free_cluster(|cluster| {
         if let Some(offset) = volume.boot_sector.offset_of(cluster) {
             free.add(offset, volume.boot_sector.bytes_per_cluster);
         }
@@ -105,23 +105,33 @@ impl<D: ReadAt + ?Sized> Volume<D> {
     /// Returns the number of free clusters.
     pub(super) fn free_clusters(&self) -> FsResult<u32> {
         let mut free = 0;
-        self.each_free_cluster(&mut |_| free += 1)?;
+        self.each_free_cluster(|_| free += 1)?;
         Ok(free)
     }
 
     /// Calls `found` with every free cluster, in order.
-    fn each_free_cluster(&self, found: &mut dyn FnMut(u32)) -> FsResult<()> {
+    fn each_free_cluster(&self, mut found: impl FnMut(u32)) -> FsResult<()> {
         let end = self.boot_sector.clusters + 2;
         let mut piece = vec![0; PIECE_BYTES];
         for start in (0..end).step_by(PIECE) {
             let entries = usize_from(end - start).min(PIECE);
             let length = (usize_from(self.boot_sector.width.bits()) * entries).div_ceil(8);
             self.read(self.offset_of_entry(start), piece.split_at_mut(length).0)?;
-            for (cluster, index) in (start..).zip(0..entries) {
-                // The first two entries are those of no cluster.
-                if cluster >= 2 && self.decode(&piece, index) == 0 {
+            // The first two entries are those of no cluster.
+            let mut free = |cluster: u32, entry: u32| {
+                if cluster >= 2 && entry == 0 {
                     found(cluster);
                 }
+            };
+            if self.boot_sector.width == Width::Fat32 {
+                // Large partitions have a hundred thousand clusters, and those of every node are counted.
+                let (entries, _) = piece.split_at(length).0.as_chunks();
+                let entries = entries.iter().map(|entry| u32::from_le_bytes(*entry) & 0x0fff_ffff);
+                (start..).zip(entries).for_each(|(cluster, entry)| free(cluster, entry));
+            } else {
+                (start..)
+                    .zip(0..entries)
+                    .for_each(|(cluster, index)| free(cluster, self.decode(&piece, index)));
             }
         }
         Ok(())
