@@ -78,6 +78,10 @@ fn places_of_disk(image: &std::path::Path) -> Vec<(&'static str, usize)> {
         ("boot: free space", free(&boot)),
         ("root: the label in the superblock", root.start + 1024 + 120),
         ("root: a descriptor of a group", group + 12),
+        ("root: the blocks that descriptors may grow into", group + 4096 + 200),
+        // `h_magic` of its superblock.
+        ("root: the superblock of the journal", find(&root, b"\xc0\x3b\x39\x98") + 60),
+        ("root: the journal", find(&root, b"\xc0\x3b\x39\x98") + 5 * 4096),
         ("root: a bitmap of blocks", of_group(0) + 100),
         ("root: a bitmap of inodes", of_group(4) + 100),
         ("root: an inode that is used", of_group(8) + 10 * 256 + 40),
