@@ -1,7 +1,7 @@
 //! The arguments of the command line.
 
 use cardwright::cache::Bucket;
-use cardwright::formats::ImageFormat;
+use cardwright::formats::{Compression, ImageFormat};
 use cardwright::pipeline::Shard;
 use cardwright::raspios::Codename;
 use clap::builder::styling::{AnsiColor, Styles};
@@ -89,6 +89,10 @@ pub(crate) struct BuildArguments {
     /// The format of the images instead of the one nodes.yaml names: img.xz, img, img.zst or img.gz
     #[arg(long, value_name = "FORMAT", value_parser = named(ImageFormat::WRITTEN, ImageFormat::extension))]
     pub(crate) format: Option<ImageFormat>,
+    /// The effort of compressing what is not in the stock image's own .img.xz: `best` gets as small as `xz -6`, and takes
+    /// about as long, once
+    #[arg(long, value_name = "EFFORT", default_value = "fast", value_parser = named(Compression::ALL, Compression::as_str))]
+    pub(crate) compression: Compression,
     #[command(flatten)]
     pub(crate) sidecars: SidecarSelection,
     /// One of several parts of the nodes only, 3/8 for the third of eight; `cardwright merge` joins them

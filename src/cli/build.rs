@@ -84,6 +84,7 @@ fn options(
     Ok(BuildOptions {
         threads: arguments.jobs.map_or_else(pipeline::all_threads, usize::from),
         only,
+        compression: arguments.compression,
         checksums: !arguments.sidecars.no_checksums,
         bmap: arguments.sidecars.bmap,
         imager: arguments.sidecars.imager.then(|| Imager { base_url: arguments.sidecars.base_url.clone() }),

@@ -5,11 +5,11 @@
 
 use super::concatenated::{Concatenated, Rest, peek, start_of};
 use super::error::TrailingData;
-use super::part::{EncodedPart, PartEncoder, Record};
+use super::part::{Compression, EncodedPart, PartEncoder, Record};
 use super::zstd;
 use crate::types::number::usize_from;
 use flate2::bufread::GzDecoder;
-use flate2::{Compress, Compression, FlushCompress};
+use flate2::{Compress, FlushCompress};
 use std::io::{self, BufRead, Read};
 
 /// Decompresses all members of a file, and checks length and CRC-32 of each. Zeros behind the last one are left out,
@@ -48,9 +48,13 @@ const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 const LAST_BLOCK: [u8; 5] = [1, 0, 0, 0xff, 0xff];
 
 /// Files of one member.
-pub(super) struct Gzip;
+pub(super) struct Gzip(pub(super) Compression);
 
 impl PartEncoder for Gzip {
+    fn largest_part(&self) -> usize {
+        self.0.largest_part()
+    }
+
     fn head(&self) -> Vec<u8> {
         HEADER.to_vec()
     }
@@ -59,7 +63,11 @@ impl PartEncoder for Gzip {
         if !zstd::shrinks(bytes)? {
             return Ok(self.store(bytes));
         }
-        let mut deflater = Compress::new(Compression::default(), false);
+        let level = match self.0 {
+            Compression::Fast => flate2::Compression::default(),
+            Compression::Best => flate2::Compression::best(),
+        };
+        let mut deflater = Compress::new(level, false);
         let mut compressed = Vec::with_capacity(bytes.len() / 2 + 1024);
         loop {
             let done = usize_from(deflater.total_in());

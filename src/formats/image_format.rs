@@ -1,7 +1,7 @@
 //! The format of an image, in and out.
 
 use super::error::FormatError;
-use super::part::PartEncoder;
+use super::part::{Compression, PartEncoder};
 use super::xz::{self, Check, Xz};
 use super::{gzip, magic, zip, zstd};
 use crate::io::ReadAt;
@@ -99,11 +99,11 @@ impl ImageFormat {
     }
 
     /// Returns the encoder of a format that images are compressed in to come out; `check` is for xz.
-    pub(crate) fn encoder(self, check: Check) -> Option<Box<dyn PartEncoder>> {
+    pub(crate) fn encoder(self, compression: Compression, check: Check) -> Option<Box<dyn PartEncoder>> {
         match self {
-            Self::Xz => Some(Box::new(Xz { check })),
-            Self::Gzip => Some(Box::new(gzip::Gzip)),
-            Self::Zstd => Some(Box::new(zstd::Zstd)),
+            Self::Xz => Some(Box::new(Xz { compression, check })),
+            Self::Gzip => Some(Box::new(gzip::Gzip(compression))),
+            Self::Zstd => Some(Box::new(zstd::Zstd(compression))),
             Self::Raw | Self::Zip => None,
         }
     }

@@ -20,6 +20,7 @@ mod tests;
 
 pub use error::FormatError;
 pub use image_format::ImageFormat;
+pub use part::Compression;
 pub(crate) use part::{EncodedPart, PartEncoder, Record};
 
 use crate::types::ByteCount;

@@ -2,6 +2,38 @@
 
 use std::io;
 
+/// The effort of compressing what cannot be taken over from the stock image as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compression {
+    /// Quickly.
+    #[default]
+    Fast,
+    /// As well as Raspberry Pi compresses its images (`xz -6`), which takes many times as long.
+    Best,
+}
+
+impl Compression {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Fast, Self::Best];
+
+    /// Returns the name, as the command line takes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::Best => "best",
+        }
+    }
+
+    /// Returns the size of the largest part: what is compressed quickly sees in 4 MiB nearly all there is to see, and
+    /// many threads together take little memory. 24 MiB are the Blocks of `xz -6`.
+    pub(super) const fn largest_part(self) -> usize {
+        match self {
+            Self::Fast => 4 << 20,
+            Self::Best => 24 << 20,
+        }
+    }
+}
+
 /// The numbers of a part that the end of its file needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Record {
@@ -24,6 +56,9 @@ pub(crate) struct EncodedPart {
 
 /// A format whose files are made of independent parts: a head, parts, and a tail.
 pub(crate) trait PartEncoder: Sync {
+    /// Returns the size of the largest part that is compressed at once.
+    fn largest_part(&self) -> usize;
+
     /// Returns the beginning of a file.
     fn head(&self) -> Vec<u8>;
 

@@ -3,7 +3,7 @@
 
 use super::concatenated::{Concatenated, Rest, peek, start_of};
 use super::error::TrailingData;
-use super::part::{EncodedPart, PartEncoder, Record};
+use super::part::{Compression, EncodedPart, PartEncoder, Record};
 use std::hash::Hasher as _;
 use std::io::{self, BufRead, Read};
 use twox_hash::XxHash64;
@@ -62,9 +62,6 @@ impl<R: Read> Read for Explained<R> {
     }
 }
 
-/// The default of the `zstd` program.
-const LEVEL: i32 = 3;
-
 const MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
 
 /// `Frame_Header_Descriptor` (section 3.1.1.1.1): a content size of four bytes, one segment, a checksum.
@@ -84,15 +81,25 @@ pub(super) fn shrinks(bytes: &[u8]) -> io::Result<bool> {
 }
 
 /// Files of one frame a part.
-pub(super) struct Zstd;
+pub(super) struct Zstd(pub(super) Compression);
 
 impl PartEncoder for Zstd {
+    fn largest_part(&self) -> usize {
+        self.0.largest_part()
+    }
+
     fn head(&self) -> Vec<u8> {
         Vec::new()
     }
 
     fn compress(&self, bytes: &[u8]) -> io::Result<EncodedPart> {
-        let mut compressor = Compressor::new(LEVEL)?;
+        let level = match self.0 {
+            // The default of the `zstd` program.
+            Compression::Fast => 3,
+            // The last that takes no more memory to decompress than others do.
+            Compression::Best => 19,
+        };
+        let mut compressor = Compressor::new(level)?;
         compressor.include_checksum(true)?;
         compressor.include_contentsize(true)?;
         Ok(part(compressor.compress(bytes)?, bytes))

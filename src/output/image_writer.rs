@@ -8,7 +8,7 @@ use super::replicas::{BlockSource, Change, Replication};
 use super::sidecar::bmap;
 use super::template::{self, Key, Maker};
 use crate::formats::xz::{Check, XzBlock};
-use crate::formats::{ImageFormat, PartEncoder};
+use crate::formats::{Compression, ImageFormat, PartEncoder};
 use crate::io::{AtomicFile, BLOCK_SIZE, BlockIndex, Layer, LayeredDisk, ReadAt};
 use crate::stock_image::{StockImage, VerifiedImage};
 use crate::types::number::usize_from;
@@ -22,6 +22,8 @@ use std::path::Path;
 pub struct ImageWriter<'build> {
     /// The format of the images.
     pub format: ImageFormat,
+    /// The effort of compressing.
+    pub compression: Compression,
     /// The disk that all nodes share. Compressed parts of it may be cached: nothing in it may be a secret.
     pub disk: &'build LayeredDisk,
     /// The blocks in which some node of the cluster differs, also those whose images are not wanted: the layout of an
@@ -53,7 +55,8 @@ impl ImageWriter<'_> {
                 let reusable =
                     if format == ImageFormat::Xz { template::reusable_blocks(self.stock) } else { None };
                 let (check, blocks) = reusable.unwrap_or((Check::Crc64, vec![]));
-                let encoder = format.encoder(check).ok_or(OutputError::NotWritten(format))?;
+                let encoder =
+                    format.encoder(self.compression, check).ok_or(OutputError::NotWritten(format))?;
                 self.write_compressed(&*encoder, &blocks, jobs, progress)
             }
         }?;
@@ -112,7 +115,7 @@ impl ImageWriter<'_> {
             progress: &|more, total| progress.working(Stage::Compressing, more, total),
         };
         let stock = self.stock.expected_digest().map_err(OutputError::StockImage)?;
-        let key = Key { stock, format: self.format.extension() };
+        let key = Key { stock, format: self.format.extension(), compression: self.compression };
         let folder = jobs.iter().find_map(|job| job.path.parent()).unwrap_or(Path::new("."));
         let verify = || self.stock.verify().map(drop).map_err(io::Error::other);
         let (template, cache_error) = template::obtain(&maker, &key, self.cache, folder, &verify)?;

@@ -3,7 +3,7 @@
 
 use super::{BuiltImage, ImageJob, ImageWriter};
 use crate::cache::Bucket;
-use crate::formats::ImageFormat;
+use crate::formats::{Compression, ImageFormat};
 use crate::io::{Extended, Layer, LayeredDisk, Overlay, ReadAt, Window, WriteAt as _};
 use crate::stock_image::StockImage;
 use crate::types::{ByteCount, ByteOffset, Digest};
@@ -105,6 +105,7 @@ fn unpacked(path: &Path, format: ImageFormat) -> Vec<u8> {
 #[derive(Clone, Copy)]
 struct Way<'way> {
     format: ImageFormat,
+    compression: Compression,
     size: usize,
     threads: usize,
     only: Option<usize>,
@@ -113,7 +114,7 @@ struct Way<'way> {
 
 impl Way<'_> {
     fn plain(format: ImageFormat) -> Self {
-        Self { format, size: SIZE, threads: 2, only: None, cache: None }
+        Self { format, compression: Compression::Fast, size: SIZE, threads: 2, only: None, cache: None }
     }
 }
 
@@ -134,7 +135,7 @@ impl Workshop {
 
     /// Writes images of all nodes in one format, or of one of them, and compares.
     fn check(&self, way: Way<'_>, shared: Option<&Arc<Layer>>, layers: &[Arc<Layer>]) -> Vec<BuiltImage> {
-        let Way { format, size, threads, only, cache } = way;
+        let Way { format, compression, size, threads, only, cache } = way;
         // Opened, it is padded to whole sectors.
         let stock =
             Window::new(Arc::clone(&self.stock), ByteOffset::ZERO, ByteCount::new(SIZE as u64)).unwrap();
@@ -149,6 +150,7 @@ impl Workshop {
         });
         let writer = ImageWriter {
             format,
+            compression,
             disk: &disk,
             node_blocks: &layers.iter().flat_map(|layer| layer.indices()).collect(),
             stock: &self.stock,
@@ -232,6 +234,7 @@ proptest! {
     fn what_comes_out_unpacks_to_what_was_meant(
         packed in packed(),
         format in prop::sample::select(ImageFormat::WRITTEN.to_vec()),
+        compression in prop::sample::select(Compression::ALL.to_vec()),
         shared in writes(),
         nodes in prop::collection::vec(writes(), 1..4),
         grown in prop_oneof![Just(0), 1..400_000_usize],
@@ -246,10 +249,10 @@ proptest! {
         let layers: Vec<_> =
             nodes.iter().map(|writes| layer(&grown_disk, Some(&shared), writes)).collect();
         let cache = workshop.folder.path().join("cache");
-        let all = workshop.check(Way { format, size, threads, only: None, cache: Some(&cache) }, Some(&shared), &layers);
+        let all = workshop.check(Way { format, compression, size, threads, only: None, cache: Some(&cache) }, Some(&shared), &layers);
         // The same bytes on another number of threads, from the cache or without one, and of one node alone.
         for (threads, cache, only) in [(5, Some(&*cache), None), (1, None, Some(layers.len() - 1))] {
-            let again = workshop.check(Way { format, size, threads, only, cache }, Some(&shared), &layers);
+            let again = workshop.check(Way { format, compression, size, threads, only, cache }, Some(&shared), &layers);
             for again in again {
                 let before = all.iter().find(|one| one.path == again.path).unwrap();
                 prop_assert_eq!(before.sha256, again.sha256);

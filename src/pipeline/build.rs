@@ -8,6 +8,7 @@ use crate::access::{AccessFile, AccessFiles, WrittenAccessFiles};
 use crate::base_layer::BaseLayer;
 use crate::cache;
 use crate::cluster::{Cluster, Node};
+use crate::formats::Compression;
 use crate::io::ownership::create_folder;
 use crate::io::{self as disks, BlockIndex, CopyError, ReadAt as _, Sink};
 pub use crate::output::BuiltImage;
@@ -28,6 +29,8 @@ pub struct BuildOptions {
     pub threads: usize,
     /// The names of the nodes whose images are wanted; those of all nodes where it is absent.
     pub only: Option<Vec<String>>,
+    /// The effort of compressing what cannot be taken over from the stock image as it is.
+    pub compression: Compression,
     /// Hash the images, for SHA256SUMS and build.json. Where the filesystem shares blocks, that is
     /// most of what an image costs.
     pub checksums: bool,
@@ -46,7 +49,14 @@ pub struct Imager {
 
 impl Default for BuildOptions {
     fn default() -> Self {
-        Self { threads: all_threads(), only: None, checksums: true, bmap: false, imager: None }
+        Self {
+            threads: all_threads(),
+            only: None,
+            compression: Compression::default(),
+            checksums: true,
+            bmap: false,
+            imager: None,
+        }
     }
 }
 
@@ -136,6 +146,7 @@ fn build(
     session.save_pages(progress);
     let writer = ImageWriter {
         format: cluster.output.format,
+        compression: options.compression,
         disk: &base_layer.disk,
         node_blocks: &node_blocks,
         stock: image,

@@ -281,9 +281,11 @@ impl StockImage {
         self.file.pinned.map_or_else(|| self.file.digest(), Ok)
     }
 
-    /// Begins to compute the SHA-256 of the file in the background, for whoever is going to [`verify`](Self::verify) it.
+    /// Begins to compute the SHA-256 of the file in the background, where [`verify`](Self::verify) is going to compare it.
     pub(crate) fn start_hashing(&self) {
-        self.file.start_hashing();
+        if self.file.pinned.is_some() {
+            self.file.start_hashing();
+        }
     }
 
     /// Compares the SHA-256 of the file with the one that it has to have, as [`verify`](Self::verify) does, and takes a

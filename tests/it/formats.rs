@@ -157,6 +157,21 @@ fn packed_images_are_the_same_whatever_threads_and_cache() {
 }
 
 #[test]
+fn the_best_compression_is_smaller_and_holds_the_same() {
+    let workshop = Workshop::with_example();
+    for format in ["img.xz", "img.gz", "img.zst"] {
+        let size = |effort: &str| {
+            let options = ["--only", "north", "--compression", effort, "--output", effort];
+            workshop.succeed(["build", "--image", "demo", "--format", format].iter().chain(&options));
+            let image = format!("{effort}/north.{format}");
+            workshop.succeed(["verify", "--image", "demo", &image]);
+            fs::metadata(workshop.path(&image)).unwrap().len()
+        };
+        assert!(size("best") < size("fast"), "{format}");
+    }
+}
+
+#[test]
 fn builds_at_the_same_time_share_one_cache_and_do_not_disturb_each_other() {
     let workshop = Workshop::with_example();
     // The secret is made once.

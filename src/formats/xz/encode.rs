@@ -2,22 +2,24 @@
 
 use super::block::BlockHeader;
 use super::stream::{Check, HEADER_SIZE, stream_end, stream_header, take_number};
-use crate::formats::part::{EncodedPart, PartEncoder, Record};
+use crate::formats::part::{Compression, EncodedPart, PartEncoder, Record};
 use crate::formats::zstd;
 use crate::types::number::usize_from;
 use std::io;
 use xz2::stream::{Action, Status, Stream};
 
-/// The preset of the encoder. Above 0 the result gets some percent smaller, and takes several times as long.
-const PRESET: u32 = 0;
-
 /// Files of one Stream. A part is a Block with both sizes in its header, which is what decoders of several threads need.
 pub(in crate::formats) struct Xz {
+    pub(in crate::formats) compression: Compression,
     /// The kind of check value of its Blocks.
     pub(in crate::formats) check: Check,
 }
 
 impl PartEncoder for Xz {
+    fn largest_part(&self) -> usize {
+        self.compression.largest_part()
+    }
+
     fn head(&self) -> Vec<u8> {
         stream_header(self.check).to_vec()
     }
@@ -26,7 +28,12 @@ impl PartEncoder for Xz {
         if !zstd::shrinks(bytes)? {
             return Ok(self.store(bytes));
         }
-        compressed_block(bytes, self.check)
+        // Above 0 the result gets some percent smaller, and takes several times as long.
+        let preset = match self.compression {
+            Compression::Fast => 0,
+            Compression::Best => 6,
+        };
+        compressed_block(bytes, preset, self.check)
     }
 
     fn store(&self, bytes: &[u8]) -> EncodedPart {
@@ -69,21 +76,21 @@ fn stored_block(bytes: &[u8], check: Check) -> EncodedPart {
 ///
 /// # Errors
 /// When the encoder has not enough memory.
-fn compressed_block(bytes: &[u8], check: Check) -> io::Result<EncodedPart> {
-    let stream = encoded(bytes, check)?;
+fn compressed_block(bytes: &[u8], preset: u32, check: Check) -> io::Result<EncodedPart> {
+    let stream = encoded(bytes, preset, check)?;
     with_sizes(&stream, bytes.len() as u64, check)
         .ok_or_else(|| io::Error::other("the xz encoder did not make one Block"))
 }
 
 /// Makes a Stream of one Block. The encoder leaves the sizes out of its header.
-fn encoded(bytes: &[u8], check: Check) -> io::Result<Vec<u8>> {
+fn encoded(bytes: &[u8], preset: u32, check: Check) -> io::Result<Vec<u8>> {
     let library_check = match check {
         Check::None => xz2::stream::Check::None,
         Check::Crc32 => xz2::stream::Check::Crc32,
         Check::Crc64 => xz2::stream::Check::Crc64,
         Check::Sha256 => xz2::stream::Check::Sha256,
     };
-    let mut encoder = Stream::new_easy_encoder(PRESET, library_check)?;
+    let mut encoder = Stream::new_easy_encoder(preset, library_check)?;
     let mut stream = Vec::with_capacity(bytes.len() / 2 + 1024);
     loop {
         let done = usize_from(encoder.total_in());

@@ -6,6 +6,7 @@
 
 use super::{Contents, Maker, Template};
 use crate::cache::{Bucket, BucketFiles};
+use crate::formats::Compression;
 use crate::io::cursor::Cursor;
 use crate::io::{BLOCK_SIZE, DiskFile, ReadAt, temporary};
 use crate::output::OutputError;
@@ -23,6 +24,7 @@ pub(in crate::output) struct Key {
     /// The SHA-256 of the stock image's file as it was given.
     pub(in crate::output) stock: Digest,
     pub(in crate::output) format: &'static str,
+    pub(in crate::output) compression: Compression,
 }
 
 impl Key {
@@ -35,6 +37,9 @@ impl Key {
             self.format,
             maker.disk.size().get()
         );
+        if self.compression != Compression::default() {
+            text = format!("{text}{}\n", self.compression.as_str());
+        }
         text.extend(maker.regions.all().iter().map(|region| format!("{}-{}\n", region.start, region.end)));
         let mut hasher = Sha256::new();
         hasher.update(text);

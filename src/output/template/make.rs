@@ -56,8 +56,8 @@ impl Maker<'_> {
     /// Compresses what has to be compressed into `file`, which is empty; returns what the template then consists of.
     #[expect(clippy::expect_used, reason = "compress() fails unless it compresses all there is")]
     pub(super) fn make(&self, file: &File) -> Result<Contents, OutputError> {
-        let planned =
-            plan(self.disk, self.regions, self.stock, self.blocks).map_err(OutputError::StockImage)?;
+        let planned = plan(self.disk, self.regions, self.stock, self.blocks, self.format.largest_part())
+            .map_err(OutputError::StockImage)?;
         let mut work: Vec<_> =
             planned.into_iter().map(|planned| Work { planned, compressed: None }).collect();
         let mut pieces = self.compress(&mut work, Pieces { file, length: 0 })?;
@@ -168,8 +168,8 @@ fn push(spans: &mut Vec<TemplateSpan>, span: TemplateSpan) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::ImageFormat;
     use crate::formats::xz::Check;
+    use crate::formats::{Compression, ImageFormat};
     use crate::io::Extended;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -181,6 +181,9 @@ mod tests {
     }
 
     impl PartEncoder for Counting {
+        fn largest_part(&self) -> usize {
+            self.encoder.largest_part()
+        }
         fn head(&self) -> Vec<u8> {
             self.encoder.head()
         }
@@ -203,7 +206,7 @@ mod tests {
         stock[..1 << 20].fill(7);
         let larger = Extended::new(stock.clone(), ByteCount::new(100 << 20)).unwrap();
         for format in [ImageFormat::Xz, ImageFormat::Gzip, ImageFormat::Zstd] {
-            let encoder = format.encoder(Check::Crc64).unwrap();
+            let encoder = format.encoder(Compression::Fast, Check::Crc64).unwrap();
             let counting = Counting { encoder, compressed: AtomicUsize::new(0) };
             let maker = Maker {
                 format: &counting,

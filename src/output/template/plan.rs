@@ -10,10 +10,6 @@ use crate::types::{ByteOffset, chunks};
 use std::io;
 use std::ops::Range;
 
-/// The most that is compressed as one part. Small enough that many threads together take little memory, and
-/// large enough that the encoder sees nearly all there is to see.
-const LARGEST_PART: usize = 4 << 20;
-
 /// The longest header a Block can have.
 const LONGEST_HEADER: usize = 1024;
 
@@ -48,7 +44,7 @@ pub(in crate::output) fn reusable_blocks(stock: &StockImage) -> Option<(Check, V
     reusable.then_some((check, blocks))
 }
 
-/// Plans a template of `disk`. `blocks` are those of the stock image's `file`.
+/// Plans a template of `disk`, with parts of at most `largest` bytes that are compressed. `blocks` are those of the stock image's `file`.
 ///
 /// # Errors
 /// When the file cannot be read.
@@ -57,6 +53,7 @@ pub(super) fn plan(
     regions: &NodeRegions,
     file: &dyn ReadAt,
     blocks: &[XzBlock],
+    largest: usize,
 ) -> io::Result<Vec<Planned>> {
     let mut planned = Vec::new();
     let mut done = 0;
@@ -71,19 +68,19 @@ pub(super) fn plan(
             continue;
         }
         if let Some(reused) = reuse(file, block)? {
-            cut(done..range.start, regions, &mut planned);
+            cut(done..range.start, regions, largest, &mut planned);
             planned.push(Planned::Reused(reused));
             done = range.end;
         }
     }
-    cut(done..disk.size().get(), regions, &mut planned);
+    cut(done..disk.size().get(), regions, largest, &mut planned);
     Ok(planned)
 }
 
 /// Cuts a part of the disk into node regions and what lies between them. No region reaches out of it.
-fn cut(range: Range<u64>, regions: &NodeRegions, planned: &mut Vec<Planned>) {
+fn cut(range: Range<u64>, regions: &NodeRegions, largest: usize, planned: &mut Vec<Planned>) {
     let between = |range: Range<u64>| {
-        let parts = chunks(range, LARGEST_PART);
+        let parts = chunks(range, largest);
         parts.map(|(start, length)| Planned::Compressed(start.get()..start.get() + length as u64))
     };
     let mut done = range.start;
