@@ -2,7 +2,7 @@
 
 use super::CacheError;
 use super::bucket::in_the_making;
-use crate::io::ownership::{PRIVATE, create_folder};
+use crate::io::ownership::{PRIVATE, create_folder, home};
 use crate::io::temporary::TemporaryFile;
 use crate::types::Warning;
 use std::ffi::OsString;
@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 /// Returns the folder of the cache: `CARDWRIGHT_CACHE`, else the folder `cardwright` in `XDG_CACHE_HOME` or `~/.cache`;
 /// on macOS in `~/Library/Caches`; on Windows `%LOCALAPPDATA%\cardwright\cache`. `None` where there is no home.
 pub fn folder() -> Option<PathBuf> {
-    folder_of(std::env::consts::OS, |name| std::env::var_os(name))
+    folder_of(std::env::consts::OS, |name| match name {
+        "HOME" => home().map(PathBuf::into_os_string),
+        name => std::env::var_os(name),
+    })
 }
 
 fn folder_of(system: &str, variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {

@@ -1,7 +1,9 @@
 //! A download that is not complete yet.
 
 use crate::cache::{BucketFiles, CacheError};
-use crate::io::ownership::{create_folder, has_other_names, is_ours, with_mode, without_links};
+use crate::io::ownership::{
+    create_folder, give_to_invoker, has_other_names, is_ours, with_mode, without_links,
+};
 use crate::io::sync::flush_folder;
 use crate::io::temporary::{self, Lock};
 use crate::types::Digest;
@@ -78,6 +80,7 @@ impl<'bucket> Part<'bucket> {
             options.read(true).write(true).create(true).truncate(false);
             let opened = without_links(with_mode(&mut options, 0o644)).open(&path);
             let file = opened.map_err(CacheError::when("opening", &path))?;
+            give_to_invoker(&file, folder);
             let metadata = file.metadata().map_err(CacheError::when("reading", &path))?;
             if !metadata.is_file() || !is_ours(&metadata) || has_other_names(&metadata) {
                 // Where others may write to the cache, what is there may lead to any file of ours.

@@ -2,16 +2,57 @@
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The mode of a file that is its owner's alone.
 pub(crate) const PRIVATE: u32 = 0o600;
 
-/// Returns `true` if a file belongs to the user who runs this program.
+/// Returns the user, and the group, who run this program as root by sudo(8).
+#[cfg(unix)]
+fn invoker() -> Option<(u32, u32)> {
+    let number = |name| std::env::var(name).ok()?.parse::<u32>().ok();
+    let invoker = (number("SUDO_UID")?, number("SUDO_GID")?);
+    (rustix::process::geteuid().is_root() && invoker.0 != 0).then_some(invoker)
+}
+
+/// Returns the home folder of the person at the keyboard: with sudo, that of the one who typed it.
+pub(crate) fn home() -> Option<PathBuf> {
+    #[cfg(unix)]
+    let of_invoker =
+        invoker().and_then(|(user, _)| home_in(&std::fs::read_to_string("/etc/passwd").ok()?, user));
+    #[cfg(not(unix))]
+    let of_invoker = None;
+    of_invoker.or_else(std::env::home_dir).filter(|home| !home.as_os_str().is_empty())
+}
+
+/// Returns the home folder of a user in the text of a passwd(5).
+#[cfg(unix)]
+fn home_in(passwd: &str, user: u32) -> Option<PathBuf> {
+    let of_user = |line: &&str| line.split(':').nth(2).and_then(|id| id.parse().ok()) == Some(user);
+    passwd.lines().find(of_user)?.split(':').nth(5).map(PathBuf::from)
+}
+
+/// Gives a new file or folder to the user who runs this program as root by sudo, where that user has the folder that it is
+/// in: otherwise nothing of it could be used without sudo afterwards.
+#[cfg(unix)]
+pub(crate) fn give_to_invoker(new: &File, folder: &Path) {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let Some((user, group)) = invoker() else { return };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let is_theirs = std::fs::metadata(folder).map(|found| found.uid() == user);
+    let given =
+        is_theirs.and_then(|is_theirs| if is_theirs { fchown(new, Some(user), Some(group)) } else { Ok(()) });
+    if let Err(error) = given {
+        tracing::debug!("a new file in {} stays root's: {error}", folder.display());
+    }
+}
+
+/// Returns `true` if a file belongs to the user who runs this program, with sudo or without.
 #[cfg(unix)]
 pub(crate) fn is_ours(metadata: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
-    metadata.uid() == rustix::process::geteuid().as_raw()
+    let owner = metadata.uid();
+    owner == rustix::process::geteuid().as_raw() || invoker().is_some_and(|(user, _)| owner == user)
 }
 
 /// Returns `true` if a file has several names.
@@ -60,7 +101,17 @@ pub fn create_folder(folder: &Path, private: bool) -> io::Result<()> {
     }
     #[cfg(not(unix))]
     let _: bool = private; // A folder takes the permissions of the one above it.
-    builder.create(folder)
+    let missing: Vec<&Path> =
+        folder.ancestors().take_while(|at| !at.as_os_str().is_empty() && !at.exists()).collect();
+    builder.create(folder)?;
+    // Each is its owner's before the next is looked at.
+    for new in missing.into_iter().rev() {
+        #[cfg(unix)]
+        give_to_invoker(&File::open(new)?, new.parent().unwrap_or(Path::new(".")));
+        #[cfg(not(unix))]
+        let _: &Path = new;
+    }
+    Ok(())
 }
 
 /// Returns the permission bits of a folder in which others may make and replace files; `None` where they may
@@ -99,6 +150,8 @@ mod elsewhere {
         true
     }
 
+    pub(crate) fn give_to_invoker(_new: &File, _folder: &Path) {}
+
     pub(crate) fn has_other_names(_metadata: &Metadata) -> bool {
         false
     }
@@ -129,5 +182,6 @@ mod elsewhere {
 pub use elsewhere::mode_if_others_may_write;
 #[cfg(not(unix))]
 pub(crate) use elsewhere::{
-    has_other_names, is_ours, mode_if_open_to_others, set_mode_if_private, with_mode, without_links,
+    give_to_invoker, has_other_names, is_ours, mode_if_open_to_others, set_mode_if_private, with_mode,
+    without_links,
 };

@@ -114,6 +114,7 @@ impl TemporaryFile {
         listed.insert(path.to_path_buf());
         let listing = Listed(path.to_path_buf());
         drop(listed);
+        ownership::give_to_invoker(&file, folder);
         // A umask that takes rights from the owner is none that anybody means.
         ownership::set_mode_if_private(&file, mode)?;
         Ok(Self { path, file, listing })

@@ -1,6 +1,7 @@
 //! Paths of this machine that nodes.yaml names.
 
 use crate::cluster::diagnostic::{Finding, shown};
+use crate::io::ownership::home;
 use crate::io::plain_file::{self, NotPlain};
 use crate::types::escape;
 use std::cell::RefCell;
@@ -42,7 +43,7 @@ impl Folders {
             main: path.to_path_buf(),
             include: None,
             included: Rc::default(),
-            home: std::env::home_dir().filter(|home| !home.as_os_str().is_empty()),
+            home: home(),
             named: Rc::default(),
         }
     }
