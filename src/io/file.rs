@@ -24,7 +24,7 @@ impl DiskFile {
     }
 
     /// Takes a file, or a device, that is known to have this size.
-    pub(super) const fn of_size(file: File, size: ByteCount) -> Self {
+    pub(crate) const fn of_size(file: File, size: ByteCount) -> Self {
         Self { file, size }
     }
 
