@@ -22,6 +22,7 @@
 //!    them; [`access`] writes the files their owner logs in with.
 //! 7. [`pipeline`] runs all of it: a [`Session`](pipeline::Session) plans, builds and verifies. It
 //!    [inspects](pipeline::inspect) an image, too.
+//! 8. [`flash`] writes the disk of a node over a [`device`], without an image in between.
 //!
 //! # Features
 //!
@@ -40,8 +41,10 @@ pub mod base_layer;
 pub mod cache;
 pub mod cluster;
 pub mod demo;
+pub mod device;
 pub mod fetch;
 mod first_start;
+pub mod flash;
 pub mod formats;
 pub mod fs;
 pub mod github_keys;

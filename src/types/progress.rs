@@ -15,6 +15,8 @@ pub enum Stage {
     Writing,
     /// Content is hashed.
     Hashing,
+    /// A card that was written is read back.
+    ReadingBack,
 }
 
 /// A receiver of reports, for a progress bar or a log.
