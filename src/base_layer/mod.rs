@@ -97,21 +97,8 @@ impl BaseLayer {
     /// # Errors
     /// When one of the filesystems cannot be read.
     pub fn unused(&self, layer: &Arc<Layer>) -> Result<Vec<Range<u64>>, PatchError> {
-        let disk = Arc::new(self.disk.with(Arc::clone(layer)));
-        let mut unused = Vec::new();
-        for (partition, entry) in [(Partition::Boot, &self.boot), (Partition::Root, &self.root)] {
-            let window = self.window(partition, Arc::clone(&disk)).map_err(FsError::from);
-            let free = window.and_then(|window| match partition {
-                Partition::Boot => fat::unused(Arc::new(window)),
-                Partition::Root => ext4::unused(&window),
-            });
-            let at = partition.at(&ImagePath::root());
-            let free = free.map_err(PatchError::filesystem("read the free space of", at))?;
-            let absolute = |offset: u64| entry.start.get() + offset;
-            unused.extend(free.into_iter().map(|part| absolute(part.start)..absolute(part.end)));
-        }
-        unused.sort_by_key(|part| part.start);
-        Ok(unused)
+        let disk: Arc<dyn ReadAt> = Arc::new(self.disk.with(Arc::clone(layer)));
+        unused(&disk, &self.boot, &self.root)
     }
 
     fn window<D: ReadAt>(&self, partition: Partition, disk: D) -> io::Result<Window<D>> {
@@ -132,6 +119,31 @@ impl BaseLayer {
         let root = root.map_err(opening(Partition::Root))?;
         patch::apply(patch, Filesystems { boot: Box::new(boot), root: Box::new(root) })
     }
+}
+
+/// Returns the parts of a disk that hold nothing, in order: what the filesystems of its two partitions say is free.
+///
+/// # Errors
+/// When one of the filesystems cannot be read.
+pub fn unused(
+    disk: &Arc<dyn ReadAt>,
+    boot: &PartitionEntry,
+    root: &PartitionEntry,
+) -> Result<Vec<Range<u64>>, PatchError> {
+    let mut unused = Vec::new();
+    for (partition, entry) in [(Partition::Boot, boot), (Partition::Root, root)] {
+        let window = entry.window(Arc::clone(disk)).map_err(FsError::from);
+        let free = window.and_then(|window| match partition {
+            Partition::Boot => fat::unused(Arc::new(window)),
+            Partition::Root => ext4::unused(&window),
+        });
+        let at = partition.at(&ImagePath::root());
+        let free = free.map_err(PatchError::filesystem("read the free space of", at))?;
+        let absolute = |offset: u64| entry.start.get() + offset;
+        unused.extend(free.into_iter().map(|part| absolute(part.start)..absolute(part.end)));
+    }
+    unused.sort_by_key(|part| part.start);
+    Ok(unused)
 }
 
 /// Returns an overlay for what a patch writes: in memory, or, for much, in an anonymous file.

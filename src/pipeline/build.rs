@@ -14,6 +14,7 @@ use crate::io::{self as disks, BlockIndex, CopyError, ReadAt as _, Sink};
 pub use crate::output::BuiltImage;
 use crate::output::sidecar::{self, BuildRecord, ImagerManifest, Provenance};
 use crate::output::{self, ImageJob, ImageWriter, OutputError};
+use crate::patch::Patch;
 use crate::plan;
 use crate::stock_system::StockSystem;
 use crate::types::{Architecture, Digest, Stage};
@@ -108,13 +109,7 @@ impl Session {
         sink: impl Sink,
         progress: &dyn Progress,
     ) -> Result<(), Error> {
-        self.stock.image.start_hashing();
-        let failed = |source| Error::Apply { node: node.name.to_string(), source };
-        let (patch, scratch) = (plans.of(node)?, self.scratch());
-        let base_layer = BaseLayer::create(&self.stock.system, &plans.layout, &plans.common, &scratch)?;
-        let layer = base_layer.patch(&patch.beyond(&plans.common), &scratch).map_err(failed)?;
-        let disk = base_layer.disk.with(Arc::new(layer));
-        self.stock.verify()?;
+        let (disk, _) = self.cards(plans)?.layered(node)?;
         let wrote = |more| progress.working(Stage::Writing, more, disk.size());
         disks::copy_disk(&disk, sink, &wrote).map_err(|error| match error {
             CopyError::Read(source) => OutputError::StockImage(source).into(),
@@ -210,7 +205,7 @@ fn apply(
         tracing::debug!(node = %node.name, changed_blocks, "applied a plan");
         if options.only.as_ref().is_none_or(|only| only.iter().any(|name| *name == *node.name.as_str())) {
             let unused = options.bmap.then(|| base_layer.unused(&layer)).transpose()?;
-            let plan = digest_of(&plan::report(patch, &plans.common, &system.disk.files)?);
+            let plan = plan_digest(patch, &plans.common, system)?;
             let (title, description) = labels(node, system);
             jobs.push(ImageJob {
                 node: node.name.to_string(),
@@ -258,9 +253,13 @@ fn labels(node: &Node, system: &StockSystem) -> (String, String) {
 }
 
 /// Returns the SHA-256 of a plan, as `plan --json` shows it.
+///
+/// # Errors
+/// When the stock image cannot be read.
 #[expect(clippy::expect_used, reason = "a report has only keys that are text")]
-fn digest_of(report: &impl serde::Serialize) -> Digest {
-    Digest::of(&serde_json::to_vec(report).expect("a report can be written as JSON"))
+pub(super) fn plan_digest(patch: &Patch, common: &Patch, system: &StockSystem) -> Result<Digest, Error> {
+    let report = plan::report(patch, common, &system.disk.files)?;
+    Ok(Digest::of(&serde_json::to_vec(&report).expect("a report can be written as JSON")))
 }
 
 /// Returns the origin of the images.

@@ -10,6 +10,7 @@
 //! plans, builds and verifies. [`inspect`] and [`check`] need no secret.
 
 mod build;
+mod cards;
 mod check;
 pub mod inspect;
 mod merge;
@@ -21,6 +22,7 @@ pub mod verify;
 
 pub use crate::types::{Progress, Silent};
 pub use build::{BuildOptions, Built, BuiltImage, Imager, all_threads};
+pub use cards::{CardDisk, Cards, card_record};
 pub use check::{Checked, check};
 pub use merge::{MergeError, Merged, merge};
 pub use outputs::{Occupant, OccupiedOutputs, check_outputs};
@@ -35,6 +37,7 @@ use crate::cache;
 use crate::cluster::{CannotRejoin, Cluster, ImageSource, InvalidCluster, Node};
 use crate::demo;
 use crate::fetch::{FetchError, Fetched};
+use crate::flash::FlashError;
 use crate::github_keys::GithubKeysError;
 use crate::identity::{ClusterSecret, Creation, IdentityError};
 use crate::io::ownership;
@@ -96,6 +99,9 @@ errors! {
         /// Shards of a build could not be merged.
         #[error(transparent)]
         Merge(#[from] MergeError),
+        /// A card could not be written.
+        #[error(transparent)]
+        Flash(#[from] FlashError),
         /// The caller's sink did not take an image.
         #[error("writing the image failed: {0}")]
         Sink(std::io::Error),

@@ -34,7 +34,7 @@ const BLOCK: u64 = BLOCK_SIZE as u64;
 const MADE_HERE: &str = "<!-- Made by cardwright.";
 
 /// Returns what has to be written of a disk of which `unused` is free: whole blocks, in order and apart.
-pub(in crate::output) fn mapped(size: ByteCount, unused: &[Range<u64>]) -> Vec<Range<u64>> {
+pub(crate) fn mapped(size: ByteCount, unused: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut mapped = Vec::new();
     let mut done = 0;
     for part in unused {
