@@ -35,6 +35,8 @@ impl System {
 pub(super) struct Ending<'build> {
     pub(super) cluster: &'build Cluster,
     pub(super) built: &'build Built,
+    /// The images are those of all nodes, as nodes.yaml has them.
+    pub(super) is_whole: bool,
     /// The server that is to rejoin its cluster.
     pub(super) rejoin: Option<&'build str>,
     /// The mount point of a card's boot partition.
@@ -85,31 +87,34 @@ impl Ending<'_> {
                 [first.into()].into_iter().chain(paths).collect()
             }
         };
-        let (begin, how, look): (_, _, &[_]) = match system {
+        let format = self.cluster.output.format;
+        match system {
             System::Linux => {
                 let begin = if manifest.is_some() { "Or in a terminal" } else { "Flash one card per image" };
-                (
-                    begin,
-                    "put the card in, see what it is called",
-                    &["lsblk -d -o NAME,SIZE,TRAN,VENDOR,MODEL"],
-                )
-            }
-            System::MacOs => (
-                "Or in a terminal",
-                "see what the card is called",
-                &["diskutil list external physical", "diskutil unmountDisk /dev/diskN"],
-            ),
-            System::Windows => return lines,
-        };
-        lines.push(format!("{begin}: {how}, and write to it. All that was on it is lost:").into());
-        lines.extend(look.iter().map(command));
-        let format = self.cluster.output.format;
-        lines.extend(images.iter().map(|image| command(write_command(system, format, image))));
-        if system == System::Linux && manifest.is_none() {
-            lines.push(
-                "Or with Raspberry Pi Imager: choose \"Use custom\" and the image, and skip customisation."
+                lines.push(
+                    format!(
+                        "{begin}: put a card in; it shows what is on the card, and asks before that is lost:"
+                    )
                     .into(),
-            );
+                );
+                if self.is_whole {
+                    lines.push(command(format!("sudo cardwright flash{} --all", self.arguments)));
+                } else {
+                    let paths = images.iter().map(|image| shown(&image.path));
+                    lines.extend(paths.map(|path| command(format!("sudo cardwright flash {path}"))));
+                }
+                if manifest.is_none() {
+                    lines.push("Or with Raspberry Pi Imager: choose \"Use custom\" and the image, and skip customisation.".into());
+                }
+            }
+            System::MacOs => {
+                lines.push("Or in a terminal: see what the card is called, and write to it. All that was on it is lost:".into());
+                lines.extend(
+                    ["diskutil list external physical", "diskutil unmountDisk /dev/diskN"].map(command),
+                );
+                lines.extend(images.iter().map(|image| command(write_command(format, image))));
+            }
+            System::Windows => {}
         }
         lines
     }
@@ -199,26 +204,17 @@ fn command(text: impl Display) -> Line {
     spans!["  ", paint(CYAN, text)]
 }
 
-/// Returns the command that writes an image to a card.
-fn write_command(system: System, format: ImageFormat, image: &BuiltImage) -> String {
+/// Returns the command that writes an image to a card on macOS, which has its own dd, and a raw device that is far quicker.
+fn write_command(format: ImageFormat, image: &BuiltImage) -> String {
     let path = shown(&image.path);
-    let (device, options) = match (system, format) {
-        // macOS has its own dd, and a raw device that is far quicker.
-        (System::MacOs, _) => ("/dev/rdiskN", "bs=4m"),
-        (_, ImageFormat::Raw) => ("/dev/sdX", "bs=4M conv=fsync status=progress"),
-        _ => ("/dev/sdX", "bs=4M iflag=fullblock conv=fsync status=progress"),
-    };
     let decompress = match format {
-        _ if image.bmap.is_some() && system == System::Linux => {
-            return format!("sudo bmaptool copy {path} {device}");
-        }
-        ImageFormat::Raw => return format!("sudo dd if={path} of={device} {options}"),
+        ImageFormat::Raw => return format!("sudo dd if={path} of=/dev/rdiskN bs=4m"),
         ImageFormat::Xz => "xz -dc -T0",
         ImageFormat::Zstd => "zstd -dc",
         ImageFormat::Gzip => "gzip -dc",
         ImageFormat::Zip => "unzip -p",
     };
-    format!("{decompress} {path} | sudo dd of={device} {options}")
+    format!("{decompress} {path} | sudo dd of=/dev/rdiskN bs=4m")
 }
 
 /// A path as a shell takes it.
@@ -298,6 +294,7 @@ mod tests {
             let ending = Ending {
                 cluster: &cluster,
                 built: &built,
+                is_whole: name != "Linux, k3s inside",
                 rejoin: None,
                 boot_mount: "/boot/firmware",
                 arguments,
@@ -325,7 +322,14 @@ mod tests {
         let said = |cluster: &Cluster, rejoin: Option<&str>| {
             let built = built(cluster, false, false);
             let boot_mount = "/boot/firmware";
-            let ending = Ending { cluster, built: &built, rejoin, boot_mount, arguments: String::new() };
+            let ending = Ending {
+                cluster,
+                built: &built,
+                is_whole: false,
+                rejoin,
+                boot_mount,
+                arguments: String::new(),
+            };
             let lines: Vec<String> = ending.advice(System::Linux).iter().map(Line::text).collect();
             // What the cluster still has under the name goes first.
             assert_eq!(lines.contains(&"  kubectl delete node west".to_owned()), rejoin.is_some());

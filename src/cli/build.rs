@@ -44,6 +44,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let ending = Ending {
         cluster: session.cluster(),
         built: &built,
+        is_whole: options.only.is_none() && arguments.rejoin.is_none() && arguments.through.is_none(),
         rejoin: arguments.rejoin.as_deref(),
         boot_mount: session.stock().system().release.boot_mount.path(),
         arguments: same_arguments(arguments, &selection),

@@ -175,7 +175,7 @@ fn results_go_to_standard_output_and_talk_to_standard_error() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout).lines().count(), 1, "{}", text(&output.stdout));
     if cfg!(target_os = "linux") {
-        assert!(text(&output.stderr).contains("dd if=images/alone.img"), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("sudo cardwright flash"), "{}", text(&output.stderr));
     }
     assert!(!text(&output.stderr).contains('\x1b'));
 }
