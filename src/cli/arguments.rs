@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Inspect(InspectArguments),
     /// Read an image back and compare it with the plan of its node
     Verify(VerifyArguments),
+    /// Write cards, one node after another, without images in between
+    Flash(FlashArguments),
     /// Show or clean what is kept between runs
     #[command(subcommand)]
     Cache(CacheCommand),
@@ -230,6 +232,60 @@ pub(crate) struct VerifyArguments {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[command(after_help = FLASH_EXAMPLES)]
+pub(crate) struct FlashArguments {
+    #[command(flatten)]
+    pub(crate) cluster: ClusterSelection,
+    /// Write the cards of all nodes, asking for one after another; nodes that have theirs are left out
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Write also the nodes that have their card already, by the log cards.json
+    #[arg(long)]
+    pub(crate) again: bool,
+    /// The device to be written over, instead of asking
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) to: Option<PathBuf>,
+    /// Do not ask; needs `--to`
+    #[arg(long, requires = "to")]
+    pub(crate) yes: bool,
+    /// Also write over a disk that is built in, or larger than 256 GiB; never over the one that this system runs from
+    #[arg(long)]
+    pub(crate) yes_really: bool,
+    /// Unmount what is mounted of the device
+    #[arg(long)]
+    pub(crate) unmount: bool,
+    /// Write all of the image, not only what its filesystems use
+    #[arg(long)]
+    pub(crate) whole: bool,
+    /// Show the cards and USB disks that are in, and write nothing
+    #[arg(long, conflicts_with_all = ["words", "all", "to"])]
+    pub(crate) list: bool,
+    #[command(flatten)]
+    pub(crate) stock: ImageSelection,
+    /// Have this server, flashed again, join the cluster that goes on without it, instead of starting another one
+    #[arg(long, value_name = "NODE")]
+    pub(crate) rejoin: Option<String>,
+    /// Have nodes join the cluster through this server, where the first one is gone for good: the one that rejoins, and
+    /// agents
+    #[arg(long, value_name = "SERVER")]
+    pub(crate) through: Option<String>,
+    /// Print the cards that were written, or those that are in, as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const FLASH_EXAMPLES: &str = "Examples:
+  cardwright flash --list                   which cards are in
+  sudo cardwright flash --all               one card after another
+  sudo cardwright flash north               one node; asks which card
+  sudo cardwright flash north --to /dev/sdX --yes
+  sudo cardwright flash images/north.img.xz
+
+What is on a card is lost. A card has no partition table until all of it was written and read
+back: taken out early, it boots nothing.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CacheCommand {

@@ -7,6 +7,7 @@ mod bar;
 mod build;
 mod cache;
 mod check;
+mod flash;
 mod inspect;
 mod interrupt;
 mod log;
@@ -15,6 +16,7 @@ mod merge;
 #[cfg(not(feature = "progress"))]
 mod no_bar;
 mod paint;
+mod person;
 mod plan;
 mod problems;
 mod progress;
@@ -110,6 +112,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Plan(arguments) => plan::run(arguments),
         Command::Inspect(arguments) => inspect::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
+        Command::Flash(arguments) => flash::run(arguments),
         Command::Cache(command) => cache::run(command),
         Command::Schema => paint::json(&cluster::json_schema()).map_err(Failure::Output),
     };

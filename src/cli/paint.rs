@@ -131,6 +131,16 @@ pub(super) fn note(line: impl Into<Line>) {
     }
 }
 
+/// Writes a question to standard error, without the end of a line: the answer follows it.
+pub(super) fn question(line: &Line) {
+    let text = rendered(line);
+    if let Err(error) =
+        stderr().write_all(text.trim_end_matches('\n').as_bytes()).and_then(|()| stderr().flush())
+    {
+        tracing::debug!(%error, "standard error is gone");
+    }
+}
+
 /// Writes an error and what to do to standard error.
 pub(super) fn error(message: impl Display, hint: Option<&str>) {
     error_list(message, [].into_iter(), hint);

@@ -68,5 +68,6 @@ fn gerund(stage: Stage) -> &'static str {
         Stage::Compressing => "compressing",
         Stage::Writing => "writing",
         Stage::Hashing => "hashing",
+        Stage::ReadingBack => "reading back",
     }
 }

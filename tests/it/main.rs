@@ -40,6 +40,8 @@ mod command_line;
 mod demo;
 mod digests;
 mod filesystems;
+#[cfg(target_os = "linux")]
+mod flash;
 mod formats;
 mod identity;
 #[cfg(target_os = "linux")]
