@@ -319,3 +319,6 @@ fn now() -> UnixTime {
     let seconds = since.map_or(0, |since| since.as_secs());
     UnixTime::new(i64::try_from(seconds).map_or(0, |seconds| seconds))
 }
+
+#[cfg(test)]
+mod tests;
