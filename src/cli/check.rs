@@ -39,10 +39,10 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
     Ok(named.map(one).try_for_each(paint::line)?)
 }
 
-/// `north: 192.168.50.11/24, k3s server`
+/// `north: 192.168.50.11/24 on eth0, k3s server`
 fn one(node: &Node) -> String {
     let role = node.role().map_or_else(String::new, |role| format!(", k3s {role}"));
-    format!("{}: {}{role}", node.name, node.network.main)
+    format!("{}: {}{role}", node.name, node.network)
 }
 
 /// The cluster with the warnings of its stock image, and what does not fit that.

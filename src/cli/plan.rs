@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
 }
 
 fn show(node: &Node, edits: &[PlannedEdit]) -> std::io::Result<()> {
-    let address = format!("  {}", node.network.main);
+    let address = format!("  {}", node.network);
     paint::line(spans![paint(BOLD, node.name.as_str()), address])?;
     for partition in [Partition::Boot, Partition::Root] {
         let edits: Vec<_> = edits.iter().filter(|edit| edit.partition == partition).collect();

@@ -128,6 +128,28 @@ impl fmt::Display for Connection {
     }
 }
 
+impl fmt::Display for Network {
+    /// Writes all addresses, each with the interface that it is on: the main one first.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, connection) in self.connections().enumerate() {
+            let comma = if number == 0 { "" } else { ", " };
+            write!(formatter, "{comma}{connection} on {}", connection.link)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Link {
+    /// Writes what the link is called on the node, or its MAC address.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self, self.interface()) {
+            (Self::Vlan { id, .. }, _) => write!(formatter, "vlan{id}"),
+            (_, Interface::Named(name)) => name.fmt(formatter),
+            (_, Interface::WithMac(mac)) => mac.fmt(formatter),
+        }
+    }
+}
+
 impl Link {
     /// Returns the interface that it is on.
     pub fn interface(&self) -> &Interface {

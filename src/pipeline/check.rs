@@ -8,7 +8,7 @@ use crate::cluster::{Cluster, Diagnostic, FetchedKeys, ImageSource, Install};
 use crate::demo;
 use crate::fetch::{Fetched, FileLocation};
 use crate::identity::ClusterSecret;
-use crate::raspios::DOWNLOAD_PAGE;
+use crate::raspios::{self, DOWNLOAD_PAGE};
 use crate::stock_image::StockImage;
 use crate::stock_system::{OpenOptions, StockSystem, StockSystemError};
 use crate::types::{Silent, Warning};
@@ -46,7 +46,9 @@ pub fn check(cluster: &Cluster, options: OpenOptions, cache: Option<&Path>, scra
         Ok(()) => {}
         Err(End::Unseen(reason, hint)) => checked.warn(
             cluster,
-            format!("time zones, locales, paths, packages and free space were not checked: {reason}"),
+            format!(
+                "time zones, locales, keyboards, paths, packages and free space were not checked: {reason}"
+            ),
             hint,
         ),
         Err(End::Failed(Error::Unfit(unfit))) => checked.problems.extend(unfit.problems),
@@ -77,6 +79,15 @@ impl Checked {
             opened => opened.map_err(|source| Error::StockImage { image: image_name(cluster), source })?,
         };
         self.warnings.extend(system.warnings.iter().map(|warning| Diagnostic::at(span, warning)));
+        let asks_for_keyboards = cluster.nodes.iter().any(|node| node.keyboard.is_some());
+        if asks_for_keyboards && !raspios::lists_keyboards(&system.disk.files).map_err(Error::from)? {
+            let message = "keyboards were not checked: the image has no list of them".to_owned();
+            self.warn(
+                cluster,
+                message,
+                "Raspberry Pi OS has one: check with it in the place of this image".to_owned(),
+            );
+        }
         let install = cluster.k3s.as_ref().map(|k3s| &k3s.install);
         let artifacts = if let Some(missing) = install.and_then(|install| missing_download(install, cache)) {
             let message =

@@ -3,9 +3,20 @@
 use super::RaspiosError;
 use super::text::{map_lines, with_last_line_ended};
 use crate::cluster::{Keyboard, XkbNames};
-use crate::patch::{Draft, Partition};
+use crate::patch::{Draft, Partition, PatchResult, Stock};
 use crate::types::image_path;
 use crate::types::similar::most_similar;
+
+/// The list of XKB's rules.
+const LIST: &str = "/usr/share/X11/xkb/rules/base.lst";
+
+/// Returns `true` if the image says which keyboards there are.
+///
+/// # Errors
+/// Fails when the stock image cannot be read.
+pub fn lists_keyboards(stock: &dyn Stock) -> PatchResult<bool> {
+    Ok(stock.metadata(Partition::Root, &image_path!(LIST))?.is_some())
+}
 
 /// Sets the keyboard: /etc/default/keyboard (keyboard(5)). What setupcon keeps of the one before goes, so that it reads
 /// the new one at the first boot.
@@ -54,8 +65,7 @@ fn with_setting(text: &str, key: &str, value: &str) -> String {
 
 /// Checks the names against the list of XKB's rules, where the image has it.
 fn check(draft: &Draft<'_>, keyboard: &Keyboard) -> Result<(), RaspiosError> {
-    let path = image_path!("/usr/share/X11/xkb/rules/base.lst");
-    let Some(list) = draft.read_text(Partition::Root, &path)? else { return Ok(()) };
+    let Some(list) = draft.read_text(Partition::Root, &image_path!(LIST))? else { return Ok(()) };
     let Keyboard { layout, model, variant, options } = keyboard;
     let parts = [
         ("layout", Some(layout)),

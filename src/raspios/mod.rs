@@ -58,7 +58,7 @@ pub use files::add_file;
 pub use first_boot::run_at_first_boot;
 pub use host_key::set_host_key;
 pub use hosts::{set_cluster_hosts, set_hostname};
-pub use keyboard::set_keyboard;
+pub use keyboard::{lists_keyboards, set_keyboard};
 pub use locale::set_locale;
 pub use network::set_network;
 pub use release::{BootMount, Codename, Edition, FirstBoot, NetworkStack, Release};

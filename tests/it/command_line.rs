@@ -287,7 +287,7 @@ fn a_node_and_a_nodes_yaml_are_named_with_or_without_a_flag_on_every_command() {
         let planned: serde_json::Value = serde_json::from_str(&run(&["plan", "--json"])).unwrap();
         assert_eq!(planned["nodes"].as_array().unwrap().len(), 1, "{named:?}");
         assert_eq!(planned["nodes"][0]["node"], "two", "{named:?}");
-        assert_eq!(run(&["check"]), "pair: 2 nodes\ntwo: 10.1.1.3/24\n", "{named:?}");
+        assert_eq!(run(&["check"]), "pair: 2 nodes\ntwo: 10.1.1.3/24 on eth0\n", "{named:?}");
     }
     for named in [&[][..], &["-n", "two"], &["--node", "two", "-f", "lab/pair.yaml"], &["--only", "two"]] {
         workshop.succeed([&["verify", "out/two.img"][..], named].concat());

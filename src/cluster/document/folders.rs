@@ -98,6 +98,16 @@ impl Folders {
         Ok(home.join(rest))
     }
 
+    /// Returns the file that is read.
+    pub(crate) fn own_file(&self) -> &Path {
+        self.include.as_deref().unwrap_or(&self.main)
+    }
+
+    /// Returns `true` if something is at the path that a text means.
+    pub(crate) fn exists(&self, text: &str) -> bool {
+        self.meant(text).is_ok_and(|path| path.exists())
+    }
+
     /// Does as [`resolve`](Self::resolve) for a plain file that has to be there and to be readable.
     pub(crate) fn existing_file(&self, text: &str) -> Result<PathBuf, Finding> {
         let path = self.resolve(text)?;

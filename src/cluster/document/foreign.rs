@@ -68,6 +68,8 @@ const TABLE: &[Foreign] = &[
         &["", "node", "network"],
         Example("wifi: {ssid: my home, password: the password, country: DE}"),
     ),
+    Foreign("name", &["interface"], Key("interface")),
+    Foreign("name", &["vlan"], Nothing("Remove it: a VLAN is called by its number, like `vlan20`")),
     Foreign(
         "bonds bridges wakeonlan",
         &[],

@@ -36,6 +36,8 @@ pub(crate) struct Scalar {
     pub(crate) resolved: ScalarType,
     /// Set when it has no quotes.
     pub(crate) plain: bool,
+    /// Set when a comment cuts it off: of `My #1 home`, YAML reads `My`.
+    pub(crate) is_cut: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -197,13 +199,19 @@ impl<'de> Visitor<'de> for RawVisitor {
 fn settle(raw: Spanned<Raw>, text: &str, syntax_errors: &mut Vec<SyntaxError>) -> YamlValue {
     let position = position(raw.defined);
     let written = written(raw.defined, text);
+    let is_cut = has_comment_behind(raw.defined, text);
     let kind = match raw.value {
         Raw::Nothing => YamlKind::Nothing,
-        Raw::Text(value) => YamlKind::Scalar(Scalar {
-            plain: written == Some(&value),
-            text: value,
-            resolved: ScalarType::Text,
-        }),
+        Raw::Text(value) => {
+            let endless = written.filter(|written| value != *written && is_endless(written));
+            let plain = endless.is_some() || written == Some(&value);
+            YamlKind::Scalar(Scalar {
+                text: endless.map_or(value, str::to_owned),
+                resolved: endless.map_or(ScalarType::Text, |_| ScalarType::Fraction(f64::INFINITY)),
+                plain,
+                is_cut: plain && is_cut,
+            })
+        }
         Raw::Other(resolved) => YamlKind::Scalar(Scalar {
             text: match (written, resolved) {
                 (Some(written), _) => written.trim_matches(['"', '\'']).to_owned(),
@@ -215,6 +223,7 @@ fn settle(raw: Spanned<Raw>, text: &str, syntax_errors: &mut Vec<SyntaxError>) -
             },
             resolved,
             plain: true,
+            is_cut,
         }),
         Raw::List(items) => {
             YamlKind::List(items.into_iter().map(|item| settle(item, text, syntax_errors)).collect())
@@ -267,6 +276,21 @@ fn written(location: Location, text: &str) -> Option<&str> {
     let start = usize::try_from(span.byte_offset()?).ok()?;
     let length = usize::try_from(span.byte_len()?).ok()?;
     text.get(start..start.checked_add(length)?)
+}
+
+/// Returns `true` for a number that is too large for any: the crate gives `.inf` in the place of its text.
+fn is_endless(written: &str) -> bool {
+    written.parse::<f64>().is_ok_and(f64::is_infinite)
+}
+
+/// Returns `true` if a comment follows in the line in which a value ends.
+fn has_comment_behind(location: Location, text: &str) -> bool {
+    let span = location.span();
+    let end = span.byte_offset().zip(span.byte_len()).and_then(|(start, length)| start.checked_add(length));
+    let rest = end.and_then(|end| text.get(usize::try_from(end).ok()?..));
+    rest.is_some_and(|rest| {
+        rest.starts_with([' ', '\t']) && rest.trim_start_matches([' ', '\t']).starts_with('#')
+    })
 }
 
 /// Words an error of the crate for a person.
@@ -381,7 +405,20 @@ mod tests {
 
     #[test]
     fn a_scalar_keeps_the_text_it_was_written_with() {
-        let written = ["0644", "1e3", "0x1f", "1.10", "yes", "+5", "1_000", "99999999999999999999", "ü"];
+        let written = [
+            "0644",
+            "1e3",
+            "0x1f",
+            "1.10",
+            "yes",
+            "+5",
+            "1_000",
+            "99999999999999999999",
+            "ü",
+            "1e5000",
+            "-12e4567",
+            ".inf",
+        ];
         for text_written in written {
             for source in [
                 format!("k: {text_written}\n"),
@@ -395,6 +432,22 @@ mod tests {
                 let document = read(&source).unwrap();
                 assert_eq!(text(entry(&document.root, "k")), text_written, "{source}");
             }
+        }
+    }
+
+    #[test]
+    fn a_comment_that_cuts_a_value_off_is_noticed() {
+        let is_cut = |source: &str| {
+            let document = read(source).unwrap();
+            let YamlKind::Scalar(scalar) = &entry(&document.root, "k").kind else { panic!("no scalar") };
+            scalar.is_cut
+        };
+        for cut in ["k: My #1 home\n", "k: 12 \t# x", "{k: a # b\n}", "k: 1e5000 #"] {
+            assert!(is_cut(cut), "{cut}");
+        }
+        for whole in ["k: My#1\n", "k: 'My #1'\n", "k: 'My' # note\n", "k: My\n# note\n", "{k: a, b: c} # d"]
+        {
+            assert!(!is_cut(whole), "{whole}");
         }
     }
 

@@ -361,6 +361,15 @@ impl<'t> FieldValue<'t> {
         None
     }
 
+    /// Warns of a comment that cuts the value off, which may have been meant as a part of it.
+    pub(crate) fn warn_where_cut(&self, what: &str) {
+        if matches!(&self.value.kind, YamlKind::Scalar(scalar) if scalar.is_cut) {
+            let message = format!("{what} ends before the ` #`: YAML takes what follows for a comment");
+            let hint = "Put all of it in single quotes, or the comment on a line of its own";
+            self.warn(Finding::new(message, hint));
+        }
+    }
+
     /// Reads a text that `parse` understands.
     pub(crate) fn parse<T>(&self, parse: impl FnOnce(&str) -> Result<T, Finding>) -> Option<T> {
         let text = self.text()?;

@@ -27,7 +27,7 @@ pub(crate) const VLAN: Level = Level {
     name: "vlan",
     home: "in a VLAN, under `vlans:` of `network:`",
     help: "A virtual network on the wire, of which the switch has to know (IEEE 802.1Q). Neither a default route nor \
-           name servers come from there. Not on bullseye.",
+           name servers come from there. The device is called `vlan20`, by the number. Not on bullseye.",
     tables: &[VlanKeys::TABLE, AdapterKeys::TABLE, BesideFields::TABLE],
     ..Level::EMPTY
 };

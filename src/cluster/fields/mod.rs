@@ -11,6 +11,7 @@ mod keyboard;
 pub(crate) mod link;
 pub(crate) mod network;
 pub(crate) mod node;
+mod password_file;
 pub(crate) mod range;
 mod size;
 mod source;

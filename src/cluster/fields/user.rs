@@ -6,17 +6,16 @@ use crate::cluster::document::table::{added, keys};
 use crate::cluster::document::types::{boolean, by, like, list, off, required, spanned, text, token};
 use crate::cluster::document::value::{Field, FieldValue, Spanned};
 use crate::cluster::document::{folders, schema};
+use crate::cluster::fields::password_file::{self, PasswordInFile};
 use crate::cluster::{
     AuthorizedKey, AuthorizedKeys, FieldSpan, NotAPublicKey, Password, PinnedKeys, Secret, Sudo, UserName,
     ssh,
 };
-use crate::io::ownership::mode_if_open_to_others;
 use crate::io::plain_file;
 use crate::types::{Digest, ImagePath, escape, image_path};
 use serde_json::{Value, json};
 use std::io::Read as _;
 use std::time::SystemTime;
-use zeroize::Zeroizing;
 
 keys! {
     level USER: "user", "under `user:` or `users:`",
@@ -282,41 +281,25 @@ const LONGEST_PASSWORD: usize = 511;
 
 /// Reads a file with a password, or the hash of one, in its one line.
 fn password_file(value: &FieldValue<'_>) -> Option<Password> {
-    let folders = value.folders();
-    value.parse(|text| {
-        let path = folders.existing_file(text)?;
-        let name = shown(text);
-        let file = plain_file::open(&path).map_err(|error| folders::unreadable(&path, &name, &error))?;
-        if let Ok(Some(mode)) = mode_if_open_to_others(&file) {
-            let message = format!("others than you may read the password in {name}: its mode is {mode:04o}");
-            let hint = format!("Run {}", shown(&format!("chmod 600 {text}")));
-            value.warn(Finding::new(message, hint));
+    let PasswordInFile { password, name } = password_file::read(value, LONGEST_PASSWORD)?;
+    let refused = |found: &str| {
+        let hint = "Write the password, and nothing else, into the one line of the file";
+        value.report(Finding::new(format!("{name} {found}"), hint));
+        None
+    };
+    if salt_and_hash(&password).is_some() {
+        let hash = password_hash(&password).ok();
+        return hash.or_else(|| refused("has a password hash that is not whole"));
+    }
+    match password.as_str() {
+        "" => refused("is empty"),
+        long if long.len() > LONGEST_PASSWORD => {
+            refused("is longer than a password can be, which is 511 bytes")
         }
-        let mut content = Zeroizing::new(Vec::new());
-        file.take(LONGEST_PASSWORD as u64 + 3)
-            .read_to_end(&mut content)
-            .map_err(|error| folders::unreadable(&path, &name, &error))?;
-        let refused = |found: &str| {
-            let hint = "Write the password, and nothing else, into the one line of the file";
-            Err(Finding::new(format!("{name} {found}"), hint))
-        };
-        let Ok(line) = std::str::from_utf8(&content) else { return refused("is not UTF-8") };
-        // Whoever pastes a password has the end of a line behind it.
-        let line = line.strip_suffix('\n').unwrap_or(line);
-        let line = line.strip_suffix('\r').unwrap_or(line);
-        if salt_and_hash(line).is_some() {
-            return password_hash(line).or_else(|_| refused("has a password hash that is not whole"));
-        }
-        match line {
-            "" => refused("is empty"),
-            _ if line.len() > LONGEST_PASSWORD => {
-                refused("is longer than a password can be, which is 511 bytes")
-            }
-            _ if line.contains('\n') => refused("has more than one line"),
-            _ if line.contains(escape::is_control) => refused("has a control character"),
-            _ => Ok(Password::Plain(Secret::new(line.to_owned()))),
-        }
-    })
+        lines if lines.contains('\n') => refused("has more than one line"),
+        text if text.contains(escape::is_control) => refused("has a control character"),
+        text => Some(Password::Plain(Secret::new(text.to_owned()))),
+    }
 }
 
 /// A `.pub` file is some hundred bytes; an authorized_keys file of a thousand people, a quarter of this.

@@ -1,7 +1,6 @@
 //! `wifi:`, the Wi-Fi network that nodes join.
 
 use crate::cluster::diagnostic::{Finding, shown};
-use crate::cluster::document::folders;
 use crate::cluster::document::keys::Level;
 use crate::cluster::document::syntax::YamlKind;
 use crate::cluster::document::table::keys;
@@ -9,14 +8,13 @@ use crate::cluster::document::types::{boolean, by, like, required, text, token, 
 use crate::cluster::document::value::{FieldValue, Fields};
 use crate::cluster::fields::addresses::adapter;
 use crate::cluster::fields::beside::BesideFields;
+use crate::cluster::fields::password_file;
 use crate::cluster::wifi::DerivedKeys;
 use crate::cluster::{
     Country, FieldSpan, Interface, InterfaceName, NodeSpans, Passphrase, Ssid, Wifi, WifiKey, WifiSecurity,
 };
-use crate::io::plain_file;
 use crate::types::hex;
 use serde_json::json;
-use std::io::Read as _;
 
 /// The Wi-Fi network, with the addresses of a node that has the wire as well.
 pub(crate) const WIFI: Level = Level {
@@ -24,7 +22,8 @@ pub(crate) const WIFI: Level = Level {
     home: "under `wifi:`",
     help: "A Wi-Fi network that nodes join. Without an address here, `address` and `network:` are those of the Wi-Fi, \
            which takes the place of the wire. With `address`, `ipv6` or `method` it is a second interface beside the \
-           wire, which keeps the default route.",
+           wire, which keeps `address` and the default route: a node without a cable has none. For an `address` that the \
+           router has reserved for the radio, write `method: dhcp` under `network:` instead.",
     tables: &[WifiFields::TABLE, BesideFields::TABLE],
     ..Level::EMPTY
 };
@@ -119,6 +118,8 @@ pub(crate) struct WifiLayer {
     is_off: bool,
     pub(crate) keys: WifiFields,
     pub(crate) beside: BesideFields,
+    /// Set when `psk` is from above, where it stands beside another `ssid`.
+    pub(crate) psk_is_of_another: bool,
 }
 
 impl WifiLayer {
@@ -133,13 +134,14 @@ impl WifiLayer {
                     is_off: false,
                     keys: WifiFields::read(&fields),
                     beside: BesideFields::read(&fields),
+                    psk_is_of_another: false,
                 },
             },
         }
     }
 
     pub(crate) fn invalid() -> Self {
-        Self { is_off: false, keys: WifiFields::invalid(), beside: BesideFields::invalid() }
+        Self { keys: WifiFields::invalid(), beside: BesideFields::invalid(), ..Self::default() }
     }
 
     pub(crate) fn is_invalid(&self) -> bool {
@@ -152,10 +154,14 @@ impl WifiLayer {
             return self.clone();
         }
         let mut keys = self.keys.above(&cluster.keys);
+        let ssid = |layer: &Self| layer.keys.ssid.to_value();
+        let is_renamed = ssid(self).zip(ssid(cluster)).is_some_and(|(own, above)| own != above);
+        let mut psk_is_of_another = cluster.psk_is_of_another || is_renamed;
         if !(self.keys.password.is_absent() && self.keys.psk.is_absent()) {
             (keys.password, keys.psk) = (self.keys.password.clone(), self.keys.psk.clone());
+            psk_is_of_another = false;
         }
-        Self { is_off: false, keys, beside: self.beside.above(&cluster.beside) }
+        Self { is_off: false, keys, beside: self.beside.above(&cluster.beside), psk_is_of_another }
     }
 
     pub(crate) fn spans(&self, path: &str, spans: &mut NodeSpans) {
@@ -207,7 +213,10 @@ fn default_radio() -> Interface {
 fn ssid(value: &FieldValue<'_>) -> Option<Ssid> {
     match value.kind() {
         YamlKind::Mapping(_) => SsidFields::read(&value.fields(&SSID)?).hex.value(),
-        _ => value.parse_token(|text| named(text.as_bytes().to_vec(), text)),
+        _ => {
+            value.warn_where_cut("the name of the Wi-Fi");
+            value.parse_token(|text| named(text.as_bytes().to_vec(), text))
+        }
     }
 }
 
@@ -246,7 +255,17 @@ fn secret<T>(
 }
 
 fn password(value: &FieldValue<'_>) -> Option<Passphrase> {
-    secret(value, "password", |text| passphrase(text, "the password"))
+    value.warn_where_cut("the password");
+    password_file::warn_if_in_the_open(value);
+    secret(value, "password", |text| {
+        let password = passphrase(text, "the password")?;
+        if value.folders().exists(text) {
+            let hint =
+                "Write `password_file:` if the password is in the file; otherwise give the file another name";
+            return Err(Finding::new("there is a file of this name", hint));
+        }
+        Ok(password)
+    })
 }
 
 fn passphrase(text: &str, called: &str) -> Result<Passphrase, Finding> {
@@ -261,24 +280,13 @@ fn passphrase(text: &str, called: &str) -> Result<Passphrase, Finding> {
 }
 
 fn password_file(value: &FieldValue<'_>) -> Option<Passphrase> {
-    const LONGEST: u64 = 1024;
-    let folders = value.folders();
-    value.parse(|text| {
-        let path = folders.existing_file(text)?;
-        let (name, mut content) = (shown(text), Vec::new());
-        let read = plain_file::open(&path).and_then(|file| file.take(LONGEST).read_to_end(&mut content));
-        read.map_err(|error| folders::unreadable(&path, &name, &error))?;
-        match String::from_utf8(content) {
-            Ok(content) => passphrase(&content, &format!("the password in {name}")),
-            Err(_) => Err(Finding::new(
-                format!("{name} is not UTF-8"),
-                "Save the file as UTF-8, with the password alone",
-            )),
-        }
-    })
+    let file = password_file::read(value, 64)?;
+    let read = passphrase(&file.password, &format!("the password in {}", file.name));
+    read.map_err(|finding| value.report(finding)).ok()
 }
 
 fn psk(value: &FieldValue<'_>) -> Option<WifiKey> {
+    password_file::warn_if_in_the_open(value);
     secret(value, "key", |text| {
         WifiKey::parse(text).ok_or_else(|| {
             let hint = "Write what `wpa_passphrase SSID` prints behind `psk=`, or the password itself as `password:`";

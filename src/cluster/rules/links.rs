@@ -5,7 +5,7 @@ use crate::cluster::document::value::{Field, Spanned};
 use crate::cluster::draft::{ClusterDraft, NodeDraft};
 use crate::cluster::fields::addresses::{DEFAULT_IPV6_PREFIX, WithPrefix};
 use crate::cluster::fields::beside::{BesideDraft, BesideFields};
-use crate::cluster::{FieldSpan, Interface, Route};
+use crate::cluster::{FieldSpan, Interface, InterfaceName, Route};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -16,6 +16,7 @@ pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
             has_an_address(fields, span, diagnostics);
         }
         links_differ(node, diagnostics);
+        vlans_are_on_a_wire(node, diagnostics);
         subnets_differ(node, diagnostics);
         routes_lead_somewhere(node, diagnostics);
     }
@@ -67,7 +68,26 @@ fn has_an_address(fields: &BesideFields, span: &FieldSpan, diagnostics: &Diagnos
     }
 }
 
-/// Checks that no interface and no VLAN is there twice, and that what VLANs are on is there.
+/// Returns `true` for a name that Raspberry Pi OS gives its interfaces, and where the node brings rules for names.
+///
+/// Raspberry Pi OS switches predictable names off (a link from systemd's 99-default.link to /dev/null): its
+/// wired interface is `eth0`, and adapters on USB are `eth1` and so on. Only who names interfaces otherwise
+/// has others.
+pub(crate) fn is_called_as_usual(name: &InterfaceName, node: &NodeDraft) -> bool {
+    const NAMING_RULES: [&str; 4] = [
+        "/etc/systemd/network/",
+        "/etc/udev/rules.d/",
+        "/usr/lib/systemd/network/",
+        "/usr/lib/udev/rules.d/",
+    ];
+    let number = ["eth", "wlan"].iter().find_map(|kind| name.as_str().strip_prefix(kind));
+    let is_usual =
+        number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()));
+    let mut files = node.fields.files.items().iter().map(|file| file.value.path.to_string());
+    is_usual || files.any(|path| NAMING_RULES.iter().any(|folder| path.starts_with(folder)))
+}
+
+/// Checks that no interface and no VLAN is there twice.
 fn links_differ(node: &NodeDraft, diagnostics: &Diagnostics) {
     let network = &node.fields.network;
     let adapters = network.interfaces.items().iter().filter_map(|item| item.value.interface.given());
@@ -100,13 +120,56 @@ fn links_differ(node: &NodeDraft, diagnostics: &Diagnostics) {
                 Finding::new("the node has this VLAN twice", also_in(&first.span, &vlan.span)),
             );
         }
-        if let Some(parent) = vlan.value.interface.given()
-            && parent.value.name().is_none()
-            && !wires.iter().any(|wire| wire.value == parent.value)
+    }
+}
+
+/// Checks that what VLANs are on is there, and lets their packets through.
+fn vlans_are_on_a_wire(node: &NodeDraft, diagnostics: &Diagnostics) {
+    const USUAL_MTU: u16 = 1500;
+    let network = &node.fields.network;
+    let adapters = network.interfaces.items();
+    for vlan in network.vlans.items() {
+        let parent = vlan.value.interface.given();
+        let adapter = parent.and_then(|parent| {
+            let is_it = |item: &&Spanned<BesideDraft>| {
+                item.value.interface.given().is_some_and(|adapter| adapter.value == parent.value)
+            };
+            adapters.iter().find(is_it)
+        });
+        let main = network.interface.given();
+        let is_main = parent.is_none_or(|parent| match main {
+            Some(main) => main.value == parent.value,
+            None => parent.value.name().is_some_and(|name| name.as_str() == "eth0"),
+        });
+        if let Some(parent) = parent.filter(|_| adapter.is_none() && !is_main) {
+            let refused = match parent.value.name() {
+                None => Some(
+                    "this VLAN is on an interface that the node does not have by that MAC address".to_owned(),
+                ),
+                Some(name) => (!is_called_as_usual(name, node))
+                    .then(|| format!("the node has no interface `{name}` that a VLAN could be on")),
+            };
+            if let Some(message) = refused {
+                let hint = "Leave it out for the node's own wire, or name that or one of `interfaces:`; the VLAN itself is called by its number, like `vlan20`";
+                diagnostics.report(&parent.span, Finding::new(message, hint));
+                continue;
+            }
+        }
+        let of_parent = match adapter {
+            Some(adapter) => &adapter.value.fields.mtu,
+            None if is_main && node.fields.wifi.span_of_main().is_none() => &network.mtu,
+            None => &Field::Absent,
+        };
+        let most = of_parent.to_value().unwrap_or(USUAL_MTU);
+        if let Some(mtu) =
+            vlan.value.fields.mtu.given().filter(|mtu| mtu.value > most && !of_parent.is_invalid())
         {
-            let message = "this VLAN is on an interface that the node does not have by that MAC address";
-            let hint = "Leave it out for the node's own wire, or name one of `interfaces:`";
-            diagnostics.report(&parent.span, Finding::new(message, hint));
+            let message = format!(
+                "packets of {} bytes do not fit through the interface that this VLAN is on, which takes {most}",
+                mtu.value
+            );
+            let hint = format!("Write `mtu: {}` for that interface, too, or a smaller one here", mtu.value);
+            diagnostics.report(&mtu.span, Finding::new(message, hint));
         }
     }
 }

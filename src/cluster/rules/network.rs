@@ -35,16 +35,8 @@ pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     the_virtual_address_is_free(draft, &ipv4, diagnostics);
 }
 
-/// Raspberry Pi OS switches predictable names off (a link from systemd's 99-default.link to /dev/null): its
-/// wired interface is `eth0`, and adapters on USB are `eth1` and so on. Only who names interfaces otherwise
-/// has others.
+/// Checks that each adapter is in one node, and warns of names that Raspberry Pi OS does not give.
 fn interfaces_exist(draft: &ClusterDraft, diagnostics: &Diagnostics) {
-    const NAMING_RULES: [&str; 4] = [
-        "/etc/systemd/network/",
-        "/etc/udev/rules.d/",
-        "/usr/lib/systemd/network/",
-        "/usr/lib/udev/rules.d/",
-    ];
     let mut macs: Vec<(MacAddress, &FieldSpan)> = Vec::new();
     let all =
         draft.nodes.iter().flat_map(|node| links::interfaces(node).map(move |interface| (node, interface)));
@@ -64,12 +56,7 @@ fn interfaces_exist(draft: &ClusterDraft, diagnostics: &Diagnostics) {
                 macs.push((*mac, span));
             }
             Interface::Named(name) => {
-                let number = ["eth", "wlan"].iter().find_map(|kind| name.as_str().strip_prefix(kind));
-                let usual = number.is_some_and(|number| {
-                    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-                });
-                let mut files = node.fields.files.items().iter().map(|file| file.value.path.to_string());
-                if usual || files.any(|path| NAMING_RULES.iter().any(|folder| path.starts_with(folder))) {
+                if links::is_called_as_usual(name, node) {
                     continue;
                 }
                 let message = format!(

@@ -23,7 +23,7 @@ pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
                 diagnostics,
             );
             a_login_that_is_off_has_nothing_to_log_in_with(&user.value, diagnostics);
-            warn_where_nobody_logs_in(user, diagnostics);
+            warn_where_nobody_logs_in(user, node, diagnostics);
         }
         if let Some(login) = node.fields.ssh.password_login.given().filter(|login| login.value)
             && users().all(|user| user.password_hash.is_absent())
@@ -112,14 +112,19 @@ fn a_login_that_is_off_has_nothing_to_log_in_with(user: &UserFields, diagnostics
     }
 }
 
-fn warn_where_nobody_logs_in(user: &Spanned<UserFields>, diagnostics: &Diagnostics) {
+fn warn_where_nobody_logs_in(user: &Spanned<UserFields>, node: &NodeDraft, diagnostics: &Diagnostics) {
     let fields = &user.value;
-    if !fields.login.is_invalid()
-        && !is_off(fields)
-        && fields.password_hash.is_absent()
-        && fields.ssh_authorized_keys.is_absent()
-        && let Some(name) = fields.name.given()
-    {
+    let Some(name) = fields.name.given() else { return };
+    if fields.login.is_invalid() || is_off(fields) || !fields.ssh_authorized_keys.is_absent() {
+        return;
+    }
+    let password_login = &node.fields.ssh.password_login;
+    if password_login.is_absent() && fields.password_hash.given().is_some() {
+        let message =
+            format!("`{}` gets in at the console alone: SSH takes keys, and it has a password", name.value);
+        let hint = "Add `ssh_authorized_keys:` for it, or `ssh: {password_login: true}`; `false` says that it is meant";
+        diagnostics.warn(&name.span, Finding::new(message, hint));
+    } else if fields.password_hash.is_absent() {
         let message = format!("nobody can log in as `{}`: it has neither keys nor a password", name.value);
         let hint = "Add `ssh_authorized_keys:` or `password_file:`; or say so, with `login: false`";
         diagnostics.warn(&name.span, Finding::new(message, hint));

@@ -1,8 +1,10 @@
 //! Rules about Wi-Fi.
 
-use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
+use crate::cluster::diagnostic::{Diagnostics, Finding, also_in, shown};
 use crate::cluster::document::value::Field;
 use crate::cluster::draft::{ClusterDraft, NodeDraft};
+use crate::cluster::fields::addresses::Method;
+use crate::cluster::fields::node::NodeFields;
 use crate::cluster::fields::wifi::{Security, WifiLayer};
 use crate::cluster::{FieldSpan, Role};
 
@@ -11,6 +13,7 @@ const REGULATORY_DOMAIN: &str = "cfg80211.ieee80211_regdom";
 
 /// Reports Wi-Fi without what it needs, and what contradicts it.
 pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
+    radios_keep_one_law(draft, diagnostics);
     for node in &draft.nodes {
         let wifi = &node.fields.wifi;
         let Some(span) = wifi.span() else { continue };
@@ -25,6 +28,8 @@ pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
                 );
                 diagnostics.warn(span, Finding::new(message, "Put servers on the wire, and agents on Wi-Fi"));
             }
+        } else {
+            the_wire_has_a_cable(node, diagnostics);
         }
     }
 }
@@ -42,6 +47,35 @@ fn one_country(node: &NodeDraft, diagnostics: &Diagnostics) {
             let hint = format!("Remove `{key}`: `country` under `wifi:` sets it");
             diagnostics.report(&word.span, Finding::new(message, hint));
         }
+    }
+}
+
+/// Warns of `method: dhcp` where it may be meant for the radio alone. Who names the wire as well has one.
+fn the_wire_has_a_cable(node: &NodeDraft, diagnostics: &Diagnostics) {
+    let NodeFields { wifi, network, .. } = &node.fields;
+    let Some(method) = wifi.beside.method.given().filter(|method| method.value == Method::Dhcp) else {
+        return;
+    };
+    let has_address = !(wifi.beside.address.is_absent() && wifi.beside.ipv6.is_absent());
+    if has_address || !network.interface.is_absent() {
+        return;
+    }
+    let message = "with `method: dhcp` the Wi-Fi stands beside the wire: `eth0` has the node's address and the default \
+                   route, and without a cable nobody reaches the node";
+    let hint = "For Wi-Fi alone, write `network: {method: dhcp}` in the node instead; for both, name the wire: \
+                `network: {interface: eth0}`";
+    diagnostics.warn(&method.span, Finding::new(message, hint));
+}
+
+/// Warns where nodes of one cluster are in several countries.
+fn radios_keep_one_law(draft: &ClusterDraft, diagnostics: &Diagnostics) {
+    let with_wifi = draft.nodes.iter().filter(|node| node.fields.wifi.span().is_some());
+    let mut countries = with_wifi.filter_map(|node| node.fields.wifi.keys.country.given());
+    let Some(first) = countries.next() else { return };
+    if let Some(other) = countries.find(|country| country.value != first.value) {
+        let message =
+            format!("this radio keeps the rules of `{}`, others those of `{}`", other.value, first.value);
+        diagnostics.warn(&other.span, Finding::new(message, also_in(&first.span, &other.span)));
     }
 }
 
@@ -63,6 +97,13 @@ fn is_complete(wifi: &WifiLayer, span: &FieldSpan, diagnostics: &Diagnostics) {
     if let (Field::Given(_), Field::Given(psk)) = (password, psk) {
         let message = "`password` and `psk` are two ways to say one thing";
         return diagnostics.report(&psk.span, Finding::new(message, "Keep one of the two").secret());
+    }
+    if let (Some(ssid), Some(psk), true) = (keys.ssid.given(), psk.given(), wifi.psk_is_of_another) {
+        let place = psk.span.line_from(&ssid.span);
+        let message =
+            format!("the `psk` in {place} is for a Wi-Fi of another name, and lets nobody into this one");
+        let hint = "Write this one's `psk` beside its `ssid`, or a `password_file` instead, from which each is derived";
+        return diagnostics.report(&ssid.span, Finding::new(message, hint));
     }
     match (keys.security.given(), wifi.security()) {
         (Some(given), Security::Open) if !(password.is_absent() && psk.is_absent()) => {

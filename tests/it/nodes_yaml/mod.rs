@@ -10,7 +10,7 @@ mod mistakes;
 mod networks;
 pub(crate) mod schema;
 
-use cardwright::cluster::{Cluster, InvalidCluster};
+use cardwright::cluster::{Cluster, Diagnostic, InvalidCluster};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -73,6 +73,15 @@ fn rendered(invalid: &InvalidCluster) -> String {
         }
     }
     out
+}
+
+/// The warnings as a person reads them.
+fn warned_of(cluster: &Cluster) -> String {
+    let warning = |found: &Diagnostic| {
+        let hint = found.hint.as_deref().unwrap_or_default();
+        format!("{}:{}: {}\n    hint: {hint}\n", found.line, found.column, found.message)
+    };
+    cluster.warnings.iter().map(warning).collect()
 }
 
 /// Each of some mistakes in the valid file, and what is said about it.

@@ -1,8 +1,8 @@
 //! The networks that people really have, and keyboards: what nodes.yaml says of them.
 
-use crate::nodes_yaml::{EAST, NORTH, TOP, answers, edited, parse, parse_in, rendered};
+use crate::nodes_yaml::{EAST, NORTH, TOP, answers, edited, parse, parse_in, rendered, warned_of};
 use crate::support::{Workshop, assert_snapshot, root_file};
-use cardwright::cluster::{Cluster, Interface, Ipv4, Ipv4Network, Link, Node, WifiSecurity};
+use cardwright::cluster::{Cluster, FileSource, Interface, Ipv4, Ipv4Network, Link, Node, WifiSecurity};
 use std::fs;
 
 /// The valid file with some edits, which have to leave it valid.
@@ -197,6 +197,13 @@ fn mistakes_about_wifi_are_explained_and_show_no_password() {
             "image: demo\nwifi: {ssid: home, country: DE, security: open}\nboot: {cmdline: [cfg80211.ieee80211-regdom=DE]}",
         ),
         &[
+            (
+                "image: demo",
+                "image: demo\nwifi: {ssid: home, country: DE, psk: f42c6fc52df0ebef9ebb4b90b38a5f902e83fe1b135a70e23aed762e9710a12e}",
+            ),
+            (EAST, "east, address: 192.168.50.12, k3s: agent, wifi: {ssid: cellar}"),
+        ],
+        &[
             ("image: demo", "image: demo\nwifi: {ssid: home, country: DE, security: open}"),
             (EAST, "east, address: 192.168.50.12, network: {interface: eth0}"),
         ],
@@ -206,6 +213,71 @@ fn mistakes_about_wifi_are_explained_and_show_no_password() {
         said.lines().filter(|line| line.contains("sesame") && !line.starts_with("##")).collect();
     assert!(shown.is_empty(), "{shown:?}");
     assert_snapshot!("nodes_yaml__wifi", said);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_most_probably_is_meant_otherwise_is_warned_of() {
+    use std::fmt::Write as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str, mode| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    put("wifi.txt", "\u{feff}password\r\n", 0o644);
+    put("blank.txt", "password \n", 0o600);
+    put("nodes.yaml", "", 0o640);
+    let home = "ssid: IEEE, password_file: wifi.txt, country: DE";
+    let mut said = String::new();
+    for (what, top, east) in [
+        ("a file that all may read, with a byte order mark", format!("wifi: {{{home}}}"), String::new()),
+        ("a blank", format!("wifi: {{{}}}", home.replace("wifi.txt", "blank.txt")), String::new()),
+        (
+            "comments",
+            "wifi:\n  ssid: My #1 home\n  password: sesame47 #11\n  country: DE # where it is".to_owned(),
+            String::new(),
+        ),
+        ("by DHCP beside the wire", String::new(), format!(", wifi: {{{home}, method: dhcp}}")),
+        (
+            "the wire is named",
+            String::new(),
+            format!(", wifi: {{{home}, method: dhcp}}, network: {{interface: eth0}}"),
+        ),
+        ("countries", format!("wifi: {{{home}}}"), ", wifi: {country: FR}".to_owned()),
+    ] {
+        let east = format!("{EAST}{east}");
+        let text = edited(&[(TOP, &format!("image: demo\n{top}")), (EAST, &east)]);
+        let cluster =
+            parse_in(folder.path(), &text).unwrap_or_else(|invalid| panic!("{}", rendered(&invalid)));
+        if let (Some(wifi), "a file that all may read, with a byte order mark") =
+            (cluster.nodes[0].network.wifi(), what)
+        {
+            let WifiSecurity::Wpa2(key) = &wifi.security else { panic!("{wifi:?}") };
+            assert_eq!(key.reveal(), IEEE_KEY);
+        }
+        writeln!(said, "## {what}\n{}", warned_of(&cluster)).unwrap();
+    }
+    let text = edited(&[(TOP, "image: demo\nwifi: {ssid: IEEE, password: wifi.txt, country: DE}")]);
+    let refused = parse_in(folder.path(), &text).unwrap_err();
+    write!(said, "## a file as a password\n{}", rendered(&refused)).unwrap();
+    assert!(!said.contains("sesame"), "{said}");
+    assert_snapshot!("nodes_yaml__wifi_warnings", said);
+}
+
+#[test]
+fn a_number_keeps_its_text_however_large_it_is() {
+    let file = "east, address: 192.168.50.12, k3s: {role: agent, labels: {h: 12e4567}}, \
+                files: [{path: /etc/x, content: 12e4567}]";
+    let wifi = "image: demo\nwifi: {ssid: 1e5000, password: 12345e67890, country: DE, security: wpa3}";
+    let cluster = valid(&[(TOP, wifi), (EAST, file)]);
+    let east = &cluster.nodes[1];
+    assert_eq!(east.network.wifi().unwrap().ssid.as_bytes(), b"1e5000");
+    let WifiSecurity::Wpa3(password) = security(east) else { panic!() };
+    assert_eq!(password.reveal(), "12345e67890");
+    assert_eq!(east.k3s.as_ref().unwrap().config["node-label"][0], "h=12e4567");
+    assert_eq!(east.files[0].content, FileSource::Inline("12e4567".to_owned()));
 }
 
 #[test]
@@ -259,6 +331,11 @@ fn mistakes_about_more_interfaces_are_explained() {
         // Without k3s, there are no networks of it.
         "{interfaces: [{interface: eth1, address: 10.42.7.12/24}]}",
         "{interfaces: [{interface: eth1, address: 10.42.7.12/24, ipv6: 'fd42::12'}], vlans: [{id: 20, address: 10.43.0.9/24}]}, k3s: agent",
+        "{vlans: [{id: 20, method: dhcp, name: storage}]}",
+        "{interfaces: [{name: eth1, method: dhcp}]}",
+        "{vlans: [{id: 20, method: dhcp, interface: eth0.20}, {id: 21, method: dhcp, interface: vlan20}]}",
+        "{vlans: [{id: 20, method: dhcp, mtu: 9000}, {id: 21, method: dhcp, interface: eth1, mtu: 1600}]}",
+        "{mtu: 9000, vlans: [{id: 20, method: dhcp, mtu: 9000}], interfaces: {mac: 'b8:27:eb:12:34:57'}}",
     ]
     .map(east)
     .to_vec();
