@@ -188,6 +188,9 @@ pub(crate) struct PlanArguments {
     /// agents
     #[arg(long, value_name = "SERVER")]
     pub(crate) through: Option<String>,
+    /// Show the text of every new file as well, as far as it is no secret
+    #[arg(long)]
+    pub(crate) contents: bool,
     /// Print the plan as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -6,9 +6,9 @@ use super::selection::Selection;
 use super::{Failure, paint, progress};
 use anstyle::Style;
 use cardwright::cluster::Node;
-use cardwright::patch::Partition;
+use cardwright::patch::{Edit, Partition};
 use cardwright::pipeline::{self, Error, Session};
-use cardwright::plan::{PlannedChange, PlannedEdit, report};
+use cardwright::plan::{PlannedChange, PlannedEdit, report, text_of};
 use serde_json::json;
 
 pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
@@ -30,15 +30,26 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     let system = session.stock().system();
     let mut plans = Vec::new();
     for node in nodes {
-        let edits = report(planned.of(node)?, &planned.common, &system.disk.files).map_err(Error::from)?;
+        let patch = planned.of(node)?;
+        let edits = report(patch, &planned.common, &system.disk.files).map_err(Error::from)?;
+        let text = |edit: &Edit| if arguments.contents { text_of(edit) } else { None };
+        let edits: Vec<_> = edits.into_iter().zip(patch.edits.iter().map(text)).collect();
         plans.push((node, edits));
     }
     // So that the build which most probably follows need not read the same once more.
     session.save_pages(&reporter);
     let layout = &planned.layout;
     if arguments.json {
+        let edit = |(edit, text): &Shown| {
+            let mut edit = json!(edit);
+            if let (Some(text), Some(fields)) = (text, edit.as_object_mut()) {
+                fields.insert("content".to_owned(), text.as_str().into());
+            }
+            edit
+        };
+        let edits = |edits: &[Shown]| edits.iter().map(edit).collect::<Vec<_>>();
         let nodes: Vec<_> =
-            plans.iter().map(|(node, edits)| json!({ "node": node.name, "edits": edits })).collect();
+            plans.iter().map(|(node, shown)| json!({ "node": node.name, "edits": edits(shown) })).collect();
         let report = json!({
             "cluster": cluster.name,
             "release": system.release,
@@ -56,22 +67,43 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
         ))?;
         paint::line("")?;
     }
-    Ok(plans.iter().try_for_each(|(node, edits)| show(node, edits))?)
+    let alike = alike(&plans);
+    if !alike.is_empty() {
+        paint::line(spans![paint(BOLD, format!("each of the {} nodes", plans.len()))])?;
+        show(&alike)?;
+    }
+    for (node, edits) in &plans {
+        paint::line(spans![paint(BOLD, node.name.as_str()), format!("  {}", node.network)])?;
+        show(&edits.iter().filter(|edit| !alike.contains(edit)).collect::<Vec<_>>())?;
+    }
+    Ok(())
 }
 
-fn show(node: &Node, edits: &[PlannedEdit]) -> std::io::Result<()> {
-    let address = format!("  {}", node.network);
-    paint::line(spans![paint(BOLD, node.name.as_str()), address])?;
+/// An edit, and the text that it writes where that is asked for.
+type Shown = (PlannedEdit, Option<String>);
+
+/// Returns the edits that are the same on every node; none where there is only one.
+fn alike<'plans>(plans: &'plans [(&Node, Vec<Shown>)]) -> Vec<&'plans Shown> {
+    let Some(((_, first), others)) = plans.split_first().filter(|(_, others)| !others.is_empty()) else {
+        return Vec::new();
+    };
+    first.iter().filter(|edit| others.iter().all(|(_, edits)| edits.contains(edit))).collect()
+}
+
+fn show(edits: &[&Shown]) -> std::io::Result<()> {
     for partition in [Partition::Boot, Partition::Root] {
-        let edits: Vec<_> = edits.iter().filter(|edit| edit.partition == partition).collect();
+        let edits: Vec<_> = edits.iter().filter(|(edit, _)| edit.partition == partition).collect();
         if edits.is_empty() {
             continue;
         }
         paint::line(format!("  {partition} partition"))?;
-        for edit in edits {
+        for (edit, text) in edits {
             paint::line(one(edit))?;
             for line in edit.diff.iter().flat_map(|diff| diff.lines()) {
                 paint::line(spans!["          ", coloured(line)])?;
+            }
+            for line in text.iter().filter(|_| edit.diff.is_none()).flat_map(|text| text.lines()) {
+                paint::line(spans!["          | ", source(Style::new(), line)])?;
             }
         }
     }

@@ -35,7 +35,15 @@ impl Selection {
         let words = nodes.len();
         nodes.extend(arguments.only.iter().cloned());
         match files.as_slice() {
-            [] => Ok(Self { file: NODES_YAML.into(), nodes, words }),
+            [] => {
+                let folder = nodes.iter().take(words).find(|word| Path::new(word).is_dir());
+                if let Some(folder) = folder.filter(|_| !Path::new(NODES_YAML).exists()) {
+                    let message = format!("`{folder}` is a folder, and there is no {NODES_YAML} in this one");
+                    let hint = format!("Name the file: `{folder}/{NODES_YAML}`");
+                    return Err(Failure::usage(message, hint));
+                }
+                Ok(Self { file: NODES_YAML.into(), nodes, words })
+            }
             [file] => Ok(Self { file: file.clone(), nodes, words }),
             [first, second, ..] => Err(Failure::usage(
                 format!(

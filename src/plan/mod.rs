@@ -7,7 +7,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-pub use report::{PlannedChange, PlannedEdit, report};
+pub use report::{PlannedChange, PlannedEdit, report, text_of};
 
 use crate::cluster::{Cluster, FetchedKeys, FieldSpan, Node, Password, Swap, User};
 use crate::identity::{ClusterSecret, IdentityError, SshKeyPair};

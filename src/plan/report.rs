@@ -111,6 +111,26 @@ fn planned(edit: &Edit, patch: &Patch, stock: &dyn Stock) -> Result<PlannedEdit,
     Ok(planned)
 }
 
+/// Longer texts are not shown whole.
+const LONGEST_TEXT: usize = 16 << 10;
+
+/// Returns the text that an edit writes, with the key of a Wi-Fi taken out; `None` where it is no text, or long, or
+/// another secret.
+pub fn text_of(edit: &Edit) -> Option<String> {
+    const CONNECTIONS: &str = "/etc/NetworkManager/system-connections";
+    let Action::File { content, sensitivity, .. } = &edit.action else { return None };
+    let text = content.bytes().filter(|bytes| bytes.len() <= LONGEST_TEXT)?;
+    let text = std::str::from_utf8(text).ok().filter(|text| !text.contains('\0'))?;
+    if *sensitivity == Sensitivity::Plain {
+        return Some(text.to_owned());
+    }
+    // The key is the one secret in such a file (nm-settings-keyfile(5)).
+    let is_connection = edit.partition == Partition::Root && edit.path.as_str().starts_with(CONNECTIONS);
+    let shown =
+        |line: &str| if line.starts_with("psk=") { "psk=(secret)\n".to_owned() } else { line.to_owned() };
+    is_connection.then(|| text.split_inclusive('\n').map(shown).collect())
+}
+
 /// Returns the path at which the stock image has what an edit replaces.
 fn before_renames(patch: &Patch, edit: &Edit) -> ImagePath {
     patch.edits_of(edit.partition).fold(edit.path.clone(), |path, other| match &other.action {
@@ -157,6 +177,28 @@ mod tests {
         assert!(json.contains("\"/etc/x\"") && json.contains("\"secret\":true"), "{json}");
         assert!(!json.contains("old") && !json.contains("new"), "{json}");
         assert!(!json.contains(&Digest::of(b"new secret").to_string()), "{json}");
+    }
+
+    #[test]
+    fn a_text_is_shown_without_its_secret_or_not_at_all() {
+        let stock = MemoryStock::new();
+        let mut draft = Draft::new(&stock, UnixTime::new(1));
+        draft.text(&path("/etc/x"), "plain\n").unwrap();
+        draft.text(&path("/etc/long"), "x".repeat(LONGEST_TEXT + 1)).unwrap();
+        draft.secret(&path("/etc/y"), "psk=hunter2\n").unwrap();
+        let wifi = "[wifi]\nssid=IEEE\n[wifi-security]\npsk=hunter2\n[ipv4]\n";
+        draft.secret(&path("/etc/NetworkManager/system-connections/wlan0.nmconnection"), wifi).unwrap();
+        let patch = draft.finish();
+        let shown: Vec<_> =
+            patch.edits.iter().filter_map(|edit| Some((edit.path.as_str(), text_of(edit)?))).collect();
+        let wifi = wifi.replace("hunter2", "(secret)");
+        assert_eq!(
+            shown,
+            [
+                ("/etc/x", "plain\n".to_owned()),
+                ("/etc/NetworkManager/system-connections/wlan0.nmconnection", wifi)
+            ]
+        );
     }
 
     #[test]

@@ -11,9 +11,9 @@
 
 use super::{BootMount, RaspiosError};
 use crate::first_start::Script;
-use crate::patch::Draft;
+use crate::patch::{Draft, Partition};
 use crate::systemd;
-use crate::types::image_path;
+use crate::types::{Mode, Owner, image_path};
 
 const UNIT: &str = "cardwright-first-boot.service";
 const FOLDER: &str = "/usr/local/lib/cardwright";
@@ -48,7 +48,13 @@ pub fn run_at_first_boot(
     for (number, command) in (1_usize..).zip(all) {
         // The shell's `*` sorts by name: as many digits for each.
         let path = folder.join(&format!("first-boot.d/{number:04}"))?;
-        draft.secret(&path, format!("{}\n", command.trim_end_matches('\n')))?;
+        let text = format!("{}\n", command.trim_end_matches('\n'));
+        if number <= own.len() {
+            // This program's own, which hold none.
+            draft.file(Partition::Root, &path, text, Mode::SECRET, Owner::ROOT)?;
+        } else {
+            draft.secret(&path, text)?;
+        }
     }
     Ok(systemd::install(draft, UNIT, include_str!("cardwright-first-boot.service"))?)
 }
@@ -61,6 +67,17 @@ mod tests {
     use crate::types::Owner;
 
     const NONE: &[&str] = &[];
+
+    #[test]
+    fn the_own_commands_of_this_program_are_no_secret() {
+        let stock = trixie();
+        let patch = patch(&stock, |draft| {
+            run_at_first_boot(draft, BootMount::BootFirmware, &["locale-gen"], &["echo hunter2"]).unwrap();
+        });
+        let of = |name| attributes(&patch, &format!("/usr/local/lib/cardwright/first-boot.d/{name}"));
+        assert_eq!(of("0001"), (0o600, Owner::ROOT, Sensitivity::Plain));
+        assert_eq!(of("0002"), (0o600, Owner::ROOT, Sensitivity::Secret));
+    }
 
     #[test]
     fn every_command_is_a_file_that_only_root_reads() {

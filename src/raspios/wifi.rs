@@ -23,7 +23,7 @@ pub(super) fn switch_on(draft: &mut Draft<'_>, release: &Release, wifi: &Wifi) -
         // It keeps the radio off by itself where it was told so once.
         NetworkStack::NetworkManager => {
             let state = image_path!("/var/lib/NetworkManager/NetworkManager.state");
-            Ok(draft.edit_text(Partition::Root, &state, |text| {
+            Ok(draft.edit_plain_text(Partition::Root, &state, |text| {
                 let switched = |line: &str| line.replace("WirelessEnabled=false", "WirelessEnabled=true");
                 map_lines(text, |line| Some(switched(line)))
             })?)

@@ -109,6 +109,37 @@ fn another_hash_than_the_pinned_one_is_said_so() {
 }
 
 #[test]
+fn a_folder_is_answered_with_the_file_in_it() {
+    let workshop = Workshop::with_nodes(SINGLE);
+    fs::create_dir(workshop.path("lab")).unwrap();
+    fs::rename(workshop.path("nodes.yaml"), workshop.path("lab/nodes.yaml")).unwrap();
+    for (folder, hint) in
+        [("lab", "Name the file: `lab/nodes.yaml`"), ("lab/", "It is a folder: name the file in it")]
+    {
+        let output = workshop.run(["check", folder]);
+        assert_eq!(output.status.code(), Some(2));
+        let said = text(&output.stderr);
+        assert!(said.contains(hint), "{said}");
+    }
+}
+
+#[test]
+fn a_plan_of_several_nodes_has_once_what_all_have() {
+    let two = SINGLE.replace("  - {name: alone", "  - {name: other, address: 10.1.1.3}\n  - {name: alone");
+    let workshop = Workshop::with_nodes(&two);
+    let shown = workshop.succeed(["plan"]);
+    let lines = |part: &str| shown.lines().filter(|line| line.contains(part)).count();
+    assert_eq!(
+        (lines("each of the 2 nodes"), lines("sshd.service ->"), lines("eth0.nmconnection")),
+        (1, 1, 2)
+    );
+    assert_eq!(
+        workshop.succeed(["plan", "alone"]).lines().filter(|line| line.contains("sshd.service ->")).count(),
+        1
+    );
+}
+
+#[test]
 fn plan_shows_every_edit_of_a_node() {
     let workshop = Workshop::with_nodes(SINGLE);
     assert_snapshot!("command_line__plan", workshop.seen(&workshop.run(["plan"])));
@@ -117,6 +148,9 @@ fn plan_shows_every_edit_of_a_node() {
 #[test]
 fn plan_knows_only_the_nodes_there_are() {
     let workshop = Workshop::with_nodes(SINGLE);
+    let shown = workshop.succeed(["plan", "--contents"]);
+    assert!(shown.contains("          | address1=10.1.1.2/24,10.1.1.1\n"), "{shown}");
+    assert!(!shown.contains("PRIVATE KEY"), "{shown}");
     assert_snapshot!("command_line__plan_unknown_node", workshop.seen(&workshop.run(["plan", "nobody"])));
 }
 

@@ -64,13 +64,37 @@ impl Draft<'_> {
         path: &ImagePath,
         change: impl FnOnce(&str) -> String,
     ) -> PatchResult<()> {
+        self.edit(partition, path, None, change)
+    }
+
+    /// Does as [`edit_text`](Self::edit_text) with a file that has no secret in it, though ordinary users may not read it.
+    ///
+    /// # Errors
+    /// As [`edit_text`](Self::edit_text).
+    pub fn edit_plain_text(
+        &mut self,
+        partition: Partition,
+        path: &ImagePath,
+        change: impl FnOnce(&str) -> String,
+    ) -> PatchResult<()> {
+        self.edit(partition, path, Some(Sensitivity::Plain), change)
+    }
+
+    fn edit(
+        &mut self,
+        partition: Partition,
+        path: &ImagePath,
+        sensitivity: Option<Sensitivity>,
+        change: impl FnOnce(&str) -> String,
+    ) -> PatchResult<()> {
         let Some(before) = self.read_text(partition, path)? else { return Ok(()) };
         self.claim(partition, path)?;
         let after = change(&before);
         if after == before {
             return Ok(());
         }
-        let (mode, owner, sensitivity) = self.attributes_of_file(partition, path)?;
+        let (mode, owner, found) = self.attributes_of_file(partition, path)?;
+        let sensitivity = sensitivity.unwrap_or(found);
         self.put_file(partition, path, NewFile { content: after.into(), mode, owner, sensitivity })
     }
 
