@@ -108,7 +108,11 @@ impl InvalidCluster {
     /// Returns the line that a problem is about, without its end; `None` where there is none or where it may hold
     /// a secret.
     pub fn source_line(&self, problem: &Diagnostic) -> Option<&str> {
-        if problem.hide_source {
+        // Another problem may have found a secret in the same line.
+        let is_hidden = |other: &Diagnostic| {
+            other.hide_source && (&other.file, other.line) == (&problem.file, problem.line)
+        };
+        if self.problems.iter().any(is_hidden) {
             return None;
         }
         let text = match &problem.file {
@@ -116,7 +120,7 @@ impl InvalidCluster {
             None => &self.text,
         };
         let line = text.lines().nth(problem.line.checked_sub(1)?)?;
-        let mut lower_case = line.to_lowercase();
+        let mut lower_case = without_password_file(&line.to_lowercase());
         for harmless in HARMLESS {
             lower_case = lower_case.replace(harmless, "");
         }
@@ -125,6 +129,14 @@ impl InvalidCluster {
         }
         Some(line.strip_prefix('\u{feff}').unwrap_or(line))
     }
+}
+
+/// Returns a line without `password_file:` and the name of the file.
+fn without_password_file(line: &str) -> String {
+    const KEY: &str = "password_file:";
+    let Some((before, after)) = line.split_once(KEY) else { return line.to_owned() };
+    let rest = after.find([',', '}', '\'', '"']).and_then(|end| after.get(end..));
+    format!("{before}{}", rest.unwrap_or(""))
 }
 
 impl fmt::Debug for InvalidCluster {

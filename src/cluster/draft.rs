@@ -4,8 +4,9 @@ use crate::cluster::diagnostic::Finding;
 use crate::cluster::document::source;
 use crate::cluster::document::value::{Field, FieldValue, Fields};
 use crate::cluster::fields::cluster::{
-    ClusterEnd, ClusterKeys, DefaultsFields, DefaultsKey, INCLUDED, NODE, NodeKeys,
+    ClusterEnd, ClusterKeys, DefaultsFields, DefaultsKey, INCLUDED, NODE, NodeKeys, RoleDefaults,
 };
+use crate::cluster::fields::k3s::flags::Flags;
 use crate::cluster::fields::k3s::{ClusterK3s, NodeRole};
 use crate::cluster::fields::network::settle_prefix;
 use crate::cluster::fields::node::NodeFields;
@@ -43,9 +44,13 @@ impl ClusterDraft {
         let (keys, defaults) = (ClusterKeys::read(fields), NodeFields::read(fields));
         let k3s = ClusterEnd::read(fields).k3s;
         let mut nodes = Vec::new();
-        let inherited =
-            Inherited { all: defaults.clone(), servers: defaults.clone(), agents: defaults.clone() };
+        let of_role = RoleDefaults { fields: defaults.clone(), ..RoleDefaults::default() };
+        let inherited = Inherited { all: defaults.clone(), servers: of_role.clone(), agents: of_role };
         read_nodes(fields, &inherited, &mut nodes);
+        if nodes.is_empty() {
+            let hint = "Add one, like `- {name: north, address: 192.168.50.11}`";
+            fields.report(Finding::new("there are no nodes, nor in the files that are included", hint));
+        }
         Self {
             span: fields.span(),
             keys,
@@ -91,10 +96,11 @@ fn read_nodes(fields: &Fields<'_>, above: &Inherited, nodes: &mut Vec<Option<Nod
     match (fields.get("nodes"), fields.get("include")) {
         (Some(value), _) => {
             let items = value.mappings(&NODE);
-            if items.as_deref().is_none_or(<[_]>::is_empty) {
+            if items.as_deref().is_none_or(|items| items.is_empty() && fields.get("include").is_none()) {
                 nodes.push(None);
             }
-            if let Some([]) = items.as_deref() {
+            // A file may have the nodes of others alone.
+            if items.as_ref().is_some_and(Vec::is_empty) && fields.get("include").is_none() {
                 let hint = "Add one, like `- {name: north, address: 192.168.50.11}`";
                 value.report(Finding::new("there are no nodes", hint));
             }
@@ -133,23 +139,24 @@ fn read_nodes(fields: &Fields<'_>, above: &Inherited, nodes: &mut Vec<Option<Nod
 /// What nodes have from the top of the file and from `defaults:`, by their role.
 struct Inherited {
     all: NodeFields,
-    servers: NodeFields,
-    agents: NodeFields,
+    servers: RoleDefaults,
+    agents: RoleDefaults,
 }
 
 impl Inherited {
     /// Returns what nodes of a file have, with its own `defaults:` over these.
     fn with(&self, fields: &Fields<'_>) -> Self {
         let DefaultsFields { server, agent, .. } = DefaultsKey::read(fields).defaults;
+        agent.k3s.warn_of_flags_of_servers(fields.diagnostics());
         let (servers, agents) = (server.above(&self.servers), agent.above(&self.agents));
         Self { all: self.all.clone(), servers, agents }
     }
 
-    fn of(&self, role: Option<Role>) -> &NodeFields {
+    fn of(&self, role: Option<Role>) -> (&NodeFields, Option<&Flags>) {
         match role {
-            None => &self.all,
-            Some(Role::Server) => &self.servers,
-            Some(Role::Agent) => &self.agents,
+            None => (&self.all, None),
+            Some(Role::Server) => (&self.servers.fields, Some(&self.servers.k3s)),
+            Some(Role::Agent) => (&self.agents.fields, Some(&self.agents.k3s)),
         }
     }
 }
@@ -158,9 +165,15 @@ impl NodeDraft {
     fn read(fields: &Fields<'_>, inherited: &Inherited) -> Self {
         let mut keys = NodeKeys::read(fields);
         let role = keys.k3s.given().and_then(|k3s| k3s.value.role);
-        let mut merged = NodeFields::read(fields).above(inherited.of(role));
+        let (above, flags) = inherited.of(role);
+        let mut merged = NodeFields::read(fields).above(above);
+        if let (Field::Given(k3s), Some(above)) = (&mut keys.k3s, flags) {
+            k3s.value.flags = k3s.value.flags.above(above);
+        }
         // Without one, it is a DHCP server's to give, or the node has IPv6 alone.
-        if keys.address.is_absent() && keys.ipv6.is_absent() && !merged.network.link.is_by_dhcp() {
+        let link = &merged.network.link;
+        let is_given = link.is_by_dhcp() || link.method.is_invalid();
+        if keys.address.is_absent() && keys.ipv6.is_absent() && !is_given {
             fields.report_missing("address", "192.168.50.11");
             keys.address = Field::Invalid;
         }

@@ -41,6 +41,7 @@ impl Cluster {
             std::fs::File::open(path).and_then(|file| file.take(LONGEST_FILE + 1).read_to_end(&mut bytes));
         if let Err(error) = read {
             let hint = match error.kind() {
+                _ if path.is_dir() => "It is a folder: name the file in it, like `nodes.yaml`",
                 std::io::ErrorKind::NotFound => "Go to the folder of your nodes.yaml, or name the file",
                 _ => "Name a file that you may read",
             };

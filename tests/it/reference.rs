@@ -29,6 +29,28 @@ fn the_schema_is_that_of_the_tables() {
 }
 
 #[test]
+fn the_whole_file_on_the_page_is_one() {
+    let page = cluster::reference();
+    let text = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti ann";
+    std::fs::write(folder.path().join("wifi.txt"), "password").unwrap();
+    let text = text.replace("~/.ssh/id_ed25519.pub", key);
+    let cluster = cluster::Cluster::parse(&text, &folder.path().join("nodes.yaml"));
+    let cluster = cluster.unwrap_or_else(|invalid| panic!("{:?}", invalid.problems));
+    let networks: Vec<_> = cluster.nodes.iter().map(|node| node.network.to_string()).collect();
+    assert_eq!(
+        networks,
+        [
+            "192.168.50.11/24 on eth0",
+            "192.168.50.12/24 on eth0",
+            "192.168.50.13 by DHCP on wlan0",
+            "192.168.50.14 by DHCP on eth0"
+        ]
+    );
+}
+
+#[test]
 fn the_page_is_that_of_the_tables() {
     assert_file("docs/nodes-yaml.md", &cluster::reference());
 }

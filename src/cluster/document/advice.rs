@@ -3,10 +3,18 @@
 use crate::cluster::document::foreign;
 use crate::cluster::document::foreign::Counterpart;
 use crate::cluster::document::keys::{Level, Levels};
+use crate::types::absent::OrEmpty as _;
 use crate::types::similar;
 
 /// Returns a hint about a key that a level does not have.
 pub(crate) fn advice(levels: Levels, level: &Level, unknown: &str) -> String {
+    if let Some(key) = unknown.strip_prefix('-').filter(|key| level.has(key)) {
+        return format!("Write a space behind the `-`: `- {key}: …`");
+    }
+    let counterpart = foreign::counterpart(levels, level, unknown);
+    if let Some(Counterpart::KeyWith(_, example)) = counterpart {
+        return format!("Write it like `{example}`");
+    }
     match meant(levels, level, unknown) {
         Some("password_hash") => {
             return "Did you mean `password_hash`? Put there what `openssl passwd -6` prints, in single quotes"
@@ -15,7 +23,6 @@ pub(crate) fn advice(levels: Levels, level: &Level, unknown: &str) -> String {
         Some(key) => return format!("Did you mean `{key}`?"),
         None => {}
     }
-    let counterpart = foreign::counterpart(levels, level, unknown);
     // In a file that is included, the top of the file is another one.
     let home_of = |other: &Level| match (level.name, other.name) {
         ("included", "") => "in nodes.yaml itself, which includes this file",
@@ -27,8 +34,11 @@ pub(crate) fn advice(levels: Levels, level: &Level, unknown: &str) -> String {
             format!("Write it like `{example}`, under `k3s:` at the top of the file")
         }
         (Some(Counterpart::Nothing(instead)), _) => instead.to_owned(),
+        (_, Some(_)) if level.name == "defaults" && level_of(levels, "node_defaults").has(unknown) => {
+            format!("`{unknown}` belongs to a role, like `defaults: {{agent: {{{unknown}: …}}}}`")
+        }
         (_, Some(other)) => format!("`{unknown}` belongs {}", home_of(other)),
-        (Some(Counterpart::Key(key)), None) => match level_with(levels, key) {
+        (Some(Counterpart::Key(key) | Counterpart::KeyWith(key, _)), None) => match level_with(levels, key) {
             Some(other) => format!("Did you mean `{key}`? It belongs {}", home_of(other)),
             None => format!("Did you mean `{key}`?"),
         },
@@ -37,6 +47,20 @@ pub(crate) fn advice(levels: Levels, level: &Level, unknown: &str) -> String {
             format!("Known here: {}", known.join(", "))
         }
     }
+}
+
+/// Returns the advice on a text that stands where the keys of a level belong.
+pub(crate) fn of_a_value(level: &Level, text: &str) -> String {
+    let key = text.split([':', '=']).next().or_empty();
+    if level.has(key) && key.len() < text.len() {
+        return format!("Write a colon and a space behind `{key}`: `{key}: …`");
+    }
+    let first = level.keys().next().or_empty();
+    if level.name == "user" && !text.contains(char::is_whitespace) && !level.has(text) {
+        return format!("Write it like `{{{first}: ann}}`");
+    }
+    let known = level.keys().map(|key| format!("`{key}:`")).collect::<Vec<_>>();
+    format!("Known here: {}", known.join(", "))
 }
 
 /// Returns the advice on a key of `k3s:` that stands beside it in a node: at the top of the file it would be
@@ -75,8 +99,11 @@ pub(crate) fn advice_beside_role(
 /// Returns the key of the level that an unknown one most probably stands for. A key that belongs to another level
 /// is taken for that one rather than for a bad misspelling.
 pub(crate) fn meant(levels: Levels, level: &Level, unknown: &str) -> Option<&'static str> {
+    if let Some(key) = level.keys().find(|key| *key == folded(unknown)) {
+        return Some(key);
+    }
     match foreign::counterpart(levels, level, unknown) {
-        Some(Counterpart::Key(key)) if level.has(key) => return Some(key),
+        Some(Counterpart::Key(key) | Counterpart::KeyWith(key, _)) if level.has(key) => return Some(key),
         // Another program's word is none of ours misspelt.
         Some(_) => return None,
         None => {}
@@ -86,6 +113,12 @@ pub(crate) fn meant(levels: Levels, level: &Level, unknown: &str) -> Option<&'st
         Some((key, distance)) if distance <= 1 || level_with(levels, unknown).is_none() => Some(key),
         _ => None,
     }
+}
+
+/// Returns the level of a name.
+#[expect(clippy::expect_used, reason = "the names are those of the tables")]
+fn level_of(levels: Levels, name: &str) -> &'static Level {
+    levels.iter().find(|level| level.name == name).expect("there is a level of this name")
 }
 
 /// Returns a level that has this key.
@@ -115,14 +148,26 @@ pub(crate) fn may_be_secret(unknown: &str) -> bool {
         || nearest(unknown, &["password_hash", "password", "passwd", "token"]).is_some()
 }
 
+/// Returns `true` if the value of a key that a level does not have may be a secret: by its own name, by what it stands
+/// for, or because it stands beside secrets and for nothing that is known.
+pub(crate) fn has_a_secret(levels: Levels, level: &Level, unknown: &str) -> bool {
+    let is_known = || foreign::counterpart(levels, level, unknown).is_some();
+    may_be_secret(unknown)
+        || match meant(levels, level, unknown) {
+            Some(key) => may_be_secret(key),
+            None => level.has_secrets() && !is_known(),
+        }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{foreign, may_be_secret};
     use crate::cluster::document::keys::Level;
     use crate::cluster::fields::LEVELS;
-    use crate::cluster::fields::cluster::{CLUSTER, NODE};
+    use crate::cluster::fields::cluster::{CLUSTER, DEFAULTS, INCLUDED, NODE};
     use crate::cluster::fields::network::NETWORK;
     use crate::cluster::fields::user::USER;
+    use crate::cluster::fields::wifi::WIFI;
 
     fn advice(level: &Level, unknown: &str) -> String {
         super::advice(LEVELS, level, unknown)
@@ -153,6 +198,15 @@ mod tests {
             (&NODE, "accounts", "Did you mean `users`?"),
             (&USER, "gid", "Did you mean `uid`?"),
             (&USER, "suod", "Did you mean `sudo`?"),
+            (&WIFI, "Password", "Did you mean `password`?"),
+            (&WIFI, "secret", "Did you mean `password`?"),
+            (&WIFI, "pre-shared-key", "Did you mean `password`?"),
+            (&WIFI, "Kennwort", "Did you mean `password`?"),
+            (&NETWORK, "dhcp", "Write it like `method: dhcp`"),
+            (&NODE, "-name", "Write a space behind the `-`: `- name: …`"),
+            (&INCLUDED, "k3s", "`k3s` belongs in nodes.yaml itself, which includes this file"),
+            (&INCLUDED, "network", "`network` belongs in nodes.yaml itself, which includes this file"),
+            (&DEFAULTS, "timezone", "`timezone` belongs to a role, like `defaults: {agent: {timezone: …}}`"),
             (
                 &USER,
                 "password",
@@ -208,6 +262,15 @@ mod tests {
         assert_eq!(advice(&NODE, "role", None), None);
         assert_eq!(advice(&NODE, "adress", None), None);
         assert_eq!(advice(&CLUSTER, "labels", None), None);
+    }
+
+    #[test]
+    fn beside_secrets_what_is_not_known_is_taken_for_one() {
+        let hides = |level, unknown| super::has_a_secret(LEVELS, level, unknown);
+        for key in ["key", "code", "kennwort", "clave", "pre-shared-key", "psk_"] {
+            assert!(hides(&WIFI, key), "{key}");
+        }
+        assert!(!hides(&WIFI, "countr") && !hides(&NODE, "clave") && hides(&USER, "clave"));
     }
 
     #[test]

@@ -6,13 +6,15 @@
 //! small letters with `_` for `-`.
 
 use crate::cluster::document::keys::{Level, Levels, Row};
-use Counterpart::{Example, K3sExample, Key, Nothing};
+use Counterpart::{Example, K3sExample, Key, KeyWith, Nothing};
 
 /// The way in which nodes.yaml says the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Counterpart {
     /// A key with a value of the same kind.
     Key(&'static str),
+    /// A key with a value of another kind, as an example for the same place.
+    KeyWith(&'static str, &'static str),
     /// Something of another shape, as an example to stand at the top of the file or in a node.
     Example(&'static str),
     /// The same, to stand under the top-level `k3s:`.
@@ -46,6 +48,11 @@ const TABLE: &[Foreign] = &[
     ),
     // The network.
     Foreign("subnet network_cidr", &[], Example("network: {prefix: 24, gateway: 192.168.50.1}")),
+    Foreign(
+        "dhcp dhcp4 use_dhcp auto_setup_net_usestatic auto_setup_dhcp_to_static",
+        &["network"],
+        KeyWith("method", "method: dhcp"),
+    ),
     Foreign("gateway6", &[], Example("network: {ipv6: {gateway: fd00::1}}")),
     Foreign(
         "dhcp dhcp4 dhcp6 use_dhcp auto_setup_net_usestatic auto_setup_dhcp_to_static",
@@ -68,7 +75,7 @@ const TABLE: &[Foreign] = &[
         &["", "node", "network"],
         Example("wifi: {ssid: my home, password: the password, country: DE}"),
     ),
-    Foreign("name", &["interface"], Key("interface")),
+    Foreign("name", &["interface", "network"], Key("interface")),
     Foreign("name", &["vlan"], Nothing("Remove it: a VLAN is called by its number, like `vlan20`")),
     Foreign(
         "bonds bridges wakeonlan",
@@ -251,7 +258,7 @@ mod tests {
                 Counterpart::K3sExample(text) if text.starts_with("version:") => continue,
                 Counterpart::Example(text) => (text, ""),
                 Counterpart::K3sExample(text) => ("", text),
-                Counterpart::Key(_) | Counterpart::Nothing(_) => continue,
+                Counterpart::Key(_) | Counterpart::KeyWith(..) | Counterpart::Nothing(_) => continue,
             };
             let k3s = if k3s.is_empty() { String::new() } else { format!(", {k3s}") };
             let node = if top.is_empty() { String::new() } else { format!(", {top}") };

@@ -52,6 +52,11 @@ impl Level {
         self.keys().any(|known| known == key)
     }
 
+    /// Returns `true` if one of its values is a secret.
+    pub(crate) fn has_secrets(&self) -> bool {
+        ["password", "password_hash"].iter().any(|key| self.has(key))
+    }
+
     /// Returns `true` for a key that is read, under its own or a former name.
     pub(crate) fn accepts(&self, key: &str) -> bool {
         self.rows().any(|row| row.key == key)
@@ -76,6 +81,8 @@ pub(crate) struct Row {
     pub(crate) former: bool,
     /// The way in which a node's value combines with the cluster's; empty where the node's takes its place.
     pub(crate) merge: &'static str,
+    /// Set when the value is a mapping with a table of its own, whose keys combine one by one.
+    pub(crate) is_level: bool,
     /// What the schema says of the value beyond that of its type, which it takes the place of.
     pub(crate) schema: fn() -> Value,
     /// What the schema says of values of its type.
@@ -95,6 +102,7 @@ impl Row {
         instead_of: "",
         former: false,
         merge: "",
+        is_level: false,
         schema: || Value::Null,
         type_schema: || Value::Null,
         is_required: || false,

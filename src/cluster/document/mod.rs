@@ -9,6 +9,7 @@ pub(crate) mod reference;
 pub(crate) mod schema;
 pub(crate) mod source;
 pub(crate) mod syntax;
+mod syntax_advice;
 pub(crate) mod table;
 pub(crate) mod types;
 pub(crate) mod value;

@@ -3,6 +3,7 @@
 use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::folders::{Folders, Included};
 use crate::cluster::document::syntax::{self, YamlValue};
+use crate::cluster::document::syntax_advice;
 use crate::cluster::document::yaml_files;
 use crate::cluster::ssh;
 use std::path::Path;
@@ -17,6 +18,11 @@ pub(crate) fn tree(text: &str, folders: &Folders, diagnostics: &Diagnostics) -> 
     let document = match syntax::read(text) {
         Ok(document) => document,
         Err(mut syntax_error) => {
+            if folders.include.is_some() && syntax_error.is_of_an_empty_file() {
+                let hint = "Begin with `nodes:` and under it `- {name: north, address: 192.168.50.11}`, or take the file out of `include:`";
+                hint.clone_into(&mut syntax_error.finding.hint);
+            }
+            syntax_advice::explain(&mut syntax_error, text);
             if secret {
                 let hint =
                     "There is a private key in the file: take it out, and name the `.pub` file instead";
@@ -34,6 +40,13 @@ pub(crate) fn tree(text: &str, folders: &Folders, diagnostics: &Diagnostics) -> 
 
 /// Reads a file that another one includes: returns its text, and the folders that paths in it are relative to.
 pub(crate) fn include(name: &str, folders: &Folders) -> Result<(String, Folders), Finding> {
+    if name.contains(['*', '?']) && !folders.exists(name) {
+        let hint = "Write the files one by one, like `[rack1.yaml, rack2.yaml]`";
+        return Err(Finding::new(
+            format!("{} is no file: signs for several do not work here", shown(name)),
+            hint,
+        ));
+    }
     let path = folders.existing_file(name)?;
     let same = |other: &Path| {
         other == path

@@ -76,6 +76,11 @@ impl SyntaxError {
         Self { position, finding: Finding::new(message, hint) }
     }
 
+    /// Returns `true` if it is that the file has nothing in it.
+    pub(crate) fn is_of_an_empty_file(&self) -> bool {
+        self.finding.message == EMPTY
+    }
+
     /// Reports it, without the line it is in where that may be secret.
     pub(crate) fn report(self, secret: bool, folders: &Folders, diagnostics: &Diagnostics) {
         let file = folders.include.clone();
@@ -83,6 +88,8 @@ impl SyntaxError {
         diagnostics.report(&span, self.finding.secret_if(secret));
     }
 }
+
+const EMPTY: &str = "the file is empty";
 
 /// The most values that a nodes.yaml may have after its aliases are unfolded: enough for a thousand nodes that
 /// override everything, and read in a fraction of a second.
@@ -118,7 +125,7 @@ pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
     let root = settle(root, text, &mut syntax_errors);
     if root.kind == YamlKind::Nothing {
         let hint = "Begin with `cluster:`, `image:`, `network:` and `nodes:`";
-        return Err(SyntaxError::new(Position { line: 1, column: 1 }, "the file is empty", hint));
+        return Err(SyntaxError::new(Position { line: 1, column: 1 }, EMPTY, hint));
     }
     Ok(Document { root, syntax_errors })
 }
@@ -240,6 +247,7 @@ fn settle_mapping(
 ) -> Vec<YamlEntry> {
     let mut entries: Vec<YamlEntry> = Vec::with_capacity(raw.len());
     let mut first_positions = std::collections::HashMap::new();
+    let mut has_second_name = false;
     for (key, value) in raw {
         let key = settle(key, text, syntax_errors);
         let value = settle(value, text, syntax_errors);
@@ -254,8 +262,17 @@ fn settle_mapping(
             }
         };
         if let Some(Position { line, .. }) = first_positions.get(&name) {
+            // The rest of another node is no mistake of its own.
+            if has_second_name {
+                continue;
+            }
+            has_second_name = name == "name";
             let message = format!("the key `{name}` is here a second time");
-            let hint = format!("Keep one of the two; the first is in line {line}");
+            let hint = if name == "name" {
+                format!("Begin another node with `- `, or keep one of the two; the first is in line {line}")
+            } else {
+                format!("Keep one of the two; the first is in line {line}")
+            };
             syntax_errors.push(SyntaxError::new(key.position, message, hint));
             continue;
         }
@@ -312,8 +329,9 @@ pub(crate) fn syntax_error(error: &Error) -> SyntaxError {
         Error::RecursiveReferencesRequireWeakTypes { .. } => {
             ("this alias contains itself".to_owned(), "Write the value out")
         }
-        Error::UnsupportedTag { tag, .. } => {
-            (format!("the tag `{tag}` means nothing here"), "Remove it, or put the value in quotes")
+        // It may be a password that begins with a `!`.
+        Error::UnsupportedTag { .. } => {
+            ("this tag means nothing here".to_owned(), "Remove it, or put the value in quotes")
         }
         Error::ExternalMessage { msg, .. } => syntax(msg),
         other => {
@@ -472,6 +490,11 @@ mod tests {
             syntax_errors("a: 1\nb: {c: 1, c: 2}\na: 3\n"),
             ["2:11 the key `c` is here a second time", "3:1 the key `a` is here a second time"]
         );
+        assert_eq!(
+            syntax_errors("- name: a\n  b: 1\n  name: c\n  b: 2\n"),
+            ["3:3 the key `name` is here a second time"],
+            "a node without its dash is one mistake"
+        );
     }
 
     #[test]
@@ -491,7 +514,7 @@ mod tests {
             ("a: \"\\q\"\n", "1:4 this text has a `\\` that begins no escape"),
             ("a: *nope\n", "1:4 this alias has no anchor"),
             ("a: &a [*a]\n", "1:8 this alias contains itself"),
-            ("a: !secret x\n", "1:12 the tag `!secret` means nothing here"),
+            ("a: !secret x\n", "1:12 this tag means nothing here"),
             ("a: !!int foo\n", "1:10 invalid u64"),
             ("[a, b]: 1\n", "1:1 a list or a mapping stands where a key belongs"),
         ] {

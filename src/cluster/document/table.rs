@@ -207,6 +207,7 @@ macro_rules! keys {
         $crate::cluster::document::keys::Row {
             key: stringify!($key),
             help: $help,
+            is_level: true,
             type_schema: || serde_json::json!({"anyOf": [$crate::cluster::document::schema::reference(&$reader)]}),
             $($attribute: $value,)*
             ..$crate::cluster::document::keys::Row::EMPTY

@@ -186,16 +186,27 @@ impl<'t> FieldValue<'t> {
             YamlKind::Mapping(entries) => entries.as_slice(),
             YamlKind::Nothing => &[],
             YamlKind::Scalar(_) | YamlKind::List(_) => {
-                let known = level.keys().map(|key| format!("`{key}:`")).collect::<Vec<_>>();
-                let hint = format!("Known here: {}", known.join(", "));
-                let secret =
-                    matches!(&self.value.kind, YamlKind::Scalar(scalar) if ssh::is_private_key(&scalar.text));
+                let text = if let YamlKind::Scalar(scalar) = &self.value.kind { &*scalar.text } else { "" };
+                let hint = advice::of_a_value(level, text);
+                let secret = ssh::is_private_key(text) || level.has("password");
                 let finding = Finding::new(format!("{} stands where keys belong", self.description()), hint);
                 self.report(finding.secret_if(secret));
                 return None;
             }
         };
-        for entry in entries.iter().filter(|entry| !level.accepts(&entry.key)) {
+        for (index, entry) in entries.iter().enumerate().filter(|(_, entry)| !level.accepts(&entry.key)) {
+            let before = index.checked_sub(1).and_then(|before| entries.get(before));
+            if entry.value.kind == YamlKind::Nothing
+                && before.is_some_and(|before| advice::may_be_secret(&before.key))
+            {
+                // `{password: first,second}`
+                let hint =
+                    "Put the password in single quotes, if this is its end; otherwise write `key: value`";
+                let finding =
+                    Finding::new("a key that is not known, and has no value, stands behind a password", hint);
+                self.diagnostics.report(&self.span_at(entry.position, self.path.clone()), finding.secret());
+                continue;
+            }
             let span = self.span_at(entry.position, self.path_of(&entry.key));
             let role =
                 entries.iter().find(|entry| entry.key == "k3s").and_then(|entry| match &entry.value.kind {
@@ -205,7 +216,8 @@ impl<'t> FieldValue<'t> {
             let hint = advice::advice_beside_role(self.levels, level, &entry.key, role)
                 .unwrap_or_else(|| advice::advice(self.levels, level, &entry.key));
             let finding = Finding::new(format!("unknown key {}", shown(&entry.key)), hint);
-            self.diagnostics.report(&span, finding.secret_if(advice::may_be_secret(&entry.key)));
+            self.diagnostics
+                .report(&span, finding.secret_if(advice::has_a_secret(self.levels, level, &entry.key)));
         }
         let mistyped = entries.iter().filter_map(|entry| {
             (!level.accepts(&entry.key)).then(|| advice::meant(self.levels, level, &entry.key)).flatten()

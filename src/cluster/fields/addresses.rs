@@ -47,6 +47,10 @@ pub(crate) fn ipv4(text: &str) -> Result<Ipv4Addr, Finding> {
         return Err(Finding::new(message, format!("Write `{address}`; the prefix belongs under `network:`")));
     }
     let Ok(address) = text.parse::<Ipv4Addr>() else {
+        if matches!(text.to_ascii_lowercase().as_str(), "dhcp" | "auto") {
+            let hint = "Write `network: {method: dhcp}`, and as `address` the one that the router has reserved, if any";
+            return Err(Finding::new(format!("{} is not an IPv4 address", shown(text)), hint));
+        }
         return Err(Finding::new(format!("{} is not an IPv4 address", shown(text)), EXAMPLE));
     };
     if address.is_unspecified()

@@ -6,8 +6,9 @@ use crate::cluster::document::table::keys;
 use crate::cluster::document::types::{by, like, off, required, text, token, unless_off};
 use crate::cluster::fields::addresses::{IPV4, IPV6, WithPrefix, ipv4, ipv6, with_prefix};
 use crate::cluster::fields::image::{OUTPUT, OutputFields, image};
+use crate::cluster::fields::k3s::flags::{Flags, K3S_ROLE};
 use crate::cluster::fields::k3s::{self, ClusterK3s, NodeRole};
-use crate::cluster::fields::node::{NODE_DEFAULTS, NodeFields};
+use crate::cluster::fields::node::NodeFields;
 use crate::cluster::fields::range::COUNT;
 use crate::cluster::{ClusterName, Grow, Hostname, ImageSource};
 use crate::types::absent::OrEmpty as _;
@@ -37,8 +38,8 @@ keys! {
 
     level defaults: DefaultsFields = DEFAULTS; {
         help: "What nodes of one role have in common: over the rest of the file, and under what a node says itself. \
-              Flags of k3s for one role belong under `k3s:` instead.",
-        example: "{agent: {swap: off}}",
+              Under its `k3s:` a role may have `config`, `labels` and `taints`.",
+        example: "{agent: {swap: off, k3s: {labels: {rack: 1}}}}",
     }
 }
 
@@ -46,13 +47,25 @@ keys! {
     level DEFAULTS: "defaults", "under `defaults:` at the top of the file", "What nodes of one role have in common.";
     draft DefaultsFields;
 
-    level server: NodeFields = NODE_DEFAULTS; {
+    level server: RoleDefaults = NODE_DEFAULTS; {
         help: "What servers have in common.",
         example: "{memory: 8GiB}",
     }
-    level agent: NodeFields = NODE_DEFAULTS; {
+    level agent: RoleDefaults = NODE_DEFAULTS; {
         help: "What agents have in common.",
         example: "{swap: off}",
+    }
+}
+
+keys! {
+    level NODE_DEFAULTS: "node_defaults", "under `server:` or `agent:` of `defaults:`",
+        "What nodes of this role have in common.";
+    draft RoleDefaults with fields: NodeFields;
+
+    level k3s: Flags = K3S_ROLE; {
+        help: "Flags, labels and taints of these nodes: over those under `k3s:` at the top of the file, and under what \
+              a node says itself.",
+        example: "{labels: {rack: 1}}",
     }
 }
 
@@ -104,7 +117,7 @@ const NODES_ROW: Row = Row {
     schema: || {
         json!({
             "anyOf": [
-                {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/node"}},
+                {"type": "array", "items": {"$ref": "#/definitions/node"}},
                 {"$ref": "#/definitions/node"},
             ],
         })
@@ -156,7 +169,7 @@ keys! {
         others: "ip6 ipv6_address ipv6_static_ip address6",
     }
     key k3s: NodeRole = by(k3s::read_role); {
-        help: "What k3s is on this node; nothing where absent.",
+        help: "What k3s is on this node; nothing where absent. `k3s: agent` is short for `k3s: {role: agent}`.",
         example: "agent",
         schema: || json!({"anyOf": [k3s::role_schema(), {"$ref": "#/definitions/k3s_node"}]}),
         here: "role roles type node_type k3s_role kubernetes k8s k3s_cluster",

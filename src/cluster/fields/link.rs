@@ -40,7 +40,7 @@ keys! {
         help: "The wired interface: `eth0`, which is the board's own, or `eth1` for an adapter on USB. Of the network and \
               of a VLAN, it is the board's own where nothing is said.",
         example: "eth0",
-        here: "name link parent",
+        here: "link parent",
         others: "nic ifname iface device dev",
     }
     | mac = like("^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$", token(adapter)); {

@@ -56,7 +56,7 @@ pub(crate) const LEVELS: &[&Level] = &[
     &image::OUTPUT,
     &cluster::INCLUDED,
     &cluster::DEFAULTS,
-    &node::NODE_DEFAULTS,
+    &cluster::NODE_DEFAULTS,
 ];
 
 /// Returns the JSON Schema of nodes.yaml, which editors check it by: nodes.schema.json.

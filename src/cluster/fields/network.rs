@@ -21,7 +21,8 @@ keys! {
     draft NetworkFields with link: LinkFields with adapter: AdapterKeys, then settle_prefixes;
 
     key prefix: u8 = token(|text| prefix(text, 30)); {
-        help: "How many bits of an address name the network: 24 for 255.255.255.0.",
+        help: "How many bits of an address name the network: 24 for 255.255.255.0. Static addresses need it, a DHCP server \
+              says it.",
         example: "24",
         schema: prefix_schema,
         others: "cidr prefixlen prefix_length bits",
@@ -33,14 +34,14 @@ keys! {
         others: "mask subnet_mask auto_setup_net_static_mask",
     }
     key gateway: WithPrefix<Ipv4Addr> = like(IPV4, token(|text| with_prefix(text, 30, ipv4))); {
-        help: "The router's address, inside the subnet.",
+        help: "The router's address, inside the subnet. Static addresses need it, a DHCP server says it.",
         example: "192.168.50.1",
         others: "routers router gw gateway4 default_gateway via auto_setup_net_static_gateway \
               ipv4_static_gateway",
     }
     key dns: Vec<IpAddr> = list(like("^[0-9A-Fa-f:.]+$", token(name_server))); {
         help: "Addresses of name servers, in order; the gateway where absent. Those that routers announce are \
-              ignored. Pods ask the first three that they can reach.",
+              ignored; with `method: dhcp` these take the place of what the server names. Pods ask the first three that they can reach.",
         example: "[192.168.50.1, 1.1.1.1]",
         others: "nameservers nameserver name_servers dns_servers dns_nameservers resolvers domain_name_servers \
               auto_setup_net_static_dns ipv4_static_dns",

@@ -17,8 +17,6 @@ use crate::types::ByteCount;
 use serde_json::json;
 
 keys! {
-    level NODE_DEFAULTS: "node_defaults", "under `server:` or `agent:` of `defaults:`",
-        "What nodes of this role have in common.";
     draft NodeFields => Node {
         name: Hostname, "Its host name, which is also its name in Kubernetes and the name of its image.";
         users: Vec<User>, "The users beside the first one.";
@@ -32,8 +30,7 @@ keys! {
         example: "{name: ann}",
     }
     key users: Vec<Spanned<UserFields>> = by(added_users), merge by_name; {
-        help: "Further users. A node's are added to the cluster's; a node's user of the same name takes the place of \
-              the cluster's.",
+        help: "Further users, of whom a node's takes the place of the cluster's of the same name.",
         example: "[{name: bob, ssh_authorized_keys: [bob.pub]}]",
         schema: || {
             let one = json!({"allOf": [schema::reference(&USER), {"required": ["name"]}]});
@@ -79,12 +76,11 @@ keys! {
         others: "time_servers timeservers ntp_servers fallback_ntp config_ntp_mirror timesync",
     }
     level boot: BootFields = BOOT => Boot; {
-        help: "Additions to config.txt and cmdline.txt. A node's are added to the cluster's.",
+        help: "Additions to config.txt and cmdline.txt.",
         example: "{config: [dtparam=audio=off]}",
     }
     key files: Vec<Spanned<ExtraFile>> = by(files::read), merge by_path => Vec<ExtraFile>, else vec![]; {
-        help: "Extra files. A node's are added to the cluster's; a node's file of the same path takes the \
-              place of the cluster's.",
+        help: "Extra files, of which a node's takes the place of the cluster's of the same path.",
         example: "[{path: /etc/motd, content: Welcome}]",
         schema: || schema::one_or_more(&files::FILE),
         here: "write_files copyfile copy_files copydir file extra_files",
@@ -97,12 +93,12 @@ keys! {
               runscript late early custom_script auto_setup_custom_script_exec post_install",
     }
     key swap: Swap = or_off(Swap::Off, words([("off", Swap::Off), ("stock", Swap::Stock)])) => Swap, else Swap::Stock; {
-        help: "Whether there is swap: the stock image's own, or none.",
+        help: "Whether there is swap: the stock image's own (`stock`), or none.",
         example: "off",
         here: "swapfile swap_size zram disable_swap auto_setup_swapfile_size rpi_swap",
     }
     key memory: ByteCount = token(size::memory) => Option<ByteCount>; {
-        help: "How much memory the board has, to be warned where it is short.",
+        help: "How much memory the board has, to be warned where it is short. `4` is 4GiB.",
         example: "4GiB",
         schema: || json!({
             "anyOf": [

@@ -3,7 +3,7 @@
 use crate::cluster::FieldSpan;
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::keys::Row;
-use crate::cluster::document::syntax::{YamlKind, YamlValue};
+use crate::cluster::document::syntax::{YamlEntry, YamlKind, YamlValue};
 use crate::cluster::document::value::FieldValue;
 use serde_json::json;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -14,8 +14,8 @@ const MOST: u32 = 10_000;
 /// It is read before the nodes are, for it makes several of one.
 pub(crate) const COUNT: Row = Row {
     key: "count",
-    help: "How many nodes this is, where it is more than one. Their names and addresses follow those of the first, \
-           which are written here: the number in braces in the name is counted up, or else the one at its end. Such a \
+    help: "How many nodes this is, where it is more than one. Their names and addresses, those of `interfaces`, `vlans` \
+           and `wifi` included, follow those of the first, which are written here: the number in braces in the name is counted up, or else the one at its end. Such a \
            name is put in quotes where the node is in braces, too: \
            `{count: 40, name: \"rack1-{01}\", address: 10.0.1.10}`.",
     example: "1",
@@ -31,37 +31,71 @@ pub(crate) fn unfold(item: &FieldValue<'_>) -> Option<Vec<YamlValue>> {
     let count = item.entries()?.into_iter().find(|(key, _)| key.value == "count")?.1.parse_token(count);
     // The first mistake at a place that all of them have in common is enough.
     let diagnostics = item.diagnostics();
-    let places = entries.iter().filter(|entry| ["name", "address", "ipv6"].contains(&&*entry.key));
     let span = |position, path| FieldSpan { position, path, ..item.span() };
     diagnostics.share(&item.span());
-    places.for_each(|entry| diagnostics.share(&span(entry.value.position, String::new())));
     let mut nodes = Vec::new();
     for number in 0..count.unwrap_or(1) {
         let mut node = entries.clone();
-        for entry in &mut node {
-            let YamlKind::Scalar(scalar) = &mut entry.value.kind else { continue };
-            let text = match &*entry.key {
-                "name" => numbered(&scalar.text, number),
-                "address" => stepped(&scalar.text, number, |address: Ipv4Addr| {
-                    Some(Ipv4Addr::from_bits(address.to_bits().checked_add(number)?))
-                }),
-                "ipv6" => stepped(&scalar.text, number, |address: Ipv6Addr| {
-                    Some(Ipv6Addr::from_bits(address.to_bits().checked_add(number.into())?))
-                }),
-                _ => continue,
-            };
-            match text {
+        let mut failed = None;
+        let keys = ["name", "address", "ipv6"];
+        each_that_counts(&mut node, &keys, &item.span().path, &mut |key, path, value| {
+            let YamlKind::Scalar(scalar) = &mut value.kind else { return };
+            diagnostics.share(&span(value.position, String::new()));
+            match counted(key, &scalar.text, number) {
                 Ok(text) => scalar.text = text,
-                Err(finding) => {
-                    let path = format!("{}.{}", item.span().path, entry.key);
-                    diagnostics.report(&span(entry.value.position, path), finding);
-                    return Some(nodes);
-                }
+                Err(finding) if failed.is_none() => failed = Some((value.position, path, finding)),
+                Err(_) => {}
             }
+        });
+        if let Some((position, path, finding)) = failed {
+            diagnostics.report(&span(position, path), finding);
+            return Some(nodes);
         }
         nodes.push(YamlValue { position: item.span().position, kind: YamlKind::Mapping(node) });
     }
     Some(nodes)
+}
+
+/// The keys of another connection that count up.
+const BESIDE: &[&str] = &["address", "ipv6"];
+
+/// Calls `change` with the name of a node and with each of its addresses, and their keys and paths.
+fn each_that_counts(
+    entries: &mut [YamlEntry],
+    keys: &[&str],
+    path: &str,
+    change: &mut impl FnMut(&str, String, &mut YamlValue),
+) {
+    for entry in entries {
+        let path = format!("{path}.{}", entry.key);
+        match (&*entry.key, &mut entry.value.kind) {
+            (key, YamlKind::Scalar(_)) if keys.contains(&key) => change(&entry.key, path, &mut entry.value),
+            ("network" | "wifi" | "interfaces" | "vlans", YamlKind::Mapping(inner)) => {
+                each_that_counts(inner, BESIDE, &path, change);
+            }
+            ("interfaces" | "vlans", YamlKind::List(items)) => {
+                for (index, item) in items.iter_mut().enumerate() {
+                    if let YamlKind::Mapping(inner) = &mut item.kind {
+                        each_that_counts(inner, BESIDE, &format!("{path}[{index}]"), change);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Returns the value of a key in the node of this number, from that of the first.
+fn counted(key: &str, first: &str, number: u32) -> Result<String, Finding> {
+    match key {
+        "name" => numbered(first, number),
+        "address" => stepped(first, number, |address: Ipv4Addr| {
+            Some(Ipv4Addr::from_bits(address.to_bits().checked_add(number)?))
+        }),
+        _ => stepped(first, number, |address: Ipv6Addr| {
+            Some(Ipv6Addr::from_bits(address.to_bits().checked_add(number.into())?))
+        }),
+    }
 }
 
 fn count(text: &str) -> Result<u32, Finding> {
@@ -85,6 +119,10 @@ fn numbered(first: &str, by: u32) -> Result<String, Finding> {
         // A brace that is not closed is a mistake, not a part of the name.
         (!first.contains(['{', '}'])).then_some((before, first.strip_prefix(before)?, ""))
     };
+    if first.matches('{').count() > 1 {
+        let message = format!("{} has two numbers in braces, and one is counted up", shown(first));
+        return Err(Finding::new(message, "Leave the braces around the one that differs from node to node"));
+    }
     let (before, digits, after) = in_braces().or_else(at_the_end).unwrap_or((first, "", ""));
     match digits.parse::<u32>().ok().and_then(|number| number.checked_add(by)) {
         Some(number) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -141,9 +179,15 @@ mod tests {
         ] {
             assert_eq!(numbered(first, by), Ok(expected.to_owned()), "{first}");
         }
-        for (first, by) in
-            [("north", 1), ("n{}", 0), ("n{a}", 1), ("n{+1}", 1), ("n{4294967295}", 1), ("n{1", 0)]
-        {
+        for (first, by) in [
+            ("north", 1),
+            ("n{}", 0),
+            ("n{a}", 1),
+            ("n{+1}", 1),
+            ("n{4294967295}", 1),
+            ("n{1", 0),
+            ("n{1}-{2}", 0),
+        ] {
             assert!(numbered(first, by).is_err(), "{first}");
         }
     }

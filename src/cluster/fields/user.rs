@@ -56,6 +56,7 @@ keys! {
     key password_hash: Password = like(r"^\$(y|gy|7|2[aby]|[56])\$.{30,}$", token(password_hash)) => Option<Password>; {
         help: "A hash as `openssl passwd -6` prints it, in single quotes; no password where absent.",
         example: "'$6$salt$what.openssl.passwd.-6.prints'",
+        here: "pwd kennwort passwort clave",
         others: "password passwd hashed_passwd hashed_password password_encrypted pass user_password \
               plain_text_passwd chpasswd password_user sshuserpassword auto_setup_global_password",
     }

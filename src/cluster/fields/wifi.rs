@@ -42,7 +42,8 @@ keys! {
               `mixed`, it is itself.",
         example: "open sesame",
         schema: || json!({"type": ["string", "number"]}),
-        here: "passphrase pass key wifipassword wifi_password wpa_passphrase",
+        here: "passphrase pass passwd pwd key secret code kennwort passwort clave wifipassword wifi_password \
+              wpa_passphrase pre_shared_key preshared_key presharedkey network_key",
     }
     | password_file = by(password_file); {
         help: "A file with the password, relative to nodes.yaml's folder; instead of `password`.",
@@ -211,13 +212,11 @@ fn default_radio() -> Interface {
 }
 
 fn ssid(value: &FieldValue<'_>) -> Option<Ssid> {
-    match value.kind() {
-        YamlKind::Mapping(_) => SsidFields::read(&value.fields(&SSID)?).hex.value(),
-        _ => {
-            value.warn_where_cut("the name of the Wi-Fi");
-            value.parse_token(|text| named(text.as_bytes().to_vec(), text))
-        }
+    if let YamlKind::Mapping(_) = value.kind() {
+        return SsidFields::read(&value.fields(&SSID)?).hex.value();
     }
+    value.warn_where_cut("the name of the Wi-Fi");
+    value.parse_token(|text| named(text.as_bytes().to_vec(), text))
 }
 
 fn named(bytes: Vec<u8>, text: &str) -> Result<Ssid, Finding> {
@@ -245,7 +244,8 @@ fn secret<T>(
     let parsed = match value.kind() {
         YamlKind::Scalar(scalar) => parse(&scalar.text),
         YamlKind::Nothing => {
-            Err(Finding::new(format!("there is no {what} here"), "Write it, or remove the key"))
+            let hint = "Write it, in single quotes where it has other signs than letters and digits in it";
+            Err(Finding::new(format!("there is no {what} here"), hint))
         }
         YamlKind::List(_) | YamlKind::Mapping(_) => {
             Err(Finding::new(format!("this is not a {what}"), "Write it as a text in quotes"))

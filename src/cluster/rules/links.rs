@@ -136,7 +136,7 @@ fn vlans_are_on_a_wire(node: &NodeDraft, diagnostics: &Diagnostics) {
             };
             adapters.iter().find(is_it)
         });
-        let main = network.interface.given();
+        let main = network.adapter.interface.given();
         let is_main = parent.is_none_or(|parent| match main {
             Some(main) => main.value == parent.value,
             None => parent.value.name().is_some_and(|name| name.as_str() == "eth0"),
@@ -156,13 +156,13 @@ fn vlans_are_on_a_wire(node: &NodeDraft, diagnostics: &Diagnostics) {
             }
         }
         let of_parent = match adapter {
-            Some(adapter) => &adapter.value.fields.mtu,
-            None if is_main && node.fields.wifi.span_of_main().is_none() => &network.mtu,
+            Some(adapter) => &adapter.value.fields.link.mtu,
+            None if is_main && node.fields.wifi.span_of_main().is_none() => &network.link.mtu,
             None => &Field::Absent,
         };
         let most = of_parent.to_value().unwrap_or(USUAL_MTU);
         if let Some(mtu) =
-            vlan.value.fields.mtu.given().filter(|mtu| mtu.value > most && !of_parent.is_invalid())
+            vlan.value.fields.link.mtu.given().filter(|mtu| mtu.value > most && !of_parent.is_invalid())
         {
             let message = format!(
                 "packets of {} bytes do not fit through the interface that this VLAN is on, which takes {most}",

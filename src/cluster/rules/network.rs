@@ -208,6 +208,8 @@ struct AddressedNode<'d> {
     node: &'d NodeDraft,
     address: Spanned<IpAddr>,
     gateway: Option<Spanned<IpAddr>>,
+    /// The place of the prefix, where there is one.
+    prefix_span: Option<&'d FieldSpan>,
     /// The address with its prefix, as the network that it is in.
     subnet: IpNet,
 }
@@ -234,26 +236,26 @@ fn general<T: Copy + Into<IpAddr>>(spanned: &Spanned<T>) -> Spanned<IpAddr> {
 
 fn host(node: &NodeDraft, family: Family) -> Option<AddressedNode<'_>> {
     let fields = &node.fields;
-    let (address, gateway, prefix) = match family {
+    let (address, gateway, (prefix, prefix_span)) = match family {
         // Its network is what the DHCP server says.
         Family::V4 if fields.network.link.is_by_dhcp() => return None,
         Family::V4 => (
             general(node.keys.address.given()?),
             fields.network.gateway.given().map(general),
-            fields.network.prefix.given()?.value,
+            fields.network.prefix.given().map(|prefix| (prefix.value, Some(&prefix.span)))?,
         ),
         Family::V6 => (
             general(node.keys.ipv6.given()?),
             fields.network.ipv6.gateway.given().map(general),
             match &fields.network.ipv6.prefix {
-                Field::Absent => DEFAULT_IPV6_PREFIX,
+                Field::Absent => (DEFAULT_IPV6_PREFIX, None),
                 Field::Invalid => return None,
-                Field::Given(prefix) => prefix.value,
+                Field::Given(prefix) => (prefix.value, Some(&prefix.span)),
             },
         ),
     };
     let subnet = subnet_at(address.value, prefix);
-    Some(AddressedNode { node, address, gateway, subnet })
+    Some(AddressedNode { node, address, gateway, prefix_span, subnet })
 }
 
 /// Returns the subnet of this prefix that an address is in.
@@ -287,8 +289,56 @@ fn addresses_are_unique(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     }
 }
 
-fn addresses_and_gateways_fit(hosts: &[AddressedNode<'_>], diagnostics: &Diagnostics) {
+/// Reports a prefix that leaves many nodes outside the gateway's subnet: it is rather one number that is wrong than
+/// many. Returns the places of the addresses.
+fn prefixes_hold_their_nodes(hosts: &[AddressedNode<'_>], diagnostics: &Diagnostics) -> Vec<FieldSpan> {
+    const MANY: usize = 3;
+    let mut reported = Vec::new();
+    let mut known: Vec<(&FieldSpan, &FieldSpan)> = Vec::new();
     for host in hosts {
+        let (Some(gateway), Some(prefix)) = (&host.gateway, host.prefix_span) else { continue };
+        if is_link_local(gateway.value) || known.contains(&(&gateway.span, prefix)) {
+            continue;
+        }
+        known.push((&gateway.span, prefix));
+        let subnet = subnet_at(gateway.value, host.prefix());
+        let beside = |other: &&AddressedNode<'_>| {
+            other.prefix_span == Some(prefix)
+                && other.gateway.as_ref().is_some_and(|other| other.span == gateway.span)
+        };
+        let outside = hosts.iter().filter(beside).filter(|other| other.subnet != subnet);
+        let outside: Vec<&AddressedNode<'_>> = outside.collect();
+        let is_one_elsewhere = outside.iter().all(|other| other.subnet == host.subnet);
+        // A prefix behind an address is that node's own.
+        if outside.len() < MANY
+            || is_one_elsewhere
+            || outside.iter().any(|other| other.address.span == *prefix)
+        {
+            continue;
+        }
+        let addresses = || outside.iter().map(|other| other.address.value);
+        let message = format!(
+            "{} nodes are outside the subnet {subnet}, which this prefix makes around the gateway: {} and others",
+            outside.len(),
+            addresses().take(2).map(|address| format!("`{address}`")).collect::<Vec<_>>().join(", ")
+        );
+        let holds = |length: &u8| {
+            let wider = subnet_at(gateway.value, *length);
+            addresses().all(|address| wider.contains(&address))
+        };
+        let hint = match (8..host.prefix()).rev().find(holds) {
+            Some(length) => format!("Write `{length}`, which holds them all, or correct their addresses"),
+            None => "Write a shorter prefix, or correct their addresses".to_owned(),
+        };
+        diagnostics.report(prefix, Finding::new(message, hint));
+        reported.extend(outside.iter().map(|other| other.address.span.clone()));
+    }
+    reported
+}
+
+fn addresses_and_gateways_fit(hosts: &[AddressedNode<'_>], diagnostics: &Diagnostics) {
+    let reported = prefixes_hold_their_nodes(hosts, diagnostics);
+    for host in hosts.iter().filter(|host| !reported.contains(&host.address.span)) {
         let address = &host.address;
         let subnet = match subnet_of_gateway(host, hosts) {
             Judgement::Subnet(subnet) => subnet,
@@ -306,10 +356,9 @@ fn addresses_and_gateways_fit(hosts: &[AddressedNode<'_>], diagnostics: &Diagnos
             diagnostics.report(&address.span, Finding::new(message, hint));
             continue;
         }
-        let taken = match &host.gateway {
-            Some(gateway) if gateway.value == address.value => Some("the gateway"),
-            _ => reserved(address.value, subnet),
-        };
+        let is_gateway = host.gateway.as_ref().is_some_and(|gateway| gateway.value == address.value);
+        let hint = if is_gateway { format!("{hint} that nothing else has") } else { hint };
+        let taken = if is_gateway { Some("the gateway") } else { reserved(address.value, subnet) };
         if let Some(what) = taken {
             let message = format!("`{}` is {what}", address.value);
             diagnostics.report(&address.span, Finding::new(message, hint));

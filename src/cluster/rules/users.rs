@@ -66,7 +66,15 @@ fn names_and_numbers_are_unique(
                 first => first.given().is_some_and(|first| first.value == name.value),
             };
             let same = before().filter_map(|user| user.name.given()).find(|other| other.value == name.value);
-            if is_first {
+            let is_renamed = first.name.given().filter(|_| name.value.as_str() == DEFAULT_USER);
+            if let Some(first) = is_renamed.filter(|first| first.value != name.value) {
+                let message = format!(
+                    "`{DEFAULT_USER}` is the image's first user, which becomes `{}`: there is no other of that name",
+                    first.value
+                );
+                let hint = "Choose another name, or leave `name:` out under `user:`";
+                diagnostics.report(&name.span, Finding::new(message, hint));
+            } else if is_first {
                 let message = format!("the first user is called `{}` already", name.value);
                 let hint = "Choose another name, or describe that user under `user:`";
                 diagnostics.report(&name.span, Finding::new(message, hint));

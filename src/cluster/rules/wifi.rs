@@ -3,7 +3,7 @@
 use crate::cluster::diagnostic::{Diagnostics, Finding, also_in, shown};
 use crate::cluster::document::value::Field;
 use crate::cluster::draft::{ClusterDraft, NodeDraft};
-use crate::cluster::fields::addresses::Method;
+use crate::cluster::fields::link::Method;
 use crate::cluster::fields::node::NodeFields;
 use crate::cluster::fields::wifi::{Security, WifiLayer};
 use crate::cluster::{FieldSpan, Role};
@@ -53,11 +53,11 @@ fn one_country(node: &NodeDraft, diagnostics: &Diagnostics) {
 /// Warns of `method: dhcp` where it may be meant for the radio alone. Who names the wire as well has one.
 fn the_wire_has_a_cable(node: &NodeDraft, diagnostics: &Diagnostics) {
     let NodeFields { wifi, network, .. } = &node.fields;
-    let Some(method) = wifi.beside.method.given().filter(|method| method.value == Method::Dhcp) else {
+    let Some(method) = wifi.beside.link.method.given().filter(|method| method.value == Method::Dhcp) else {
         return;
     };
     let has_address = !(wifi.beside.address.is_absent() && wifi.beside.ipv6.is_absent());
-    if has_address || !network.interface.is_absent() {
+    if has_address || !network.adapter.interface.is_absent() {
         return;
     }
     let message = "with `method: dhcp` the Wi-Fi stands beside the wire: `eth0` has the node's address and the default \

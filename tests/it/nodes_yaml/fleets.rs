@@ -63,6 +63,79 @@ fn a_range_is_what_its_nodes_are_written_out() {
 }
 
 #[test]
+fn addresses_of_other_interfaces_count_up_as_well() {
+    let text = format!(
+        "{TOP}nodes:
+  - {{name: server, address: 10.0.0.9, k3s: server}}
+  - count: 3
+    name: rack1-1
+    address: 10.0.0.10
+    network: {{vlans: [{{id: 20, address: 10.20.1.254/16}}], interfaces: {{interface: eth1, ipv6: \"fd60::f/64\"}}}}
+"
+    );
+    let cluster = parse(&text).unwrap_or_else(|invalid| panic!("{}", rendered(&invalid)));
+    let networks: Vec<_> = cluster.nodes.iter().skip(1).map(|node| node.network.to_string()).collect();
+    assert_eq!(
+        networks,
+        [
+            "10.0.0.10/23 on eth0, fd60::f/64 on eth1, 10.20.1.254/16 on vlan20",
+            "10.0.0.11/23 on eth0, fd60::10/64 on eth1, 10.20.1.255/16 on vlan20",
+            "10.0.0.12/23 on eth0, fd60::11/64 on eth1, 10.20.2.0/16 on vlan20",
+        ]
+    );
+}
+
+#[test]
+fn labels_and_flags_of_a_role_stand_between_those_of_all_and_the_node() {
+    let text = format!(
+        "{}defaults:
+  agent: {{k3s: {{labels: {{rack: 1, disk: sd}}, taints: [\"a=b:NoSchedule\"], config: {{debug: true, v: 2}}}}}}
+  server: {{k3s: {{config: {{flannel-ifcae: eth0}}}}}}
+nodes:
+  - {{name: north, address: 10.0.0.11, k3s: server}}
+  - {{name: east, address: 10.0.0.12, k3s: agent}}
+  - {{name: west, address: 10.0.0.13, k3s: {{role: agent, labels: {{disk: ssd}}, config: {{v: 3}}}}}}
+",
+        TOP.replace("k3s1}", "k3s1, labels: {room: attic, rack: 9}}")
+    );
+    let cluster = parse(&text).unwrap_or_else(|invalid| panic!("{}", rendered(&invalid)));
+    let config =
+        |node: usize| serde_json::to_value(&cluster.nodes[node].k3s.as_ref().unwrap().config).unwrap();
+    assert_eq!(config(0)["node-label"], serde_json::json!(["room=attic", "rack=9"]));
+    assert_eq!(
+        config(1),
+        serde_json::json!({
+            "debug": true,
+            "v": 2,
+            "node-label": ["room=attic", "rack=1", "disk=sd"],
+            "node-taint": ["a=b:NoSchedule"],
+        })
+    );
+    assert_eq!(
+        config(2),
+        serde_json::json!({
+            "debug": true,
+            "v": 3,
+            "node-label": ["room=attic", "rack=1", "disk=ssd"],
+            "node-taint": ["a=b:NoSchedule"],
+        })
+    );
+}
+
+#[test]
+fn a_prefix_that_leaves_most_nodes_outside_is_one_mistake() {
+    let text = format!(
+        "{}nodes:
+  - {{name: north, address: 10.0.0.11, k3s: server}}
+  - {{count: 20, name: rack1-01, address: 10.0.1.10, k3s: agent}}
+  - {{count: 20, name: rack2-01, address: 10.0.2.10, k3s: agent}}
+",
+        TOP.replace("23", "24")
+    );
+    assert_snapshot!("nodes_yaml__prefix", rendered(&parse(&text).unwrap_err()));
+}
+
+#[test]
 fn mistakes_in_ranges_stand_at_the_range_once() {
     let text = format!(
         "{TOP}nodes:
@@ -73,6 +146,7 @@ fn mistakes_in_ranges_stand_at_the_range_once() {
   - {{count: many, name: many-1, address: 10.0.0.41}}
   - {{count: 2, name: \"a{{b}}\", address: 10.0.0.42}}
   - {{name: \"one-{{1}}\", address: 10.0.0.43}}
+  - {{count: 2, name: \"two-{{1}}-{{03}}\", address: 10.0.0.44}}
   - {{count: 2, name: node-1, address: 10.0.0}}
   - {{count: 5, name: high-1, address: 255.255.255.253}}
   - {{count: 2, name: both-1, address: 10.0.0.60, network: {{mac: \"2c:cf:67:00:00:01\"}}}}
@@ -227,6 +301,24 @@ nodes:
     let mut files: Vec<_> = files.collect();
     files.dedup();
     assert_eq!(files, [None, Some("racks/deep/two.yaml"), Some("racks/one.yaml"), Some("three.yaml")]);
+}
+
+#[test]
+fn what_belongs_into_nodes_yaml_is_sent_there() {
+    let workshop = with_racks(
+        "nodes: []\ninclude: [racks/*.yaml, racks/one.yaml, three.yaml]\ndefaults: {timezone: Etc/UTC}\n",
+        "k3s: {version: v1.36.4+k3s1}\nnetwork: {prefix: 24}\nnodes: [{name: rack1-1, address: 10.0.0.11}]\n",
+        "",
+        "# nothing\n",
+    );
+    assert_snapshot!("nodes_yaml__misplaced", text(&workshop.run(["check"]).stderr));
+    let workshop = with_racks(
+        "nodes: []\ninclude: racks/one.yaml\n",
+        "nodes: [{name: rack1-1, address: 10.0.0.11, k3s: server}]\n",
+        "",
+        "",
+    );
+    assert!(workshop.succeed(["check"]).contains("1 node"));
 }
 
 #[test]

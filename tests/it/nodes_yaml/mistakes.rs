@@ -133,6 +133,29 @@ fn what_is_no_yaml_has_a_place_and_advice() {
             &[("compass", "*home")],
             &[("nodes:", "---\nnodes:")],
             &[(VALID, "")],
+            &[(
+                "  - {name: north, address: 192.168.50.11, k3s: server}",
+                "  - name: north\n\taddress: 192.168.50.11"
+            )],
+            &[("cluster: compass", "cluster:compass")],
+            &[("{prefix: 24, gateway: 192.168.50.1}", "\n  prefix:24\n  gateway: 192.168.50.1")],
+            &[("cluster: compass", "cluster=compass")],
+            &[(
+                "  - {name: east, address: 192.168.50.12, k3s: agent}",
+                "  -name: east\n   address: 192.168.50.12"
+            )],
+            &[("cluster: compass", "cluster:\u{a0}compass")],
+            &[("{prefix: 24, gateway: 192.168.50.1}", "\n  prefix:24")],
+            &[(
+                "  - {name: north, address: 192.168.50.11, k3s: server}",
+                "  - name: north\n    address: 192.168.50.11\n    name: west\n    address: 192.168.50.13",
+            )],
+            &[("address: 192.168.50.12", "address: dhcp")],
+            &[("{prefix: 24, gateway: 192.168.50.1}", "{dhcp: true}")],
+            &[("192.168.50.12", "192.168.50.1")],
+            &[("image: demo", "image: demo\nuser: ann")],
+            &[("image: demo", "image: demo\nuser: {name: ann}\nusers: [{name: pi, login: false}]")],
+            &[("v1.36.4+k3s1", "v1.36.4+k3s1, manifests: [https://example.org/a.yaml]")],
         ])
     );
 }

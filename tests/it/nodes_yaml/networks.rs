@@ -215,6 +215,32 @@ fn mistakes_about_wifi_are_explained_and_show_no_password() {
     assert_snapshot!("nodes_yaml__wifi", said);
 }
 
+#[test]
+fn a_password_in_the_wrong_place_or_without_quotes_is_not_shown() {
+    let with = |wifi: &'static str| [(TOP, wifi)];
+    let said = answers(&[
+        &with("image: demo\nwifi:\n  ssid: home\n  country: DE\n  password: !sesame47"),
+        &with("image: demo\nwifi: {ssid: home, country: DE, password: sesame47,11abc}"),
+        &with("image: demo\nwifi: {ssid: home, country: DE, password: sesame}47}"),
+        &with("image: demo\nwifi: {ssid: home, country: DE, password: sesame47 #11}"),
+        &with("image: demo\nwifi: {ssid: home, country: DE, password: sesame47: 11}"),
+        &with("image: demo\nwifi: {ssid: home, country: DE, password: &sesame47}"),
+        &with("image: demo\nwifi: {ssid: home, country: UK, password_file: sesame47}"),
+        &with("image: demo\nwifi:\n  ssid: home\n  country: DE\n  key: sesame47"),
+        &with("image: demo\nwifi:\n  ssid: home\n  country: DE\n  code: sesame47"),
+        &with("image: demo\nwifi:\n  ssid: home\n  country: DE\n  pre-shared-key: sesame47"),
+        &with("image: demo\nwifi:\n  ssid: home\n  country: DE\n  clef: sesame47"),
+        &with("image: demo\nwifi:\n  ssid: home\n  country: DE\n  Password: sesame47"),
+        &with("image: demo\nwifi: {country: UK, ssid: home, code: sesame47}"),
+    ]);
+    let said: Vec<_> = said.lines().filter(|line| !line.starts_with("##")).collect();
+    let said = said.join("\n");
+    for secret in ["sesame", "11abc", "47"] {
+        assert!(!said.contains(secret), "{secret}: {said}");
+    }
+    assert_snapshot!("nodes_yaml__wifi_secrets", said);
+}
+
 #[cfg(unix)]
 #[test]
 fn what_most_probably_is_meant_otherwise_is_warned_of() {
@@ -228,6 +254,7 @@ fn what_most_probably_is_meant_otherwise_is_warned_of() {
     };
     put("wifi.txt", "\u{feff}password\r\n", 0o644);
     put("blank.txt", "password \n", 0o600);
+    put("bob.password", "hunter22\n", 0o600);
     put("nodes.yaml", "", 0o640);
     let home = "ssid: IEEE, password_file: wifi.txt, country: DE";
     let mut said = String::new();
@@ -244,6 +271,11 @@ fn what_most_probably_is_meant_otherwise_is_warned_of() {
             "the wire is named",
             String::new(),
             format!(", wifi: {{{home}, method: dhcp}}, network: {{interface: eth0}}"),
+        ),
+        (
+            "a password that SSH does not take",
+            "users: [{name: bob, password_file: bob.password}]".to_owned(),
+            String::new(),
         ),
         ("countries", format!("wifi: {{{home}}}"), ", wifi: {country: FR}".to_owned()),
     ] {

@@ -2,9 +2,9 @@
 
 use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::advice;
-use crate::cluster::document::table::keys;
+use crate::cluster::document::table::{added, keys};
 use crate::cluster::document::types::{by, list, token};
-use crate::cluster::document::value::FieldValue;
+use crate::cluster::document::value::{Field, FieldValue};
 use crate::cluster::fields::k3s::config;
 use crate::cluster::fields::k3s::config::K3sConfig;
 use crate::cluster::names::is_label;
@@ -28,20 +28,20 @@ keys! {
     level K3S_ROLE: "k3s_role", "under `server:` or `agent:` of `k3s:`", "k3s on the nodes of one role.";
     draft Flags;
 
-    key config: K3sConfig = by(config::read); {
+    key config: K3sConfig = by(config::read), merge config_by_flag; {
         help: "Flags of k3s without their dashes.",
         example: "{kubelet-arg: [max-pods=50]}",
         schema: config::schema,
         here: "args extra_args k3s_extra_args flags options",
     }
-    key labels: Vec<(String, String)> = by(labels); {
+    key labels: Vec<(String, String)> = by(labels), merge added; {
         help: "Labels of the nodes, given when a node joins.",
         example: "{room: attic}",
         schema: labels_schema,
         here: "label",
         others: "node_label node_labels",
     }
-    key taints: Vec<Taint> = list(token(taint)); {
+    key taints: Vec<Taint> = list(token(taint)), merge added; {
         help: "Taints of the nodes, given when a node joins.",
         example: "[\"room=attic:PreferNoSchedule\"]",
         schema: taints_schema,
@@ -56,6 +56,18 @@ pub(crate) struct Taint {
     key: String,
     value: Option<String>,
     effect: String,
+}
+
+/// Merges flags: a node's own take the place of those above it.
+fn config_by_flag(own: &Field<K3sConfig>, above: &Field<K3sConfig>) -> Field<K3sConfig> {
+    let mut both = own.or(above);
+    if let (Field::Given(both), Field::Given(above)) = (&mut both, above) {
+        let own = std::mem::replace(&mut both.value, above.value.clone());
+        both.value.keys.extend(own.keys);
+        // The first place of a flag counts.
+        both.value.spans.splice(..0, own.spans);
+    }
+    both
 }
 
 impl Flags {

@@ -29,6 +29,10 @@ pub(crate) fn read(value: &FieldValue<'_>) -> Option<Vec<Spanned<Manifest>>> {
             if path.is_dir() {
                 return files_in(&path);
             }
+            if text.contains("://") {
+                let message = format!("{} is an address, and manifests are files", shown(text));
+                return Err(Finding::new(message, "Download it beside nodes.yaml, and name the file"));
+            }
             if !path.exists() && !path.is_symlink() {
                 let message = format!("there is no file or folder {}", called(&path));
                 return Err(Finding::new(message, hint_for_missing(text)));
