@@ -1,67 +1,96 @@
-//! The bar on a terminal.
+//! The bars on a terminal.
 
 use cardwright::types::ByteCount;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use cardwright::types::escape::escaped;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-const WITH_TOTAL: &str =
-    "{msg:13} {wide_bar:.green/dim} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left";
-const WITHOUT_TOTAL: &str = "{msg:13} {bytes}  {bytes_per_sec}";
+const STAGE: &str = "{msg:13} {wide_bar:.green/dim} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left";
+const FILE: &str = "{msg:24!} {wide_bar:.green/dim} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left";
+const WITHOUT_TOTAL: &str = "{msg:24!} {bytes}  {bytes_per_sec}";
 
-/// The bar that is on the screen.
-static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+/// The bars that are on the screen.
+static SHOWN: Mutex<Option<MultiProgress>> = Mutex::new(None);
 
-fn shown() -> MutexGuard<'static, Option<ProgressBar>> {
-    SHOWN.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that is done under a lock leaves it half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A bar on standard error with rate and time left; gone when it is dropped.
-pub(super) struct Bar(ProgressBar);
+/// Bars on standard error with rate and time left, one for the stage of the work and one for each file that is being
+/// downloaded; gone when this is dropped.
+pub(super) struct Bar {
+    all: MultiProgress,
+    stage: ProgressBar,
+    files: Mutex<BTreeMap<String, ProgressBar>>,
+}
 
 impl Bar {
     pub(super) fn on_terminal(is_terminal: bool) -> Option<Self> {
         is_terminal.then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            *shown() = Some(bar.clone());
-            Self(bar)
+            let all = MultiProgress::new();
+            *lock(&SHOWN) = Some(all.clone());
+            let stage = all.add(ProgressBar::no_length());
+            Self { all, stage, files: Mutex::default() }
         })
     }
 
     /// Begins another stage, from 0.
-    #[expect(clippy::expect_used, reason = "the templates do not change")]
-    pub(super) fn begin(&self, stage: &'static str, total: Option<ByteCount>) {
-        self.0.reset();
-        self.0.set_message(stage);
-        match total {
-            Some(total) => self.0.set_length(total.get()),
-            None => self.0.unset_length(),
-        }
-        let template = if total.is_some() { WITH_TOTAL } else { WITHOUT_TOTAL };
-        let style = ProgressStyle::with_template(template).expect("a test parses both templates");
-        self.0.set_style(style.progress_chars("━━ "));
-    }
-
-    pub(super) fn set(&self, done: ByteCount) {
-        self.0.set_position(done.get());
+    pub(super) fn begin(&self, stage: &'static str, total: ByteCount) {
+        self.stage.reset();
+        self.stage.set_message(stage);
+        self.stage.set_length(total.get());
+        self.stage.set_style(style(STAGE));
     }
 
     pub(super) fn add(&self, more: ByteCount) {
-        self.0.inc(more.get());
+        self.stage.inc(more.get());
     }
+
+    /// Reports how much of a file there is.
+    pub(super) fn file(&self, name: &str, done: ByteCount, total: Option<ByteCount>) {
+        let mut files = lock(&self.files);
+        let begin = || {
+            let bar = self.all.add(ProgressBar::no_length());
+            bar.set_style(style(if total.is_some() { FILE } else { WITHOUT_TOTAL }));
+            bar.set_message(escaped(name));
+            bar.set_position(done.get());
+            // What was there before says nothing about the rate.
+            bar.reset_eta();
+            bar
+        };
+        let bar = files.entry(name.to_owned()).or_insert_with(begin);
+        if let Some(total) = total {
+            bar.set_length(total.get());
+        }
+        bar.set_position(done.get());
+        if total == Some(done) {
+            bar.finish_and_clear();
+            files.remove(name);
+        }
+    }
+}
+
+#[expect(clippy::expect_used, reason = "the templates do not change")]
+fn style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template).expect("a test parses all templates");
+    style.progress_chars("━━ ")
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
-        *shown() = None;
+        self.stage.finish_and_clear();
+        lock(&self.files).values().for_each(ProgressBar::finish_and_clear);
+        *lock(&SHOWN) = None;
     }
 }
 
-/// Runs what writes a line to standard error; a bar that is there is drawn anew below it.
+/// Runs what writes a line to standard error; bars that are there are drawn anew below it.
 pub(super) fn write_above(write: impl FnOnce()) {
-    let bar = shown().clone();
-    match bar {
-        Some(bar) => bar.suspend(write),
+    let bars = lock(&SHOWN).clone();
+    match bars {
+        Some(bars) => bars.suspend(write),
         None => write(),
     }
 }
@@ -72,7 +101,7 @@ mod tests {
 
     #[test]
     fn the_templates_are_understood() {
-        for template in [WITH_TOTAL, WITHOUT_TOTAL] {
+        for template in [STAGE, FILE, WITHOUT_TOTAL] {
             ProgressStyle::with_template(template).unwrap();
         }
     }

@@ -10,15 +10,15 @@ impl NoBar {
         None
     }
 
-    pub(super) fn begin(&self, _: &'static str, _: Option<ByteCount>) {
-        match *self {}
-    }
-
-    pub(super) fn set(&self, _: ByteCount) {
+    pub(super) fn begin(&self, _: &'static str, _: ByteCount) {
         match *self {}
     }
 
     pub(super) fn add(&self, _: ByteCount) {
+        match *self {}
+    }
+
+    pub(super) fn file(&self, _: &str, _: ByteCount, _: Option<ByteCount>) {
         match *self {}
     }
 }

@@ -6,6 +6,7 @@ use super::bar::{Bar, write_above};
 use super::no_bar::{NoBar as Bar, write_above};
 use super::paint;
 use cardwright::types::{ByteCount, Progress, Stage, Warning};
+use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, stderr};
 use std::sync::{Mutex, PoisonError};
 
@@ -18,6 +19,8 @@ pub(super) struct Reporter {
     /// Stages are reported as lines.
     in_lines: bool,
     stage: Mutex<Option<&'static str>>,
+    /// The files that were reported as lines.
+    files: Mutex<BTreeSet<String>>,
 }
 
 impl Reporter {
@@ -26,32 +29,36 @@ impl Reporter {
         #[expect(clippy::disallowed_methods, reason = "nothing is written to it")]
         let is_terminal = stderr().is_terminal();
         let bar = Bar::on_terminal(wanted && is_terminal);
-        Self { in_lines: wanted && bar.is_none(), bar, stage: Mutex::default() }
+        Self { in_lines: wanted && bar.is_none(), bar, stage: Mutex::default(), files: Mutex::default() }
     }
 
     /// Begins another stage, if this is one.
-    fn begin(&self, stage: &'static str, total: Option<ByteCount>) {
+    fn begin(&self, stage: &'static str, total: ByteCount) {
         // Nothing that is done under the lock leaves it half done.
         let mut before = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
         if before.replace(stage) == Some(stage) {
             return;
         }
-        if self.in_lines && total.is_none_or(|total| total >= WORTH_A_LINE) {
-            let total = total.map_or_else(String::new, |total| format!(" {total}"));
-            paint::note(format!("{stage}{total}"));
+        if self.in_lines && total >= WORTH_A_LINE {
+            paint::note(format!("{stage} {total}"));
         }
         self.bar.iter().for_each(|bar| bar.begin(stage, total));
     }
 }
 
 impl Progress for Reporter {
-    fn downloading(&self, done: ByteCount, total: Option<ByteCount>) {
-        self.begin("downloading", total);
-        self.bar.iter().for_each(|bar| bar.set(done));
+    fn downloading(&self, file: &str, done: ByteCount, total: Option<ByteCount>) {
+        self.bar.iter().for_each(|bar| bar.file(file, done, total));
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_worth_it = self.in_lines && total.is_none_or(|total| total >= WORTH_A_LINE);
+        if is_worth_it && files.insert(file.to_owned()) {
+            let total = total.map_or_else(String::new, |total| format!(", {total}"));
+            paint::note(format!("downloading {file}{total}"));
+        }
     }
 
     fn working(&self, stage: Stage, more: ByteCount, total: ByteCount) {
-        self.begin(gerund(stage), Some(total));
+        self.begin(gerund(stage), total);
         self.bar.iter().for_each(|bar| bar.add(more));
     }
 

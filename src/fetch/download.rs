@@ -1,7 +1,7 @@
 //! Getting a file over HTTP, as much of it as is missing.
 
 use super::error::{FetchError, shown};
-use super::part::Part;
+use super::part::{Part, last_part};
 use crate::cache::CacheError;
 use crate::types::{ByteCount, Progress};
 use std::io::Read as _;
@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 use ureq::http::header::{CONTENT_RANGE, RANGE};
 use ureq::http::{HeaderMap, StatusCode};
+use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 /// The number of attempts without a single byte that count as a failure.
@@ -49,23 +50,25 @@ pub(super) struct Client {
 impl Client {
     /// Makes a client with the proxies that the environment names.
     pub(super) fn from_environment() -> Self {
-        Self { agent: agent(ureq::Proxy::try_from_env()), first_pause: FIRST_PAUSE }
+        Self { agent: agent(ureq::Proxy::try_from_env(), SILENCE), first_pause: FIRST_PAUSE }
     }
 
     /// Makes a client without proxies, and without much patience.
     #[cfg(test)]
     pub(super) fn for_tests() -> Self {
-        Self { agent: agent(None), first_pause: Duration::from_millis(1) }
+        Self { agent: agent(None, Duration::from_secs(3)), first_pause: Duration::from_millis(1) }
     }
 
-    /// Completes the part.
+    /// Completes the part, which is to have `size` where that is known.
     pub(super) fn download(
         &self,
         url: &str,
+        size: Option<ByteCount>,
         part: &mut Part<'_>,
         progress: &dyn Progress,
     ) -> Result<(), FetchError> {
-        self.insist(url, |part: &mut Part<'_>| self.attempt(url, part, progress), Part::length, part)
+        let attempt = |part: &mut Part<'_>| self.attempt(url, size, part, progress);
+        self.insist(url, attempt, Part::length, part)
     }
 
     /// Downloads at most `limit` bytes into memory.
@@ -117,7 +120,17 @@ impl Client {
     }
 
     /// Makes one request, and appends what comes of it.
-    fn attempt(&self, url: &str, part: &mut Part<'_>, progress: &dyn Progress) -> Result<(), Interruption> {
+    fn attempt(
+        &self,
+        url: &str,
+        size: Option<ByteCount>,
+        part: &mut Part<'_>,
+        progress: &dyn Progress,
+    ) -> Result<(), Interruption> {
+        let size = size.map(ByteCount::get);
+        if size.is_some_and(|size| part.length().is_ok_and(|there| there > size)) {
+            part.empty()?;
+        }
         let there = part.length()?;
         let Some((body, from)) = self.ask(url, there)? else { return Ok(()) };
         if from != there {
@@ -125,22 +138,27 @@ impl Client {
         }
         let mut done = from;
         let total = body.content_length().and_then(|rest| rest.checked_add(from));
+        if let (Some(expected), Some(found)) = (size, total.filter(|total| Some(*total) != size)) {
+            let error = FetchError::WrongSize { url: shown(url), expected, found };
+            return Err(Interruption::Lasting(error));
+        }
+        let limit = size.unwrap_or(LARGEST_FILE);
         let mut reader = body.into_reader();
         let mut piece = vec![0; 1 << 18];
         loop {
-            progress.downloading(ByteCount::new(done), total.map(ByteCount::new));
+            progress.downloading(last_part(url), ByteCount::new(done), total.or(size).map(ByteCount::new));
             let length = reader.read(&mut piece).map_err(|error| Interruption::Passing(error.to_string()))?;
             if length == 0 {
                 break;
             }
             done += length as u64;
-            if done > LARGEST_FILE {
-                let error = FetchError::TooLarge { url: shown(url), limit: LARGEST_FILE };
+            if done > limit {
+                let error = FetchError::TooLarge { url: shown(url), limit };
                 return Err(Interruption::Lasting(error));
             }
             part.append(piece.split_at(length).0)?;
         }
-        match total {
+        match total.or(size) {
             Some(total) if done < total => {
                 Err(Interruption::Passing(format!("the connection ended after {done} of {total} bytes")))
             }
@@ -151,7 +169,9 @@ impl Client {
     /// Asks for what follows the first `there` bytes. Returns that, or all of it, and where it begins; `None` where nothing
     /// follows.
     fn ask(&self, url: &str, there: u64) -> Result<Option<(Body, u64)>, Interruption> {
-        let mut request = self.agent.get(url);
+        // What begins with https does not go on without.
+        let secure = url.starts_with("https://");
+        let mut request = self.agent.get(url).config().https_only(secure).build();
         if there > 0 {
             request = request.header(RANGE, format!("bytes={there}-"));
         }
@@ -161,6 +181,17 @@ impl Client {
                 url: shown(url),
                 problem: "this is no valid address".to_owned(),
             }),
+            ureq::Error::RequireHttpsOnly(_) => Interruption::Lasting(FetchError::Untrusted {
+                url: shown(url),
+                problem: "it leads to an address without https".to_owned(),
+            }),
+            // rustls reports so what the other side says wrongly, certificates first of all.
+            ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                Interruption::Lasting(FetchError::Untrusted { url: shown(url), problem: error.to_string() })
+            }
+            ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
+                Interruption::Lasting(FetchError::Untrusted { url: shown(url), problem: error.to_string() })
+            }
             error => Interruption::Passing(error.to_string()),
         })?;
         let (parts, body) = response.into_parts();
@@ -186,16 +217,17 @@ fn passing(status: StatusCode) -> Interruption {
     Interruption::Passing(format!("the server answers with status {}", status.as_u16()))
 }
 
-fn agent(proxy: Option<ureq::Proxy>) -> Agent {
+fn agent(proxy: Option<ureq::Proxy>, silence: Duration) -> Agent {
     Agent::config_builder()
         .proxy(proxy)
+        .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
         .http_status_as_error(false)
         // What is counted and checked are the bytes of the file.
         .accept_encoding("identity")
         .timeout_resolve(Some(CONNECTING))
         .timeout_connect(Some(CONNECTING))
-        .timeout_recv_response(Some(SILENCE))
-        .timeout_per_read(Some(SILENCE))
+        .timeout_recv_response(Some(silence))
+        .timeout_per_read(Some(silence))
         .build()
         .into()
 }

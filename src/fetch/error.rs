@@ -29,9 +29,17 @@ errors! {
         #[error("what `{url}` sends has the SHA-256 `{found}`, not `{expected}`")]
         WrongDigest { url: String, expected: Digest, found: Digest }
             => "Compare `sha256:` with the one published beside the download; it is that of the compressed file",
+        /// A file of another size than the one that is published.
+        #[error("`{url}` has {found} bytes, not {expected}")]
+        WrongSize { url: String, expected: u64, found: u64 }
+            => "The file at that address is another one by now, or something between here and there answers in its place",
+        /// A server whose certificate no authority vouches for, or that leads elsewhere.
+        #[error("`{url}` is not downloaded from: {problem}")]
+        Untrusted { url: String, problem: String } => "Check the address, and the clock of this machine. Where a proxy reads along, add its authority to those that \
+            the system trusts, or name the file that holds it in SSL_CERT_FILE; a system without any needs its package `ca-certificates`",
         /// A file that never ends.
         #[error("what `{url}` sends is larger than {limit} bytes")]
-        TooLarge { url: String, limit: u64 } => "Check the address: no stock image is that large",
+        TooLarge { url: String, limit: u64 } => "Check the address: what is there now is something else",
         /// The cache could not be read or written.
         #[error(transparent)]
         Cache(#[from] CacheError),
@@ -39,7 +47,7 @@ errors! {
 }
 
 /// Returns an address as it may be shown: without user, password, query and fragment.
-pub(super) fn shown(url: &str) -> String {
+pub(crate) fn shown(url: &str) -> String {
     let url = url.split_once(['?', '#']).map_or(url, |(address, _)| address);
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (host, path) = rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
@@ -70,7 +78,7 @@ mod tests {
     #[test]
     fn a_location_is_shown_without_secrets() {
         let url = "https://me:secret@host/a.img.xz?token=secret".to_owned();
-        let location = FileLocation::Url { url, sha256: Digest::of(b"") };
+        let location = FileLocation::url(url, Digest::of(b""));
         assert_eq!(location.to_string(), "https://host/a.img.xz");
     }
 }

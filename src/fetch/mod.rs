@@ -15,11 +15,12 @@ mod part;
 mod tests;
 
 pub use error::FetchError;
+pub(crate) use error::shown;
 
 use crate::cache::{self, CacheError, Hold};
 use crate::io::temporary::TemporaryFolder;
 use crate::types::absent::OrEmpty as _;
-use crate::types::{Digest, Progress};
+use crate::types::{ByteCount, Digest, Progress};
 #[cfg(feature = "download")]
 use download::Client;
 #[cfg(not(feature = "download"))]
@@ -29,6 +30,11 @@ use std::fmt;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+/// The number of files that are downloaded at once.
+const AT_ONCE: usize = 4;
 
 /// A file that nodes.yaml names: by its path or by its URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +52,10 @@ pub enum FileLocation {
         url: String,
         /// The SHA-256 that the file, compressed as it is, has to have. A download without it is refused.
         sha256: Digest,
+        /// The size of the file, where it is known.
+        size: Option<ByteCount>,
+        /// The beginnings of other addresses, which are tried first.
+        mirrors: Vec<String>,
     },
 }
 
@@ -61,6 +71,19 @@ pub struct Fetched {
 }
 
 impl FileLocation {
+    /// Returns the location of a file to be downloaded.
+    pub fn url(url: impl Into<String>, sha256: Digest) -> Self {
+        Self::Url { url: url.into(), sha256, size: None, mirrors: Vec::new() }
+    }
+
+    /// Has mirrors tried before the address itself. A mirror has what it mirrors under the same path: with
+    /// `http://192.168.50.2/pi` a file of `https://host/a/b.img.xz` is looked for at `http://192.168.50.2/pi/a/b.img.xz`.
+    pub fn prefer(&mut self, prefixes: &[String]) {
+        if let Self::Url { mirrors, .. } = self {
+            prefixes.clone_into(mirrors);
+        }
+    }
+
     /// Returns the SHA-256 that the file has to have, where it is known.
     pub fn sha256(&self) -> Option<Digest> {
         match self {
@@ -83,7 +106,7 @@ impl FileLocation {
     pub fn find(&self, cache: Option<&Path>) -> Option<Fetched> {
         match self {
             Self::Path { path, .. } => path.exists().then(|| Fetched::here(path.clone())),
-            Self::Url { url, sha256 } => {
+            Self::Url { url, sha256, .. } => {
                 let (downloads, name) = (cache::downloads(cache?), part::name(url, *sha256));
                 let file = downloads.find(&name)?;
                 let path = downloads.folder().join(name);
@@ -97,7 +120,8 @@ impl FileLocation {
     /// of this machine is taken as it is.
     ///
     /// Of several runs that want the same file, one downloads it and the others wait. Proxies are taken
-    /// from the environment (`ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
+    /// from the environment (`ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`), and certificates judged by the
+    /// authorities that the system trusts, or those in the file that `SSL_CERT_FILE` names.
     ///
     /// # Errors
     /// When the address is not one of http or https, when the server does not have the file or cannot be reached after
@@ -110,7 +134,10 @@ impl FileLocation {
     ) -> Result<Fetched, FetchError> {
         match self {
             Self::Path { path, .. } => Ok(Fetched::here(path.clone())),
-            Self::Url { url, sha256 } => fetch(url, *sha256, cache, scratch, progress),
+            Self::Url { url, sha256, size, mirrors } => {
+                let wanted = Wanted { url, sha256: *sha256, size: *size, mirrors };
+                fetch(&wanted, cache, scratch, progress)
+            }
         }
     }
 }
@@ -163,61 +190,141 @@ impl Fetched {
     }
 }
 
+/// Fetches several files at once into `cache`. All are tried, also when one fails.
+///
+/// # Errors
+/// As [`FileLocation::fetch`], of the first file that failed; also when the cache cannot be used.
+pub fn fetch_all(
+    locations: &[&FileLocation],
+    cache: &Path,
+    progress: &dyn Progress,
+) -> Result<Vec<Fetched>, FetchError> {
+    let client = Client::from_environment();
+    let next = Mutex::new(locations.iter().enumerate());
+    let results = Mutex::new(Vec::new());
+    let work = || loop {
+        let taken = next.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let Some((number, location)) = taken else { break };
+        let fetched = match location {
+            FileLocation::Path { path, .. } => Ok(Fetched::here(path.clone())),
+            FileLocation::Url { url, sha256, size, mirrors } => {
+                let wanted = Wanted { url, sha256: *sha256, size: *size, mirrors };
+                fetch_with(&client, &wanted, cache, progress)
+            }
+        };
+        results.lock().unwrap_or_else(PoisonError::into_inner).push((number, fetched));
+    };
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE.min(locations.len()) {
+            scope.spawn(work);
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(number, _)| *number);
+    results.into_iter().map(|(_, fetched)| fetched).collect()
+}
+
+/// A file to be downloaded.
+struct Wanted<'location> {
+    url: &'location str,
+    sha256: Digest,
+    size: Option<ByteCount>,
+    mirrors: &'location [String],
+}
+
+impl Wanted<'_> {
+    /// Returns the addresses to try, in their order.
+    fn addresses(&self) -> Vec<String> {
+        let path = self.url.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+        let at = |mirror: &String| Some(format!("{}/{}", mirror.trim_end_matches('/'), path?.1));
+        self.mirrors.iter().filter_map(at).chain([self.url.to_owned()]).collect()
+    }
+}
+
 fn fetch(
-    url: &str,
-    expected: Digest,
+    wanted: &Wanted<'_>,
     cache: Option<&Path>,
     scratch: &Path,
     progress: &dyn Progress,
 ) -> Result<Fetched, FetchError> {
     let client = Client::from_environment();
-    let trouble = match cache.map(|cache| fetch_with(&client, url, expected, cache, progress)) {
+    let trouble = match cache.map(|cache| fetch_with(&client, wanted, cache, progress)) {
         Some(Err(FetchError::Cache(trouble))) => Some(trouble),
         Some(fetched) => return fetched,
         None => None,
     };
     let folder = TemporaryFolder::create(scratch).map_err(CacheError::when("making a folder in", scratch))?;
-    let Fetched { path, .. } = fetch_with(&client, url, expected, folder.path(), progress)?;
+    let Fetched { path, .. } = fetch_with(&client, wanted, folder.path(), progress)?;
     Ok(Fetched { path, hold: Hold::folder(folder), trouble })
 }
 
 fn fetch_with(
     client: &Client,
-    url: &str,
-    expected: Digest,
+    wanted: &Wanted<'_>,
     cache: &Path,
     progress: &dyn Progress,
 ) -> Result<Fetched, FetchError> {
-    check_scheme(url)?;
-    let (downloads, name) = (cache::downloads(cache), part::name(url, expected));
+    check_scheme(wanted.url)?;
+    let (downloads, name) = (cache::downloads(cache), part::name(wanted.url, wanted.sha256));
     let file = match Part::open(&downloads, &name)? {
         CachedFile::Complete(file) => file,
-        CachedFile::Part(part) => complete(client, url, expected, part, progress)?,
+        CachedFile::Part(part) => complete(client, wanted, part, progress)?,
     };
     Ok(Fetched { path: downloads.folder().join(name), hold: Hold::file(file), trouble: None })
 }
 
+/// Completes a part, from the first address that has the right file. What one sent of it is gone on with at the next.
 fn complete(
     client: &Client,
-    url: &str,
-    expected: Digest,
+    wanted: &Wanted<'_>,
     mut part: Part<'_>,
     progress: &dyn Progress,
 ) -> Result<File, FetchError> {
+    let addresses = wanted.addresses();
+    let last = addresses.len() - 1;
+    for (number, url) in addresses.iter().enumerate() {
+        match complete_from(client, url, wanted, &mut part, progress) {
+            Ok(()) => break,
+            Err(error @ FetchError::Cache(_)) => return Err(error),
+            Err(error) if number < last => tracing::debug!("the next address is tried: {error}"),
+            Err(error) => {
+                // What is wrong is not resumed.
+                if matches!(
+                    error,
+                    FetchError::WrongDigest { .. }
+                        | FetchError::WrongSize { .. }
+                        | FetchError::TooLarge { .. }
+                ) {
+                    part.remove();
+                }
+                return Err(error);
+            }
+        }
+    }
+    Ok(part.publish()?)
+}
+
+fn complete_from(
+    client: &Client,
+    url: &str,
+    wanted: &Wanted<'_>,
+    part: &mut Part<'_>,
+    progress: &dyn Progress,
+) -> Result<(), FetchError> {
     // What was there before may be of another file of the same name, or damaged: then it is worth one more
     // attempt from the start.
     let resumed = part.length()? > 0;
-    client.download(url, &mut part, progress)?;
+    client.download(url, wanted.size, part, progress)?;
     let mut found = part.digest()?;
-    if found != expected && resumed {
+    if found != wanted.sha256 && resumed {
         tracing::debug!("the part of a file in the cache is damaged: downloading all of it");
         part.empty()?;
-        client.download(url, &mut part, progress)?;
+        client.download(url, wanted.size, part, progress)?;
         found = part.digest()?;
     }
-    if found != expected {
-        part.remove();
-        return Err(FetchError::WrongDigest { url: error::shown(url), expected, found });
+    if found == wanted.sha256 {
+        return Ok(());
     }
-    Ok(part.publish()?)
+    part.empty()?;
+    Err(FetchError::WrongDigest { url: error::shown(url), expected: wanted.sha256, found })
 }

@@ -2,7 +2,7 @@
 
 use super::error::{FetchError, shown};
 use super::part::Part;
-use crate::types::Progress;
+use crate::types::{ByteCount, Progress};
 
 /// Downloads nothing.
 pub(super) struct NoClient;
@@ -13,7 +13,13 @@ impl NoClient {
     }
 
     #[expect(clippy::unused_self, reason = "the client that downloads needs it")]
-    pub(super) fn download(&self, url: &str, _: &mut Part<'_>, _: &dyn Progress) -> Result<(), FetchError> {
+    pub(super) fn download(
+        &self,
+        url: &str,
+        _: Option<ByteCount>,
+        _: &mut Part<'_>,
+        _: &dyn Progress,
+    ) -> Result<(), FetchError> {
         Err(FetchError::NotBuiltIn { url: shown(url) })
     }
 
@@ -25,13 +31,14 @@ impl NoClient {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FetchError, fetch};
+    use super::super::{FetchError, FileLocation};
     use crate::types::{Digest, Hint as _, Silent};
 
     #[test]
     fn what_is_not_in_the_cache_is_named() {
         let cache = tempfile::tempdir().unwrap();
-        let error = fetch("https://me:secret@host/a.img", Digest::of(b""), None, cache.path(), &Silent);
+        let location = FileLocation::url("https://me:secret@host/a.img", Digest::of(b""));
+        let error = location.fetch(None, cache.path(), &Silent);
         let error = error.unwrap_err();
         assert!(matches!(&error, FetchError::NotBuiltIn { url } if url == "https://host/a.img"), "{error}");
         assert!(error.hint().unwrap().contains("path:"));

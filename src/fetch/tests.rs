@@ -84,7 +84,7 @@ fn file() -> Vec<u8> {
 struct Downloads(Mutex<Vec<(u64, Option<u64>)>>);
 
 impl Progress for Downloads {
-    fn downloading(&self, done: ByteCount, total: Option<ByteCount>) {
+    fn downloading(&self, _: &str, done: ByteCount, total: Option<ByteCount>) {
         self.0.lock().unwrap().push((done.get(), total.map(ByteCount::get)));
     }
     fn working(&self, _: Stage, _: ByteCount, _: ByteCount) {}
@@ -104,8 +104,11 @@ impl Cache {
     }
 
     fn fetch(&self, url: &str, expected: Digest) -> Result<PathBuf, FetchError> {
-        let fetched = fetch_with(&Client::for_tests(), url, expected, &self.path(), &Silent);
-        fetched.map(|fetched| fetched.path)
+        self.fetch_wanted(&Wanted { url, sha256: expected, size: None, mirrors: &[] })
+    }
+
+    fn fetch_wanted(&self, wanted: &Wanted<'_>) -> Result<PathBuf, FetchError> {
+        fetch_with(&Client::for_tests(), wanted, &self.path(), &Silent).map(|fetched| fetched.path)
     }
 
     fn downloads(&self) -> PathBuf {
@@ -125,7 +128,8 @@ fn a_file_is_downloaded_once() {
     let digest = Digest::of(&file());
     let heard = Downloads::default();
     let client = Client::for_tests();
-    let path = fetch_with(&client, &server.url(), digest, &cache.path(), &heard);
+    let wanted = Wanted { url: &server.url(), sha256: digest, size: None, mirrors: &[] };
+    let path = fetch_with(&client, &wanted, &cache.path(), &heard);
     let path = path.unwrap().path;
     assert_eq!(path, cache.downloads().join(format!("{digest}-stock.img.xz")));
     assert_eq!(fs::read(&path).unwrap(), file());
@@ -270,7 +274,8 @@ fn a_cache_that_cannot_be_used_costs_time_only() {
     let cache = Cache::new();
     let fetched = |cache: Option<&Path>| {
         let scratch = tempfile::tempdir().unwrap();
-        let fetched = fetch(&server.url(), digest, cache, scratch.path(), &Silent).unwrap();
+        let wanted = Wanted { url: &server.url(), sha256: digest, size: None, mirrors: &[] };
+        let fetched = fetch(&wanted, cache, scratch.path(), &Silent).unwrap();
         assert!(fs::read(&fetched.path).unwrap() == file());
         let (path, trouble) = (fetched.path.clone(), fetched.trouble.is_some());
         drop(fetched);
@@ -316,4 +321,47 @@ fn a_part_that_was_planted_is_not_written_to() {
         assert!(matches!(cache.fetch(&server.url(), digest), Err(FetchError::Cache(_))));
         assert_eq!(fs::read(&victim).unwrap(), b"mine");
     }
+}
+
+#[test]
+fn a_server_that_falls_silent_is_asked_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/stock.img.xz", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let mut open = Vec::new();
+        for sent in [1000, usize::MAX] {
+            let (mut connection, _) = listener.accept().unwrap();
+            let head = BufReader::new(connection.try_clone().unwrap()).lines().map_while(Result::ok);
+            let head: Vec<_> = head.take_while(|line| !line.is_empty()).collect();
+            let range = head
+                .iter()
+                .find_map(|line| line.to_ascii_lowercase().strip_prefix("range: bytes=1000-").map(|_| 1000));
+            connection.write_all(&serve(&file(), &(String::new(), range), sent)).unwrap();
+            open.push(connection);
+        }
+    });
+    let cache = Cache::new();
+    let path = cache.fetch(&url, Digest::of(&file())).unwrap();
+    assert_eq!(fs::read(path).unwrap(), file());
+    server.join().unwrap();
+}
+
+#[test]
+fn a_size_that_is_known_is_held_against_what_is_sent() {
+    let server = Server::new(|_, request| serve(&file(), request, usize::MAX));
+    let endless = Server::new(|_, _| {
+        [b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".to_vec(), file(), file()].concat()
+    });
+    let cache = Cache::new();
+    let fetch = |url: &str, size: u64| {
+        let (sha256, size) = (Digest::of(&file()), Some(ByteCount::new(size)));
+        cache.fetch_wanted(&Wanted { url, sha256, size, mirrors: &[] })
+    };
+    let length = file().len() as u64;
+    let error = fetch(&server.url(), length + 1).unwrap_err();
+    assert!(matches!(error, FetchError::WrongSize { found, .. } if found == length), "{error}");
+    let error = fetch(&endless.url(), length).unwrap_err();
+    assert!(matches!(error, FetchError::TooLarge { limit, .. } if limit == length), "{error}");
+    assert_eq!(cache.names(), [""; 0]);
+    fetch(&server.url(), length).unwrap();
 }

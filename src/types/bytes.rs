@@ -9,7 +9,9 @@ use std::ops::{Add, AddAssign, Range, Sub};
 pub struct ByteOffset(u64);
 
 /// An amount of bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 pub struct ByteCount(u64);
 
 impl ByteOffset {

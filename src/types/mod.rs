@@ -27,3 +27,4 @@ pub use image_path::{ImagePath, InvalidPath, image_path};
 pub use mode::{Mode, Owner};
 pub use progress::{Progress, Silent, Stage};
 pub use unix_time::UnixTime;
+pub(crate) use unix_time::is_date;

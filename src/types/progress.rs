@@ -21,8 +21,9 @@ pub enum Stage {
 
 /// A receiver of reports, for a progress bar or a log.
 pub trait Progress: Sync {
-    /// Reports a download: the bytes that are there and, where that is known, the bytes that there will be.
-    fn downloading(&self, done: ByteCount, total: Option<ByteCount>);
+    /// Reports a download: the file's name, the bytes that are there and, where that is known, the bytes that there will
+    /// be. Several files may be downloaded at once.
+    fn downloading(&self, file: &str, done: ByteCount, total: Option<ByteCount>);
     /// Reports how many bytes were done in a stage since the last call, and how many the whole stage has.
     fn working(&self, stage: Stage, more: ByteCount, total: ByteCount);
     /// Reports a finding in spite of which the work goes on.
@@ -35,6 +36,6 @@ pub trait Progress: Sync {
 pub struct Silent;
 
 impl Progress for Silent {
-    fn downloading(&self, _: ByteCount, _: Option<ByteCount>) {}
+    fn downloading(&self, _: &str, _: ByteCount, _: Option<ByteCount>) {}
     fn working(&self, _: Stage, _: ByteCount, _: ByteCount) {}
 }

@@ -52,6 +52,15 @@ impl UnixTime {
     }
 }
 
+/// Returns `true` for a text like `2026-10-06`.
+pub(crate) fn is_date(text: &str) -> bool {
+    let fits = |(index, byte): (usize, u8)| match index {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    };
+    text.len() == 10 && text.bytes().enumerate().all(fits)
+}
+
 #[cfg(test)]
 mod tests {
     use super::UnixTime;
