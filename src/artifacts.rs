@@ -25,6 +25,9 @@ errors! {
         #[error("`{}` has the SHA-256 `{found}`, not `{expected}`", path.display())]
         WrongDigest { path: PathBuf, expected: Digest, found: Digest }
             => "Download the file again; if you meant to use another one, change `sha256:`",
+        /// A nodes.yaml whose pins were not applied to the cluster.
+        #[error("which files of k3s go inside the cards was not looked up")]
+        NotPinned => "Run `cardwright fetch` once with a connection; in a program, call `pins::settle` and `pins::apply` first",
         /// A nodes.yaml that names a program for another architecture only.
         #[error("the stock image needs `k3s-{architecture}`, and nodes.yaml names no such program")]
         NoBinary { architecture: Architecture }
@@ -58,7 +61,11 @@ pub fn open(
     cache: Option<&Path>,
     progress: &dyn Progress,
 ) -> Result<Option<OpenedArtifacts>, ArtifactError> {
-    let Install::Bundled { arm64, armhf, images } = install else { return Ok(None) };
+    let (arm64, armhf, images) = match install {
+        Install::Bundled { arm64, armhf, images } => (arm64, armhf, images),
+        Install::Published => return Err(ArtifactError::NotPinned),
+        Install::Download { .. } => return Ok(None),
+    };
     let program = match architecture {
         Architecture::Arm64 => arm64,
         Architecture::Armhf => armhf,

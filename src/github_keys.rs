@@ -57,10 +57,9 @@ pub fn fetch(
         accounts.entry(keys.account()).or_default().extend(keys.fingerprints());
     }
     for (account, fingerprints) in accounts {
-        let url = address(account);
+        let url = format!("{}/{account}.keys", github());
         for fingerprint in &fingerprints {
-            let location = FileLocation::Url { url: url.clone(), sha256: *fingerprint };
-            let kept = location.find(cache).map(|found| std::fs::read(found.path));
+            let kept = location(account, *fingerprint).find(cache).map(|found| std::fs::read(found.path));
             if let Some(Ok(blob)) = kept {
                 known.learn(*fingerprint, &blob);
             }
@@ -86,15 +85,27 @@ pub fn fetch(
     Ok((known, trouble))
 }
 
+/// Returns an account of whose pinned keys one is not in the cache.
+pub fn missing(cluster: &Cluster, cache: Option<&Path>) -> Option<String> {
+    let is_missing = |keys: &PinnedKeys| {
+        keys.fingerprints().iter().any(|digest| location(keys.account(), *digest).find(cache).is_none())
+    };
+    pinned(cluster).find(|keys| is_missing(keys)).map(|keys| keys.account().to_owned())
+}
+
+fn location(account: &str, fingerprint: Digest) -> FileLocation {
+    FileLocation::url(format!("{}/{account}.keys", github()), fingerprint)
+}
+
 /// Returns the pinned keys of all users of all nodes.
 pub(crate) fn pinned(cluster: &Cluster) -> impl Iterator<Item = &PinnedKeys> {
     cluster.nodes.iter().flat_map(|node| node.all_users().flat_map(|user| &user.ssh_authorized_keys.pinned))
 }
 
-fn address(account: &str) -> String {
+/// Returns the address of GitHub, or of the server in its place.
+pub(crate) fn github() -> String {
     let base = std::env::var(GITHUB_ENVIRONMENT_VARIABLE).ok().filter(|base| !base.is_empty());
-    let base = base.as_deref().unwrap_or("https://github.com").trim_end_matches('/');
-    format!("{base}/{account}.keys")
+    base.as_deref().unwrap_or("https://github.com").trim_end_matches('/').to_owned()
 }
 
 /// Warns of the keys that are listed and not pinned: the owner of the account may expect to get in by them.

@@ -54,6 +54,7 @@ pub mod k3s;
 pub mod output;
 pub mod partition;
 pub mod patch;
+pub mod pins;
 pub mod pipeline;
 pub mod plan;
 pub mod raspios;

@@ -129,8 +129,8 @@ impl Ending<'_> {
         let (Some((node, role)), Some(k3s)) = (found, &self.cluster.k3s) else { return lines };
         let (how_long, unit) = match (&k3s.install, role) {
             (Install::Download { .. }, _) => (DOWNLOADED, "cardwright-install-k3s"),
-            (Install::Bundled { .. }, Role::Server) => (BUNDLED, "k3s"),
-            (Install::Bundled { .. }, Role::Agent) => (BUNDLED, "k3s-agent"),
+            (_, Role::Server) => (BUNDLED, "k3s"),
+            (_, Role::Agent) => (BUNDLED, "k3s-agent"),
         };
         let ssh = self.ssh(node.name.as_str());
         lines.extend([

@@ -2,6 +2,7 @@
 
 use cardwright::cache::Bucket;
 use cardwright::formats::{Compression, ImageFormat};
+use cardwright::pins::{OS_LIST, OS_LIST_ENVIRONMENT_VARIABLE};
 use cardwright::pipeline::Shard;
 use cardwright::raspios::Codename;
 use clap::builder::styling::{AnsiColor, Styles};
@@ -35,6 +36,12 @@ pub(crate) enum Command {
     Merge(MergeArguments),
     /// Report everything that is wrong with nodes.yaml, at once
     Check(CheckArguments),
+    /// List the stock images that nodes.yaml may name
+    Images(ImagesArguments),
+    /// Download what nodes.yaml needs into the cache, and pin it in cardwright.lock; `build` does so by itself
+    Fetch(FetchArguments),
+    /// Move the pins in cardwright.lock to the newest files, and show what changed
+    Update(UpdateArguments),
     /// Show every file that a build will create, change or remove
     Plan(PlanArguments),
     /// Show what an image is: partitions, filesystems, release, and whose card
@@ -53,15 +60,94 @@ pub(crate) enum Command {
 /// The stock image, and the options for understanding it.
 #[derive(Debug, Args)]
 pub(crate) struct ImageSelection {
-    /// The stock image instead of the one nodes.yaml names: a path, or `demo` for the tiny one inside the program
-    #[arg(long, value_name = "PATH|demo")]
+    /// The stock image instead of the one nodes.yaml names: a path, a name such as `raspios-lite-arm64`, or `demo` for the
+    /// tiny one inside the program
+    #[arg(long, value_name = "PATH|NAME|demo")]
     pub(crate) image: Option<String>,
     /// Take the stock image for this release, whatever it says it is
     #[arg(long, value_name = "CODENAME", value_parser = named(Codename::ALL, Codename::as_str))]
     pub(crate) force_release: Option<Codename>,
-    /// Fail when cluster.secret is missing, instead of making it (always so where CI is set)
+    /// Fail when cluster.secret is missing, instead of making it (always so where CI is set), and when cardwright.lock
+    /// would change
     #[arg(long)]
     pub(crate) locked: bool,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+}
+
+/// The ways to what is downloaded.
+#[derive(Debug, Args)]
+pub(crate) struct Sources {
+    /// Download nothing: fail where something is not in the cache
+    #[arg(long)]
+    pub(crate) offline: bool,
+    #[command(flatten)]
+    pub(crate) addresses: Addresses,
+}
+
+/// The addresses of what is downloaded.
+#[derive(Debug, Args)]
+pub(crate) struct Addresses {
+    /// A server to try first; it has the same files under the same paths, and may be named several times
+    #[arg(long = "mirror", value_name = "URL", value_parser = base_url)]
+    pub(crate) mirrors: Vec<String>,
+    #[command(flatten)]
+    pub(crate) list: ListAddress,
+}
+
+/// The address of the list of images.
+#[derive(Debug, Args)]
+pub(crate) struct ListAddress {
+    /// The list of images instead of Raspberry Pi's; also by CARDWRIGHT_OS_LIST
+    #[arg(long, value_name = "URL", value_parser = base_url)]
+    os_list: Option<String>,
+}
+
+impl ListAddress {
+    /// Returns the address that is meant.
+    pub(crate) fn get(&self) -> String {
+        let variable = || std::env::var(OS_LIST_ENVIRONMENT_VARIABLE).ok().filter(|url| !url.is_empty());
+        self.os_list.clone().or_else(variable).unwrap_or_else(|| OS_LIST.to_owned())
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImagesArguments {
+    #[command(flatten)]
+    pub(crate) list: ListAddress,
+    /// Print the list as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FetchArguments {
+    /// The nodes.yaml
+    #[arg(long, short, value_name = "NODES_YAML", default_value = "nodes.yaml")]
+    pub(crate) file: PathBuf,
+    /// Fail when cardwright.lock would change
+    #[arg(long)]
+    pub(crate) locked: bool,
+    #[command(flatten)]
+    pub(crate) addresses: Addresses,
+    /// Print what was fetched as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpdateArguments {
+    /// The nodes.yaml
+    #[arg(long, short, value_name = "NODES_YAML", default_value = "nodes.yaml")]
+    pub(crate) file: PathBuf,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) list: ListAddress,
+    /// Print the changes as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// The nodes.yaml, and which of its nodes. Both may be named with or without a flag: no name of a node looks

@@ -4,7 +4,7 @@ use super::advice::{Ending, System};
 use super::arguments::BuildArguments;
 use super::paint::spans;
 use super::selection::{NODES_YAML, Selection};
-use super::{Failure, paint, problems, progress};
+use super::{Failure, fetch, paint, problems, progress};
 use cardwright::cache;
 use cardwright::cluster::Cluster;
 use cardwright::io::FileError;
@@ -17,12 +17,13 @@ use std::path::Path;
 
 pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let selection = Selection::of(&arguments.cluster)?;
-    let cluster = cluster(arguments, &selection)?;
+    let mut cluster = cluster(arguments, &selection)?;
     let options = options(arguments, &selection, &cluster)?;
     // Before the folder, the secret or anything else is made: a wrong folder stays as it was. `build` checks once
     // more, as minutes may pass until then in which the stock image is downloaded. The cache is not made yet either.
     let (secret, cache) = (pipeline::existing_secret(&cluster)?, cache::folder());
     pipeline::check_outputs(&cluster, secret.as_ref(), options.only.as_deref(), cache.as_deref())?;
+    fetch::prepare(&mut cluster, &arguments.stock, true)?;
     let folder = &cluster.output.folder;
     create_folder(folder, false).map_err(|source| {
         let (doing, path) = ("making the folder", folder.clone());

@@ -5,8 +5,10 @@ use super::selection::Selection;
 use super::{Failure, paint, problems};
 use cardwright::cache;
 use cardwright::cluster::{Cluster, Diagnostic, Node, Role};
+use cardwright::pins::{self, Lock, PinError, Pinning};
 use cardwright::pipeline;
 use cardwright::stock_system::OpenOptions;
+use cardwright::types::Silent;
 use serde_json::json;
 
 pub(super) fn run(arguments: &CheckArguments) -> Result<(), Failure> {
@@ -47,6 +49,14 @@ fn one(node: &Node) -> String {
 
 /// The cluster with the warnings of its stock image, and what does not fit that.
 fn with_image(mut cluster: Cluster, options: OpenOptions) -> (Cluster, Vec<Diagnostic>) {
+    // What is not pinned yet is said to be so.
+    let lock = Lock::read(&Lock::path(&cluster.source));
+    let settled = lock.and_then(|lock| pins::settle(&cluster, lock.as_ref(), Pinning::Offline, "", &Silent));
+    match settled {
+        Ok(Some(lock)) => pins::apply(&lock, &mut cluster),
+        Ok(None) | Err(PinError::Offline { .. }) => {}
+        Err(error) => return (cluster, vec![Diagnostic::at(None, &error)]),
+    }
     // What is there is used, and nothing is made: this only looks.
     let cache = cache::folder();
     let scratch = cache.clone().filter(|folder| folder.is_dir()).unwrap_or_else(std::env::temp_dir);

@@ -7,6 +7,7 @@ mod bar;
 mod build;
 mod cache;
 mod check;
+mod fetch;
 mod flash;
 mod inspect;
 mod interrupt;
@@ -17,6 +18,7 @@ mod merge;
 mod no_bar;
 mod paint;
 mod person;
+mod pins;
 mod plan;
 mod problems;
 mod progress;
@@ -24,7 +26,7 @@ mod selection;
 mod verify;
 
 use arguments::{Arguments, Command, ImageSelection};
-use cardwright::cluster::{self, Cluster, ImageSource, InvalidCluster};
+use cardwright::cluster::{self, Cluster, ImageName, ImageSource, InvalidCluster};
 use cardwright::fetch::FileLocation;
 use cardwright::identity::{ClusterSecret, Creation};
 use cardwright::pipeline::{self, Error, OccupiedOutputs, OpenedImage};
@@ -109,6 +111,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Build(arguments) => build::run(arguments),
         Command::Merge(arguments) => merge::run(arguments),
         Command::Check(arguments) => check::run(arguments),
+        Command::Images(arguments) => pins::images(arguments),
+        Command::Fetch(arguments) => fetch::run(arguments),
+        Command::Update(arguments) => pins::update(arguments),
         Command::Plan(arguments) => plan::run(arguments),
         Command::Inspect(arguments) => inspect::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
@@ -148,10 +153,10 @@ fn end(failure: Failure) -> ExitCode {
 fn load(nodes: &Path, selection: &ImageSelection) -> Result<Cluster, Failure> {
     let mut cluster = Cluster::load(nodes)?;
     if let Some(image) = &selection.image {
-        cluster.image = if image == "demo" {
-            ImageSource::Demo
-        } else {
-            ImageSource::File(FileLocation::Path { path: PathBuf::from(image), sha256: None })
+        cluster.image = match (image.as_str(), ImageName::parse(image)) {
+            ("demo", _) => ImageSource::Demo,
+            (_, Some(name)) => ImageSource::Named(name),
+            (path, None) => ImageSource::File(FileLocation::Path { path: PathBuf::from(path), sha256: None }),
         };
     }
     Ok(cluster)

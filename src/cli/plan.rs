@@ -3,7 +3,7 @@
 use super::arguments::PlanArguments;
 use super::paint::{BOLD, CYAN, DIM, GREEN, Line, RED, Span, YELLOW, paint, source, spans};
 use super::selection::Selection;
-use super::{Failure, paint, progress};
+use super::{Failure, fetch, paint, progress};
 use anstyle::Style;
 use cardwright::cluster::Node;
 use cardwright::patch::{Edit, Partition};
@@ -14,6 +14,7 @@ use serde_json::json;
 pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     let selection = Selection::of(&arguments.cluster)?;
     let mut cluster = super::load(&selection.file, &arguments.stock)?;
+    fetch::prepare(&mut cluster, &arguments.stock, false)?;
     super::rejoin(&mut cluster, arguments.rejoin.as_deref(), arguments.through.as_deref())?;
     let named: Result<Vec<&Node>, _> =
         selection.nodes.iter().map(|name| pipeline::named_node(&cluster, name)).collect();

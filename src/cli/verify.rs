@@ -2,7 +2,7 @@
 
 use super::arguments::VerifyArguments;
 use super::paint::spans;
-use super::{Failure, paint, progress};
+use super::{Failure, fetch, paint, progress};
 use cardwright::identity::{IdentityError, SECRET_ENVIRONMENT_VARIABLE};
 use cardwright::pipeline::verify::{Difference, Verified, VerifiedFile};
 use cardwright::pipeline::{self, Error, Session};
@@ -41,7 +41,8 @@ struct AllReport<'verified> {
 }
 
 pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
-    let cluster = super::load(&arguments.nodes, &arguments.stock)?;
+    let mut cluster = super::load(&arguments.nodes, &arguments.stock)?;
+    fetch::prepare(&mut cluster, &arguments.stock, false)?;
     let stock = super::open_stock_image(&cluster, &arguments.stock, &super::scratch_folder())?;
     // Never made here: an image cannot have been made from a secret that does not exist.
     let secret = super::open_secret(&cluster, true).map_err(|failure| without_secret(failure, arguments))?;

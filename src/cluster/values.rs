@@ -1,6 +1,8 @@
 //! The values of a cluster: plain data that is valid.
 
-use crate::cluster::{CaStartYear, FieldSpan, Hostname, InterfaceName, K3sVersion, Lifetime, MacAddress};
+use crate::cluster::{
+    CaStartYear, FieldSpan, Hostname, ImageName, InterfaceName, K3sVersion, Lifetime, MacAddress,
+};
 use crate::fetch::FileLocation;
 use crate::formats::ImageFormat;
 use crate::patch::Partition;
@@ -15,6 +17,8 @@ use zeroize::Zeroizing;
 pub enum ImageSource {
     /// A file.
     File(FileLocation),
+    /// One that Raspberry Pi publishes, by its name: [`pins`](crate::pins) finds out which file that is.
+    Named(ImageName),
     /// The tiny one inside the program.
     Demo,
 }
@@ -286,6 +290,8 @@ pub enum Install {
         /// The SHA-256 of the armhf binary, where it is pinned.
         sha256_armhf: Option<Digest>,
     },
+    /// Inside the cards, as k3s publishes it: [`pins`](crate::pins) finds out which files these are.
+    Published,
     /// Inside the cards.
     Bundled {
         /// The arm64 binary; this one or the other is there.

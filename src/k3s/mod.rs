@@ -133,7 +133,7 @@ pub fn configure(
             service::write(draft, own.role, install::DROP_IN)?;
             install::write(draft, target, base_url, sha256)
         }
-        Install::Bundled { .. } => {
+        Install::Published | Install::Bundled { .. } => {
             service::write(draft, own.role, bundle::DROP_IN)?;
             bundle::wait_at_first_start(draft, target)
         }

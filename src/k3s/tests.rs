@@ -436,7 +436,7 @@ fn a_late_time_is_waited_for_on_servers_and_agents_however_k3s_got_there() {
 
 fn bundled() -> K3s {
     let url = "https://x/k3s-arm64".to_owned();
-    let arm64 = Some(crate::fetch::FileLocation::Url { url, sha256: Digest::of(b"k3s") });
+    let arm64 = Some(crate::fetch::FileLocation::url(url, Digest::of(b"k3s")));
     let install = Install::Bundled { arm64, armhf: None, images: Vec::new() };
     K3s { install, ..releases() }
 }

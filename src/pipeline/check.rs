@@ -124,6 +124,10 @@ const WITH_THE_IMAGE: &str = "`cardwright plan` checks them, with the image";
 fn open(cluster: &Cluster, cache: Option<&Path>, scratch: &Path) -> Result<StockImage, End> {
     let location = match &cluster.image {
         ImageSource::Demo => return Ok(demo::open()?),
+        ImageSource::Named(name) => {
+            let reason = format!("which file `{name}` is was not looked up yet");
+            return Err(End::Unseen(reason, "`cardwright fetch` finds and downloads it".to_owned()));
+        }
         ImageSource::File(location) => location,
     };
     let Some(Fetched { path, hold, .. }) = location.find(cache) else {
@@ -151,7 +155,11 @@ fn open(cluster: &Cluster, cache: Option<&Path>, scratch: &Path) -> Result<Stock
 
 /// Returns the name of a file for the cards that is not downloaded yet.
 fn missing_download(install: &Install, cache: Option<&Path>) -> Option<String> {
-    let Install::Bundled { arm64, armhf, images } = install else { return None };
+    let (arm64, armhf, images) = match install {
+        Install::Bundled { arm64, armhf, images } => (arm64, armhf, images),
+        Install::Published => return Some("k3s".to_owned()),
+        Install::Download { .. } => return None,
+    };
     let is_missing = |artifact: &&FileLocation| {
         matches!(artifact, FileLocation::Url { .. }) && artifact.find(cache).is_none()
     };

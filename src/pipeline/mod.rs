@@ -43,6 +43,7 @@ use crate::identity::{ClusterSecret, Creation, IdentityError};
 use crate::io::ownership;
 use crate::output::OutputError;
 use crate::patch::PatchError;
+use crate::pins::PinError;
 use crate::plan::PlanError;
 use crate::raspios::RaspiosError;
 use crate::stock_image::{StockImage, StockImageError};
@@ -57,6 +58,12 @@ errors! {
         /// The stock image could not be downloaded.
         #[error(transparent)]
         Fetch(#[from] FetchError),
+        /// Files that nodes.yaml names without an address could not be found or pinned.
+        #[error(transparent)]
+        Pins(#[from] PinError),
+        /// An image by its name, in a cluster that its pins were not applied to.
+        #[error("which file `{name}` is was not looked up")]
+        NotPinned { name: String } => "Run `cardwright fetch` once with a connection; in a program, call `pins::settle` and `pins::apply` first",
         /// Keys of users could not be fetched.
         #[error(transparent)]
         Keys(#[from] GithubKeysError),
@@ -155,6 +162,7 @@ pub fn open_image(
     };
     match source {
         ImageSource::Demo => Ok(demo::open()?),
+        ImageSource::Named(name) => Err(Error::NotPinned { name: name.to_string() }),
         ImageSource::File(location) => {
             let Fetched { path, hold, trouble } = location.fetch(cache, scratch, progress)?;
             if let Some(error) = trouble {
@@ -170,6 +178,7 @@ pub fn open_image(
 pub fn image_name(cluster: &Cluster) -> String {
     match &cluster.image {
         ImageSource::Demo => "the demo image".to_owned(),
+        ImageSource::Named(name) => name.to_string(),
         ImageSource::File(location) => location.to_string(),
     }
 }

@@ -6,7 +6,7 @@ use super::{BootMount, Codename, DetectError, Edition, FirstBoot, NetworkStack, 
 use crate::patch::{Partition, PatchError, Stock};
 use crate::systemd;
 use crate::types::absent::OrEmpty as _;
-use crate::types::{Architecture, ImagePath, image_path};
+use crate::types::{Architecture, ImagePath, image_path, is_date};
 
 /// Finds out which Raspberry Pi OS an image holds.
 ///
@@ -195,15 +195,6 @@ fn network(stock: &dyn Stock, packages: &Packages, codename: Codename) -> Result
 /// Finds `2026-10-06` in `Raspberry Pi reference 2026-10-06`.
 fn date(issue: &str) -> Option<String> {
     issue.split_whitespace().find(|word| is_date(word)).map(str::to_owned)
-}
-
-/// Returns `true` for a text like `2026-10-06`.
-pub(super) fn is_date(text: &str) -> bool {
-    let fits = |(index, byte): (usize, u8)| match index {
-        4 | 7 => byte == b'-',
-        _ => byte.is_ascii_digit(),
-    };
-    text.len() == 10 && text.bytes().enumerate().all(fits)
 }
 
 /// Reads the last word of pi-gen's second line: the stage it stopped at.

@@ -52,7 +52,7 @@ pub use cloud_init::disable_cloud_init;
 pub use cmdline::{ExpectedCmdline, check_cmdline};
 pub use customised::{Customisation, Effect, customisations};
 pub use detect::{booted_before, detect, detect_as, foreign};
-pub use download::{DOWNLOAD_PAGE, download_address};
+pub use download::{DOWNLOAD_PAGE, PublishedFile, download_address};
 pub use error::{DetectError, RaspiosError};
 pub use files::add_file;
 pub use first_boot::run_at_first_boot;

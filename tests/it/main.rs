@@ -39,11 +39,13 @@ mod cache;
 mod command_line;
 mod demo;
 mod digests;
+mod fetch;
 mod filesystems;
 #[cfg(target_os = "linux")]
 mod flash;
 mod formats;
 mod identity;
+mod images;
 #[cfg(target_os = "linux")]
 mod interruptions;
 #[cfg(target_os = "linux")]

@@ -84,6 +84,7 @@ impl Run<'_> {
             choose::refuse(&device, ByteCount::ZERO, arguments).map_err(Error::from)?;
         }
         let log = CardLog::read(CardLog::path_beside(&cluster.source)).map_err(Error::from)?;
+        super::fetch::prepare(&mut cluster, &arguments.stock, true)?;
         let stock = super::open_stock_image(&cluster, &arguments.stock, &super::scratch_folder())?;
         let secret = super::open_secret(&cluster, arguments.stock.locked)?;
         let session = Session::new(cluster, stock, secret, super::cache());

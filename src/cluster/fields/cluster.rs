@@ -78,8 +78,9 @@ keys! {
         here: "name cluster_name clustername cluster_context",
     }
     key image: (ImageSource, Grow) = required("demo", by(image)); {
-        help: "The stock image: a path, a path or an address with its SHA-256, or `demo` for the tiny stand-in \
-              inside the program.",
+        help: "The stock image: the name of one that Raspberry Pi publishes, like `raspios-lite-arm64`, a path, a path or \
+              an address with its SHA-256, or `demo` for the tiny stand-in inside the program. `cardwright images` lists \
+              the names.",
         example: "{path: raspios.img.xz}",
         schema: || json!({
             "anyOf": [

@@ -35,7 +35,7 @@ keys! {
 }
 
 /// The JSON Schema of a mapping with such keys.
-pub(crate) fn path_or_url() -> Value {
+fn path_or_url() -> Value {
     json!({"oneOf": [{"required": ["path"]}, {"required": ["url", "sha256"]}]})
 }
 
@@ -123,7 +123,7 @@ impl FileField {
                     let digits = format!("… (64 hexadecimal digits from {})", self.digest_source);
                     fields.report_missing("sha256", &digits);
                 }
-                Some(url(FileLocation::Url { url: address.to_value()?, sha256: sha256? }))
+                Some(url(FileLocation::url(address.to_value()?, sha256?)))
             }
             _ => {
                 let message = format!("{} has both `path` and `url`", self.name);

@@ -106,6 +106,11 @@ fn every_key_of_the_example_is_valid_and_so_is_each_other_way_to_say_it() {
         }
         left_out
             .extend((0..lines.len()).filter(|at| ["count", "include"].contains(&lines[*at].key.as_str())));
+        // That of an image by its name stands in cardwright.lock.
+        if lines[at].help.contains("cardwright.lock") {
+            let beside = |line: &KeyLine| line.key == "sha256" && line.column == lines[at].column;
+            left_out.extend((0..lines.len()).filter(|at| beside(&lines[*at])));
+        }
         check(&chosen, &left_out, &lines[at].text);
     }
     assert!(ways.len() > 10, "{}", ways.len());

@@ -3,6 +3,7 @@
 mod images;
 pub(crate) mod mount;
 mod oracles;
+pub(crate) mod publisher;
 pub(crate) mod release_server;
 
 use crate::nodes_yaml::schema::collect_at_first_start;

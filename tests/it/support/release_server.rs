@@ -26,6 +26,12 @@ pub(crate) enum Reply {
     CutAfter(usize, Vec<u8>),
     /// The first bytes, then nothing for a long time.
     StallAfter(usize, Vec<u8>),
+    /// All of it, with another length than it has.
+    Claiming(usize, Vec<u8>),
+    /// It is at another address.
+    Elsewhere(String),
+    /// Zeros for as long as somebody listens.
+    Endless,
     /// There is no such thing.
     Missing,
 }
@@ -115,10 +121,23 @@ fn read(stream: &TcpStream) -> Option<Request> {
 
 /// Sends a reply; a client that is gone is none of its business.
 fn send(mut stream: TcpStream, request: &Request, reply: &Reply) {
+    let mut say = |text: &str| drop(stream.write_all(text.as_bytes()));
     let (content, most, ranges) = match reply {
         Reply::Missing => {
-            let missing = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-            drop(stream.write_all(missing.as_bytes()));
+            return say("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+        Reply::Elsewhere(url) => {
+            return say(&format!(
+                "HTTP/1.1 302 Found\r\nLocation: {url}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            ));
+        }
+        Reply::Claiming(length, content) => {
+            say(&format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"));
+            return drop(stream.write_all(content));
+        }
+        Reply::Endless => {
+            say("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
+            while stream.write_all(&[0; 1 << 13]).is_ok() {}
             return;
         }
         Reply::Whole(content) => (content, content.len(), true),

@@ -49,9 +49,6 @@ const ARCHIVES: [&str; 8] = [".tar", ".tar.lz4", ".tar.bz2", ".tbz", ".tar.gz", 
 /// A list of images in the same folder, which k3s downloads.
 const LIST_OF_IMAGES: &str = ".txt";
 
-/// The example in hints.
-pub(crate) const EXAMPLE: &str = "{binary: {arm64: k3s-arm64}, images: [k3s-airgap-images-arm64.tar.zst]}";
-
 impl BundledFields {
     /// Returns what is put inside the cards; `None` where the program is missing, which was reported.
     pub(crate) fn finish(&self) -> Option<Install> {

@@ -38,9 +38,10 @@ keys! {
         here: "k3s_version release channel tag k3s_channel",
     }
     key install: Install = by(install); {
-        help: "How k3s gets onto the nodes: downloaded at their first start, or put inside the cards.",
+        help: "How k3s gets onto the nodes: downloaded at their first start, or put inside the cards; `bundled` alone \
+              stands for the program and the container images of the release, fetched when cards are built.",
         example: "{download: {base_url: http://192.168.50.2/k3s}}",
-        schema: || json!({"anyOf": [{"const": "download"}, schema::reference(&INSTALL)]}),
+        schema: || json!({"anyOf": [{"enum": ["download", "bundled"]}, schema::reference(&INSTALL)]}),
     }
     level server: Flags = K3S_ROLE; {
         help: "For servers only.",
@@ -332,12 +333,8 @@ fn download(fields: &DownloadFields) -> Install {
 
 fn install(value: &FieldValue<'_>) -> Option<Install> {
     if !matches!(value.kind(), YamlKind::Mapping(_)) {
-        if matches!(value.kind(), YamlKind::Scalar(scalar) if scalar.text == "bundled") {
-            let hint = format!("Write `install: {{bundled: {}}}`", bundled::EXAMPLE);
-            value.report(Finding::new("`bundled` has to say what is put on the cards", hint));
-            return None;
-        }
-        return value.one_of(&[("download", download(&DownloadFields::default()))]);
+        let download = download(&DownloadFields::default());
+        return value.one_of(&[("download", download), ("bundled", Install::Published)]);
     }
     let fields = value.fields(&INSTALL)?;
     let is_bundled = match (fields.get("download"), fields.get("bundled")) {
