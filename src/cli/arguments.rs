@@ -30,6 +30,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a nodes.yaml, and what belongs beside it, from a few questions
+    Init(InitArguments),
     /// Write one image per node, with its sidecar files and access files
     Build(BuildArguments),
     /// Merge the folders of all shards of a build into what a whole build writes
@@ -109,6 +111,55 @@ impl ListAddress {
         let variable = || std::env::var(OS_LIST_ENVIRONMENT_VARIABLE).ok().filter(|url| !url.is_empty());
         self.os_list.clone().or_else(variable).unwrap_or_else(|| OS_LIST.to_owned())
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArguments {
+    /// The folder of the new cluster
+    #[arg(value_name = "FOLDER", default_value = ".")]
+    pub(crate) folder: PathBuf,
+    /// The name of the cluster
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// The names of the nodes, `north,east`, or how many
+    #[arg(long, value_name = "NAMES|COUNT")]
+    pub(crate) nodes: Option<String>,
+    /// The Wi-Fi network that nodes join instead of the wire; a file `wifi.password` in the folder has its password
+    #[arg(long, value_name = "SSID|none")]
+    pub(crate) wifi: Option<String>,
+    /// The country that the nodes are in, for the rules of its radio
+    #[arg(long, value_name = "CODE")]
+    pub(crate) country: Option<String>,
+    /// The router with the prefix of its network, 192.168.50.1/24; that of this machine where it can be found out
+    #[arg(long, value_name = "ADDRESS/PREFIX")]
+    pub(crate) router: Option<String>,
+    /// The name servers, `192.168.50.1,1.1.1.1`; those of this machine, or the router
+    #[arg(long, value_name = "ADDRESSES")]
+    pub(crate) dns: Option<String>,
+    /// The address of the first node; the others follow
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) first_address: Option<String>,
+    /// The public key that logs in: a file, the key itself, or `own` for one of the cluster's
+    #[arg(long, value_name = "FILE|KEY|own")]
+    pub(crate) key: Option<String>,
+    /// The node that is the k3s server, which the others join
+    #[arg(long, value_name = "NODE|none")]
+    pub(crate) server: Option<String>,
+    /// The release of k3s
+    #[arg(long, value_name = "VERSION|none")]
+    pub(crate) k3s: Option<String>,
+    /// The kind of boards: pi5, pi4, pi3 or zero2
+    #[arg(long, value_name = "BOARD")]
+    pub(crate) board: Option<String>,
+    /// The stock image: a name, a path, or `demo`
+    #[arg(long, value_name = "NAME|PATH|demo")]
+    pub(crate) image: Option<String>,
+    /// Ask nothing: take the default wherever no flag says otherwise
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Begin anew where there is a cluster already; what is replaced is kept under another name
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ mod cache;
 mod check;
 mod fetch;
 mod flash;
+mod init;
 mod inspect;
 mod interrupt;
 mod log;
@@ -111,6 +112,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Build(arguments) => build::run(arguments),
         Command::Merge(arguments) => merge::run(arguments),
         Command::Check(arguments) => check::run(arguments),
+        Command::Init(arguments) => init::run(arguments),
         Command::Images(arguments) => pins::images(arguments),
         Command::Fetch(arguments) => fetch::run(arguments),
         Command::Update(arguments) => pins::update(arguments),

@@ -34,7 +34,7 @@ mod wifi;
 
 pub use country::Country;
 pub use diagnostic::{Diagnostic, FieldSpan, InvalidCluster, Position};
-pub use fields::{Boot, Node, Ssh, User, example, json_schema, reference};
+pub use fields::{Boot, Node, Ssh, User, example, json_schema, key_help, reference};
 pub use image_name::ImageName;
 pub use joining::CannotRejoin;
 pub use keyboard::{Keyboard, XkbNames};

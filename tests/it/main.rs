@@ -46,6 +46,8 @@ mod flash;
 mod formats;
 mod identity;
 mod images;
+#[cfg(unix)]
+mod init;
 #[cfg(target_os = "linux")]
 mod interruptions;
 #[cfg(target_os = "linux")]

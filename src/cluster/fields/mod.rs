@@ -70,6 +70,13 @@ pub fn example() -> String {
     example::example(LEVELS)
 }
 
+/// Returns the sentences about a key of a level, and an example of its value, which may be empty. The level of the whole
+/// file has no name.
+pub fn key_help(level: &str, key: &str) -> Option<(&'static str, &'static str)> {
+    let level = LEVELS.iter().find(|known| known.name == level)?;
+    level.rows().find(|row| row.key == key).map(|row| (row.help, row.example))
+}
+
 /// Returns a page about every key of nodes.yaml: the text of docs/nodes-yaml.md.
 pub fn reference() -> String {
     reference::page(LEVELS)
