@@ -60,7 +60,7 @@ pub trait Host {
 /// A device that this program alone has open. What is read and written goes around the page cache of the system: what was
 /// written is on the device then, or an error says where it is not.
 ///
-/// Offsets and lengths are multiples of a sector. Buffers may be any; [`AlignedBuffer`]s are not copied.
+/// Offsets and lengths are multiples of a sector. Buffers may be any; those that begin at a page are not copied.
 pub trait OpenDevice: WriteAt {
     /// Lets the device forget everything that is on it, where it can; returns `false` where it cannot. What is read
     /// afterwards may be anything.

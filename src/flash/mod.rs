@@ -68,7 +68,7 @@ fn check_size(path: &Path, size: ByteCount, needed: ByteCount) -> Result<(), Fla
     Ok(())
 }
 
-/// A card that is being written. Until [`finish`](Self::finish), nothing boots from it.
+/// A card that is to be written. Until [`Unfinished::finish`], nothing boots from it.
 pub struct Flash<'card> {
     device: &'card dyn OpenDevice,
     path: &'card Path,
