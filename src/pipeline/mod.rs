@@ -48,6 +48,7 @@ use crate::plan::PlanError;
 use crate::raspios::RaspiosError;
 use crate::stock_image::{StockImage, StockImageError};
 use crate::stock_system::StockSystemError;
+use crate::types::similar::most_similar;
 use crate::types::{Warning, errors, shell};
 use std::path::{Path, PathBuf};
 
@@ -123,7 +124,11 @@ errors! {
         Rejoin(#[from] CannotRejoin),
         /// nodes.yaml has no node of that name, but others.
         #[error("there is no node `{name}` in the cluster `{cluster}`")]
-        NoSuchNode { name: String, cluster: String, known: Vec<String> } => format!("Its nodes are {}", known.join(", ")),
+        NoSuchNode { name: String, cluster: String, known: Vec<String> } => {
+                let similar = most_similar(name, known.iter().cloned());
+                let meant = similar.first().map(|node| format!("Did you mean `{node}`? "));
+                format!("{}Its nodes are {}", meant.as_deref().unwrap_or(""), known.join(", "))
+            },
         /// An image that is to be verified does not say which node it is for.
         #[error("{} does not say which node it was made for", image.display())]
         NotACard { image: PathBuf } => "Name the node with `--node`, or give an image that cardwright made",
