@@ -7,9 +7,11 @@
 mod error;
 mod known_hosts;
 mod kubeconfig;
+mod login;
 mod ssh_config;
 
 pub use error::AccessError;
+pub use login::{log_in, logs};
 
 use crate::cluster::Cluster;
 use crate::identity::{Authority, ClusterSecret, SshKeyPair, SshPublicKey};

@@ -52,6 +52,12 @@ fn is_our_section<'text>(lines: &mut Peekable<impl Iterator<Item = &'text str>>)
     Some(())
 }
 
+/// Returns whether a text leads to a node: whether one of its sections is for that name.
+pub(super) fn leads_to(text: &str, node: &str) -> bool {
+    let mut names = text.lines().filter_map(|line| line.strip_prefix("Host "));
+    names.any(|names| names.split_whitespace().any(|name| name == node))
+}
+
 /// The beginning of an ssh_config's first line; the cluster's name follows.
 const HEADER: &str = "# The nodes of ";
 const INVITATION: &str = ". From the folder of nodes.yaml: ssh -F ";

@@ -52,6 +52,10 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// Write cards, one node after another, without images in between
     Flash(FlashArguments),
+    /// Log in at a node, or run a command there, by the system's `ssh` and the ssh_config of the last build
+    Ssh(SshArguments),
+    /// Show how far a node is: its status, its first boot, and the journal of k3s and cardwright
+    Logs(LogsArguments),
     /// Show or clean what is kept between runs
     #[command(subcommand)]
     Cache(CacheCommand),
@@ -426,6 +430,50 @@ const FLASH_EXAMPLES: &str = "Examples:
 
 What is on a card is lost. A card has no partition table until all of it was written and read
 back: taken out early, it boots nothing.";
+
+/// The cluster, and where its results are.
+#[derive(Debug, Args)]
+pub(crate) struct BuiltCluster {
+    /// The nodes.yaml
+    #[arg(long, short, value_name = "NODES_YAML", default_value = "nodes.yaml")]
+    pub(crate) file: PathBuf,
+    /// The folder of the results instead of the one nodes.yaml names
+    #[arg(long, short, value_name = "FOLDER")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = SSH_EXAMPLES)]
+pub(crate) struct SshArguments {
+    #[command(flatten)]
+    pub(crate) cluster: BuiltCluster,
+    /// The node
+    #[arg(value_name = "NODE")]
+    pub(crate) node: String,
+    /// A command to be run there, or more options of ssh; all that follows the node is left to ssh
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) command: Vec<OsString>,
+}
+
+const SSH_EXAMPLES: &str = "Examples:
+  cardwright ssh north
+  cardwright ssh north sudo systemctl status k3s
+  cardwright ssh north -L 8080:localhost:80
+
+The exit code is that of ssh, which is the one of the command, or 255 where the connection failed.
+ssh runs in the folder of nodes.yaml.";
+
+#[derive(Debug, Args)]
+pub(crate) struct LogsArguments {
+    #[command(flatten)]
+    pub(crate) cluster: BuiltCluster,
+    /// The node
+    #[arg(value_name = "NODE")]
+    pub(crate) node: String,
+    /// Go on showing what the journal gets, after the last hundred lines
+    #[arg(long)]
+    pub(crate) follow: bool,
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CacheCommand {

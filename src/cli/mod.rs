@@ -24,6 +24,7 @@ mod plan;
 mod problems;
 mod progress;
 mod selection;
+mod ssh;
 mod verify;
 
 use arguments::{Arguments, Command, ImageSelection};
@@ -120,6 +121,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Inspect(arguments) => inspect::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Flash(arguments) => flash::run(arguments),
+        Command::Ssh(arguments) => ssh::run(arguments),
+        Command::Logs(arguments) => ssh::logs(arguments),
         Command::Cache(command) => cache::run(command),
         Command::Schema => paint::json(&cluster::json_schema()).map_err(Failure::Output),
     };

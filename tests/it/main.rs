@@ -61,6 +61,7 @@ mod sessions;
 mod shards;
 #[cfg(unix)]
 mod shared_folders;
+mod ssh;
 mod stock_images;
 mod support;
 mod terminal;

@@ -88,6 +88,43 @@ fn ssh_gets_in_with_the_access_files_and_asks_nothing() {
     assert!(ssh(&workshop, &again, "north").status.success());
 }
 
+/// By way of an `ssh` that is led to the sshd here, and is the real one otherwise.
+#[test]
+fn cardwright_ssh_and_logs_get_in() {
+    let workshop = Workshop::with_example();
+    workshop.succeed(["build", "--format", "img", "--image", "demo"]);
+    let (Some(north), Some(real)) = (sshd(&workshop, "north"), oracle("ssh")) else { return };
+    if nobody_but_root() {
+        fs::create_dir_all("/run/sshd").unwrap();
+    }
+    let there = format!("ProxyCommand={} -i -f {}", north.sshd.display(), north.settings.display());
+    let real = real.get_program().display();
+    let script = format!("#!/bin/sh\nexec {real} -o BatchMode=yes -o '{there}' -l {} \"$@\"\n", user());
+    fs::create_dir_all(workshop.path("bin")).unwrap();
+    fs::write(workshop.path("bin/ssh"), script).unwrap();
+    fs::set_permissions(workshop.path("bin/ssh"), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", workshop.path("bin").display(), std::env::var("PATH").unwrap());
+    let run = |arguments: &[&str]| {
+        let mut command = workshop.command();
+        command.env("PATH", &path).env_remove("SSH_AUTH_SOCK").env("HOME", workshop.path("home"));
+        command.args(arguments).stdin(Stdio::null()).output().unwrap()
+    };
+    let output = run(&["ssh", "north", "echo in; exit 5"]);
+    assert_eq!(
+        (output.status.code(), text(&output.stdout).as_str()),
+        (Some(5), "in\n"),
+        "{}",
+        text(&output.stderr)
+    );
+    // This machine need not have a journal.
+    let output = run(&["logs", "north"]);
+    assert!(
+        text(&output.stdout).contains("==> journal of cardwright and k3s <==\n"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
 #[test]
 fn ssh_turns_away_from_any_other_machine() {
     let workshop = Workshop::with_example();
