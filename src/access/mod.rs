@@ -9,9 +9,11 @@ mod known_hosts;
 mod kubeconfig;
 mod login;
 mod ssh_config;
+mod user_kubeconfig;
 
 pub use error::AccessError;
 pub use login::{log_in, logs};
+pub use user_kubeconfig::{MergeOptions, MergedKubeconfig, kubeconfig_path, merge_kubeconfig};
 
 use crate::cluster::Cluster;
 use crate::identity::{Authority, ClusterSecret, SshKeyPair, SshPublicKey};

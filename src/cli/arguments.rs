@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Ssh(SshArguments),
     /// Show how far a node is: its status, its first boot, and the journal of k3s and cardwright
     Logs(LogsArguments),
+    /// Print where the kubeconfig of the cluster is, or merge it into your own
+    Kubeconfig(KubeconfigArguments),
     /// Show or clean what is kept between runs
     #[command(subcommand)]
     Cache(CacheCommand),
@@ -473,6 +475,24 @@ pub(crate) struct LogsArguments {
     /// Go on showing what the journal gets, after the last hundred lines
     #[arg(long)]
     pub(crate) follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KubeconfigArguments {
+    #[command(flatten)]
+    pub(crate) cluster: BuiltCluster,
+    /// Put cluster, user and context, named after the cluster, into your own kubeconfig, with a backup of it beside it
+    #[arg(long)]
+    pub(crate) merge: bool,
+    /// Your own kubeconfig [default: the first file of KUBECONFIG, or ~/.kube/config]
+    #[arg(long, value_name = "FILE", requires = "merge")]
+    pub(crate) into: Option<PathBuf>,
+    /// Make it the current context, also where there is one
+    #[arg(long = "use", requires = "merge")]
+    pub(crate) make_current: bool,
+    /// Replace what has the same names and is of another cluster
+    #[arg(long, requires = "merge")]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Subcommand)]

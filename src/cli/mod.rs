@@ -12,6 +12,7 @@ mod flash;
 mod init;
 mod inspect;
 mod interrupt;
+mod kubeconfig;
 mod log;
 mod map;
 mod merge;
@@ -123,6 +124,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Flash(arguments) => flash::run(arguments),
         Command::Ssh(arguments) => ssh::run(arguments),
         Command::Logs(arguments) => ssh::logs(arguments),
+        Command::Kubeconfig(arguments) => kubeconfig::run(arguments),
         Command::Cache(command) => cache::run(command),
         Command::Schema => paint::json(&cluster::json_schema()).map_err(Failure::Output),
     };

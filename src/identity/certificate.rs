@@ -66,13 +66,18 @@ impl CertifiedKey {
     /// Returns whether another certificate is of the same key; `None` where its PEM cannot be read. Names and
     /// the end may differ.
     pub(crate) fn is_key_of(&self, pem: &str) -> Option<bool> {
-        let key = |pem: &str| {
-            let certificate = Certificate::from_pem(pem).ok()?;
-            let info = certificate.tbs_certificate().subject_public_key_info();
-            Some(info.subject_public_key.raw_bytes().to_vec())
-        };
-        Some(key(pem)? == key(&self.certificate)?)
+        have_same_key(pem, &self.certificate)
     }
+}
+
+/// Returns whether two certificates are of the same key; `None` where the PEM of one cannot be read.
+pub(crate) fn have_same_key(one: &str, other: &str) -> Option<bool> {
+    let key = |pem: &str| {
+        let certificate = Certificate::from_pem(pem).ok()?;
+        let info = certificate.tbs_certificate().subject_public_key_info();
+        Some(info.subject_public_key.raw_bytes().to_vec())
+    };
+    Some(key(one)? == key(other)?)
 }
 
 impl Authority {

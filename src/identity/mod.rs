@@ -80,6 +80,7 @@ mod schedule;
 mod secret;
 mod ssh_key_pair;
 
+pub(crate) use certificate::have_same_key;
 pub use certificate::{Authority, CERTIFICATES_BEGIN, CertifiedKey};
 pub use error::IdentityError;
 pub use secret::{ClusterSecret, Creation};

@@ -33,7 +33,7 @@ mod registries;
 mod resolv_conf;
 mod service;
 mod token;
-mod yaml;
+pub(crate) mod yaml;
 
 pub use bundle::{Artifacts, write_artifacts};
 pub use error::K3sError;

@@ -1,7 +1,7 @@
 //! Writing YAML that every reader understands the same.
 
 use serde_json::{Map, Value};
-pub(super) use serde_yaml::ser::Error;
+pub(crate) use serde_yaml::ser::Error;
 
 /// Writes one document with these keys, in this order.
 ///
@@ -11,7 +11,7 @@ pub(super) use serde_yaml::ser::Error;
 ///
 /// # Errors
 /// The serializer's error about a value that YAML cannot hold.
-pub(super) fn document(keys: &Map<String, Value>) -> Result<String, Error> {
+pub(crate) fn document(keys: &Map<String, Value>) -> Result<String, Error> {
     let options = serde_yaml::ser_options! { prefer_block_scalars: false };
     serde_yaml::to_string_with_options(keys, options)
 }

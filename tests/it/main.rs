@@ -53,6 +53,7 @@ mod interruptions;
 #[cfg(target_os = "linux")]
 mod k3s_install;
 mod k3s_settings;
+mod kubeconfig;
 mod levels;
 mod nodes_yaml;
 mod outputs;
