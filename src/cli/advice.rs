@@ -146,7 +146,7 @@ impl Ending<'_> {
         lines
     }
 
-    /// What a server that joins its cluster once more needs first.
+    /// The advice for a server that joins its cluster once more.
     fn rejoin(&self) -> Vec<Line> {
         let Some(node) = self.rejoin else { return Vec::new() };
         // etcd lets nobody in under a name that it still has a member of (k3s#4210).

@@ -12,7 +12,7 @@ const ALL: &str = "\
     PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM \
     TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW";
 
-/// What people write for a country, and its letters.
+/// Words that people write for a country, and its letters.
 const OTHER_NAMES: [(&str, &str); 13] = [
     ("UK", "GB"),
     ("EN", "GB"),

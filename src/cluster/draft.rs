@@ -22,7 +22,7 @@ pub(crate) struct ClusterDraft {
     /// The beginning of the file.
     pub(crate) span: FieldSpan,
     pub(crate) keys: ClusterKeys,
-    /// What nodes have from the top level.
+    /// The values that nodes have from the top level.
     pub(crate) fields: NodeFields,
     pub(crate) k3s: Field<ClusterK3s>,
     pub(crate) nodes: Vec<NodeDraft>,
@@ -136,7 +136,7 @@ fn read_nodes(fields: &Fields<'_>, above: &Inherited, nodes: &mut Vec<Option<Nod
     }
 }
 
-/// What nodes have from the top of the file and from `defaults:`, by their role.
+/// The values that nodes have from the top of the file and from `defaults:`, by their role.
 struct Inherited {
     all: NodeFields,
     servers: RoleDefaults,

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 /// A whole cluster, as nodes.yaml describes it.
 ///
-/// What [`load`](Self::load) and [`parse`](Self::parse) return is valid. Its fields are public, so that a caller can change
+/// [`load`](Self::load) and [`parse`](Self::parse) return valid ones. Its fields are public, so that a caller can change
 /// the image, the output or a node; the checks across nodes are not made again then.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cluster {

@@ -1,4 +1,4 @@
-//! What users log in with.
+//! Users, and the proofs they log in with.
 
 use crate::cluster::{AuthorizedKey, PinnedKeys, Secret};
 use crate::types::ImagePath;

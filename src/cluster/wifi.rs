@@ -11,7 +11,7 @@ pub struct Wifi {
     pub interface: Interface,
     /// The network's name.
     pub ssid: Ssid,
-    /// What it asks for.
+    /// The proof of belonging that it asks for.
     pub security: WifiSecurity,
     /// By whose rules the radio sends.
     pub country: Country,
@@ -19,7 +19,7 @@ pub struct Wifi {
     pub hidden: bool,
 }
 
-/// What a Wi-Fi network asks for.
+/// The proof of belonging that a Wi-Fi network asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WifiSecurity {
     /// Nothing.

@@ -237,7 +237,7 @@ struct Node {
     number: String,
     /// The disk that it is a partition of.
     disk: Option<String>,
-    /// What it is made from, and what is made from it, where that is not a partition.
+    /// The devices it is made from, and those made from it that are no partitions.
     slaves: Vec<String>,
     holders: Vec<String>,
     folder: PathBuf,

@@ -25,9 +25,9 @@ static DISK: LazyLock<(Vec<u8>, Vec<Range<u64>>)> = LazyLock::new(|| {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
-    /// What is written beyond so many bytes wraps around.
+    /// Writes beyond so many bytes wrap around.
     Wraps(u64),
-    /// What is written beyond so many bytes is lost.
+    /// Writes beyond so many bytes are lost.
     Loses(u64),
     /// It takes every write and keeps what it had.
     ReadOnly,

@@ -1,4 +1,4 @@
-//! What the system allows this process.
+//! The limits that the system sets this process.
 
 /// Lets this process have as many files open as the system allows, where its parent has asked for fewer. The images of a
 /// build are open at the same time, so that all of them or none get their names, and shells mostly start with 1024.

@@ -5,7 +5,7 @@
 //! k3s: {version: v1.36.4+k3s1} ──sha256sum-arm64.txt──▶ address, SHA-256 of its files ─┴─▶ cardwright.lock
 //! ```
 //!
-//! What is pinned stays: [`settle`] looks up only what is missing, and [`apply`] names the files in the cluster.
+//! Pins stay: [`settle`] looks up only what is missing, and [`apply`] names the files in the cluster.
 
 mod error;
 mod k3s_release;
@@ -24,7 +24,7 @@ use k3s_release::WantedRelease;
 /// The treatment of pins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pinning {
-    /// What is pinned stays; what is missing is looked up.
+    /// Pins stay; the missing ones are looked up.
     Keep,
     /// As [`Keep`](Self::Keep), without downloads.
     Offline,

@@ -90,7 +90,7 @@ pub(super) fn plan_cluster<'cluster>(
     Ok(Plans { _downloads: downloads, ..plans })
 }
 
-/// What was fetched for the cards.
+/// The files that were fetched for the cards.
 pub(super) struct Materials<'fetched> {
     pub(super) artifacts: Option<&'fetched Artifacts>,
     pub(super) keys: &'fetched FetchedKeys,

@@ -33,7 +33,7 @@ nodes:
 - {name: east, address: 192.168.50.12, k3s: agent}
 "#;
 
-/// What only keeps questions and programs of the stock image out of the way, and has no key in nodes.yaml.
+/// Paths that only keep questions and programs of the stock image out of the way, and have no key in nodes.yaml.
 const MUTES: [&str; 11] = [
     "/home/rpi-first-boot-wizard",
     "/var/lib/userconf-pi/",

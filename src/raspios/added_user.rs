@@ -19,7 +19,7 @@ const NUMBERS: RangeInclusive<u32> = 1001..=60_000;
 /// The numbers that users have for what runs in their containers (login.defs(5), `SUB_UID_MIN` and `SUB_UID_MAX`).
 const SUBORDINATE: RangeInclusive<u64> = 100_000..=600_100_000;
 
-/// How many of them a user gets (login.defs(5), `SUB_UID_COUNT`).
+/// The number of them that a user gets (login.defs(5), `SUB_UID_COUNT`).
 const SUBORDINATE_COUNT: u64 = 65_536;
 
 /// Adds a user with a group of its own and a home directory, and without a password. `others` are all that are added.

@@ -7,7 +7,7 @@ use crate::types::is_date;
 /// The page on which a person chooses one.
 pub const DOWNLOAD_PAGE: &str = "https://www.raspberrypi.com/software/operating-systems/";
 
-/// What the name of a published file says, like `2026-10-06-raspios-trixie-arm64-lite.img.xz`.
+/// The name of a published file, taken apart: `2026-10-06-raspios-trixie-arm64-lite.img.xz`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublishedFile<'name> {
     /// The day it was made.

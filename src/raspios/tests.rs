@@ -55,7 +55,7 @@ fn the_first_boot_of_the_stock_image_is_not_touched() {
     }
 }
 
-/// What the table says every plan claims is claimed on every release, also where the stock image has it right already.
+/// Every plan on every release claims the paths that the table says it does, also where the stock image has it right already.
 #[test]
 fn what_every_plan_claims_is_in_every_plan() {
     use crate::cluster::claimed::{self, ClaimedBy};

@@ -20,7 +20,7 @@ const SETTLED: i64 = 3;
 /// The known digests in a cache: a file each, named by the SHA-256 of a [`Stamp`].
 pub(super) struct KnownDigests(BucketFiles);
 
-/// What the system says of a file.
+/// The metadata that tells a changed file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stamp {
     name: String,

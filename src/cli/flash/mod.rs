@@ -60,7 +60,7 @@ struct Run<'run> {
 
 /// A disk and the words for it.
 struct Job<'job> {
-    /// What is typed to confirm it: the name of the node, where there is one.
+    /// The word that confirms it: the name of the node, where there is one.
     name: &'job str,
     size: ByteCount,
 }

@@ -13,7 +13,7 @@ pub(crate) struct Level {
     pub(crate) help: &'static str,
     /// Its tables. Levels may share some.
     pub(crate) tables: &'static [&'static Table],
-    /// What the schema says of it beside its keys.
+    /// The part of its schema beside its keys.
     pub(crate) schema: fn() -> Value,
 }
 
@@ -67,7 +67,7 @@ impl Level {
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) key: &'static str,
-    /// What it is for: a sentence, with those that follow from it.
+    /// Its purpose: a sentence, with those that follow from it.
     pub(crate) help: &'static str,
     /// A value, as nodes.yaml writes it; empty where the help says it.
     pub(crate) example: &'static str,
@@ -83,9 +83,9 @@ pub(crate) struct Row {
     pub(crate) merge: &'static str,
     /// Set when the value is a mapping with a table of its own, whose keys combine one by one.
     pub(crate) is_level: bool,
-    /// What the schema says of the value beyond that of its type, which it takes the place of.
+    /// The schema of the value, in place of that of its type.
     pub(crate) schema: fn() -> Value,
-    /// What the schema says of values of its type.
+    /// The schema of values of its type.
     pub(crate) type_schema: fn() -> Value,
     /// Set when it has to be there.
     pub(crate) is_required: fn() -> bool,

@@ -5,7 +5,7 @@ use crate::cluster::document::schema::{is_required, property};
 use crate::types::absent::OrEmpty as _;
 use serde_json::Value;
 
-/// What the page begins with.
+/// The beginning of the page.
 const BEGINNING: &str = include_str!("reference.md");
 
 /// Returns the page.

@@ -57,7 +57,7 @@ macro_rules! keys {
             })?
         )*
     ) => {
-        /// What was read, each value with its span.
+        /// The values that were read, each with its span.
         #[derive(Debug, Clone, Default)]
         pub(crate) struct $draft {
             /// The mapping itself, where there is one.

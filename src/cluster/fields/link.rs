@@ -1,4 +1,4 @@
-//! What every connection has: the interface that it is on, `method:`, `mtu:` and `routes:`.
+//! The keys that every connection has: the interface that it is on, `method:`, `mtu:` and `routes:`.
 
 use crate::cluster::diagnostic::{Finding, shown};
 use crate::cluster::document::table::keys;
@@ -72,7 +72,7 @@ keys! {
     }
 }
 
-/// Where an address comes from.
+/// The origin of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
     Static,

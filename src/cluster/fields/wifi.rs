@@ -103,7 +103,7 @@ keys! {
     }
 }
 
-/// What an access point offers.
+/// The security that an access point offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Security {
     Open,
@@ -112,7 +112,7 @@ pub(crate) enum Security {
     Wpa3,
 }
 
-/// What one layer says of Wi-Fi.
+/// The keys of one layer about Wi-Fi.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct WifiLayer {
     /// `wifi: none`, in a node that stays on the wire.

@@ -53,7 +53,7 @@ impl Format {
     }
 }
 
-/// What the sidecar files of a whole build say.
+/// The content of the sidecar files of a whole build.
 pub(crate) struct JoinedRecord<'build> {
     /// The folder of the results.
     pub(crate) folder: &'build Path,

@@ -345,7 +345,7 @@ fn of_the_disk(
 struct Places<'run> {
     system: &'run StockSystem,
     layout: &'run DiskLayout,
-    /// What is free in both partitions, in order.
+    /// The free parts of both partitions, in order.
     unused: &'run [Range<u64>],
 }
 
