@@ -25,6 +25,9 @@ pub(super) fn write_block(draft: &mut Draft<'_>, release: &Release, node: &Node)
     edit_required(draft, Partition::Root, &image_path!("/etc/dhcpcd.conf"), |text| with_block(text, &lines))
 }
 
+/// The MTU of a link that nobody changed.
+const ETHERNET_MTU: u16 = 1500;
+
 /// Returns what dhcpcd cannot do of a connection, and the remedy.
 fn unsupported(connection: &Connection, is_main: bool) -> Option<(&'static str, &'static str)> {
     let has_ipv6_route = connection.routes.iter().any(|route| route.via.is_ipv6());
@@ -46,6 +49,10 @@ fn unsupported(connection: &Connection, is_main: bool) -> Option<(&'static str, 
                 "Write `interface: eth0`, or `eth1` for an adapter on USB, instead of `mac`",
             ),
         },
+        // It puts the MTU on its routes, which bounds what the node sends, and leaves the link as it is.
+        _ if connection.mtu.is_some_and(|mtu| mtu > ETHERNET_MTU) => {
+            ("an `mtu` above 1500", "Leave `mtu` out, or take an image of bookworm or trixie")
+        }
         _ if has_ipv6_route => {
             ("an IPv6 route", "Leave it out: dhcpcd takes it from the router's announcements")
         }
@@ -242,8 +249,9 @@ mod tests {
             via: via.parse().unwrap(),
             metric,
         };
-        let cases: [(Change, Vec<Route>, &str); 5] = [
+        let cases: [(Change, Vec<Route>, &str); 6] = [
             (|main| main.ipv4 = Ipv4::Off, vec![], "IPv6 alone"),
+            (|main| main.mtu = Some(9000), vec![], "an `mtu` above 1500"),
             (|_| (), vec![route("fd01::/64", "fd00::9", None)], "an IPv6 route"),
             (|_| (), vec![route("10.9.0.0/16", "192.168.50.9", Some(5))], "the metric of a route"),
             (

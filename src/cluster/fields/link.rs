@@ -22,7 +22,7 @@ keys! {
         others: "bootproto ipv4_method",
     }
     key mtu: u16 = token(mtu); {
-        help: "The longest packet in bytes, where it is not the usual one.",
+        help: "The longest packet in bytes, where it is not the usual one; on bullseye, at most 1500.",
         example: "9000",
         schema: mtu_schema,
     }

@@ -64,7 +64,12 @@ fn has_its_interfaces(machine: &Machine, suite: Suite, findings: &mut Findings) 
     let address =
         |interface: &str| machine.ask(&format!("ip -4 -o addr show dev {interface} | awk '{{print $4}}'"));
     let route = |to: &str| machine.ask(&format!("ip -4 route show {to} | awk '{{print $3, $5}}'"));
-    findings.same("the MTU", &machine.ask("cat /sys/class/net/eth0/mtu"), "1400");
+    // dhcpcd leaves the link as it is.
+    let mtu = match suite {
+        Suite::Bullseye => "ip -4 route show default | grep -o 'mtu [0-9]*' | cut -d ' ' -f 2",
+        Suite::Bookworm | Suite::Trixie | Suite::TrixieArmhf => "cat /sys/class/net/eth0/mtu",
+    };
+    findings.same("the MTU", &machine.ask(mtu), "1400");
     findings.same("a route on the wire", &route("10.8.0.0/16"), "192.168.50.9 eth0");
     findings.same("the address on the second wire", &address("eth1"), "192.168.60.11/24");
     findings.same("a route on the second wire", &route("10.9.0.0/16"), "192.168.60.9 eth1");
