@@ -307,7 +307,7 @@ fn check_warns_where_it_cannot_look_at_the_image() {
     let disk = fs::read(bench.image()).unwrap();
     fs::remove_file(bench.image()).unwrap();
     let said = bench.accepted(&["check"]);
-    assert!(said.contains("warning: time zones, locales, paths, packages and free space were not checked: there is no file `"), "{said}");
+    assert!(said.contains("warning: time zones, locales, keyboards, paths, packages and free space were not checked: there is no file `"), "{said}");
     assert!(said.contains("nodes.yaml:2:8"), "{said}");
     // What cannot be read at random is not decompressed, unless what it needs of it is known from before.
     let Some(mut gzip) = oracle("gzip") else { return };

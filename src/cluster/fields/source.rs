@@ -19,7 +19,7 @@ keys! {
         help: "A file of this machine, relative to nodes.yaml's folder.",
         example: "raspios.img.xz",
         schema: || json!({"type": "string"}),
-        here: "file name filename",
+        here: "file filename",
     }
     key url: String = like("^https?://[^@/]+(/.*)?$", text(url)); {
         help: "The address of a file that is downloaded once and kept, with its `sha256`; instead of `path`.",
