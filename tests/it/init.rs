@@ -323,3 +323,19 @@ fn questions_that_are_broken_off_leave_nothing() {
     assert!(!output.status.success());
     assert!(listing(&home.lab("")).is_empty());
 }
+
+#[test]
+fn an_init_that_fails_leaves_the_files_as_they_were() {
+    let home = Home::new();
+    fs::write(home.lab("no-key.pub"), "no key\n").unwrap();
+    let wrong = with(&["--yes", "--image", "demo", "--key", "no-key.pub"]);
+    assert_eq!(home.run(&wrong).status.code(), Some(2));
+    for name in ["nodes.yaml", "cluster.secret", ".gitignore", "manifests/it-works.yaml"] {
+        assert!(!home.lab(name).exists(), "{name}");
+    }
+    assert!(home.run(&with(&["--yes", "--image", "demo"])).status.success());
+    let before = listing(&home.lab(""));
+    let forced: Vec<_> = wrong.iter().copied().chain(["--force"]).collect();
+    assert_eq!(home.run(&forced).status.code(), Some(2));
+    assert_eq!(listing(&home.lab("")), before);
+}

@@ -57,9 +57,19 @@ pub(super) fn run(arguments: &InitArguments) -> Result<(), Failure> {
             .map_err(Error::from)?;
     }
     let secret = folder.join("cluster.secret");
-    let (_, is_new) = ClusterSecret::open(&secret, Creation::Allowed).map_err(Error::from)?;
     // What was just written is read as every other command reads it.
-    let cluster = Cluster::load(&folder.join("nodes.yaml"))?;
+    let cluster = Cluster::load(&folder.join("nodes.yaml")).map_err(Failure::from);
+    let made = cluster.and_then(|cluster| {
+        let (_, is_new) = ClusterSecret::open(&secret, Creation::Allowed).map_err(Error::from)?;
+        Ok((cluster, is_new))
+    });
+    let (cluster, is_new) = match made {
+        Ok(made) => made,
+        Err(failure) => {
+            undo(&files, &backups);
+            return Err(failure);
+        }
+    };
     problems::show_warnings(&cluster);
     let written = files.iter().map(|file| &file.path).chain(is_new.then_some(&secret));
     written.for_each(|path| note(format!("wrote {}", path.display())));
@@ -72,6 +82,19 @@ pub(super) fn run(arguments: &InitArguments) -> Result<(), Failure> {
     show_nodes(&cluster);
     next(&folder);
     Ok(())
+}
+
+/// Removes files that were just written, and puts those back that they replaced.
+fn undo(files: &[NewFile], backups: &[(PathBuf, PathBuf)]) {
+    for path in files.iter().map(|file| &file.path) {
+        let restored = match backups.iter().find(|(replaced, _)| replaced == path) {
+            Some((_, backup)) => std::fs::rename(backup, path),
+            None => std::fs::remove_file(path),
+        };
+        if let Err(error) = restored {
+            note(format!("{} stays as it was just written: {error}", path.display()));
+        }
+    }
 }
 
 /// Returns the files of a new cluster. What must not be replaced is not among them where it is there.
