@@ -31,6 +31,7 @@ mod verify;
 use arguments::{Arguments, Command, ImageSelection};
 use cardwright::cluster::{self, Cluster, ImageName, ImageSource, InvalidCluster};
 use cardwright::fetch::FileLocation;
+use cardwright::flash::CardLog;
 use cardwright::identity::{ClusterSecret, Creation};
 use cardwright::pipeline::{self, Error, OccupiedOutputs, OpenedImage};
 use cardwright::raspios;
@@ -280,6 +281,9 @@ fn json_with_warnings(result: &impl serde::Serialize) -> io::Result<()> {
 /// The secret of a cluster; says so when it was made.
 fn open_secret(cluster: &Cluster, locked: bool) -> Result<ClusterSecret, Failure> {
     let creation = Creation::of(locked, std::env::var_os("CI").as_deref());
+    if pipeline::existing_secret(cluster)?.is_none() {
+        refuse_second_cluster(cluster)?;
+    }
     let (secret, made) = pipeline::open_secret(cluster, creation)?;
     if made {
         let path = pipeline::secret_path(cluster);
@@ -289,6 +293,28 @@ fn open_secret(cluster: &Cluster, locked: bool) -> Result<ClusterSecret, Failure
         ));
     }
     Ok(secret)
+}
+
+/// Refuses to make a secret where cards of the cluster were written already: it would be that of another cluster, whose nodes
+/// those cards do not know.
+fn refuse_second_cluster(cluster: &Cluster) -> Result<(), Failure> {
+    let log = CardLog::path_beside(&cluster.source);
+    if !CardLog::read(log.clone()).map_err(Error::from)?.has_cards_of(cluster.name.as_str()) {
+        return Ok(());
+    }
+    let secret = pipeline::secret_path(cluster);
+    Err(Failure::Advised {
+        message: format!(
+            "there is no {}, and cards of this cluster were written with it, as {} says",
+            secret.display(),
+            log.display()
+        ),
+        hint: format!(
+            "Put {} back: every key of those cards is derived from it; for a new cluster, move {} away and make all cards anew",
+            secret.display(),
+            log.display()
+        ),
+    })
 }
 
 /// The secret of a cluster, for a command that makes nothing: where there is none yet, one that is gone

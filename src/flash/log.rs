@@ -104,14 +104,35 @@ impl CardLog {
         self.cards.iter().rev().find(|card| card.cluster == cluster && card.node == node)
     }
 
+    /// Returns `true` if there is a card of a cluster.
+    pub fn has_cards_of(&self, cluster: &str) -> bool {
+        self.cards.iter().any(|card| card.cluster == cluster)
+    }
+
+    /// Removes the cards of a node that is about to be written anew: it may be one of them that is written over.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn withdraw(&mut self, cluster: &str, node: &str) -> Result<(), FlashError> {
+        self.change(|cards| cards.retain(|card| card.cluster != cluster || card.node != node))
+    }
+
     /// Adds a card.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn add(&mut self, card: FlashedCard) -> Result<(), FlashError> {
+        self.change(|cards| cards.push(card))
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Vec<FlashedCard>)) -> Result<(), FlashError> {
         // Another run may have added one meanwhile.
         self.cards = Self::read(self.path.clone())?.cards;
-        self.cards.push(card);
+        let before = self.cards.len();
+        change(&mut self.cards);
+        if self.cards.len() == before {
+            return Ok(());
+        }
         let content = Content { cards: self.cards.clone() };
         let text = serde_json::to_string_pretty(&content)
             .map_err(|error| FlashError::ReadLog { path: self.path.clone(), source: error.into() })?;
@@ -149,9 +170,13 @@ mod tests {
         for (node, time) in [("north", 1), ("south", 2), ("north", 3)] {
             log.add(card(node, time)).unwrap();
         }
-        let log = CardLog::read(path.clone()).unwrap();
+        let mut log = CardLog::read(path.clone()).unwrap();
         assert_eq!(log.card_of("compass", "north"), Some(&card("north", 3)));
         assert!(log.card_of("compass", "east").is_none() && log.card_of("other", "north").is_none());
+        log.withdraw("compass", "north").unwrap();
+        log = CardLog::read(path.clone()).unwrap();
+        assert!(log.card_of("compass", "north").is_none() && log.card_of("compass", "south").is_some());
+        assert!(log.has_cards_of("compass") && !log.has_cards_of("other"));
         std::fs::write(&path, "{").unwrap();
         assert!(matches!(CardLog::read(path), Err(FlashError::ReadLog { .. })));
     }

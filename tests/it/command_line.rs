@@ -404,3 +404,16 @@ fn after_a_build_of_the_demo_nobody_is_told_to_flash_it() {
         workshop.succeed(command.split(' '));
     }
 }
+
+#[test]
+fn a_secret_that_cards_were_written_with_is_not_made_anew() {
+    let workshop = Workshop::with_example();
+    let card = serde_json::json!({
+        "cluster": "compass", "node": "north", "device": "/dev/sdb", "size": 1000, "time": 0, "date": "1970-01-01",
+        "written": 10, "sha256": "0".repeat(64),
+    });
+    fs::write(workshop.path("cards.json"), serde_json::json!({"cards": [card]}).to_string()).unwrap();
+    let output = workshop.command().args(["build", "--image", "demo"]).output().unwrap();
+    assert_snapshot!("command_line__secret_of_cards", workshop.seen(&output));
+    assert!(!workshop.path("cluster.secret").exists() && !workshop.path("images/north.img.xz").exists());
+}

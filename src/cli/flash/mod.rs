@@ -9,7 +9,7 @@ use super::paint::{self, spans};
 use super::person::{Person, Terminal};
 use super::selection::Selection;
 use super::{Failure, problems, progress};
-use cardwright::cluster::{Cluster, Node};
+use cardwright::cluster::{Cluster, ImageSource, Node};
 use cardwright::device::{self, Device, DeviceError, Host};
 use cardwright::flash::{CardLog, Flash, FlashError, Flashed, FlashedCard};
 use cardwright::formats::ImageFormat;
@@ -76,12 +76,14 @@ impl Run<'_> {
         problems::show_warnings(&cluster);
         let nodes =
             selection.nodes_of(&cluster)?.into_iter().map(|node| node.name.to_string()).collect::<Vec<_>>();
-        self.check_usage(&selection, &nodes, person.is_there())?;
+        self.check_usage(&selection, &nodes)?;
         super::rejoin(&mut cluster, arguments.rejoin.as_deref(), arguments.through.as_deref())?;
         // What is wrong with it is known before anything is opened.
-        if let Some(path) = &arguments.to {
-            let device = self.host.device(path).map_err(device_failure)?;
-            choose::refuse(&device, ByteCount::ZERO, arguments).map_err(Error::from)?;
+        self.check_device(&*person)?;
+        if cluster.image == ImageSource::Demo {
+            paint::note(
+                "the demo image has the right shape, but does not boot: a card with it is for trying `flash` alone",
+            );
         }
         let log = CardLog::read(CardLog::path_beside(&cluster.source)).map_err(Error::from)?;
         super::fetch::prepare(&mut cluster, &arguments.stock, true)?;
@@ -95,8 +97,8 @@ impl Run<'_> {
         self.end()
     }
 
-    fn check_usage(&self, selection: &Selection, nodes: &[String], somebody: bool) -> Result<(), Failure> {
-        let FlashArguments { all, to, yes, .. } = self.arguments;
+    fn check_usage(&self, selection: &Selection, nodes: &[String]) -> Result<(), Failure> {
+        let FlashArguments { all, to, .. } = self.arguments;
         if selection.nodes.is_empty() && !all && nodes.len() > 1 {
             let nodes = nodes.join(", ");
             return Err(Failure::usage(
@@ -110,7 +112,17 @@ impl Run<'_> {
                 "Name one node with `--to`; or leave it out, to be asked for one card after another",
             ));
         }
-        without_person(to.as_deref(), *yes, somebody)
+        Ok(())
+    }
+
+    /// Refuses the device that is named where nobody may say yes to it, and then what only a person can answer.
+    fn check_device(&self, person: &dyn Person) -> Result<(), Failure> {
+        let FlashArguments { to, yes, .. } = self.arguments;
+        if let Some(path) = to {
+            let device = self.host.device(path).map_err(device_failure)?;
+            choose::refuse(&device, ByteCount::ZERO, self.arguments).map_err(Error::from)?;
+        }
+        without_person(to.as_deref(), *yes, person.is_there())
     }
 
     /// Writes the cards of nodes that have none yet.
@@ -169,7 +181,8 @@ impl Run<'_> {
     /// Returns whether a node needs no card, and says so.
     fn has_card(&self, cluster: &Cluster, node: &Node, origin: Digest, log: &CardLog) -> bool {
         let Some(card) = log.card_of(cluster.name.as_str(), node.name.as_str()) else { return false };
-        if card.origin.as_ref() != Some(&origin.to_string()) {
+        // Nothing says what the image of one without is made from.
+        if card.origin.as_ref().is_some_and(|of| *of != origin.to_string()) {
             let date = &card.date;
             paint::note(format!(
                 "the card of {} that was written on {date} is not as nodes.yaml has it now",
@@ -190,7 +203,7 @@ impl Run<'_> {
 
     /// Writes an image that exists already.
     fn image(mut self, image: &Path, person: &mut dyn Person) -> Result<(), Failure> {
-        without_person(self.arguments.to.as_deref(), self.arguments.yes, person.is_there())?;
+        self.check_device(&*person)?;
         let disk = CardDisk::open(image, &super::scratch_folder());
         let disk = disk.map_err(|error| {
             Failure::of_image(error, || {
@@ -229,7 +242,7 @@ impl Run<'_> {
         job: &Job<'_>,
         cluster: &str,
         device: &Device,
-        log: Option<&mut CardLog>,
+        mut log: Option<&mut CardLog>,
     ) -> Result<(), Failure> {
         let path = device.path.display().to_string();
         let disk = if self.arguments.whole { disk.whole() } else { disk };
@@ -238,6 +251,10 @@ impl Run<'_> {
         let flashed = {
             let reporter = progress::Reporter::new();
             let flash = Flash::new(&*open, &device.path, disk.source(), &reporter).map_err(Error::from)?;
+            // A card that is cut off is none, and `--all` asks for it again.
+            if let Some(log) = &mut log {
+                log.withdraw(cluster, job.name).map_err(Error::from)?;
+            }
             say_when_interrupted(Some(format!(
                 "{path} has no partition table now, so nothing boots from it: flash it again before it is used"
             )));
