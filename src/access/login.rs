@@ -56,7 +56,9 @@ const SCRIPT: &str = r#"
 sudo="sudo -n"
 if [ "$(id -u)" = 0 ]; then
     sudo=""
-elif ! $sudo true 2>/dev/null; then
+elif $sudo true 2>/dev/null; then
+    :
+else
     sudo=""
     echo "cardwright: sudo asks for a password on this node, so what only root may read is left out" >&2
 fi
