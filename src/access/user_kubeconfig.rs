@@ -18,7 +18,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-type Fields = Map<String, Value>;
+type Entry = Map<String, Value>;
 
 /// The lists of a kubeconfig, each with the key of an entry's fields.
 const LISTS: [(&str, &str); 3] = [("clusters", "cluster"), ("users", "user"), ("contexts", "context")];
@@ -86,7 +86,7 @@ pub fn merge_kubeconfig(
         create_folder(folder, true).map_err(FileError::write("making", folder)).map_err(AccessError::File)?;
     }
     // Between reading and writing kubectl changes nothing, as it takes the same lock.
-    let _lock = Lock::take(&path)?;
+    let _lock = ConfigLock::take(&path)?;
     let old = read(&path)?;
     let mut fields = old.as_ref().map_or_else(empty, |old| old.fields.clone());
     ours.merge_into(&mut fields, options, &path)?;
@@ -110,7 +110,7 @@ pub fn merge_kubeconfig(
 /// A kubeconfig that was read.
 struct Read {
     text: Zeroizing<String>,
-    fields: Fields,
+    fields: Entry,
 }
 
 /// Reads a kubeconfig; `None` where there is none.
@@ -140,7 +140,7 @@ fn read(path: &Path) -> Result<Option<Read>, AccessError> {
 }
 
 /// Returns a kubeconfig without entries.
-fn empty() -> Fields {
+fn empty() -> Entry {
     [("apiVersion", "v1"), ("kind", "Config")]
         .map(|(key, value)| (key.to_owned(), json!(value)))
         .into_iter()
@@ -148,17 +148,17 @@ fn empty() -> Fields {
 }
 
 /// Returns the fields of an entry of one of the lists.
-fn entry<'fields>(fields: &'fields Fields, (list, key): (&str, &str), name: &str) -> Option<&'fields Fields> {
+fn entry<'fields>(fields: &'fields Entry, (list, key): (&str, &str), name: &str) -> Option<&'fields Entry> {
     let entries = fields.get(list)?.as_array()?;
     let found = entries.iter().find(|entry| entry.get("name").and_then(Value::as_str) == Some(name))?;
     found.get(key)?.as_object()
 }
 
 /// What a cluster's kubeconfig holds: in the order of [`LISTS`], the name and the fields of each entry.
-struct Ours<'fields>([(&'fields str, &'fields Fields); 3]);
+struct Ours<'fields>([(&'fields str, &'fields Entry); 3]);
 
 impl<'fields> Ours<'fields> {
-    fn find(fields: &'fields Fields, name: &'fields str) -> Option<Self> {
+    fn find(fields: &'fields Entry, name: &'fields str) -> Option<Self> {
         let [clusters, users, contexts] = LISTS;
         let context = entry(fields, contexts, name)?;
         let (cluster, user) = (context.get("cluster")?.as_str()?, context.get("user")?.as_str()?);
@@ -170,7 +170,7 @@ impl<'fields> Ours<'fields> {
     }
 
     /// Returns whether the entry of the same name in another kubeconfig is this cluster's; `None` where there is none.
-    fn is_in(&self, theirs: &Fields, list: (&'static str, &'static str)) -> Option<bool> {
+    fn is_in(&self, theirs: &Entry, list: (&'static str, &'static str)) -> Option<bool> {
         let [(cluster, cluster_fields), (user, user_fields), (context, _)] = self.0;
         let is_cluster = |name: &str| {
             let theirs = entry(theirs, LISTS[0], name)?;
@@ -186,7 +186,7 @@ impl<'fields> Ours<'fields> {
         }
     }
 
-    fn merge_into(&self, theirs: &mut Fields, options: MergeOptions, path: &Path) -> Result<(), AccessError> {
+    fn merge_into(&self, theirs: &mut Entry, options: MergeOptions, path: &Path) -> Result<(), AccessError> {
         let known = LISTS.map(|list| self.is_in(theirs, list));
         for ((list, known), (name, fields)) in LISTS.into_iter().zip(known).zip(self.0) {
             if known == Some(false) && !options.force {
@@ -205,13 +205,13 @@ impl<'fields> Ours<'fields> {
 }
 
 /// Returns the PEM of the authority that a cluster's entry trusts.
-fn authority(cluster: &Fields) -> Option<String> {
+fn authority(cluster: &Entry) -> Option<String> {
     let data = cluster.get("certificate-authority-data")?.as_str()?;
     String::from_utf8(Base64::decode_vec(data.trim()).ok()?).ok()
 }
 
 /// Puts an entry into a list. What `is_ours` keeps what the user added to it, such as a namespace.
-fn put(theirs: &mut Fields, (list, key): (&str, &str), name: &str, fields: &Fields, is_ours: bool) {
+fn put(theirs: &mut Entry, (list, key): (&str, &str), name: &str, fields: &Entry, is_ours: bool) {
     let entries = theirs.entry(list).or_insert(Value::Null);
     let mut all = entries.as_array().cloned().unwrap_or_else(Vec::new);
     let new = json!({ "name": name, key: fields });
@@ -241,9 +241,9 @@ fn target(into: Option<&Path>) -> Result<PathBuf, AccessError> {
 }
 
 /// The lock that kubectl takes, too: a file beside the kubeconfig (client-go, `clientcmd/loader.go`, `lockFile`).
-struct Lock(PathBuf);
+struct ConfigLock(PathBuf);
 
-impl Lock {
+impl ConfigLock {
     fn take(path: &Path) -> Result<Self, AccessError> {
         let lock = beside(path, ".lock");
         match File::create_new(&lock) {
@@ -254,7 +254,7 @@ impl Lock {
     }
 }
 
-impl Drop for Lock {
+impl Drop for ConfigLock {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_file(&self.0) {
             tracing::debug!("the lock {} stays: {error}", self.0.display());
@@ -281,7 +281,7 @@ fn free_name(path: &Path) -> PathBuf {
     name
 }
 
-fn text_of(path: &Path, fields: &Fields) -> Result<Zeroizing<String>, AccessError> {
+fn text_of(path: &Path, fields: &Entry) -> Result<Zeroizing<String>, AccessError> {
     let refused =
         |error: yaml::Error| AccessError::NotAKubeconfig { path: path.to_owned(), reason: error.to_string() };
     yaml::document(fields).map(Zeroizing::new).map_err(refused)

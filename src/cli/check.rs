@@ -5,7 +5,7 @@ use super::selection::Selection;
 use super::{Failure, paint, problems};
 use cardwright::cache;
 use cardwright::cluster::{Cluster, Diagnostic, Node, Role};
-use cardwright::pins::{self, Lock, PinError, Pinning};
+use cardwright::pins::{self, PinError, PinLock, Pinning};
 use cardwright::pipeline;
 use cardwright::stock_system::OpenOptions;
 use cardwright::types::Silent;
@@ -50,7 +50,7 @@ fn one(node: &Node) -> String {
 /// The cluster with the warnings of its stock image, and what does not fit that.
 fn with_image(mut cluster: Cluster, options: OpenOptions) -> (Cluster, Vec<Diagnostic>) {
     // What is not pinned yet is said to be so.
-    let lock = Lock::read(&Lock::path(&cluster.source));
+    let lock = PinLock::read(&PinLock::path(&cluster.source));
     let settled = lock.and_then(|lock| pins::settle(&cluster, lock.as_ref(), Pinning::Offline, "", &Silent));
     match settled {
         Ok(Some(lock)) => pins::apply(&lock, &mut cluster),

@@ -5,7 +5,7 @@ use super::paint::{BOLD, DIM, GREEN, Line, RED, line, note, paint, spans};
 use super::progress::Reporter;
 use super::{Failure, problems};
 use cardwright::cluster::Cluster;
-use cardwright::pins::{self, Change, Lock, PinError, Pinning, PublishedImage, published_images};
+use cardwright::pins::{self, PinChange, PinError, PinLock, Pinning, PublishedImage, published_images};
 use cardwright::pipeline::Error;
 use serde_json::json;
 use std::path::Path;
@@ -32,8 +32,8 @@ pub(super) fn settle(
     pinning: Pinning,
     writes: bool,
 ) -> Result<(), Failure> {
-    let path = Lock::path(&cluster.source);
-    let old = Lock::read(&path)?;
+    let path = PinLock::path(&cluster.source);
+    let old = PinLock::read(&path)?;
     let lock = pins::settle(cluster, old.as_ref(), pinning, &addresses.list.get(), &Reporter::new())?;
     if let Some(lock) = &lock {
         if writes && pinning == Pinning::Keep && old.as_ref() != Some(lock) {
@@ -48,7 +48,7 @@ pub(super) fn settle(
 }
 
 /// Writes the pins, and says which are other ones.
-fn write(lock: &Lock, old: Option<&Lock>, path: &Path) -> Result<(), Failure> {
+fn write(lock: &PinLock, old: Option<&PinLock>, path: &Path) -> Result<(), Failure> {
     lock.write(path)?;
     if old.is_some() {
         note(format!("changed {}:", path.display()));
@@ -69,8 +69,8 @@ fn write(lock: &Lock, old: Option<&Lock>, path: &Path) -> Result<(), Failure> {
 pub(super) fn update(arguments: &UpdateArguments) -> Result<(), Failure> {
     let cluster = Cluster::load(&arguments.file)?;
     problems::show_warnings(&cluster);
-    let path = Lock::path(&cluster.source);
-    let old = Lock::read(&path)?;
+    let path = PinLock::path(&cluster.source);
+    let old = PinLock::read(&path)?;
     let lock = pins::settle(&cluster, old.as_ref(), Pinning::Renew, &arguments.list.get(), &Reporter::new())?;
     let changes = lock.as_ref().map_or_else(Vec::new, |lock| lock.changes_from(old.as_ref()));
     if let Some(lock) = lock.filter(|_| !changes.is_empty() && !arguments.dry_run) {
@@ -90,7 +90,7 @@ pub(super) fn update(arguments: &UpdateArguments) -> Result<(), Failure> {
 }
 
 /// Returns a change on a line: its old value is worth a look, too.
-fn shown(change: &Change) -> Line {
+fn shown(change: &PinChange) -> Line {
     let pin = paint(BOLD, format!("{}:", change.pin));
     let (from, to) = (change.from.as_deref().map(short), change.to.as_deref().map(short));
     match (from, to) {

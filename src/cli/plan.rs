@@ -9,7 +9,7 @@ use cardwright::cluster::Node;
 use cardwright::patch::{Edit, Partition};
 use cardwright::pipeline::{self, Error, Session};
 use cardwright::plan::{PlannedChange, PlannedEdit, report, text_of};
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     let selection = Selection::of(&arguments.cluster)?;
@@ -41,16 +41,10 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     session.save_pages(&reporter);
     let layout = &planned.layout;
     if arguments.json {
-        let edit = |(edit, text): &Shown| {
-            let mut edit = json!(edit);
-            if let (Some(text), Some(fields)) = (text, edit.as_object_mut()) {
-                fields.insert("content".to_owned(), text.as_str().into());
-            }
-            edit
-        };
-        let edits = |edits: &[Shown]| edits.iter().map(edit).collect::<Vec<_>>();
-        let nodes: Vec<_> =
-            plans.iter().map(|(node, shown)| json!({ "node": node.name, "edits": edits(shown) })).collect();
+        let nodes: Vec<_> = plans
+            .iter()
+            .map(|(node, shown)| json!({ "node": node.name, "edits": shown.iter().map(edit_as_json).collect::<Vec<_>>() }))
+            .collect();
         let report = json!({
             "cluster": cluster.name,
             "release": system.release,
@@ -82,6 +76,14 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
 
 /// An edit, and the text that it writes where that is asked for.
 type Shown = (PlannedEdit, Option<String>);
+
+fn edit_as_json((edit, text): &Shown) -> Value {
+    let mut edit = json!(edit);
+    if let (Some(text), Some(fields)) = (text, edit.as_object_mut()) {
+        fields.insert("content".to_owned(), text.as_str().into());
+    }
+    edit
+}
 
 /// Returns the edits that are the same on every node; none where there is only one.
 fn alike<'plans>(plans: &'plans [(&Node, Vec<Shown>)]) -> Vec<&'plans Shown> {

@@ -4,8 +4,8 @@
 
 use super::aligned::{ALIGNMENT, AlignedBuffer, is_aligned};
 use super::{
-    Bus, Device, DeviceError, DevicePartition, Host, Identity, LARGEST_CARD, Mount, Obstacle, OpenDevice,
-    SECTOR_SIZE,
+    Bus, Device, DeviceError, DeviceHost, DevicePartition, Identity, LARGEST_CARD, Mount, Obstacle,
+    OpenDevice, SECTOR_SIZE,
 };
 use crate::io::{DiskFile, ReadAt, WriteAt};
 use crate::types::{ByteCount, ByteOffset};
@@ -44,12 +44,12 @@ impl LinuxHost {
         Self { root: PathBuf::from("/") }
     }
 
-    fn look(&self) -> Result<System, DeviceError> {
-        System::read(&self.root)
+    fn look(&self) -> Result<LinuxSystem, DeviceError> {
+        LinuxSystem::read(&self.root)
     }
 }
 
-impl Host for LinuxHost {
+impl DeviceHost for LinuxHost {
     fn devices(&self) -> Result<Vec<Device>, DeviceError> {
         let system = self.look()?;
         let disks = system.disks().filter(|node| !node.name.starts_with("loop"));
@@ -270,7 +270,7 @@ struct MountLine {
 }
 
 /// The block devices of a system and what is mounted, at one moment.
-struct System {
+struct LinuxSystem {
     root: PathBuf,
     nodes: BTreeMap<String, Node>,
     mounts: Vec<MountLine>,
@@ -278,7 +278,7 @@ struct System {
     swaps: Vec<String>,
 }
 
-impl System {
+impl LinuxSystem {
     fn read(root: &Path) -> Result<Self, DeviceError> {
         let all = root.join("sys/block");
         let failed = |path: &Path| {
@@ -566,7 +566,7 @@ mod tests {
         }
 
         fn device(&self, name: &str) -> Device {
-            let system = System::read(self.0.path()).unwrap();
+            let system = LinuxSystem::read(self.0.path()).unwrap();
             system.device(&system.nodes[name])
         }
     }

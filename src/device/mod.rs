@@ -1,7 +1,7 @@
 //! The disks of this machine that may be cards: which there are, what is on them and uses them, and opening one to be
 //! written over.
 //!
-//! A [`Host`] is what differs between systems. Linux is `linux.rs`; elsewhere there is none yet, and that is said
+//! A [`DeviceHost`] is what differs between systems. Linux is `linux.rs`; elsewhere there is none yet, and that is said
 //! rather than tried: what was never run on a system could write over the wrong disk there.
 
 mod aligned;
@@ -28,7 +28,7 @@ pub const LARGEST_CARD: ByteCount = ByteCount::new(256 << 30);
 pub(crate) const SECTOR_SIZE: u32 = 512;
 
 /// A system with disks.
-pub trait Host {
+pub trait DeviceHost {
     /// Returns the disks that may be cards, and those that have to be told from them, by name.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ pub trait OpenDevice: WriteAt {
 }
 
 /// Returns the system that this program runs on.
-pub fn host() -> Box<dyn Host> {
+pub fn host() -> Box<dyn DeviceHost> {
     #[cfg(target_os = "linux")]
     return Box::new(LinuxHost::new());
     #[cfg(not(target_os = "linux"))]

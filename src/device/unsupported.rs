@@ -1,12 +1,12 @@
 //! A system on which cards are not written.
 
-use super::{Device, DeviceError, Host, OpenDevice};
+use super::{Device, DeviceError, DeviceHost, OpenDevice};
 use std::path::Path;
 
 /// A system whose disks are left alone.
 pub(super) struct UnsupportedHost;
 
-impl Host for UnsupportedHost {
+impl DeviceHost for UnsupportedHost {
     fn devices(&self) -> Result<Vec<Device>, DeviceError> {
         Err(DeviceError::Unsupported)
     }

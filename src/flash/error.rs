@@ -31,19 +31,19 @@ errors! {
         SourceChanged => "Flash it again. If that does not help, test the memory of this machine",
         /// The device did not take what was written.
         #[error("writing to {} failed {place}: {source}", device.display())]
-        Write { device: PathBuf, place: Place, source: io::Error } => Trouble::of(source).advice(),
+        Write { device: PathBuf, place: CardPlace, source: io::Error } => Trouble::of(source).advice(),
         /// The device did not keep what was written.
         #[error("{} did not keep what was written: {source}", device.display())]
         Flush { device: PathBuf, source: io::Error } => Trouble::of(source).advice(),
         /// The device could not be read.
         #[error("reading back {} failed {place}: {source}", device.display())]
-        ReadBack { device: PathBuf, place: Place, source: io::Error } => Trouble::of(source).advice(),
+        ReadBack { device: PathBuf, place: CardPlace, source: io::Error } => Trouble::of(source).advice(),
         /// The device takes what is written and keeps what it had.
         #[error("{} keeps what was on it, though it takes what is written", device.display())]
         Unchanged { device: PathBuf } => "Take another card: worn-out ones become read-only like this",
         /// The device holds something else.
         #[error("{} holds something else than what was written {place}", device.display())]
-        Differs { device: PathBuf, place: Place }
+        Differs { device: PathBuf, place: CardPlace }
             => "Flash it again in another reader or slot. If it fails again, take another card: this one is not booted from until it is whole",
         /// The device has less room than it says.
         #[error("{} says it has {size}, and has less: what is written {}", device.display(), wrapped(*place, *other))]
@@ -77,7 +77,7 @@ pub(super) enum Failed {
 }
 
 impl Failed {
-    pub(super) fn with(self, device: PathBuf, place: Place, source: io::Error) -> FlashError {
+    pub(super) fn with(self, device: PathBuf, place: CardPlace, source: io::Error) -> FlashError {
         match self {
             Self::Write => FlashError::Write { device, place, source },
             Self::Flush => FlashError::Flush { device, source },
@@ -88,14 +88,14 @@ impl Failed {
 
 /// A place on a card.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct CardPlace {
     /// The bytes.
     pub range: Range<u64>,
     /// The partition of the image that they begin in.
     pub partition: Option<u32>,
 }
 
-impl Place {
+impl CardPlace {
     /// Returns the place of some bytes of a disk.
     pub(super) fn of(disk: &dyn ReadAt, range: Range<u64>) -> Self {
         let table =
@@ -114,7 +114,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for CardPlace {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let start = self.range.start;
         let length = self.range.end - start;

@@ -73,7 +73,7 @@ impl FlashedCard {
 
 /// The content of the file.
 #[derive(Debug, Serialize, Deserialize)]
-struct Content {
+struct LogContent {
     cards: Vec<FlashedCard>,
 }
 
@@ -90,11 +90,11 @@ impl CardLog {
     pub fn read(path: PathBuf) -> Result<Self, FlashError> {
         let read = match std::fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::from),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Content { cards: Vec::new() }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(LogContent { cards: Vec::new() }),
             Err(error) => Err(error),
         };
         match read {
-            Ok(Content { cards }) => Ok(Self { path, cards }),
+            Ok(LogContent { cards }) => Ok(Self { path, cards }),
             Err(source) => Err(FlashError::ReadLog { path, source }),
         }
     }
@@ -133,7 +133,7 @@ impl CardLog {
         if self.cards.len() == before {
             return Ok(());
         }
-        let content = Content { cards: self.cards.clone() };
+        let content = LogContent { cards: self.cards.clone() };
         let text = serde_json::to_string_pretty(&content)
             .map_err(|error| FlashError::ReadLog { path: self.path.clone(), source: error.into() })?;
         AtomicFile::write_whole(&self.path, format!("{text}\n").as_bytes(), false)

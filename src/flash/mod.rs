@@ -17,7 +17,7 @@ mod log;
 mod probe;
 mod pump;
 
-pub use error::{FlashError, Place};
+pub use error::{CardPlace, FlashError};
 pub use log::{CardLog, FlashedCard};
 
 use crate::device::{AlignedBuffer, Device, OpenDevice};
@@ -223,13 +223,13 @@ impl<'card> Flash<'card> {
         let start = piece.offset.get() + at as u64;
         Ok(FlashError::Differs {
             device: self.path.to_owned(),
-            place: Place::of(self.source.disk, start..start + 1),
+            place: CardPlace::of(self.source.disk, start..start + 1),
         })
     }
 
     fn failed(&self, what: Failed, range: Range<u64>) -> impl FnOnce(std::io::Error) -> FlashError {
         let (device, disk) = (self.path.to_owned(), self.source.disk);
-        move |source| what.with(device, Place::of(disk, range), source)
+        move |source| what.with(device, CardPlace::of(disk, range), source)
     }
 }
 
@@ -253,7 +253,10 @@ impl Unfinished<'_> {
         if found == bytes {
             return Ok(flashed);
         }
-        Err(FlashError::Differs { device: flash.path.to_owned(), place: Place::of(flash.source.disk, range) })
+        Err(FlashError::Differs {
+            device: flash.path.to_owned(),
+            place: CardPlace::of(flash.source.disk, range),
+        })
     }
 }
 

@@ -6,7 +6,7 @@
 //! finds more, in minutes.)
 
 use super::FlashError;
-use super::error::{Failed, Place};
+use super::error::{CardPlace, Failed};
 use crate::device::{AlignedBuffer, OpenDevice};
 use crate::types::{ByteCount, ByteOffset, Digest};
 use std::path::Path;
@@ -46,7 +46,7 @@ pub(super) fn check(device: &dyn OpenDevice, path: &Path) -> Result<(), FlashErr
     let run = format!("{:?} {}", SystemTime::now(), std::process::id());
     let places = places(device.size());
     let failed = |what: Failed, place: u64| {
-        let place = Place::outside(place..place + BLOCK as u64);
+        let place = CardPlace::outside(place..place + BLOCK as u64);
         move |source| what.with(path.to_owned(), place, source)
     };
     let mut block = AlignedBuffer::new(BLOCK);

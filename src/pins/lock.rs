@@ -20,7 +20,7 @@ const FORMAT: u32 = 1;
 /// The pins of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Lock {
+pub struct PinLock {
     /// The format of the file.
     pub(super) format: u32,
     /// The version of the program that wrote it.
@@ -67,7 +67,7 @@ pub struct K3sPin {
 
 /// A difference between two sets of pins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub struct PinChange {
     /// The pin: `image.release_date`.
     pub pin: String,
     /// Its value until now.
@@ -76,7 +76,7 @@ pub struct Change {
     pub to: Option<String>,
 }
 
-impl Lock {
+impl PinLock {
     /// Returns the path of the pins of a nodes.yaml.
     pub fn path(nodes_yaml: &Path) -> PathBuf {
         nodes_yaml.with_file_name(LOCK_FILE)
@@ -118,10 +118,10 @@ impl Lock {
     }
 
     /// Lists the differences of pins from those until now.
-    pub fn changes_from(&self, old: Option<&Self>) -> Vec<Change> {
+    pub fn changes_from(&self, old: Option<&Self>) -> Vec<PinChange> {
         let (before, after) = (old.map_or_else(BTreeMap::new, Self::values), self.values());
         let pins: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-        let change = |pin: &String| Change {
+        let change = |pin: &String| PinChange {
             pin: pin.clone(),
             from: before.get(pin).cloned(),
             to: after.get(pin).cloned(),

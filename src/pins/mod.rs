@@ -13,7 +13,7 @@ mod lock;
 mod os_list;
 
 pub use error::PinError;
-pub use lock::{Change, ImagePin, K3sPin, LOCK_FILE, Lock};
+pub use lock::{ImagePin, K3sPin, LOCK_FILE, PinChange, PinLock};
 pub use os_list::{OS_LIST, OS_LIST_ENVIRONMENT_VARIABLE, PublishedImage, published_images};
 
 use crate::cluster::{Cluster, ImageName, ImageSource, Install};
@@ -41,11 +41,11 @@ pub enum Pinning {
 /// When a list is not available or not to be trusted, or has no such file; and as [`Pinning`] says.
 pub fn settle(
     cluster: &Cluster,
-    old: Option<&Lock>,
+    old: Option<&PinLock>,
     pinning: Pinning,
     os_list: &str,
     progress: &dyn Progress,
-) -> Result<Option<Lock>, PinError> {
+) -> Result<Option<PinLock>, PinError> {
     let image = match &cluster.image {
         ImageSource::Named(name) => Some(name),
         _ => None,
@@ -63,18 +63,18 @@ pub fn settle(
         Some(release) => settle_k3s(&release, old, pinning, progress)?,
         None => None,
     };
-    Ok(Some(Lock { image, k3s, ..Lock::empty() }))
+    Ok(Some(PinLock { image, k3s, ..PinLock::empty() }))
 }
 
 /// Returns the old pins, which have to be those of nodes.yaml and of this program.
 fn locked(
-    old: Option<&Lock>,
+    old: Option<&PinLock>,
     image: Option<&ImageName>,
     release: Option<&WantedRelease>,
-) -> Result<Lock, PinError> {
+) -> Result<PinLock, PinError> {
     let old = old.ok_or(PinError::NoLock)?;
     let mut differences = Vec::new();
-    let this = Lock::empty().cardwright;
+    let this = PinLock::empty().cardwright;
     if old.cardwright != this {
         differences.push(format!("it was written by cardwright {}, and this is {this}", old.cardwright));
     }
@@ -100,7 +100,7 @@ fn locked(
 
 fn settle_image(
     name: &ImageName,
-    old: Option<&Lock>,
+    old: Option<&PinLock>,
     pinning: Pinning,
     os_list: &str,
 ) -> Result<ImagePin, PinError> {
@@ -126,7 +126,7 @@ fn settle_image(
 
 fn settle_k3s(
     release: &WantedRelease,
-    old: Option<&Lock>,
+    old: Option<&PinLock>,
     pinning: Pinning,
     progress: &dyn Progress,
 ) -> Result<Option<K3sPin>, PinError> {
@@ -152,7 +152,7 @@ fn settle_k3s(
 }
 
 /// Names the pinned files in the cluster, in the place of what nodes.yaml names without an address.
-pub fn apply(lock: &Lock, cluster: &mut Cluster) {
+pub fn apply(lock: &PinLock, cluster: &mut Cluster) {
     if let (ImageSource::Named(_), Some(pin)) = (&cluster.image, &lock.image) {
         cluster.image = ImageSource::File(FileLocation::Url {
             url: pin.url.clone(),

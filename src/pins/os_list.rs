@@ -83,7 +83,7 @@ fn published_by(
     let mut number = 0;
     while let Some(url) = lists.get(number).cloned() {
         number += 1;
-        let list = List { url: &url, host: host(address) };
+        let list = OsList { url: &url, host: host(address) };
         let problem = |problem: String| PinError::NoList { url: fetch::shown(&url), problem };
         let text = read(&url)?;
         let value: Value = serde_json::from_str(&text).map_err(|error| problem(error.to_string()))?;
@@ -120,12 +120,12 @@ pub(super) fn choose<'list>(
 }
 
 /// A list, and the host of the one that led to it.
-struct List<'list> {
+struct OsList<'list> {
     url: &'list str,
     host: &'list str,
 }
 
-impl List<'_> {
+impl OsList<'_> {
     /// Collects the images of a list, and the addresses of further ones.
     fn walk(
         &self,

@@ -7,7 +7,7 @@ use crate::access::{AccessFiles, WrittenAccessFiles};
 use crate::cluster::Cluster;
 use crate::identity::ClusterSecret;
 use crate::io::{AtomicFile, DiskFile, ReadAt as _, parallel};
-use crate::output::sidecar::{self, Difference, Place, ShardRecord, bmap};
+use crate::output::sidecar::{self, Place, ShardDifference, ShardRecord, bmap};
 use crate::output::{self, OutputError};
 use crate::types::{ByteCount, Digest, Sha256, Stage, errors};
 use std::collections::BTreeMap;
@@ -144,11 +144,11 @@ fn compare(cluster: &Cluster, shards: &[ShardRecord]) -> Result<AccessFiles, Err
     let mut what = sidecar::difference(shards);
     for shard in others {
         if what.is_none() && !AccessFiles::of_shard(cluster, &shard.folder)?.are_same(&access) {
-            what = Some(Difference { shard, what: "cluster secret" });
+            what = Some(ShardDifference { shard, what: "cluster secret" });
         }
     }
     match what {
-        Some(Difference { shard, what }) => {
+        Some(ShardDifference { shard, what }) => {
             let (folder, first) = (shard.folder.clone(), first.folder.clone());
             Err(MergeError::Different { folder, what, first }.into())
         }

@@ -3,7 +3,7 @@
 use super::super::arguments::FlashArguments;
 use super::super::paint::{self, BOLD, YELLOW, paint, spans};
 use super::super::person::Person;
-use super::{Failure, Job, Run, device_failure, list};
+use super::{Failure, FlashRun, Job, device_failure, list};
 use cardwright::device::{Device, Obstacle};
 use cardwright::flash::{self, FlashError};
 use cardwright::io::ReadAt;
@@ -32,7 +32,7 @@ pub(super) fn refuse(device: &Device, size: ByteCount, arguments: &FlashArgument
     flash::check(&device, size, arguments.yes_really)
 }
 
-impl Run<'_> {
+impl FlashRun<'_> {
     /// Returns the device that a disk is to be written over, which was shown and agreed to.
     pub(super) fn choose(
         &self,

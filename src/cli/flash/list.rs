@@ -2,11 +2,11 @@
 
 use super::super::paint::{self, BOLD, DIM, Line, YELLOW, paint, spans};
 use super::{Failure, device_failure};
-use cardwright::device::{Device, DevicePartition, Host, Obstacle};
+use cardwright::device::{Device, DeviceHost, DevicePartition, Obstacle};
 use serde_json::json;
 
 /// Shows the devices that can be taken out.
-pub(super) fn run(host: &dyn Host, as_json: bool) -> Result<(), Failure> {
+pub(super) fn run(host: &dyn DeviceHost, as_json: bool) -> Result<(), Failure> {
     let devices = removable(host)?;
     if as_json {
         return Ok(paint::json(&json!({ "devices": devices }))?);
@@ -21,7 +21,7 @@ pub(super) fn run(host: &dyn Host, as_json: bool) -> Result<(), Failure> {
 }
 
 /// Returns the devices that can be taken out, and in which something is.
-pub(super) fn removable(host: &dyn Host) -> Result<Vec<Device>, Failure> {
+pub(super) fn removable(host: &dyn DeviceHost) -> Result<Vec<Device>, Failure> {
     let mut devices = host.devices().map_err(device_failure)?;
     devices.retain(|device| device.removable && !device.obstacles.contains(&Obstacle::NoMedium));
     Ok(devices)

@@ -10,7 +10,7 @@ use super::person::{Person, Terminal};
 use super::selection::Selection;
 use super::{Failure, problems, progress};
 use cardwright::cluster::{Cluster, ImageSource, Node};
-use cardwright::device::{self, Device, DeviceError, Host};
+use cardwright::device::{self, Device, DeviceError, DeviceHost};
 use cardwright::flash::{CardLog, Flash, FlashError, Flashed, FlashedCard};
 use cardwright::formats::ImageFormat;
 use cardwright::pipeline::{self, CardDisk, Cards, Error, Session};
@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &FlashArguments) -> Result<(), Failure> {
         return list::run(&*host, arguments.json);
     }
     let (images, words) = images_and_words(&arguments.cluster.words);
-    let run = Run { arguments, host: &*host, written: Vec::new() };
+    let run = FlashRun { arguments, host: &*host, written: Vec::new() };
     let person = &mut Terminal;
     match images.as_slice() {
         [] => run.nodes(words, person),
@@ -51,9 +51,9 @@ fn images_and_words(words: &[OsString]) -> (Vec<PathBuf>, Vec<OsString>) {
 }
 
 /// One run of the command.
-struct Run<'run> {
+struct FlashRun<'run> {
     arguments: &'run FlashArguments,
-    host: &'run dyn Host,
+    host: &'run dyn DeviceHost,
     /// The cards that were written in this run: none of them is written over by another.
     written: Vec<FlashedCard>,
 }
@@ -65,7 +65,7 @@ struct Job<'job> {
     size: ByteCount,
 }
 
-impl Run<'_> {
+impl FlashRun<'_> {
     /// Writes the cards of nodes.
     fn nodes(mut self, words: Vec<OsString>, person: &mut dyn Person) -> Result<(), Failure> {
         let arguments = self.arguments;

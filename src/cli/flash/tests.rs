@@ -65,7 +65,7 @@ impl Machine {
     }
 }
 
-impl Host for Machine {
+impl DeviceHost for Machine {
     fn devices(&self) -> Result<Vec<Device>, DeviceError> {
         Ok(self.readers.borrow().iter().map(|(device, _)| device.clone()).collect())
     }
@@ -173,7 +173,7 @@ fn run_with(
     };
     let log = CardLog::read(CardLog::path_beside(&file)).unwrap();
     let mut person = Script::new(machine, answers);
-    let mut run = Run { arguments, host: machine, written: Vec::new() };
+    let mut run = FlashRun { arguments, host: machine, written: Vec::new() };
     let cards = session.cards(&plans).unwrap();
     let result = run.cards(session.cluster(), &cards, &nodes, log, &mut person);
     let log =

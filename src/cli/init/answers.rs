@@ -20,7 +20,7 @@ pub(super) struct Answers {
     pub(super) router: Router,
     pub(super) name_servers: Vec<Ipv4Addr>,
     pub(super) first: Ipv4Addr,
-    pub(super) key: Key,
+    pub(super) key: KeyAnswer,
     /// The node with the k3s server, and the release; `None` without k3s.
     pub(super) k3s: Option<(String, String)>,
     pub(super) board: Board,
@@ -44,7 +44,7 @@ pub(super) struct Router {
 
 /// The key that lets its owner in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Key {
+pub(super) enum KeyAnswer {
     /// The file with it, or the key itself.
     Own(String),
     /// One that is derived from the cluster's secret.

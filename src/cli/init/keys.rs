@@ -1,6 +1,6 @@
 //! The public keys that are at hand: in `~/.ssh`, and in the user's agent.
 
-use super::answers::Key;
+use super::answers::KeyAnswer;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -8,34 +8,34 @@ use std::process::{Command, Stdio};
 const CLUSTERS: &str = "own";
 
 /// Lists the keys, each with what a person knows it by: the strongest kind of file first, then those of the agent.
-pub(super) fn known() -> Vec<(Key, String)> {
+pub(super) fn known() -> Vec<(KeyAnswer, String)> {
     let mut files: Vec<PathBuf> = home_ssh().map_or_else(Vec::new, |folder| public_keys(&folder));
     files.sort_by_key(|path| (kind(path), path.clone()));
     let texts: Vec<String> = files.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect();
     let of_files = files.iter().filter_map(|path| {
         let name = path.file_name()?.to_string_lossy();
-        Some((Key::Own(format!("~/.ssh/{name}")), format!("~/.ssh/{name}")))
+        Some((KeyAnswer::Own(format!("~/.ssh/{name}")), format!("~/.ssh/{name}")))
     });
     let of_files: Vec<_> = of_files.collect();
     let of_agent = agent().into_iter().filter(|line| !texts.iter().any(|text| text.contains(body(line))));
     let of_agent = of_agent.map(|line| {
         let comment = line.splitn(3, ' ').nth(2).unwrap_or("without a comment").to_owned();
-        (Key::Own(line), format!("of the agent: {comment}"))
+        (KeyAnswer::Own(line), format!("of the agent: {comment}"))
     });
     of_files.into_iter().chain(of_agent).collect()
 }
 
 /// Reads a key that a flag names: a file, a key, or the cluster's own.
-pub(super) fn given(text: &str) -> Result<Key, String> {
+pub(super) fn given(text: &str) -> Result<KeyAnswer, String> {
     if text == CLUSTERS {
-        return Ok(Key::Clusters);
+        return Ok(KeyAnswer::Clusters);
     }
     if text.contains(' ') || Path::new(text).is_file() {
-        return Ok(Key::Own(text.to_owned()));
+        return Ok(KeyAnswer::Own(text.to_owned()));
     }
     let below_home = text.strip_prefix("~/.ssh/").and_then(|name| Some(home_ssh()?.join(name)));
     match below_home {
-        Some(path) if path.is_file() => Ok(Key::Own(text.to_owned())),
+        Some(path) if path.is_file() => Ok(KeyAnswer::Own(text.to_owned())),
         _ => Err(format!("there is no such file; `{CLUSTERS}` is a key of the cluster's own")),
     }
 }

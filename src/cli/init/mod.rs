@@ -30,7 +30,7 @@ const IT_WORKS: &str = include_str!("../../../manifests/it-works.yaml");
 const IGNORED: &str = "/images/\ncluster.secret\nwifi.password\n";
 
 /// A file that is to be written.
-struct NewFile {
+struct InitFile {
     path: PathBuf,
     content: zeroize::Zeroizing<String>,
     is_secret: bool,
@@ -49,7 +49,7 @@ pub(super) fn run(arguments: &InitArguments) -> Result<(), Failure> {
         create_folder(parent, false).map_err(failed("making the folder", parent))?;
     }
     let backups = keep_backups(&files)?;
-    for NewFile { path, content, is_secret } in &files {
+    for InitFile { path, content, is_secret } in &files {
         let path =
             if path.parent() == Some(Path::new("")) { Path::new(".").join(path) } else { path.clone() };
         AtomicFile::write_whole(&path, content.as_bytes(), *is_secret)
@@ -85,7 +85,7 @@ pub(super) fn run(arguments: &InitArguments) -> Result<(), Failure> {
 }
 
 /// Removes files that were just written, and puts those back that they replaced.
-fn undo(files: &[NewFile], backups: &[(PathBuf, PathBuf)]) {
+fn undo(files: &[InitFile], backups: &[(PathBuf, PathBuf)]) {
     for path in files.iter().map(|file| &file.path) {
         let restored = match backups.iter().find(|(replaced, _)| replaced == path) {
             Some((_, backup)) => std::fs::rename(backup, path),
@@ -98,8 +98,8 @@ fn undo(files: &[NewFile], backups: &[(PathBuf, PathBuf)]) {
 }
 
 /// Returns the files of a new cluster. What must not be replaced is not among them where it is there.
-fn files(folder: &Path, answers: &Answers) -> Vec<NewFile> {
-    let file = |name: &str, content: &str| NewFile {
+fn files(folder: &Path, answers: &Answers) -> Vec<InitFile> {
+    let file = |name: &str, content: &str| InitFile {
         path: folder.join(name),
         content: zeroize::Zeroizing::new(content.to_owned()),
         is_secret: false,
@@ -121,7 +121,7 @@ fn files(folder: &Path, answers: &Answers) -> Vec<NewFile> {
     }
     if let Some(password) = answers.wifi.as_ref().and_then(|wifi| wifi.password.as_ref()) {
         let file = file(WIFI_PASSWORD, &format!("{}\n", password.as_str()));
-        files.push(NewFile { is_secret: true, ..file });
+        files.push(InitFile { is_secret: true, ..file });
     }
     files
 }
@@ -148,7 +148,7 @@ fn check_places(folder: &Path, force: bool) -> Result<(), Failure> {
 }
 
 /// Renames what is in the place of new files. Returns the old and the new paths.
-fn keep_backups(files: &[NewFile]) -> Result<Vec<(PathBuf, PathBuf)>, Failure> {
+fn keep_backups(files: &[InitFile]) -> Result<Vec<(PathBuf, PathBuf)>, Failure> {
     let taken = files.iter().map(|file| &file.path).filter(|path| path.symlink_metadata().is_ok());
     let keep = |path: &PathBuf| {
         let name = |number: usize| {

@@ -1,6 +1,6 @@
 //! The questions, each answered by its flag, by a default, or at the terminal.
 
-use super::answers::{self, Answers, Board, Key, Router, WifiAnswer};
+use super::answers::{self, Answers, Board, KeyAnswer, Router, WifiAnswer};
 use super::network::HostNetwork;
 use crate::cli::Failure;
 use crate::cli::arguments::InitArguments;
@@ -68,15 +68,7 @@ impl<'a> Interview<'a> {
         let first = self.first(router, count, network)?;
         let key = self.key()?;
         let leader = self.leader(nodes.as_deref())?;
-        let k3s = match leader {
-            Some(leader) => {
-                let version = arguments.k3s.as_deref().filter(|text| *text != "none").unwrap_or(answers::K3S);
-                let version =
-                    answers::k3s_version(version).map_err(|problem| refused("k3s", version, &problem))?;
-                version.map(|version| (leader, version))
-            }
-            None => None,
-        };
+        let k3s = leader.map(|leader| self.k3s(leader)).transpose()?.flatten();
         let board = self.board()?;
         let image = self.text(
             ("image", "Stock image: a name, a path, or `demo` to try it"),
@@ -99,6 +91,13 @@ impl<'a> Interview<'a> {
                 },
             )),
         }
+    }
+
+    /// Returns the node that leads, and the version of k3s.
+    fn k3s(&self, leader: String) -> Result<Option<(String, String)>, Failure> {
+        let version = self.arguments.k3s.as_deref().filter(|text| *text != "none").unwrap_or(answers::K3S);
+        let version = answers::k3s_version(version).map_err(|problem| refused("k3s", version, &problem))?;
+        Ok(version.map(|version| (leader, version)))
     }
 
     /// Returns the answer to a question: the flag's, or else the default where nobody is asked, or else the user's.
@@ -230,12 +229,12 @@ impl<'a> Interview<'a> {
     }
 
     /// Asks for the key to log in with.
-    fn key(&mut self) -> Result<Option<Key>, Failure> {
+    fn key(&mut self) -> Result<Option<KeyAnswer>, Failure> {
         if let Some(given) = self.arguments.key.as_deref() {
             return super::keys::given(given).map(Some).map_err(|problem| refused("key", given, &problem));
         }
         let mut known = super::keys::known();
-        known.push((Key::Clusters, "own, a key that is derived from the cluster's secret".to_owned()));
+        known.push((KeyAnswer::Clusters, "own, a key that is derived from the cluster's secret".to_owned()));
         let items: Vec<String> = known.iter().map(|(_, title)| title.clone()).collect();
         let chosen = self.choose(("key", "Public key that logs in on the nodes"), &items)?;
         Ok(known.into_iter().nth(chosen).map(|(key, _)| key))

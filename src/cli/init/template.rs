@@ -1,7 +1,7 @@
 //! The text of a nodes.yaml. What keys are for is said in the words of their own table.
 
 use super::WIFI_PASSWORD;
-use super::answers::{Answers, Key};
+use super::answers::{Answers, KeyAnswer};
 use cardwright::cluster::key_help;
 use std::net::Ipv4Addr;
 
@@ -74,10 +74,10 @@ fn comment(text: &mut String, sentence: &str) {
     }
 }
 
-fn user(key: &Key) -> String {
+fn user(key: &KeyAnswer) -> String {
     match key {
-        Key::Own(key) => format!("user:\n  name: pi\n  ssh_authorized_keys: [{}]", quoted(key)),
-        Key::Clusters => "user:\n  name: pi\n  # While no key is named here, the build writes one of the cluster's own beside the images.\n  \
+        KeyAnswer::Own(key) => format!("user:\n  name: pi\n  ssh_authorized_keys: [{}]", quoted(key)),
+        KeyAnswer::Clusters => "user:\n  name: pi\n  # While no key is named here, the build writes one of the cluster's own beside the images.\n  \
                           # ssh_authorized_keys: [~/.ssh/id_ed25519.pub]"
             .to_owned(),
     }
@@ -141,7 +141,7 @@ mod tests {
             router: Router { address: address(1), prefix: 24 },
             name_servers: vec![address(1), Ipv4Addr::new(1, 1, 1, 1)],
             first: address(11),
-            key: Key::Clusters,
+            key: KeyAnswer::Clusters,
             k3s: None,
             board: Board::Pi5,
             image: "raspios-lite-arm64".to_owned(),
@@ -162,7 +162,7 @@ mod tests {
         for answers in [
             answers(),
             Answers { k3s: k3s(), ..answers() },
-            Answers { k3s: k3s(), board: Board::Pi3, key: Key::Own(KEY.to_owned()), ..answers() },
+            Answers { k3s: k3s(), board: Board::Pi3, key: KeyAnswer::Own(KEY.to_owned()), ..answers() },
             Answers {
                 wifi: wifi("x\": [#'}"),
                 board: Board::Zero2,

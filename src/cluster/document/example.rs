@@ -28,7 +28,7 @@ pub(crate) fn example(levels: Levels) -> String {
 ";
     let mut example = Example { text: text.to_owned(), levels, written: Vec::new() };
     if let Some(file) = levels.first() {
-        example.mapping(file, "", Place { column: 0, marks: 1, begins_item: false });
+        example.mapping(file, "", LinePlace { column: 0, marks: 1, begins_item: false });
     }
     example.text
 }
@@ -42,7 +42,7 @@ struct Example {
 
 /// The place of a key.
 #[derive(Clone, Copy)]
-struct Place {
+struct LinePlace {
     column: usize,
     /// The number of `#` before it.
     marks: usize,
@@ -50,7 +50,7 @@ struct Place {
     begins_item: bool,
 }
 
-impl Place {
+impl LinePlace {
     /// Returns the place of the keys below one.
     fn below(self, begins_item: bool) -> Self {
         let own = self.column + if self.begins_item { 2 } else { 0 };
@@ -64,7 +64,7 @@ impl Place {
 
 impl Example {
     /// Writes the keys of a mapping: those that `values` has, as `{key: value}`, and those that are new.
-    fn mapping(&mut self, level: &'static Level, values: &str, mut place: Place) {
+    fn mapping(&mut self, level: &'static Level, values: &str, mut place: LinePlace) {
         let values = pairs(values);
         let value_of = |key: &str| values.iter().find(|(known, _)| *known == key).map(|(_, value)| *value);
         let rows: Vec<&Row> = level.rows().filter(|row| !row.former).collect();
@@ -86,7 +86,7 @@ impl Example {
             let marks = place.marks + usize::from(main != row.key);
             let value = value_of(row.key).unwrap_or(row.example);
             self.help(row, level, main, place);
-            self.key(row, value, below, Place { marks, ..place });
+            self.key(row, value, below, LinePlace { marks, ..place });
             place = place.next();
         }
         if !known.is_empty() {
@@ -98,7 +98,7 @@ impl Example {
         self.written.contains(&(row.key, row.help))
     }
 
-    fn help(&mut self, row: &Row, level: &Level, main: &str, place: Place) {
+    fn help(&mut self, row: &Row, level: &Level, main: &str, place: LinePlace) {
         let mut remarks = remarks(row, level);
         if main != row.key && !row.help.contains(&format!("nstead of `{main}`")) {
             remarks.push(format!("Instead of `{main}`."));
@@ -111,7 +111,7 @@ impl Example {
     }
 
     /// Writes a key with its value, or with the keys of the mapping that it holds.
-    fn key(&mut self, row: &Row, value: &str, below: Option<&'static Level>, place: Place) {
+    fn key(&mut self, row: &Row, value: &str, below: Option<&'static Level>, place: LinePlace) {
         let is_list = value.starts_with('[');
         match below {
             Some(level) if value.starts_with('{') || value.starts_with("[{") => {
@@ -120,7 +120,7 @@ impl Example {
             }
             Some(level) => {
                 self.line(&format!("{}: {value}", row.key), place);
-                let place = Place { marks: place.marks + 1, ..place.next() };
+                let place = LinePlace { marks: place.marks + 1, ..place.next() };
                 self.line(&format!("{}:", row.key), place);
                 self.mapping(level, "", place.below(is_list));
             }
@@ -128,12 +128,12 @@ impl Example {
         }
     }
 
-    fn line(&mut self, line: &str, Place { column, marks, begins_item }: Place) {
+    fn line(&mut self, line: &str, LinePlace { column, marks, begins_item }: LinePlace) {
         let item = if begins_item { "- " } else { "" };
         self.text.extend([&*" ".repeat(column), &*"#".repeat(marks), item, line, "\n"]);
     }
 
-    fn comment(&mut self, text: &str, place: Place) {
+    fn comment(&mut self, text: &str, place: LinePlace) {
         let (indentation, mut line) = (" ".repeat(place.column), String::new());
         for word in text.split(' ') {
             if place.column + line.len() + word.len() + 3 > WIDTH {

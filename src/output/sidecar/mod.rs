@@ -15,7 +15,7 @@ mod shards;
 pub use build_json::Provenance;
 pub use imager_manifest::ImagerManifest;
 pub(crate) use lists::{JoinedRecord, Place};
-pub(crate) use shards::{Difference, ShardRecord, difference, join};
+pub(crate) use shards::{ShardDifference, ShardRecord, difference, join};
 
 use super::{BuiltImage, OutputError, name_of, remove};
 use crate::formats::ImageFormat;

@@ -35,7 +35,7 @@ pub(crate) struct ShardRecord {
 }
 
 /// A shard that was not built as the first one, and what is another in it.
-pub(crate) struct Difference<'shards> {
+pub(crate) struct ShardDifference<'shards> {
     pub(crate) shard: &'shards ShardRecord,
     pub(crate) what: &'static str,
 }
@@ -88,7 +88,7 @@ impl ShardRecord {
 }
 
 /// Returns the first of some shards that was not built as the first one.
-pub(crate) fn difference(shards: &[ShardRecord]) -> Option<Difference<'_>> {
+pub(crate) fn difference(shards: &[ShardRecord]) -> Option<ShardDifference<'_>> {
     let (first, others) = shards.split_first()?;
     // An empty shard says nothing of these two.
     let base_url = shards.iter().find_map(ShardRecord::base_url);
@@ -103,7 +103,7 @@ pub(crate) fn difference(shards: &[ShardRecord]) -> Option<Difference<'_>> {
         let bmaps = shard.has_bmaps().is_some_and(|has| has_bmaps != Some(has));
         let what = build_json::FORMAT.difference(&first.statement, &shard.statement);
         let what = what.or(manifest).or(base_url.then_some("`--base-url`"));
-        Some(Difference { shard, what: what.or(bmaps.then_some("choice of `--bmap`"))? })
+        Some(ShardDifference { shard, what: what.or(bmaps.then_some("choice of `--bmap`"))? })
     })
 }
 

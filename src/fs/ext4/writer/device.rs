@@ -13,18 +13,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The disk, as the crate reads and writes it.
-struct Device {
+struct WriterDevice {
     disk: Arc<dyn Rollback>,
     writable: bool,
 }
 
-impl Device {
+impl WriterDevice {
     fn check(&self, offset: u64, length: usize) -> Result<(), Error> {
         check_range(ByteOffset::new(offset), length, self.disk.size()).map_err(|_| Error::OutOfBounds)
     }
 }
 
-impl BlockDevice for Device {
+impl BlockDevice for WriterDevice {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
         self.check(offset, buf.len())?;
         Ok(self.disk.read_at(ByteOffset::new(offset), buf)?)
@@ -60,7 +60,7 @@ pub(super) fn mount(
     uuid: [u8; 16],
     writable: bool,
 ) -> FsResult<Filesystem> {
-    let device = Arc::new(Device { disk: Arc::clone(disk), writable });
+    let device = Arc::new(WriterDevice { disk: Arc::clone(disk), writable });
     let runtime = Arc::new(FixedRuntime::new(time.seconds(), uuid));
     Ok(Filesystem::mount_with_runtime(device, runtime)?)
 }
