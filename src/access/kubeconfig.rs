@@ -17,7 +17,8 @@ pub(super) fn text_of(
 ) -> Result<Option<Zeroizing<String>>, IdentityError> {
     let (Some(k3s), Some(first)) = (&cluster.k3s, cluster.first_server()) else { return Ok(None) };
     let access = k3s.access;
-    let host = access.virtual_address.map_or_else(|| first.host_in_url(), |address| address.to_string());
+    let host =
+        access.virtual_address.map_or_else(|| first.host_in_url(), |shared| shared.address.to_string());
     let authority = secret.authority(Authority::Server, access.ca_start_year.authorities_end())?;
     let admin = secret.admin(end(access, time))?;
     let data = |pem: &str| Zeroizing::new(Base64::encode_string(pem.as_bytes()));

@@ -48,7 +48,7 @@ pub use ssh::{AuthorizedKey, FetchedKeys, NotAPublicKey, PinnedKeys};
 pub use user::{AuthorizedKeys, Password, Sudo};
 pub use validity::{CaStartYear, Lifetime};
 pub use values::{
-    Access, ExtraFile, FileOwner, FilePath, FileSource, Grow, ImageSource, Install, Interface, K3s, Manifest,
-    NodeK3s, NodeSpans, Output, PageSize, Registries, Role, Secret, Swap,
+    Access, Answerer, ExtraFile, FileOwner, FilePath, FileSource, Grow, ImageSource, Install, Interface, K3s,
+    Manifest, NodeK3s, NodeSpans, Output, PageSize, Registries, Role, Secret, Swap, VirtualAddress,
 };
 pub use wifi::{Passphrase, Ssid, Wifi, WifiKey, WifiSecurity};

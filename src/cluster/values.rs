@@ -8,7 +8,7 @@ use crate::formats::ImageFormat;
 use crate::patch::Partition;
 use crate::types::{ByteCount, Digest, ImagePath, InvalidPath, Mode, Owner};
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
@@ -350,5 +350,35 @@ pub struct Access {
     /// The lifetime of the kubeconfig.
     pub kubeconfig_lifetime: Lifetime,
     /// An address that whichever server is well answers at; inside the servers' subnet, and no node's own.
-    pub virtual_address: Option<Ipv4Addr>,
+    pub virtual_address: Option<VirtualAddress>,
+}
+
+/// An address that agents and kubectl reach the servers of a cluster at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VirtualAddress {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// The program that answers there.
+    pub by: Answerer,
+}
+
+impl From<VirtualAddress> for IpAddr {
+    fn from(virtual_address: VirtualAddress) -> Self {
+        Self::V4(virtual_address.address)
+    }
+}
+
+/// The program that has a virtual address answered.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Answerer {
+    /// One that the user deploys, or a load balancer outside the cluster.
+    #[default]
+    Other,
+    /// kube-vip, deployed by a manifest that cardwright puts on the first server's card.
+    KubeVip,
+}
+
+impl Answerer {
+    /// The name, without its ending, of the manifest that deploys kube-vip.
+    pub(crate) const MANIFEST: &str = "kube-vip";
 }

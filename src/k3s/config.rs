@@ -32,7 +32,7 @@ fn keys(target: &Target<'_>) -> Result<Map<String, Value>, K3sError> {
             // What answers at the virtual address runs in the cluster. Servers bring it there, so they
             // cannot wait for it.
             let shared = virtual_address.filter(|_| role == Role::Agent);
-            let host = shared.map_or_else(|| server.host_in_url(), |address| address.to_string());
+            let host = shared.map_or_else(|| server.host_in_url(), |shared| shared.address.to_string());
             set("server", format!("https://{host}:{}", cluster.supervisor_port()).into());
             set("token", token::to_join(target)?.as_str().into());
         }
@@ -51,8 +51,8 @@ fn keys(target: &Target<'_>) -> Result<Map<String, Value>, K3sError> {
     }
     if own.role == Role::Server {
         set("agent-token", secret.agent_token().as_str().into());
-        if let Some(address) = virtual_address {
-            set("tls-san", names_with(address, own.config.get("tls-san")));
+        if let Some(virtual_address) = virtual_address {
+            set("tls-san", names_with(virtual_address.address, own.config.get("tls-san")));
         }
     }
     for (key, value) in &own.config {

@@ -6,7 +6,7 @@
 //! - the certificate authorities, on the card of the first server (`certificates.rs`);
 //!   their hash is in the tokens of all others (`token.rs`);
 //! - `/etc/rancher/k3s/registries.yaml`, where nodes.yaml says where images come from (`registries.rs`);
-//! - what k3s deploys by itself, on the same card (`manifests.rs`);
+//! - what k3s deploys by itself, on the same card (`manifests.rs`), and kube-vip among it (`kube_vip.rs`);
 //! - the unit `k3s.service` or `k3s-agent.service`, enabled, with names, paths and options as k3s's own
 //!   installer leaves them, so that a later run of that installer takes over, if it is told what the card is
 //!   (`service.rs`);
@@ -25,6 +25,7 @@ mod certificates;
 mod config;
 mod error;
 mod install;
+mod kube_vip;
 mod late_time;
 mod manifests;
 mod network_manager;

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::cluster::{
-    Access, Boot, ClusterName, Connection, Grow, Hostname, ImageSource, Install, Interface, InterfaceName,
-    Ipv4, Ipv4Network, Ipv6Network, K3sVersion, Link, Manifest, Network, NodeK3s, NodeSpans, Output,
-    PageSize, Registries, Role, Secret, Ssh, Swap, User, UserName,
+    Access, Answerer, Boot, ClusterName, Connection, Grow, Hostname, ImageSource, Install, Interface,
+    InterfaceName, Ipv4, Ipv4Network, Ipv6Network, K3sVersion, Link, Manifest, Network, NodeK3s, NodeSpans,
+    Output, PageSize, Registries, Role, Secret, Ssh, Swap, User, UserName, VirtualAddress,
 };
 use crate::formats::ImageFormat;
 use crate::patch::{Action, Content, MemoryStock, Partition, Patch, Sensitivity};

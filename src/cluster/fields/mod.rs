@@ -44,6 +44,7 @@ pub(crate) const LEVELS: &[&Level] = &[
     &files::FILE,
     &k3s::K3S,
     &k3s::access::KUBECONFIG,
+    &k3s::access::VIRTUAL_ADDRESS,
     &k3s::flags::K3S_ROLE,
     &k3s::K3S_NODE,
     &k3s::INSTALL,

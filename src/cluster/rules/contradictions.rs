@@ -1,10 +1,10 @@
 //! Parts of nodes.yaml that are right by themselves and do not go together.
 
-use crate::cluster::Role;
 use crate::cluster::diagnostic::{Diagnostics, Finding, shown};
 use crate::cluster::document::yaml_files;
 use crate::cluster::draft::ClusterDraft;
 use crate::cluster::fields::k3s::ClusterK3s;
+use crate::cluster::{Answerer, Install, Role};
 use serde_json::Value;
 
 /// Something of k3s that can be switched off, and who needs it.
@@ -176,13 +176,16 @@ fn the_virtual_address_is_answered(draft: &ClusterDraft, k3s: &ClusterK3s, diagn
     if servers == 1 && !draft.has_unreadable_nodes {
         let message = format!(
             "the virtual address `{}` has one server behind it: no other can take over",
-            address.value
+            address.value.address
         );
         let hint =
             "Make three nodes servers, or remove it: agents and kubectl then use the server's own address";
         diagnostics.warn(&address.span, Finding::new(message, hint));
     }
-    let written = address.value.to_string();
+    if address.value.by == Answerer::KubeVip {
+        return kube_vip_is_alone(k3s, diagnostics);
+    }
+    let written = address.value.address.to_string();
     let named = k3s.keys.manifests.items().iter().any(|manifest| {
         let numbers =
             manifest.value.text.split(|character: char| !character.is_ascii_digit() && character != '.');
@@ -192,7 +195,25 @@ fn the_virtual_address_is_answered(draft: &ClusterDraft, k3s: &ClusterK3s, diagn
         let message = format!(
             "no manifest names the virtual address `{written}`: nothing of the cluster answers there"
         );
-        let hint = "Name one under `manifests:` that does, such as kube-vip's; a load balancer outside the cluster does as well";
+        let hint = "Write `virtual_address: {address: ADDRESS, by: kube-vip}`, or name a manifest that answers there; a load balancer outside the cluster does as well";
         diagnostics.warn(&address.span, Finding::new(message, hint));
+    }
+}
+
+/// Checks that the manifest which deploys kube-vip has its name for itself, and that its container image can be had.
+fn kube_vip_is_alone(k3s: &ClusterK3s, diagnostics: &Diagnostics) {
+    let items = k3s.keys.manifests.items();
+    if let Some(other) = items.iter().find(|manifest| manifest.value.base_name() == Answerer::MANIFEST) {
+        let message =
+            format!("`{}` has the name of the manifest that `by: kube-vip` writes", other.value.file_name);
+        let hint = "Rename it, or remove it; or leave out `by:`, where it is your own kube-vip";
+        diagnostics.report(&other.span, Finding::new(message, hint));
+    }
+    let Some(install) = k3s.keys.install.given() else { return };
+    if matches!(install.value, Install::Published | Install::Bundled { .. }) {
+        // k3s imports archives under the names in them, and this image is named by its digest.
+        let message = "nothing of k3s is downloaded at the first start, but kube-vip's container image is: from ghcr.io";
+        let hint = "Where servers have no way out, name a mirror of ghcr.io under `registries:`, or leave out `by:` and deploy a kube-vip of your own from an archive";
+        diagnostics.warn(&install.span, Finding::new(message, hint));
     }
 }

@@ -121,7 +121,7 @@ impl K3sMember<'_> {
                 .keys
                 .virtual_address
                 .given()
-                .is_some_and(|shared| IpAddr::V4(shared.value) == address);
+                .is_some_and(|shared| IpAddr::from(shared.value) == address);
             if is_virtual
                 || addresses(self.node).contains(&address)
                 || given(&self.config, "node-external-ip").contains(&text)

@@ -17,7 +17,8 @@ fn three_servers() -> Cluster {
 }
 
 fn with_virtual_address(mut cluster: Cluster) -> Cluster {
-    cluster.k3s.as_mut().unwrap().access.virtual_address = Some(Ipv4Addr::new(192, 168, 50, 9));
+    cluster.k3s.as_mut().unwrap().access.virtual_address =
+        Some(VirtualAddress { address: Ipv4Addr::new(192, 168, 50, 9), by: Answerer::Other });
     cluster
 }
 
@@ -289,4 +290,39 @@ fn agents_join_at_the_virtual_address_whoever_is_gone() {
     assert_eq!(config(&cluster, "worker")["server"], "https://192.168.50.9:6443");
     assert_eq!(outline(&plan(&cluster, "worker")), outline(&before));
     assert_eq!(config(&cluster, "three")["server"], "https://192.168.50.12:6443");
+}
+
+/// The environment of kube-vip's container, by the names of its variables.
+fn kube_vip(cluster: &Cluster) -> Map<String, Value> {
+    let manifest = text(&plan(cluster, "one"), "/var/lib/rancher/k3s/server/manifests/kube-vip.yaml");
+    let daemon_set = manifest.split("\n---\n").last().unwrap();
+    let daemon_set: Value = serde_yaml::from_str(daemon_set).unwrap();
+    let container = daemon_set.pointer("/spec/template/spec/containers/0").unwrap();
+    let variables = container["env"].as_array().unwrap();
+    variables.iter().map(|set| (set["name"].as_str().unwrap().to_owned(), set["value"].clone())).collect()
+}
+
+#[test]
+fn kube_vip_answers_at_the_interface_that_all_servers_have() {
+    let mut cluster = with_virtual_address(three_servers());
+    let access = &mut cluster.k3s.as_mut().unwrap().access;
+    access.virtual_address.as_mut().unwrap().by = Answerer::KubeVip;
+    let variables = kube_vip(&cluster);
+    assert_eq!(variables["address"], "192.168.50.9");
+    assert_eq!(variables["port"], "6443");
+    assert_eq!(variables["vip_interface"], "eth0");
+    for other in ["worker", "two", "three"] {
+        let plan = plan(&cluster, other);
+        assert!(!paths(&plan).iter().any(|path| path.contains("manifests")), "{other}: {:#?}", paths(&plan));
+    }
+
+    let three = cluster.nodes.iter_mut().find(|node| node.name.as_str() == "three").unwrap();
+    three.network.main.link = Link::Wired(Interface::Named(InterfaceName::new("end0").unwrap()));
+    assert_eq!(kube_vip(&cluster).get("vip_interface"), None);
+}
+
+#[test]
+fn kube_vip_is_deployed_where_it_is_asked_for_alone() {
+    let plan = plan(&with_virtual_address(three_servers()), "one");
+    assert!(!paths(&plan).iter().any(|path| path.contains("manifests")), "{:#?}", paths(&plan));
 }

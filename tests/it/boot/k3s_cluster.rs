@@ -31,6 +31,10 @@ pub(crate) struct More {
     pub(crate) suite: Suite,
     /// The network of all nodes.
     pub(crate) uplink: Uplink,
+    /// The nodes that are servers beside north.
+    pub(crate) other_servers: &'static [&'static str],
+    /// Further keys of `k3s:`, with their line ends.
+    pub(crate) of_k3s: &'static str,
     /// Further keys of north, behind a comma.
     pub(crate) of_north: String,
     /// Further items of `files:`, a line each.
@@ -51,12 +55,16 @@ pub(crate) fn build(test: &str, install: Install) -> TestCluster {
 pub(crate) fn build_with(test: &str, install: Install, only: &[&str], more: More) -> TestCluster {
     let user = User { name: "pi", password: "not-for-ssh", passwordless_sudo: true };
     let stub = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/boot/k3s_stub.py");
-    let More { suite, uplink, of_north, files, keys, beside: more_beside } = more;
+    let More { suite, uplink, other_servers, of_k3s, of_north, files, keys, beside: more_beside } = more;
     let Uplink { family, .. } = uplink;
     let (gateway, key) = (family.gateway(), family.key());
     let nodes = [0, 1, 2, 3].map(|port| {
         let ((name, _), address) = (NODES[port], family.address(port));
-        let (role, more) = if name == "north" { ("server", of_north.as_str()) } else { ("agent", "") };
+        let is_server = name == "north" || other_servers.contains(&name);
+        let (role, more) = (
+            if is_server { "server" } else { "agent" },
+            if name == "north" { of_north.as_str() } else { "" },
+        );
         format!("  - {{name: {name}, {key}: '{address}', k3s: {role}{more}}}\n")
     });
     // The pods' networks are of IPv4 by themselves.
@@ -87,6 +95,7 @@ pub(crate) fn build_with(test: &str, install: Install, only: &[&str], more: More
          k3s:\n\
          \x20 version: {VERSION}\n\
          \x20 install: {{{install}}}\n\
+         {of_k3s}\
          \x20 server: {{config: {{disable: [traefik]{networks}}}}}\n\
          nodes:\n{}",
         stub.display(),

@@ -29,6 +29,7 @@ mod router;
 mod service;
 mod single_node;
 mod time_server;
+mod virtual_address;
 mod vlan_neighbour;
 mod wifi;
 mod wire;

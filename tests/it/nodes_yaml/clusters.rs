@@ -3,9 +3,9 @@
 use crate::nodes_yaml::{EAST, HASH, KEY, TOP, VALID, edited, parse, parse_in, rendered};
 use crate::support::python;
 use cardwright::cluster::{
-    Access, CaStartYear, CannotRejoin, Cluster, ExtraFile, FileOwner, FileSource, Grow, ImageSource, Install,
-    Interface, InterfaceName, Ipv4, Lifetime, Link, MacAddress, Node, NodeSpans, PageSize, Role, Sudo, Swap,
-    TimeServer,
+    Access, Answerer, CaStartYear, CannotRejoin, Cluster, ExtraFile, FileOwner, FileSource, Grow,
+    ImageSource, Install, Interface, InterfaceName, Ipv4, Lifetime, Link, MacAddress, Node, NodeSpans,
+    PageSize, Role, Sudo, Swap, TimeServer, VirtualAddress,
 };
 use cardwright::fetch::FileLocation;
 use cardwright::formats::ImageFormat;
@@ -401,7 +401,10 @@ fn how_the_cluster_is_reached_is_said_once_for_all() {
         Access {
             ca_start_year: CaStartYear::new(2031).unwrap(),
             kubeconfig_lifetime: Lifetime::from_days(90).unwrap(),
-            virtual_address: Some("192.168.50.10".parse().unwrap()),
+            virtual_address: Some(VirtualAddress {
+                address: "192.168.50.10".parse().unwrap(),
+                by: Answerer::Other,
+            }),
         }
     );
 }

@@ -1,6 +1,7 @@
 //! What is right by itself and goes together, or does not.
 
 use crate::nodes_yaml::{EAST, edited, parse, parse_in, rendered};
+use cardwright::cluster::Cluster;
 
 #[test]
 fn registries_are_written_out_as_k3s_takes_them() {
@@ -122,4 +123,34 @@ fn a_virtual_address_that_nothing_answers_at_is_warned_of() {
     assert_eq!(warned(EAST, "vip.yaml"), [alone]);
     assert_eq!(warned(three, "near.yaml"), [unnamed]);
     assert_eq!(warned(three, "vip.yaml"), <[&str; 0]>::default());
+}
+
+#[test]
+fn kube_vip_wants_its_name_and_a_way_to_its_image() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("own")).unwrap();
+    let object = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
+    std::fs::write(folder.path().join("own/kube-vip.yaml"), object).unwrap();
+    let three =
+        "east, address: 192.168.50.12, k3s: server}\n  - {name: west, address: 192.168.50.13, k3s: server";
+    let parsed = |more: &str| {
+        let virtual_address = "virtual_address: {address: 192.168.50.10, by: kube-vip}";
+        let settings = format!("v1.36.4+k3s1, {virtual_address}{more}");
+        parse_in(folder.path(), &edited(&[("v1.36.4+k3s1", &settings), (EAST, three)]))
+    };
+    let about_it = |cluster: Cluster| {
+        let about = cluster.warnings.into_iter().filter(|warning| warning.message.contains("kube-vip"));
+        about.map(|warning| warning.message).collect::<Vec<_>>()
+    };
+    assert_eq!(about_it(parsed("").unwrap()), <[&str; 0]>::default());
+    assert_eq!(
+        about_it(parsed(", install: bundled").unwrap()),
+        ["nothing of k3s is downloaded at the first start, but kube-vip's container image is: from ghcr.io"]
+    );
+    let invalid = parsed(", manifests: [own]").unwrap_err();
+    assert!(
+        rendered(&invalid).contains("has the name of the manifest that `by: kube-vip` writes"),
+        "{}",
+        rendered(&invalid)
+    );
 }

@@ -1045,6 +1045,11 @@ fn how_the_cluster_is_reached_is_checked() {
             &[k3s("version: v1.36.4+k3s1, virtual_address: 192.168.51.10")],
             &[k3s("version: v1.36.4+k3s1, virtual_address: 192.168.50.255")],
             &[k3s("version: v1.36.4+k3s1, virtual_address: kube.lan")],
+            &[k3s("version: v1.36.4+k3s1, virtual_address: {by: kube-vip}")],
+            &[k3s("version: v1.36.4+k3s1, virtual_address: {address: 192.168.50.9, by: keepalived}")],
+            &[k3s(
+                "version: v1.36.4+k3s1, virtual_address: {address: 192.168.50.12, by: kube-vip, interface: eth0}"
+            )],
             &[k3s("version: v1.36.4+k3s1, virtual_ip: 192.168.50.10")],
         ])
     );

@@ -1,10 +1,15 @@
 //! The certificates and addresses through which a cluster is reached.
 
 use crate::cluster::diagnostic::{Finding, shown};
+use crate::cluster::document::schema;
+use crate::cluster::document::syntax::YamlKind;
 use crate::cluster::document::table::keys;
-use crate::cluster::document::types::{like, token};
-use crate::cluster::{CaStartYear, Lifetime};
+use crate::cluster::document::types::{ValueType as _, like, required, token, words};
+use crate::cluster::document::value::FieldValue;
+use crate::cluster::fields::addresses::ipv4;
+use crate::cluster::{Answerer, CaStartYear, Lifetime, VirtualAddress};
 use serde_json::{Value, json};
+use std::net::Ipv4Addr;
 
 keys! {
     level KUBECONFIG: "kubeconfig", "under `kubeconfig:` of `k3s:`", "The kubeconfig beside the images.";
@@ -15,6 +20,40 @@ keys! {
         example: "90d",
         schema: || json!({"default": "3y"}),
     }
+}
+
+keys! {
+    level VIRTUAL_ADDRESS: "virtual_address", "under `virtual_address:` of `k3s:`",
+        "An address for whichever server is well, and what answers there.";
+    draft VirtualAddressFields;
+
+    key address: Ipv4Addr = required("192.168.50.10", token(ipv4)); {
+        help: "The address: of the servers' network, and nobody's yet.",
+        example: "192.168.50.10",
+        schema: || json!({"format": "ipv4"}),
+    }
+    key by: Answerer = words([("kube-vip", Answerer::KubeVip)]); {
+        help: "What answers there: `kube-vip`, whose manifest is put on the first server's card, and whose container image \
+              servers pull from ghcr.io. Where absent, something that you deploy.",
+        example: "kube-vip",
+    }
+}
+
+/// Reads an address alone, or the mapping.
+pub(crate) fn virtual_address(value: &FieldValue<'_>) -> Option<VirtualAddress> {
+    if !matches!(value.kind(), YamlKind::Mapping(_)) {
+        let address = token(ipv4).read(value)?;
+        return Some(VirtualAddress { address, by: Answerer::Other });
+    }
+    let VirtualAddressFields { address, by, .. } =
+        VirtualAddressFields::read(&value.fields(&VIRTUAL_ADDRESS)?);
+    let (address, by) = (address.to_value()?, if by.is_absent() { Answerer::Other } else { by.to_value()? });
+    Some(VirtualAddress { address, by })
+}
+
+/// The JSON Schema of a virtual address.
+pub(crate) fn virtual_address_schema() -> Value {
+    json!({"anyOf": [{"type": "string", "format": "ipv4"}, schema::reference(&VIRTUAL_ADDRESS)]})
 }
 
 /// The JSON Schema of a year.

@@ -162,7 +162,7 @@ fn mentions_secret(value: &Value) -> bool {
 
 impl Manifest {
     /// Its file name without `.yaml`, which is what k3s knows it by.
-    fn base_name(&self) -> &str {
+    pub(crate) fn base_name(&self) -> &str {
         self.file_name.rsplit_once('.').map_or(self.file_name.as_str(), |(base, _)| base)
     }
 }

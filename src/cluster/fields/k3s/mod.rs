@@ -16,7 +16,6 @@ use crate::cluster::document::syntax::YamlKind;
 use crate::cluster::document::table::keys;
 use crate::cluster::document::types::{by, like, list, off, required, text, token, words};
 use crate::cluster::document::value::{FieldValue, Spanned};
-use crate::cluster::fields::addresses::ipv4;
 use crate::cluster::fields::k3s::access::{KUBECONFIG, KubeconfigFields};
 use crate::cluster::fields::k3s::bundled::{BUNDLED, BundledFields};
 use crate::cluster::fields::k3s::flags::{COMPONENTS, Flags, K3S_ROLE, disabled_schema};
@@ -24,10 +23,10 @@ use crate::cluster::fields::source;
 use crate::cluster::names::is_word_of;
 use crate::cluster::{
     Access, CaStartYear, FieldSpan, Install, K3s, K3sVersion, Lifetime, Manifest, Registries, Role,
+    VirtualAddress,
 };
 use crate::types::Digest;
 use serde_json::{Map, Value, json};
-use std::net::Ipv4Addr;
 
 keys! {
     draft K3sKeys;
@@ -90,11 +89,12 @@ keys! {
         help: "The kubeconfig beside the images.",
         example: "{lifetime: 3y}",
     }
-    key virtual_address: Ipv4Addr = token(ipv4); {
+    key virtual_address: VirtualAddress = by(access::virtual_address); {
         help: "An address that whichever server is well answers at: agents and kubectl use it, and the servers' \
-              certificates name it. Something in the cluster has to answer there, such as kube-vip.",
-        example: "192.168.50.10",
-        schema: || json!({"format": "ipv4"}),
+              certificates name it. With `by: kube-vip`, kube-vip answers there; with the address alone, something that \
+              you deploy has to.",
+        example: "{address: 192.168.50.10, by: kube-vip}",
+        schema: access::virtual_address_schema,
         others: "api_endpoint apiserver_endpoint virtual_ip vip kube_vip kubevip apivip apihost endpoint \
               load_balancer kube_vip_address",
     }
