@@ -62,6 +62,7 @@ pub mod stock_image;
 pub mod stock_system;
 pub mod systemd;
 pub mod types;
+pub mod upgrade;
 
 // The other examples are compiled and run with the documentation, too.
 #[cfg(doctest)]

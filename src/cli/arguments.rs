@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Logs(LogsArguments),
     /// Print where the kubeconfig of the cluster is, or merge it into your own
     Kubeconfig(KubeconfigArguments),
+    /// Bring k3s on running nodes to the version in nodes.yaml: servers first, one node after another
+    Upgrade(UpgradeArguments),
     /// Show or clean what is kept between runs
     #[command(subcommand)]
     Cache(CacheCommand),
@@ -464,6 +466,45 @@ const SSH_EXAMPLES: &str = "Examples:
 
 The exit code is that of ssh, which is the one of the command, or 255 where the connection failed.
 ssh runs in the folder of nodes.yaml.";
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[command(after_help = UPGRADE_EXAMPLES)]
+pub(crate) struct UpgradeArguments {
+    #[command(flatten)]
+    pub(crate) cluster: BuiltCluster,
+    /// The nodes; all that run k3s where none is named
+    #[arg(value_name = "NODE")]
+    pub(crate) nodes: Vec<String>,
+    /// Upgrade without asking
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Show what would be upgraded, and change nothing
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) dry_run: bool,
+    /// How many seconds a node may take until it is ready again
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub(crate) patience: u64,
+    /// Print the upgrade as a manifest for Rancher's system-upgrade-controller instead, and touch no node
+    #[arg(long, conflicts_with_all = ["nodes", "yes", "dry_run", "json"])]
+    pub(crate) manifest: bool,
+    /// How many agents are upgraded at once by the manifest
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..), requires = "manifest")]
+    pub(crate) agents_at_once: u16,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+    /// Print what was done as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const UPGRADE_EXAMPLES: &str = "Examples:
+  cardwright upgrade --dry-run
+  cardwright upgrade
+  cardwright upgrade --manifest | kubectl apply -f -
+
+First write the new `version:` under `k3s:` in nodes.yaml. A minor version is not left out, and an older one is refused.
+It ends at the first node that does not come back; run again, it goes on with those that are left.";
 
 #[derive(Debug, Args)]
 pub(crate) struct LogsArguments {

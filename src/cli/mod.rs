@@ -26,6 +26,7 @@ mod problems;
 mod progress;
 mod selection;
 mod ssh;
+mod upgrade;
 mod verify;
 
 use arguments::{Arguments, Command, ImageSelection};
@@ -126,6 +127,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Ssh(arguments) => ssh::run(arguments),
         Command::Logs(arguments) => ssh::logs(arguments),
         Command::Kubeconfig(arguments) => kubeconfig::run(arguments),
+        Command::Upgrade(arguments) => upgrade::run(arguments),
         Command::Cache(command) => cache::run(command),
         Command::Schema => paint::json(&cluster::json_schema()).map_err(Failure::Output),
     };

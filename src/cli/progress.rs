@@ -76,5 +76,6 @@ fn gerund(stage: Stage) -> &'static str {
         Stage::Writing => "writing",
         Stage::Hashing => "hashing",
         Stage::ReadingBack => "reading back",
+        Stage::Sending => "sending",
     }
 }

@@ -55,6 +55,20 @@ checked_name! {
     K3sVersion, k3s_version
 }
 
+impl K3sVersion {
+    /// Returns its numbers, of which the first that differ say which of two versions is the later: major, minor and patch,
+    /// that of a release candidate, which comes before the release itself, and that of the build.
+    pub fn numbers(&self) -> [u64; 5] {
+        let (version, build) = self.as_str().split_once("+k3s").unwrap_or((self.as_str(), ""));
+        let (release, candidate) = version.split_once("-rc").unwrap_or((version, ""));
+        let mut parts = release.trim_start_matches('v').split('.');
+        // A number that is too large is later than all others.
+        let next = |text: Option<&str>| text.and_then(|text| text.parse().ok()).unwrap_or(u64::MAX);
+        let [major, minor, patch] = [(); 3].map(|()| next(parts.next()));
+        [major, minor, patch, next(Some(candidate)), next(Some(build))]
+    }
+}
+
 checked_name! {
     /// The login name of a user, as useradd and Raspberry Pi OS's userconf both allow it.
     UserName, user_name
@@ -301,6 +315,21 @@ mod tests {
         ] {
             assert!(InterfaceName::new(invalid).is_err(), "{invalid}");
         }
+    }
+
+    #[test]
+    fn of_two_k3s_versions_one_is_the_later() {
+        let versions = [
+            "v1.9.9+k3s1",
+            "v1.36.0-rc1+k3s1",
+            "v1.36.0-rc2+k3s1",
+            "v1.36.0+k3s1",
+            "v1.36.0+k3s10",
+            "v1.36.1+k3s1",
+        ];
+        let numbers = versions.map(|version| K3sVersion::new(version).unwrap().numbers());
+        assert!(numbers.is_sorted(), "{numbers:?}");
+        assert_eq!(numbers[3], [1, 36, 0, u64::MAX, 1]);
     }
 
     #[test]

@@ -50,6 +50,7 @@ use crate::stock_image::{StockImage, StockImageError};
 use crate::stock_system::StockSystemError;
 use crate::types::similar::most_similar;
 use crate::types::{Warning, errors, shell};
+use crate::upgrade::UpgradeError;
 use std::path::{Path, PathBuf};
 
 errors! {
@@ -110,6 +111,9 @@ errors! {
         /// A card could not be written.
         #[error(transparent)]
         Flash(#[from] FlashError),
+        /// A running node could not be upgraded.
+        #[error(transparent)]
+        Upgrade(#[from] UpgradeError),
         /// The caller's sink did not take an image.
         #[error("writing the image failed: {0}")]
         Sink(std::io::Error),

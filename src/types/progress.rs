@@ -17,6 +17,8 @@ pub enum Stage {
     Hashing,
     /// A card that was written is read back.
     ReadingBack,
+    /// A file is sent to a node.
+    Sending,
 }
 
 /// A receiver of reports, for a progress bar or a log.

@@ -68,5 +68,6 @@ mod support;
 mod terminal;
 #[cfg(target_os = "linux")]
 mod test_images;
+mod upgrade;
 mod users;
 mod verify;
