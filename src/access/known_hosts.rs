@@ -1,7 +1,8 @@
 //! known_hosts: the names and keys that ssh knows the nodes by.
 
 use crate::cluster::{Cluster, Node};
-use crate::identity::{ClusterSecret, IdentityError};
+use crate::identity::{ClusterSecret, IdentityError, SshFingerprint};
+use std::collections::BTreeMap;
 
 /// The name of the file.
 pub(super) const NAME: &str = "known_hosts";
@@ -33,6 +34,12 @@ pub(super) fn are_keys_of(text: &str, secret: &ClusterSecret) -> bool {
         let parts = line.split_once(' ').and_then(|(_, key)| Some((key, key.rsplit_once(' ')?.1)));
         parts.is_some_and(|(key, node)| secret.host_key(node).is_ok_and(|known| known.public == key))
     })
+}
+
+/// Returns the fingerprints of the keys in a [known_hosts of this program](is_ours), by the names of the nodes.
+pub(super) fn fingerprints(text: &str) -> BTreeMap<&str, SshFingerprint> {
+    let key = |line: &'_ str| SshFingerprint::of(line.split_once(' ')?.1);
+    text.lines().filter_map(|line| Some((line.rsplit_once(' ')?.1, key(line)?))).collect()
 }
 
 /// Returns what a node is called: its name and the hosts that it is found at.

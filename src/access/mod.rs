@@ -16,10 +16,11 @@ pub use login::{log_in, logs};
 pub use user_kubeconfig::{MergeOptions, MergedKubeconfig, kubeconfig_path, merge_kubeconfig};
 
 use crate::cluster::Cluster;
-use crate::identity::{Authority, ClusterSecret, SshKeyPair, SshPublicKey};
+use crate::identity::{Authority, ClusterSecret, SshFingerprint, SshKeyPair, SshPublicKey};
 use crate::io::{AtomicFile, FileError};
 use crate::plan;
 use crate::types::UnixTime;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -184,6 +185,11 @@ impl AccessFiles {
             login_key: files.contains(&AccessFile::LoginKey).then(login_key).transpose()?,
             kubeconfig: files.contains(&AccessFile::Kubeconfig).then(kubeconfig).transpose()?,
         })
+    }
+
+    /// Returns the fingerprints of the nodes' keys, by the names of the nodes.
+    pub(crate) fn host_keys(&self) -> BTreeMap<&str, SshFingerprint> {
+        known_hosts::fingerprints(&self.known_hosts)
     }
 
     /// Returns whether they are made with the same secret, for the same time.

@@ -76,6 +76,7 @@
 mod certificate;
 mod elliptic_key;
 mod error;
+mod fingerprint;
 mod schedule;
 mod secret;
 mod ssh_key_pair;
@@ -83,6 +84,7 @@ mod ssh_key_pair;
 pub(crate) use certificate::have_same_key;
 pub use certificate::{Authority, CERTIFICATES_BEGIN, CertifiedKey};
 pub use error::IdentityError;
+pub(crate) use fingerprint::SshFingerprint;
 pub use secret::{ClusterSecret, Creation};
 pub use ssh_key_pair::SshKeyPair;
 pub(crate) use ssh_key_pair::SshPublicKey;

@@ -1,6 +1,7 @@
 //! The last part of the pipeline: every node planned and patched, the images, and the files beside them.
 
 use super::outputs::{self, check_outputs};
+use super::page::page_of;
 use super::plans::Plans;
 use super::session::{OpenedImage, Session, wrong_image_or};
 use super::{Error, Progress, named_node, writable_warning};
@@ -71,7 +72,7 @@ pub fn all_threads() -> usize {
 pub struct Built {
     /// One image per node, in the order of nodes.yaml.
     pub images: Vec<BuiltImage>,
-    /// The paths of the sidecar files that there are: `checksums`, `provenance` and `manifest`.
+    /// The paths of the sidecar files that there are: `checksums`, `provenance`, `manifest` and `page`.
     #[serde(flatten)]
     pub sidecars: BTreeMap<&'static str, PathBuf>,
     /// The files that the owner gets in with.
@@ -165,6 +166,7 @@ fn build(
             format: cluster.output.format,
             images,
             image_names: &outputs::image_names(cluster),
+            page: page_of(cluster, &access),
             provenance,
             imager: options.imager.as_ref().map(|imager| imager_manifest(session, imager)),
         })

@@ -2,6 +2,7 @@
 
 use super::build::{Sidecars, prepare_folder, publish};
 use super::outputs::{self, check_outputs, is_same_file};
+use super::page::page_of;
 use super::{Error, Progress, named_node};
 use crate::access::{AccessFiles, WrittenAccessFiles};
 use crate::cluster::Cluster;
@@ -59,7 +60,7 @@ fn count(nodes: usize) -> String {
 pub struct Merged {
     /// The paths of the images, in the order of nodes.yaml.
     pub images: Vec<PathBuf>,
-    /// The paths of the sidecar files that there are: `checksums`, `provenance` and `manifest`.
+    /// The paths of the sidecar files that there are: `checksums`, `provenance`, `manifest` and `page`.
     #[serde(flatten)]
     pub sidecars: Sidecars,
     /// The files that the owner gets in with.
@@ -93,7 +94,7 @@ pub fn merge(
     check_outputs(&cluster, secret, None, cache)?;
     prepare_folder(&cluster, progress)?;
     let (folder, image_names) = (&cluster.output.folder, outputs::image_names(&cluster));
-    let joined = sidecar::join(&shards, &places, folder, &image_names)?;
+    let joined = sidecar::join(&shards, &places, folder, &image_names, page_of(&cluster, &access))?;
     let copies: Vec<Copy> = joined
         .images
         .iter()

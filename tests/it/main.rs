@@ -57,6 +57,7 @@ mod kubeconfig;
 mod levels;
 mod nodes_yaml;
 mod outputs;
+mod page;
 mod reference;
 mod sessions;
 mod shards;

@@ -145,6 +145,7 @@ fn encoded(path: &str) -> String {
 mod tests {
     use super::*;
     use crate::formats::ImageFormat;
+    use crate::output::sidecar::Page;
 
     fn empty() -> ImagerManifest {
         ImagerManifest {
@@ -163,6 +164,7 @@ mod tests {
             format: ImageFormat::default(),
             images: &[],
             image_names: &[],
+            page: Page { nodes: Vec::new(), k3s: None, steps: Vec::new() },
             provenance: None,
             imager: Some(empty()),
         };

@@ -1,5 +1,6 @@
 //! Sidecar files in JSON that are joined: all but the entries of their lists is the same in each.
 
+use super::page_facts::Page;
 use crate::types::Digest;
 use serde_json::Value;
 use std::path::Path;
@@ -61,6 +62,8 @@ pub(crate) struct JoinedRecord<'build> {
     pub(crate) image_names: &'build [String],
     /// The images: the folders of their shards, the names of the files, and the SHA-256.
     pub(crate) images: Vec<(&'build Path, &'build str, Digest)>,
+    /// The facts for the page to print.
+    pub(super) page: Page,
     /// build.json.
     pub(super) statement: Value,
     /// The manifest for Raspberry Pi Imager, where there is one.

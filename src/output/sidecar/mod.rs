@@ -9,12 +9,15 @@ pub(crate) mod bmap;
 pub(crate) mod build_json;
 pub(crate) mod imager_manifest;
 mod lists;
+mod page;
+mod page_facts;
 pub(crate) mod sha256sums;
 mod shards;
 
 pub use build_json::Provenance;
 pub use imager_manifest::ImagerManifest;
 pub(crate) use lists::{JoinedRecord, Place};
+pub use page_facts::{Page, PageFingerprint, PageNode, PageStep};
 pub(crate) use shards::{ShardDifference, ShardRecord, difference, join};
 
 use super::{BuiltImage, OutputError, name_of, remove};
@@ -37,6 +40,8 @@ pub struct BuildRecord<'build> {
     pub images: &'build [BuiltImage],
     /// The names that images of the cluster may have, in any format.
     pub image_names: &'build [String],
+    /// The facts for the page to print.
+    pub page: Page,
     /// The facts for build.json, where that is wanted.
     pub provenance: Option<Provenance>,
     /// The facts for the manifest of Raspberry Pi Imager, where that is wanted.
@@ -71,8 +76,9 @@ pub(crate) trait Sidecar: Sync {
 }
 
 /// All that describe a whole build.
-pub(crate) const ALL: [&dyn Sidecar; 3] =
-    [&sha256sums::Sha256Sums, &build_json::BuildJson, &imager_manifest::ImagerManifestFile];
+/// The page comes after SHA256SUMS, which it reads.
+pub(crate) const ALL: [&dyn Sidecar; 4] =
+    [&sha256sums::Sha256Sums, &build_json::BuildJson, &imager_manifest::ImagerManifestFile, &page::PageFile];
 
 /// Writes the sidecar files of a build. Returns the paths of those that there are, by their keys.
 ///

@@ -8,6 +8,7 @@
 
 use super::imager_manifest::{self, ImagerManifestFile};
 use super::lists::{JoinedRecord, Place};
+use super::page_facts::Page;
 use super::{Sidecar as _, bmap, build_json, text_at};
 use crate::formats::ImageFormat;
 use crate::output::OutputError;
@@ -118,6 +119,7 @@ pub(crate) fn join<'build>(
     places: &[Place],
     folder: &'build Path,
     image_names: &'build [String],
+    page: Page,
 ) -> Result<JoinedRecord<'build>, OutputError> {
     const WHOLE: &str = "every shard is whole, and every place is in one";
     let image = |place: &Place| {
@@ -135,5 +137,5 @@ pub(crate) fn join<'build>(
         let paths: Vec<_> = images.iter().map(|(_, name, _)| folder.join(name)).collect();
         imager_manifest::name_files(manifest, &paths)?;
     }
-    Ok(JoinedRecord { folder, image_names, images, statement, manifest })
+    Ok(JoinedRecord { folder, image_names, images, page, statement, manifest })
 }

@@ -110,7 +110,7 @@ fn nothing_secret_is_shown_or_put_on_the_boot_partition() {
         shown.extend(output.stdout);
         shown.extend(output.stderr);
     }
-    for name in ["known_hosts", "ssh_config", "SHA256SUMS", "id_ed25519.pub"] {
+    for name in ["known_hosts", "ssh_config", "SHA256SUMS", "id_ed25519.pub", "index.html"] {
         shown.extend(fs::read(workshop.path(&format!("images/{name}"))).unwrap());
     }
     let boots = NODES.map(|node| {
