@@ -1,12 +1,15 @@
-//! The blocks that were written over a disk: in memory, or, where they are many, in an anonymous temporary file.
+//! The blocks that were written over a disk: in memory, or, where they are many, in an anonymous temporary file, which
+//! the blocks of many disks may share.
 
 use super::{BLOCK_SIZE, DiskFile, ReadAt as _, WriteAt as _, temporary};
 use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// [`BLOCK_SIZE`] as the offsets count.
 pub(super) const BLOCK: u64 = BLOCK_SIZE as u64;
@@ -41,17 +44,45 @@ impl BlockIndex {
 /// beyond the end are zero.
 pub(super) type Block = Box<[u8; BLOCK_SIZE]>;
 
+/// A file without a name that blocks are appended to, those of one disk or of many. It is gone when nothing needs it any
+/// more, also when the program is killed.
+#[derive(Debug)]
+pub struct BlockFile {
+    file: DiskFile,
+    /// The offset behind the last block.
+    end: AtomicU64,
+}
+
+impl BlockFile {
+    /// Makes an empty file in a folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be written to.
+    pub fn create(folder: &Path) -> io::Result<Self> {
+        // It grows with what is written to it: 2^63 - 1 bytes are the most that a file can have.
+        let file = DiskFile::of_size(temporary::anonymous(folder)?, ByteCount::new(u64::MAX >> 1));
+        Ok(Self { file, end: AtomicU64::new(0) })
+    }
+
+    /// Appends whole blocks; returns the offset of the first.
+    fn append(&self, blocks: &[u8]) -> io::Result<u64> {
+        let start = self.end.fetch_add(blocks.len() as u64, Ordering::Relaxed);
+        self.file.write_at(ByteOffset::new(start), blocks)?;
+        Ok(start)
+    }
+}
+
 /// Blocks by their number.
 #[derive(Debug)]
 pub(super) enum BlockMap {
     /// In memory.
     Memory(BTreeMap<BlockIndex, Block>),
-    /// In a file as large as the disk, each at its own place; all the rest of it is a hole.
+    /// In a file.
     File {
-        /// The numbers of those that were written.
-        indices: BTreeSet<BlockIndex>,
-        /// Their bytes. The file has no name, and is gone with this.
-        file: DiskFile,
+        /// The offset of each in the file.
+        offsets: BTreeMap<BlockIndex, u64>,
+        /// Their bytes, and those of others.
+        file: Arc<BlockFile>,
     },
 }
 
@@ -62,18 +93,31 @@ impl Default for BlockMap {
 }
 
 impl BlockMap {
-    /// Makes an empty set for a disk of `size`, in an anonymous file in `folder`.
-    pub(super) fn in_file(size: ByteCount, folder: &Path) -> io::Result<Self> {
-        let whole_blocks = size.get().checked_next_multiple_of(BLOCK_SIZE as u64);
-        let whole_blocks = whole_blocks.ok_or(io::ErrorKind::FileTooLarge)?;
-        let file = DiskFile::with_size(temporary::anonymous(folder)?, ByteCount::new(whole_blocks))?;
-        Ok(Self::File { indices: BTreeSet::new(), file })
+    /// Makes an empty set, whose blocks are kept in a file.
+    pub(super) fn in_file(file: BlockFile) -> Self {
+        Self::File { offsets: BTreeMap::new(), file: Arc::new(file) }
+    }
+
+    /// Returns the same blocks, in a file where they were in memory.
+    pub(super) fn into_file(self, file: &Arc<BlockFile>) -> io::Result<Self> {
+        let Self::Memory(blocks) = self else { return Ok(self) };
+        let bytes: Vec<&[u8]> = blocks.values().map(|block| &block[..]).collect();
+        let start = file.append(&bytes.concat())?;
+        let offsets = blocks.keys().copied().zip((start..).step_by(BLOCK_SIZE)).collect();
+        Ok(Self::File { offsets, file: Arc::clone(file) })
+    }
+
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Self::Memory(blocks) => blocks.len(),
+            Self::File { offsets, .. } => offsets.len(),
+        }
     }
 
     pub(super) fn contains(&self, index: BlockIndex) -> bool {
         match self {
             Self::Memory(blocks) => blocks.contains_key(&index),
-            Self::File { indices, .. } => indices.contains(&index),
+            Self::File { offsets, .. } => offsets.contains_key(&index),
         }
     }
 
@@ -84,7 +128,7 @@ impl BlockMap {
         }
         match self {
             Self::Memory(blocks) => Box::new(blocks.range(range).map(|(index, _)| *index)),
-            Self::File { indices, .. } => Box::new(indices.range(range).copied()),
+            Self::File { offsets, .. } => Box::new(offsets.range(range).map(|(index, _)| *index)),
         }
     }
 
@@ -92,7 +136,7 @@ impl BlockMap {
     pub(super) fn next_from(&self, index: BlockIndex) -> Option<BlockIndex> {
         match self {
             Self::Memory(blocks) => blocks.range(index..).next().map(|(index, _)| *index),
-            Self::File { indices, .. } => indices.range(index..).next().copied(),
+            Self::File { offsets, .. } => offsets.range(index..).next().map(|(index, _)| *index),
         }
     }
 
@@ -106,12 +150,10 @@ impl BlockMap {
                 buffer.copy_from_slice(bytes.ok_or_else(|| beyond_the_block(within, buffer.len()))?);
                 Ok(true)
             }
-            Self::File { indices, file } => {
-                let there = indices.contains(&index);
-                if there {
-                    file.read_at(place_of(index, within), buffer)?;
-                }
-                Ok(there)
+            Self::File { offsets, file } => {
+                let Some(offset) = offsets.get(&index) else { return Ok(false) };
+                file.file.read_at(ByteOffset::new(offset + within as u64), buffer)?;
+                Ok(true)
             }
         }
     }
@@ -129,15 +171,15 @@ impl BlockMap {
             Self::Memory(blocks) => {
                 let block =
                     blocks.entry(index).or_insert_with(|| below.unwrap_or_else(|| Box::new([0; BLOCK_SIZE])));
-                let place = block.get_mut(within..).and_then(|place| place.get_mut(..bytes.len()));
-                place.ok_or_else(|| beyond_the_block(within, bytes.len()))?.copy_from_slice(bytes);
+                overwrite(block, within, bytes)?;
             }
-            Self::File { indices, file } => {
-                if let (Some(below), false) = (below, indices.contains(&index)) {
-                    file.write_at(place_of(index, 0), &below[..])?;
+            Self::File { offsets, file } => {
+                if let Some(offset) = offsets.get(&index) {
+                    return file.file.write_at(ByteOffset::new(offset + within as u64), bytes);
                 }
-                file.write_at(place_of(index, within), bytes)?;
-                indices.insert(index);
+                let mut block = below.unwrap_or_else(|| Box::new([0; BLOCK_SIZE]));
+                overwrite(&mut block, within, bytes)?;
+                offsets.insert(index, file.append(&block[..])?);
             }
         }
         Ok(())
@@ -147,8 +189,8 @@ impl BlockMap {
     pub(super) fn remove(&mut self, index: BlockIndex) {
         match self {
             Self::Memory(blocks) => drop(blocks.remove(&index)),
-            Self::File { indices, .. } => {
-                indices.remove(&index);
+            Self::File { offsets, .. } => {
+                offsets.remove(&index);
             }
         }
     }
@@ -160,8 +202,11 @@ pub(super) fn part_of_block(offset: u64, length: usize) -> (usize, usize) {
     (within, length.min(BLOCK_SIZE - within))
 }
 
-fn place_of(index: BlockIndex, within: usize) -> ByteOffset {
-    ByteOffset::new(index.start() + within as u64)
+/// Writes `bytes` into a block in memory, from byte `within` of it on.
+fn overwrite(block: &mut Block, within: usize, bytes: &[u8]) -> io::Result<()> {
+    let place = block.get_mut(within..).and_then(|place| place.get_mut(..bytes.len()));
+    place.ok_or_else(|| beyond_the_block(within, bytes.len()))?.copy_from_slice(bytes);
+    Ok(())
 }
 
 fn beyond_the_block(within: usize, length: usize) -> io::Error {

@@ -8,7 +8,7 @@
 //! what is read        0 S S 3 N 5 6 7
 //! ```
 
-use super::blocks::{BlockIndex, BlockMap, part_of_block};
+use super::blocks::{BlockFile, BlockIndex, BlockMap, part_of_block};
 use super::{ReadAt, check_range};
 use crate::types::number::usize_from;
 use crate::types::{ByteCount, ByteOffset};
@@ -25,6 +25,24 @@ pub struct Layer {
 impl Layer {
     pub(super) fn new(blocks: BlockMap) -> Self {
         Self { blocks }
+    }
+
+    /// Returns the same layer, with blocks in a file that were in memory: many layers may share one.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn into_file(self, file: &Arc<BlockFile>) -> io::Result<Self> {
+        Ok(Self { blocks: self.blocks.into_file(file)? })
+    }
+
+    /// Returns the number of blocks.
+    pub(crate) fn count(&self) -> usize {
+        self.blocks.count()
+    }
+
+    /// Returns `true` if it has a block.
+    pub(crate) fn contains(&self, index: BlockIndex) -> bool {
+        self.blocks.contains(index)
     }
 
     /// Returns the numbers of the blocks in a range, in order.

@@ -24,7 +24,7 @@ mod window;
 pub(crate) use atomic_file::sweep_all;
 pub use atomic_file::{AtomicFile, FileError};
 pub use block_device::BlockDevice;
-pub use blocks::BlockIndex;
+pub use blocks::{BlockFile, BlockIndex};
 pub use extended::Extended;
 pub use file::DiskFile;
 pub(crate) use file::is_zeros;

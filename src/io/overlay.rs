@@ -1,6 +1,6 @@
 //! Copy on write, in blocks of 4 KiB, over a disk that is never written to.
 
-use super::blocks::{BLOCK, Block, BlockIndex, BlockMap, part_of_block};
+use super::blocks::{BLOCK, Block, BlockFile, BlockIndex, BlockMap, part_of_block};
 use super::layered_disk::{Layer, LayeredDisk};
 use super::{BLOCK_SIZE, ReadAt, Rollback, WriteAt, check_range};
 use crate::types::number::usize_from;
@@ -32,7 +32,7 @@ impl Overlay {
     /// # Errors
     /// When the file cannot be made.
     pub fn in_file(below: LayeredDisk, folder: &Path) -> io::Result<Self> {
-        let own = BlockMap::in_file(below.size(), folder)?;
+        let own = BlockMap::in_file(BlockFile::create(folder)?);
         Ok(Self { below, own: RwLock::new(own) })
     }
 
@@ -240,6 +240,15 @@ mod tests {
         ]
     }
 
+    /// A file that holds the blocks of another layer already.
+    fn shared_file(folder: &Path) -> Arc<BlockFile> {
+        let file = Arc::new(BlockFile::create(folder).unwrap());
+        let other = Overlay::new(Arc::new(disk(3 * BLOCK_SIZE)));
+        other.write_at(ByteOffset::ZERO, &[7; 3 * BLOCK_SIZE]).unwrap();
+        other.into_layer().unwrap().into_file(&file).unwrap();
+        file
+    }
+
     /// The same step on an overlay and on plain bytes.
     fn apply(step: &Step, overlay: &Overlay, model: &mut [u8], below: &[u8]) {
         let clip = |at: usize, length: usize| {
@@ -274,6 +283,7 @@ mod tests {
             at in 0..20_000_usize,
             length in 0..20_000_usize,
             in_file in any::<bool>(),
+            shares_file in any::<bool>(),
         ) {
             let folder = tempfile::tempdir().unwrap();
             let overlay = |below| {
@@ -299,7 +309,9 @@ mod tests {
             upper.read_at(ByteOffset::new(at as u64), &mut part).unwrap();
             prop_assert_eq!(&part[..], &model[at..at + length]);
 
-            let layer = Arc::new(upper.into_layer().unwrap());
+            let layer = upper.into_layer().unwrap();
+            let layer = if shares_file { layer.into_file(&shared_file(folder.path())).unwrap() } else { layer };
+            let layer = Arc::new(layer);
             let mut block = [0; BLOCK_SIZE];
             for index in layer.indices() {
                 layer.read(index, &mut block).unwrap();
