@@ -27,6 +27,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let stock = OpenedImage::new(image, &cluster, OpenOptions::default())?;
     let session = Session::new(cluster, stock, secret, None);
     let plans = session.plan(&Silent)?;
-    assert_eq!(plans.nodes.len(), 100);
+    assert_eq!(plans.nodes().count(), 100);
     Ok(())
 }

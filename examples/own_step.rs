@@ -32,7 +32,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         })
     });
     let plans = session.plan(&Silent)?;
-    for (node, patch) in &plans.nodes {
+    for planned in plans.nodes() {
+        let (node, patch) = planned?;
         let is_planned = |path: &str| patch.edits.iter().any(|edit| edit.path.as_str() == path);
         assert!(is_planned("/etc/rack") && is_planned("/config.txt"), "{}", node.name);
     }

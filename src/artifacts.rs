@@ -45,7 +45,7 @@ pub struct OpenedArtifacts {
     /// The files.
     pub artifacts: Artifacts,
     /// Keeps the downloads where they are.
-    pub(crate) holds: Vec<Hold>,
+    _downloads: Vec<Hold>,
     /// The reason why the cache could not be used, if so.
     pub trouble: Option<CacheError>,
 }
@@ -71,11 +71,11 @@ pub fn open(
         Architecture::Armhf => armhf,
     };
     let program = program.as_ref().ok_or(ArtifactError::NoBinary { architecture })?;
-    let (mut holds, mut trouble) = (Vec::new(), None);
+    let (mut downloads, mut trouble) = (Vec::new(), None);
     let mut get = |artifact: &FileLocation| {
         let fetched = artifact.fetch(cache, &std::env::temp_dir(), progress)?;
         let content = checked(&fetched.path, artifact.sha256())?;
-        holds.push(fetched.hold);
+        downloads.push(fetched.hold);
         trouble = trouble.take().or(fetched.trouble);
         Ok::<_, ArtifactError>((fetched.path, content))
     };
@@ -91,7 +91,7 @@ pub fn open(
         archives.push((image.file_name(), content));
     }
     let artifacts = Artifacts { binary: program, images: archives };
-    Ok(Some(OpenedArtifacts { artifacts, holds, trouble }))
+    Ok(Some(OpenedArtifacts { artifacts, _downloads: downloads, trouble }))
 }
 
 /// Returns the content of a file that has the SHA-256 it is to have. A download was checked already, but the cache is

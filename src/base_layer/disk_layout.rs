@@ -5,7 +5,7 @@ use crate::cluster::Grow;
 use crate::fs::{ext4, fat};
 use crate::io::ReadAt as _;
 use crate::partition::{PartitionEntry, PartitionTable};
-use crate::patch::{Action, Partition, Patch};
+use crate::patch::{Action, Partition, Patch, StockFiles};
 use crate::stock_system::StockSystem;
 use crate::types::{ByteCount, ImagePath, number};
 
@@ -82,40 +82,61 @@ impl DiskLayout {
     }
 }
 
-/// Checks that what a patch writes to the boot partition fits there. That partition does not grow: its end is where
-/// the root partition begins. The rule is the one that the writer goes by, file by file.
-///
-/// # Errors
-/// Fails with [`BaseLayerError::BootFull`] at the first file that does not fit.
-pub(crate) fn check_boot(system: &StockSystem, patch: &Patch) -> Result<(), BaseLayerError> {
-    let boot = &system.disk.files.boot;
-    let cluster = boot.allocation_unit().get();
-    let mut free = boot.summary().map_err(BaseLayerError::BootFree)?.free.get() / cluster;
-    let name = fat::LONGEST_ENTRY.div_ceil(cluster);
-    for edit in patch.edits_of(Partition::Boot) {
-        let found = boot.metadata(&edit.path).map_err(BaseLayerError::BootFree)?;
-        let returned = found.map_or(0, |found| found.size.get().div_ceil(cluster));
-        match &edit.action {
-            Action::File { content, .. } => {
-                let needed = content.size().get().div_ceil(cluster);
-                let available = free + returned;
-                free = match available.checked_sub(needed) {
-                    Some(left) if left >= name => left,
-                    _ => {
-                        return Err(BaseLayerError::BootFull {
-                            path: edit.path.clone(),
-                            size: content.size(),
-                            free: ByteCount::new(number::excess(available, name) * cluster),
-                        });
-                    }
-                };
-            }
-            Action::Directory { .. } if found.is_none() => free = number::excess(free, 1),
-            Action::Remove => free += returned,
-            Action::Directory { .. } | Action::Symlink { .. } | Action::Rename { .. } => {}
-        }
+/// The room on the boot partition of a stock image. That partition does not grow: its end is where the root partition
+/// begins.
+pub(crate) struct BootRoom<'system> {
+    files: &'system StockFiles,
+    /// The size of a cluster.
+    cluster: u64,
+    /// The number of clusters that are free: counting them reads the whole file allocation table.
+    free: u64,
+}
+
+impl<'system> BootRoom<'system> {
+    /// Counts what is free.
+    ///
+    /// # Errors
+    /// When the boot partition cannot be read.
+    pub(crate) fn of(system: &'system StockSystem) -> Result<Self, BaseLayerError> {
+        let files = &system.disk.files;
+        let cluster = files.boot.allocation_unit().get();
+        let free = files.boot.summary().map_err(BaseLayerError::BootFree)?.free.get() / cluster;
+        Ok(Self { files, cluster, free })
     }
-    Ok(())
+
+    /// Checks that what a patch writes to the boot partition fits there. The rule is the one that the writer goes by, file
+    /// by file.
+    ///
+    /// # Errors
+    /// Fails with [`BaseLayerError::BootFull`] at the first file that does not fit.
+    pub(crate) fn check(&self, patch: &Patch) -> Result<(), BaseLayerError> {
+        let Self { files, cluster, mut free } = *self;
+        let name = fat::LONGEST_ENTRY.div_ceil(cluster);
+        for edit in patch.edits_of(Partition::Boot) {
+            let found = files.boot.metadata(&edit.path).map_err(BaseLayerError::BootFree)?;
+            let returned = found.map_or(0, |found| found.size.get().div_ceil(cluster));
+            match &edit.action {
+                Action::File { content, .. } => {
+                    let needed = content.size().get().div_ceil(cluster);
+                    let available = free + returned;
+                    free = match available.checked_sub(needed) {
+                        Some(left) if left >= name => left,
+                        _ => {
+                            return Err(BaseLayerError::BootFull {
+                                path: edit.path.clone(),
+                                size: content.size(),
+                                free: ByteCount::new(number::excess(available, name) * cluster),
+                            });
+                        }
+                    };
+                }
+                Action::Directory { .. } if found.is_none() => free = number::excess(free, 1),
+                Action::Remove => free += returned,
+                Action::Directory { .. } | Action::Symlink { .. } | Action::Rename { .. } => {}
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Returns the size by which an image has to grow so that there is room for `more` bytes than there were.
@@ -152,7 +173,7 @@ fn files_on_root(patch: &Patch) -> impl Iterator<Item = (&ImagePath, u64)> {
 }
 
 /// Returns how much of the root partition the files of a patch take.
-pub(super) fn size_on_root(patch: &Patch) -> u64 {
+pub(crate) fn size_on_root(patch: &Patch) -> u64 {
     files_on_root(patch).fold(0, |sum, (_, size)| more_room(sum, size))
 }
 

@@ -23,7 +23,7 @@ errors! {
         #[error("writing what all nodes get: {0}")]
         Apply(#[from] PatchError),
         /// There is no room for the layer.
-        #[error("keeping what all nodes get in a temporary file failed: {0}")]
+        #[error("keeping what nodes get in a temporary file failed: {0}")]
         Scratch(io::Error) => "Make room in the folder that the images go to, or choose another one",
         /// The boot partition could not be read.
         #[error("reading how much is free on the boot partition failed: {0}")]

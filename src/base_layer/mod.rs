@@ -12,7 +12,7 @@ mod disk_layout;
 mod error;
 
 pub use disk_layout::DiskLayout;
-pub(crate) use disk_layout::check_boot;
+pub(crate) use disk_layout::{BootRoom, size_on_root};
 pub use error::BaseLayerError;
 
 use crate::fs::{FsError, ext4, fat};
@@ -21,8 +21,6 @@ use crate::partition::PartitionEntry;
 use crate::patch::{self, Filesystems, Partition, Patch, PatchError};
 use crate::stock_system::StockSystem;
 use crate::types::ImagePath;
-use disk_layout::size_on_root;
-use std::collections::BTreeSet;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
@@ -35,6 +33,8 @@ const LARGEST_IN_MEMORY: u64 = 16 << 20;
 pub struct BaseLayer {
     /// The stock image, zeros behind it up to the size of a disk, and over both the layer that all nodes share.
     pub disk: LayeredDisk,
+    /// That layer.
+    layer: Arc<Layer>,
     boot: PartitionEntry,
     root: PartitionEntry,
 }
@@ -60,7 +60,8 @@ impl BaseLayer {
         };
         let disk = LayeredDisk::new(bytes);
         let overlay = overlay_for(common, &disk, scratch).map_err(BaseLayerError::Scratch)?;
-        let mut base_layer = Self { disk, boot: system.disk.boot.clone(), root: layout.root.clone() };
+        let (boot, root) = (system.disk.boot.clone(), layout.root.clone());
+        let mut base_layer = Self { disk, layer: Arc::default(), boot, root };
         if layout.growth.get() > 0 {
             layout.table.write_length(&overlay, layout.root.number)?;
             let root = base_layer.window(Partition::Root, Arc::clone(&overlay)).map_err(FsError::from);
@@ -70,8 +71,8 @@ impl BaseLayer {
         if !common.edits.is_empty() {
             base_layer.apply(common, &overlay)?;
         }
-        let layer = into_layer(overlay).map_err(BaseLayerError::Scratch)?;
-        base_layer.disk = base_layer.disk.with(Arc::new(layer));
+        base_layer.layer = Arc::new(into_layer(overlay).map_err(BaseLayerError::Scratch)?);
+        base_layer.disk = base_layer.disk.with(Arc::clone(&base_layer.layer));
         Ok(base_layer)
     }
 
@@ -88,8 +89,8 @@ impl BaseLayer {
 
     /// Returns the number of blocks in which a node with this layer differs from the stock image.
     pub fn changed_blocks(&self, layer: &Layer) -> usize {
-        let shared = self.disk.layers().iter().flat_map(|layer| layer.indices());
-        shared.chain(layer.indices()).collect::<BTreeSet<_>>().len()
+        let own = layer.indices().filter(|index| !self.layer.contains(*index)).count();
+        self.layer.count() + own
     }
 
     /// Returns the parts of a node's disk that hold nothing, in order: what its two filesystems say is free.

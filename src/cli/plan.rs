@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     let mut plans = Vec::new();
     for node in nodes {
         let patch = planned.of(node)?;
-        let edits = report(patch, &planned.common, &system.disk.files).map_err(Error::from)?;
+        let edits = report(&patch, &planned.common, &system.disk.files).map_err(Error::from)?;
         let text = |edit: &Edit| if arguments.contents { text_of(edit) } else { None };
         let edits: Vec<_> = edits.into_iter().zip(patch.edits.iter().map(text)).collect();
         plans.push((node, edits));

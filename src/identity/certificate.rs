@@ -33,7 +33,7 @@ use zeroize::Zeroizing;
 pub const CERTIFICATES_BEGIN: UnixTime = UnixTime::new(1_577_836_800);
 
 /// A certificate authority of a k3s server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Authority {
     /// Signs what servers show to clients; its hash is in every token.
     Server,
@@ -48,6 +48,7 @@ pub enum Authority {
 }
 
 /// A certificate and the key that belongs to it.
+#[derive(Clone)]
 pub struct CertifiedKey {
     /// PEM.
     pub certificate: String,

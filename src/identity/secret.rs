@@ -23,6 +23,8 @@ pub struct ClusterSecret {
     bytes: Zeroizing<[u8; 32]>,
     /// The passwords that were hashed, with their hashes, by node and user: each takes milliseconds.
     hashed: Mutex<BTreeMap<(String, String), HashedPassword>>,
+    /// The authorities that were made, with their ends: the token of every node needs one.
+    authorities: Mutex<BTreeMap<(Authority, UnixTime), CertifiedKey>>,
 }
 
 struct HashedPassword {
@@ -50,7 +52,7 @@ impl Creation {
 
 impl ClusterSecret {
     fn of(bytes: Zeroizing<[u8; 32]>) -> Self {
-        Self { bytes, hashed: Mutex::default() }
+        Self { bytes, hashed: Mutex::default(), authorities: Mutex::default() }
     }
 
     /// Takes the secret in `environment`, the value of
@@ -165,12 +167,18 @@ impl ClusterSecret {
         hash
     }
 
-    /// Makes a certificate authority of k3s, valid until `end`.
+    /// Returns a certificate authority of k3s, valid until `end`. It is made once.
     ///
     /// # Errors
     /// When `end` is no time of a certificate.
     pub fn authority(&self, authority: Authority, end: UnixTime) -> Result<CertifiedKey, IdentityError> {
-        certificate::authority(&self.bytes, authority, end)
+        let made = || self.authorities.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = made().get(&(authority, end)) {
+            return Ok(known.clone());
+        }
+        let pair = certificate::authority(&self.bytes, authority, end)?;
+        made().insert((authority, end), pair.clone());
+        Ok(pair)
     }
 
     /// Makes the client certificate that lets the cluster's owner do everything, valid until `end`.

@@ -89,7 +89,7 @@ fn apply_edit(edit: &Edit, filesystem: &mut dyn WriteFilesystem) -> PatchResult<
 mod tests {
     use super::*;
     use crate::fs::FsError;
-    use crate::patch::{Content, Sensitivity};
+    use crate::patch::{Content, Sensitivity, SourceDigests};
     use crate::types::{ByteCount, ImagePath, Mode, Owner, UnixTime, image_path};
 
     /// A filesystem that takes files and forgets them.
@@ -124,20 +124,46 @@ mod tests {
         }
     }
 
+    /// A patch that writes one file.
+    fn patch_with(content: Content) -> Patch {
+        let (mode, owner, sensitivity) = (Mode::FILE, Owner::ROOT, Sensitivity::Plain);
+        let action = Action::File { content, mode, owner, sensitivity };
+        let path = image_path!("/x");
+        let edit = Edit { partition: Partition::Root, path, action, replaces_stock: false };
+        Patch { time: UnixTime::new(1), edits: vec![edit] }
+    }
+
+    fn apply_to_nowhere(patch: &Patch) -> PatchResult<()> {
+        apply(patch, Filesystems { boot: Box::new(Nowhere), root: Box::new(Nowhere) })
+    }
+
+    /// A node is planned once to be checked, and once more to be built.
+    #[test]
+    fn a_source_file_is_what_it_was_in_the_first_patch_that_named_it() {
+        for (later, is_found) in [("as noted", false), ("otherwise", true), ("ba noted", false)] {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), "as noted").unwrap();
+            let patch = || patch_with(Content::measured(file.path()).unwrap());
+            let mut known = SourceDigests::default();
+            patch().note_sources(&mut known);
+            std::fs::write(file.path(), later).unwrap();
+            let mut second = patch();
+            second.take_digests(&mut known).unwrap();
+            // What has the same size may change until its digest is taken, and not after that.
+            assert_eq!(apply_to_nowhere(&second).is_err(), is_found, "{later}");
+            std::fs::write(file.path(), "as found").unwrap();
+            let mut third = patch();
+            third.take_digests(&mut known).unwrap();
+            assert!(apply_to_nowhere(&third).is_err(), "{later}");
+        }
+    }
+
     #[test]
     fn a_source_file_that_changed_since_the_plan_is_not_written_unseen() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "planned").unwrap();
-        let action = Action::File {
-            content: Content::of_file(file.path()).unwrap(),
-            mode: Mode::FILE,
-            owner: Owner::ROOT,
-            sensitivity: Sensitivity::Plain,
-        };
-        let path = image_path!("/x");
-        let edit = Edit { partition: Partition::Root, path, action, replaces_stock: false };
-        let plan = Patch { time: UnixTime::new(1), edits: vec![edit] };
-        let applied = || apply(&plan, Filesystems { boot: Box::new(Nowhere), root: Box::new(Nowhere) });
+        let plan = patch_with(Content::of_file(file.path()).unwrap());
+        let applied = || apply_to_nowhere(&plan);
         applied().unwrap();
         for changed in ["changed", "planned and more", "plan"] {
             std::fs::write(file.path(), changed).unwrap();

@@ -101,6 +101,14 @@ impl Content {
         }
     }
 
+    /// Returns the source file of a content that was only measured.
+    pub(super) fn measured_path(&self) -> Option<&Path> {
+        match self {
+            Self::SourceFile { path, digest: None, .. } => Some(path),
+            Self::Bytes(_) | Self::SourceFile { .. } => None,
+        }
+    }
+
     /// Opens it for reading, from the first byte on.
     ///
     /// # Errors

@@ -44,7 +44,7 @@ pub use error::{PatchError, PatchResult};
 pub use stock::{MemoryStock, Stock, StockFiles};
 
 use crate::fs::FileKind;
-use crate::types::{ByteCount, ImagePath, Mode, Owner, UnixTime};
+use crate::types::{ImagePath, Mode, Owner, UnixTime};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -135,9 +135,10 @@ pub struct Patch {
     pub edits: Vec<Edit>,
 }
 
-/// The source files of which the digest was taken, by their paths and their sizes.
+/// Source files, by their paths: each as it was measured first, and with its digest once that was taken. So all patches
+/// mean the same content by a path, and a file that changes meanwhile is found when it is written.
 #[derive(Debug, Default)]
-pub struct SourceDigests(BTreeMap<(PathBuf, ByteCount), Content>);
+pub struct SourceDigests(BTreeMap<PathBuf, Content>);
 
 /// One change of one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,27 +196,37 @@ impl Patch {
         Self { time: self.time, edits: left.cloned().collect() }
     }
 
-    /// Takes the digest of every source file that was only measured. `known` holds those that were taken, so that
-    /// a file that goes onto many cards is read once.
+    /// Notes in `known` the source files that were only measured.
+    pub fn note_sources(&mut self, known: &mut SourceDigests) {
+        for (_, source, content) in self.measured() {
+            known.0.entry(source).or_insert_with(|| content.clone());
+        }
+    }
+
+    /// Takes the digest of every source file that was only measured, as it is in `known`: so a file that goes onto many
+    /// cards is read once.
     ///
     /// # Errors
     /// Fails when a source file cannot be read.
     pub fn take_digests(&mut self, known: &mut SourceDigests) -> PatchResult<()> {
-        for edit in &mut self.edits {
-            if let Action::File { content, .. } = &mut edit.action
-                && let (Some(source), None) = (content.source_path(), content.digest())
-            {
-                let key = (source.to_owned(), content.size());
-                *content = if let Some(known) = known.0.get(&key) {
-                    known.clone()
-                } else {
-                    let failed = PatchError::content(content, edit.partition.at(&edit.path));
-                    content.with_digest().map_err(failed)?
-                };
-                known.0.insert(key, content.clone());
+        for (at, source, content) in self.measured() {
+            let known = known.0.entry(source).or_insert_with(|| content.clone());
+            if known.measured_path().is_some() {
+                *known = known.with_digest().map_err(PatchError::content(known, at))?;
             }
+            *content = known.clone();
         }
         Ok(())
+    }
+
+    /// Returns the contents that were only measured, with their places and their source files.
+    fn measured(&mut self) -> impl Iterator<Item = (PartitionPath, PathBuf, &mut Content)> {
+        self.edits.iter_mut().filter_map(|Edit { partition, path, action, .. }| match action {
+            Action::File { content, .. } => {
+                Some((partition.at(path), content.measured_path()?.to_owned(), content))
+            }
+            _ => None,
+        })
     }
 
     /// Returns the edits of one partition, in order.

@@ -66,14 +66,43 @@ pub struct StockFiles {
     pub boot: Box<dyn ReadFilesystem>,
     /// The ext4 partition.
     pub root: Box<dyn ReadFilesystem>,
-    metadata: RefCell<BTreeMap<PartitionPath, Option<Metadata>>>,
-    contents: RefCell<BTreeMap<PartitionPath, Option<Vec<u8>>>>,
+    metadata: Answers<Option<Metadata>>,
+    contents: Answers<Option<Vec<u8>>>,
+    links: Answers<Option<String>>,
+    lists: Answers<Vec<String>>,
+}
+
+/// Answers that were given, by what was asked for.
+struct Answers<T>(RefCell<BTreeMap<PartitionPath, T>>);
+
+impl<T: Clone> Answers<T> {
+    fn new() -> Self {
+        Self(RefCell::default())
+    }
+
+    /// Returns the answer about a path, which is cached where `is_cached` takes it.
+    fn get(
+        &self,
+        at: PartitionPath,
+        find: impl FnOnce() -> PatchResult<T>,
+        is_cached: impl FnOnce(&T) -> bool,
+    ) -> PatchResult<T> {
+        if let Some(known) = self.0.borrow().get(&at) {
+            return Ok(known.clone());
+        }
+        let found = find()?;
+        if is_cached(&found) {
+            self.0.borrow_mut().insert(at, found.clone());
+        }
+        Ok(found)
+    }
 }
 
 impl StockFiles {
     /// Takes the filesystems of both partitions.
     pub fn new(boot: Box<dyn ReadFilesystem>, root: Box<dyn ReadFilesystem>) -> Self {
-        Self { boot, root, metadata: RefCell::default(), contents: RefCell::default() }
+        let (metadata, contents) = (Answers::new(), Answers::new());
+        Self { boot, root, metadata, contents, links: Answers::new(), lists: Answers::new() }
     }
 
     pub(super) fn files(&self, partition: Partition) -> PartitionFiles<'_> {
@@ -119,39 +148,30 @@ impl LinkTree for StockTree<'_> {
 
 impl Stock for StockFiles {
     fn metadata(&self, partition: Partition, path: &ImagePath) -> PatchResult<Option<Metadata>> {
-        let at = partition.at(path);
-        if let Some(known) = self.metadata.borrow().get(&at) {
-            return Ok(*known);
-        }
-        let found = self.files(partition).metadata(path)?;
-        self.metadata.borrow_mut().insert(at, found);
-        Ok(found)
+        self.metadata.get(partition.at(path), || self.files(partition).metadata(path), |_| true)
     }
 
     fn read(&self, partition: Partition, path: &ImagePath) -> PatchResult<Option<Vec<u8>>> {
-        let at = partition.at(path);
-        if let Some(known) = self.contents.borrow().get(&at) {
-            return Ok(known.clone());
-        }
-        let content = self.read_anew(partition, path)?;
-        if content.as_ref().is_none_or(|content| content.len() <= LARGEST_CACHED_FILE) {
-            self.contents.borrow_mut().insert(at, content.clone());
-        }
-        Ok(content)
+        let is_small = |content: &Option<Vec<u8>>| {
+            content.as_ref().is_none_or(|content| content.len() <= LARGEST_CACHED_FILE)
+        };
+        self.contents.get(partition.at(path), || self.read_anew(partition, path), is_small)
     }
 
     fn read_link(&self, partition: Partition, path: &ImagePath) -> PatchResult<Option<String>> {
-        match self.metadata(partition, path)? {
+        let find = || match self.metadata(partition, path)? {
             Some(found) if found.kind == FileKind::Symlink => self.files(partition).read_link(path).map(Some),
             _ => Ok(None),
-        }
+        };
+        self.links.get(partition.at(path), find, |_| true)
     }
 
     fn list(&self, partition: Partition, path: &ImagePath) -> PatchResult<Vec<String>> {
-        match self.metadata(partition, path)? {
+        let find = || match self.metadata(partition, path)? {
             Some(found) if found.kind == FileKind::Directory => self.files(partition).list(path),
             _ => Ok(Vec::new()),
-        }
+        };
+        self.lists.get(partition.at(path), find, |_| true)
     }
 }
 

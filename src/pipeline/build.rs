@@ -6,12 +6,12 @@ use super::plans::Plans;
 use super::session::{OpenedImage, Session, wrong_image_or};
 use super::{Error, Progress, named_node, writable_warning};
 use crate::access::{AccessFile, AccessFiles, WrittenAccessFiles};
-use crate::base_layer::BaseLayer;
+use crate::base_layer::{BaseLayer, BaseLayerError};
 use crate::cache;
 use crate::cluster::{Cluster, Node};
 use crate::formats::Compression;
 use crate::io::ownership::create_folder;
-use crate::io::{self as disks, BlockIndex, CopyError, ReadAt as _, Sink};
+use crate::io::{self as disks, BlockFile, BlockIndex, CopyError, ReadAt as _, Sink};
 pub use crate::output::BuiltImage;
 use crate::output::sidecar::{self, BuildRecord, ImagerManifest, Provenance};
 use crate::output::{self, ImageJob, ImageWriter, OutputError};
@@ -187,8 +187,9 @@ pub(super) fn prepare_folder(cluster: &Cluster, progress: &dyn Progress) -> Resu
     Ok(())
 }
 
-/// Applies the plan of every node, in memory: returns the images that are wanted, and the blocks in which
-/// some node differs.
+/// Applies the plan of every node, one after the other: returns the images that are wanted, and the blocks in which
+/// some node differs. The images hang on all nodes, so layers wait for the last one: a quarter of a MiB each, and in a
+/// file, as there may be a thousand.
 fn apply(
     session: &Session,
     plans: &Plans<'_>,
@@ -197,17 +198,19 @@ fn apply(
 ) -> Result<(Vec<ImageJob>, BTreeSet<BlockIndex>), Error> {
     let Session { cluster, stock: OpenedImage { system, .. }, .. } = session;
     let folder = &cluster.output.folder;
+    let layers = Arc::new(BlockFile::create(folder).map_err(BaseLayerError::Scratch)?);
     let (mut jobs, mut node_blocks) = (Vec::new(), BTreeSet::new());
-    for (node, patch) in &plans.nodes {
+    for planned in plans.nodes() {
+        let (node, patch) = planned?;
         let failed = |source| Error::Apply { node: node.name.to_string(), source };
-        let layer = Arc::new(base_layer.patch(&patch.beyond(&plans.common), folder).map_err(failed)?);
-        // The layer itself is gone where no image of it is wanted: of a thousand nodes that is a quarter of a gigabyte.
+        let layer = base_layer.patch(&patch.beyond(&plans.common), folder).map_err(failed)?;
         node_blocks.extend(layer.indices());
         let changed_blocks = base_layer.changed_blocks(&layer);
         tracing::debug!(node = %node.name, changed_blocks, "applied a plan");
         if options.only.as_ref().is_none_or(|only| only.iter().any(|name| *name == *node.name.as_str())) {
+            let layer = Arc::new(layer.into_file(&layers).map_err(BaseLayerError::Scratch)?);
             let unused = options.bmap.then(|| base_layer.unused(&layer)).transpose()?;
-            let plan = plan_digest(patch, &plans.common, system)?;
+            let plan = plan_digest(&patch, &plans.common, system)?;
             let (title, description) = labels(node, system);
             jobs.push(ImageJob {
                 node: node.name.to_string(),

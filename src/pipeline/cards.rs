@@ -146,7 +146,7 @@ impl Cards<'_> {
     /// When it is none of the cluster.
     pub fn origin_of(&self, node: &Node) -> Result<Digest, Error> {
         let stock = self.session.stock.image.file_digest().map_err(OutputError::StockImage)?;
-        let plan = plan_digest(self.plans.of(node)?, &self.plans.common, &self.session.stock.system)?;
+        let plan = plan_digest(&self.plans.of(node)?, &self.plans.common, &self.session.stock.system)?;
         Ok(Digest::of(&[*stock.as_bytes(), *plan.as_bytes()].concat()))
     }
 

@@ -1,7 +1,7 @@
 //! Checks a nodes.yaml against its stock image, where the image is at hand: for `check`, which downloads nothing,
 //! decompresses next to nothing, and writes nothing.
 
-use super::plans::{Materials, plan_with};
+use super::plans::Planner;
 use super::{Error, image_name};
 use crate::artifacts;
 use crate::cluster::{Cluster, Diagnostic, FetchedKeys, ImageSource, Install};
@@ -12,6 +12,7 @@ use crate::raspios::{self, DOWNLOAD_PAGE};
 use crate::stock_image::StockImage;
 use crate::stock_system::{OpenOptions, StockSystem, StockSystemError};
 use crate::types::{Silent, Warning};
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -98,7 +99,6 @@ impl Checked {
             let open = |install| artifacts::open(install, system.release.architecture, cache, &Silent);
             install.map(open).transpose()?.flatten()
         };
-        let artifacts = artifacts.as_ref().map(|opened| &opened.artifacts);
         // Nothing is made from it.
         let secret = ClusterSecret::throwaway()?;
         // Keys that are not at hand are left out, and others do not change what is checked.
@@ -107,8 +107,9 @@ impl Checked {
             let users = std::iter::once(&mut node.user).chain(&mut node.users);
             users.for_each(|user| user.ssh_authorized_keys.pinned.clear());
         }
-        let materials = Materials { artifacts, keys: &FetchedKeys::default() };
-        plan_with(&system, &cluster, &secret, &materials, &[])?;
+        let (keys, sources) = (FetchedKeys::default(), RefCell::default());
+        let (system, cluster, secret) = (&system, &cluster, &secret);
+        Planner { system, cluster, secret, steps: &[], artifacts, keys, sources }.plan_all()?;
         Ok(())
     }
 

@@ -1,150 +1,155 @@
 //! The plans of all nodes of a cluster, and the mistakes in nodes.yaml that only show against a stock image.
 
-use super::{Error, Progress};
-use crate::artifacts;
-use crate::base_layer::{self, BaseLayerError, DiskLayout};
-use crate::cache::{self, Hold};
-use crate::cluster::{
-    Cluster, ClusterName, Diagnostic, ExtraFile, FetchedKeys, FieldSpan, ImageSource, Node,
-};
+use super::{Error, Progress, named_node};
+use crate::artifacts::{self, OpenedArtifacts};
+use crate::base_layer::{BaseLayerError, BootRoom, DiskLayout, size_on_root};
+use crate::cache;
+use crate::cluster::{Cluster, Diagnostic, ExtraFile, FetchedKeys, FieldSpan, ImageSource, K3s, Node};
 use crate::github_keys;
 use crate::identity::ClusterSecret;
-use crate::k3s::Artifacts;
 use crate::patch::{Draft, Partition, Patch, PatchError, SourceDigests};
 use crate::plan::{self, PlanContext};
 use crate::raspios::RaspiosError;
 use crate::stock_system::StockSystem;
 use crate::types::ImagePath;
+use std::cell::RefCell;
 use std::path::Path;
 
 /// A caller's own part of the plan of each node.
 pub(super) type Step = Box<dyn Fn(&Node, &mut Draft<'_>) -> Result<(), PatchError> + Send + Sync>;
 
-/// The patches of all nodes of a cluster.
-pub struct Plans<'cluster> {
-    /// The name of the cluster.
-    pub cluster: &'cluster ClusterName,
+/// The plans of the nodes of a cluster, all of which were made once and checked. What is kept is what all nodes share:
+/// the patch of a node is made anew whenever it is asked for, so that a thousand nodes take no more memory than ten.
+pub struct Plans<'run> {
     /// The layout of the disk of every image.
     pub layout: DiskLayout,
     /// The patch that those of all nodes begin with.
     pub common: Patch,
-    /// The whole patch of every node, in the order of nodes.yaml.
-    pub nodes: Vec<(&'cluster Node, Patch)>,
-    /// Keeps what was downloaded for the patches where it is.
-    _downloads: Vec<Hold>,
+    planner: Planner<'run>,
 }
 
-impl Plans<'_> {
-    /// The patch of a node.
+impl<'run> Plans<'run> {
+    /// Returns the whole patch of every node, in the order of nodes.yaml.
+    pub fn nodes(&self) -> impl Iterator<Item = Result<(&'run Node, Patch), Error>> {
+        self.planner.cluster.nodes.iter().map(|node| Ok((node, self.planner.patch(node)?)))
+    }
+
+    /// Returns the whole patch of a node.
     ///
     /// # Errors
-    /// When it is none of the cluster that was planned.
-    pub fn of(&self, node: &Node) -> Result<&Patch, Error> {
-        let planned = self.nodes.iter().find(|(planned, _)| planned.name == node.name);
-        planned.map(|(_, patch)| patch).ok_or_else(|| Error::NoSuchNode {
-            name: node.name.to_string(),
-            cluster: self.cluster.to_string(),
-            known: self.nodes.iter().map(|(node, _)| node.name.to_string()).collect(),
-        })
+    /// When it is none of the cluster that was planned, or a file of this machine that goes onto it is gone by now.
+    pub fn of(&self, node: &Node) -> Result<Patch, Error> {
+        self.planner.patch(named_node(self.planner.cluster, node.name.as_str())?)
     }
 }
 
-/// Plans every node. What is to be put inside the cards and named by an address is downloaded into `cache`; without
-/// one, into a folder that is gone with the plans.
-///
-/// # Errors
-/// When the stock image lacks something that nodes.yaml asks for, when what is to be put inside the cards
-/// cannot be had, or does not fit.
-pub(super) fn plan_cluster<'cluster>(
-    system: &StockSystem,
-    cluster: &'cluster Cluster,
-    secret: &ClusterSecret,
-    steps: &[Step],
-    cache: Option<&Path>,
-    progress: &dyn Progress,
-) -> Result<Plans<'cluster>, Error> {
-    let opened = match &cluster.k3s {
-        Some(k3s) => artifacts::open(&k3s.install, system.release.architecture, cache, progress)?,
-        None => None,
-    };
-    let (artifacts, downloads) = match opened {
-        Some(opened) => {
-            if let Some(error) = opened.trouble {
-                progress.warning(cache::cache_warning(&error));
-            }
-            (Some(opened.artifacts), opened.holds)
+/// All that the nodes of a cluster are planned from.
+pub(super) struct Planner<'run> {
+    pub(super) system: &'run StockSystem,
+    pub(super) cluster: &'run Cluster,
+    pub(super) secret: &'run ClusterSecret,
+    pub(super) steps: &'run [Step],
+    /// The files that are to be put inside the cards: downloads stay where they are as long as this does.
+    pub(super) artifacts: Option<OpenedArtifacts>,
+    pub(super) keys: FetchedKeys,
+    pub(super) sources: RefCell<SourceDigests>,
+}
+
+impl<'run> Planner<'run> {
+    /// Opens what is to be put inside the cards. What is named by an address is downloaded into `cache`; without one, into
+    /// a folder that is gone with this.
+    ///
+    /// # Errors
+    /// When something cannot be had.
+    pub(super) fn open(
+        system: &'run StockSystem,
+        cluster: &'run Cluster,
+        secret: &'run ClusterSecret,
+        steps: &'run [Step],
+        cache: Option<&Path>,
+        progress: &dyn Progress,
+    ) -> Result<Self, Error> {
+        let open = |k3s: &K3s| artifacts::open(&k3s.install, system.release.architecture, cache, progress);
+        let artifacts = cluster.k3s.as_ref().map(open).transpose()?.flatten();
+        let (keys, trouble) = github_keys::fetch(cluster, cache, progress)?;
+        let of_artifacts = artifacts.as_ref().and_then(|opened| opened.trouble.as_ref());
+        for error in of_artifacts.into_iter().chain(&trouble) {
+            progress.warning(cache::cache_warning(error));
         }
-        None => (None, Vec::new()),
-    };
-    let (keys, trouble) = github_keys::fetch(cluster, cache, progress)?;
-    if let Some(error) = trouble {
-        progress.warning(cache::cache_warning(&error));
+        Ok(Self { system, cluster, secret, steps, artifacts, keys, sources: RefCell::default() })
     }
-    let materials = Materials { artifacts: artifacts.as_ref(), keys: &keys };
-    let mut plans = plan_with(system, cluster, secret, &materials, steps)?;
-    let mut known = SourceDigests::default();
-    for (node, patch) in &mut plans.nodes {
+
+    /// Plans every node. All that nodes.yaml asks for and the stock image does not give is reported at once.
+    ///
+    /// # Errors
+    /// When the stock image lacks something that nodes.yaml asks for, or what is to be put inside the cards does not fit.
+    pub(super) fn plan_all(self) -> Result<Plans<'run>, Error> {
+        let Self { system, cluster, .. } = self;
+        let boot = BootRoom::of(system)?;
+        let (mut fullest, mut problems): (Option<Patch>, _) = (None, Vec::new());
+        for node in &cluster.nodes {
+            let mut patch = self.assess(node, &mut problems)?;
+            match boot.check(&patch) {
+                Ok(()) => {}
+                Err(BaseLayerError::BootFull { path, size, free }) => {
+                    let span = span_on_boot(node, &path).or_else(|| cluster.image_span.clone());
+                    let error = BaseLayerError::BootFull { path, size, free };
+                    problems.push(Diagnostic::at(span.as_ref(), &error));
+                }
+                Err(error) => return Err(error.into()),
+            }
+            tracing::debug!(node = %node.name, edits = patch.edits.len(), "planned a node");
+            patch.note_sources(&mut self.sources.borrow_mut());
+            if fullest.as_ref().is_none_or(|fullest| size_on_root(&patch) >= size_on_root(fullest)) {
+                fullest = Some(patch);
+            }
+        }
+        let common = plan::common(&self.context()).map_err(Error::PlanCommon)?;
+        match DiskLayout::decide(system, cluster.grow, &fullest) {
+            Ok(layout) if problems.is_empty() => Ok(Plans { layout, common, planner: self }),
+            Err(error) if !error.is_about_room() => Err(error.into()),
+            decided => {
+                let too_large =
+                    decided.err().map(|error| Diagnostic::at(cluster.image_span.as_ref(), &error));
+                Err(self.unfit(problems.into_iter().chain(too_large).collect()))
+            }
+        }
+    }
+
+    /// Returns the patch of a node that was planned before.
+    fn patch(&self, node: &Node) -> Result<Patch, Error> {
+        let mut problems = Vec::new();
+        let mut patch = self.assess(node, &mut problems)?;
+        if !problems.is_empty() {
+            return Err(self.unfit(problems));
+        }
         let failed = |source: PatchError| Error::Plan { node: node.name.to_string(), source: source.into() };
-        patch.take_digests(&mut known).map_err(failed)?;
+        patch.take_digests(&mut self.sources.borrow_mut()).map_err(failed)?;
+        Ok(patch)
     }
-    Ok(Plans { _downloads: downloads, ..plans })
-}
 
-/// The files that were fetched for the cards.
-pub(super) struct Materials<'fetched> {
-    pub(super) artifacts: Option<&'fetched Artifacts>,
-    pub(super) keys: &'fetched FetchedKeys,
-}
-
-/// As [`plan_cluster`], with what is put inside the cards at hand. All that nodes.yaml asks for and the stock
-/// image does not give is reported at once.
-pub(super) fn plan_with<'cluster>(
-    system: &StockSystem,
-    cluster: &'cluster Cluster,
-    secret: &ClusterSecret,
-    materials: &Materials<'_>,
-    steps: &[Step],
-) -> Result<Plans<'cluster>, Error> {
-    let context = PlanContext {
-        cluster,
-        secret,
-        release: &system.release,
-        stock: &system.disk.files,
-        time: system.time,
-        artifacts: materials.artifacts,
-        keys: materials.keys,
-    };
-    let failed = |node: &Node, source| Error::Plan { node: node.name.to_string(), source };
-    let (mut nodes, mut problems) = (Vec::new(), Vec::new());
-    for node in &cluster.nodes {
-        let assessed = plan::assess(&context, node).map_err(|source| failed(node, source))?;
-        problems.extend(assessed.mistakes.iter().map(|mistake| problem_of(mistake, cluster, node)));
-        let patch =
-            continued(assessed.patch, system, node, steps).map_err(|source| failed(node, source.into()))?;
-        match base_layer::check_boot(system, &patch) {
-            Ok(()) => {}
-            Err(BaseLayerError::BootFull { path, size, free }) => {
-                let span = span_on_boot(node, &path).or_else(|| cluster.image_span.clone());
-                let error = BaseLayerError::BootFull { path, size, free };
-                problems.push(Diagnostic::at(span.as_ref(), &error));
-            }
-            Err(error) => return Err(error.into()),
-        }
-        tracing::debug!(node = %node.name, edits = patch.edits.len(), "planned a node");
-        nodes.push((node, patch));
+    /// Plans a node, the caller's steps included, and adds the mistakes in nodes.yaml to `problems`.
+    fn assess(&self, node: &Node, problems: &mut Vec<Diagnostic>) -> Result<Patch, Error> {
+        let failed = |source| Error::Plan { node: node.name.to_string(), source };
+        let assessed = plan::assess(&self.context(), node).map_err(failed)?;
+        problems.extend(assessed.mistakes.iter().map(|mistake| problem_of(mistake, self.cluster, node)));
+        continued(assessed.patch, self.system, node, self.steps).map_err(|source| failed(source.into()))
     }
-    let common = plan::common(&context).map_err(Error::PlanCommon)?;
-    let layout = match DiskLayout::decide(system, cluster.grow, nodes.iter().map(|(_, patch)| patch)) {
-        Ok(layout) => Some(layout),
-        Err(error) if error.is_about_room() => {
-            problems.push(Diagnostic::at(cluster.image_span.as_ref(), &error));
-            None
+
+    fn context(&self) -> PlanContext<'_> {
+        PlanContext {
+            cluster: self.cluster,
+            secret: self.secret,
+            release: &self.system.release,
+            stock: &self.system.disk.files,
+            time: self.system.time,
+            artifacts: self.artifacts.as_ref().map(|opened| &opened.artifacts),
+            keys: &self.keys,
         }
-        Err(error) => return Err(error.into()),
-    };
-    match layout.filter(|_| problems.is_empty()) {
-        Some(layout) => Ok(Plans { cluster: &cluster.name, layout, common, nodes, _downloads: Vec::new() }),
-        None => Err(Error::Unfit(Box::new(cluster.unfit(problems)))),
+    }
+
+    fn unfit(&self, problems: Vec<Diagnostic>) -> Error {
+        Error::Unfit(Box::new(self.cluster.unfit(problems)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A cluster with its stock image and its secret: what planning, building and verifying share.
 
-use super::plans::{Plans, Step, plan_cluster};
+use super::plans::{Planner, Plans, Step};
 use super::{Error, Progress, image_name};
 use crate::cluster::{Cluster, Node};
 use crate::identity::ClusterSecret;
@@ -113,8 +113,8 @@ impl Session {
         &self.stock
     }
 
-    /// Plans every node. What is to be put onto the nodes and named by an address is downloaded into the cache; without
-    /// one, into a folder that is gone with the plans.
+    /// Plans every node, and checks what is planned. What is to be put onto the nodes and named by an address is downloaded
+    /// into the cache; without one, into a folder that is gone with the plans.
     ///
     /// # Errors
     /// When the stock image lacks something that nodes.yaml asks for, when what is to be put onto the nodes cannot be
@@ -124,14 +124,14 @@ impl Session {
     }
 
     /// Plans every node of the cluster as it is seen by a caller that changed something in it.
-    pub(super) fn plan_as<'cluster>(
-        &self,
-        cluster: &'cluster Cluster,
+    pub(super) fn plan_as<'run>(
+        &'run self,
+        cluster: &'run Cluster,
         progress: &dyn Progress,
-    ) -> Result<Plans<'cluster>, Error> {
+    ) -> Result<Plans<'run>, Error> {
         let (system, cache) = (&self.stock.system, self.cache.as_deref());
-        let planned = plan_cluster(system, cluster, &self.secret, &self.steps, cache, progress);
-        planned.map_err(|error| wrong_image_or(&self.stock.image, error))
+        let opened = Planner::open(system, cluster, &self.secret, &self.steps, cache, progress);
+        opened.and_then(Planner::plan_all).map_err(|error| wrong_image_or(&self.stock.image, error))
     }
 
     /// Saves what was read of the stock image, so that the next run need not decompress it.

@@ -1,6 +1,6 @@
 //! A build in parts, on many machines, gives the bytes of a build of all nodes.
 
-use crate::support::{SECRET, Workshop, assert_snapshot, listing, text, yaml};
+use crate::support::{SECRET, Workshop, assert_snapshot, listing, peak_memory, text, yaml};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,10 +9,11 @@ use std::process::{Command, Stdio};
 fn nodes(count: usize) -> String {
     let node = |number: usize| {
         let role = if number == 0 { "server" } else { "agent" };
-        format!("  - {{name: node-{number:02}, address: 10.0.0.{}, k3s: {role}}}\n", number + 10)
+        let (third, fourth) = (number / 200, number % 200 + 10);
+        format!("  - {{name: node-{number:02}, address: 10.0.{third}.{fourth}, k3s: {role}}}\n")
     };
     format!(
-        "cluster: compass\nimage: demo\nnetwork: {{prefix: 24, gateway: 10.0.0.1}}\nk3s: {{version: v1.36.4+k3s1}}\nnodes:\n{}",
+        "cluster: compass\nimage: demo\nnetwork: {{prefix: 16, gateway: 10.0.0.1}}\nk3s: {{version: v1.36.4+k3s1}}\nnodes:\n{}",
         (0..count).map(node).collect::<String>()
     )
 }
@@ -188,6 +189,21 @@ fn parts_and_names_of_nodes_exclude_each_other() {
         assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
         assert!(!workshop.path("images").exists());
     }
+}
+
+/// The layers of 250 nodes have 75 MiB, their plans 6.
+#[test]
+fn a_build_of_many_nodes_takes_no_more_memory_than_one_of_few() {
+    const MIB: u64 = 1 << 20;
+    let peak = |count: usize| {
+        let workshop = Workshop::with_nodes(&nodes(count));
+        let mut build = workshop.command();
+        // What a thread has at hand is no matter of the number of nodes.
+        build.env("CARDWRIGHT_SECRET", SECRET).args(["build", "--jobs", "2", "--no-checksums"]);
+        peak_memory(&build)
+    };
+    let (Some(few), Some(many)) = (peak(50), peak(300)) else { return };
+    assert!(many < few + 10 * MIB, "{} MiB for 50 nodes, {} MiB for 300", few / MIB, many / MIB);
 }
 
 /// The YAML documents in docs/fleets.md.

@@ -229,7 +229,7 @@ impl<'run> Run<'run> {
         node: &Node,
         known: Option<&KnownImage>,
     ) -> Result<(Verified, Arc<Layer>), Error> {
-        let (system, patch) = (&self.session.stock.system, plans.of(node)?);
+        let (system, patch) = (&self.session.stock.system, &plans.of(node)?);
         let failed = |source| Error::Apply { node: node.name.to_string(), source };
         let layer =
             base_layer.patch(&patch.beyond(&plans.common), &self.session.scratch()).map_err(failed)?;

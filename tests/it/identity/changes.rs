@@ -35,7 +35,7 @@ impl Workbench {
     fn plans(text: &str) -> BTreeMap<String, Patch> {
         let session = Self::session(text);
         let plans = session.plan(&Silent).unwrap();
-        plans.nodes.into_iter().map(|(node, patch)| (node.name.to_string(), patch)).collect()
+        plans.nodes().map(Result::unwrap).map(|(node, patch)| (node.name.to_string(), patch)).collect()
     }
 
     /// Which paths differ on the card of a node, between two nodes.yaml.
