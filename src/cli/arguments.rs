@@ -8,6 +8,7 @@ use cardwright::raspios::Codename;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use clap_complete::ArgValueCandidates;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -65,6 +66,38 @@ pub(crate) enum Command {
     Cache(CacheCommand),
     /// Print the JSON Schema of nodes.yaml, for editors
     Schema,
+    /// Print what lets a shell complete commands, options and the names of nodes
+    Completions(CompletionsArguments),
+    /// Write the manual pages into a folder
+    Manual(ManualArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = COMPLETIONS_EXAMPLES)]
+pub(crate) struct CompletionsArguments {
+    /// The shell
+    #[arg(value_name = "SHELL", value_parser = ["bash", "elvish", "fish", "powershell", "zsh"])]
+    pub(crate) shell: String,
+}
+
+const COMPLETIONS_EXAMPLES: &str = "Examples:
+  bash: echo 'source <(cardwright completions bash)' >>~/.bashrc
+  zsh:  echo 'source <(cardwright completions zsh)' >>~/.zshrc
+  fish: echo 'cardwright completions fish | source' >>~/.config/fish/config.fish
+  PowerShell: cardwright completions powershell | Out-String | Invoke-Expression, in $PROFILE
+
+What is completed is asked of the program, which reads nodes.yaml in the current folder for the names of nodes.";
+
+#[derive(Debug, Args)]
+pub(crate) struct ManualArguments {
+    /// The folder, which is made where it is missing; `man -l FOLDER/cardwright.1` shows the first page
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+}
+
+/// Completes the names of nodes.
+fn nodes() -> ArgValueCandidates {
+    ArgValueCandidates::new(super::completions::nodes)
 }
 
 /// The stock image, and the options for understanding it.
@@ -214,13 +247,13 @@ pub(crate) struct UpdateArguments {
 #[derive(Debug, Args)]
 pub(crate) struct ClusterSelection {
     /// A nodes.yaml, or nodes of the one in this folder; all nodes when none is named
-    #[arg(value_name = "NODES_YAML|NODE")]
+    #[arg(value_name = "NODES_YAML|NODE", value_hint = clap::ValueHint::FilePath, add = nodes())]
     pub(crate) words: Vec<OsString>,
     /// The nodes.yaml [default: nodes.yaml]
     #[arg(long, short, value_name = "NODES_YAML")]
     pub(crate) file: Option<PathBuf>,
     /// These nodes only; an image of one is what a build of all nodes gives
-    #[arg(long, short = 'n', visible_alias = "node", value_name = "NODE,…", value_delimiter = ',')]
+    #[arg(long, short = 'n', visible_alias = "node", value_name = "NODE,…", value_delimiter = ',', add = nodes())]
     pub(crate) only: Vec<String>,
 }
 
@@ -246,7 +279,7 @@ pub(crate) struct BuildArguments {
     #[arg(long, value_name = "N/COUNT", conflicts_with_all = ["only", "rejoin", "through"])]
     pub(crate) shard: Option<Shard>,
     /// Have this server, flashed again, join the cluster that goes on without it, instead of starting another one
-    #[arg(long, value_name = "NODE")]
+    #[arg(long, value_name = "NODE", add = nodes())]
     pub(crate) rejoin: Option<String>,
     /// Have nodes join the cluster through this server, where the first one is gone for good: the one that rejoins, and
     /// agents
@@ -327,7 +360,7 @@ pub(crate) struct PlanArguments {
     #[command(flatten)]
     pub(crate) stock: ImageSelection,
     /// Have this server, flashed again, join the cluster that goes on without it, instead of starting another one
-    #[arg(long, value_name = "NODE")]
+    #[arg(long, value_name = "NODE", add = nodes())]
     pub(crate) rejoin: Option<String>,
     /// Have nodes join the cluster through this server, where the first one is gone for good: the one that rejoins, and
     /// agents
@@ -414,7 +447,7 @@ pub(crate) struct FlashArguments {
     #[command(flatten)]
     pub(crate) stock: ImageSelection,
     /// Have this server, flashed again, join the cluster that goes on without it, instead of starting another one
-    #[arg(long, value_name = "NODE")]
+    #[arg(long, value_name = "NODE", add = nodes())]
     pub(crate) rejoin: Option<String>,
     /// Have nodes join the cluster through this server, where the first one is gone for good: the one that rejoins, and
     /// agents
@@ -452,7 +485,7 @@ pub(crate) struct SshArguments {
     #[command(flatten)]
     pub(crate) cluster: BuiltCluster,
     /// The node
-    #[arg(value_name = "NODE")]
+    #[arg(value_name = "NODE", add = nodes())]
     pub(crate) node: String,
     /// A command to be run there, or more options of ssh; all that follows the node is left to ssh
     #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
@@ -474,7 +507,7 @@ pub(crate) struct UpgradeArguments {
     #[command(flatten)]
     pub(crate) cluster: BuiltCluster,
     /// The nodes; all that run k3s where none is named
-    #[arg(value_name = "NODE")]
+    #[arg(value_name = "NODE", add = nodes())]
     pub(crate) nodes: Vec<String>,
     /// Upgrade without asking
     #[arg(long, short)]
@@ -511,7 +544,7 @@ pub(crate) struct LogsArguments {
     #[command(flatten)]
     pub(crate) cluster: BuiltCluster,
     /// The node
-    #[arg(value_name = "NODE")]
+    #[arg(value_name = "NODE", add = nodes())]
     pub(crate) node: String,
     /// Go on showing what the journal gets, after the last hundred lines
     #[arg(long)]

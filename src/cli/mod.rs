@@ -7,6 +7,7 @@ mod bar;
 mod build;
 mod cache;
 mod check;
+mod completions;
 mod fetch;
 mod flash;
 mod init;
@@ -102,6 +103,7 @@ impl From<io::Error> for Failure {
 
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
+    completions::answer_shell();
     interrupt::clean_up_at_signals();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
@@ -129,6 +131,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Kubeconfig(arguments) => kubeconfig::run(arguments),
         Command::Upgrade(arguments) => upgrade::run(arguments),
         Command::Cache(command) => cache::run(command),
+        Command::Completions(arguments) => completions::run(arguments),
+        Command::Manual(arguments) => completions::manual(arguments),
         Command::Schema => paint::json(&cluster::json_schema()).map_err(Failure::Output),
     };
     result.map_or_else(end, |()| ExitCode::SUCCESS)

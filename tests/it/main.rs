@@ -37,6 +37,7 @@ mod artifacts;
 mod boot;
 mod cache;
 mod command_line;
+mod completions;
 mod demo;
 mod digests;
 mod fetch;

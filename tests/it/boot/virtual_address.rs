@@ -39,7 +39,7 @@ fn an_agent_goes_on_at_the_virtual_address_when_the_first_server_is_gone() {
         findings.same(
             "what a server joins",
             &joined.ask_as_root("grep ^server: /etc/rancher/k3s/config.yaml"),
-            "server: \"https://192.168.50.11:6443\"",
+            "server: https://192.168.50.11:6443",
         );
     }
 
