@@ -13,20 +13,24 @@ mod user_kubeconfig;
 
 pub use error::AccessError;
 pub use login::{log_in, logs};
+pub(crate) use ssh_config::moved as moved_ssh_config;
 pub use user_kubeconfig::{MergeOptions, MergedKubeconfig, kubeconfig_path, merge_kubeconfig};
 
-use crate::cluster::Cluster;
-use crate::identity::{Authority, ClusterSecret, SshFingerprint, SshKeyPair, SshPublicKey};
+use crate::cluster::{CaStartYear, Cluster};
+use crate::identity::{
+    Authority, ClusterSecret, SecretFingerprint, SshFingerprint, SshKeyPair, SshPublicKey,
+};
 use crate::io::{AtomicFile, FileError};
 use crate::plan;
 use crate::types::UnixTime;
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 use zeroize::Zeroizing;
 
 const PUBLIC_LOGIN_KEY: &str = "id_ed25519.pub";
 const KUBECONFIG: &str = "kubeconfig";
+const FINGERPRINT: &str = "secret.fingerprint";
 
 /// One of the access files of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,15 +40,27 @@ pub(crate) enum AccessFile {
     LoginKey,
     PublicLoginKey,
     Kubeconfig,
+    /// The fingerprint of the secret that the others were made with.
+    Fingerprint,
 }
 
 impl AccessFile {
     /// Those that every build writes.
     pub(crate) const ALWAYS: [Self; 2] = [Self::KnownHosts, Self::SshConfig];
 
+    /// All that there are.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::KnownHosts,
+        Self::SshConfig,
+        Self::LoginKey,
+        Self::PublicLoginKey,
+        Self::Kubeconfig,
+        Self::Fingerprint,
+    ];
+
     /// Returns those that a cluster has.
     pub(crate) fn of(cluster: &Cluster) -> Vec<Self> {
-        let mut files = vec![Self::KnownHosts, Self::SshConfig];
+        let mut files = vec![Self::KnownHosts, Self::SshConfig, Self::Fingerprint];
         if needs_login_key(cluster) {
             files.extend([Self::LoginKey, Self::PublicLoginKey]);
         }
@@ -61,6 +77,7 @@ impl AccessFile {
             Self::LoginKey => ssh_config::LOGIN_KEY,
             Self::PublicLoginKey => PUBLIC_LOGIN_KEY,
             Self::Kubeconfig => KUBECONFIG,
+            Self::Fingerprint => FINGERPRINT,
         }
     }
 
@@ -78,13 +95,18 @@ impl AccessFile {
             Self::KnownHosts => {
                 made_with(known_hosts::is_ours(text), &|secret| known_hosts::are_keys_of(text, secret))
             }
-            Self::Kubeconfig => match (kubeconfig::authority_of(text), &cluster.k3s) {
-                (Some(pem), Some(k3s)) => made_with(true, &|secret| {
-                    let authority =
-                        secret.authority(Authority::Server, k3s.access.ca_start_year.authorities_end());
+            Self::Kubeconfig => match kubeconfig::authority_of(text) {
+                Some(pem) => made_with(true, &|secret| {
+                    // The key is the same whenever its certificate ends.
+                    let end = CaStartYear::default().authorities_end();
+                    let authority = secret.authority(Authority::Server, end);
                     authority.is_ok_and(|authority| authority.is_key_of(&pem) == Some(true))
                 }),
-                _ => Author::Stranger,
+                None => Author::Stranger,
+            },
+            Self::Fingerprint => match SecretFingerprint::parse(text.trim_end()) {
+                Some(found) => made_with(true, &|secret| secret.fingerprint() == found),
+                None => Author::Stranger,
             },
             Self::LoginKey | Self::PublicLoginKey => {
                 let Some(found) = SshPublicKey::find(text) else { return Author::Stranger };
@@ -125,6 +147,8 @@ pub struct AccessFiles {
     pub login_key: Option<SshKeyPair>,
     /// The kubeconfig, where there is k3s.
     pub kubeconfig: Option<Kubeconfig>,
+    /// The fingerprint of the secret that all of them are made with.
+    pub fingerprint: SecretFingerprint,
 }
 
 /// A kubeconfig: whoever has it may do everything in the cluster.
@@ -161,6 +185,7 @@ impl AccessFiles {
             ssh_config: ssh_config::text_of(cluster)?,
             login_key: needs_login_key(cluster).then(|| plan::login_key(cluster, secret)).transpose()?,
             kubeconfig: kubeconfig::text_of(cluster, secret, time)?.map(Kubeconfig),
+            fingerprint: secret.fingerprint(),
         })
     }
 
@@ -179,11 +204,17 @@ impl AccessFiles {
             Ok(SshKeyPair { public, private: read(AccessFile::LoginKey)? })
         };
         let kubeconfig = || read(AccessFile::Kubeconfig).map(Kubeconfig);
+        let fingerprint = read(AccessFile::Fingerprint)?;
+        let no_fingerprint = || {
+            let error = io::Error::new(io::ErrorKind::InvalidData, "it holds no fingerprint of a secret");
+            FileError::write("reading", &shard.join(FINGERPRINT))(error)
+        };
         Ok(Self {
             known_hosts: read(AccessFile::KnownHosts)?.to_string(),
             ssh_config: ssh_config::text_of(cluster)?,
             login_key: files.contains(&AccessFile::LoginKey).then(login_key).transpose()?,
             kubeconfig: files.contains(&AccessFile::Kubeconfig).then(kubeconfig).transpose()?,
+            fingerprint: SecretFingerprint::parse(fingerprint.trim_end()).ok_or_else(no_fingerprint)?,
         })
     }
 
@@ -214,6 +245,7 @@ impl AccessFiles {
             write(PUBLIC_LOGIN_KEY, &format!("{}\n", key.public), false)?;
             write(ssh_config::LOGIN_KEY, &key.private, true)
         });
+        write(FINGERPRINT, &format!("{}\n", self.fingerprint), false)?;
         Ok(WrittenAccessFiles {
             known_hosts: write(known_hosts::NAME, &self.known_hosts, false)?,
             ssh_config: write(ssh_config::NAME, &self.ssh_config, false)?,

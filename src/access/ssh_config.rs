@@ -99,6 +99,21 @@ pub(super) fn text_of(cluster: &Cluster) -> Result<String, AccessError> {
     Ok(format!("{HEADER}{}{INVITATION}{path} {first}\n{sections}", cluster.name))
 }
 
+/// Returns an ssh_config of this program that was moved, together with what it names, into another folder.
+pub(crate) fn moved(text: &str, cluster: &Cluster, to: &Path) -> Result<String, AccessError> {
+    let mut moved = text.to_owned();
+    for name in [known_hosts::NAME, LOGIN_KEY] {
+        let named = |folder: &Path| argument(&seen_from_nodes_yaml(cluster, &folder.join(name)));
+        let (before, after) = (named(&cluster.output.folder)?, named(to)?);
+        for keyword in ["IdentityFile", "UserKnownHostsFile"] {
+            moved = moved.replace(&format!(" {keyword} {before}\n"), &format!(" {keyword} {after}\n"));
+        }
+    }
+    let path = |folder: &Path| shell::word(&with_slashes(&seen_from_nodes_yaml(cluster, &folder.join(NAME))));
+    let invitation = |folder: &Path| format!("{INVITATION}{} ", path(folder));
+    Ok(moved.replacen(&invitation(&cluster.output.folder), &invitation(to), 1))
+}
+
 /// Returns the private keys on this machine with which one gets in by some of these public ones, each once.
 fn own_keys(cluster: &Cluster, keys: &[AuthorizedKey]) -> Result<Vec<String>, AccessError> {
     let mut files: Vec<String> = Vec::new();

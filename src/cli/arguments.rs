@@ -285,6 +285,10 @@ pub(crate) struct BuildArguments {
     /// agents
     #[arg(long, value_name = "SERVER")]
     pub(crate) through: Option<String>,
+    /// Begin another cluster, with another secret: what is among the results of the one before is moved aside first, and nothing
+    /// of it is lost
+    #[arg(long, conflicts_with_all = ["shard", "rejoin", "through"])]
+    pub(crate) new_cluster: bool,
     /// The number of threads; the results do not depend on it
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,

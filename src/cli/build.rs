@@ -7,6 +7,7 @@ use super::selection::{NODES_YAML, Selection};
 use super::{Failure, fetch, paint, problems, progress};
 use cardwright::cache;
 use cardwright::cluster::Cluster;
+use cardwright::identity::{Creation, IdentityError};
 use cardwright::io::FileError;
 use cardwright::io::ownership::create_folder;
 use cardwright::output::OutputError;
@@ -21,8 +22,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let options = options(arguments, &selection, &cluster)?;
     // Before the folder, the secret or anything else is made: a wrong folder stays as it was. `build` checks once
     // more, as minutes may pass until then in which the stock image is downloaded. The cache is not made yet either.
-    let (secret, cache) = (pipeline::existing_secret(&cluster)?, cache::folder());
-    pipeline::check_outputs(&cluster, secret.as_ref(), options.only.as_deref(), cache.as_deref())?;
+    check(&cluster, arguments, options.only.as_deref())?;
     fetch::prepare(&mut cluster, &arguments.stock, true)?;
     let folder = &cluster.output.folder;
     create_folder(folder, false).map_err(|source| {
@@ -54,12 +54,37 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Checks that nothing is lost by the build, and moves aside what is of another cluster, where that is asked for.
+fn check(cluster: &Cluster, arguments: &BuildArguments, only: Option<&[String]>) -> Result<(), Failure> {
+    let (secret, cache) = (pipeline::existing_secret(cluster)?, cache::folder());
+    if !arguments.new_cluster {
+        return Ok(pipeline::check_outputs(cluster, secret.as_ref(), only, cache.as_deref())?);
+    }
+    if secret.is_none() && super::creation(arguments.stock.locked) == Creation::Forbidden {
+        return Err(Error::from(IdentityError::Missing { path: pipeline::secret_path(cluster) }).into());
+    }
+    pipeline::check_strangers(cluster, secret.as_ref(), only, cache.as_deref())?;
+    match pipeline::begin_new_cluster(cluster, secret.as_ref())? {
+        Some(aside) => paint::note(format!(
+            "moved what is of the old cluster to {0}; nodes that run with it are reached by ssh -F {0}/ssh_config NODE",
+            aside.display()
+        )),
+        None => paint::note("all files here are of this cluster's secret, so `--new-cluster` moved nothing"),
+    }
+    Ok(())
+}
+
 /// Returns the cluster of nodes.yaml, with what the arguments say instead of it.
 fn cluster(arguments: &BuildArguments, selection: &Selection) -> Result<Cluster, Failure> {
     let mut cluster = super::load(&selection.file, &arguments.stock)?;
     problems::show_warnings(&cluster);
     selection.nodes_of(&cluster)?;
     super::rejoin(&mut cluster, arguments.rejoin.as_deref(), arguments.through.as_deref())?;
+    // A new secret would be that of all results of this nodes.yaml, wherever this build puts its own.
+    if arguments.output.is_some() && !arguments.new_cluster && pipeline::existing_secret(&cluster)?.is_none()
+    {
+        pipeline::check_secret(&cluster, &cluster.output.folder, None)?;
+    }
     super::put_into(&mut cluster, arguments.output.as_deref())?;
     if let Some(format) = arguments.format {
         cluster.output.format = format;

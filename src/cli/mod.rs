@@ -33,7 +33,6 @@ mod verify;
 use arguments::{Arguments, Command, ImageSelection};
 use cardwright::cluster::{self, Cluster, ImageName, ImageSource, InvalidCluster};
 use cardwright::fetch::FileLocation;
-use cardwright::flash::CardLog;
 use cardwright::identity::{ClusterSecret, Creation};
 use cardwright::pipeline::{self, Error, OccupiedOutputs, OpenedImage};
 use cardwright::raspios;
@@ -152,6 +151,9 @@ fn end(failure: Failure) -> ExitCode {
                     occupied.lines(),
                     error.hint().as_deref(),
                 );
+            }
+            Error::OtherSecret(mismatch) => {
+                paint::error_list(mismatch.summary(), mismatch.lines(), error.hint().as_deref());
             }
             error => paint::error(error, error.hint().as_deref()),
         },
@@ -284,13 +286,20 @@ fn json_with_warnings(result: &impl serde::Serialize) -> io::Result<()> {
     paint::json(&WithWarnings { result, warnings: warnings() })
 }
 
+/// Checks that the secret of a cluster is the one that its results and cards were made with.
+fn check_secret(cluster: &Cluster) -> Result<(), Failure> {
+    let secret = pipeline::existing_secret(cluster)?;
+    Ok(pipeline::check_secret(cluster, &cluster.output.folder, secret.as_ref())?)
+}
+
+/// Returns whether a missing secret may be made here.
+fn creation(locked: bool) -> Creation {
+    Creation::of(locked, std::env::var_os("CI").as_deref())
+}
+
 /// The secret of a cluster; says so when it was made.
 fn open_secret(cluster: &Cluster, locked: bool) -> Result<ClusterSecret, Failure> {
-    let creation = Creation::of(locked, std::env::var_os("CI").as_deref());
-    if pipeline::existing_secret(cluster)?.is_none() {
-        refuse_second_cluster(cluster)?;
-    }
-    let (secret, made) = pipeline::open_secret(cluster, creation)?;
+    let (secret, made) = pipeline::open_secret(cluster, creation(locked))?;
     if made {
         let path = pipeline::secret_path(cluster);
         paint::note(format!(
@@ -301,35 +310,13 @@ fn open_secret(cluster: &Cluster, locked: bool) -> Result<ClusterSecret, Failure
     Ok(secret)
 }
 
-/// Refuses to make a secret where cards of the cluster were written already: it would be that of another cluster, whose nodes
-/// those cards do not know.
-fn refuse_second_cluster(cluster: &Cluster) -> Result<(), Failure> {
-    let log = CardLog::path_beside(&cluster.source);
-    if !CardLog::read(log.clone()).map_err(Error::from)?.has_cards_of(cluster.name.as_str()) {
-        return Ok(());
-    }
-    let secret = pipeline::secret_path(cluster);
-    Err(Failure::Advised {
-        message: format!(
-            "there is no {}, and cards of this cluster were written with it, as {} says",
-            secret.display(),
-            log.display()
-        ),
-        hint: format!(
-            "Put {} back: every key of those cards is derived from it; for a new cluster, move {} away and make all cards anew",
-            secret.display(),
-            log.display()
-        ),
-    })
-}
-
 /// The secret of a cluster, for a command that makes nothing: where there is none yet, one that is gone
 /// afterwards. Says so, and returns whether it is one.
 fn secret_to_look_at(cluster: &Cluster, locked: bool) -> Result<(ClusterSecret, bool), Failure> {
     if let Some(secret) = pipeline::existing_secret(cluster)? {
         return Ok((secret, false));
     }
-    if Creation::of(locked, std::env::var_os("CI").as_deref()) == Creation::Forbidden {
+    if creation(locked) == Creation::Forbidden {
         return Ok((open_secret(cluster, locked)?, false));
     }
     let path = pipeline::secret_path(cluster);

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     let selection = Selection::of(&arguments.cluster)?;
     let mut cluster = super::load(&selection.file, &arguments.stock)?;
+    super::check_secret(&cluster)?;
     fetch::prepare(&mut cluster, &arguments.stock, false)?;
     super::rejoin(&mut cluster, arguments.rejoin.as_deref(), arguments.through.as_deref())?;
     let named: Result<Vec<&Node>, _> =

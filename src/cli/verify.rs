@@ -42,6 +42,10 @@ struct AllReport<'verified> {
 
 pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
     let mut cluster = super::load(&arguments.nodes, &arguments.stock)?;
+    // Of an image it counts what it lies beside.
+    let beside = arguments.card.as_deref().map(|card| if arguments.all { card } else { folder_of(card) });
+    let secret = pipeline::existing_secret(&cluster)?;
+    pipeline::check_secret(&cluster, beside.unwrap_or(&cluster.output.folder), secret.as_ref())?;
     fetch::prepare(&mut cluster, &arguments.stock, false)?;
     let stock = super::open_stock_image(&cluster, &arguments.stock, &super::scratch_folder())?;
     // Never made here: an image cannot have been made from a secret that does not exist.
@@ -52,6 +56,10 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
         Some(image) if !arguments.all => verify_one(&session, image, arguments),
         folder => verify_all(&session, folder.as_ref(), arguments.json),
     }
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new(""))
 }
 
 fn verify_one(session: &Session, image: &Path, arguments: &VerifyArguments) -> Result<(), Failure> {

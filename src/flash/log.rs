@@ -43,6 +43,9 @@ pub struct FlashedCard {
     /// The SHA-256 that tells the stock image and the plan from others. Absent where an image was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
+    /// The fingerprint of the cluster's secret. Absent where an image was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
 }
 
 impl FlashedCard {
@@ -67,6 +70,7 @@ impl FlashedCard {
             written: flashed.written.get(),
             sha256: flashed.sha256.to_string(),
             origin: origin.map(|origin| origin.to_string()),
+            secret: None,
         }
     }
 }
@@ -104,9 +108,9 @@ impl CardLog {
         self.cards.iter().rev().find(|card| card.cluster == cluster && card.node == node)
     }
 
-    /// Returns `true` if there is a card of a cluster.
-    pub fn has_cards_of(&self, cluster: &str) -> bool {
-        self.cards.iter().any(|card| card.cluster == cluster)
+    /// Returns the cards of a cluster, the oldest first.
+    pub fn cards_of(&self, cluster: &str) -> impl Iterator<Item = &FlashedCard> {
+        self.cards.iter().filter(move |card| card.cluster == cluster)
     }
 
     /// Removes the cards of a node that is about to be written anew: it may be one of them that is written over.
@@ -115,6 +119,18 @@ impl CardLog {
     /// When the file cannot be written.
     pub fn withdraw(&mut self, cluster: &str, node: &str) -> Result<(), FlashError> {
         self.change(|cards| cards.retain(|card| card.cluster != cluster || card.node != node))
+    }
+
+    /// Removes the cards of a cluster, except those that were made with the secret of this fingerprint; all where there is
+    /// none.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn withdraw_others(&mut self, cluster: &str, secret: Option<&str>) -> Result<(), FlashError> {
+        let is_of_others = |card: &FlashedCard| {
+            card.cluster == cluster && (secret.is_none() || card.secret.as_deref() != secret)
+        };
+        self.change(|cards| cards.retain(|card| !is_of_others(card)))
     }
 
     /// Adds a card.
@@ -158,6 +174,7 @@ mod tests {
             written: 10,
             sha256: Digest::of(b"").to_string(),
             origin: None,
+            secret: None,
         }
     }
 
@@ -176,7 +193,13 @@ mod tests {
         log.withdraw("compass", "north").unwrap();
         log = CardLog::read(path.clone()).unwrap();
         assert!(log.card_of("compass", "north").is_none() && log.card_of("compass", "south").is_some());
-        assert!(log.has_cards_of("compass") && !log.has_cards_of("other"));
+        assert!(log.cards_of("compass").count() == 1 && log.cards_of("other").next().is_none());
+        log.add(FlashedCard { secret: Some("5a".to_owned()), ..card("west", 4) }).unwrap();
+        log.withdraw_others("other", None).unwrap();
+        assert_eq!(log.cards_of("compass").count(), 2);
+        log.withdraw_others("compass", Some("5a")).unwrap();
+        let left = CardLog::read(path.clone()).unwrap();
+        assert!(left.cards_of("compass").map(|card| &*card.node).eq(["west"]));
         std::fs::write(&path, "{").unwrap();
         assert!(matches!(CardLog::read(path), Err(FlashError::ReadLog { .. })));
     }

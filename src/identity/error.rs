@@ -1,6 +1,6 @@
 //! Errors of the cluster secret and of what is derived from it.
 
-use super::SECRET_ENVIRONMENT_VARIABLE;
+use super::{SECRET_ENVIRONMENT_VARIABLE, SecretFingerprint};
 use crate::types::{Hint, UnixTime, errors};
 use std::io;
 use std::path::PathBuf;
@@ -33,6 +33,15 @@ errors! {
         #[error("`{SECRET_ENVIRONMENT_VARIABLE}` does not hold a cluster secret, which is 64 hexadecimal digits")]
         MalformedVariable
             => format!("Set {SECRET_ENVIRONMENT_VARIABLE} to the one line of the file cluster.secret, or unset it"),
+        /// The file and the environment variable hold two secrets.
+        #[error(
+            "`{}` and {SECRET_ENVIRONMENT_VARIABLE} hold two secrets: the fingerprint of the one is {}, that of the other {}",
+            path.display(), file.short(), variable.short()
+        )]
+        TwoSecrets { path: PathBuf, file: SecretFingerprint, variable: SecretFingerprint } => format!(
+            "Unset {SECRET_ENVIRONMENT_VARIABLE}, or move {} away: build.json and secret.fingerprint among the results say which one nodes were made with",
+            path.display()
+        ),
         /// Others can read the file.
         #[error("the cluster secret `{}` is readable by other users: its mode is {mode:04o}", path.display())]
         OpenToOthers { path: PathBuf, mode: u32 } => format!("Run `chmod 600 {}`", path.display()),

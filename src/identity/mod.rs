@@ -19,6 +19,7 @@
 //! | their serial numbers | `LABEL/serial` | 16 bytes, a serial number |
 //! | the owner's key | `k3s/admin` | 48 bytes, a P-256 key |
 //! | its serial number | `k3s/admin/serial/END` | 16 bytes, a serial number |
+//! | fingerprint of the secret, which is public | `secret/fingerprint` | 16 bytes, as 32 lower-case hexadecimal digits |
 //!
 //! `NODE` is the node's host name, `USER` the login name of a user, `END` the last second of the certificate, in decimal seconds since 1970.
 //! Comments of SSH keys, which are no part of the keys: `cardwright-CLUSTER` of the login key, `NODE` of a
@@ -79,6 +80,7 @@ mod error;
 mod fingerprint;
 mod schedule;
 mod secret;
+mod secret_fingerprint;
 mod ssh_key_pair;
 
 pub(crate) use certificate::have_same_key;
@@ -86,6 +88,7 @@ pub use certificate::{Authority, CERTIFICATES_BEGIN, CertifiedKey};
 pub use error::IdentityError;
 pub(crate) use fingerprint::SshFingerprint;
 pub use secret::{ClusterSecret, Creation};
+pub use secret_fingerprint::SecretFingerprint;
 pub use ssh_key_pair::SshKeyPair;
 pub(crate) use ssh_key_pair::SshPublicKey;
 

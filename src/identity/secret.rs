@@ -1,7 +1,7 @@
 //! The cluster secret, and what is derived from it.
 
 use super::schedule::derive;
-use super::{Authority, CertifiedKey, IdentityError, SshKeyPair, certificate};
+use super::{Authority, CertifiedKey, IdentityError, SecretFingerprint, SshKeyPair, certificate};
 use crate::io::ownership::{PRIVATE, mode_if_open_to_others};
 use crate::io::plain_file;
 use crate::io::sync::flush_folder;
@@ -60,18 +60,22 @@ impl ClusterSecret {
     /// file at `path`. Also says whether the file was made.
     ///
     /// A variable that is set to nothing is an error: that is what a CI service makes of a secret that
-    /// it does not have.
+    /// it does not have. So is one that differs from the file: nobody can tell which of the two is meant.
     ///
     /// # Errors
-    /// As [`from_hex`](Self::from_hex) and [`open`](Self::open).
+    /// As [`from_hex`](Self::from_hex) and [`open`](Self::open), and when both hold secrets that differ.
     pub fn obtain(
         path: &Path,
         creation: Creation,
         environment: Option<&str>,
     ) -> Result<(Self, bool), IdentityError> {
-        match environment {
-            Some(text) => Ok((Self::from_hex(text)?, false)),
-            None => Self::open(path, creation),
+        let Some(text) = environment else { return Self::open(path, creation) };
+        let secret = Self::from_hex(text)?;
+        match Self::read(path)?.map(|file| file.fingerprint()) {
+            Some(file) if file != secret.fingerprint() => {
+                Err(IdentityError::TwoSecrets { path: path.to_owned(), file, variable: secret.fingerprint() })
+            }
+            _ => Ok((secret, false)),
         }
     }
 
@@ -108,6 +112,11 @@ impl ClusterSecret {
     fn parse(digits: &[u8]) -> Option<Self> {
         let mut bytes = Zeroizing::new([0; 32]);
         hex::decode_into(digits.trim_ascii(), bytes.as_mut_slice()).then_some(Self::of(bytes))
+    }
+
+    /// Derives what the secret is known by in files that everybody may read. Nobody finds another key by it.
+    pub fn fingerprint(&self) -> SecretFingerprint {
+        SecretFingerprint::of(&derive(&self.bytes, "secret/fingerprint"))
     }
 
     /// Derives the token that servers share, and agents of a cluster without an agent token.

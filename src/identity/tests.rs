@@ -68,6 +68,7 @@ fn derived(secret: &ClusterSecret) -> Vec<String> {
         rows.push(format!("{label} {}", hex::encode(&scalar)));
         rows.push(format!("{label}/serial{end} {serial}"));
     }
+    rows.push(format!("secret/fingerprint {}", secret.fingerprint()));
     rows
 }
 

@@ -268,12 +268,13 @@ pub(super) fn plan_digest(patch: &Patch, common: &Patch, system: &StockSystem) -
 }
 
 /// Returns the origin of the images.
-fn provenance(Session { cluster, stock, .. }: &Session) -> Result<Provenance, OutputError> {
+fn provenance(Session { cluster, stock, secret, .. }: &Session) -> Result<Provenance, OutputError> {
     let digest = stock.image.file_digest().map_err(OutputError::StockImage)?;
     Ok(Provenance {
         time: stock.system.time.seconds(),
         stock: (output::name_of(stock.image.name()), digest),
         nodes_yaml: cluster.source_digest,
+        secret: secret.fingerprint().to_string(),
     })
 }
 

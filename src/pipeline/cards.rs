@@ -7,6 +7,7 @@ use super::session::Session;
 use crate::base_layer::{BaseLayer, unused};
 use crate::cluster::Node;
 use crate::flash::Source;
+use crate::identity::SecretFingerprint;
 use crate::io::{LayeredDisk, ReadAt};
 use crate::output::OutputError;
 use crate::output::sidecar::bmap;
@@ -37,6 +38,8 @@ pub struct CardDisk {
     pub origin: Option<Digest>,
     /// The node that it is for.
     pub record: Option<CardRecord>,
+    /// The fingerprint of the secret that it is made with. An image that exists already does not say it.
+    pub secret: Option<SecretFingerprint>,
     /// The image that it comes from, which is decompressed while it is read.
     image: Arc<StockImage>,
 }
@@ -90,7 +93,7 @@ impl CardDisk {
                 (vec![all], None)
             }
         };
-        Ok(Self { disk, used, origin: None, record, image })
+        Ok(Self { disk, used, origin: None, record, secret: None, image })
     }
 }
 
@@ -136,7 +139,8 @@ impl Cards<'_> {
         let record = card_record(Arc::new(disk.clone()));
         let used = bmap::mapped(disk.size(), &free);
         let (origin, image) = (Some(self.origin_of(node)?), Arc::clone(&self.session.stock.image));
-        Ok(CardDisk { disk: Arc::new(disk), used, origin, record, image })
+        let secret = Some(self.session.secret.fingerprint());
+        Ok(CardDisk { disk: Arc::new(disk), used, origin, record, secret, image })
     }
 
     /// Returns a SHA-256 that tells the stock image and the plan of a node from others: with another one, its card would be

@@ -39,6 +39,10 @@ errors! {
         #[error("{} was built with another {what} than {}", folder.display(), first.display())]
         Different { folder: PathBuf, what: &'static str, first: PathBuf }
             => "Build all shards with the same program, nodes.yaml, cluster secret, stock image and arguments",
+        /// The shards were built with another secret than the one at hand.
+        #[error("{} was built with the secret {shard}, and the one at hand is {present}", folder.display())]
+        Secret { folder: PathBuf, shard: String, present: String }
+            => "Put the secret back that the shards were built with, or build them again",
         /// Two shards have the same node.
         #[error("the node `{node}` is in {} and in {}", first.display(), second.display())]
         Twice { node: String, first: PathBuf, second: PathBuf } => "Name one of the two",
@@ -87,6 +91,7 @@ pub fn merge(
 ) -> Result<Merged, Error> {
     let shards = read(&cluster, folders)?;
     let access = compare(&cluster, &shards)?;
+    check_fingerprint(secret, &access, folders)?;
     let places = places(&cluster, &shards)?;
     if let Some(first) = shards.first() {
         cluster.output.format = first.format;
@@ -155,6 +160,22 @@ fn compare(cluster: &Cluster, shards: &[ShardRecord]) -> Result<AccessFiles, Err
         }
         None => Ok(access),
     }
+}
+
+/// Checks that shards were built with the secret at hand, where there is one: by that, what is in the place of their access files is
+/// known to be the cluster's.
+fn check_fingerprint(
+    secret: Option<&ClusterSecret>,
+    access: &AccessFiles,
+    folders: &[PathBuf],
+) -> Result<(), MergeError> {
+    let (Some(secret), Some(folder)) = (secret, folders.first()) else { return Ok(()) };
+    let (shard, present) = (&access.fingerprint, secret.fingerprint());
+    if *shard == present {
+        return Ok(());
+    }
+    let (shard, present) = (shard.short().to_owned(), present.short().to_owned());
+    Err(MergeError::Secret { folder: folder.clone(), shard, present })
 }
 
 fn names(cluster: &Cluster) -> Vec<String> {

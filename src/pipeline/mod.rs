@@ -16,6 +16,7 @@ mod commands;
 pub mod inspect;
 mod merge;
 mod outputs;
+mod own_secret;
 mod page;
 mod plans;
 mod session;
@@ -28,7 +29,8 @@ pub use cards::{CardDisk, Cards, card_record};
 pub use check::{Checked, check};
 pub use commands::Commands;
 pub use merge::{MergeError, Merged, merge};
-pub use outputs::{Occupant, OccupiedOutputs, check_outputs};
+pub use outputs::{Occupant, OccupiedOutputs, check_outputs, check_strangers};
+pub use own_secret::{MadeWith, SecretMismatch, begin_new_cluster, check_secret};
 pub use plans::Plans;
 pub use session::{OpenedImage, Session};
 pub use shard::Shard;
@@ -105,6 +107,9 @@ errors! {
         /// Something else is in the place of a result.
         #[error(transparent)]
         Occupied(#[from] OccupiedOutputs),
+        /// Files were made with another secret than the one at hand.
+        #[error(transparent)]
+        OtherSecret(#[from] SecretMismatch),
         /// A result could not be written.
         #[error(transparent)]
         Output(#[from] OutputError),

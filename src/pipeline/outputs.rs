@@ -11,19 +11,19 @@
 //! - an image that somebody changed since. The lists of this program name its SHA-256; reading it whole is
 //!   avoided where the time of its last change tells that it is as the build left it. Without a list, only
 //!   that time is left, compared with the access files that every build writes right after the images;
-//! - a key or kubeconfig of another cluster secret: cards may be running that nothing else opens.
+//! - a key or kubeconfig of another cluster secret ([`check_secret`]): cards may be running that nothing else opens.
 
+use super::own_secret::{check_secret, read_text};
 use super::{Error, secret_path};
 use crate::access::{AccessFile, Author};
 use crate::cluster::{Cluster, ImageSource, Node};
 use crate::fetch::FileLocation;
 use crate::formats::ImageFormat;
-use crate::identity::{ClusterSecret, SECRET_ENVIRONMENT_VARIABLE};
+use crate::identity::ClusterSecret;
 use crate::output::sidecar::{self, Sidecar, bmap, build_json, sha256sums};
 use crate::raspios;
 use crate::stock_image::StockImage;
 use crate::stock_system::Disk;
-use crate::types::absent::OrEmpty as _;
 use crate::types::escape::escaped;
 use crate::types::{Digest, Hint};
 use std::cmp::Ordering;
@@ -33,9 +33,6 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
-
-/// Longer texts are none of this program's: the build.json of a thousand nodes has half a megabyte.
-const LONGEST_TEXT: u64 = 16 << 20;
 
 /// Files that a build would write over, though they are not its own results.
 #[derive(Debug, thiserror::Error)]
@@ -65,12 +62,6 @@ pub enum Occupant {
     /// An image that this program made, of which a part is missing or damaged.
     #[error("is an image of cardwright's that was cut short or is damaged")]
     Incomplete,
-    /// A key or kubeconfig that this program made with another cluster secret.
-    #[error("was made with another cluster secret")]
-    OtherSecret,
-    /// A key or kubeconfig that this program made with a cluster secret, where there is none.
-    #[error("was made with a cluster secret that is not there now")]
-    LostSecret,
     /// A file that may not be read.
     #[error("may not be read, so nobody knows whose it is")]
     Unreadable,
@@ -102,7 +93,7 @@ impl fmt::Display for OccupiedOutputs {
 
 impl Hint for OccupiedOutputs {
     fn hint(&self) -> Option<String> {
-        use Occupant::{Changed, Incomplete, LostSecret, NoFolder, OtherSecret};
+        use Occupant::{Changed, Incomplete, NoFolder};
         let has = |wanted: &[Occupant]| self.files.iter().any(|(_, occupant)| wanted.contains(occupant));
         let what = if self.files.len() == 1 { "that file" } else { "those files" };
         let (folder, elsewhere) =
@@ -112,12 +103,7 @@ impl Hint for OccupiedOutputs {
         }
         let are_needless = self.files.iter().all(|(_, occupant)| [Incomplete, Changed].contains(occupant));
         let delete = if are_needless { ", or delete what nobody needs" } else { "" };
-        let secret = has(&[OtherSecret, LostSecret]).then(|| {
-            format!(
-                ". If machines run with that secret, put it back, into cluster.secret beside nodes.yaml or {SECRET_ENVIRONMENT_VARIABLE}"
-            )
-        });
-        Some(format!("Choose {elsewhere}, or move {what} out of {folder}{delete}{}", secret.or_empty()))
+        Some(format!("Choose {elsewhere}, or move {what} out of {folder}{delete}"))
     }
 }
 
@@ -140,8 +126,23 @@ enum Kind {
 /// whose images are wanted, all where it is absent. Old images that are compressed are decompressed in `cache`.
 ///
 /// # Errors
-/// Every file that would be lost, at once.
+/// Every file that would be lost, at once; those that were made with another secret alone.
 pub fn check_outputs(
+    cluster: &Cluster,
+    secret: Option<&ClusterSecret>,
+    only: Option<&[String]>,
+    cache: Option<&Path>,
+) -> Result<(), Error> {
+    check_strangers(cluster, secret, only, cache)?;
+    check_secret(cluster, &cluster.output.folder, secret)
+}
+
+/// Does as [`check_outputs`], and takes what was made with another secret for the build's own: for
+/// [`begin_new_cluster`](super::begin_new_cluster), which moves that aside.
+///
+/// # Errors
+/// Every file that would be lost, at once.
+pub fn check_strangers(
     cluster: &Cluster,
     secret: Option<&ClusterSecret>,
     only: Option<&[String]>,
@@ -309,9 +310,7 @@ impl Known<'_> {
             Kind::Image(format) => return self.image_occupant(path, *format, &metadata),
             Kind::Access(file) => {
                 return match text().map(|text| file.author(&text, self.cluster, self.secret)) {
-                    Some(Author::Us) => None,
-                    Some(Author::OtherSecret) if self.secret.is_none() => Some(Occupant::LostSecret),
-                    Some(Author::OtherSecret) => Some(Occupant::OtherSecret),
+                    Some(Author::Us | Author::OtherSecret) => None,
                     Some(Author::Stranger) | None => Some(Occupant::Stranger),
                 };
             }
@@ -413,14 +412,6 @@ fn holds(path: &Path, wanted: &[u8]) -> io::Result<bool> {
         // What is found may begin in one piece and end in the next.
         window.drain(..window.len() - window.len().min(wanted.len() - 1));
     }
-}
-
-/// Returns the text of a file; `None` where it cannot be read, is no text, or too long for one of ours. It may
-/// hold a private key.
-fn read_text(path: &Path) -> Option<Zeroizing<String>> {
-    let mut text = Zeroizing::new(String::new());
-    let length = File::open(path).ok()?.take(LONGEST_TEXT + 1).read_to_string(&mut text).ok()?;
-    (length as u64 <= LONGEST_TEXT).then_some(text)
 }
 
 #[cfg(test)]

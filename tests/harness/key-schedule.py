@@ -55,6 +55,7 @@ def main(secret, *nodes):
         print(f"{label}/serial", serial(secret, f"{label}/serial"))
     print("k3s/admin", scalar(secret, "k3s/admin"))
     print(f"k3s/admin/serial/{END}", serial(secret, f"k3s/admin/serial/{END}"))
+    print("secret/fingerprint", derive(secret, "secret/fingerprint", 16).hex())
 
 
 main(*sys.argv[1:])

@@ -58,6 +58,8 @@ mod kubeconfig;
 mod levels;
 mod nodes_yaml;
 mod outputs;
+#[cfg(unix)]
+mod own_secret;
 mod page;
 mod reference;
 mod sessions;

@@ -77,6 +77,7 @@ impl FlashRun<'_> {
         let nodes =
             selection.nodes_of(&cluster)?.into_iter().map(|node| node.name.to_string()).collect::<Vec<_>>();
         self.check_usage(&selection, &nodes)?;
+        super::check_secret(&cluster)?;
         super::rejoin(&mut cluster, arguments.rejoin.as_deref(), arguments.through.as_deref())?;
         // What is wrong with it is known before anything is opened.
         self.check_device(&*person)?;
@@ -268,7 +269,9 @@ impl FlashRun<'_> {
         };
         drop(open);
         self.host.read_table(device);
+        let secret = disk.secret.as_ref().map(ToString::to_string);
         let card = FlashedCard::new(cluster, job.name, device, &flashed, disk.origin, now());
+        let card = FlashedCard { secret, ..card };
         if let Some(log) = log {
             log.add(card.clone()).map_err(Error::from)?;
         }

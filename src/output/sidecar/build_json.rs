@@ -2,7 +2,7 @@
 //! (<https://in-toto.io/Statement/v1>, <https://slsa.dev/provenance/v1>).
 //!
 //! Nothing in it depends on when or where the build ran, and nothing is secret or made from a secret but
-//! the images themselves.
+//! the images themselves, and the fingerprint, which tells one secret from others and nothing else.
 
 use super::lists::Format;
 use super::{BuildRecord, JoinedRecord, Sidecar, json_text, name_of};
@@ -18,6 +18,7 @@ const BUILD_TYPE: &str = "urn:cardwright:build:v1";
 
 const IMAGES: &str = "/subject";
 const NODES: &str = "/predicate/buildDefinition/externalParameters/nodes";
+const SECRET: &str = "/predicate/buildDefinition/externalParameters/secretFingerprint";
 pub(super) const EXTENSION: &str = "/predicate/buildDefinition/externalParameters/format";
 pub(super) const NODES_YAML: &str = "/predicate/buildDefinition/resolvedDependencies/1/digest/sha256";
 pub(super) const VERSION: &str = "/predicate/runDetails/builder/version/cardwright";
@@ -27,6 +28,7 @@ pub(super) const FORMAT: Format = Format {
     parts: &[
         (VERSION, "version of cardwright"),
         ("/predicate/buildDefinition/externalParameters/cluster", "cluster"),
+        (SECRET, "cluster secret"),
         (NODES_YAML, "nodes.yaml"),
         ("/predicate/buildDefinition/resolvedDependencies/0", "stock image"),
         (EXTENSION, "format"),
@@ -44,6 +46,8 @@ pub struct Provenance {
     pub stock: (String, Digest),
     /// The SHA-256 of nodes.yaml, as it was read.
     pub nodes_yaml: Digest,
+    /// The fingerprint of the cluster's secret.
+    pub secret: String,
 }
 
 pub(crate) struct BuildJson;
@@ -83,6 +87,7 @@ impl Sidecar for BuildJson {
                     "externalParameters": {
                         "cluster": record.cluster,
                         "nodes": nodes,
+                        "secretFingerprint": provenance.secret,
                         "format": record.format,
                     },
                     "internalParameters": { "SOURCE_DATE_EPOCH": provenance.time },
@@ -109,6 +114,13 @@ impl Sidecar for BuildJson {
 /// `None` where the text is no build.json of this program.
 pub(crate) fn images_of(text: &str) -> Option<Vec<(String, Option<Digest>)>> {
     images_in(&serde_json::from_str(text).ok()?)
+}
+
+/// Returns the fingerprint of the secret that the images were made with, where a build.json of this program says it.
+pub(crate) fn secret_of(text: &str) -> Option<String> {
+    let statement = serde_json::from_str(text).ok()?;
+    images_in(&statement)?;
+    Some(statement.pointer(SECRET)?.as_str()?.to_owned())
 }
 
 /// Returns the names of the nodes that a build.json speaks of.

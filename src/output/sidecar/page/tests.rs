@@ -52,6 +52,7 @@ fn page_of(nodes: Vec<PageNode>, images: &[BuiltImage], folder: &Path, stock: &s
             time: 0,
             stock: (stock.to_owned(), Digest::of(b"")),
             nodes_yaml: Digest::of(b""),
+            secret: String::new(),
         }),
         imager: None,
     };
