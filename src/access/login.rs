@@ -34,15 +34,30 @@ pub fn log_in(cluster: &Cluster, node: &Node) -> Result<Command, AccessError> {
     Ok(ssh)
 }
 
+/// A part of the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JournalPart {
+    /// The last lines.
+    Last,
+    /// The last lines, and what is added.
+    Follow,
+    /// All of it.
+    All,
+}
+
 /// Returns the command that prints how far a node is: its status file, the log of its first boot, and the journal of
-/// cardwright and k3s, which is followed on demand.
+/// cardwright and k3s.
 ///
 /// # Errors
 /// As [`log_in`].
-pub fn logs(cluster: &Cluster, node: &Node, follow: bool) -> Result<Command, AccessError> {
+pub fn logs(cluster: &Cluster, node: &Node, part: JournalPart) -> Result<Command, AccessError> {
     let mut ssh = log_in(cluster, node)?;
     let script = SCRIPT.replace("STATUS_FILE", STATUS_FILE);
-    let arguments = if follow { " logs --follow --lines=100" } else { "" };
+    let arguments = match part {
+        JournalPart::Last => " logs --lines=200",
+        JournalPart::Follow => " logs --lines=200 --follow",
+        JournalPart::All => "",
+    };
     // The user's shell on the node may be any; it only has to find `sh`.
     ssh.arg(format!("sh -c {}{arguments}", shell::quoted(&script)));
     Ok(ssh)

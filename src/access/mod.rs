@@ -12,7 +12,7 @@ mod ssh_config;
 mod user_kubeconfig;
 
 pub use error::AccessError;
-pub use login::{log_in, logs};
+pub use login::{JournalPart, log_in, logs};
 pub(crate) use ssh_config::moved as moved_ssh_config;
 pub use user_kubeconfig::{MergeOptions, MergedKubeconfig, kubeconfig_path, merge_kubeconfig};
 
@@ -251,6 +251,20 @@ impl AccessFiles {
             ssh_config: write(ssh_config::NAME, &self.ssh_config, false)?,
             login_key: login_key.transpose()?,
             kubeconfig: self.kubeconfig.as_ref().map(|text| write(KUBECONFIG, &text.0, true)).transpose()?,
+        })
+    }
+
+    /// Returns the paths of the files, where the folder of the results has them as they are here.
+    pub(crate) fn written(&self, cluster: &Cluster) -> Option<WrittenAccessFiles> {
+        let path = |name: &str| cluster.output.folder.join(name);
+        let there = Self::of_shard(cluster, &cluster.output.folder);
+        let is_there = there.is_ok_and(|there| self.are_same(&there))
+            && fs::read_to_string(path(ssh_config::NAME)).is_ok_and(|text| text == self.ssh_config);
+        is_there.then(|| WrittenAccessFiles {
+            known_hosts: path(known_hosts::NAME),
+            ssh_config: path(ssh_config::NAME),
+            login_key: self.login_key.as_ref().map(|_| path(ssh_config::LOGIN_KEY)),
+            kubeconfig: self.kubeconfig.as_ref().map(|_| path(KUBECONFIG)),
         })
     }
 }

@@ -10,7 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::ArgValueCandidates;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -142,7 +142,7 @@ pub(crate) struct Addresses {
 #[derive(Debug, Args)]
 pub(crate) struct ListAddress {
     /// The list of images instead of Raspberry Pi's; also by CARDWRIGHT_OS_LIST
-    #[arg(long, value_name = "URL", value_parser = base_url)]
+    #[arg(long, value_name = "URL|FILE", value_parser = list_address)]
     os_list: Option<String>,
 }
 
@@ -318,6 +318,15 @@ fn base_url(text: &str) -> Result<String, &'static str> {
     let is_web = ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme));
     let is_plain = !text.contains(|letter: char| letter.is_whitespace() || letter.is_control());
     if is_web && is_plain { Ok(text.to_owned()) } else { Err("it has to begin with https:// or http://") }
+}
+
+/// Takes an address of the web, or a file that is there.
+fn list_address(text: &str) -> Result<String, &'static str> {
+    let path = text.strip_prefix("file://").unwrap_or(text);
+    if !text.starts_with("http") && Path::new(path).is_file() {
+        return Ok(path.to_owned());
+    }
+    base_url(text).map_err(|_| "it has to be a file that is there, or begin with https:// or http://")
 }
 
 /// Takes the name of one of some values.
@@ -550,9 +559,12 @@ pub(crate) struct LogsArguments {
     /// The node
     #[arg(value_name = "NODE", add = nodes())]
     pub(crate) node: String,
-    /// Go on showing what the journal gets, after the last hundred lines
-    #[arg(long)]
+    /// Go on showing what the journal gets, after its last 200 lines
+    #[arg(long, conflicts_with = "all")]
     pub(crate) follow: bool,
+    /// Show all of the journal instead of its last 200 lines
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, Args)]

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::arguments::{BuiltCluster, LogsArguments, SshArguments};
-use cardwright::access::{self, AccessError};
+use cardwright::access::{self, AccessError, JournalPart};
 use cardwright::cluster::Cluster;
 use cardwright::pipeline::{self, Error};
 use std::process::Command;
@@ -18,7 +18,12 @@ pub(super) fn run(arguments: &SshArguments) -> Result<(), Failure> {
 pub(super) fn logs(arguments: &LogsArguments) -> Result<(), Failure> {
     let cluster = load(&arguments.cluster)?;
     let node = pipeline::named_node(&cluster, &arguments.node)?;
-    become_it(access::logs(&cluster, node, arguments.follow).map_err(Error::from)?)
+    let part = match (arguments.follow, arguments.all) {
+        (true, _) => JournalPart::Follow,
+        (false, true) => JournalPart::All,
+        (false, false) => JournalPart::Last,
+    };
+    become_it(access::logs(&cluster, node, part).map_err(Error::from)?)
 }
 
 /// Loads a cluster whose results are in a folder.

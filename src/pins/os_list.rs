@@ -11,6 +11,7 @@ use crate::raspios::{Codename, PublishedFile};
 use crate::types::absent::OrEmpty as _;
 use crate::types::{ByteCount, Digest};
 use serde_json::Value;
+use std::fs;
 
 /// The address of the list.
 pub const OS_LIST: &str = "https://downloads.raspberrypi.com/os_list_imagingutility_v4.json";
@@ -63,13 +64,19 @@ impl PublishedImage {
     }
 }
 
-/// Returns the images that the list at `address` has and that cardwright understands: in the order of
+/// Returns the images that the list at `address`, or in a file of that path, has and that cardwright understands: in the order of
 /// [`ImageName::ALL`], the newest of each name first.
 ///
 /// # Errors
 /// When the list is not available, is none, or has an entry that may not be trusted.
 pub fn published_images(address: &str) -> Result<Vec<PublishedImage>, PinError> {
     published_by(address, &|url| {
+        // What lists lead to is never a file: their addresses begin with https.
+        if url == address && !url.contains("://") {
+            let read = fs::read_to_string(url);
+            return read
+                .map_err(|error| PinError::NoList { url: url.to_owned(), problem: error.to_string() });
+        }
         let fetched = fetch::fetch_text(url, LONGEST_LIST);
         fetched.map_err(|source| PinError::ListNotAvailable { source })
     })
@@ -141,7 +148,10 @@ impl OsList<'_> {
                     self.check_scheme(entry, url)?;
                     lists.push(url.to_owned());
                 }
-            } else if let Some(url) = text(entry, "url").filter(|url| self.is_own(url)) {
+            // Whoever names a list in a file vouches for the servers in it.
+            } else if let Some(url) =
+                text(entry, "url").filter(|url| self.host.is_empty() || self.is_own(url))
+            {
                 images.extend(self.image(entry, url)?);
             }
         }

@@ -107,8 +107,9 @@ fn the_logs_are_asked_for_with_sudo_where_that_asks_nothing() {
         output
     };
     assert_snapshot!("ssh__logs", workshop.seen(&logs(&[])));
-    let followed = "journalctl --no-pager -u cardwright-* -u k3s* --follow --lines=100\n";
+    let followed = "journalctl --no-pager -u cardwright-* -u k3s* --lines=200 --follow\n";
     assert!(text(&logs(&["--follow"]).stdout).ends_with(followed));
+    assert!(text(&logs(&["--all"]).stdout).ends_with("journalctl --no-pager -u cardwright-* -u k3s*\n"));
     write_program(&workshop, "sudo", "#!/bin/sh\necho \"a password is required\" >&2\nexit 1\n");
     assert_snapshot!("ssh__logs_password", workshop.seen(&logs(&[])));
 }
