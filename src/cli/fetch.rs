@@ -25,7 +25,7 @@ struct FileReport {
 pub(super) fn run(arguments: &FetchArguments) -> Result<(), Failure> {
     let mut cluster = Cluster::load(&arguments.file)?;
     problems::show_warnings(&cluster);
-    pins::settle(&mut cluster, &arguments.addresses, pins::how(arguments.locked, false), true)?;
+    let new = pins::settle(&mut cluster, &arguments.addresses, pins::how(arguments.locked, false))?;
     let cache = super::cache().ok_or_else(|| Failure::Advised {
         message: "there is no cache to download into".to_owned(),
         hint: "Set CARDWRIGHT_CACHE to a folder that you may write to and that has room".to_owned(),
@@ -44,6 +44,8 @@ pub(super) fn run(arguments: &FetchArguments) -> Result<(), Failure> {
         }
         github_keys::fetch(&cluster, Some(&cache), &reporter).map_err(Error::from)?;
     }
+    // What is pinned has the SHA-256 that the pin says.
+    new.map_or(Ok(()), |new| new.write())?;
     if arguments.json {
         return Ok(super::json_with_warnings(&json!({ "files": files }))?);
     }
@@ -65,9 +67,9 @@ pub(super) fn prepare(
     writes: bool,
 ) -> Result<(), Failure> {
     let Sources { offline, addresses } = &selection.sources;
+    let new = pins::settle(cluster, addresses, pins::how(selection.locked, *offline))?;
     // What the command line names instead is not pinned.
-    let writes = writes && selection.image.is_none();
-    pins::settle(cluster, addresses, pins::how(selection.locked, *offline), writes)?;
+    let new = new.filter(|_| writes && selection.image.is_none());
     let folder = cache::folder();
     let mut missing: Vec<FileLocation> =
         downloads(cluster).into_iter().map(|location| location.clone()).collect();
@@ -83,17 +85,17 @@ pub(super) fn prepare(
             })
         });
     }
-    if missing.len() < 2 {
-        // Whoever needs it downloads it.
-        return Ok(());
-    }
-    let Some(cache) = super::cache() else { return Ok(()) };
-    match fetch_all(&missing.iter().collect::<Vec<_>>(), &cache, &Reporter::new()) {
-        Ok(_) => Ok(()),
-        Err(FetchError::Cache(error)) => {
-            tracing::debug!("downloads do without the cache: {error}");
-            Ok(())
+    // One file is downloaded by whoever needs it, unless it is to be pinned: that is done when it has the SHA-256 of the pin.
+    if missing.len() > usize::from(new.is_none())
+        && let Some(cache) = super::cache()
+    {
+        match fetch_all(&missing.iter().collect::<Vec<_>>(), &cache, &Reporter::new()) {
+            Ok(_) => {}
+            Err(FetchError::Cache(error)) => {
+                tracing::debug!("downloads do without the cache: {error}");
+            }
+            Err(error) => return Err(Error::from(error).into()),
         }
-        Err(error) => Err(Error::from(error).into()),
     }
+    new.map_or(Ok(()), |new| new.write())
 }

@@ -8,7 +8,10 @@ use cardwright::cluster::Cluster;
 use cardwright::pins::{self, PinChange, PinError, PinLock, Pinning, PublishedImage, published_images};
 use cardwright::pipeline::Error;
 use serde_json::json;
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 impl From<PinError> for Failure {
     fn from(error: PinError) -> Self {
@@ -25,45 +28,69 @@ pub(super) fn how(locked: bool, offline: bool) -> Pinning {
     }
 }
 
-/// Names in the cluster what nodes.yaml names without an address, and writes pins that are new.
+/// Does something that waits for servers, and says so where they take their time.
+fn patiently<T>(work: impl FnOnce() -> T) -> T {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let (done, is_done) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if is_done.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                note("waiting for servers to say which files there are; without a connection that ends by itself");
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
+}
+
+/// Pins that are not written yet.
+pub(super) struct NewPins {
+    lock: PinLock,
+    old: Option<PinLock>,
+    path: PathBuf,
+}
+
+/// Names in the cluster what nodes.yaml names without an address. Returns the pins that are new.
 pub(super) fn settle(
     cluster: &mut Cluster,
     addresses: &Addresses,
     pinning: Pinning,
-    writes: bool,
-) -> Result<(), Failure> {
+) -> Result<Option<NewPins>, Failure> {
     let path = PinLock::path(&cluster.source);
     let old = PinLock::read(&path)?;
-    let lock = pins::settle(cluster, old.as_ref(), pinning, &addresses.list.get(), &Reporter::new())?;
+    let list = addresses.list.get();
+    let lock = patiently(|| pins::settle(cluster, old.as_ref(), pinning, &list, &Reporter::new()))?;
     if let Some(lock) = &lock {
-        if writes && pinning == Pinning::Keep && old.as_ref() != Some(lock) {
-            write(lock, old.as_ref(), &path)?;
-        }
         pins::apply(lock, cluster);
     }
     for location in pins::downloads(cluster) {
         location.prefer(&addresses.mirrors);
     }
-    Ok(())
+    let is_new = |lock: &PinLock| pinning == Pinning::Keep && old.as_ref() != Some(lock);
+    Ok(lock.filter(is_new).map(|lock| NewPins { lock, old, path }))
 }
 
-/// Writes the pins, and says which are other ones.
-fn write(lock: &PinLock, old: Option<&PinLock>, path: &Path) -> Result<(), Failure> {
-    lock.write(path)?;
-    if old.is_some() {
-        note(format!("changed {}:", path.display()));
-        lock.changes_from(old).iter().map(shown).for_each(note);
-    } else {
-        let image = lock.image.iter().map(pins::ImagePin::shown);
-        let k3s = lock.k3s.iter().map(|k3s| format!("k3s {}", k3s.version));
-        let pinned: Vec<String> = image.chain(k3s).collect();
-        note(format!(
-            "made {}, which pins {}: keep it with nodes.yaml",
-            path.display(),
-            pinned.join(" and ")
-        ));
+impl NewPins {
+    /// Writes the pins, and says which are other ones.
+    pub(super) fn write(&self) -> Result<(), Failure> {
+        let Self { lock, old, path } = self;
+        lock.write(path)?;
+        if old.is_some() {
+            note(format!("changed {}:", path.display()));
+            lock.changes_from(old.as_ref()).iter().map(shown).for_each(note);
+        } else {
+            let image = lock.image.iter().map(pins::ImagePin::shown);
+            let k3s = lock.k3s.iter().map(|k3s| format!("k3s {}", k3s.version));
+            let pinned: Vec<String> = image.chain(k3s).collect();
+            note(format!(
+                "made {}, which pins {}: keep it with nodes.yaml",
+                path.display(),
+                pinned.join(" and ")
+            ));
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 pub(super) fn update(arguments: &UpdateArguments) -> Result<(), Failure> {
@@ -71,7 +98,8 @@ pub(super) fn update(arguments: &UpdateArguments) -> Result<(), Failure> {
     problems::show_warnings(&cluster);
     let path = PinLock::path(&cluster.source);
     let old = PinLock::read(&path)?;
-    let lock = pins::settle(&cluster, old.as_ref(), Pinning::Renew, &arguments.list.get(), &Reporter::new())?;
+    let list = arguments.list.get();
+    let lock = patiently(|| pins::settle(&cluster, old.as_ref(), Pinning::Renew, &list, &Reporter::new()))?;
     let changes = lock.as_ref().map_or_else(Vec::new, |lock| lock.changes_from(old.as_ref()));
     if let Some(lock) = lock.filter(|_| !changes.is_empty() && !arguments.dry_run) {
         lock.write(&path)?;
@@ -111,7 +139,7 @@ fn short(value: &str) -> &str {
 }
 
 pub(super) fn images(arguments: &ImagesArguments) -> Result<(), Failure> {
-    let images = published_images(&arguments.list.get())?;
+    let images = patiently(|| published_images(&arguments.list.get()))?;
     if arguments.json {
         return Ok(super::json_with_warnings(&json!({ "images": images }))?);
     }

@@ -32,12 +32,12 @@ pub(super) fn run(arguments: &UpgradeArguments) -> Result<(), Failure> {
     for name in &arguments.nodes {
         pipeline::named_node(&cluster, name)?;
     }
-    pins::settle(
+    let new = pins::settle(
         &mut cluster,
         &arguments.sources.addresses,
         pins::how(false, arguments.sources.offline),
-        true,
     )?;
+    new.map_or(Ok(()), |new| new.write())?;
     let cluster = &cluster;
     let (steps, others) = look(cluster, &arguments.nodes)?;
     upgrade::check(&wanted, &steps, &others)?;

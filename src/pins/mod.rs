@@ -63,6 +63,9 @@ pub fn settle(
         Some(release) => settle_k3s(&release, old, pinning, progress)?,
         None => None,
     };
+    if old.is_none() && image.is_none() && k3s.is_none() {
+        return Ok(None);
+    }
     Ok(Some(PinLock { image, k3s, ..PinLock::empty() }))
 }
 
@@ -142,7 +145,8 @@ fn settle_k3s(
     }
     match release.look_up() {
         Ok(pin) => Ok(Some(pin)),
-        Err(error) if release.is_required => Err(error),
+        // Whoever asks for the newest is not content with the old ones, let alone with none.
+        Err(error) if release.is_required || pinning == Pinning::Renew => Err(error),
         // Nodes take what the same place says then, as they do without pins.
         Err(error) => {
             progress.warning(Warning::of(&error));

@@ -56,6 +56,54 @@ fn all_that_nodes_yaml_needs_is_fetched_once() {
 }
 
 #[test]
+fn pins_are_written_when_what_they_pin_was_verified() {
+    let publisher = Publisher::with_everything();
+    let workshop = workshop("raspios-lite-arm64");
+    publisher.publish(&format!("/images/{FILE}"), b"another file");
+    for command in ["fetch", "build"] {
+        let output = publisher.run(&workshop, &[command]);
+        assert_eq!(output.status.code(), Some(1), "{}", publisher.seen(&workshop, &output));
+        assert!(!workshop.path("cardwright.lock").exists(), "{command}");
+    }
+}
+
+#[test]
+fn a_list_of_images_may_be_a_file() {
+    let publisher = Publisher::with_everything();
+    let workshop = workshop("raspios-lite-arm64");
+    let mut curl = oracle("curl").unwrap();
+    let list = content({
+        curl.args(["-s", "--noproxy", "*", &publisher.url("/list.json")]);
+        curl
+    });
+    fs::write(workshop.path("list.json"), list).unwrap();
+    for name in ["list.json".to_owned(), format!("file://{}", workshop.path("list.json").display())] {
+        let output = publisher.run(&workshop, &["images", "--os-list", &name]);
+        assert!(
+            text(&output.stdout).contains("raspios-lite-arm64"),
+            "{}",
+            publisher.seen(&workshop, &output)
+        );
+    }
+    let output = publisher.run(&workshop, &["images", "--os-list", "nowhere.json"]);
+    assert!(output.status.code() == Some(2) && text(&output.stderr).contains("a file that is there"));
+}
+
+#[test]
+fn an_update_without_a_connection_writes_nothing() {
+    let workshop = Workshop::with_nodes(
+        "cluster: compass\nimage: demo\nnetwork: {prefix: 24, gateway: 192.168.50.1}\n\
+         k3s: {version: v1.36.4+k3s1}\nnodes: [{name: north, address: 192.168.50.11, k3s: server}]\n",
+    );
+    let mut command = workshop.command();
+    // Nobody listens at the port of discard.
+    command.env("HTTPS_PROXY", "http://127.0.0.1:9").env("https_proxy", "http://127.0.0.1:9").arg("update");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(!workshop.path("cardwright.lock").exists());
+}
+
+#[test]
 fn a_download_that_is_cut_off_is_resumed() {
     let publisher = Publisher::with_everything();
     let workshop = workshop("raspios-lite-arm64");
