@@ -4,7 +4,7 @@ use super::paint::{CYAN, Line, paint, spans};
 use cardwright::cluster::{Cluster, ImageSource, Install, Node, Role};
 use cardwright::formats::ImageFormat;
 use cardwright::k3s::STATUS_FILE;
-use cardwright::pipeline::{Built, BuiltImage};
+use cardwright::pipeline::{Built, BuiltImage, Commands};
 use cardwright::raspios::DOWNLOAD_PAGE;
 use cardwright::types::shell;
 use std::fmt::Display;
@@ -39,10 +39,8 @@ pub(super) struct Ending<'build> {
     pub(super) is_whole: bool,
     /// The server that is to rejoin its cluster.
     pub(super) rejoin: Option<&'build str>,
-    /// The mount point of a card's boot partition.
-    pub(super) boot_mount: &'build str,
-    /// The arguments with which `plan` and `verify` mean the same cluster and stock image.
-    pub(super) arguments: String,
+    /// The commands that mean the same cluster, stock image and results.
+    pub(super) commands: Commands,
 }
 
 impl Ending<'_> {
@@ -52,14 +50,14 @@ impl Ending<'_> {
         let next = if self.cluster.image == ImageSource::Demo {
             self.look_at(first)
         } else {
-            [self.flash(system), self.switch_on(first)].concat()
+            [self.flash(system), self.start().advice()].concat()
         };
         [vec![Line::default()], self.rejoin(), self.join(), next].concat()
     }
 
     /// The demo's images are for looking at.
     fn look_at(&self, first: &BuiltImage) -> Vec<Line> {
-        let (arguments, path) = (&self.arguments, shown(&first.path));
+        let (arguments, path) = (&self.commands.stock, shown(&first.path));
         vec![
             "These images are made from the demo image: the right shape, but they do not boot, so do not flash them. Look at one:".into(),
             command(format!("cardwright plan{arguments} --only {}", first.node)),
@@ -98,7 +96,7 @@ impl Ending<'_> {
                     .into(),
                 );
                 if self.is_whole {
-                    lines.push(command(format!("sudo cardwright flash{} --all", self.arguments)));
+                    lines.push(command(self.commands.flash_all()));
                 } else {
                     let paths = images.iter().map(|image| shown(&image.path));
                     lines.extend(paths.map(|path| command(format!("sudo cardwright flash {path}"))));
@@ -119,31 +117,14 @@ impl Ending<'_> {
         lines
     }
 
-    /// From cards to a cluster.
-    fn switch_on(&self, first: &BuiltImage) -> Vec<Line> {
-        let mut lines = vec![
-            "Then put the cards in and switch on. A node answers after a minute or two:".into(),
-            command(self.ssh(&first.node)),
-        ];
-        let found = self.nodes().find_map(|node| Some((node, node.role()?)));
-        let (Some((node, role)), Some(k3s)) = (found, &self.cluster.k3s) else { return lines };
-        let (how_long, unit) = match (&k3s.install, role) {
-            (Install::Download { .. }, _) => (DOWNLOADED, "cardwright-install-k3s"),
-            (_, Role::Server) => (BUNDLED, "k3s"),
-            (_, Role::Agent) => (BUNDLED, "k3s-agent"),
-        };
-        let ssh = self.ssh(node.name.as_str());
-        lines.extend([
-            format!("k3s follows by itself: {how_long} How far it is:").into(),
-            command(format!("{ssh} journalctl -fu {unit}")),
-            command(format!("{ssh} cat {}/{STATUS_FILE}", self.boot_mount)),
-            format!("Any computer can read {STATUS_FILE} on the card's first partition, too.").into(),
-        ]);
-        if let Some(kubeconfig) = &self.built.access.kubeconfig {
-            lines.push("When the first server is done:".into());
-            lines.push(command(format!("kubectl --kubeconfig {} get nodes", shown(kubeconfig))));
+    /// Returns what is next when the cards are written.
+    fn start(&self) -> Start<'_> {
+        Start {
+            cluster: self.cluster,
+            nodes: self.nodes().collect(),
+            kubeconfig: self.built.access.kubeconfig.as_deref(),
+            commands: &self.commands,
         }
-        lines
     }
 
     /// The advice for a server that joins its cluster once more.
@@ -170,7 +151,7 @@ impl Ending<'_> {
         let mut others = self.cluster.servers().map(|other| &other.name);
         let Some(other) = others.find(|other| *other != server && *other != node) else { return Vec::new() };
         let how = if self.rejoin == Some(node.as_str()) { "--rejoin" } else { "--only" };
-        let arguments = &self.arguments;
+        let arguments = &self.commands.stock;
         vec![
             format!("`{node}` joins the cluster through `{server}`, and knows all servers from then on. Where `{server}` is gone for good, let it join through another:").into(),
             command(format!("cardwright build{arguments} {how} {node} --through {other}")),
@@ -181,16 +162,39 @@ impl Ending<'_> {
     fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.built.images.iter().filter_map(|image| self.cluster.node(&image.node))
     }
+}
 
-    /// Returns the command that logs in at a node.
-    fn ssh(&self, node: &str) -> String {
-        let config = &self.built.access.ssh_config;
-        // The files that ssh_config names are found from the folder of nodes.yaml, where they are below it.
-        let folder = self.cluster.source.parent().filter(|folder| !folder.as_os_str().is_empty());
-        match folder.and_then(|folder| Some((folder, config.strip_prefix(folder).ok()?))) {
-            Some((folder, below)) => format!("cd {} && ssh -F {} {node}", shown(folder), shown(below)),
-            None => format!("ssh -F {} {node}", shown(config)),
+/// Cards that were written, and what is next.
+pub(super) struct Start<'cards> {
+    pub(super) cluster: &'cards Cluster,
+    /// The nodes that the cards are for.
+    pub(super) nodes: Vec<&'cards Node>,
+    /// The kubeconfig, where there is one.
+    pub(super) kubeconfig: Option<&'cards Path>,
+    pub(super) commands: &'cards Commands,
+}
+
+impl Start<'_> {
+    /// From cards to a cluster.
+    pub(super) fn advice(&self) -> Vec<Line> {
+        let Some(first) = self.nodes.first().map(|node| node.name.as_str()) else { return Vec::new() };
+        let member = self.nodes.iter().find(|node| node.k3s.is_some());
+        let mut lines: Vec<Line> = vec!["Then put the cards in and switch on. How far the nodes are:".into()];
+        lines.push(command(self.commands.status()));
+        lines.push("A node answers after a minute or two. Log in, or see what it says:".into());
+        let node = member.map_or(first, |node| node.name.as_str());
+        lines.extend([self.commands.ssh(node), self.commands.logs(node)].map(command));
+        let (Some(_), Some(k3s)) = (member, &self.cluster.k3s) else { return lines };
+        let how_long = if matches!(k3s.install, Install::Download { .. }) { DOWNLOADED } else { BUNDLED };
+        lines.push(
+            format!("k3s follows by itself: {how_long} Any computer can read {STATUS_FILE} on the card's first partition, too.")
+                .into(),
+        );
+        if let Some(kubeconfig) = self.kubeconfig {
+            lines.push("When the first server is done:".into());
+            lines.push(command(self.commands.kubectl(&shown(kubeconfig))));
         }
+        lines
     }
 }
 
@@ -290,14 +294,13 @@ mod tests {
         ] {
             let cluster = cluster(image, k3s, format);
             let built = built(&cluster, bmap, manifest);
-            let arguments = " --image demo".to_owned();
+            let commands = Commands { stock: " --image demo".to_owned(), results: String::new() };
             let ending = Ending {
                 cluster: &cluster,
                 built: &built,
                 is_whole: name != "Linux, k3s inside",
                 rejoin: None,
-                boot_mount: "/boot/firmware",
-                arguments,
+                commands,
             };
             said.push(format!("## {name}"));
             said.extend(ending.advice(system).iter().map(Line::text));
@@ -321,15 +324,8 @@ mod tests {
         };
         let said = |cluster: &Cluster, rejoin: Option<&str>| {
             let built = built(cluster, false, false);
-            let boot_mount = "/boot/firmware";
-            let ending = Ending {
-                cluster,
-                built: &built,
-                is_whole: false,
-                rejoin,
-                boot_mount,
-                arguments: String::new(),
-            };
+            let ending =
+                Ending { cluster, built: &built, is_whole: false, rejoin, commands: Commands::default() };
             let lines: Vec<String> = ending.advice(System::Linux).iter().map(Line::text).collect();
             // What the cluster still has under the name goes first.
             assert_eq!(lines.contains(&"  kubectl delete node west".to_owned()), rejoin.is_some());

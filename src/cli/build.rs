@@ -3,7 +3,7 @@
 use super::advice::{Ending, System};
 use super::arguments::BuildArguments;
 use super::paint::spans;
-use super::selection::{NODES_YAML, Selection};
+use super::selection::Selection;
 use super::{Failure, fetch, paint, problems, progress};
 use cardwright::cache;
 use cardwright::cluster::Cluster;
@@ -13,8 +13,6 @@ use cardwright::io::ownership::create_folder;
 use cardwright::output::OutputError;
 use cardwright::pipeline::{self, BuildOptions, Built, BuiltImage, Error, Imager, Session};
 use cardwright::types::escape::escaped;
-use cardwright::types::shell;
-use std::path::Path;
 
 pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let selection = Selection::of(&arguments.cluster)?;
@@ -47,8 +45,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
         built: &built,
         is_whole: options.only.is_none() && arguments.rejoin.is_none() && arguments.through.is_none(),
         rejoin: arguments.rejoin.as_deref(),
-        boot_mount: session.stock().system().release.boot_mount.path(),
-        arguments: same_arguments(arguments, &selection),
+        commands: super::commands(&selection.file, &arguments.stock, arguments.output.as_deref()),
     };
     ending.advice(System::here()).into_iter().for_each(paint::note);
     Ok(())
@@ -138,13 +135,4 @@ fn show(built: &Built) -> std::io::Result<()> {
         ])?;
     }
     Ok(())
-}
-
-/// Returns the arguments with which `plan` and `verify` mean the same cluster and stock image as this build.
-fn same_arguments(arguments: &BuildArguments, selection: &Selection) -> String {
-    let file = Some(&selection.file).filter(|file| **file != Path::new(NODES_YAML));
-    let file = file.map(|file| format!(" -f {}", shell::word(&file.display().to_string())));
-    let image = arguments.stock.image.as_deref();
-    let image = image.map(|image| format!(" --image {}", shell::word(image)));
-    file.into_iter().chain(image).collect()
 }

@@ -34,11 +34,11 @@ use arguments::{Arguments, Command, ImageSelection};
 use cardwright::cluster::{self, Cluster, ImageName, ImageSource, InvalidCluster};
 use cardwright::fetch::FileLocation;
 use cardwright::identity::{ClusterSecret, Creation};
-use cardwright::pipeline::{self, Error, OccupiedOutputs, OpenedImage};
+use cardwright::pipeline::{self, Commands, Error, OccupiedOutputs, OpenedImage};
 use cardwright::raspios;
 use cardwright::stock_image::StockImageError;
 use cardwright::stock_system::OpenOptions;
-use cardwright::types::{Hint, UnixTime, Warning, escape};
+use cardwright::types::{Hint, UnixTime, Warning, escape, shell};
 use clap::Parser as _;
 use std::env::VarError;
 use std::io;
@@ -58,6 +58,8 @@ enum Failure {
     Advised { message: String, hint: String },
     /// The output could not be written.
     Output(io::Error),
+    /// The person ended it at a question; what that means is said.
+    Interrupted(&'static str),
     /// The command did its work, and its result is a no: it has been shown already.
     Differs,
 }
@@ -138,7 +140,12 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn end(failure: Failure) -> ExitCode {
-    let code = if matches!(failure, Failure::Invalid(_) | Failure::Usage { .. }) { 2 } else { 1 };
+    let code = match failure {
+        Failure::Invalid(_) | Failure::Usage { .. } => 2,
+        // As a shell says of a program that SIGINT ended.
+        Failure::Interrupted(_) => 130,
+        _ => 1,
+    };
     match failure {
         Failure::Invalid(invalid) => problems::show(&invalid),
         Failure::Usage { message, hint } | Failure::Advised { message, hint } => {
@@ -160,6 +167,10 @@ fn end(failure: Failure) -> ExitCode {
         // Whoever reads our output has read enough, as `head` does.
         Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
         Failure::Output(error) => paint::error(format!("writing the output failed: {error}"), None),
+        Failure::Interrupted(what) => {
+            paint::note("");
+            paint::note(format!("interrupted: {what}"));
+        }
         Failure::Differs => {}
     }
     ExitCode::from(code)
@@ -176,6 +187,19 @@ fn load(nodes: &Path, selection: &ImageSelection) -> Result<Cluster, Failure> {
         };
     }
     Ok(cluster)
+}
+
+/// Returns the commands that mean the same cluster, stock image and results as the arguments.
+fn commands(nodes: &Path, selection: &ImageSelection, output: Option<&Path>) -> Commands {
+    let flag = |flag: &str, value: &str| format!(" {flag} {}", shell::word(value));
+    let file = Some(nodes).filter(|nodes| *nodes != Path::new(selection::NODES_YAML));
+    let file = file.map_or_else(String::new, |file| flag("-f", &file.display().to_string()));
+    let image = selection.image.as_deref().map(|image| flag("--image", image));
+    let output = output.map(|output| flag("-o", &output.display().to_string()));
+    Commands {
+        stock: [file.clone()].into_iter().chain(image).collect(),
+        results: [file].into_iter().chain(output).collect(),
+    }
 }
 
 /// Has the results go into the folder that the arguments name.

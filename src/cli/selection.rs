@@ -71,10 +71,16 @@ impl Selection {
                 }
                 let known: Vec<&str> = cluster.nodes.iter().map(|node| node.name.as_str()).collect();
                 let first = known.first().unwrap_or(&"north");
-                Failure::usage(
-                    format!("`{name}` is neither a file nor a node of `{}`", cluster.source.display()),
-                    format!("Its nodes are {}; for one node: `--only {first}`", known.join(", ")),
-                )
+                let hint = if name == "all" {
+                    "All nodes are meant where none is named; `flash` wants `--all`".to_owned()
+                } else if name.split(',').all(|name| known.contains(&name)) {
+                    format!("Write spaces between them: `{}`; or `--only {name}`", name.replace(',', " "))
+                } else {
+                    format!("Its nodes are {}; for one node: `--only {first}`", known.join(", "))
+                };
+                let message =
+                    format!("`{name}` is neither a file nor a node of `{}`", cluster.source.display());
+                Failure::usage(message, hint)
             })
         });
         named.collect()

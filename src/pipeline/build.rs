@@ -1,6 +1,6 @@
 //! The last part of the pipeline: every node planned and patched, the images, and the files beside them.
 
-use super::outputs::{self, check_outputs};
+use super::outputs::{self, check_access_files, check_outputs};
 use super::page::page_of;
 use super::plans::Plans;
 use super::session::{OpenedImage, Session, wrong_image_or};
@@ -96,6 +96,22 @@ impl Session {
         self.stock.image.start_hashing();
         let built = build(self, plans, options, progress);
         built.map_err(|error| wrong_image_or(&self.stock.image, error))
+    }
+
+    /// Writes the access files alone, for cards that are written without images. Those that are there already stay as they are.
+    ///
+    /// # Errors
+    /// When something else is in their place, or they cannot be written.
+    pub fn write_access_files(&self) -> Result<WrittenAccessFiles, Error> {
+        let Self { cluster, stock, secret, .. } = self;
+        let access = AccessFiles::new(cluster, secret, stock.system.time)?;
+        if let Some(written) = access.written(cluster) {
+            return Ok(written);
+        }
+        check_access_files(cluster, secret)?;
+        let folder = &cluster.output.folder;
+        create_folder(folder, false).map_err(OutputError::write("making the folder", folder))?;
+        Ok(access.write(cluster).map_err(OutputError::from)?)
     }
 
     /// Writes the raw image of one node to any sink: a writer, a device, a file that appears whole. Nothing is written before the SHA-256 of the stock

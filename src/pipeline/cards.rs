@@ -5,17 +5,18 @@ use super::build::plan_digest;
 use super::plans::Plans;
 use super::session::Session;
 use crate::base_layer::{BaseLayer, unused};
-use crate::cluster::Node;
+use crate::cluster::{Cluster, Node};
 use crate::flash::Source;
 use crate::identity::SecretFingerprint;
 use crate::io::{LayeredDisk, ReadAt};
-use crate::output::OutputError;
-use crate::output::sidecar::bmap;
+use crate::output::sidecar::{bmap, build_json, sha256sums};
+use crate::output::{self, OutputError};
 use crate::patch::PatchError;
 use crate::raspios::{self, CardRecord};
 use crate::stock_image::StockImage;
 use crate::stock_system::Disk;
-use crate::types::{ByteCount, Digest};
+use crate::types::{ByteCount, Digest, Progress, Stage};
+use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -71,6 +72,22 @@ impl CardDisk {
         }
     }
 
+    /// Checks an image that exists already before a card is erased for it: by its SHA-256, where the lists beside it have one, or
+    /// else by decompressing all of it with so many threads.
+    ///
+    /// # Errors
+    /// When it is not the image that a list beside it speaks of, or cannot be read or decompressed.
+    pub fn check(&self, path: &Path, threads: usize, progress: &dyn Progress) -> Result<(), Error> {
+        let Some((list, digest)) = listed_digest(path) else {
+            let report = |more| progress.working(Stage::Decompressing, more, self.disk.size());
+            return Ok(self.image.decompress_all(&[], threads, &report).map_err(OutputError::StockImage)?);
+        };
+        if self.image.file_digest().map_err(OutputError::StockImage)? == digest {
+            return Ok(());
+        }
+        Err(Error::DamagedImage { image: path.to_owned(), list })
+    }
+
     /// Opens an image that exists already, compressed or not.
     ///
     /// # Errors
@@ -94,6 +111,31 @@ impl CardDisk {
             }
         };
         Ok(Self { disk, used, origin: None, record, secret: None, image })
+    }
+}
+
+/// Returns the SHA-256 of an image in the lists beside it, and the name of the list.
+fn listed_digest(path: &Path) -> Option<(&'static str, Digest)> {
+    let name = output::name_of(path);
+    let read = |list: &str| fs::read_to_string(path.with_file_name(list)).ok();
+    let sums = read(sha256sums::NAME).and_then(|text| sha256sums::digests_of(&text, &name).next());
+    let statement = || {
+        let images = build_json::images_of(&read(build_json::NAME)?)?;
+        images.into_iter().find_map(|(image, digest)| digest.filter(|_| image == name))
+    };
+    sums.map(|digest| (sha256sums::NAME, digest)).or_else(|| Some((build_json::NAME, statement()?)))
+}
+
+/// Returns whether an image was made before nodes.yaml was changed: by the SHA-256 in the build.json that speaks of it, or else
+/// by the times of the two files.
+pub fn is_outdated(image: &Path, cluster: &Cluster) -> bool {
+    let statement = fs::read_to_string(image.with_file_name(build_json::NAME)).ok();
+    let of = statement.and_then(|text| build_json::nodes_yaml_of(&text, &output::name_of(image)));
+    let time = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    match (of, time(image), time(&cluster.source)) {
+        (Some(digest), ..) => digest != cluster.source_digest,
+        (None, Some(image), Some(nodes_yaml)) => image < nodes_yaml,
+        _ => false,
     }
 }
 

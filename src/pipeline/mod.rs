@@ -25,7 +25,7 @@ pub mod verify;
 
 pub use crate::types::{Progress, Silent};
 pub use build::{BuildOptions, Built, BuiltImage, Imager, all_threads};
-pub use cards::{CardDisk, Cards, card_record};
+pub use cards::{CardDisk, Cards, card_record, is_outdated};
 pub use check::{Checked, check};
 pub use commands::Commands;
 pub use merge::{MergeError, Merged, merge};
@@ -122,6 +122,10 @@ errors! {
         /// A running node could not be upgraded.
         #[error(transparent)]
         Upgrade(#[from] UpgradeError),
+        /// An image is another one than a list beside it says.
+        #[error("{} is not the image that {list} beside it speaks of", image.display())]
+        DamagedImage { image: PathBuf, list: &'static str }
+            => "Build it again with `cardwright build`; where you changed it yourself, move it into a folder of its own",
         /// The caller's sink did not take an image.
         #[error("writing the image failed: {0}")]
         Sink(std::io::Error),

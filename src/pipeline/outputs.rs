@@ -148,6 +148,21 @@ pub fn check_strangers(
     only: Option<&[String]>,
     cache: Option<&Path>,
 ) -> Result<(), Error> {
+    check(cluster, secret, cache, outputs(cluster, only))
+}
+
+/// Checks that access files would replace nothing but those of the same cluster.
+pub(super) fn check_access_files(cluster: &Cluster, secret: &ClusterSecret) -> Result<(), Error> {
+    check(cluster, Some(secret), None, access_files(cluster).collect())?;
+    check_secret(cluster, &cluster.output.folder, Some(secret))
+}
+
+fn check(
+    cluster: &Cluster,
+    secret: Option<&ClusterSecret>,
+    cache: Option<&Path>,
+    outputs: Vec<ResultFile>,
+) -> Result<(), Error> {
     let folder = &cluster.output.folder;
     if let Some(file) = file_in_place_of(folder) {
         let files = vec![(file, Occupant::NoFolder)];
@@ -166,7 +181,6 @@ pub fn check_strangers(
         names: image_names(cluster),
         scratch: cache.filter(|folder| folder.is_dir()).map_or_else(std::env::temp_dir, Path::to_owned),
     };
-    let outputs = outputs(cluster, only);
     let occupied = |output: ResultFile| {
         let input = inputs.iter().find(|(_, input)| is_same_file(input, &output.path));
         let input = input.map(|(role, input)| Occupant::Input(role, input.clone()));
@@ -198,8 +212,14 @@ fn outputs(cluster: &Cluster, only: Option<&[String]>) -> Vec<ResultFile> {
     }
     let name = |sidecar: &dyn Sidecar| sidecar.file_name(cluster.name.as_str());
     outputs.extend(sidecar::ALL.map(|sidecar| output(&name(sidecar), Kind::Sidecar(sidecar))));
-    outputs.extend(AccessFile::of(cluster).into_iter().map(|file| output(file.name(), Kind::Access(file))));
+    outputs.extend(access_files(cluster));
     outputs
+}
+
+fn access_files(cluster: &Cluster) -> impl Iterator<Item = ResultFile> {
+    AccessFile::of(cluster)
+        .into_iter()
+        .map(|file| ResultFile { path: cluster.output.folder.join(file.name()), kind: Kind::Access(file) })
 }
 
 /// Returns the name of the image of a node.

@@ -353,6 +353,9 @@ fn without_a_terminal_it_asks_nothing_and_says_what_is_missing() {
     let all: Vec<String> = [
         &["flash"][..],
         &["flash", "north"],
+        &["flash", "--all"],
+        &["flash", "all"],
+        &["flash", "north,east"],
         &["flash", "north", "--to", "/dev/null"],
         &["flash", "north", "--to", "/dev/null", "--yes"],
         &["flash", "north", "--to", "file", "--yes"],
@@ -373,6 +376,58 @@ fn without_a_terminal_it_asks_nothing_and_says_what_is_missing() {
     assert!(list["devices"].is_array());
 }
 
+#[test]
+fn an_image_that_is_damaged_or_old_is_found_before_a_card_is_erased() {
+    let workshop = Workshop::with_nodes(NODES);
+    let Some(card) = Card::for_demo() else { return };
+    workshop.succeed(["build", "--only", "north"]);
+    let flash = |image: &str| workshop.run(["flash", image, "--to", card.path(), "--yes"]);
+    let damage = |image: &str| {
+        let mut bytes = fs::read(workshop.path(image)).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(workshop.path(image), bytes).unwrap();
+    };
+    // Without a list beside it.
+    fs::create_dir(workshop.path("copy")).unwrap();
+    fs::copy(workshop.path("images/north.img.xz"), workshop.path("copy/north.img.xz")).unwrap();
+    damage("copy/north.img.xz");
+    damage("images/north.img.xz");
+    for image in ["images/north.img.xz", "copy/north.img.xz"] {
+        let output = flash(image);
+        assert!(output.status.code() == Some(1) && card.is_untouched(), "{}", text(&output.stderr));
+    }
+    let said = text(&flash("images/north.img.xz").stderr);
+    assert!(said.contains("north.img.xz is not the image that SHA256SUMS beside it speaks of"), "{said}");
+    damage("images/north.img.xz");
+    let nodes = fs::read_to_string(workshop.path("nodes.yaml")).unwrap();
+    fs::write(workshop.path("nodes.yaml"), nodes.replace("10.0.0.12", "10.0.0.22")).unwrap();
+    let output = flash("images/north.img.xz");
+    let said = text(&output.stderr);
+    assert!(output.status.success() && said.contains("was built before nodes.yaml was changed"), "{said}");
+}
+
+/// A card that is written without images leaves the ways in beside nodes.yaml.
+#[test]
+fn the_access_files_are_written_without_images() {
+    let workshop = Workshop::with_nodes(NODES);
+    let Some(card) = Card::for_demo() else { return };
+    assert!(flash(&workshop, &card, &[]).status.success());
+    let names: Vec<String> = crate::support::listing(&workshop.path("images")).into_keys().collect();
+    assert_eq!(
+        names,
+        ["id_ed25519", "id_ed25519.pub", "known_hosts", "kubeconfig", "secret.fingerprint", "ssh_config"]
+    );
+    let before = fs::metadata(workshop.path("images/ssh_config")).unwrap().modified().unwrap();
+    assert!(flash(&workshop, &card, &[]).status.success());
+    assert_eq!(fs::metadata(workshop.path("images/ssh_config")).unwrap().modified().unwrap(), before);
+    // A known_hosts with lines of somebody's own stays.
+    fs::write(workshop.path("images/known_hosts"), "github.com ssh-ed25519 AAAA\n").unwrap();
+    let output = flash(&workshop, &card, &[]);
+    let said = text(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("known_hosts was not written by"), "{said}");
+}
+
 /// With a terminal, as `script` makes one.
 #[test]
 fn the_name_of_the_node_is_typed_before_a_card_is_written() {
@@ -391,9 +446,11 @@ fn the_name_of_the_node_is_typed_before_a_card_is_written() {
         let output = child.wait_with_output().unwrap();
         Some((output.status.success(), text(&output.stdout)))
     };
-    let Some((_, said)) = answer("east\n") else { return };
+    let Some((success, said)) = answer("east\n") else { return };
     assert!(
-        said.contains("will be lost. Type north to write it") && said.contains("nothing was written"),
+        !success
+            && said.contains("will be lost. Type north to write it")
+            && said.contains("nothing was written"),
         "{said}"
     );
     assert!(card.is_untouched());

@@ -3,6 +3,7 @@
 mod choose;
 mod list;
 
+use super::advice::Start;
 use super::arguments::{ClusterSelection, FlashArguments};
 use super::interrupt::{say_when_interrupted, uninterrupted};
 use super::paint::{self, spans};
@@ -13,8 +14,8 @@ use cardwright::cluster::{Cluster, ImageSource, Node};
 use cardwright::device::{self, Device, DeviceError, DeviceHost};
 use cardwright::flash::{CardLog, Flash, FlashError, Flashed, FlashedCard};
 use cardwright::formats::ImageFormat;
-use cardwright::pipeline::{self, CardDisk, Cards, Error, Session};
-use cardwright::types::{ByteCount, Digest, Hint as _, UnixTime, shell};
+use cardwright::pipeline::{self, CardDisk, Cards, Commands, Error, Session};
+use cardwright::types::{ByteCount, Digest, Hint as _, UnixTime, Warning, shell};
 use choose::Choice;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,7 @@ pub(super) fn run(arguments: &FlashArguments) -> Result<(), Failure> {
         return list::run(&*host, arguments.json);
     }
     let (images, words) = images_and_words(&arguments.cluster.words);
-    let run = FlashRun { arguments, host: &*host, written: Vec::new() };
+    let run = FlashRun { arguments, host: &*host, written: Vec::new(), left_out: false };
     let person = &mut Terminal;
     match images.as_slice() {
         [] => run.nodes(words, person),
@@ -56,6 +57,8 @@ struct FlashRun<'run> {
     host: &'run dyn DeviceHost,
     /// The cards that were written in this run: none of them is written over by another.
     written: Vec<FlashedCard>,
+    /// A card that was wanted was not written.
+    left_out: bool,
 }
 
 /// A disk and the words for it.
@@ -80,7 +83,7 @@ impl FlashRun<'_> {
         super::check_secret(&cluster)?;
         super::rejoin(&mut cluster, arguments.rejoin.as_deref(), arguments.through.as_deref())?;
         // What is wrong with it is known before anything is opened.
-        self.check_device(&*person)?;
+        self.check_device(&*person, &nodes)?;
         if cluster.image == ImageSource::Demo {
             paint::note(
                 "the demo image has the right shape, but does not boot: a card with it is for trying `flash` alone",
@@ -94,8 +97,22 @@ impl FlashRun<'_> {
         let plans = session.plan(&progress::Reporter::new())?;
         let cards = session.cards(&plans)?;
         session.save_pages(&progress::Reporter::new());
+        let access = session.write_access_files()?;
         self.cards(session.cluster(), &cards, &nodes, log, person)?;
+        if session.cluster().image != ImageSource::Demo {
+            let commands = super::commands(&selection.file, &arguments.stock, None);
+            self.advise(session.cluster(), access.kubeconfig.as_deref(), &commands);
+        }
         self.end()
+    }
+
+    /// Says what is next, where a card was written.
+    fn advise(&self, cluster: &Cluster, kubeconfig: Option<&Path>, commands: &Commands) {
+        let nodes: Vec<&Node> = self.written.iter().filter_map(|card| cluster.node(&card.node)).collect();
+        if !self.arguments.json && !nodes.is_empty() {
+            paint::note("");
+            Start { cluster, nodes, kubeconfig, commands }.advice().into_iter().for_each(paint::note);
+        }
     }
 
     fn check_usage(&self, selection: &Selection, nodes: &[String]) -> Result<(), Failure> {
@@ -117,13 +134,13 @@ impl FlashRun<'_> {
     }
 
     /// Refuses the device that is named where nobody may say yes to it, and then what only a person can answer.
-    fn check_device(&self, person: &dyn Person) -> Result<(), Failure> {
+    fn check_device(&self, person: &dyn Person, nodes: &[String]) -> Result<(), Failure> {
         let FlashArguments { to, yes, .. } = self.arguments;
         if let Some(path) = to {
             let device = self.host.device(path).map_err(device_failure)?;
             choose::refuse(&device, ByteCount::ZERO, self.arguments).map_err(Error::from)?;
         }
-        without_person(to.as_deref(), *yes, person.is_there())
+        without_person(to.as_deref(), *yes, person.is_there(), nodes)
     }
 
     /// Writes the cards of nodes that have none yet.
@@ -166,8 +183,10 @@ impl FlashRun<'_> {
         loop {
             let device = match self.choose(&job, among_others, person)? {
                 Choice::Device(device) => device,
-                Choice::Skip => return Ok(true),
-                Choice::Quit => return Ok(false),
+                choice => {
+                    self.left_out = true;
+                    return Ok(matches!(choice, Choice::Skip));
+                }
             };
             let disk = cards.of(node)?;
             match self.write(disk, &job, cluster.name.as_str(), &device, Some(&mut *log)) {
@@ -204,7 +223,7 @@ impl FlashRun<'_> {
 
     /// Writes an image that exists already.
     fn image(mut self, image: &Path, person: &mut dyn Person) -> Result<(), Failure> {
-        self.check_device(&*person)?;
+        self.check_device(&*person, &[])?;
         let disk = CardDisk::open(image, &super::scratch_folder());
         let disk = disk.map_err(|error| {
             Failure::of_image(error, || {
@@ -219,21 +238,35 @@ impl FlashRun<'_> {
             ),
         };
         let job = Job { name: &node, size: disk.size() };
+        let found = self.cluster_of(&cluster, &node);
+        if let Some(found) = found.as_ref().filter(|found| pipeline::is_outdated(image, found)) {
+            super::warn(Warning {
+                message: format!(
+                    "{} was built before {} was changed",
+                    image.display(),
+                    found.source.display()
+                ),
+                hint: Some(format!(
+                    "Run `cardwright build` once more, or write the card without it: `cardwright flash {node}`"
+                )),
+            });
+        }
+        disk.check(image, pipeline::all_threads(), &progress::Reporter::new())?;
         if let Choice::Device(device) = self.choose(&job, false, person)? {
-            let mut log = self.log_of(&cluster, &node)?;
+            let log = found.as_ref().map(|found| CardLog::read(CardLog::path_beside(&found.source)));
+            let mut log = log.transpose().map_err(Error::from)?;
             self.write(disk, &job, &cluster, &device, log.as_mut())?;
+        } else {
+            self.left_out = true;
         }
         self.end()
     }
 
-    /// Returns the log of the cluster that an image is of, where its nodes.yaml is at hand.
-    fn log_of(&self, cluster: &str, node: &str) -> Result<Option<CardLog>, Failure> {
+    /// Returns the cluster that an image is of, where its nodes.yaml is at hand.
+    fn cluster_of(&self, cluster: &str, node: &str) -> Option<Cluster> {
         let file = self.arguments.cluster.file.clone().unwrap_or_else(|| super::selection::NODES_YAML.into());
-        let found = Cluster::load(&file)
-            .ok()
-            .filter(|found| found.name.as_str() == cluster && found.node(node).is_some());
-        let log = found.map(|found| CardLog::read(CardLog::path_beside(&found.source)));
-        Ok(log.transpose().map_err(Error::from)?)
+        let found = Cluster::load(&file).ok();
+        found.filter(|found| found.name.as_str() == cluster && found.node(node).is_some())
     }
 
     /// Writes a card, and remembers it.
@@ -286,7 +319,7 @@ impl FlashRun<'_> {
         if self.arguments.json {
             super::json_with_warnings(&serde_json::json!({ "cards": self.written }))?;
         }
-        Ok(())
+        if self.left_out { Err(Failure::Differs) } else { Ok(()) }
     }
 }
 
@@ -319,9 +352,16 @@ fn device_failure(error: DeviceError) -> Failure {
 }
 
 /// Refuses what only a person can answer, where there is nobody.
-fn without_person(to: Option<&Path>, yes: bool, somebody: bool) -> Result<(), Failure> {
+fn without_person(to: Option<&Path>, yes: bool, somebody: bool, nodes: &[String]) -> Result<(), Failure> {
     match to {
         _ if somebody => Ok(()),
+        None if nodes.len() > 1 => Err(Failure::usage(
+            "there is no terminal to ask for one card after another",
+            format!(
+                "Run it in a terminal; or write one node at a time: `cardwright flash {} --to /dev/sdX --yes`",
+                nodes.first().map_or("north", |node| node)
+            ),
+        )),
         None => Err(Failure::usage(
             "there is no terminal to ask which card to write to",
             "Name the device and say yes in advance: `--to /dev/sdX --yes`; `cardwright flash --list` shows which there are",

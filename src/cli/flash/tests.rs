@@ -173,7 +173,7 @@ fn run_with(
     };
     let log = CardLog::read(CardLog::path_beside(&file)).unwrap();
     let mut person = Script::new(machine, answers);
-    let mut run = FlashRun { arguments, host: machine, written: Vec::new() };
+    let mut run = FlashRun { arguments, host: machine, written: Vec::new(), left_out: false };
     let cards = session.cards(&plans).unwrap();
     let result = run.cards(session.cluster(), &cards, &nodes, log, &mut person);
     let log =

@@ -123,6 +123,13 @@ pub(crate) fn secret_of(text: &str) -> Option<String> {
     Some(statement.pointer(SECRET)?.as_str()?.to_owned())
 }
 
+/// Returns the SHA-256 of the nodes.yaml that an image was made from, where a build.json speaks of it.
+pub(crate) fn nodes_yaml_of(text: &str, image: &str) -> Option<Digest> {
+    let statement: Value = serde_json::from_str(text).ok()?;
+    let is_of = images_in(&statement)?.iter().any(|(name, _)| name == image);
+    Digest::parse(statement.pointer(NODES_YAML)?.as_str()?).filter(|_| is_of)
+}
+
 /// Returns the names of the nodes that a build.json speaks of.
 pub(super) fn nodes_in(statement: &Value) -> Option<Vec<String>> {
     let nodes = statement.pointer(NODES)?.as_array()?.iter();
