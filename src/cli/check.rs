@@ -60,8 +60,12 @@ fn with_image(mut cluster: Cluster, options: OpenOptions) -> (Cluster, Vec<Diagn
     // What is there is used, and nothing is made: this only looks.
     let cache = cache::folder();
     let scratch = cache.clone().filter(|folder| folder.is_dir()).unwrap_or_else(std::env::temp_dir);
-    let checked = pipeline::check(&cluster, options, cache.as_deref(), &scratch);
+    let mut checked = pipeline::check(&cluster, options, cache.as_deref(), &scratch);
     cluster.warnings.extend(checked.warnings);
+    // Nothing can be built with one that is damaged.
+    checked
+        .problems
+        .extend(pipeline::existing_secret(&cluster).err().map(|error| Diagnostic::at(None, &error)));
     (cluster, checked.problems)
 }
 

@@ -319,8 +319,68 @@ fn at_a_terminal_the_password_of_the_wifi_goes_into_a_file_of_its_own() {
 #[test]
 fn questions_that_are_broken_off_leave_nothing() {
     let home = Home::new();
-    let Some(output) = at_terminal(&home, &[("Name of the cluster", "\u{3}")], &["init"]) else { return };
-    assert!(!output.status.success());
+    for question in ["Name of the cluster", "Public key"] {
+        let steps = [
+            ("Name of the cluster", "attic\r"),
+            ("Nodes: their", "2\r"),
+            ("Wi-Fi", "\r"),
+            ("First address", "\r"),
+            (question, "\u{3}"),
+        ];
+        let first = [(question, "\u{3}")];
+        let steps = if question.starts_with("Name") { &first[..] } else { &steps[..] };
+        let Some(output) = at_terminal(&home, steps, &with(&[])) else { return };
+        let said = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(130), "{said}");
+        assert!(said.contains("interrupted"), "{said}");
+        assert!(listing(&home.lab("")).is_empty());
+    }
+}
+
+#[test]
+fn a_key_is_found_from_the_current_folder_wherever_the_cluster_is() {
+    let home = Home::new();
+    fs::write(home.lab("mine.pub"), KEY).unwrap();
+    for (folder, named) in
+        [(".", "./mine.pub".to_owned()), ("new", home.lab("./mine.pub").display().to_string())]
+    {
+        let output = home.run(&with(&["--yes", "--image", "demo", "--key", "./mine.pub", folder]));
+        assert!(output.status.success(), "{}", home.seen(&output));
+        let nodes = fs::read_to_string(home.lab(folder).join("nodes.yaml")).unwrap();
+        assert!(nodes.contains(&named.replace("/./", "/")) || nodes.contains(&named), "{nodes}");
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_said_so_in_the_words_of_init() {
+    let home = Home::new();
+    fs::write(home.lab("file"), "").unwrap();
+    let output = home.run(&with(&["--yes", "file/new"]));
+    let said = text(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("`cardwright init FOLDER`"), "{said}");
+    assert!(!said.contains("--output"), "{said}");
+}
+
+#[test]
+fn a_secret_that_is_damaged_is_found_by_check() {
+    let home = Home::new();
+    assert!(home.run(&with(&["--yes", "--image", "demo"])).status.success());
+    home.assert_valid();
+    fs::write(home.lab("cluster.secret"), "5a5a\n").unwrap();
+    let output = home.run(&["check"]);
+    assert!(
+        output.status.code() == Some(2) && text(&output.stderr).contains("cluster.secret"),
+        "{}",
+        home.seen(&output)
+    );
+}
+
+#[test]
+fn a_country_without_wifi_is_refused() {
+    let home = Home::new();
+    let output = home.run(&with(&["--yes", "--country", "DE"]));
+    let said = text(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("no Wi-Fi is named"), "{said}");
     assert!(listing(&home.lab("")).is_empty());
 }
 

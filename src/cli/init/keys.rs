@@ -26,11 +26,19 @@ pub(super) fn known() -> Vec<(KeyAnswer, String)> {
 }
 
 /// Reads a key that a flag names: a file, a key, or the cluster's own.
-pub(super) fn given(text: &str) -> Result<KeyAnswer, String> {
+///
+/// A path begins at the current folder, and one in nodes.yaml at the folder of that: a relative one is written out where the
+/// two are not the same.
+pub(super) fn given(text: &str, folder: &Path) -> Result<KeyAnswer, String> {
     if text == CLUSTERS {
         return Ok(KeyAnswer::Clusters);
     }
-    if text.contains(' ') || Path::new(text).is_file() {
+    let path = Path::new(text);
+    if path.is_file() && path.is_relative() && folder != Path::new("") {
+        let whole = std::path::absolute(path).map_err(|error| error.to_string())?;
+        return Ok(KeyAnswer::Own(whole.display().to_string()));
+    }
+    if text.contains(' ') || path.is_file() {
         return Ok(KeyAnswer::Own(text.to_owned()));
     }
     let below_home = text.strip_prefix("~/.ssh/").and_then(|name| Some(home_ssh()?.join(name)));

@@ -14,7 +14,6 @@ use cardwright::cluster::Cluster;
 use cardwright::identity::{ClusterSecret, Creation};
 use cardwright::io::ownership::create_folder;
 use cardwright::io::{AtomicFile, FileError};
-use cardwright::output::OutputError;
 use cardwright::pipeline::Error;
 use cardwright::types::shell;
 use questions::Interview;
@@ -43,6 +42,7 @@ pub(super) fn run(arguments: &InitArguments) -> Result<(), Failure> {
     check_places(&folder, arguments.force)?;
     let network = network::detect();
     let answers = Interview::new(arguments).answers(&folder, network.as_ref())?;
+    let router = answers.router.address;
     let files = files(&folder, &answers);
     for parent in files.iter().filter_map(|file| file.path.parent()).filter(|parent| *parent != Path::new(""))
     {
@@ -53,8 +53,7 @@ pub(super) fn run(arguments: &InitArguments) -> Result<(), Failure> {
         let path =
             if path.parent() == Some(Path::new("")) { Path::new(".").join(path) } else { path.clone() };
         AtomicFile::write_whole(&path, content.as_bytes(), *is_secret)
-            .map_err(OutputError::from)
-            .map_err(Error::from)?;
+            .map_err(|error| not_written(&error))?;
     }
     let secret = folder.join("cluster.secret");
     // What was just written is read as every other command reads it.
@@ -80,6 +79,13 @@ pub(super) fn run(arguments: &InitArguments) -> Result<(), Failure> {
         note(format!("left {} as it is: it is what the cluster's keys are derived from", secret.display()));
     }
     show_nodes(&cluster);
+    if arguments.router.is_none()
+        && let Some(network) = &network
+        && network.router == router
+    {
+        note(format!("The router {router} is a guess: this machine's own. Where the boards are in"));
+        note("another network, begin anew with `--router ADDRESS/PREFIX --force`.");
+    }
     next(&folder);
     Ok(())
 }
@@ -170,7 +176,14 @@ fn keep_backups(files: &[InitFile]) -> Result<Vec<(PathBuf, PathBuf)>, Failure> 
 
 fn failed(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Failure {
     let path = path.to_owned();
-    move |source| Error::from(OutputError::from(FileError::Write { doing, path, source })).into()
+    move |source| not_written(&FileError::Write { doing, path, source })
+}
+
+fn not_written(error: &FileError) -> Failure {
+    Failure::Advised {
+        message: error.to_string(),
+        hint: "Name a folder that you may write to and that has room: `cardwright init FOLDER`".to_owned(),
+    }
 }
 
 fn show_nodes(cluster: &Cluster) {

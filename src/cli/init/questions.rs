@@ -66,7 +66,7 @@ impl<'a> Interview<'a> {
         let name_servers = self.name_servers(router, network)?;
         let count = nodes.as_ref().map_or(0, Vec::len);
         let first = self.first(router, count, network)?;
-        let key = self.key()?;
+        let key = self.key(folder)?;
         let leader = self.leader(nodes.as_deref())?;
         let k3s = leader.map(|leader| self.k3s(leader)).transpose()?.flatten();
         let board = self.board()?;
@@ -163,7 +163,14 @@ impl<'a> Interview<'a> {
                 optional(text).map_err(|problem| refused(NETWORK.0, text, &problem))?
             }
         };
-        let Some(ssid) = ssid else { return Ok(None) };
+        let Some(ssid) = ssid else {
+            return match &self.arguments.country {
+                Some(country) => {
+                    Err(refused("country", country, "it is for the radio, and no Wi-Fi is named"))
+                }
+                None => Ok(None),
+            };
+        };
         let country = self.text(
             ("country", "Country that the nodes are in, for the radio's rules"),
             self.arguments.country.as_deref(),
@@ -229,9 +236,11 @@ impl<'a> Interview<'a> {
     }
 
     /// Asks for the key to log in with.
-    fn key(&mut self) -> Result<Option<KeyAnswer>, Failure> {
+    fn key(&mut self, folder: &Path) -> Result<Option<KeyAnswer>, Failure> {
         if let Some(given) = self.arguments.key.as_deref() {
-            return super::keys::given(given).map(Some).map_err(|problem| refused("key", given, &problem));
+            return super::keys::given(given, folder)
+                .map(Some)
+                .map_err(|problem| refused("key", given, &problem));
         }
         let mut known = super::keys::known();
         known.push((KeyAnswer::Clusters, "own, a key that is derived from the cluster's secret".to_owned()));
@@ -279,6 +288,9 @@ fn refused(flag: &str, text: &str, problem: &str) -> Failure {
 
 fn unanswered(error: dialoguer::Error) -> Failure {
     let dialoguer::Error::IO(error) = error;
+    if error.kind() == std::io::ErrorKind::Interrupted {
+        return Failure::Interrupted("nothing was written");
+    }
     Failure::Advised {
         message: format!("the questions were not answered, and nothing was written: {error}"),
         hint: "Run it again, or answer with flags: `cardwright init --help` shows them".to_owned(),
