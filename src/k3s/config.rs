@@ -3,7 +3,7 @@
 //! Its keys are the long flags of `k3s server` and `k3s agent` (docs.k3s.io, "Configuration File").
 
 use super::{K3sError, Target, resolv_conf, token};
-use crate::cluster::{Cluster, Connection, InterfaceName, Ipv4, Node, Role};
+use crate::cluster::{Cluster, Connection, InterfaceName, Ipv4, Link, Node, Role};
 use crate::patch::Draft;
 use crate::types::image_path;
 use serde_json::{Map, Value};
@@ -95,11 +95,14 @@ fn addresses(cluster: &Cluster, node: &Node) -> Option<String> {
 }
 
 /// Returns the interface that carries the pods' network, where a node has several: otherwise flannel takes that of the
-/// default route as it is when k3s starts. Nothing is set where the interface is found by its MAC address, as its name
+/// default route as it is when k3s starts. A node on Wi-Fi has a wire, too, and a cable that is plugged in gets the default
+/// route by DHCP; k3s takes the node's address from the interface named here where no other is given (k3s,
+/// pkg/cli/agent/agent.go). Nothing is set where the interface is found by its MAC address, as its name
 /// is not known here, or where nodes.yaml says it.
 fn flannel_interface<'n>(target: &Target<'n>) -> Option<&'n InterfaceName> {
     let Target { node, own, .. } = *target;
     let is_said = own.config.contains_key("flannel-iface");
-    let has_several = !node.network.beside.is_empty();
+    let is_on_wifi = matches!(node.network.main.link, Link::Wifi(_));
+    let has_several = is_on_wifi || !node.network.beside.is_empty();
     node.network.main.link.interface().name().filter(|_| has_several && !is_said)
 }

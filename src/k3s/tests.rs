@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::cluster::{
-    Access, Answerer, Boot, ClusterName, Connection, Grow, Hostname, ImageSource, Install, Interface,
-    InterfaceName, Ipv4, Ipv4Network, Ipv6Network, K3sVersion, Link, Manifest, Network, NodeK3s, NodeSpans,
-    Output, PageSize, Registries, Role, Secret, Ssh, Swap, User, UserName, VirtualAddress,
+    Access, Answerer, Boot, ClusterName, Connection, Country, Grow, Hostname, ImageSource, Install,
+    Interface, InterfaceName, Ipv4, Ipv4Network, Ipv6Network, K3sVersion, Link, Manifest, Network, NodeK3s,
+    NodeSpans, Output, PageSize, Registries, Role, Secret, Ssh, Ssid, Swap, User, UserName, VirtualAddress,
+    Wifi, WifiSecurity,
 };
 use crate::formats::ImageFormat;
 use crate::patch::{Action, Content, MemoryStock, Partition, Patch, Sensitivity};
@@ -295,6 +296,24 @@ fn the_network_of_pods_is_on_the_main_interface_where_there_are_several() {
         }
     };
     assert!(config_of_east(with_second).contains("flannel-iface: eth0\n"));
+    // A cable that is plugged in would have the default route.
+    let wifi = Wifi {
+        interface: Interface::Named(InterfaceName::new("wlan0").unwrap()),
+        ssid: Ssid::new("attic").unwrap(),
+        security: WifiSecurity::Open,
+        country: Country::parse("DE").unwrap(),
+        hidden: false,
+    };
+    let by_dhcp = Ipv4::Dhcp { reserved: Some(Ipv4Addr::new(192, 168, 50, 12)) };
+    for (ipv4, is_said) in [(None, true), (Some(by_dhcp), false)] {
+        let config = config_of_east(|cluster| {
+            let east = &mut cluster.nodes[1].network.main;
+            east.link = Link::Wifi(Box::new(wifi.clone()));
+            east.ipv4 = ipv4.clone().unwrap_or_else(|| east.ipv4.clone());
+        });
+        assert!(config.contains("flannel-iface: wlan0\n"), "{config}");
+        assert_eq!(config.contains("node-ip: \"192.168.50.12\"\n"), is_said, "{config}");
+    }
     let said = config_of_east(|cluster| {
         with_second(cluster);
         for node in &mut cluster.nodes {

@@ -205,6 +205,12 @@ fn subnets_of(fields: &BesideFields) -> Vec<Subnet<'_>> {
     ipv4.into_iter().chain(subnet(&fields.ipv6, Some(DEFAULT_IPV6_PREFIX))).collect()
 }
 
+/// Returns the routes of all connections of a node.
+pub(super) fn routes(node: &NodeDraft) -> impl Iterator<Item = &Spanned<Route>> {
+    let beside = beside(node).flat_map(|(fields, _)| fields.link.routes.items());
+    node.fields.network.link.routes.items().iter().chain(beside)
+}
+
 /// Checks that no two connections of a node are in one subnet: answers would leave by the other one.
 fn subnets_differ(node: &NodeDraft, diagnostics: &Diagnostics) {
     let mut known = main_subnets(node);

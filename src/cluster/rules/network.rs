@@ -25,12 +25,24 @@ pub(crate) fn check(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     for hosts in [&ipv4, &ipv6] {
         addresses_and_gateways_fit(hosts, diagnostics);
     }
-    let hosts = ipv4.iter().chain(&ipv6).map(|host| (host.node, host.subnet, host.network_span()));
-    let beside = draft
-        .nodes
+    let hosts = ipv4
         .iter()
-        .flat_map(|node| links::subnets_beside(node).map(move |subnet| (node, subnet.network, subnet.span)));
-    subnets_are_clear_of_k3s(draft, &hosts.chain(beside).collect::<Vec<_>>(), diagnostics);
+        .chain(&ipv6)
+        .map(|host| OuterNetwork::subnet(host.node, host.subnet, host.network_span()));
+    let beside = draft.nodes.iter().flat_map(|node| {
+        links::subnets_beside(node).map(move |subnet| OuterNetwork::subnet(node, subnet.network, subnet.span))
+    });
+    let routes = draft.nodes.iter().flat_map(|node| {
+        links::routes(node).map(move |route| OuterNetwork {
+            node,
+            network: route.value.to,
+            span: &route.span,
+            what: "the route to",
+            otherwise: "Remove the route",
+            gives_way: true,
+        })
+    });
+    networks_are_clear_of_k3s(draft, &hosts.chain(beside).chain(routes).collect::<Vec<_>>(), diagnostics);
     ipv6_is_used(draft, diagnostics);
     the_virtual_address_is_free(draft, &ipv4, diagnostics);
 }
@@ -165,19 +177,18 @@ fn ipv6_alone_is_complete(draft: &ClusterDraft, diagnostics: &Diagnostics) {
     }
 }
 
-/// Pods with IPv6 addresses alone need a node with one: k3s does not start without (docs.k3s.io, "Basic Network Options",
-/// Single-stack IPv6 Networking).
+/// Pods with IPv6 addresses need a node with one: k3s does not start without, as flannel finds none on the node's interface
+/// (docs.k3s.io, "Basic Network Options").
 fn pods_have_a_family_of_their_node(draft: &ClusterDraft, diagnostics: &Diagnostics) {
-    if pod_families(draft).is_none_or(|families| families.ipv4) {
-        return;
-    }
+    let Some(families) = pod_families(draft).filter(|families| families.ipv6) else { return };
+    let (have, leave) = if families.ipv4 {
+        ("addresses of both families", "leave the IPv6 networks out of `cluster-cidr` and `service-cidr`")
+    } else {
+        ("IPv6 addresses alone", "add IPv4 networks to `cluster-cidr` and `service-cidr`")
+    };
     for node in draft.nodes.iter().filter(|node| node.role().is_some() && node.keys.ipv6.is_absent()) {
-        let message = format!(
-            "{} has no IPv6 address, and the pods of k3s would have IPv6 addresses alone",
-            node.called()
-        );
-        let hint =
-            "Give it one, like `ipv6: fd00::11`, or add IPv4 networks to `cluster-cidr` and `service-cidr`";
+        let message = format!("{} has no IPv6 address, and the pods of k3s would have {have}", node.called());
+        let hint = format!("Give it one, like `ipv6: fd00::11`, or {leave}");
         let span = node.keys.address.given().map_or(&node.span, |address| &address.span);
         diagnostics.report(span, Finding::new(message, hint));
     }
@@ -309,6 +320,25 @@ fn prefixes_hold_their_nodes(hosts: &[AddressedNode<'_>], diagnostics: &Diagnost
         let outside = hosts.iter().filter(beside).filter(|other| other.subnet != subnet);
         let outside: Vec<&AddressedNode<'_>> = outside.collect();
         let is_one_elsewhere = outside.iter().all(|other| other.subnet == host.subnet);
+        let addresses = || outside.iter().map(|other| other.address.value);
+        let holds = |length: &u8| {
+            let wider = subnet_at(gateway.value, *length);
+            addresses().all(|address| wider.contains(&address))
+        };
+        let wider = (8..host.prefix()).rev().find(holds);
+        if let Some(range) = range_of_all(&outside, hosts) {
+            let message = format!(
+                "this range goes on beyond the subnet {subnet}: its last node would have `{}`",
+                range.last
+            );
+            let prefix = wider.map_or_else(String::new, |length| {
+                format!(", or write the prefix `{length}`, which holds them all")
+            });
+            let hint = format!("Begin lower, or with fewer nodes{prefix}");
+            diagnostics.report(range.span, Finding::new(message, hint));
+            reported.extend(range.nodes.iter().map(|other| other.address.span.clone()));
+            continue;
+        }
         // A prefix behind an address is that node's own.
         if outside.len() < MANY
             || is_one_elsewhere
@@ -316,17 +346,12 @@ fn prefixes_hold_their_nodes(hosts: &[AddressedNode<'_>], diagnostics: &Diagnost
         {
             continue;
         }
-        let addresses = || outside.iter().map(|other| other.address.value);
         let message = format!(
             "{} nodes are outside the subnet {subnet}, which this prefix makes around the gateway: {} and others",
             outside.len(),
             addresses().take(2).map(|address| format!("`{address}`")).collect::<Vec<_>>().join(", ")
         );
-        let holds = |length: &u8| {
-            let wider = subnet_at(gateway.value, *length);
-            addresses().all(|address| wider.contains(&address))
-        };
-        let hint = match (8..host.prefix()).rev().find(holds) {
+        let hint = match wider {
             Some(length) => format!("Write `{length}`, which holds them all, or correct their addresses"),
             None => "Write a shorter prefix, or correct their addresses".to_owned(),
         };
@@ -334,6 +359,25 @@ fn prefixes_hold_their_nodes(hosts: &[AddressedNode<'_>], diagnostics: &Diagnost
         reported.extend(outside.iter().map(|other| other.address.span.clone()));
     }
     reported
+}
+
+/// Nodes that one `count:` stands for.
+struct Range<'d> {
+    nodes: Vec<&'d AddressedNode<'d>>,
+    /// The place of its first address.
+    span: &'d FieldSpan,
+    /// The address of its last node.
+    last: IpAddr,
+}
+
+/// Returns the range that all of some nodes are of, if they are of one: it has more than one node at one place.
+fn range_of_all<'d>(some: &[&'d AddressedNode<'d>], hosts: &'d [AddressedNode<'d>]) -> Option<Range<'d>> {
+    let at = |node: &AddressedNode<'_>| (node.address.span.file.clone(), node.address.span.position);
+    let place = at(some.first()?);
+    let nodes: Vec<_> = hosts.iter().filter(|node| at(node) == place).collect();
+    let (first, last) = (nodes.first()?, nodes.last()?.address.value);
+    let is_range = nodes.len() > 1 && some.iter().all(|node| at(node) == place);
+    is_range.then_some(Range { span: &first.address.span, last, nodes })
 }
 
 fn addresses_and_gateways_fit(hosts: &[AddressedNode<'_>], diagnostics: &Diagnostics) {
@@ -357,7 +401,13 @@ fn addresses_and_gateways_fit(hosts: &[AddressedNode<'_>], diagnostics: &Diagnos
             continue;
         }
         let is_gateway = host.gateway.as_ref().is_some_and(|gateway| gateway.value == address.value);
-        let hint = if is_gateway { format!("{hint} that nothing else has") } else { hint };
+        let hint = match &host.gateway {
+            Some(gateway) if is_gateway => {
+                let own = one_of_but(&format!("Give {}", host.node.called()), subnet, Some(gateway.value));
+                format!("{own}; the gateway is said in {}", gateway.span.line_from(&address.span))
+            }
+            _ => hint,
+        };
         let taken = if is_gateway { Some("the gateway") } else { reserved(address.value, subnet) };
         if let Some(what) = taken {
             let message = format!("`{}` is {what}", address.value);
@@ -433,9 +483,14 @@ fn reserved(address: IpAddr, subnet: IpNet) -> Option<&'static str> {
 }
 
 fn one_of(whom: &str, subnet: IpNet) -> String {
+    one_of_but(whom, subnet, None)
+}
+
+/// Does as [`one_of`], without an address that is taken where that is the first or the last.
+fn one_of_but(whom: &str, subnet: IpNet, taken: Option<IpAddr>) -> String {
     let ends = match subnet {
         IpNet::V4(subnet) => {
-            let mut hosts = subnet.hosts();
+            let mut hosts = subnet.hosts().filter(|host| taken != Some(IpAddr::V4(*host)));
             hosts.next().zip(hosts.next_back())
         }
         IpNet::V6(_) => None,
@@ -449,24 +504,42 @@ fn one_of(whom: &str, subnet: IpNet) -> String {
 /// The flags for the networks inside the cluster, each with its users.
 const INNER_NETWORKS: [((&str, &str), &str); 2] = [(PODS, "pods"), (SERVICES, "services")];
 
-/// Holds the subnets of nodes, each with its place, against the networks inside k3s.
-fn subnets_are_clear_of_k3s(
-    draft: &ClusterDraft,
-    subnets: &[(&NodeDraft, IpNet, &FieldSpan)],
-    diagnostics: &Diagnostics,
-) {
+/// A network outside of k3s that a node reaches.
+struct OuterNetwork<'d> {
+    node: &'d NodeDraft,
+    network: IpNet,
+    span: &'d FieldSpan,
+    /// What the network is to the node.
+    what: &'static str,
+    /// A way to do without.
+    otherwise: &'static str,
+    /// Set for a route: of two, the narrower one is taken, so a wide one leaves k3s its networks.
+    gives_way: bool,
+}
+
+impl<'d> OuterNetwork<'d> {
+    fn subnet(node: &'d NodeDraft, network: IpNet, span: &'d FieldSpan) -> Self {
+        Self { node, network, span, what: "the subnet", otherwise: "Use another subnet", gives_way: false }
+    }
+}
+
+/// Holds the subnets and the routes of nodes against the networks inside k3s: what is sent to those would leave the node.
+fn networks_are_clear_of_k3s(draft: &ClusterDraft, outer: &[OuterNetwork<'_>], diagnostics: &Diagnostics) {
     let Field::Given(k3s) = &draft.k3s else { return };
     let own = server_flags(draft);
     let config = k3s.value.config_of(Role::Server, &own);
     let inner = INNER_NETWORKS.into_iter().flat_map(|(flag, _)| networks(&config, flag));
-    let taken = subnets.iter().map(|(_, subnet, _)| *subnet).chain(inner);
+    let taken = outer.iter().map(|outer| outer.network).chain(inner);
     let free = free_network(&taken.collect::<Vec<_>>());
     for (flag @ (key, _), whose) in INNER_NETWORKS {
         let networks = networks(&config, flag);
-        for (_, subnet, span) in subnets.iter().filter(|(node, ..)| node.role().is_some()) {
-            let overlap = networks.iter().find(|inner| inner.contains(subnet) || subnet.contains(*inner));
+        for outer in outer.iter().filter(|outer| outer.node.role().is_some()) {
+            let OuterNetwork { network: subnet, span, what, otherwise, .. } = outer;
+            let overlap = networks
+                .iter()
+                .find(|inner| inner.contains(subnet) || (!outer.gives_way && subnet.contains(*inner)));
             if let Some(inner) = overlap {
-                let message = format!("the subnet {subnet} overlaps {inner}, which k3s uses for its {whose}");
+                let message = format!("{what} {subnet} overlaps {inner}, which k3s uses for its {whose}");
                 let hint = match free.filter(|_| matches!(inner, IpNet::V4(_))) {
                     Some(free) => {
                         let ranges: Vec<String> = networks
@@ -481,11 +554,11 @@ fn subnets_are_clear_of_k3s(
                         let ranges = if ranges.contains(',') { format!("\"{ranges}\"") } else { ranges };
                         // Only servers have the flag.
                         format!(
-                            "Use another subnet, or write `server: {{config: {{{key}: {ranges}}}}}` under `k3s:`"
+                            "{otherwise}, or write `server: {{config: {{{key}: {ranges}}}}}` under `k3s:`"
                         )
                     }
                     None => {
-                        format!("Use another subnet, or set `{key}` in `config:` of `server:` under `k3s:`")
+                        format!("{otherwise}, or set `{key}` in `config:` of `server:` under `k3s:`")
                     }
                 };
                 diagnostics.report(span, Finding::new(message, hint));

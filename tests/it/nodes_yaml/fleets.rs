@@ -136,6 +136,18 @@ fn a_prefix_that_leaves_most_nodes_outside_is_one_mistake() {
 }
 
 #[test]
+fn a_range_that_goes_on_beyond_its_subnet_is_a_mistake_of_the_range() {
+    let text = format!(
+        "{}nodes:
+  - {{name: north, address: 10.0.0.11, k3s: server}}
+  - {{count: 20, name: rack1-01, address: 10.0.0.250, k3s: agent}}
+",
+        TOP.replace("23", "24")
+    );
+    assert_snapshot!("nodes_yaml__long_range", rendered(&parse(&text).unwrap_err()));
+}
+
+#[test]
 fn mistakes_in_ranges_stand_at_the_range_once() {
     let text = format!(
         "{TOP}nodes:

@@ -256,6 +256,7 @@ fn ipv6_is_checked_where_it_is_asked_for() {
             &[on_east("192.168.50.12, network: {ipv6: {prefix: 64}}")],
             &[
                 on_east("192.168.50.12, ipv6: fd00::12"),
+                (NORTH, "north, address: 192.168.50.11, ipv6: fd00::11, k3s: server"),
                 ("v1.36.4+k3s1", "v1.36.4+k3s1, config: {cluster-cidr: \"10.42.0.0/16,fd00::/56\"}"),
             ],
         ])
@@ -588,6 +589,13 @@ fn labels_taints_components_and_registries_are_checked() {
 
 #[test]
 fn values_of_flags_that_contradict_each_other_are_refused() {
+    let with = |config: &str| {
+        edited(&[
+            ("v1.36.4+k3s1", &format!("v1.36.4+k3s1, server: {{config: {{{config}}}}}")),
+            (NORTH, "north, address: 192.168.50.11, ipv6: fd00::11, k3s: server"),
+            (EAST, "east, address: 192.168.50.12, ipv6: fd00::12, k3s: agent"),
+        ])
+    };
     let mut out = String::new();
     for config in [
         "cluster-cidr: 10.43.0.0/17",
@@ -601,7 +609,7 @@ fn values_of_flags_that_contradict_each_other_are_refused() {
         "advertise-address: 192.168.50.12",
         "advertise-address: north",
     ] {
-        let text = edited(&[("v1.36.4+k3s1", &format!("v1.36.4+k3s1, server: {{config: {{{config}}}}}"))]);
+        let text = with(config);
         writeln!(out, "## {config}").unwrap();
         out += &parse(&text).map_or_else(|invalid| rendered(&invalid), |_| "valid\n".to_owned());
     }
@@ -610,7 +618,7 @@ fn values_of_flags_that_contradict_each_other_are_refused() {
         "cluster-cidr: '10.42.0.0/16,fd00:42::/56', service-cidr: '10.43.0.0/16,fd00:43::/112', cluster-dns: '10.43.0.53,fd00:43::a'",
         "advertise-address: 192.168.50.11",
     ] {
-        let text = edited(&[("v1.36.4+k3s1", &format!("v1.36.4+k3s1, server: {{config: {{{right}}}}}"))]);
+        let text = with(right);
         let cluster = parse(&text).unwrap_or_else(|invalid| panic!("{right}: {}", rendered(&invalid)));
         assert_eq!(cluster.warnings, [], "{right}");
     }

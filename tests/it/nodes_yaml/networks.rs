@@ -58,6 +58,13 @@ fn mistakes_about_dhcp_and_ipv6_alone_are_explained() {
                 (NETWORK, "{prefix: 24, gateway: 192.168.50.1, dns: 'fd00::53'}"),
                 (NORTH, "north, address: 192.168.50.11, ipv6: fd00::11, k3s: server"),
             ],
+            &[
+                (
+                    "v1.36.4+k3s1",
+                    "v1.36.4+k3s1, server: {config: {cluster-cidr: '10.42.0.0/16,fd00:42::/56', service-cidr: '10.43.0.0/16,fd00:43::/112'}}",
+                ),
+                (NORTH, "north, address: 192.168.50.11, ipv6: fd00::11, k3s: server"),
+            ],
         ])
     );
 }
@@ -360,7 +367,10 @@ fn mistakes_about_more_interfaces_are_explained() {
         "{vlans: [{id: 20, method: dhcp}, {id: 20, method: dhcp}]}",
         "{vlans: [{id: 20, mac: 'b8:27:eb:12:34:57', method: dhcp}]}",
         "{vlan: 20}",
+        "{routes: [{to: 10.42.8.0/24, via: 192.168.50.9}, {to: 10.0.0.0/8, via: 192.168.50.9}]}, k3s: agent",
+        "{interfaces: [{interface: eth1, address: 10.9.0.12/24, routes: {to: 10.43.0.0/16, via: 10.9.0.1}}]}, k3s: agent",
         // Without k3s, there are no networks of it.
+        "{routes: [{to: 10.42.8.0/24, via: 192.168.50.9}]}",
         "{interfaces: [{interface: eth1, address: 10.42.7.12/24}]}",
         "{interfaces: [{interface: eth1, address: 10.42.7.12/24, ipv6: 'fd42::12'}], vlans: [{id: 20, address: 10.43.0.9/24}]}, k3s: agent",
         "{vlans: [{id: 20, method: dhcp, name: storage}]}",
