@@ -23,6 +23,7 @@
 //! 7. [`pipeline`] runs all of it: a [`Session`](pipeline::Session) plans, builds and verifies. It
 //!    [inspects](pipeline::inspect) an image, too.
 //! 8. [`flash`] writes the disk of a node over a [`device`], without an image in between.
+//! 9. [`status`] watches the nodes start.
 //!
 //! # Features
 //!
@@ -58,6 +59,7 @@ pub mod pins;
 pub mod pipeline;
 pub mod plan;
 pub mod raspios;
+pub mod status;
 pub mod stock_image;
 pub mod stock_system;
 pub mod systemd;

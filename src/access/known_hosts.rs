@@ -1,8 +1,11 @@
 //! known_hosts: the names and keys that ssh knows the nodes by.
 
+use super::error::AccessError;
 use crate::cluster::{Cluster, Node};
 use crate::identity::{ClusterSecret, IdentityError, SshFingerprint};
+use crate::io::FileError;
 use std::collections::BTreeMap;
+use std::{fs, io};
 
 /// The name of the file.
 pub(super) const NAME: &str = "known_hosts";
@@ -40,6 +43,20 @@ pub(super) fn are_keys_of(text: &str, secret: &ClusterSecret) -> bool {
 pub(super) fn fingerprints(text: &str) -> BTreeMap<&str, SshFingerprint> {
     let key = |line: &'_ str| SshFingerprint::of(line.split_once(' ')?.1);
     text.lines().filter_map(|line| Some((line.rsplit_once(' ')?.1, key(line)?))).collect()
+}
+
+/// Returns the host keys of the last build: their fingerprints, and the nodes that have them.
+///
+/// # Errors
+/// Fails when there was no build, or the file cannot be read.
+pub fn host_keys(cluster: &Cluster) -> Result<BTreeMap<String, String>, AccessError> {
+    let path = cluster.output.folder.join(NAME);
+    let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => AccessError::NotBuilt { path: path.clone() },
+        _ => AccessError::File(FileError::write("reading", &path)(error)),
+    })?;
+    let keys = fingerprints(&text).into_iter();
+    Ok(keys.map(|(node, key)| (key.sha256, node.to_owned())).collect())
 }
 
 /// Returns what a node is called: its name and the hosts that it is found at.

@@ -12,9 +12,12 @@ mod ssh_config;
 mod user_kubeconfig;
 
 pub use error::AccessError;
+pub use known_hosts::host_keys;
 pub use login::{JournalPart, log_in, logs};
 pub(crate) use ssh_config::moved as moved_ssh_config;
-pub use user_kubeconfig::{MergeOptions, MergedKubeconfig, kubeconfig_path, merge_kubeconfig};
+pub use user_kubeconfig::{
+    ApiCredentials, MergeOptions, MergedKubeconfig, api_credentials, kubeconfig_path, merge_kubeconfig,
+};
 
 use crate::cluster::{CaStartYear, Cluster};
 use crate::identity::{

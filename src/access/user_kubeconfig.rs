@@ -61,6 +61,37 @@ pub fn kubeconfig_path(cluster: &Cluster) -> Result<PathBuf, AccessError> {
     if path.is_file() { Ok(path) } else { Err(AccessError::NotBuilt { path }) }
 }
 
+/// The means to ask the API of a cluster: PEM texts of its kubeconfig.
+pub struct ApiCredentials {
+    /// The kubeconfig.
+    pub path: PathBuf,
+    /// The authority that servers are trusted by.
+    pub authority: String,
+    /// The certificate that they are asked with.
+    pub certificate: String,
+    /// Its key.
+    pub private_key: Zeroizing<String>,
+}
+
+/// Returns the means to ask the API of a cluster, from the kubeconfig among its results.
+///
+/// # Errors
+/// Fails when the cluster has none, was not built, or the file is another than `build` wrote.
+pub fn api_credentials(cluster: &Cluster) -> Result<ApiCredentials, AccessError> {
+    let path = kubeconfig_path(cluster)?;
+    let context = cluster.name.to_string();
+    let fields = read(&path)?.map(|read| read.fields);
+    let found = fields.as_ref().and_then(|fields| {
+        let Ours([(_, cluster), (_, user), _]) = Ours::find(fields, &context)?;
+        let [certificate, key] = ["client-certificate-data", "client-key-data"].map(|key| pem(user, key));
+        Some((authority(cluster)?, certificate?, Zeroizing::new(key?)))
+    });
+    let Some((authority, certificate, private_key)) = found else {
+        return Err(AccessError::ChangedKubeconfig { path, context });
+    };
+    Ok(ApiCredentials { path, authority, certificate, private_key })
+}
+
 /// Puts the cluster, user and context of a cluster's kubeconfig into the user's own: `into`, or else the first file that
 /// KUBECONFIG names, or else `~/.kube/config`. What it was before is kept beside it.
 ///
@@ -206,7 +237,12 @@ impl<'fields> Ours<'fields> {
 
 /// Returns the PEM of the authority that a cluster's entry trusts.
 fn authority(cluster: &Entry) -> Option<String> {
-    let data = cluster.get("certificate-authority-data")?.as_str()?;
+    pem(cluster, "certificate-authority-data")
+}
+
+/// Returns a PEM text of an entry, which is in base64 once more.
+fn pem(fields: &Entry, key: &str) -> Option<String> {
+    let data = fields.get(key)?.as_str()?;
     String::from_utf8(Base64::decode_vec(data.trim()).ok()?).ok()
 }
 

@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::ArgValueCandidates;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// Write cards, one node after another, without images in between
     Flash(FlashArguments),
+    /// Watch the nodes start, until all are ready or it is clear what is wrong
+    Status(StatusArguments),
     /// Log in at a node, or run a command there, by the system's `ssh` and the ssh_config of the last build
     Ssh(SshArguments),
     /// Show how far a node is: its status, its first boot, and the journal of k3s and cardwright
@@ -490,6 +493,55 @@ pub(crate) struct BuiltCluster {
     /// The folder of the results instead of the one nodes.yaml names
     #[arg(long, short, value_name = "FOLDER")]
     pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = STATUS_HELP)]
+pub(crate) struct StatusArguments {
+    #[command(flatten)]
+    pub(crate) cluster: BuiltCluster,
+    /// The nodes; all of them when none is named
+    #[arg(value_name = "NODE", add = nodes())]
+    pub(crate) nodes: Vec<String>,
+    /// Look once, and end
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// The longest time to wait: 90s, 15m, 1h
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// Print the result at the end as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const STATUS_HELP: &str = "Examples:
+  cardwright status                    after switching on, until all are ready
+  cardwright status --once north       one look at one node
+  cardwright status --once --json | jq '.nodes[] | select(.ready | not)'
+
+A node with k3s is ready when the cluster says so and the commands of its first boot went
+through; another one when ssh lets you in and they did. The exit code is 0 when all are ready, and
+1 otherwise: when the time is over, or as soon as waiting does not help any of them.
+
+JSON: `cluster`, `ready`, and `nodes` with `node`, `host`, `role` (server, agent, null), `ready`,
+`state` (looking, silent, starting, waiting, installing, joining, not-ready, wrong, ready), `detail`,
+`status_file` (lines with `time`, `topic`, `text`), `kubernetes` (`name`, `ready`, `message`, `version`,
+`created` in seconds since 1970, `pressures`; or null), and `problems` with `name`, `outlook`
+(unfinished, may-pass, lasting), `message` and `hint`.";
+
+/// Reads a length of time: a number and a unit.
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    const FORM: &str = "it has to be a number with s, m or h, such as 15m";
+    let end = text.find(|letter: char| !letter.is_ascii_digit()).ok_or(FORM)?;
+    let (number, unit) = text.split_at(end);
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(FORM),
+    };
+    let number: u32 = number.parse().map_err(|_| FORM)?;
+    Ok(Duration::from_secs(u64::from(number) * unit))
 }
 
 #[derive(Debug, Args)]

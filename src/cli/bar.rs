@@ -1,5 +1,6 @@
 //! The bars on a terminal.
 
+use super::paint::{self, Line};
 use cardwright::types::ByteCount;
 use cardwright::types::escape::escaped;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -9,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const STAGE: &str = "{msg:13} {wide_bar:.green/dim} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left";
 const FILE: &str = "{msg:24!} {wide_bar:.green/dim} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left";
 const WITHOUT_TOTAL: &str = "{msg:24!} {bytes}  {bytes_per_sec}";
+const ROW: &str = "{wide_msg}";
 
 /// The bars that are on the screen.
 static SHOWN: Mutex<Option<MultiProgress>> = Mutex::new(None);
@@ -86,6 +88,45 @@ impl Drop for Bar {
     }
 }
 
+/// Lines at the bottom of a terminal that change; gone when this is dropped.
+pub(super) struct Rows {
+    all: MultiProgress,
+    rows: Mutex<Vec<ProgressBar>>,
+}
+
+impl Rows {
+    pub(super) fn on_terminal(is_terminal: bool) -> Option<Self> {
+        is_terminal.then(|| {
+            let all = MultiProgress::new();
+            *lock(&SHOWN) = Some(all.clone());
+            Self { all, rows: Mutex::default() }
+        })
+    }
+
+    /// Shows these lines in the place of those before, each as far as it fits.
+    pub(super) fn show(&self, lines: &[Line]) {
+        let mut rows = lock(&self.rows);
+        while rows.len() < lines.len() {
+            let row = self.all.add(ProgressBar::no_length());
+            row.set_style(style(ROW));
+            rows.push(row);
+        }
+        for (row, line) in rows.iter().zip(lines) {
+            let text = paint::for_stderr(line);
+            if row.message() != text {
+                row.set_message(text);
+            }
+        }
+    }
+}
+
+impl Drop for Rows {
+    fn drop(&mut self) {
+        lock(&self.rows).iter().for_each(ProgressBar::finish_and_clear);
+        *lock(&SHOWN) = None;
+    }
+}
+
 /// Runs what writes a line to standard error; bars that are there are drawn anew below it.
 pub(super) fn write_above(write: impl FnOnce()) {
     let bars = lock(&SHOWN).clone();
@@ -101,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_templates_are_understood() {
-        for template in [STAGE, FILE, WITHOUT_TOTAL] {
+        for template in [STAGE, FILE, WITHOUT_TOTAL, ROW] {
             ProgressStyle::with_template(template).unwrap();
         }
     }

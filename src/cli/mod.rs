@@ -27,6 +27,7 @@ mod problems;
 mod progress;
 mod selection;
 mod ssh;
+mod status;
 mod upgrade;
 mod verify;
 
@@ -127,6 +128,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Inspect(arguments) => inspect::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Flash(arguments) => flash::run(arguments),
+        Command::Status(arguments) => status::run(arguments),
         Command::Ssh(arguments) => ssh::run(arguments),
         Command::Logs(arguments) => ssh::logs(arguments),
         Command::Kubeconfig(arguments) => kubeconfig::run(arguments),

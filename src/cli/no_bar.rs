@@ -1,5 +1,6 @@
 //! Stands in for the bar where the feature `progress` is off: there is none.
 
+use super::paint::Line;
 use cardwright::types::ByteCount;
 
 /// A bar, of which there is never one.
@@ -19,6 +20,19 @@ impl NoBar {
     }
 
     pub(super) fn file(&self, _: &str, _: ByteCount, _: Option<ByteCount>) {
+        match *self {}
+    }
+}
+
+/// Lines that change, of which there are never any.
+pub(super) enum NoRows {}
+
+impl NoRows {
+    pub(super) fn on_terminal(_: bool) -> Option<Self> {
+        None
+    }
+
+    pub(super) fn show(&self, _: &[Line]) {
         match *self {}
     }
 }

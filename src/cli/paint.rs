@@ -131,6 +131,17 @@ pub(super) fn note(line: impl Into<Line>) {
     }
 }
 
+/// Returns a line, without its end, as standard error shows it, for what draws there by itself.
+#[cfg(feature = "progress")]
+pub(super) fn for_stderr(line: &Line) -> String {
+    #[expect(clippy::disallowed_methods, reason = "nothing is written to it")]
+    let choice = anstream::AutoStream::choice(&io::stderr());
+    if choice == anstream::ColorChoice::Never {
+        return line.0.iter().map(|span| span.text.as_str()).collect();
+    }
+    rendered(line).trim_end_matches('\n').to_owned()
+}
+
 /// Writes a question to standard error, without the end of a line: the answer follows it.
 pub(super) fn question(line: &Line) {
     let text = rendered(line);

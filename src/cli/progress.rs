@@ -67,6 +67,11 @@ impl Progress for Reporter {
     }
 }
 
+/// Writes a line to standard error, above what changes there.
+pub(super) fn note_above(line: paint::Line) {
+    write_above(|| paint::note(line));
+}
+
 /// The word for a stage, in front of the bytes done and of all.
 fn gerund(stage: Stage) -> &'static str {
     match stage {

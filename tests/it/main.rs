@@ -67,6 +67,8 @@ mod shards;
 #[cfg(unix)]
 mod shared_folders;
 mod ssh;
+#[cfg(target_os = "linux")]
+mod status;
 mod stock_images;
 mod support;
 mod terminal;

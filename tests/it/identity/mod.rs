@@ -22,10 +22,10 @@ nodes:
   - {name: west,  address: 192.168.50.14, k3s: agent}
 ";
 
-const TLS: &str = "/var/lib/rancher/k3s/server/tls";
+pub(crate) const TLS: &str = "/var/lib/rancher/k3s/server/tls";
 
 /// A file of an image's root partition; `None` where there is nothing to read it with.
-fn card_file(image: &Path, path: &str) -> Option<String> {
+pub(crate) fn card_file(image: &Path, path: &str) -> Option<String> {
     let text = crate::support::root_file(image, path)?;
     assert!(!text.is_empty(), "{path} is not on {}", image.display());
     Some(text)
