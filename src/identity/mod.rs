@@ -15,13 +15,15 @@
 //! | login key | `ssh/login-key` | 32 bytes, the seed of an Ed25519 key (RFC 8032) |
 //! | host key | `ssh/host-key/ed25519/NODE` | 32 bytes, the seed of an Ed25519 key |
 //! | salt of a password | `user/password-salt/NODE/USER` | 12 bytes, as 16 characters of crypt(5)'s Base64 |
+//! | key of a backup | `backup/SALT` | 32 bytes, a key of ChaCha20-Poly1305 (RFC 8439) |
 //! | certificate authorities | `k3s/ca/server`, `k3s/ca/client`, `k3s/ca/request-header`, `k3s/ca/etcd-server`, `k3s/ca/etcd-peer` | 48 bytes, a P-256 key |
 //! | their serial numbers | `LABEL/serial` | 16 bytes, a serial number |
 //! | the owner's key | `k3s/admin` | 48 bytes, a P-256 key |
 //! | its serial number | `k3s/admin/serial/END` | 16 bytes, a serial number |
 //! | fingerprint of the secret, which is public | `secret/fingerprint` | 16 bytes, as 32 lower-case hexadecimal digits |
 //!
-//! `NODE` is the node's host name, `USER` the login name of a user, `END` the last second of the certificate, in decimal seconds since 1970.
+//! `SALT` is that in the header of the backup, 32 lower-case hexadecimal digits,
+//! `NODE` the node's host name, `USER` the login name of a user, `END` the last second of the certificate, in decimal seconds since 1970.
 //! Comments of SSH keys, which are no part of the keys: `cardwright-CLUSTER` of the login key, `NODE` of a
 //! host key.
 //!
@@ -61,6 +63,7 @@
 //! | `ssh/host-key/ed25519/west` | `6a4b96104ce53b8d31c56e1b3d6924ce56c4d180163b493eb80147600efcd43d` |
 //! | `user/password-salt/north/pi` | `edd9ff1b981804fedd924e8a` |
 //! | `user/password-salt/west/pi` | `ceeadb0275fb183c1b9bf77e` |
+//! | `backup/000102030405060708090a0b0c0d0e0f` | `c40cf49c5f4e19740353d5eabbf550f58a70a8fe8d661283af7df84fe0447652` |
 //! | `k3s/ca/server` | `a4875a8ac2b9106e05d88ec45a1a512d765d2edc244eb226e9132c7fd12d3abb` |
 //! | `k3s/ca/server/serial` | `4c51e03b261cd91b8bcf4f267a1df5ac` |
 //! | `k3s/ca/client` | `4640b8ce487b1a9af33ff2e51ff9ef3069c5e534fbca5001fb19cde107ac9798` |
@@ -73,6 +76,7 @@
 //! | `k3s/ca/etcd-peer/serial` | `430b90a562e96944186a739c3ae21e3a` |
 //! | `k3s/admin` | `8f75705c28fe65d21903a0ac036862a3a8647c7519f85950dd2e511a58c91234` |
 //! | `k3s/admin/serial/1885939200` | `726d60f7eaa330b03a563fe10ae1e735` |
+//! | `secret/fingerprint` | `ec71699fd596b0a253d42208f57645ce` |
 
 mod certificate;
 mod elliptic_key;

@@ -176,6 +176,21 @@ impl ClusterSecret {
         hash
     }
 
+    /// Makes the salt of a new backup.
+    ///
+    /// # Errors
+    /// Fails when this machine gives no randomness.
+    pub(crate) fn salt_of_backup() -> Result<[u8; 16], IdentityError> {
+        let mut salt = [0; 16];
+        getrandom::fill(&mut salt).map_err(IdentityError::Randomness)?;
+        Ok(salt)
+    }
+
+    /// Derives the key that a backup is encrypted with. Each backup has a salt of its own, so that no two share a key.
+    pub(crate) fn backup_key(&self, salt: &[u8; 16]) -> Zeroizing<[u8; 32]> {
+        derive(&self.bytes, &format!("backup/{}", hex::encode(salt)))
+    }
+
     /// Returns a certificate authority of k3s, valid until `end`. It is made once.
     ///
     /// # Errors

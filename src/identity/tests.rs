@@ -55,6 +55,9 @@ fn derived(secret: &ClusterSecret) -> Vec<String> {
         let salt = hex::encode(secret.password_salt(node, "pi").as_slice());
         rows.push(format!("user/password-salt/{node}/pi {salt}"));
     }
+    let salt: [u8; 16] = std::array::from_fn(|index| u8::try_from(index).unwrap());
+    let key = secret.backup_key(&salt);
+    rows.push(format!("backup/{} {}", hex::encode(&salt), hex::encode(key.as_slice())));
     for ((name, _), key) in CERTIFICATES.iter().zip(certified(secret)) {
         use p256::pkcs8::DecodePrivateKey as _;
         use x509_cert::der::DecodePem as _;

@@ -49,6 +49,8 @@ def main(secret, *nodes):
     for node in nodes:
         label = f"user/password-salt/{node}/pi"
         print(label, derive(secret, label, 12).hex())
+    label = f"backup/{bytes(range(16)).hex()}"
+    print(label, derive(secret, label, 32).hex())
     for authority in ["server", "client", "request-header", "etcd-server", "etcd-peer"]:
         label = f"k3s/ca/{authority}"
         print(label, scalar(secret, label))
