@@ -38,6 +38,7 @@
 
 pub mod access;
 pub mod artifacts;
+pub mod backup;
 pub mod base_layer;
 pub mod cache;
 pub mod cluster;

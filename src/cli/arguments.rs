@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Ssh(SshArguments),
     /// Show how far a node is: its status, its first boot, and the journal of k3s and cardwright
     Logs(LogsArguments),
+    /// Fetch what a server cannot make again into a file that is encrypted to cluster.secret
+    Backup(BackupArguments),
     /// Print where the kubeconfig of the cluster is, or merge it into your own
     Kubeconfig(KubeconfigArguments),
     /// Bring k3s on running nodes to the version in nodes.yaml: servers first, one node after another
@@ -288,6 +290,8 @@ pub(crate) struct BuildArguments {
     /// agents
     #[arg(long, value_name = "SERVER")]
     pub(crate) through: Option<String>,
+    #[command(flatten)]
+    pub(crate) restore: RestoreArgument,
     /// Begin another cluster, with another secret: what is among the results of the one before is moved aside first, and nothing
     /// of it is lost
     #[arg(long, conflicts_with_all = ["shard", "rejoin", "through"])]
@@ -382,6 +386,8 @@ pub(crate) struct PlanArguments {
     /// agents
     #[arg(long, value_name = "SERVER")]
     pub(crate) through: Option<String>,
+    #[command(flatten)]
+    pub(crate) restore: RestoreArgument,
     /// Show the text of every new file as well, as far as it is no secret
     #[arg(long)]
     pub(crate) contents: bool,
@@ -423,6 +429,8 @@ pub(crate) struct VerifyArguments {
     /// The nodes.yaml
     #[arg(long = "file", short = 'f', value_name = "NODES_YAML", default_value = "nodes.yaml")]
     pub(crate) nodes: PathBuf,
+    #[command(flatten)]
+    pub(crate) restore: RestoreArgument,
     #[command(flatten)]
     pub(crate) stock: ImageSelection,
     /// Print the result as JSON
@@ -469,6 +477,8 @@ pub(crate) struct FlashArguments {
     /// agents
     #[arg(long, value_name = "SERVER")]
     pub(crate) through: Option<String>,
+    #[command(flatten)]
+    pub(crate) restore: RestoreArgument,
     /// Print the cards that were written, or those that are in, as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -617,6 +627,38 @@ pub(crate) struct LogsArguments {
     /// Show all of the journal instead of its last 200 lines
     #[arg(long)]
     pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = BACKUP_EXAMPLES)]
+pub(crate) struct BackupArguments {
+    #[command(flatten)]
+    pub(crate) cluster: BuiltCluster,
+    /// The server [default: the first one]
+    #[arg(value_name = "NODE")]
+    pub(crate) node: Option<String>,
+    /// The file [default: one named by cluster and time, in the folder `backups` beside nodes.yaml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
+    /// Print what was fetched as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const BACKUP_EXAMPLES: &str = "Examples:
+  cardwright backup
+  cardwright backup north --to /media/stick/north.cardwright-backup
+  cardwright build --restore backups/compass-2026-11-28-142310.cardwright-backup north
+
+It holds the datastore of k3s, its token and the keys that k3s made; not the volumes of pods. k3s goes on
+meanwhile. Nobody opens it without cluster.secret.";
+
+/// The backup that a server goes on with.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgument {
+    /// Have the server that this backup was made of go on with the cluster in it, instead of beginning an empty one
+    #[arg(long, value_name = "BACKUP")]
+    pub(crate) restore: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

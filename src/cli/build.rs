@@ -4,7 +4,7 @@ use super::advice::{Ending, System};
 use super::arguments::BuildArguments;
 use super::paint::spans;
 use super::selection::Selection;
-use super::{Failure, fetch, paint, problems, progress};
+use super::{Failure, backup, fetch, paint, problems, progress};
 use cardwright::cache;
 use cardwright::cluster::Cluster;
 use cardwright::identity::{Creation, IdentityError};
@@ -21,6 +21,7 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     // Before the folder, the secret or anything else is made: a wrong folder stays as it was. `build` checks once
     // more, as minutes may pass until then in which the stock image is downloaded. The cache is not made yet either.
     check(&cluster, arguments, options.only.as_deref())?;
+    let only_server = backup::only_server(&cluster)?.cloned();
     fetch::prepare(&mut cluster, &arguments.stock, true)?;
     let folder = &cluster.output.folder;
     create_folder(folder, false).map_err(|source| {
@@ -47,7 +48,8 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
         rejoin: arguments.rejoin.as_deref(),
         commands: super::commands(&selection.file, &arguments.stock, arguments.output.as_deref()),
     };
-    ending.advice(System::here()).into_iter().for_each(paint::note);
+    let warned = only_server.iter().flat_map(|server| backup::advice(server, &built));
+    warned.chain(ending.advice(System::here())).for_each(paint::note);
     Ok(())
 }
 
@@ -77,6 +79,7 @@ fn cluster(arguments: &BuildArguments, selection: &Selection) -> Result<Cluster,
     problems::show_warnings(&cluster);
     selection.nodes_of(&cluster)?;
     super::rejoin(&mut cluster, arguments.rejoin.as_deref(), arguments.through.as_deref())?;
+    super::restore(&mut cluster, &arguments.restore)?;
     // A new secret would be that of all results of this nodes.yaml, wherever this build puts its own.
     if arguments.output.is_some() && !arguments.new_cluster && pipeline::existing_secret(&cluster)?.is_none()
     {

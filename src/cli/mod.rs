@@ -2,6 +2,7 @@
 
 mod advice;
 mod arguments;
+mod backup;
 #[cfg(feature = "progress")]
 mod bar;
 mod build;
@@ -31,7 +32,7 @@ mod status;
 mod upgrade;
 mod verify;
 
-use arguments::{Arguments, Command, ImageSelection};
+use arguments::{Arguments, Command, ImageSelection, RestoreArgument};
 use cardwright::cluster::{self, Cluster, ImageName, ImageSource, InvalidCluster};
 use cardwright::fetch::FileLocation;
 use cardwright::identity::{ClusterSecret, Creation};
@@ -131,6 +132,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Status(arguments) => status::run(arguments),
         Command::Ssh(arguments) => ssh::run(arguments),
         Command::Logs(arguments) => ssh::logs(arguments),
+        Command::Backup(arguments) => backup::run(arguments),
         Command::Kubeconfig(arguments) => kubeconfig::run(arguments),
         Command::Upgrade(arguments) => upgrade::run(arguments),
         Command::Cache(command) => cache::run(command),
@@ -222,6 +224,12 @@ fn rejoin(cluster: &mut Cluster, node: Option<&str>, through: Option<&str>) -> R
     let rejoined = node.map_or(Ok(()), |node| cluster.rejoin(node));
     let joined = rejoined.and_then(|()| through.map_or(Ok(()), |server| cluster.join_through(server)));
     joined.map_err(|error| Error::from(error).into())
+}
+
+/// Has the server that a backup was made of go on with it.
+fn restore(cluster: &mut Cluster, argument: &RestoreArgument) -> Result<(), Failure> {
+    let chosen = argument.restore.as_ref().map_or(Ok(()), |path| cardwright::backup::choose(cluster, path));
+    chosen.map_err(|error| Error::from(error).into())
 }
 
 /// Opens the stock image of a cluster, and says what may disappoint about it. Whether it has the right SHA-256 is for

@@ -17,6 +17,7 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     super::check_secret(&cluster)?;
     fetch::prepare(&mut cluster, &arguments.stock, false)?;
     super::rejoin(&mut cluster, arguments.rejoin.as_deref(), arguments.through.as_deref())?;
+    super::restore(&mut cluster, &arguments.restore)?;
     let named: Result<Vec<&Node>, _> =
         selection.nodes.iter().map(|name| pipeline::named_node(&cluster, name)).collect();
     let nodes = if selection.nodes.is_empty() { cluster.nodes.iter().collect() } else { named? };

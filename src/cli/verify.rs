@@ -42,6 +42,7 @@ struct AllReport<'verified> {
 
 pub(super) fn run(arguments: &VerifyArguments) -> Result<(), Failure> {
     let mut cluster = super::load(&arguments.nodes, &arguments.stock)?;
+    super::restore(&mut cluster, &arguments.restore)?;
     // Of an image it counts what it lies beside.
     let beside = arguments.card.as_deref().map(|card| if arguments.all { card } else { folder_of(card) });
     let secret = pipeline::existing_secret(&cluster)?;

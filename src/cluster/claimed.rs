@@ -41,6 +41,8 @@ const SSHD: &str = "Put settings of your own into another file in `/etc/ssh/sshd
 
 const SECRETS: &str = "It comes from the cluster's secret; choose another path";
 
+const BACKUP: &str = "Leave out `restore:` of the node, or the file";
+
 const RECORD: &str = "Choose another directory";
 
 const UNITS: &str = "Give the unit another name, or put a drop-in beside it";
@@ -88,6 +90,10 @@ claimed! {
     "/etc/rancher/node/password" EveryK3s "the node proves with it to be itself" SECRETS;
     "/var/lib/rancher/k3s/server/manifests/*" SomePlans "it is one of `manifests:`" "Name it under `manifests:` of `k3s:`";
     "/var/lib/rancher/k3s/server/tls/**" SomePlans "the cluster's own certificates and keys are in it" SECRETS;
+    "/var/lib/rancher/k3s/server/cred/**" SomePlans "it comes from a backup" BACKUP;
+    "/var/lib/rancher/k3s/server/db/**" SomePlans "it comes from a backup" BACKUP;
+    "/var/lib/rancher/k3s/server/token" SomePlans "it comes from a backup" BACKUP;
+    "/var/lib/cardwright/**" SomePlans "cardwright keeps there what its programs did" RECORD;
     "/var/lib/rancher/k3s/agent/images/**" SomePlans "it is one of the archives inside the card"
         "Name archives of your own as `images:` under `bundled:`";
     "/usr/local/bin/k3s" SomePlans "it is k3s itself" "Name the program as `binary:` under `bundled:`";

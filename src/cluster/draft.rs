@@ -212,9 +212,13 @@ impl NodeDraft {
         let ipv6 = self.keys.ipv6.to_value().map(|ipv6| ipv6.address);
         let network = fields.network.finish((address, ipv6), &fields.wifi, derived)?;
         let k3s = match (self.keys.k3s.to_value(), cluster) {
-            (Some(NodeRole { role: Some(role), flags }), Some(cluster)) => {
-                Some(NodeK3s { role, config: cluster.config_of(role, &flags), rejoins: false, through: None })
-            }
+            (Some(NodeRole { role: Some(role), flags, restore }), Some(cluster)) => Some(NodeK3s {
+                role,
+                config: cluster.config_of(role, &flags),
+                rejoins: false,
+                through: None,
+                restore: restore.map(|restore| restore.value),
+            }),
             _ => None,
         };
         let mut spans = NodeSpans::default();

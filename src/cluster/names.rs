@@ -62,8 +62,9 @@ impl K3sVersion {
         let (version, build) = self.as_str().split_once("+k3s").unwrap_or((self.as_str(), ""));
         let (release, candidate) = version.split_once("-rc").unwrap_or((version, ""));
         let mut parts = release.trim_start_matches('v').split('.');
-        // A number that is too large is later than all others.
-        let next = |text: Option<&str>| text.and_then(|text| text.parse().ok()).unwrap_or(u64::MAX);
+        // All have at most five digits. No candidate at all is later than all of them.
+        let number = |text: &str| text.parse().map_or(u64::MAX, |number| number);
+        let next = |text: Option<&str>| text.map_or(u64::MAX, number);
         let [major, minor, patch] = [(); 3].map(|()| next(parts.next()));
         [major, minor, patch, next(Some(candidate)), next(Some(build))]
     }

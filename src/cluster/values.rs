@@ -315,6 +315,8 @@ pub struct NodeK3s {
     pub rejoins: bool,
     /// The server that it joins instead of the first one.
     pub through: Option<Hostname>,
+    /// The backup with which its first start goes on.
+    pub restore: Option<PathBuf>,
 }
 
 /// The two roles of a node.

@@ -15,6 +15,8 @@
 //! - `cardwright-k3s-time.path`, which has a k3s that was started without the time started anew
 //!   (`late_time.rs`);
 //! - `/etc/rancher/k3s/resolv.conf`, the name servers of pods (`resolv_conf.rs`);
+//! - what a backup holds, where the server is to go on with it, and `restore-k3s` where that is a snapshot of etcd
+//!   (`restore.rs`);
 //! - a word to NetworkManager about the links k3s makes and the wire below it (`network_manager.rs`).
 //!
 //! k3s-killall.sh and k3s-uninstall.sh, which the installer writes as well, are its authors' scripts and
@@ -32,12 +34,14 @@ mod network_manager;
 mod node_password;
 mod registries;
 mod resolv_conf;
+mod restore;
 mod service;
 mod token;
 pub(crate) mod yaml;
 
 pub use bundle::{Artifacts, write_artifacts};
 pub use error::K3sError;
+pub use restore::{Restored, restore};
 
 pub use crate::first_start::STATUS_FILE;
 

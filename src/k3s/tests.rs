@@ -60,6 +60,7 @@ fn node(name: &str, last: u8, role: Option<Role>, config: &Value) -> Node {
             config: config.as_object().cloned().unwrap(),
             rejoins: false,
             through: None,
+            restore: None,
         }),
     }
 }
@@ -143,7 +144,11 @@ fn the_table_of_claimed_paths_is_what_is_written() {
                 .unwrap();
                 k3s.install = Install::Bundled { arm64: None, armhf: None, images: Vec::new() };
             }
-            configure(&mut draft, &cluster, cluster.node(name).unwrap(), &k3s, &HOST, &secret()).unwrap();
+            let node = cluster.node(name).unwrap();
+            configure(&mut draft, &cluster, node, &k3s, &HOST, &secret()).unwrap();
+            if name == "north" {
+                restore(&mut draft, node, &HOST, &restored()).unwrap();
+            }
             for (partition, path) in draft.claimed() {
                 assert!(partition == Partition::Root && claimed::find(path, &home).is_some(), "{path}");
             }
@@ -153,6 +158,61 @@ fn the_table_of_claimed_paths_is_what_is_written() {
             }
         }
     }
+}
+
+/// All that a backup may have, of both datastores.
+fn restored() -> Restored {
+    let file = |name: &str| (name.to_owned(), Content::from(name));
+    let names = [
+        "cred/ipsec.psk",
+        "db/state.db",
+        "tls/etcd/client.key",
+        "tls/server-ca.crt",
+        "tls/service.key",
+        "token",
+    ];
+    let snapshot = Some(Content::from("snapshot"));
+    Restored { time: "2026-11-28T14:23:10Z".to_owned(), files: names.map(file).into(), snapshot }
+}
+
+#[test]
+fn a_backup_lies_where_k3s_finds_it_and_is_roots_alone() {
+    let stock = MemoryStock::new();
+    let mut draft = Draft::new(&stock, UnixTime::new(1_781_740_800));
+    let mut cluster = compass();
+    let config = &mut cluster.nodes[0].k3s.as_mut().unwrap().config;
+    config.insert("data-dir".to_owned(), "/srv/k3s".into());
+    let north = &cluster.nodes[0];
+    configure(&mut draft, &cluster, north, cluster.k3s.as_ref().unwrap(), &HOST, &secret()).unwrap();
+    restore(&mut draft, north, &HOST, &restored()).unwrap();
+    let patch = draft.finish();
+    let outline = outline(&patch);
+    for line in [
+        "/srv/k3s/server/ 0700",
+        "/srv/k3s/server/token 0600 secret",
+        "/srv/k3s/server/db/ 0700",
+        "/srv/k3s/server/db/state.db 0600 secret",
+        "/srv/k3s/server/cred/ 0700",
+        "/srv/k3s/server/cred/ipsec.psk 0600 secret",
+        "/srv/k3s/server/tls/ 0700",
+        "/srv/k3s/server/tls/server-ca.crt 0644",
+        "/srv/k3s/server/tls/service.key 0600 secret",
+        "/srv/k3s/server/tls/etcd/client.key 0600 secret",
+        "/var/lib/cardwright/k3s-snapshot 0600 secret",
+        "/usr/local/lib/cardwright/restore-k3s 0755",
+        "/usr/local/lib/cardwright/restore-k3s.settings 0644",
+    ] {
+        assert!(outline.iter().any(|found| found == line), "{line} is not in {outline:#?}");
+    }
+    // The cluster goes on with its own authorities, and k3s starts after it was restored.
+    assert_eq!(text(&patch, "/srv/k3s/server/tls/server-ca.crt"), "tls/server-ca.crt");
+    let drop_in = text(&patch, "/etc/systemd/system/k3s.service.d/cardwright.conf");
+    assert!(
+        drop_in.ends_with("\n[Service]\nExecStartPre=/usr/local/lib/cardwright/restore-k3s\n"),
+        "{drop_in}"
+    );
+    let settings = text(&patch, "/usr/local/lib/cardwright/restore-k3s.settings");
+    assert!(settings.contains("data_dir='/srv/k3s'\n"), "{settings}");
 }
 
 fn action<'a>(plan: &'a Patch, path: &str) -> Option<&'a Action> {

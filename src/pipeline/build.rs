@@ -232,7 +232,7 @@ fn apply(
                 node: node.name.to_string(),
                 title,
                 description,
-                path: folder.join(outputs::file_name(cluster, node)),
+                path: outputs::image_path(cluster, node),
                 layer,
                 unused,
                 plan,

@@ -13,6 +13,7 @@ use crate::stock_image::StockImage;
 use crate::stock_system::{OpenOptions, StockSystem, StockSystemError};
 use crate::types::{Silent, Warning};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -109,7 +110,9 @@ impl Checked {
         }
         let (keys, sources) = (FetchedKeys::default(), RefCell::default());
         let (system, cluster, secret) = (&system, &cluster, &secret);
-        Planner { system, cluster, secret, steps: &[], artifacts, keys, sources }.plan_all()?;
+        // A backup opens with the secret of the cluster alone.
+        let restored = BTreeMap::new();
+        Planner { system, cluster, secret, steps: &[], artifacts, keys, restored, sources }.plan_all()?;
         Ok(())
     }
 

@@ -29,7 +29,7 @@ pub use cards::{CardDisk, Cards, card_record, is_outdated};
 pub use check::{Checked, check};
 pub use commands::Commands;
 pub use merge::{MergeError, Merged, merge};
-pub use outputs::{Occupant, OccupiedOutputs, check_outputs, check_strangers};
+pub use outputs::{Occupant, OccupiedOutputs, check_outputs, check_strangers, image_path};
 pub use own_secret::{MadeWith, SecretMismatch, begin_new_cluster, check_secret};
 pub use plans::Plans;
 pub use session::{OpenedImage, Session};
@@ -37,6 +37,7 @@ pub use shard::Shard;
 
 use crate::access::AccessError;
 use crate::artifacts::ArtifactError;
+use crate::backup::BackupError;
 use crate::base_layer::BaseLayerError;
 use crate::cache;
 use crate::cluster::{CannotRejoin, Cluster, ImageSource, InvalidCluster, Node};
@@ -95,6 +96,9 @@ errors! {
         /// The artifacts for the images are not available.
         #[error(transparent)]
         Artifacts(#[from] ArtifactError),
+        /// A backup could not be made, or not be put onto a card.
+        #[error(transparent)]
+        Backup(#[from] BackupError),
         /// The base layer of all images could not be made.
         #[error(transparent)]
         BaseLayer(#[from] BaseLayerError),

@@ -222,6 +222,11 @@ fn access_files(cluster: &Cluster) -> impl Iterator<Item = ResultFile> {
         .map(|file| ResultFile { path: cluster.output.folder.join(file.name()), kind: Kind::Access(file) })
 }
 
+/// Returns the path of the image of a node.
+pub fn image_path(cluster: &Cluster, node: &Node) -> PathBuf {
+    cluster.output.folder.join(file_name(cluster, node))
+}
+
 /// Returns the name of the image of a node.
 pub(super) fn file_name(cluster: &Cluster, node: &Node) -> String {
     format!("{}.{}", node.name, cluster.output.format)

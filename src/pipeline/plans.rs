@@ -2,17 +2,20 @@
 
 use super::{Error, Progress, named_node};
 use crate::artifacts::{self, OpenedArtifacts};
+use crate::backup;
 use crate::base_layer::{BaseLayerError, BootRoom, DiskLayout, size_on_root};
 use crate::cache;
 use crate::cluster::{Cluster, Diagnostic, ExtraFile, FetchedKeys, FieldSpan, ImageSource, K3s, Node};
 use crate::github_keys;
 use crate::identity::ClusterSecret;
+use crate::k3s::Restored;
 use crate::patch::{Draft, Partition, Patch, PatchError, SourceDigests};
 use crate::plan::{self, PlanContext};
 use crate::raspios::RaspiosError;
 use crate::stock_system::StockSystem;
 use crate::types::ImagePath;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A caller's own part of the plan of each node.
@@ -52,6 +55,8 @@ pub(super) struct Planner<'run> {
     /// The files that are to be put inside the cards: downloads stay where they are as long as this does.
     pub(super) artifacts: Option<OpenedArtifacts>,
     pub(super) keys: FetchedKeys,
+    /// The backups that servers go on with, by the names of the nodes.
+    pub(super) restored: BTreeMap<String, Restored>,
     pub(super) sources: RefCell<SourceDigests>,
 }
 
@@ -76,7 +81,8 @@ impl<'run> Planner<'run> {
         for error in of_artifacts.into_iter().chain(&trouble) {
             progress.warning(cache::cache_warning(error));
         }
-        Ok(Self { system, cluster, secret, steps, artifacts, keys, sources: RefCell::default() })
+        let restored = open_backups(cluster, secret, progress)?;
+        Ok(Self { system, cluster, secret, steps, artifacts, keys, restored, sources: RefCell::default() })
     }
 
     /// Plans every node. All that nodes.yaml asks for and the stock image does not give is reported at once.
@@ -145,12 +151,31 @@ impl<'run> Planner<'run> {
             time: self.system.time,
             artifacts: self.artifacts.as_ref().map(|opened| &opened.artifacts),
             keys: &self.keys,
+            restored: &self.restored,
         }
     }
 
     fn unfit(&self, problems: Vec<Diagnostic>) -> Error {
         Error::Unfit(Box::new(self.cluster.unfit(problems)))
     }
+}
+
+/// Opens the backups that servers are to go on with, by the names of the nodes.
+fn open_backups(
+    cluster: &Cluster,
+    secret: &ClusterSecret,
+    progress: &dyn Progress,
+) -> Result<BTreeMap<String, Restored>, Error> {
+    let mut opened = BTreeMap::new();
+    for node in &cluster.nodes {
+        let Some(path) = node.k3s.as_ref().and_then(|k3s| k3s.restore.as_ref()) else { continue };
+        let (restored, warning) = backup::open(path, cluster, node, secret)?;
+        if let Some(warning) = warning {
+            progress.warning(warning);
+        }
+        opened.insert(node.name.to_string(), restored);
+    }
+    Ok(opened)
 }
 
 /// Applies the steps of the caller to the patch of a node.

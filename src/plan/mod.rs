@@ -11,10 +11,11 @@ pub use report::{PlannedChange, PlannedEdit, report, text_of};
 
 use crate::cluster::{Cluster, FetchedKeys, FieldSpan, Node, Password, Swap, User};
 use crate::identity::{ClusterSecret, IdentityError, SshKeyPair};
-use crate::k3s::{self, Artifacts, K3sError};
+use crate::k3s::{self, Artifacts, K3sError, Restored};
 use crate::patch::{Draft, Patch, PatchError, Stock};
 use crate::raspios::{self, Account, CardRecord, NetworkStack, RaspiosError, Release};
 use crate::types::{UnixTime, errors};
+use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 /// All that a plan is made from, the node aside.
@@ -33,6 +34,8 @@ pub struct PlanContext<'context> {
     pub artifacts: Option<&'context Artifacts>,
     /// The keys of users that nodes.yaml pins.
     pub keys: &'context FetchedKeys,
+    /// The backups that servers go on with, by the names of the nodes.
+    pub restored: &'context BTreeMap<String, Restored>,
 }
 
 errors! {
@@ -110,6 +113,9 @@ pub fn assess(context: &PlanContext<'_>, node: &Node) -> Result<Assessment, Plan
     if let (Some(k3s), Some(_)) = (&cluster.k3s, node.role()) {
         raspios::add_cmdline_words(edits, &k3s::CMDLINE_WORDS)?;
         k3s::configure(edits, cluster, node, k3s, &host(release), secret)?;
+        if let Some(restored) = context.restored.get(node.name.as_str()) {
+            k3s::restore(edits, node, &host(release), restored)?;
+        }
     }
 
     check_cmdline(edits, cluster, node, &mut mistakes)?;

@@ -65,6 +65,7 @@ fn every_path_that_a_plan_writes_is_in_the_table_of_claimed_paths() {
             time: TIME,
             artifacts: None,
             keys: &keys,
+            restored: &BTreeMap::new(),
         };
         for node in &cluster.nodes {
             let Assessment { patch, mistakes } = assess(&context, node).unwrap();

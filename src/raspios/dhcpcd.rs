@@ -163,7 +163,7 @@ mod tests {
         let release = detect(&stock).unwrap();
         let mut node = node("north", 11);
         let (role, config) = (Role::Agent, serde_json::Map::new());
-        node.k3s = Some(NodeK3s { role, config, rejoins: false, through: None });
+        node.k3s = Some(NodeK3s { role, config, rejoins: false, through: None, restore: None });
         let patch = patch(&stock, |draft| write_block(draft, &release, &node).unwrap());
         let text = text(&patch, "/etc/dhcpcd.conf");
         let block = "# cardwright: begin\ndenyinterfaces cni* flannel* veth*\ninterface eth0\nnolink\n\

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Seconds since 1970-01-01 00:00 UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -18,6 +19,14 @@ impl UnixTime {
     /// Takes a number of seconds since 1970, which may be negative.
     pub const fn new(seconds: i64) -> Self {
         Self(seconds)
+    }
+
+    /// Returns the time by the clock of this machine.
+    pub fn now() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        // A clock before 1970 is as wrong as one that says 1970.
+        let seconds = since.map_or(0, |since| since.as_secs());
+        Self(i64::try_from(seconds).map_or(0, |seconds| seconds))
     }
 
     /// Returns the number of seconds since 1970.

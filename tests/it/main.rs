@@ -34,6 +34,8 @@ mod access_files;
 mod architecture;
 mod artifacts;
 #[cfg(unix)]
+mod backup;
+#[cfg(unix)]
 mod boot;
 mod cache;
 mod command_line;

@@ -20,7 +20,7 @@ use choose::Choice;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 pub(super) fn run(arguments: &FlashArguments) -> Result<(), Failure> {
     let host = device::host();
@@ -82,6 +82,7 @@ impl FlashRun<'_> {
         self.check_usage(&selection, &nodes)?;
         super::check_secret(&cluster)?;
         super::rejoin(&mut cluster, arguments.rejoin.as_deref(), arguments.through.as_deref())?;
+        super::restore(&mut cluster, &arguments.restore)?;
         // What is wrong with it is known before anything is opened.
         self.check_device(&*person, &nodes)?;
         if cluster.image == ImageSource::Demo {
@@ -303,7 +304,7 @@ impl FlashRun<'_> {
         drop(open);
         self.host.read_table(device);
         let secret = disk.secret.as_ref().map(ToString::to_string);
-        let card = FlashedCard::new(cluster, job.name, device, &flashed, disk.origin, now());
+        let card = FlashedCard::new(cluster, job.name, device, &flashed, disk.origin, UnixTime::now());
         let card = FlashedCard { secret, ..card };
         if let Some(log) = log {
             log.add(card.clone()).map_err(Error::from)?;
@@ -372,13 +373,6 @@ fn without_person(to: Option<&Path>, yes: bool, somebody: bool, nodes: &[String]
         )),
         Some(_) => Ok(()),
     }
-}
-
-fn now() -> UnixTime {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    // A clock before 1970 is as wrong as one that says 1970.
-    let seconds = since.map_or(0, |since| since.as_secs());
-    UnixTime::new(i64::try_from(seconds).map_or(0, |seconds| seconds))
 }
 
 #[cfg(test)]

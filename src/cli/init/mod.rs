@@ -26,7 +26,7 @@ const WIFI_PASSWORD: &str = "wifi.password";
 const IT_WORKS: &str = include_str!("../../../manifests/it-works.yaml");
 
 /// The files that git leaves alone: images are large and hold the cluster's keys.
-const IGNORED: &str = "/images/\ncluster.secret\nwifi.password\n";
+const IGNORED: &str = "/images/\n/backups/\ncluster.secret\nwifi.password\n";
 
 /// A file that is to be written.
 struct InitFile {

@@ -10,6 +10,7 @@ use crate::types::ByteCount;
 /// Reports roles and flags that make no cluster.
 pub(crate) fn check(draft: &ClusterDraft, members: &[K3sMember<'_>], diagnostics: &Diagnostics) {
     roles_make_a_cluster(draft, diagnostics);
+    backups_are_the_first_servers(members, diagnostics);
     flags_agree(members, diagnostics);
     memory_suffices(members, diagnostics);
 }
@@ -107,6 +108,30 @@ fn roles_make_a_cluster(draft: &ClusterDraft, diagnostics: &Diagnostics) {
         );
         let hint = "Let the servers start from an SSD, or keep one server: the others can be agents";
         diagnostics.warn(second, Finding::new(message, hint));
+    }
+}
+
+/// Refuses backups for nodes that join a cluster: they get from its server what they need.
+fn backups_are_the_first_servers(members: &[K3sMember<'_>], diagnostics: &Diagnostics) {
+    let first = members.iter().find(|member| member.role == Role::Server);
+    for member in members {
+        let Some(restore) = &member.own.value.restore else { continue };
+        let is_first = first.is_some_and(|first| std::ptr::eq(first.node, member.node));
+        if is_first {
+            continue;
+        }
+        let message = match member.role {
+            Role::Agent => {
+                format!("{} is an agent, and has nothing that could be restored", member.node.called())
+            }
+            Role::Server => {
+                format!("{} joins the cluster, and gets from it what a backup holds", member.node.called())
+            }
+        };
+        let hint = first.map_or_else(String::new, |first| {
+            format!("Write `restore:` under `k3s:` of {}", first.node.called())
+        });
+        diagnostics.report(&restore.span, Finding::new(message, hint));
     }
 }
 

@@ -4,7 +4,7 @@ use crate::k3s_install::{PATIENCE, VERSION};
 use crate::support;
 use cardwright::cluster::Cluster;
 use cardwright::identity::ClusterSecret;
-use cardwright::k3s::{Host, STATUS_FILE, configure};
+use cardwright::k3s::{Host, Restored, STATUS_FILE, configure, restore};
 use cardwright::patch::{Action, Draft, MemoryStock};
 use cardwright::raspios::{BootMount, run_at_first_boot};
 use cardwright::types::{Architecture, Digest, UnixTime};
@@ -35,6 +35,13 @@ const TOOLS: [&str; 18] = [
     "tee",
     "wc",
 ];
+
+const HOST: Host<'_> =
+    Host { boot_mount: "/boot/firmware", architecture: Architecture::Arm64, network_manager: true };
+
+fn secret() -> ClusterSecret {
+    ClusterSecret::from_hex(&"5a".repeat(32)).unwrap()
+}
 
 /// When the card was made.
 const MADE: i64 = 1_781_740_800;
@@ -72,6 +79,20 @@ impl Card {
             "5a".repeat(32)
         );
         Self::planned("start-k3s", &install)
+    }
+
+    /// The first server of that cluster, with a snapshot of etcd on its card.
+    pub(crate) fn restoring(snapshot: &[u8]) -> Self {
+        let card = Self::empty("restore-k3s");
+        let cluster = card.cluster("download");
+        let (stock, north) = (MemoryStock::new(), cluster.node("north").unwrap());
+        let mut draft = Draft::new(&stock, UnixTime::new(MADE));
+        configure(&mut draft, &cluster, north, cluster.k3s.as_ref().unwrap(), &HOST, &secret()).unwrap();
+        let time = "2026-11-28T14:23:10Z".to_owned();
+        let restored = Restored { time, files: Vec::new(), snapshot: Some(snapshot.into()) };
+        restore(&mut draft, north, &HOST, &restored).unwrap();
+        card.apply(draft);
+        card
     }
 
     /// A card with commands for the first boot: cardwright's own, and those of nodes.yaml. `ROOT` in them is
@@ -116,8 +137,8 @@ impl Card {
         card
     }
 
-    /// Plans k3s.
-    fn plan(&self, install: &str) {
+    /// Returns the small cluster.
+    fn cluster(&self, install: &str) -> Cluster {
         let text = format!(
             "\
 cluster: compass
@@ -131,25 +152,27 @@ nodes:
   - {{name: east, address: 192.168.50.12, k3s: agent}}
 "
         );
-        let cluster = Cluster::parse(&text, &self.folder.path().join("nodes.yaml")).unwrap();
+        Cluster::parse(&text, &self.folder.path().join("nodes.yaml")).unwrap()
+    }
+
+    /// Plans k3s.
+    fn plan(&self, install: &str) {
+        let cluster = self.cluster(install);
         let stock = MemoryStock::new();
         let mut draft = Draft::new(&stock, UnixTime::new(MADE));
-        let host =
-            Host { boot_mount: "/boot/firmware", architecture: Architecture::Arm64, network_manager: true };
-        let secret = ClusterSecret::from_hex(&"5a".repeat(32)).unwrap();
         let east = cluster.node("east").unwrap();
-        configure(&mut draft, &cluster, east, cluster.k3s.as_ref().unwrap(), &host, &secret).unwrap();
+        configure(&mut draft, &cluster, east, cluster.k3s.as_ref().unwrap(), &HOST, &secret()).unwrap();
         self.apply(draft);
     }
 
-    /// Puts every file that is planned below /usr/local/lib/cardwright.
+    /// Puts every file that is planned where cardwright keeps its programs, and what they need.
     fn apply(&self, draft: Draft<'_>) {
         for edit in draft.finish().edits {
-            if let (Action::File { content, mode, .. }, Some(path)) =
-                (&edit.action, edit.path.as_str().strip_prefix("/usr/local/lib/"))
+            let path = edit.path.as_str();
+            if let Action::File { content, mode, .. } = &edit.action
+                && (path.starts_with("/usr/local/lib/") || path.starts_with("/var/lib/cardwright/"))
             {
-                let path = format!("usr/local/lib/{path}");
-                self.write(&path, content.bytes().unwrap(), mode.bits().into());
+                self.write(path.trim_start_matches('/'), content.bytes().unwrap(), mode.bits().into());
             }
         }
     }

@@ -4,6 +4,7 @@
 mod card;
 mod first_boot;
 mod late_time;
+mod restore;
 
 use crate::support::release_server::{ReleaseServer, Reply};
 use crate::support::{content, oracle};

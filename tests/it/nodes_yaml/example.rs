@@ -59,7 +59,9 @@ fn folder_with_what_it_names() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let key =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/it-works.yaml")).unwrap();
-    fs::create_dir(folder.path().join("manifests")).unwrap();
+    for name in ["manifests", "backups"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+    }
     for (name, content) in [
         ("manifests/it-works.yaml", key.as_str()),
         ("bob.pub", super::KEY),
@@ -67,6 +69,7 @@ fn folder_with_what_it_names() -> tempfile::TempDir {
         ("wifi.txt", "open sesame\n"),
         ("motd", "Welcome\n"),
         ("k3s-arm64", ""),
+        ("backups/compass-2026-11-28-142310.cardwright-backup", ""),
         ("k3s-armhf", ""),
         ("k3s-airgap-images-arm64.tar.zst", ""),
         ("rack1.yaml", "nodes: {name: far, address: 192.168.50.200, network: {interfaces: [], vlans: []}}\n"),

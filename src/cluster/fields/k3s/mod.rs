@@ -27,6 +27,7 @@ use crate::cluster::{
 };
 use crate::types::Digest;
 use serde_json::{Map, Value, json};
+use std::path::PathBuf;
 
 keys! {
     draft K3sKeys;
@@ -117,6 +118,13 @@ keys! {
         example: "server",
         schema: role_schema,
     }
+    key restore: PathBuf = by(|value| value.parse(|path| value.folders().existing_file(path))); {
+        help: "A file that `cardwright backup` wrote: the first start of the first server goes on with the cluster in it, \
+               instead of beginning an empty one. Remove it once the card is written: every later card would go back to that time.",
+        example: "backups/compass-2026-11-28-142310.cardwright-backup",
+        schema: || json!({"type": "string"}),
+        others: "backup restore_from snapshot",
+    }
 }
 
 /// The `k3s:` of a node.
@@ -193,6 +201,7 @@ pub(crate) struct ClusterK3s {
 pub(crate) struct NodeRole {
     pub(crate) role: Option<Role>,
     pub(crate) flags: Flags,
+    pub(crate) restore: Option<Spanned<PathBuf>>,
 }
 
 impl ClusterK3s {
@@ -257,11 +266,12 @@ pub(crate) fn read_role(value: &FieldValue<'_>) -> Option<NodeRole> {
     }
     let fields = value.fields(&K3S_NODE)?;
     let (keys, flags) = (RoleKeys::read(&fields), Flags::read(&fields));
-    let NodeRole { role, .. } = keys.role.value()?;
+    let role = keys.role.given()?.value.role;
     if role == Some(Role::Agent) {
         flags.warn_of_flags_of_servers(value.diagnostics());
     }
-    (!flags.is_invalid()).then_some(NodeRole { role, flags })
+    let is_invalid = flags.is_invalid() || keys.restore.is_invalid();
+    (!is_invalid).then(|| NodeRole { role, flags, restore: keys.restore.given().cloned() })
 }
 
 /// The JSON Schema of a role.
@@ -281,7 +291,7 @@ const AGENTS: &str = "worker workers node nodes minion slave compute agents clie
 /// `worker` is nearer to `server` than to `agent`.
 fn role(value: &FieldValue<'_>, key: &str) -> Option<NodeRole> {
     const FARTHEST: usize = 2;
-    let without_flags = |role| Some(NodeRole { role, flags: Flags::default() });
+    let without_flags = |role| Some(NodeRole { role, flags: Flags::default(), restore: None });
     if value.is_off() {
         return without_flags(None);
     }
