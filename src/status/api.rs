@@ -1,7 +1,8 @@
 //! The API of the servers, as kubectl asks it: trusted by the cluster's own authority, asked with the certificate of
 //! the kubeconfig.
 
-use super::kubernetes::{self, KubernetesNode};
+use super::kubernetes::KubernetesNode;
+use super::node_list;
 use super::probe::ApiFailure;
 use crate::access::{self, AccessError, ApiCredentials};
 use crate::cluster::{Cluster, Node};
@@ -71,7 +72,7 @@ impl Api {
         if status != StatusCode::OK {
             return Err(refusal(status, &said));
         }
-        kubernetes::nodes(&said).map_err(|error| {
+        node_list::nodes(&said).map_err(|error| {
             tracing::debug!("{base}: {error}");
             ApiFailure::Other("its API answers with something else than nodes".to_owned())
         })

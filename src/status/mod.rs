@@ -16,6 +16,8 @@ mod kubernetes;
 mod network;
 #[cfg(not(feature = "download"))]
 mod no_api;
+#[cfg(any(feature = "download", test))]
+mod node_list;
 mod node_status;
 mod probe;
 mod problem;
