@@ -102,7 +102,7 @@ pub(crate) struct ManualArguments {
 
 /// Completes the names of nodes.
 fn nodes() -> ArgValueCandidates {
-    ArgValueCandidates::new(super::completions::nodes)
+    ArgValueCandidates::new(super::node_names::candidates)
 }
 
 /// The stock image, and the options for understanding it.

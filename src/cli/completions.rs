@@ -4,13 +4,9 @@
 use super::Failure;
 use super::arguments::{Arguments, CompletionsArguments, ManualArguments};
 use super::paint::line;
-use super::selection::NODES_YAML;
-use cardwright::cluster::Cluster;
 use clap::CommandFactory as _;
-use clap_complete::engine::CompletionCandidate;
 use clap_complete::env::{CompleteEnv, Shells};
 use std::io;
-use std::path::Path;
 
 /// The variable that a shell sets to have words completed.
 const VARIABLE: &str = "COMPLETE";
@@ -18,20 +14,6 @@ const VARIABLE: &str = "COMPLETE";
 /// Completes words and ends the program, where a shell asks for that.
 pub(super) fn answer_shell() {
     CompleteEnv::with_factory(Arguments::command).var(VARIABLE).complete();
-}
-
-/// Returns the names of the nodes in nodes.yaml of this folder; none where that cannot be read, since nobody would see why.
-pub(super) fn nodes() -> Vec<CompletionCandidate> {
-    let Ok(cluster) = Cluster::load(Path::new(NODES_YAML)) else { return Vec::new() };
-    let about = |node: &cardwright::cluster::Node| {
-        let role = node.role().map_or_else(String::new, |role| format!(", k3s {role}"));
-        format!("{}{role}", node.host())
-    };
-    cluster
-        .nodes
-        .iter()
-        .map(|node| CompletionCandidate::new(node.name.as_str()).help(Some(about(node).into())))
-        .collect()
 }
 
 pub(super) fn run(arguments: &CompletionsArguments) -> Result<(), Failure> {

@@ -20,6 +20,7 @@ mod map;
 mod merge;
 #[cfg(not(feature = "progress"))]
 mod no_bar;
+mod node_names;
 mod paint;
 mod person;
 mod pins;
@@ -196,7 +197,7 @@ fn load(nodes: &Path, selection: &ImageSelection) -> Result<Cluster, Failure> {
 /// Returns the commands that mean the same cluster, stock image and results as the arguments.
 fn commands(nodes: &Path, selection: &ImageSelection, output: Option<&Path>) -> Commands {
     let flag = |flag: &str, value: &str| format!(" {flag} {}", shell::word(value));
-    let file = Some(nodes).filter(|nodes| *nodes != Path::new(selection::NODES_YAML));
+    let file = Some(nodes).filter(|nodes| *nodes != Path::new(node_names::NODES_YAML));
     let file = file.map_or_else(String::new, |file| flag("-f", &file.display().to_string()));
     let image = selection.image.as_deref().map(|image| flag("--image", image));
     let output = output.map(|output| flag("-o", &output.display().to_string()));

@@ -2,13 +2,11 @@
 
 use super::Failure;
 use super::arguments::ClusterSelection;
+use super::node_names::NODES_YAML;
 use cardwright::cluster::{Cluster, Node};
 use cardwright::pipeline;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-
-/// The file in the current folder that is meant where none is named.
-pub(super) const NODES_YAML: &str = "nodes.yaml";
 
 /// The nodes.yaml and the nodes that the arguments name.
 #[derive(Debug, PartialEq, Eq)]

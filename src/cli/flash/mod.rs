@@ -265,7 +265,8 @@ impl FlashRun<'_> {
 
     /// Returns the cluster that an image is of, where its nodes.yaml is at hand.
     fn cluster_of(&self, cluster: &str, node: &str) -> Option<Cluster> {
-        let file = self.arguments.cluster.file.clone().unwrap_or_else(|| super::selection::NODES_YAML.into());
+        let file =
+            self.arguments.cluster.file.clone().unwrap_or_else(|| super::node_names::NODES_YAML.into());
         let found = Cluster::load(&file).ok();
         found.filter(|found| found.name.as_str() == cluster && found.node(node).is_some())
     }
