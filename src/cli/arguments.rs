@@ -635,7 +635,7 @@ pub(crate) struct BackupArguments {
     #[command(flatten)]
     pub(crate) cluster: BuiltCluster,
     /// The server [default: the first one]
-    #[arg(value_name = "NODE")]
+    #[arg(value_name = "NODE", add = nodes())]
     pub(crate) node: Option<String>,
     /// The file [default: one named by cluster and time, in the folder `backups` beside nodes.yaml]
     #[arg(long, value_name = "FILE")]
