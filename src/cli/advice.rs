@@ -268,6 +268,7 @@ mod tests {
                 .then(|| ("manifest", file("compass.rpi-imager-manifest")))
                 .into_iter()
                 .collect(),
+            changes: Vec::new(),
             access: WrittenAccessFiles {
                 known_hosts: file("known_hosts"),
                 ssh_config: file("ssh_config"),

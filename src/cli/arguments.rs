@@ -292,6 +292,9 @@ pub(crate) struct BuildArguments {
     pub(crate) through: Option<String>,
     #[command(flatten)]
     pub(crate) restore: RestoreArgument,
+    /// Remove the images of nodes that are gone from nodes.yaml, as far as an earlier build of this cluster made them
+    #[arg(long, conflicts_with = "shard")]
+    pub(crate) prune: bool,
     /// Begin another cluster, with another secret: what is among the results of the one before is moved aside first, and nothing
     /// of it is lost
     #[arg(long, conflicts_with_all = ["shard", "rejoin", "through"])]

@@ -6,13 +6,17 @@ use super::paint::spans;
 use super::selection::Selection;
 use super::{Failure, backup, fetch, paint, problems, progress};
 use cardwright::cache;
-use cardwright::cluster::Cluster;
+use cardwright::cluster::{Cluster, ImageSource};
 use cardwright::identity::{Creation, IdentityError};
 use cardwright::io::FileError;
 use cardwright::io::ownership::create_folder;
 use cardwright::output::OutputError;
-use cardwright::pipeline::{self, BuildOptions, Built, BuiltImage, Error, Imager, Session};
+use cardwright::pipeline::{
+    self, BuildOptions, Built, BuiltImage, Error, Imager, NodeChange, NodeState, Session,
+};
+use cardwright::plan::CardChange;
 use cardwright::types::escape::escaped;
+use std::path::PathBuf;
 
 pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let selection = Selection::of(&arguments.cluster)?;
@@ -32,19 +36,33 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let stock = super::open_stock_image(&cluster, &arguments.stock, folder)?;
     let secret = super::open_secret(&cluster, arguments.stock.locked)?;
     let session = Session::new(cluster, stock, secret, super::cache());
-    let built = build(&session, &options)?;
+    let mut built = build(&session, &options)?;
+    let pruned = if arguments.prune { session.prune()? } else { Vec::new() };
     if arguments.json {
-        return Ok(super::json_with_warnings(&built)?);
+        return Ok(super::json_with_warnings(&WithPruned { built: &built, pruned: &pruned })?);
     }
     show(&built)?;
+    pruned.iter().try_for_each(|path| paint::line(format!("removed {}", path.display())))?;
+    show_changes(&built.changes)?;
     if let Some(shard) = arguments.shard {
         let (part, all) = (built.images.len(), session.cluster().nodes.len());
         paint::line(format!("shard {shard}: {part} of {all} nodes"))?;
     }
+    let is_known = !built.changes.is_empty() && session.cluster().image != ImageSource::Demo;
+    if is_known {
+        // Cards that stay, and what is changed where it runs, are not flashed.
+        let flashed = |name: &str| {
+            built.changes.iter().any(|change| change.node == name && change.card == CardChange::Flash)
+        };
+        built.images = built.images.iter().filter(|image| flashed(&image.node)).cloned().collect();
+    }
     let ending = Ending {
         cluster: session.cluster(),
         built: &built,
-        is_whole: options.only.is_none() && arguments.rejoin.is_none() && arguments.through.is_none(),
+        is_whole: !is_known
+            && options.only.is_none()
+            && arguments.rejoin.is_none()
+            && arguments.through.is_none(),
         rejoin: arguments.rejoin.as_deref(),
         commands: super::commands(&selection.file, &arguments.stock, arguments.output.as_deref()),
     };
@@ -122,6 +140,38 @@ fn options(
 fn build(session: &Session, options: &BuildOptions) -> Result<Built, Error> {
     let reporter = progress::Reporter::new();
     session.build(&session.plan(&reporter)?, options, &reporter)
+}
+
+/// The output of `--json`.
+#[derive(serde::Serialize)]
+struct WithPruned<'result> {
+    #[serde(flatten)]
+    built: &'result Built,
+    pruned: &'result [PathBuf],
+}
+
+/// Writes to standard output what changed since the last build, a line a node.
+fn show_changes(changes: &[NodeChange]) -> std::io::Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    paint::line("since the last build:")?;
+    let widest = changes.iter().map(|change| change.node.len()).fold(0, usize::max);
+    for change in changes {
+        let why = change.why.join(", ");
+        let said = match (change.state, change.card, &change.image) {
+            (NodeState::Gone, _, Some(image)) => {
+                format!("gone from nodes.yaml; `--prune` removes {}", image.display())
+            }
+            (NodeState::Gone, ..) => "gone from nodes.yaml".to_owned(),
+            (NodeState::New, ..) => "new: flash its card".to_owned(),
+            (_, CardChange::Stays, _) => "unchanged: its card stays as it is".to_owned(),
+            (_, CardChange::Apply, _) => format!("{why}: can be changed where it runs"),
+            (_, CardChange::Flash, _) => format!("{why}: flash its card again"),
+        };
+        paint::line(format!("  {:widest$}  {said}", change.node))?;
+    }
+    Ok(())
 }
 
 /// Writes a line a node to standard output.

@@ -181,7 +181,8 @@ impl Claimed {
     }
 }
 
-fn matches(pattern: &str, path: &str) -> bool {
+/// Returns whether a path is one of those of a pattern, as in [`Claimed::pattern`].
+pub(crate) fn matches(pattern: &str, path: &str) -> bool {
     let (mut wanted, mut found) = (pattern.split('/'), path.split('/'));
     loop {
         match (wanted.next(), found.next()) {

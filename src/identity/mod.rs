@@ -21,6 +21,7 @@
 //! | the owner's key | `k3s/admin` | 48 bytes, a P-256 key |
 //! | its serial number | `k3s/admin/serial/END` | 16 bytes, a serial number |
 //! | fingerprint of the secret, which is public | `secret/fingerprint` | 16 bytes, as 32 lower-case hexadecimal digits |
+//! | digest of a part of a plan, which is public | `plan/SHA256`, of its text | 8 bytes, as 16 lower-case hexadecimal digits |
 //!
 //! `SALT` is that in the header of the backup, 32 lower-case hexadecimal digits,
 //! `NODE` the node's host name, `USER` the login name of a user, `END` the last second of the certificate, in decimal seconds since 1970.

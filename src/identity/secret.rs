@@ -6,7 +6,7 @@ use crate::io::ownership::{PRIVATE, mode_if_open_to_others};
 use crate::io::plain_file;
 use crate::io::sync::flush_folder;
 use crate::io::temporary::{self, Pattern, TemporaryFile};
-use crate::types::{UnixTime, hex};
+use crate::types::{Digest, UnixTime, hex};
 use sha_crypt::{PasswordHasher as _, ShaCrypt};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -117,6 +117,12 @@ impl ClusterSecret {
     /// Derives what the secret is known by in files that everybody may read. Nobody finds another key by it.
     pub fn fingerprint(&self) -> SecretFingerprint {
         SecretFingerprint::of(&derive(&self.bytes, "secret/fingerprint"))
+    }
+
+    /// Derives a digest of a text that tells those without the secret nothing about it.
+    pub(crate) fn keyed_digest(&self, text: &str) -> String {
+        let label = format!("plan/{}", Digest::of(text.as_bytes()));
+        hex::encode(derive::<8>(&self.bytes, &label).as_slice())
     }
 
     /// Derives the token that servers share, and agents of a cluster without an agent token.

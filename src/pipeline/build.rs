@@ -1,5 +1,6 @@
 //! The last part of the pipeline: every node planned and patched, the images, and the files beside them.
 
+use super::changes::{self, NodeChange};
 use super::outputs::{self, check_access_files, check_outputs};
 use super::page::page_of;
 use super::plans::Plans;
@@ -13,7 +14,7 @@ use crate::formats::Compression;
 use crate::io::ownership::create_folder;
 use crate::io::{self as disks, BlockFile, BlockIndex, CopyError, ReadAt as _, Sink};
 pub use crate::output::BuiltImage;
-use crate::output::sidecar::{self, BuildRecord, ImagerManifest, Provenance};
+use crate::output::sidecar::{self, BuildRecord, ImagerManifest, NodeDigests, Provenance};
 use crate::output::{self, ImageJob, ImageWriter, OutputError};
 use crate::patch::Patch;
 use crate::plan;
@@ -78,6 +79,8 @@ pub struct Built {
     /// The files that the owner gets in with.
     #[serde(flatten)]
     pub access: WrittenAccessFiles,
+    /// The changes since the last build; none where there was none.
+    pub changes: Vec<NodeChange>,
 }
 
 impl Session {
@@ -154,7 +157,7 @@ fn build(
         cache::sweep(cache);
     }
     let base_layer = BaseLayer::create(system, &plans.layout, &plans.common, folder)?;
-    let (jobs, node_blocks) = apply(session, plans, options, &base_layer)?;
+    let Applied { jobs, node_blocks, digests } = apply(session, plans, options, &base_layer)?;
     session.save_pages(progress);
     let writer = ImageWriter {
         format: cluster.output.format,
@@ -173,6 +176,9 @@ fn build(
     }
     // The last chance to find out that all this was made from another file than the one that was named.
     let stock = image.verify()?;
+    let before = changes::read(folder);
+    let digests = changes::plans_of(cluster, secret, digests);
+    let changes = changes::compare(cluster, before.as_ref(), &digests);
     let provenance = options.checksums.then(|| provenance(session)).transpose()?;
     let paths: Vec<PathBuf> = images.paths().map(Path::to_owned).collect();
     let write_sidecars = |images: &Vec<BuiltImage>| {
@@ -183,13 +189,14 @@ fn build(
             images,
             image_names: &outputs::image_names(cluster),
             page: page_of(cluster, &access),
+            plans: options.checksums.then_some(digests),
             provenance,
             imager: options.imager.as_ref().map(|imager| imager_manifest(session, imager)),
         })
     };
     let (images, sidecars, access) =
         publish(cluster, &paths, || images.publish(stock), &access, write_sidecars)?;
-    Ok(Built { images, sidecars, access })
+    Ok(Built { images, sidecars, access, changes })
 }
 
 /// Makes the folder of the results, and takes out of it what killed builds left unfinished.
@@ -203,6 +210,15 @@ pub(super) fn prepare_folder(cluster: &Cluster, progress: &dyn Progress) -> Resu
     Ok(())
 }
 
+/// The outcome of applying the plans of all nodes.
+struct Applied {
+    jobs: Vec<ImageJob>,
+    /// The blocks in which some node differs.
+    node_blocks: BTreeSet<BlockIndex>,
+    /// The plans of the images that are wanted.
+    digests: Vec<NodeDigests>,
+}
+
 /// Applies the plan of every node, one after the other: returns the images that are wanted, and the blocks in which
 /// some node differs. The images hang on all nodes, so layers wait for the last one: a quarter of a MiB each, and in a
 /// file, as there may be a thousand.
@@ -211,11 +227,11 @@ fn apply(
     plans: &Plans<'_>,
     options: &BuildOptions,
     base_layer: &BaseLayer,
-) -> Result<(Vec<ImageJob>, BTreeSet<BlockIndex>), Error> {
+) -> Result<Applied, Error> {
     let Session { cluster, stock: OpenedImage { system, .. }, .. } = session;
     let folder = &cluster.output.folder;
     let layers = Arc::new(BlockFile::create(folder).map_err(BaseLayerError::Scratch)?);
-    let (mut jobs, mut node_blocks) = (Vec::new(), BTreeSet::new());
+    let (mut jobs, mut node_blocks, mut digests) = (Vec::new(), BTreeSet::new(), Vec::new());
     for planned in plans.nodes() {
         let (node, patch) = planned?;
         let failed = |source| Error::Apply { node: node.name.to_string(), source };
@@ -227,6 +243,7 @@ fn apply(
             let layer = Arc::new(layer.into_file(&layers).map_err(BaseLayerError::Scratch)?);
             let unused = options.bmap.then(|| base_layer.unused(&layer)).transpose()?;
             let plan = plan_digest(&patch, &plans.common, system)?;
+            digests.push(changes::digests_of(session, node, &patch, &outputs::file_name(cluster, node))?);
             let (title, description) = labels(node, system);
             jobs.push(ImageJob {
                 node: node.name.to_string(),
@@ -241,7 +258,7 @@ fn apply(
             });
         }
     }
-    Ok((jobs, node_blocks))
+    Ok(Applied { jobs, node_blocks, digests })
 }
 
 /// Gives images their names by `publish`, and writes the files beside them. `paths` are those of the images.

@@ -11,6 +11,7 @@
 
 mod build;
 mod cards;
+mod changes;
 mod check;
 mod commands;
 pub mod inspect;
@@ -19,6 +20,7 @@ mod outputs;
 mod own_secret;
 mod page;
 mod plans;
+mod prune;
 mod session;
 mod shard;
 pub mod verify;
@@ -26,6 +28,7 @@ pub mod verify;
 pub use crate::types::{Progress, Silent};
 pub use build::{BuildOptions, Built, BuiltImage, Imager, all_threads};
 pub use cards::{CardDisk, Cards, card_record, is_outdated};
+pub use changes::{NodeChange, NodeState};
 pub use check::{Checked, check};
 pub use commands::Commands;
 pub use merge::{MergeError, Merged, merge};

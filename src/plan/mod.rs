@@ -3,10 +3,13 @@
 //! A plan is a pure function of the cluster, the node, the release, the cluster secret and the stock
 //! files it edits. `plan` prints it, `build` applies it, `verify` holds an image against it.
 
+mod changes;
 mod report;
 #[cfg(test)]
 mod tests;
 
+pub use changes::CardChange;
+pub(crate) use changes::{HOSTS, K3S_CONFIG, change_of, identity_of, without_consequences};
 pub use report::{PlannedChange, PlannedEdit, report, text_of};
 
 use crate::cluster::{Cluster, FetchedKeys, FieldSpan, Node, Password, Swap, User};

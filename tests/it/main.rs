@@ -38,6 +38,7 @@ mod backup;
 #[cfg(unix)]
 mod boot;
 mod cache;
+mod changes;
 mod command_line;
 mod completions;
 mod demo;

@@ -88,7 +88,7 @@ fn eight_shards_are_merged_into_the_bytes_of_one_build() {
 fn more_images_are_built_at_once_than_a_shell_allows_open_files() {
     let workshop = Workshop::with_nodes(&nodes(40));
     shell(&workshop, "-ec", "ulimit -S -n 40; cardwright build", &[]);
-    assert_eq!(fs::read_dir(workshop.path("images")).unwrap().count(), 40 + 9);
+    assert_eq!(fs::read_dir(workshop.path("images")).unwrap().count(), 40 + 10);
 }
 
 #[test]

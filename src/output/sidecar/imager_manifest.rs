@@ -165,6 +165,7 @@ mod tests {
             images: &[],
             image_names: &[],
             page: Page { nodes: Vec::new(), k3s: None, steps: Vec::new() },
+            plans: None,
             provenance: None,
             imager: Some(empty()),
         };

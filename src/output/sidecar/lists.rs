@@ -68,4 +68,6 @@ pub(crate) struct JoinedRecord<'build> {
     pub(super) statement: Value,
     /// The manifest for Raspberry Pi Imager, where there is one.
     pub(super) manifest: Option<Value>,
+    /// plans.json, where there is one.
+    pub(super) plans: Option<Value>,
 }

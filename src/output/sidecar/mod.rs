@@ -11,6 +11,7 @@ pub(crate) mod imager_manifest;
 mod lists;
 mod page;
 mod page_facts;
+pub(crate) mod plans_json;
 pub(crate) mod sha256sums;
 mod shards;
 
@@ -18,6 +19,7 @@ pub use build_json::Provenance;
 pub use imager_manifest::ImagerManifest;
 pub(crate) use lists::{JoinedRecord, Place};
 pub use page_facts::{Page, PageFingerprint, PageNode, PageStep};
+pub use plans_json::{NodeDigests, PlanDigests};
 pub(crate) use shards::{ShardDifference, ShardRecord, difference, join};
 
 use super::{BuiltImage, OutputError, name_of, remove};
@@ -42,6 +44,8 @@ pub struct BuildRecord<'build> {
     pub image_names: &'build [String],
     /// The facts for the page to print.
     pub page: Page,
+    /// The plans of the images, for plans.json, where that is wanted.
+    pub plans: Option<PlanDigests>,
     /// The facts for build.json, where that is wanted.
     pub provenance: Option<Provenance>,
     /// The facts for the manifest of Raspberry Pi Imager, where that is wanted.
@@ -77,8 +81,13 @@ pub(crate) trait Sidecar: Sync {
 
 /// All that describe a whole build.
 /// The page comes after SHA256SUMS, which it reads.
-pub(crate) const ALL: [&dyn Sidecar; 4] =
-    [&sha256sums::Sha256Sums, &build_json::BuildJson, &imager_manifest::ImagerManifestFile, &page::PageFile];
+pub(crate) const ALL: [&dyn Sidecar; 5] = [
+    &sha256sums::Sha256Sums,
+    &build_json::BuildJson,
+    &imager_manifest::ImagerManifestFile,
+    &page::PageFile,
+    &plans_json::PlansJson,
+];
 
 /// Writes the sidecar files of a build. Returns the paths of those that there are, by their keys.
 ///

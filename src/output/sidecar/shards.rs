@@ -9,7 +9,7 @@
 use super::imager_manifest::{self, ImagerManifestFile};
 use super::lists::{JoinedRecord, Place};
 use super::page_facts::Page;
-use super::{Sidecar as _, bmap, build_json, text_at};
+use super::{Sidecar as _, bmap, build_json, plans_json, text_at};
 use crate::formats::ImageFormat;
 use crate::output::OutputError;
 use crate::types::Digest;
@@ -33,6 +33,8 @@ pub(crate) struct ShardRecord {
     statement: Value,
     /// The manifest for Raspberry Pi Imager, where there is one.
     manifest: Option<Value>,
+    /// plans.json, where there is one.
+    plans: Option<Value>,
 }
 
 /// A shard that was not built as the first one, and what is another in it.
@@ -54,6 +56,8 @@ impl ShardRecord {
             format.into_iter().find(|format| text(build_json::EXTENSION) == Some(format.extension()))?;
         let manifest = text_at(&folder.join(ImagerManifestFile.file_name(cluster)));
         let manifest = (!manifest.is_empty()).then(|| serde_json::from_str(&manifest)).transpose().ok()?;
+        let plans = text_at(&folder.join(plans_json::NAME));
+        let plans = (!plans.is_empty()).then(|| serde_json::from_str(&plans)).transpose().ok()?;
         let is_whole = build_json::FORMAT.is_of(&statement, nodes.len())
             && manifest.iter().all(|manifest| imager_manifest::FORMAT.is_of(manifest, nodes.len()))
             // A name leads nowhere else.
@@ -67,6 +71,7 @@ impl ShardRecord {
             images,
             statement,
             manifest,
+            plans,
         })
     }
 
@@ -133,9 +138,12 @@ pub(crate) fn join<'build>(
     let manifests: Option<Vec<&Value>> = shards.iter().map(|shard| shard.manifest.as_ref()).collect();
     let mut manifest =
         manifests.map(|manifests| imager_manifest::FORMAT.join(&manifests, places).expect(WHOLE));
+    // Those of a node that was built apart are not those of the same place in the lists.
+    let plans: Option<Vec<&Value>> = shards.iter().map(|shard| shard.plans.as_ref()).collect();
+    let plans = plans.and_then(|plans| plans_json::FORMAT.join(&plans, places));
     if let Some(manifest) = &mut manifest {
         let paths: Vec<_> = images.iter().map(|(_, name, _)| folder.join(name)).collect();
         imager_manifest::name_files(manifest, &paths)?;
     }
-    Ok(JoinedRecord { folder, image_names, images, page, statement, manifest })
+    Ok(JoinedRecord { folder, image_names, images, page, statement, manifest, plans })
 }

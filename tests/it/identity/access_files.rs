@@ -69,7 +69,7 @@ fn a_fresh_clone_with_the_secret_gives_the_same_access_files_and_cards() {
         names
     };
     let found = names(&first);
-    assert_eq!(found.len(), 13, "{found:?}");
+    assert_eq!(found.len(), 14, "{found:?}");
     assert_eq!(found, names(&second));
     for name in found {
         let read = |workshop: &Workshop| fs::read(workshop.path(&format!("images/{name}"))).unwrap();

@@ -48,6 +48,7 @@ fn page_of(nodes: Vec<PageNode>, images: &[BuiltImage], folder: &Path, stock: &s
         images,
         image_names: &[],
         page: Page { nodes, k3s: Some("v1.36.4+k3s1".to_owned()), steps },
+        plans: None,
         provenance: Some(super::super::Provenance {
             time: 0,
             stock: (stock.to_owned(), Digest::of(b"")),
