@@ -2,7 +2,7 @@
 # boot-test.sh [--long] [TEST...] - makes the test images (kept in the cache), builds cards from them with
 # cardwright, and boots the cards under QEMU. Without --long: one node each of trixie and bookworm. With it:
 # bullseye, 32 bits, Wi-Fi, DHCP, several interfaces, IPv6 alone, k3s's first boot, k3s inside the cards, routers, switches and pods, four nodes
-# on one network, and a re-flashed card as well. TEST: only tests whose name has it in it.
+# on one network, a re-flashed card, and an evening from an empty folder to four nodes that are ready as well. TEST: only tests whose name has it in it.
 #
 # Each test runs in a network namespace of its own with nothing in it but loopback; on four cores and more, several
 # at once (CARDWRIGHT_BOOTS_AT_ONCE says how many). To be run as root, with the packages of packages.txt; without root nothing is done, which is a failure

@@ -44,7 +44,7 @@ impl Suite {
     }
 
     /// The bootable test image, made when it is not in the cache.
-    fn test_image(self) -> PathBuf {
+    pub(crate) fn test_image(self) -> PathBuf {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/harness/test-image.sh");
         run(Command::new(script).arg(self.name())).trim().into()
     }

@@ -120,6 +120,13 @@ def serve(config):
     with open(f"{AUTHORITY}.crt", "rb") as file:
         authority = file.read()
 
+    def listed(node):
+        """A node as the API of Kubernetes lists it, ready as soon as it was let in."""
+        return {"metadata": {"name": node, "creationTimestamp": started},
+                "status": {"conditions": [{"type": "Ready", "status": "True"}], "nodeInfo": {"kubeletVersion": "v1.36.4+k3s1"}}}
+
+    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
     class Handler(http.server.BaseHTTPRequestHandler):
         def answer(self, status, body=b""):
             self.send_response(status)
@@ -130,6 +137,11 @@ def serve(config):
         def do_GET(self):
             if self.path == "/cacerts":
                 return self.answer(200, authority)
+            if self.path in ("/readyz", "/api/v1/nodes"):
+                if not self.connection.getpeercert():
+                    return self.answer(401)
+                items = [listed(node) for node in [config["node-name"], *node_passwords]]
+                return self.answer(200, b"ok" if self.path == "/readyz" else json.dumps({"items": items}).encode())
             scheme, _, credentials = self.headers.get("Authorization", "").partition(" ")
             user, _, token = base64.b64decode(credentials).decode().partition(":")
             node = self.headers.get("k3s-Node-Name")
@@ -156,6 +168,11 @@ def serve(config):
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate([address, *config.get("tls-san", [])]))
+    # As k3s: whoever shows a certificate of the authority for clients is asked for nothing else.
+    clients = f"{os.path.dirname(AUTHORITY)}/client-ca.crt"
+    if os.path.exists(clients):
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.load_verify_locations(clients)
     server = Server(("", 6443), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever).start()

@@ -13,6 +13,7 @@ mod command;
 mod dhcp;
 mod dhcp_ear;
 mod dhcp_server;
+mod evening;
 mod findings;
 mod four_nodes;
 mod interfaces;
