@@ -65,6 +65,7 @@ mod outputs;
 mod own_secret;
 mod page;
 mod reference;
+mod second_day;
 mod sessions;
 mod shards;
 #[cfg(unix)]
