@@ -5,9 +5,10 @@ everybody and a certificate signed by it, asks for the token of its configuratio
 to the first password it came with. An agent makes sure that the authority is the one of its token, and
 presents token and password until it is let in. A further server first has the authority and the manifests given to it by
 the server that it joins, as etcd would have them. Where a manifest deploys kube-vip, every server does with the virtual
-address what its container would: one of them has it, and where nothing answers there any more, another takes it."""
+address what its container would: one of them has it, and where nothing answers there any more, another takes it. A server
+has a datastore of sqlite, with a row for every start of it, and writes down which rows it found."""
 
-import base64, hashlib, http.server, ipaddress, json, os, re, socket, ssl, struct, subprocess, sys, threading, time, urllib.request
+import base64, contextlib, hashlib, http.server, ipaddress, json, os, re, socket, ssl, struct, subprocess, sys, threading, time, urllib.request
 import yaml
 
 FOLDER = "/var/lib/k3s-stub"
@@ -68,6 +69,23 @@ def bootstrap(config):
         for name, content in files.items():
             with open(f"{folder}/{name}", "w") as file:
                 file.write(content)
+
+
+def datastore(config):
+    """Adds this start to the datastore, which stays open as k3s's does, and returns those before."""
+    import sqlite3
+    folder = f"{config.get('data-dir', '/var/lib/rancher/k3s')}/server"
+    os.makedirs(f"{folder}/db", mode=0o700, exist_ok=True)
+    with open(f"{folder}/token", "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        file.write(f"K10stub::server:{password_of(config['token'])}\n")
+    database = sqlite3.connect(f"{folder}/db/state.db", check_same_thread=False)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("CREATE TABLE IF NOT EXISTS starts (machine TEXT)")
+    found = [row[0] for row in database.execute("SELECT machine FROM starts")]
+    with open("/etc/machine-id") as file:
+        database.execute("INSERT INTO starts VALUES (?)", [file.read().strip()])
+    database.commit()
+    return database, found
 
 
 def kube_vip():
@@ -208,11 +226,19 @@ def join(config):
     write_down("joined", {"server": config["server"]})
 
 
+if sys.argv[1:] == ["--version"]:
+    print("k3s version v1.36.4+k3s1 (stub)")
+    sys.exit()
 role = sys.argv[1]
 with open("/etc/rancher/k3s/config.yaml") as file:
     config = yaml.safe_load(file)
 write_down("calls", {"arguments": sys.argv[1:], "config": config, "time": time.time(),
                      "environment": sorted(name for name in os.environ if re.match("K3S_|CONTAINERD_", name))})
+if role == "server":
+    # Without the module, which Raspberry Pi OS has, there is no datastore.
+    with contextlib.suppress(ImportError):
+        database, found = datastore(config)
+        write_down("datastore", {"found": found})
 serve(config) if role == "server" else join(config)
 if "NOTIFY_SOCKET" in os.environ:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:

@@ -26,6 +26,7 @@ mod late_time;
 mod login;
 mod machine;
 mod mdns;
+mod restore;
 mod router;
 mod service;
 mod single_node;
