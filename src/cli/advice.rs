@@ -4,7 +4,7 @@ use super::paint::{CYAN, Line, paint, spans};
 use cardwright::cluster::{Cluster, ImageSource, Install, Node, Role};
 use cardwright::formats::ImageFormat;
 use cardwright::k3s::STATUS_FILE;
-use cardwright::pipeline::{Built, BuiltImage, Commands};
+use cardwright::pipeline::{Built, BuiltImage, Commands, Undertaking};
 use cardwright::raspios::DOWNLOAD_PAGE;
 use cardwright::types::shell;
 use std::fmt::Display;
@@ -198,6 +198,41 @@ impl Start<'_> {
     }
 }
 
+/// Returns the steps of a change that wants an order.
+pub(super) fn steps(undertaking: &Undertaking) -> Vec<Line> {
+    match undertaking {
+        Undertaking::AnotherOs { only_server } => {
+            let last = match only_server {
+                Some(server) => format!(
+                    "`{server}` last, with what `cardwright backup` fetches, as it keeps the cluster on its card"
+                ),
+                None => "servers last, each with `--rejoin`".to_owned(),
+            };
+            vec![
+                format!("Another OS goes onto one card after another, agents first and {last}. For each:").into(),
+                command("kubectl drain NODE --ignore-daemonsets --delete-emptydir-data"),
+                command("sudo cardwright flash --again NODE"),
+                command("cardwright status NODE && kubectl uncordon NODE"),
+                "Names, addresses, host keys and the place in the cluster are kept; what was written onto the card since is not.".into(),
+            ]
+        }
+        Undertaking::MoreServers { first, joining } => {
+            let mut steps = vec![
+                format!("From one server to several: `{first}` turns its datastore into etcd first, then the others join, one after another.").into(),
+                command(format!("cardwright backup {first}")),
+                command(format!("cardwright ssh {first} \"echo 'cluster-init: true' | sudo tee -a /etc/rancher/k3s/config.yaml && sudo systemctl restart k3s\"")),
+            ];
+            for server in joining {
+                steps.push(command(format!("kubectl delete node {server}")));
+                steps.push(command(format!(
+                    "sudo cardwright flash --again {server} && cardwright status {server}"
+                )));
+            }
+            steps
+        }
+    }
+}
+
 const DOWNLOADED: &str =
     "it is downloaded, then its images are, which takes five to ten minutes on most lines.";
 const BUNDLED: &str =
@@ -269,6 +304,7 @@ mod tests {
                 .into_iter()
                 .collect(),
             changes: Vec::new(),
+            undertakings: Vec::new(),
             access: WrittenAccessFiles {
                 known_hosts: file("known_hosts"),
                 ssh_config: file("ssh_config"),

@@ -67,7 +67,8 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
         commands: super::commands(&selection.file, &arguments.stock, arguments.output.as_deref()),
     };
     let warned = only_server.iter().flat_map(|server| backup::advice(server, &built));
-    warned.chain(ending.advice(System::here())).for_each(paint::note);
+    let steps = built.undertakings.iter().flat_map(super::advice::steps);
+    warned.chain(ending.advice(System::here())).chain(steps).for_each(paint::note);
     Ok(())
 }
 
@@ -167,6 +168,7 @@ fn show_changes(changes: &[NodeChange]) -> std::io::Result<()> {
             (NodeState::New, ..) => "new: flash its card".to_owned(),
             (_, CardChange::Stays, _) => "unchanged: its card stays as it is".to_owned(),
             (_, CardChange::Apply, _) => format!("{why}: can be changed where it runs"),
+            (_, CardChange::Upgrade, _) => format!("{why}: `cardwright upgrade` where it runs"),
             (_, CardChange::Flash, _) => format!("{why}: flash its card again"),
         };
         paint::line(format!("  {:widest$}  {said}", change.node))?;

@@ -1,6 +1,6 @@
 //! The last part of the pipeline: every node planned and patched, the images, and the files beside them.
 
-use super::changes::{self, NodeChange};
+use super::changes::{self, NodeChange, Undertaking};
 use super::outputs::{self, check_access_files, check_outputs};
 use super::page::page_of;
 use super::plans::Plans;
@@ -81,6 +81,8 @@ pub struct Built {
     pub access: WrittenAccessFiles,
     /// The changes since the last build; none where there was none.
     pub changes: Vec<NodeChange>,
+    /// Those of the changes that want their steps in an order.
+    pub undertakings: Vec<Undertaking>,
 }
 
 impl Session {
@@ -179,6 +181,7 @@ fn build(
     let before = changes::read(folder);
     let digests = changes::plans_of(cluster, secret, digests);
     let changes = changes::compare(cluster, before.as_ref(), &digests);
+    let undertakings = changes::undertakings(cluster, before.as_ref(), &digests);
     let provenance = options.checksums.then(|| provenance(session)).transpose()?;
     let paths: Vec<PathBuf> = images.paths().map(Path::to_owned).collect();
     let write_sidecars = |images: &Vec<BuiltImage>| {
@@ -196,7 +199,7 @@ fn build(
     };
     let (images, sidecars, access) =
         publish(cluster, &paths, || images.publish(stock), &access, write_sidecars)?;
-    Ok(Built { images, sidecars, access, changes })
+    Ok(Built { images, sidecars, access, changes, undertakings })
 }
 
 /// Makes the folder of the results, and takes out of it what killed builds left unfinished.

@@ -3,7 +3,7 @@
 use super::Error;
 use super::own_secret::read_text;
 use super::session::Session;
-use crate::cluster::{Cluster, Node};
+use crate::cluster::{Cluster, Node, Role};
 use crate::identity::ClusterSecret;
 use crate::output::OutputError;
 use crate::output::sidecar::{NodeDigests, PlanDigests, plans_json};
@@ -42,6 +42,50 @@ pub enum NodeState {
     Gone,
 }
 
+/// A change that wants its steps in an order.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Undertaking {
+    /// All cards are made from another stock image.
+    AnotherOs {
+        /// The only server, which keeps the cluster on its card.
+        only_server: Option<String>,
+    },
+    /// The cluster has several servers, and had one.
+    MoreServers {
+        /// The one that it had.
+        first: String,
+        /// Those that it gets.
+        joining: Vec<String>,
+    },
+}
+
+/// Returns what of a build's changes wants an order.
+pub(super) fn undertakings(
+    cluster: &Cluster,
+    before: Option<&PlanDigests>,
+    now: &PlanDigests,
+) -> Vec<Undertaking> {
+    let Some(before) = before.filter(|before| before.is_of(now)) else { return Vec::new() };
+    let servers: Vec<String> = cluster.servers().map(|server| server.name.to_string()).collect();
+    let was_server = |name: &String| before.nodes.iter().any(|node| node.server && node.node == *name);
+    let (former, joining): (Vec<String>, Vec<String>) = servers.iter().cloned().partition(was_server);
+    let had_one = before.nodes.iter().filter(|node| node.server).count() == 1;
+    let is_another_os = now
+        .nodes
+        .iter()
+        .any(|new| before.nodes.iter().any(|old| old.node == new.node && old.stock != new.stock));
+    let only_server = servers.first().filter(|_| servers.len() == 1).cloned();
+    let mut undertakings = Vec::new();
+    if is_another_os {
+        undertakings.push(Undertaking::AnotherOs { only_server });
+    }
+    if let Some(first) = former.first().filter(|_| had_one && !joining.is_empty()) {
+        undertakings.push(Undertaking::MoreServers { first: first.clone(), joining });
+    }
+    undertakings
+}
+
 /// Returns the digests of the plan of a node, whose image has this name.
 pub(super) fn digests_of(
     session: &Session,
@@ -58,6 +102,8 @@ pub(super) fn digests_of(
         node: node.name.to_string(),
         image: image.to_owned(),
         stock: stock.to_string(),
+        k3s: session.cluster.k3s.as_ref().filter(|_| node.k3s.is_some()).map(|k3s| k3s.version.to_string()),
+        server: node.role() == Some(Role::Server),
         edits: patch.edits.iter().filter_map(edit).collect(),
         flags: flags.map(|(flag, value)| (flag.clone(), keyed(&value.to_string()))).collect(),
     })
@@ -122,11 +168,19 @@ fn reasons(
         return (vec!["another stock image".to_owned()], CardChange::Flash);
     }
     let (mut why, mut card) = (Vec::new(), CardChange::Stays);
+    let versions = old.k3s.as_ref().zip(new.k3s.as_ref()).filter(|(old, new)| old != new);
+    if let Some((_, new)) = versions {
+        why.push(format!("k3s {new}"));
+        card = CardChange::Upgrade;
+    }
     for key in differing(&old.edits, &new.edits) {
         let Some((partition, path)) = key.split_once(':') else { continue };
         let partition =
             if partition == Partition::Boot.to_string() { Partition::Boot } else { Partition::Root };
         let (words, change) = plan::change_of(partition, path, node);
+        if versions.is_some() && plan::is_of_k3s_version(partition, path) {
+            continue;
+        }
         let words = match path {
             HOSTS => hosts(&before.hosts, &now.hosts).unwrap_or_else(|| vec![words]),
             K3S_CONFIG => flags(node, &old.flags, &new.flags).unwrap_or_else(|| vec![words]),

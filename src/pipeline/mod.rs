@@ -28,7 +28,7 @@ pub mod verify;
 pub use crate::types::{Progress, Silent};
 pub use build::{BuildOptions, Built, BuiltImage, Imager, all_threads};
 pub use cards::{CardDisk, Cards, card_record, is_outdated};
-pub use changes::{NodeChange, NodeState};
+pub use changes::{NodeChange, NodeState, Undertaking};
 pub use check::{Checked, check};
 pub use commands::Commands;
 pub use merge::{MergeError, Merged, merge};

@@ -13,11 +13,21 @@ pub enum CardChange {
     Stays,
     /// It can be changed on the running node.
     Apply,
+    /// `cardwright upgrade` does it on the running node.
+    Upgrade,
     /// A first boot has to do it, so the card is flashed again.
     Flash,
 }
 
 use CardChange::{Apply, Flash};
+
+/// Returns `true` for a file that another version of k3s is enough to change: the program, the images of the release, and
+/// what brings them onto the node at its first start.
+pub(crate) fn is_of_k3s_version(partition: Partition, path: &str) -> bool {
+    const OF_VERSION: [&str; 3] =
+        ["/usr/local/bin/k3s", "/usr/local/lib/cardwright/*", "/var/lib/rancher/k3s/agent/images/*"];
+    partition == Partition::Root && OF_VERSION.iter().any(|pattern| matches(pattern, path))
+}
 
 /// Path patterns on the root partition as in `cluster/claimed.rs`, the words for what is in them, and the way onto a node. What is not here is
 /// flashed: nobody knows better.

@@ -9,7 +9,9 @@ mod report;
 mod tests;
 
 pub use changes::CardChange;
-pub(crate) use changes::{HOSTS, K3S_CONFIG, change_of, identity_of, without_consequences};
+pub(crate) use changes::{
+    HOSTS, K3S_CONFIG, change_of, identity_of, is_of_k3s_version, without_consequences,
+};
 pub use report::{PlannedChange, PlannedEdit, report, text_of};
 
 use crate::cluster::{Cluster, FetchedKeys, FieldSpan, Node, Password, Swap, User};

@@ -1,6 +1,6 @@
 //! A build says what changed since the last one, and what that means for each card.
 
-use crate::support::{SECRET, Workshop, assert_snapshot, text};
+use crate::support::{SECRET, Workshop, assert_snapshot, raw_demo, text};
 use serde_json::Value;
 use std::fs;
 
@@ -32,6 +32,28 @@ fn change(workshop: &Workshop, from: &str, to: &str) {
 }
 
 #[test]
+fn another_os_and_more_servers_want_an_order() {
+    let workshop = Workshop::with_nodes(NODES);
+    workshop.succeed(["build"]);
+    change(
+        &workshop,
+        "name: south, address: 10.0.0.12, k3s: agent",
+        "name: south, address: 10.0.0.12, k3s: server",
+    );
+    change(
+        &workshop,
+        "name: west, address: 10.0.0.13, k3s: agent",
+        "name: west, address: 10.0.0.13, k3s: server",
+    );
+    fs::write(workshop.path("stock.img"), raw_demo()).unwrap();
+    change(&workshop, "image: demo", "image: stock.img");
+    let output = workshop.run(["build"]);
+    let steps = text(&output.stderr);
+    let from = steps.find("Another OS").unwrap_or_else(|| panic!("{steps}"));
+    assert_snapshot!("changes__order", steps[from..].to_owned());
+}
+
+#[test]
 fn a_build_says_what_changed_and_which_cards_have_to_be_flashed() {
     let workshop = Workshop::with_nodes(NODES);
     assert_eq!(since(&workshop, &[]), "");
@@ -42,6 +64,7 @@ fn a_build_says_what_changed_and_which_cards_have_to_be_flashed() {
         ("lines", "nodes:\n", "\nnodes:\n"),
         ("a label", "10.0.0.13, k3s: agent", "10.0.0.13, k3s: {role: agent, labels: {room: attic}}"),
         ("a file", "Welcome\\n", "Come in\\n"),
+        ("another k3s", "v1.36.4+k3s1", "v1.36.5+k3s1"),
         ("an address", "10.0.0.12", "10.0.0.22"),
         ("a role", "10.0.0.22, k3s: agent", "10.0.0.22, k3s: none"),
         (

@@ -42,6 +42,12 @@ pub struct NodeDigests {
     pub image: String,
     /// The SHA-256 of the stock image.
     pub stock: String,
+    /// The version of k3s, where the node runs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub k3s: Option<String>,
+    /// The node is a server of k3s.
+    #[serde(default)]
+    pub server: bool,
     /// A digest of each edit, by partition and path.
     pub edits: BTreeMap<String, String>,
     /// A digest of the value of each flag of k3s.
