@@ -12,6 +12,9 @@ errors! {
     /// An error of making a backup, or of putting one onto a card.
     #[derive(Debug, thiserror::Error)]
     pub enum BackupError {
+        /// Something else than a backup is where one is to be written.
+        #[error("{} is there already, and is no backup", path.display())]
+        Occupied { path: PathBuf } => "Name a file that is not there yet",
         /// Nobody can log in at the node.
         #[error(transparent)]
         Access(#[from] AccessError),

@@ -2,7 +2,7 @@
 
 use super::BackupError;
 use super::entries::{Entries, StreamError};
-use super::header::{Datastore, Header};
+use super::header::{Datastore, Header, MAGIC};
 use super::seal::Sealer;
 use crate::access::{self, AccessError};
 use crate::cluster::{Cluster, Node, Role};
@@ -11,7 +11,7 @@ use crate::io::ownership::create_folder;
 use crate::io::{self, AtomicFile, FileError};
 use crate::types::escape::escaped;
 use crate::types::{ByteCount, UnixTime, hex, shell};
-use std::io::{BufRead, BufReader, BufWriter, Write as _};
+use std::io::{BufRead, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
@@ -48,6 +48,16 @@ pub fn default_path(cluster: &Cluster, time: UnixTime) -> PathBuf {
     cluster.source.with_file_name(FOLDER).join(name)
 }
 
+/// Refuses a place where something else than an older backup is: a secret, a key, or a device.
+fn refuse_to_replace(to: &Path) -> Result<(), BackupError> {
+    let Ok(metadata) = std::fs::symlink_metadata(to) else { return Ok(()) };
+    let mut start = vec![0; MAGIC.len()];
+    let is_backup = metadata.is_file()
+        && std::fs::File::open(to).and_then(|mut file| file.read_exact(&mut start)).is_ok()
+        && start == MAGIC.as_bytes();
+    if is_backup { Ok(()) } else { Err(BackupError::Occupied { path: to.to_owned() }) }
+}
+
 /// Fetches a backup of a server into the file `to`, which appears whole or not at all. Nothing of it is written here but
 /// encrypted. `time` is the time now.
 ///
@@ -68,6 +78,7 @@ pub fn fetch(
     let mut ssh = access::log_in(cluster, node)?;
     ssh.arg(AS_ROOT).stdin(Stdio::piped()).stdout(Stdio::piped());
     let to = &std::path::absolute(to).unwrap_or_else(|_| to.to_owned());
+    refuse_to_replace(to)?;
     if let Some(folder) = to.parent() {
         create_folder(folder, true).map_err(FileError::write("making the folder", folder))?;
     }

@@ -21,7 +21,7 @@ const STYLES: Styles = Styles::styled()
 
 /// One nodes.yaml and one stock Raspberry Pi OS image in, one ready-to-flash image per node out.
 #[derive(Debug, Parser)]
-#[command(version, bin_name = "cardwright", styles = STYLES, arg_required_else_help = true, after_help = "Try it with nothing downloaded: cardwright build --image demo")]
+#[command(version, bin_name = "cardwright", styles = STYLES, arg_required_else_help = true, after_help = "Begin with: cardwright init\nTry it with nothing downloaded: cardwright init trial --yes --image demo, then cardwright build -f trial/nodes.yaml")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,

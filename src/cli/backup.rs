@@ -20,6 +20,7 @@ pub(super) fn run(arguments: &BackupArguments) -> Result<(), Failure> {
     };
     // Never made here: no node would have been made with it.
     let secret = super::open_secret(&cluster, true)?;
+    pipeline::check_secret(&cluster, &cluster.output.folder, Some(&secret))?;
     let time = UnixTime::now();
     let to = arguments.to.clone().unwrap_or_else(|| backup::default_path(&cluster, time));
     let fetched = backup::fetch(&cluster, node, &secret, &to, time).map_err(Error::from)?;

@@ -38,6 +38,9 @@ pub(super) fn run(arguments: &BuildArguments) -> Result<(), Failure> {
     let session = Session::new(cluster, stock, secret, super::cache());
     let mut built = build(&session, &options)?;
     let pruned = if arguments.prune { session.prune()? } else { Vec::new() };
+    for change in &mut built.changes {
+        change.image.take_if(|image| pruned.contains(image));
+    }
     if arguments.json {
         return Ok(super::json_with_warnings(&WithPruned { built: &built, pruned: &pruned })?);
     }
@@ -82,13 +85,20 @@ fn check(cluster: &Cluster, arguments: &BuildArguments, only: Option<&[String]>)
         return Err(Error::from(IdentityError::Missing { path: pipeline::secret_path(cluster) }).into());
     }
     pipeline::check_strangers(cluster, secret.as_ref(), only, cache.as_deref())?;
-    match pipeline::begin_new_cluster(cluster, secret.as_ref())? {
-        Some(aside) => paint::note(format!(
-            "moved what is of the old cluster to {0}; nodes that run with it are reached by ssh -F {0}/ssh_config NODE",
-            aside.display()
-        )),
-        None => paint::note("all files here are of this cluster's secret, so `--new-cluster` moved nothing"),
-    }
+    let Some(aside) = pipeline::begin_new_cluster(cluster, secret.as_ref())? else {
+        let path = pipeline::secret_path(cluster);
+        let path = path.display();
+        return Err(Failure::Advised {
+            message: format!("{path} is the secret of the cluster here, so this would be no new one"),
+            hint: format!(
+                "To begin another cluster, move {path} away first; otherwise build without `--new-cluster`"
+            ),
+        });
+    };
+    paint::note(format!(
+        "moved what is of the old cluster to {0}; nodes that run with it are reached by ssh -F {0}/ssh_config NODE",
+        aside.display()
+    ));
     Ok(())
 }
 

@@ -28,10 +28,14 @@ pub(super) fn run(arguments: &KubeconfigArguments) -> Result<(), Failure> {
         paint(BOLD, &merged.context),
         format!(" {how} {}", merged.path.display())
     ])?;
+    // kubectl looks into another file only where it is told to.
+    let other = arguments.into.as_ref().map_or_else(String::new, |path| {
+        format!(" --kubeconfig {}", shell::word(&path.display().to_string()))
+    });
     let command = if merged.is_current {
-        "kubectl get nodes".to_owned()
+        format!("kubectl{other} get nodes")
     } else {
-        format!("kubectl --context {} get nodes", shell::word(&merged.context))
+        format!("kubectl{other} --context {} get nodes", shell::word(&merged.context))
     };
     Ok(paint::line(spans!["  ", paint(CYAN, command)])?)
 }

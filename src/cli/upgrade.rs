@@ -48,6 +48,10 @@ pub(super) fn run(arguments: &UpgradeArguments) -> Result<(), Failure> {
     let mut done = Vec::new();
     if !needed.is_empty() && !arguments.dry_run {
         agree(arguments.yes, needed.len(), &mut Terminal)?;
+        // One that was left broken is not followed by the next.
+        for step in steps.iter().filter(|step| !step.is_needed(&wanted)) {
+            upgrade::wait_until_ready(cluster, step, Duration::from_secs(arguments.patience))?;
+        }
         done = upgrade_all(cluster, &needed, arguments)?;
     }
     if arguments.json {

@@ -42,7 +42,9 @@ impl Cluster {
         if let Err(error) = read {
             let hint = match error.kind() {
                 _ if path.is_dir() => "It is a folder: name the file in it, like `nodes.yaml`",
-                std::io::ErrorKind::NotFound => "Go to the folder of your nodes.yaml, or name the file",
+                std::io::ErrorKind::NotFound => {
+                    "Go to the folder of your nodes.yaml, or name the file; `cardwright init` makes a new one"
+                }
                 _ => "Name a file that you may read",
             };
             return Err(refused(format!("the file cannot be read: {error}"), hint, None, String::new()));

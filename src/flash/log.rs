@@ -108,6 +108,11 @@ impl CardLog {
         self.cards.iter().rev().find(|card| card.cluster == cluster && card.node == node)
     }
 
+    /// Returns `true` if the card of a node, as it is known here, is in a device; by its serial number, where it has one.
+    pub fn is_card_of(&self, device: &Device, cluster: &str, node: &str) -> bool {
+        self.card_of(cluster, node).is_some_and(|card| card.serial == device.serial)
+    }
+
     /// Returns the cards of a cluster, the oldest first.
     pub fn cards_of(&self, cluster: &str) -> impl Iterator<Item = &FlashedCard> {
         self.cards.iter().filter(move |card| card.cluster == cluster)

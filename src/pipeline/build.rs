@@ -179,9 +179,10 @@ fn build(
     // The last chance to find out that all this was made from another file than the one that was named.
     let stock = image.verify()?;
     let before = changes::read(folder);
-    let digests = changes::plans_of(cluster, secret, digests);
+    let mut digests = changes::plans_of(cluster, secret, digests);
     let changes = changes::compare(cluster, before.as_ref(), &digests);
     let undertakings = changes::undertakings(cluster, before.as_ref(), &digests);
+    changes::leave_out_exceptions(cluster, before.as_ref(), &mut digests);
     let provenance = options.checksums.then(|| provenance(session)).transpose()?;
     let paths: Vec<PathBuf> = images.paths().map(Path::to_owned).collect();
     let write_sidecars = |images: &Vec<BuiltImage>| {

@@ -158,6 +158,23 @@ pub(super) fn compare(cluster: &Cluster, before: Option<&PlanDigests>, now: &Pla
     changes
 }
 
+/// Puts the plan of the last build back where this one was an exception: the card of a server that rejoins, or that goes on
+/// with a backup, is as any other once it has started, and not flashed again because the next build is an ordinary one.
+pub(super) fn leave_out_exceptions(cluster: &Cluster, before: Option<&PlanDigests>, now: &mut PlanDigests) {
+    let is_exception = |name: &str| {
+        let k3s = cluster.node(name).and_then(|node| node.k3s.as_ref());
+        k3s.is_some_and(|k3s| k3s.rejoins || k3s.restore.is_some() || k3s.through.is_some())
+    };
+    let before = before.filter(|before| before.is_of(now));
+    let nodes = std::mem::take(&mut now.nodes).into_iter().filter_map(|node| {
+        if !is_exception(&node.node) {
+            return Some(node);
+        }
+        before?.nodes.iter().find(|old| old.node == node.node).cloned()
+    });
+    now.nodes = nodes.collect();
+}
+
 /// Returns why the card of a node is another, and what has to be done with it.
 fn reasons(
     node: &Node,

@@ -14,6 +14,7 @@ mod cards;
 mod changes;
 mod check;
 mod commands;
+mod image_names;
 pub mod inspect;
 mod merge;
 mod outputs;

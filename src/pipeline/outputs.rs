@@ -13,6 +13,7 @@
 //!   that time is left, compared with the access files that every build writes right after the images;
 //! - a key or kubeconfig of another cluster secret ([`check_secret`]): cards may be running that nothing else opens.
 
+pub(super) use super::image_names::image_names;
 use super::own_secret::{check_secret, read_text};
 use super::{Error, secret_path};
 use crate::access::{AccessFile, Author};
@@ -240,14 +241,6 @@ pub(super) fn all_names(cluster: &Cluster) -> Vec<String> {
     names.extend(sidecar::ALL.map(|sidecar| sidecar.file_name(cluster.name.as_str())));
     names.extend(AccessFile::of(cluster).into_iter().map(|file| file.name().to_owned()));
     names
-}
-
-/// Returns the names of the images of all nodes, in every format.
-pub(super) fn image_names(cluster: &Cluster) -> Vec<String> {
-    let formats = ImageFormat::WRITTEN.into_iter();
-    formats
-        .flat_map(|format| cluster.nodes.iter().map(move |node| format!("{}.{format}", node.name)))
-        .collect()
 }
 
 /// Returns the files that a build reads, and what each is to it.

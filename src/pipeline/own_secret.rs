@@ -8,6 +8,7 @@
 //! - known_hosts, the login key and the kubeconfig hold keys that are derived from it. They are held against it in any case:
 //!   versions before left no fingerprint, and a file can be copied.
 
+use super::image_names::image_names;
 use super::{Error, secret_path};
 use crate::access::{AccessFile, Author, moved_ssh_config};
 use crate::cluster::Cluster;
@@ -190,6 +191,12 @@ pub fn begin_new_cluster(
     let present = secret.map(|secret| secret.fingerprint().to_string());
     if said.is_some() && said != present {
         shift(build_json::NAME)?;
+    }
+    // As long as the old nodes run, these are the last source of their cards.
+    for image in image_names(cluster) {
+        if folder.join(&image).is_file() {
+            shift(&image)?;
+        }
     }
     set_cards_aside(cluster, &aside, present.as_deref())?;
     flush_folder(&aside).map_err(OutputError::write("moving files into", &aside))?;

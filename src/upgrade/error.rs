@@ -37,6 +37,10 @@ errors! {
         /// A node without k3s.
         #[error("node `{node}` has no k3s yet")]
         NotInstalled { node: String } => format!("`cardwright logs {node}` shows how far its first start is"),
+        /// A node whose k3s does not run.
+        #[error("node `{node}` has a k3s that does not say its version: it does not run")]
+        Broken { node: String }
+            => format!("`cardwright ssh {node} k3s --version` shows why. Where there is one, /usr/local/bin/k3s.old is the program from before: put it back with `cardwright ssh {node} sudo cp /usr/local/bin/k3s.old /usr/local/bin/k3s`"),
         /// A node that answered something else than a version.
         #[error("node `{node}` says that its k3s is `{said}`, which is no version")]
         NoVersion { node: String, said: String } => format!("`cardwright ssh {node} k3s --version` shows what it says"),

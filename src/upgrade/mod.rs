@@ -131,14 +131,26 @@ pub fn upgrade(
     patience: Duration,
     progress: &dyn Progress,
 ) -> Result<Ready, UpgradeError> {
-    let Some(k3s) = &cluster.k3s else {
-        return Err(UpgradeError::NoK3s { cluster: cluster.name.to_string() });
-    };
     let ssh = node::Ssh { cluster, node: step.node };
     for (name, content) in &files.artifacts.images {
         ssh.put(content, &step.images_folder(), name, "0644", progress)?;
     }
     ssh.put_program(&files.artifacts.binary, step.role, progress)?;
+    wait_until_ready(cluster, step, patience)
+}
+
+/// Waits until a node is ready in the cluster with the version of nodes.yaml.
+///
+/// # Errors
+/// When it is not in time.
+pub fn wait_until_ready(
+    cluster: &Cluster,
+    step: &Step<'_>,
+    patience: Duration,
+) -> Result<Ready, UpgradeError> {
+    let Some(k3s) = &cluster.k3s else {
+        return Err(UpgradeError::NoK3s { cluster: cluster.name.to_string() });
+    };
     // An agent is seen by a server, which has the cluster's kubeconfig.
     let server = cluster.first_server().filter(|_| step.role == Role::Agent).unwrap_or(step.node);
     node::Ssh { cluster, node: server }.wait_until_ready(step.node, &k3s.version, patience)

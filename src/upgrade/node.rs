@@ -4,6 +4,7 @@ use super::UpgradeError;
 use crate::access;
 use crate::cluster::{Cluster, K3sVersion, Node, Role};
 use crate::patch::Content;
+use crate::types::escape::escaped;
 use crate::types::{Architecture, ByteCount, Progress, Stage, shell};
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Output, Stdio};
@@ -40,8 +41,10 @@ pub fn look(cluster: &Cluster, node: &Node) -> Result<Found, UpgradeError> {
         Some("armhf") => Architecture::Armhf,
         _ => Architecture::Arm64,
     };
-    let version = lines.next().filter(|line| !line.is_empty());
-    let version = version.ok_or_else(|| UpgradeError::NotInstalled { node: name() })?;
+    let version = lines.next().ok_or_else(|| UpgradeError::NotInstalled { node: name() })?;
+    if version == "broken" {
+        return Err(UpgradeError::Broken { node: name() });
+    }
     let version = K3sVersion::new(version)
         .map_err(|_| UpgradeError::NoVersion { node: name(), said: version.to_owned() })?;
     Ok(Found { version, waits_for_restart: lines.next().is_some(), architecture })
@@ -60,8 +63,8 @@ pub(super) struct Ssh<'c> {
 const LOOK: &str = r#"
 dpkg --print-architecture
 if [ -x /usr/local/bin/k3s ]; then
-    set -- $(/usr/local/bin/k3s --version)
-    echo "$3"
+    set -- $(/usr/local/bin/k3s --version 2>/dev/null)
+    echo "${3-broken}"
 fi
 if [ -e /var/lib/cardwright/k3s-replaced ]; then
     echo replaced
@@ -93,6 +96,10 @@ fi
 chmod "$mode" "$new"
 sync "$new"
 if [ -n "$keep" ]; then
+    if "$new" --version >/dev/null 2>&1; then :; else
+        echo "the program does not run on this node" >&2
+        exit 1
+    fi
     mkdir -p /var/lib/cardwright
     touch /var/lib/cardwright/k3s-replaced
     sync /var/lib/cardwright
@@ -146,11 +153,11 @@ impl Ssh<'_> {
         if said.contains("sudo: a password is required") {
             return Err(UpgradeError::Sudo { node });
         }
-        let said = said.lines().map(str::trim).rfind(|line| !line.is_empty());
+        let said = said.lines().map(str::trim).rfind(|line| !line.is_empty()).map(escaped);
         Err(UpgradeError::Command {
             node,
             doing,
-            said: said.unwrap_or("nothing was said about why").to_owned(),
+            said: said.unwrap_or_else(|| "nothing was said about why".to_owned()),
         })
     }
 

@@ -219,6 +219,12 @@ fn a_new_cluster_moves_what_is_of_the_old_one_aside() {
         assert!(aside[name] == old[name] && new[name] != old[name], "{name}");
     }
     assert_eq!(aside["build.json"], old["build.json"]);
+    // The last source of cards for nodes that run.
+    let images: Vec<_> = old.keys().filter(|name| name.contains(".img") && !name.contains(".bmap")).collect();
+    assert!(!images.is_empty());
+    for name in images {
+        assert!(aside[name] == old[name], "{name}");
+    }
     assert_eq!(mode(&workshop.path("images/old-cluster-1")), 0o700);
     for folder in ["images", "images/old-cluster-1"] {
         let Some(understood) = understood(&workshop, &format!("{folder}/ssh_config")) else { break };
@@ -228,13 +234,10 @@ fn a_new_cluster_moves_what_is_of_the_old_one_aside() {
             assert!(understood.lines().any(|found| found == line), "{line} is not in {understood}");
         }
     }
-    // Once more, there is nothing to be moved.
+    // Once more, the secret is that of the cluster, and no other one is begun with it.
     let output = run(&workshop, &["build", "--new-cluster"]);
-    assert!(
-        output.status.success() && text(&output.stderr).contains("moved nothing"),
-        "{}",
-        text(&output.stderr)
-    );
+    let said = text(&output.stderr);
+    assert!(!output.status.success() && said.contains("cluster.secret away first"), "{said}");
     assert!(!workshop.path("images/old-cluster-2").exists());
     // A third one, in which the move was cut off before.
     put_secret(&workshop, OTHER);

@@ -48,12 +48,21 @@ fn cluster(versions: [&str; 3]) -> Workshop {
     for (name, version) in ["north", "east", "west"].into_iter().zip(versions) {
         write_program(&workshop, &format!("{name}/bin/k3s"), &k3s(version));
     }
+    ready(&workshop, "east");
+    ready(&workshop, "west");
     write_program(&workshop, "bin/ssh", SSH);
     write_program(&workshop, "bin/dpkg", "#!/bin/sh\necho arm64\n");
     write_program(&workshop, "bin/sudo", "#!/bin/sh\n[ \"$1\" = -n ] || exit 9\nshift\nexec \"$@\"\n");
     let systemctl = "#!/bin/sh\necho \"$NAME: $*\" >>\"$CLUSTER/restarts\"\ncksum <\"$NODE/bin/k3s\" >\"$NODE/restarted\"\n";
     write_program(&workshop, "bin/systemctl", systemctl);
     workshop
+}
+
+/// Has a node be ready with the k3s that it has.
+fn ready(workshop: &Workshop, name: &str) {
+    let sum = "cksum <\"$0/bin/k3s\" >\"$0/restarted\"";
+    let node = workshop.path(name);
+    assert!(Command::new("sh").args(["-c", sum]).arg(node).status().unwrap().success());
 }
 
 fn run(workshop: &Workshop, arguments: &[&str]) -> Output {
@@ -128,6 +137,7 @@ fn it_ends_at_the_first_node_that_does_not_come_back_and_goes_on_when_run_again(
     assert_eq!(fs::read(workshop.path("west/bin/k3s")).unwrap(), k3s("v1.35.6+k3s1").as_bytes());
 
     write_program(&workshop, "bin/systemctl", &systemctl);
+    ready(&workshop, "east");
     let output = run(&workshop, &["--yes"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(restarts(&workshop), "west: restart k3s-agent.service\n");
@@ -150,6 +160,31 @@ fn a_restart_that_was_cut_off_is_made_up_for() {
     assert_eq!(fs::read(workshop.path("north/bin/k3s.old")).unwrap(), k3s("v1.35.6+k3s1").as_bytes());
     let again = run(&workshop, &["--yes"]);
     assert!(text(&again.stdout).starts_with("north        v1.36.4+k3s1 already"), "{}", text(&again.stdout));
+}
+
+#[test]
+fn a_node_that_was_left_broken_is_not_followed_by_the_next() {
+    let workshop = cluster(["v1.36.4+k3s1", "v1.35.6+k3s1", "v1.35.6+k3s1"]);
+    // It has the version, and never became ready.
+    let output = run(&workshop, &["--yes", "--patience", "1"]);
+    assert!(text(&output.stderr).contains("node `north` is not ready"), "{}", text(&output.stderr));
+    assert_eq!(restarts(&workshop), "");
+}
+
+#[test]
+fn a_program_that_does_not_run_replaces_nothing() {
+    let workshop = cluster(["v1.35.6+k3s1"; 3]);
+    write_program(&workshop, "k3s-arm64", "#!/bin/sh\nexit 1\n");
+    let output = run(&workshop, &["--yes"]);
+    assert!(
+        text(&output.stderr).contains("the program does not run on this node"),
+        "{}",
+        text(&output.stderr)
+    );
+    assert_eq!(fs::read(workshop.path("north/bin/k3s")).unwrap(), k3s("v1.35.6+k3s1").as_bytes());
+    assert_eq!(restarts(&workshop), "");
+    write_program(&workshop, "north/bin/k3s", "#!/bin/sh\nexit 1\n");
+    assert_snapshot!("upgrade__broken", workshop.seen(&run(&workshop, &["--yes"])));
 }
 
 #[test]

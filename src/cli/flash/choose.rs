@@ -182,7 +182,7 @@ impl FlashRun<'_> {
     }
 
     /// Returns whose card is in, where this program made it. The device is free, or the error says what uses it.
-    fn record_on(&self, device: &Device) -> Result<Option<CardRecord>, Failure> {
+    pub(super) fn record_on(&self, device: &Device) -> Result<Option<CardRecord>, Failure> {
         let open = self.host.open(device).map_err(device_failure)?;
         let disk: Arc<dyn ReadAt> = Arc::new(open);
         Ok(pipeline::card_record(disk))

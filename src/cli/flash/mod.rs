@@ -283,6 +283,7 @@ impl FlashRun<'_> {
         let path = device.path.display().to_string();
         let disk = if self.arguments.whole { disk.whole() } else { disk };
         let began = Instant::now();
+        let former = self.record_on(device)?;
         let open = self.host.open(device).map_err(device_failure)?;
         let flashed = {
             let reporter = progress::Reporter::new();
@@ -290,6 +291,12 @@ impl FlashRun<'_> {
             // A card that is cut off is none, and `--all` asks for it again.
             if let Some(log) = &mut log {
                 log.withdraw(cluster, job.name).map_err(Error::from)?;
+                // Nor has the node a card any more whose card this was.
+                if let Some(former) =
+                    former.filter(|former| log.is_card_of(device, &former.cluster, &former.node))
+                {
+                    log.withdraw(&former.cluster, &former.node).map_err(Error::from)?;
+                }
             }
             say_when_interrupted(Some(format!(
                 "{path} has no partition table now, so nothing boots from it: flash it again before it is used"

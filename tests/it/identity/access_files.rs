@@ -139,7 +139,7 @@ fn another_folder_for_the_results_is_named_as_it_is_seen_from_nodes_yaml() {
     let folder = elsewhere.path().to_str().unwrap();
     assert!(config(folder).contains(&format!("    UserKnownHostsFile {folder}/known_hosts\n")));
 
-    // From another folder than that of nodes.yaml, the advice goes there first.
+    // From another folder than that of nodes.yaml, the advice names it.
     fs::create_dir(workshop.path("below")).unwrap();
     for name in ["nodes.yaml", "manifests"] {
         fs::rename(workshop.path(name), workshop.path("below").join(name)).unwrap();
@@ -147,7 +147,7 @@ fn another_folder_for_the_results_is_named_as_it_is_seen_from_nodes_yaml() {
     fs::write(workshop.path("stock.img.xz"), cardwright::demo::IMAGE).unwrap();
     let output = workshop.run(["build", "--format", "img", "--image", "stock.img.xz", "below/nodes.yaml"]);
     let advice = text(&output.stderr);
-    assert!(advice.contains("\n  cd below && ssh -F images/ssh_config north\n"), "{advice}");
+    assert!(advice.contains("\n  cardwright ssh -f below/nodes.yaml north\n"), "{advice}");
     assert!(advice.contains("\n  kubectl --kubeconfig below/images/kubeconfig get nodes\n"), "{advice}");
     let config = fs::read_to_string(workshop.path("below/images/ssh_config")).unwrap();
     assert!(config.contains("    UserKnownHostsFile images/known_hosts\n"), "{config}");

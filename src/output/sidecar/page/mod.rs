@@ -201,7 +201,7 @@ impl Sheet<'_> {
     fn fingerprints(&self, html: &mut Html) {
         html.element("p", &[("class", &"note")], |html| {
             html.text("A node is the one that it should be where these are the same on it: ");
-            html.text_element("code", &[], "ssh-keygen -lvf /etc/ssh/ssh_host_ed25519_key.pub");
+            html.text_element("code", &[], "ssh-keygen -lvf /etc/ssh/cardwright_host_ed25519_key.pub");
             html.text(" shows picture and SHA256, and ");
             html.text_element("code", &[], "-Bf");
             html.text(" the words, which can be read aloud.");
