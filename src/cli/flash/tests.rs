@@ -203,6 +203,7 @@ fn cards_are_written_one_after_another_and_none_twice() {
         &["+", "north", "", "+", "north", "q"],
     );
     step("it goes on where it stopped", &["--all"], &["+", "east", "s"]);
+    machine.readers.borrow_mut()[0].1 = Card::new();
     step("one that has its card is written where it is named", &["north"], &["north"]);
     step("one is left", &["--all"], &["+", "south"]);
     step("nothing is left", &["--all"], &[]);
@@ -210,6 +211,8 @@ fn cards_are_written_one_after_another_and_none_twice() {
     std::fs::write(folder.join("nodes.yaml"), nodes.replace("10.0.0.13", "10.0.0.23")).unwrap();
     step("what nodes.yaml has otherwise now is written anew", &["--all"], &["+", "q"]);
     step("all of them once more", &["--all", "--again"], &["q"]);
+    step("a card is written", &["east"], &["east"]);
+    step("and becomes that of another node", &["south"], &["south"]);
     insta::assert_snapshot!(shown.join("\n"));
 }
 
