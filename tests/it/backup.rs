@@ -1,7 +1,9 @@
 //! `cardwright backup` with an `ssh` that runs the script here, on a folder that stands for a server, and cards that go on
 //! with what it fetched.
 
-use crate::support::{SECRET, Workshop, assert_snapshot, debugfs, listing, python, root_file, stat, text};
+use crate::support::{
+    SECRET, SERVER_AND_AGENT, Workshop, assert_snapshot, debugfs, listing, python, root_file, stat, text,
+};
 use cardwright::backup::{self, Header};
 use cardwright::cluster::Cluster;
 use cardwright::identity::ClusterSecret;
@@ -10,17 +12,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
-
-/// One server and one agent.
-const NODES: &str = "\
-cluster: compass
-image: demo
-network: {prefix: 24, gateway: 10.0.0.1}
-k3s: {version: v1.36.4+k3s1}
-nodes:
-  - {name: north, address: 10.0.0.11, k3s: server}
-  - {name: east, address: 10.0.0.12, k3s: agent}
-";
 
 /// The token of the fixed secret, in its full form.
 const TOKEN: &str = "K10aa::server:008cb6bdbd7f71a54e9e34f98624595ebc76a40e30e8d1687517aa14076b47a1\n";
@@ -60,7 +51,7 @@ impl Server {
     }
 
     fn etcd() -> Self {
-        Self::with(NODES, ("etcd/member/wal/0.wal", b"a log"))
+        Self::with(SERVER_AND_AGENT, ("etcd/member/wal/0.wal", b"a log"))
     }
 
     fn put(&self, path: &str, content: &[u8]) {
@@ -130,7 +121,7 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 
 #[test]
 fn a_stopped_sqlite_is_fetched_and_goes_on_with_a_new_card() {
-    let server = Server::sqlite(NODES);
+    let server = Server::sqlite(SERVER_AND_AGENT);
     let sealed = server.backup();
     assert_eq!(
         fs::read_to_string(server.workshop.path("systemctl-calls")).unwrap(),
@@ -170,7 +161,8 @@ fn a_stopped_sqlite_is_fetched_and_goes_on_with_a_new_card() {
     server.succeed(&["build", "--format", "img", "north"]);
     assert!(fs::read(server.image()).unwrap() == before);
     // In nodes.yaml it is the same.
-    let restored = NODES.replace("k3s: server}", &format!("k3s: {{role: server, restore: {FILE}}}}}"));
+    let restored =
+        SERVER_AND_AGENT.replace("k3s: server}", &format!("k3s: {{role: server, restore: {FILE}}}}}"));
     fs::write(server.workshop.path("nodes.yaml"), restored).unwrap();
     server.succeed(&["build", "--format", "img", "north"]);
     assert_eq!(found("token").unwrap(), TOKEN);
@@ -179,7 +171,7 @@ fn a_stopped_sqlite_is_fetched_and_goes_on_with_a_new_card() {
 
 #[test]
 fn a_running_sqlite_is_copied_as_it_is_at_one_moment() {
-    let server = Server::with(NODES, ("placeholder", b""));
+    let server = Server::with(SERVER_AND_AGENT, ("placeholder", b""));
     let database = server.workshop.path("card/k3s/server/db/state.db");
     // A connection that stays open, with all it wrote still in the log beside the file, and a change it did not finish.
     let script = "
@@ -270,7 +262,7 @@ fn a_backup_has_a_name_of_its_own_and_says_what_it_is() {
 
 #[test]
 fn what_keeps_a_backup_from_being_made_is_said() {
-    let server = Server::sqlite(NODES);
+    let server = Server::sqlite(SERVER_AND_AGENT);
     let old = server.backup();
     let mut seen = Vec::new();
     let mut note = |what: &str, output: &Output| {
@@ -308,7 +300,7 @@ fn what_keeps_a_backup_from_being_made_is_said() {
 
 #[test]
 fn k3s_is_started_again_however_the_copy_ends() {
-    let server = Server::sqlite(NODES);
+    let server = Server::sqlite(SERVER_AND_AGENT);
     server.program("cp", "#!/bin/sh\nexit 1\n");
     assert!(!server.run(&["backup"]).status.success());
     assert_eq!(
@@ -346,32 +338,32 @@ fn what_keeps_a_backup_from_being_restored_is_said() {
     damage("something else", b"nodes.yaml\n");
     damage("a later version", b"cardwright-backup 2\n{}\n");
     fs::write(server.workshop.path(FILE), &whole).unwrap();
-    nodes(&NODES.replace("v1.36.4", "v1.35.9"));
+    nodes(&SERVER_AND_AGENT.replace("v1.36.4", "v1.35.9"));
     note("an older k3s", &server.run(&arguments));
-    nodes(&NODES.replace("name: north", "name: nord"));
+    nodes(&SERVER_AND_AGENT.replace("name: north", "name: nord"));
     note("a node that is gone", &server.run(&["plan", "--restore", FILE]));
     nodes(
-        &NODES
+        &SERVER_AND_AGENT
             .replace("north, address: 10.0.0.11, k3s: server", "north, address: 10.0.0.11, k3s: agent")
             .replace("12, k3s: agent", "12, k3s: server"),
     );
     note("a node that is an agent now", &server.run(&arguments));
     let restore = format!("restore: {FILE}");
-    nodes(&NODES.replace("k3s: agent", &format!("k3s: {{role: agent, {restore}}}")));
+    nodes(&SERVER_AND_AGENT.replace("k3s: agent", &format!("k3s: {{role: agent, {restore}}}")));
     note("an agent", &server.run(&["check"]));
     let third = format!("  - {{name: west, address: 10.0.0.13, k3s: {{role: server, {restore}}}}}\n");
-    nodes(&(NODES.replace("k3s: agent", "k3s: server") + &third));
+    nodes(&(SERVER_AND_AGENT.replace("k3s: agent", "k3s: server") + &third));
     note("a server that joins", &server.run(&["check"]));
-    nodes(&NODES.replace("k3s: server", "k3s: {role: server, restore: nowhere}"));
+    nodes(&SERVER_AND_AGENT.replace("k3s: server", "k3s: {role: server, restore: nowhere}"));
     note("no such file", &server.run(&["check"]));
-    nodes(&NODES.replace("image: demo", "image: {path: demo, grow: none}"));
+    nodes(&SERVER_AND_AGENT.replace("image: demo", "image: {path: demo, grow: none}"));
     assert_snapshot!("backup__not_restored", seen.join("\n"));
 
     // A later k3s is no mistake.
-    nodes(&NODES.replace("v1.36.4", "v1.37.0"));
+    nodes(&SERVER_AND_AGENT.replace("v1.36.4", "v1.37.0"));
     let said = server.succeed(&arguments);
     assert!(said.contains("its first start with v1.37.0+k3s1 is an upgrade"), "{said}");
-    nodes(NODES);
+    nodes(SERVER_AND_AGENT);
     server.put("token", TOKEN.replace("008c", "0000").as_bytes());
     server.backup();
     let output = server.run(&arguments);
@@ -384,10 +376,10 @@ fn text_of(output: &Output) -> String {
 
 #[test]
 fn a_datastore_that_does_not_fit_on_a_card_is_said_so() {
-    let server = Server::with(NODES, ("state.db", &vec![7; 48 << 20]));
+    let server = Server::with(SERVER_AND_AGENT, ("state.db", &vec![7; 48 << 20]));
     server.program("python3", "#!/bin/sh\nexit 1\n");
     server.backup();
-    let nodes = NODES.replace("image: demo", "image: {path: demo, grow: none}");
+    let nodes = SERVER_AND_AGENT.replace("image: demo", "image: {path: demo, grow: none}");
     fs::write(server.workshop.path("nodes.yaml"), nodes).unwrap();
     let output = server.run(&["plan", "--restore", FILE, "north"]);
     assert_eq!(output.status.code(), Some(2));
@@ -400,7 +392,7 @@ fn a_datastore_that_does_not_fit_on_a_card_is_said_so() {
 
 #[test]
 fn the_only_server_is_not_built_once_more_without_a_word() {
-    let server = Server::sqlite(NODES);
+    let server = Server::sqlite(SERVER_AND_AGENT);
     let build = || server.succeed(&["build", "--format", "img"]);
     // Images of the demo do not boot.
     assert!(!build().contains("cardwright backup"));
@@ -419,7 +411,7 @@ fn the_only_server_is_not_built_once_more_without_a_word() {
 
 #[test]
 fn a_backup_that_is_killed_at_any_moment_leaves_an_old_file_or_a_new_one() {
-    let server = Server::sqlite(NODES);
+    let server = Server::sqlite(SERVER_AND_AGENT);
     let began = Instant::now();
     let old = server.backup();
     let whole = began.elapsed();

@@ -1,21 +1,12 @@
 //! A build writes over its own results and over nothing else.
 
 use crate::support::{
-    SECRET, Workshop, assert_snapshot, change_root, content, listing, oracle, raw_demo, text,
+    SECRET, SERVER_AND_AGENT, Workshop, assert_snapshot, change_root, content, listing, oracle, raw_demo,
+    text,
 };
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-
-const NODES: &str = "\
-cluster: compass
-image: demo
-network: {prefix: 24, gateway: 10.0.0.1}
-k3s: {version: v1.36.4+k3s1}
-nodes:
-  - {name: north, address: 10.0.0.11, k3s: server}
-  - {name: east, address: 10.0.0.12, k3s: agent}
-";
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJlVjLLsdzCPQ4eJtKWZvUH8mPCYgYdYLVEGeiRTMNOR me\n";
 
@@ -69,7 +60,7 @@ fn the_stock_image_is_not_written_over_when_it_has_the_name_of_a_result() {
     let stock =
         [("north.img", raw_demo(), "img"), ("north.img.xz", cardwright::demo::IMAGE.to_vec(), "img.xz")];
     for (name, bytes, format) in stock {
-        let workshop = workshop(&NODES.replace("demo", &format!("images/{name}")));
+        let workshop = workshop(&SERVER_AND_AGENT.replace("demo", &format!("images/{name}")));
         fs::write(workshop.path(&format!("images/{name}")), &bytes).unwrap();
         let is_stock = format!("images/{name} is the stock image `images/{name}`");
         refused(&workshop, &["--format", format], &[&is_stock]);
@@ -92,7 +83,7 @@ fn an_input_is_found_behind_links_and_hard_links() {
     let names = ["north.img", "north.img.bmap", "SHA256SUMS", "compass.rpi-imager-manifest", "kubeconfig"];
     for name in names {
         for hard in [true, false] {
-            let workshop = workshop(&NODES.replace("demo", "stock.img"));
+            let workshop = workshop(&SERVER_AND_AGENT.replace("demo", "stock.img"));
             fs::write(workshop.path("stock.img"), raw_demo()).unwrap();
             let link = workshop.path("images").join(name);
             if hard {
@@ -104,7 +95,7 @@ fn an_input_is_found_behind_links_and_hard_links() {
             refused(&workshop, &["--format", "img"], &[&said]);
         }
     }
-    let workshop = workshop(&NODES.replace("demo", "images/north.img"));
+    let workshop = workshop(&SERVER_AND_AGENT.replace("demo", "images/north.img"));
     fs::write(workshop.path("images/north.img"), raw_demo()).unwrap();
     symlink("images", workshop.path("also")).unwrap();
     refused(&workshop, &["--format", "img", "--output", "also"], &["also/north.img is the stock image"]);
@@ -112,8 +103,9 @@ fn an_input_is_found_behind_links_and_hard_links() {
 
 #[test]
 fn every_kind_of_input_is_kept() {
-    let in_node = |more: &str| NODES.replace("address: 10.0.0.11,", &format!("address: 10.0.0.11, {more},"));
-    let in_k3s = |more: &str| NODES.replace("v1.36.4+k3s1}", &format!("v1.36.4+k3s1, {more}}}"));
+    let in_node =
+        |more: &str| SERVER_AND_AGENT.replace("address: 10.0.0.11,", &format!("address: 10.0.0.11, {more},"));
+    let in_k3s = |more: &str| SERVER_AND_AGENT.replace("v1.36.4+k3s1}", &format!("v1.36.4+k3s1, {more}}}"));
     let object = r#"{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}"#;
     for (name, content, nodes) in [
         ("id_ed25519.pub", KEY, in_node("user: {ssh_authorized_keys: [images/id_ed25519.pub]}")),
@@ -131,7 +123,7 @@ fn every_kind_of_input_is_kept() {
     fs::write(workshop.path("images/build.json"), object).unwrap();
     refused(&workshop, &[], &["images/build.json is a file that nodes.yaml names"]);
 
-    let workshop = workshop_with_file("images/SHA256SUMS", NODES);
+    let workshop = workshop_with_file("images/SHA256SUMS", SERVER_AND_AGENT);
     refused(&workshop, &["images/SHA256SUMS", "--output", "images"], &["SHA256SUMS is the nodes.yaml"]);
 
     let workshop = workshop_with_file("cluster.secret", &"5a".repeat(32));
@@ -146,7 +138,7 @@ fn every_kind_of_input_is_kept() {
 }
 
 fn workshop_with_file(name: &str, content: &str) -> Workshop {
-    let workshop = workshop(NODES);
+    let workshop = workshop(SERVER_AND_AGENT);
     fs::write(workshop.path(name), content).unwrap();
     workshop
 }
@@ -154,7 +146,7 @@ fn workshop_with_file(name: &str, content: &str) -> Workshop {
 /// What `build --output ~/.ssh` did.
 #[test]
 fn keys_and_known_hosts_of_the_users_own_are_kept() {
-    let workshop = workshop(NODES);
+    let workshop = workshop(SERVER_AND_AGENT);
     let (key, other) = (workshop.path("images/id_ed25519"), workshop.path("images/known_hosts"));
     let Some(mut keygen) = oracle("ssh-keygen") else { return };
     content({
@@ -209,7 +201,7 @@ fn whatever_else_is_in_the_way_is_kept() {
         ("ssh_config", b"# The nodes of my rack\nHost *\n"),
         ("kubeconfig", b"apiVersion: v1\nkind: Config\n"),
     ];
-    let workshop = workshop(NODES);
+    let workshop = workshop(SERVER_AND_AGENT);
     for (name, content) in others {
         let path = workshop.path("images").join(name);
         fs::write(&path, content).unwrap();
@@ -234,7 +226,7 @@ fn whatever_else_is_in_the_way_is_kept() {
 #[test]
 fn a_build_replaces_earlier_results_in_every_format() {
     for format in ["img", "img.xz", "img.zst", "img.gz"] {
-        let workshop = Workshop::with_nodes(NODES);
+        let workshop = Workshop::with_nodes(SERVER_AND_AGENT);
         let build = ["build", "--format", format, "--bmap", "--imager"];
         workshop.succeed(build);
         // By what build.json says, by what is in them, and without any list of them.
@@ -257,8 +249,11 @@ fn a_build_replaces_earlier_results_in_every_format() {
         }
         workshop.succeed(build);
         // Other nodes, another name.
-        fs::write(workshop.path("nodes.yaml"), NODES.replace("compass", "rose").replace("east", "west"))
-            .unwrap();
+        fs::write(
+            workshop.path("nodes.yaml"),
+            SERVER_AND_AGENT.replace("compass", "rose").replace("east", "west"),
+        )
+        .unwrap();
         workshop.succeed(build);
     }
 }
@@ -266,7 +261,7 @@ fn a_build_replaces_earlier_results_in_every_format() {
 /// A build that is killed there has named its images, and has not written a word about them.
 #[test]
 fn a_build_goes_on_behind_one_that_was_killed_between_its_images_and_its_access_files() {
-    let workshop = Workshop::with_nodes(NODES);
+    let workshop = Workshop::with_nodes(SERVER_AND_AGENT);
     workshop.succeed(["build"]);
     for name in ["build.json", "SHA256SUMS", "ssh_config"] {
         fs::remove_file(workshop.path("images").join(name)).unwrap();
@@ -283,7 +278,7 @@ const CHANGED: &str = "images/north.img was changed since cardwright wrote it";
 
 #[test]
 fn an_image_that_was_changed_by_hand_is_kept() {
-    let workshop = Workshop::with_nodes(NODES);
+    let workshop = Workshop::with_nodes(SERVER_AND_AGENT);
     let image = workshop.path("images/north.img");
     let build = ["build", "--format", "img"];
     workshop.succeed(build);
@@ -328,7 +323,7 @@ fn an_image_that_was_changed_by_hand_is_kept() {
 
 #[test]
 fn an_image_without_a_list_that_was_changed_by_hand_is_kept() {
-    let workshop = Workshop::with_nodes(NODES);
+    let workshop = Workshop::with_nodes(SERVER_AND_AGENT);
     let build = ["build", "--format", "img", "--no-checksums"];
     for _ in 0..3 {
         workshop.succeed(build.iter().chain(&["--bmap", "--imager"]));
@@ -344,7 +339,7 @@ fn an_image_without_a_list_that_was_changed_by_hand_is_kept() {
 fn a_packed_image_that_was_changed_by_hand_is_kept() {
     for (format, tool) in [("img.xz", "xz"), ("img.gz", "gzip"), ("img.zst", "zstd")] {
         for lists in [true, false] {
-            let workshop = Workshop::with_nodes(NODES);
+            let workshop = Workshop::with_nodes(SERVER_AND_AGENT);
             let build = ["build", "--format", format];
             workshop.succeed(build.iter().chain((!lists).then_some(&"--no-checksums")));
             let packed = workshop.path(&format!("images/north.{format}"));
@@ -370,7 +365,7 @@ fn a_packed_image_that_was_changed_by_hand_is_kept() {
 #[test]
 fn an_image_that_was_cut_short_may_be_deleted() {
     for format in ["img", "img.xz"] {
-        let workshop = Workshop::with_nodes(NODES);
+        let workshop = Workshop::with_nodes(SERVER_AND_AGENT);
         workshop.succeed(["build", "--format", format]);
         let image = workshop.path(&format!("images/north.{format}"));
         let length = fs::metadata(&image).unwrap().len();
@@ -395,7 +390,7 @@ fn an_image_that_was_cut_short_may_be_deleted() {
 /// The next build made a new secret, and lost the way into running cards.
 #[test]
 fn keys_of_another_secret_are_kept() {
-    let workshop = Workshop::with_nodes(NODES);
+    let workshop = Workshop::with_nodes(SERVER_AND_AGENT);
     let run = |arguments: &[&str]| workshop.command().args(arguments).output().unwrap();
     assert!(run(&["build"]).status.success());
     let secret = fs::read(workshop.path("cluster.secret")).unwrap();
@@ -404,7 +399,7 @@ fn keys_of_another_secret_are_kept() {
     assert!(!workshop.path("cluster.secret").exists());
     // Also each of them alone, and with another secret.
     for file in ["images/known_hosts", "images/id_ed25519", "images/id_ed25519.pub", "images/kubeconfig"] {
-        let other = Workshop::with_nodes(NODES);
+        let other = Workshop::with_nodes(SERVER_AND_AGENT);
         fs::create_dir(other.path("images")).unwrap();
         fs::copy(workshop.path(file), other.path(file)).unwrap();
         let shown = refusal(&other, other.command(), &[]);
@@ -421,13 +416,13 @@ fn keys_of_another_secret_are_kept() {
     }
     assert!(run(&["build"]).status.success());
     // Authorities that end at another time are still the same.
-    let later = NODES.replace("v1.36.4+k3s1}", "v1.36.4+k3s1, ca_start_year: 2025}");
+    let later = SERVER_AND_AGENT.replace("v1.36.4+k3s1}", "v1.36.4+k3s1, ca_start_year: 2025}");
     fs::write(workshop.path("nodes.yaml"), later).unwrap();
     let output = run(&["build"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     // Two clusters with one folder.
     fs::create_dir(workshop.path("second")).unwrap();
-    fs::write(workshop.path("second/nodes.yaml"), NODES).unwrap();
+    fs::write(workshop.path("second/nodes.yaml"), SERVER_AND_AGENT).unwrap();
     let shown = refusal(&workshop, workshop.command(), &["second/nodes.yaml", "--output", "images"]);
     assert!(
         shown.contains("there is no second/cluster.secret, and these")
@@ -439,7 +434,7 @@ fn keys_of_another_secret_are_kept() {
 
 #[test]
 fn lines_of_the_users_own_in_ssh_config_are_kept() {
-    let workshop = Workshop::with_nodes(NODES);
+    let workshop = Workshop::with_nodes(SERVER_AND_AGENT);
     workshop.succeed(["build"]);
     let config = workshop.path("images/ssh_config");
     let ours = fs::read_to_string(&config).unwrap();
@@ -455,7 +450,7 @@ fn lines_of_the_users_own_in_ssh_config_are_kept() {
     }
     // One of other nodes is ours.
     fs::write(&config, ours).unwrap();
-    let others = NODES.replace("east", "west").replace("10.0.0.12", "10.0.0.13");
+    let others = SERVER_AND_AGENT.replace("east", "west").replace("10.0.0.12", "10.0.0.13");
     fs::write(workshop.path("nodes.yaml"), others.replace("cluster:", "user: {name: ann}\ncluster:"))
         .unwrap();
     workshop.succeed(["build"]);
@@ -463,7 +458,7 @@ fn lines_of_the_users_own_in_ssh_config_are_kept() {
 
 #[test]
 fn a_file_in_the_place_of_the_folder_is_said_to_be_one() {
-    let workshop = Workshop::with_nodes(NODES);
+    let workshop = Workshop::with_nodes(SERVER_AND_AGENT);
     fs::write(workshop.path("images"), "").unwrap();
     let run = |arguments: &[&str]| text(&workshop.run(arguments).stderr);
     for (folder, file) in [("images", "images"), ("images/a/b", "images")] {
@@ -482,7 +477,7 @@ fn a_file_in_the_place_of_the_folder_is_said_to_be_one() {
 fn a_file_that_may_not_be_read_is_said_to_be_one() {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     use std::os::unix::process::CommandExt as _;
-    let workshop = workshop(NODES);
+    let workshop = workshop(SERVER_AND_AGENT);
     let set_mode =
         |name: &str, mode| fs::set_permissions(workshop.path(name), fs::Permissions::from_mode(mode));
     let names = ["north.img.xz", "known_hosts", "build.json"];
@@ -511,7 +506,7 @@ fn a_file_that_may_not_be_read_is_said_to_be_one() {
 
 #[test]
 fn a_copy_of_a_card_that_was_in_use_is_kept() {
-    let workshop = Workshop::with_nodes(NODES);
+    let workshop = Workshop::with_nodes(SERVER_AND_AGENT);
     workshop.succeed(["build", "--format", "img"]);
     let image = workshop.path("images/north.img");
     fs::write(workshop.path("machine-id"), "0123456789abcdef0123456789abcdef\n").unwrap();
@@ -523,7 +518,7 @@ fn a_copy_of_a_card_that_was_in_use_is_kept() {
 
 #[test]
 fn commands_that_show_make_no_secret() {
-    let workshop = workshop(NODES);
+    let workshop = workshop(SERVER_AND_AGENT);
     let before = listing(&workshop.path(""));
     let run = |arguments: &[&str]| {
         let output = workshop.command().env("CARDWRIGHT_CACHE", "").env("HOME", "").args(arguments).output();

@@ -1,21 +1,11 @@
 //! A folder knows the secret that its files were made with: a lost or another one founds no second cluster unseen.
 
-use crate::support::{SECRET, Workshop, assert_snapshot, listing, oracle, text};
+use crate::support::{SECRET, SERVER_AND_AGENT, Workshop, assert_snapshot, listing, oracle, text};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
-
-const NODES: &str = "\
-cluster: compass
-image: demo
-network: {prefix: 24, gateway: 10.0.0.1}
-k3s: {version: v1.36.4+k3s1}
-nodes:
-  - {name: north, address: 10.0.0.11, k3s: server}
-  - {name: east, address: 10.0.0.12, k3s: agent}
-";
 
 const OTHER: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
 
@@ -24,7 +14,7 @@ const KEYS: [&str; 4] = ["id_ed25519", "id_ed25519.pub", "known_hosts", "kubecon
 
 /// A cluster that was built with the fixed secret, which lies beside nodes.yaml.
 fn built() -> Workshop {
-    let workshop = Workshop::with_nodes(NODES);
+    let workshop = Workshop::with_nodes(SERVER_AND_AGENT);
     put_secret(&workshop, SECRET);
     let output = run(&workshop, &["build"]);
     assert!(output.status.success(), "{}", text(&output.stderr));

@@ -32,6 +32,17 @@ pub(crate) use assert_snapshot;
 /// A fixed cluster secret, for results that are the same on every run.
 pub const SECRET: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
+/// The nodes.yaml of one server and one agent.
+pub const SERVER_AND_AGENT: &str = "\
+cluster: compass
+image: demo
+network: {prefix: 24, gateway: 10.0.0.1}
+k3s: {version: v1.36.4+k3s1}
+nodes:
+  - {name: north, address: 10.0.0.11, k3s: server}
+  - {name: east, address: 10.0.0.12, k3s: agent}
+";
+
 /// The nodes of the example.
 pub const NODES: [&str; 4] = ["north", "east", "south", "west"];
 
