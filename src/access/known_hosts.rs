@@ -3,9 +3,7 @@
 use super::error::AccessError;
 use crate::cluster::{Cluster, Node};
 use crate::identity::{ClusterSecret, IdentityError, SshFingerprint};
-use crate::io::FileError;
 use std::collections::BTreeMap;
-use std::{fs, io};
 
 /// The name of the file.
 pub(super) const NAME: &str = "known_hosts";
@@ -50,11 +48,7 @@ pub(super) fn fingerprints(text: &str) -> BTreeMap<&str, SshFingerprint> {
 /// # Errors
 /// Fails when there was no build, or the file cannot be read.
 pub fn host_keys(cluster: &Cluster) -> Result<BTreeMap<String, String>, AccessError> {
-    let path = cluster.output.folder.join(NAME);
-    let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => AccessError::NotBuilt { path: path.clone() },
-        _ => AccessError::File(FileError::write("reading", &path)(error)),
-    })?;
+    let text = super::read_result(&cluster.output.folder.join(NAME))?;
     let keys = fingerprints(&text).into_iter();
     Ok(keys.map(|(node, key)| (key.sha256, node.to_owned())).collect())
 }

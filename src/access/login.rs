@@ -4,11 +4,9 @@ use super::error::AccessError;
 use super::ssh_config;
 use crate::cluster::{Cluster, Node};
 use crate::first_start::STATUS_FILE;
-use crate::io::FileError;
 use crate::types::shell;
 use std::path::Path;
 use std::process::Command;
-use std::{fs, io};
 
 /// Returns the command that logs in at a node; what is appended is for ssh, which takes options after the host, too.
 ///
@@ -19,10 +17,7 @@ use std::{fs, io};
 /// a host of that name anywhere.
 pub fn log_in(cluster: &Cluster, node: &Node) -> Result<Command, AccessError> {
     let path = cluster.output.folder.join(ssh_config::NAME);
-    let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => AccessError::NotBuilt { path: path.clone() },
-        _ => AccessError::File(FileError::write("reading", &path)(error)),
-    })?;
+    let text = super::read_result(&path)?;
     if !ssh_config::leads_to(&text, node.name.as_str()) {
         return Err(AccessError::NoWay { path, node: node.name.to_string() });
     }

@@ -31,6 +31,14 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 use zeroize::Zeroizing;
 
+/// Reads a file of the results, which only a build writes.
+fn read_result(path: &Path) -> Result<String, AccessError> {
+    fs::read_to_string(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => AccessError::NotBuilt { path: path.to_owned() },
+        _ => AccessError::File(FileError::write("reading", path)(error)),
+    })
+}
+
 const PUBLIC_LOGIN_KEY: &str = "id_ed25519.pub";
 const KUBECONFIG: &str = "kubeconfig";
 const FINGERPRINT: &str = "secret.fingerprint";

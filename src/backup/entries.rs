@@ -118,6 +118,21 @@ impl<R: BufRead> Entries<R> {
         Ok(())
     }
 
+    /// Reads all files that are left, to the end of all.
+    pub(super) fn files(mut self) -> Result<Vec<(String, Vec<u8>)>> {
+        let mut files = Vec::new();
+        while let Some(entry) = self.next()? {
+            let mut content = Vec::new();
+            self.content(&entry, |piece| {
+                content.extend_from_slice(piece);
+                Ok(())
+            })?;
+            files.push((entry.path, content));
+        }
+        self.end()?;
+        Ok(files)
+    }
+
     /// Reads on to the end of all.
     pub(super) fn end(mut self) -> Result<()> {
         let mut rest = [0];
@@ -169,17 +184,8 @@ mod tests {
     fn read(stream: &str) -> Result<Vec<(String, String)>> {
         let mut entries = Entries::new(stream.as_bytes());
         entries.begin()?;
-        let mut found = Vec::new();
-        while let Some(entry) = entries.next()? {
-            let mut content = Vec::new();
-            entries.content(&entry, |piece| {
-                content.extend_from_slice(piece);
-                Ok(())
-            })?;
-            found.push((entry.path, String::from_utf8(content).unwrap()));
-        }
-        entries.end()?;
-        Ok(found)
+        let files = entries.files()?.into_iter();
+        Ok(files.map(|(path, content)| (path, String::from_utf8(content).unwrap())).collect())
     }
 
     const BEGIN: &str = "cardwright-backup 1\nk3s v1.36.4+k3s1\ndatastore etcd\n";

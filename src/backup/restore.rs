@@ -135,16 +135,6 @@ fn check_token(path: &Path, files: &[(String, Content)], secret: &ClusterSecret)
 
 /// Reads all files of a backup.
 fn files(unsealed: Unsealer<impl io::BufRead>) -> Result<Vec<(String, Content)>, StreamError> {
-    let mut entries = Entries::new(BufReader::new(unsealed));
-    let mut files = Vec::new();
-    while let Some(entry) = entries.next()? {
-        let mut content = Vec::new();
-        entries.content(&entry, |piece| {
-            content.extend_from_slice(piece);
-            Ok(())
-        })?;
-        files.push((entry.path, Content::from(content)));
-    }
-    entries.end()?;
-    Ok(files)
+    let files = Entries::new(BufReader::new(unsealed)).files()?.into_iter();
+    Ok(files.map(|(path, content)| (path, Content::from(content))).collect())
 }

@@ -56,6 +56,12 @@ checked_name! {
 }
 
 impl K3sVersion {
+    /// Returns the address of its files, below that of all releases.
+    pub(crate) fn address_below(&self, base_url: &str) -> String {
+        // `+` would be a space to some servers.
+        format!("{}/{}", base_url, self.as_str().replace('+', "%2B"))
+    }
+
     /// Returns its numbers, of which the first that differ say which of two versions is the later: major, minor and patch,
     /// that of a release candidate, which comes before the release itself, and that of the build.
     pub fn numbers(&self) -> [u64; 5] {

@@ -43,12 +43,10 @@ fn settings(
         Architecture::Arm64 => "sha256sum-arm64.txt",
         Architecture::Armhf => "sha256sum-arm.txt",
     };
-    // `+` would be a space to some servers.
-    let version = target.k3s.version.as_str();
-    let release = format!("{}/{}", base_url.trim_end_matches('/'), version.replace('+', "%2B"));
+    let version = &target.k3s.version;
     Ok([
-        ("version", version.to_owned()),
-        ("release", release),
+        ("version", version.to_string()),
+        ("release", version.address_below(base_url.trim_end_matches('/'))),
         ("binary", format!("k3s-{architecture}")),
         ("checksums", checksums.to_owned()),
         ("sha256", sha256.map(|digest| digest.to_string()).or_empty()),

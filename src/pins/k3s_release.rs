@@ -49,11 +49,9 @@ impl WantedRelease {
             }
             Install::Bundled { .. } => return None,
         };
-        let version = k3s.version.as_str();
         Some(Self {
-            version: version.to_owned(),
-            // `+` would be a space to some servers.
-            url: format!("{base}/{}", version.replace('+', "%2B")),
+            version: k3s.version.to_string(),
+            url: k3s.version.address_below(&base),
             checksums,
             files,
             is_required: k3s.install == Install::Published,

@@ -59,8 +59,8 @@ pub fn check(wanted: &K3sVersion, steps: &[Step<'_>], others: &[Step<'_>]) -> Re
         if to < from {
             return Err(UpgradeError::GoesBack { node, found, wanted });
         }
-        let minors = |[from, to]: [[u64; 5]; 2]| to[1].checked_sub(from[1]);
-        if from[0] != to[0] || minors([from, to]).is_none_or(|more| more > 1) {
+        let ([major, minor, ..], [to_major, to_minor, ..]) = (from, to);
+        if major != to_major || to_minor.checked_sub(minor).is_none_or(|more| more > 1) {
             return Err(UpgradeError::LeavesOut { node, found, wanted });
         }
     }
@@ -95,11 +95,7 @@ pub fn files(
     let install = match &k3s.install {
         Install::Download { base_url, sha256_arm64, sha256_armhf } => {
             let program = |digest: &Option<Digest>, name: &str| {
-                let url = format!(
-                    "{}/{}/{name}",
-                    base_url.trim_end_matches('/'),
-                    k3s.version.as_str().replace('+', "%2B")
-                );
+                let url = format!("{}/{name}", k3s.version.address_below(base_url.trim_end_matches('/')));
                 digest.map(|sha256| FileLocation::Url { url, sha256, size: None, mirrors: Vec::new() })
             };
             Install::Bundled {
